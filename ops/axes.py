@@ -1,0 +1,48 @@
+"""Axis arguments: checked against the logical shape, and made negative.
+
+Counted from the end, an axis does not shift when a sweep adds leading ones.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+
+def canonical_axis(axis: Any, ndim: int, who: str) -> int:
+    """One axis as a negative number; a ValueError that names the operation if there is none."""
+    try:
+        index = operator.index(axis)
+    except TypeError:
+        raise TypeError(f"{who}: axis must be an integer, got {axis!r}") from None
+    if not -ndim <= index < ndim:
+        raise ValueError(f"{who}: there is no axis {axis} in an array of {ndim} dimensions")
+    return index if index < 0 else index - ndim
+
+
+def canonical_axes(axis: Any, ndim: int, who: str) -> tuple[int, ...]:
+    """Axes (None for all, one, or several) as a sorted tuple of negative numbers."""
+    if axis is None:
+        return tuple(range(-ndim, 0))
+    given = axis if isinstance(axis, Iterable) else (axis,)
+    axes = tuple(sorted(canonical_axis(a, ndim, who) for a in given))
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"{who}: an axis is named twice in axis={axis!r}")
+    return axes
+
+
+def canonical_shape(shape: Any, who: str) -> tuple[int, ...]:
+    """A shape given as a number or a sequence, as a tuple of Python integers."""
+    given = shape if isinstance(shape, Iterable) else (shape,)
+    try:
+        return tuple(operator.index(n) for n in given)
+    except TypeError:
+        raise TypeError(f"{who}: a shape is made of integers, got {shape!r}") from None
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    """The logical shape of a tensor, an array, or anything array-like."""
+    return x.shape if hasattr(x, "shape") else np.shape(x)

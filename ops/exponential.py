@@ -1,0 +1,99 @@
+"""Exponentials, logarithms and roots."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..primitive import elementwise
+from .arithmetic import where
+from .comparison import equal, isinf
+
+_any = (-2, 2)
+_positive = (0.3, 3)
+_LN2, _LN10 = float(np.log(2)), float(np.log(10))
+
+exp = elementwise("exp", np.exp, lambda g, y, x: g * y, analytic=True, domain=_any)
+exp2 = elementwise("exp2", np.exp2, lambda g, y, x: g * (_LN2 * y), domain=_any)
+expm1 = elementwise("expm1", np.expm1, lambda g, y, x: g * (y + 1), analytic=True, domain=_any)
+log = elementwise(
+    "log",
+    np.log,
+    lambda g, y, x: g / x,
+    analytic=True,
+    domain=_positive,
+    edges=[((0.0,), (np.inf,))],
+)
+log2 = elementwise("log2", np.log2, lambda g, y, x: g / (_LN2 * x), domain=_positive)
+log10 = elementwise("log10", np.log10, lambda g, y, x: g / (_LN10 * x), domain=_positive)
+log1p = elementwise(
+    "log1p",
+    np.log1p,
+    lambda g, y, x: g / (1 + x),
+    analytic=True,
+    domain=(-0.6, 2),
+    edges=[((-1.0,), (np.inf,))],
+)
+sqrt = elementwise(
+    "sqrt",
+    np.sqrt,
+    lambda g, y, x: g * 0.5 / y,
+    analytic=True,
+    domain=_positive,
+    edges=[((0.0,), (np.inf,))],
+)
+cbrt = elementwise(
+    "cbrt",
+    np.cbrt,
+    lambda g, y, x: g / (3 * (y * y)),
+    domain=_positive,
+    edges=[((0.0,), (np.inf,)), ((-8.0,), (1 / 12,))],
+)
+
+
+def _sigmoid(x):  # type: ignore[no-untyped-def]
+    small = np.exp(-np.abs(x))  # never overflows, and keeps precision at both ends
+    return np.where(x >= 0, np.ones_like(small), small) / (1 + small)
+
+
+sigmoid = elementwise(
+    "sigmoid",
+    _sigmoid,
+    lambda g, y, x: g * (y * (1 - y)),
+    domain=_any,
+    edges=[((800.0,), (0.0,)), ((-800.0,), (0.0,)), ((0.0,), (0.25,))],
+    doc="The logistic function 1 / (1 + exp(-x)), without overflow.",
+)
+
+
+def _difference(a, b):  # type: ignore[no-untyped-def]
+    """``a - b``, with 0 for two equal infinities."""
+    return where(equal(a, b) & isinf(a), 0.0, a - b)
+
+
+logaddexp = elementwise(
+    "logaddexp",
+    np.logaddexp,
+    lambda g, y, a, b: g * sigmoid(_difference(a, b)),
+    lambda g, y, a, b: g * sigmoid(_difference(b, a)),
+    domain=(_any, _any),
+    edges=[
+        ((1000.0, 1000.0), (0.5, 0.5)),
+        ((1.0, -np.inf), (1.0, 0.0)),
+        ((-np.inf, -np.inf), (0.5, 0.5)),
+    ],
+)
+logaddexp2 = elementwise(
+    "logaddexp2",
+    np.logaddexp2,
+    lambda g, y, a, b: g * sigmoid(_LN2 * _difference(a, b)),
+    lambda g, y, a, b: g * sigmoid(_LN2 * _difference(b, a)),
+    domain=(_any, _any),
+)
+softplus = elementwise(
+    "softplus",
+    lambda x: np.logaddexp(x, 0),
+    lambda g, y, x: g * sigmoid(x),
+    domain=_any,
+    edges=[((800.0,), (1.0,)), ((-800.0,), (0.0,))],
+    doc="log(1 + exp(x)), without overflow.",
+)

@@ -1,0 +1,330 @@
+"""Indexing and its transpose, scatter-add.
+
+    index   : x[key]                          -> y
+    scatter : zeros(shape); z[key] += g       -> z
+
+A key is split into a static pattern and the integer arrays in it, which are operands: so they
+can differ from example to example, and from call to call of a replayed function.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..primitive import linear, zero
+from ..tape import Batched, Tensor
+from .axes import canonical_axis, shape_of
+from .broadcasting import ravel
+
+ARRAY = "array"
+"""Stands in a pattern for the next integer array."""
+
+# ---- the key ------------------------------------------------------------------------------------
+
+
+def parse(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]]:
+    """Split a key into a static pattern, one entry for each axis or None, and its arrays.
+
+    Ellipses are spelled out and boolean masks become integer arrays, so that the pattern counts
+    axes from the first logical one.
+    """
+    entries = list(key) if isinstance(key, tuple) else [key]
+    parsed: list[Any] = []
+    arrays: list[Any] = []
+    used = 0
+    for entry in entries:
+        if entry is None or entry is Ellipsis:
+            parsed.append(entry)
+        elif isinstance(entry, slice):
+            parsed.append(slice(*(None if v is None else int(v) for v in _bounds(entry))))
+            used += 1
+        elif isinstance(entry, (int, np.integer)) and not isinstance(entry, (bool, np.bool)):
+            parsed.append(int(entry))
+            used += 1
+        else:
+            array = entry if isinstance(entry, Tensor) else np.asarray(entry)
+            if isinstance(array, np.ndarray) and not array.size and array.dtype.kind == "f":
+                array = array.astype(int)  # an empty list
+            if array.dtype.kind == "b":
+                if type(array) is Batched:
+                    array.item()  # refuses, and says what to do
+                mask = array.value if isinstance(array, Tensor) else array
+                found = mask.nonzero() if mask.ndim else (np.zeros(int(mask), int),)
+                if not mask.ndim:
+                    parsed.append(None)  # a 0-d mask adds an axis
+                parsed.extend([ARRAY] * len(found))
+                arrays.extend(found)
+                used += mask.ndim
+                continue
+            if array.dtype.kind not in "iu":
+                raise IndexError(
+                    f"getitem: an index is an integer, a slice, None, Ellipsis, or an integer or "
+                    f"boolean array, got {array.dtype} {entry!r}"
+                )
+            parsed.append(ARRAY)
+            arrays.append(array)
+            used += 1
+    if used > len(shape):
+        raise IndexError(f"getitem: {used} indices for an array of shape {shape}")
+    fill = [slice(None)] * (len(shape) - used)
+    if Ellipsis in parsed:
+        i = next(i for i, e in enumerate(parsed) if e is Ellipsis)
+        parsed[i : i + 1] = fill
+        if any(e is Ellipsis for e in parsed):
+            raise IndexError("getitem: an index can have only one Ellipsis")
+    else:
+        parsed += fill
+    return tuple(parsed), arrays
+
+
+def _bounds(entry: slice) -> tuple[Any, Any, Any]:
+    return entry.start, entry.stop, entry.step
+
+
+def _fill(pattern: tuple[Any, ...], arrays: Any) -> tuple[Any, ...]:
+    supply = iter(arrays)
+    return tuple(next(supply) if entry is ARRAY else entry for entry in pattern)
+
+
+def _batched_key(
+    pattern: tuple[Any, ...], arrays: Any, ndims: Any, lead: tuple[int, ...]
+) -> tuple[Any, ...]:
+    """A key in which the batch is indexed too: one array per hidden axis, before all others."""
+    rank = max([n if n is not None else np.ndim(a) for a, n in zip(arrays, ndims, strict=True)])
+    grid = [
+        np.arange(n).reshape((-1,) + (1,) * (len(lead) - i - 1 + rank)) for i, n in enumerate(lead)
+    ]
+    aligned = [
+        a
+        if n is None
+        else a.reshape(a.shape[: len(lead)] + (1,) * (rank - n) + a.shape[len(lead) :])
+        for a, n in zip(arrays, ndims, strict=True)
+    ]
+    return (*grid, *_fill(pattern, aligned))
+
+
+def _landing(pattern: tuple[Any, ...]) -> int:
+    """How many result axes NumPy puts before those of the arrays."""
+    advanced = [i for i, e in enumerate(pattern) if e is ARRAY or isinstance(e, int)]
+    arrays = [i for i, e in enumerate(pattern) if e is ARRAY]
+    if not arrays:
+        return 0
+    together = advanced == list(range(advanced[0], advanced[-1] + 1))
+    return sum(not isinstance(e, int) for e in pattern[: advanced[0]]) if together else 0
+
+
+def _moved(lead: int, rank: int, pattern: tuple[Any, ...], total: int) -> list[int] | None:
+    """The permutation from NumPy's (lead, arrays, slices) to (lead, slices, arrays, slices)."""
+    before = _landing(pattern)
+    if not before:
+        return None
+    arrays = list(range(lead, lead + rank))
+    rest = list(range(lead + rank, total))
+    return [*range(lead), *rest[:before], *arrays, *rest[before:]]
+
+
+# ---- the pair of primitives -----------------------------------------------------------------------
+
+
+def _take(x: Any, *arrays: Any, pattern: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+    return x[_fill(pattern, arrays)]
+
+
+def _take_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
+    x, *arrays = values
+    pattern = params["pattern"]
+    if all(n is None for n in ndims[1:]):
+        key = (slice(None),) * len(lead) + _fill(pattern, arrays)
+        out = x[key]
+        if arrays and _separated(pattern):
+            rank = np.broadcast(*arrays).ndim  # NumPy put the arrays' axes before the batch
+            out = np.moveaxis(out, range(rank), range(len(lead), len(lead) + rank))
+        return out
+    if ndims[0] is None:
+        x = np.broadcast_to(x, lead + x.shape)
+    elif x.shape[: len(lead)] != lead:
+        x = np.broadcast_to(x, lead + x.shape[len(lead) :])
+    key = _batched_key(pattern, arrays, ndims[1:], lead)
+    out = x[_front(key, pattern, len(lead))]
+    rank = np.broadcast(*[k for k in key if isinstance(k, np.ndarray)]).ndim - len(lead)
+    order = _moved(len(lead), rank, pattern, out.ndim)
+    return out if order is None else out.transpose(order)
+
+
+def _front(key: tuple[Any, ...], pattern: tuple[Any, ...], lead: int) -> tuple[Any, ...]:
+    """Integers become 0-d arrays, so that NumPy treats all of the key's advanced part alike."""
+    return key[:lead] + tuple(np.asarray(k) if isinstance(k, int) else k for k in key[lead:])
+
+
+def _separated(pattern: tuple[Any, ...]) -> bool:
+    advanced = [i for i, e in enumerate(pattern) if e is ARRAY or isinstance(e, int)]
+    return advanced != list(range(advanced[0], advanced[-1] + 1))
+
+
+def _put(g: Any, *arrays: Any, pattern: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+    g = np.asarray(g)
+    out = np.zeros(shape, g.dtype)
+    key = _fill(pattern, arrays)
+    if arrays:
+        np.add.at(out, key, g)
+    else:
+        out[key] = g
+    return out
+
+
+def _put_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
+    g, *arrays = values
+    pattern, shape = params["pattern"], params["shape"]
+    if ndims[0] is None:
+        g = np.broadcast_to(g, lead + np.shape(g))
+    elif g.shape[: len(lead)] != lead:
+        g = np.broadcast_to(g, lead + g.shape[len(lead) :])
+    out = np.zeros(lead + shape, g.dtype)
+    if not arrays:
+        out[(slice(None),) * len(lead) + _fill(pattern, arrays)] = g
+        return out
+    key = _batched_key(pattern, arrays, ndims[1:], lead)
+    rank = np.broadcast(*[k for k in key if isinstance(k, np.ndarray)]).ndim - len(lead)
+    order = _moved(len(lead), rank, pattern, g.ndim)
+    if order is not None:
+        g = g.transpose(np.argsort(order))
+    np.add.at(out, _front(key, pattern, len(lead)), g)
+    return out
+
+
+def _index_cases() -> list[Any]:
+    rng = np.random.default_rng(0)
+    keys = [
+        ((3, 4), (1,)),
+        ((3, 4), (slice(None, None, -2), None)),
+        ((3, 4), (Ellipsis, slice(1, 3))),
+        ((3, 4), ([0, 0, 2],)),
+        ((3, 4), (slice(None), [1, 1])),
+        ((3, 4), ([0, 1, 1], [3, 0, 0])),
+        ((3, 4), (rng.random((3, 4)) > 0.5,)),
+        ((2, 3, 4), ([0, 1], slice(None), [1, 2])),
+        ((2, 3, 4), (0, slice(None), [[1, 2], [1, 0]])),
+        ((2, 3, 4), (slice(None), [[0, 1, 1]], None)),
+        ((0, 3), (slice(None), 1)),
+    ]
+    cases = []
+    for shape, key in keys:
+        pattern, arrays = parse(key, shape)
+
+        def case(rng: Any, shape: Any = shape, pattern: Any = pattern, arrays: Any = arrays) -> Any:
+            return (rng.normal(size=shape), *arrays), {"pattern": pattern, "shape": shape}
+
+        cases.append(case)
+    return cases
+
+
+def _scatter_cases() -> list[Any]:
+    def turned(case: Any) -> Any:
+        def scatter_case(rng: Any) -> Any:
+            (x, *arrays), params = case(rng)
+            return (rng.normal(size=_take(x, *arrays, **params).shape), *arrays), params
+
+        return scatter_case
+
+    return [turned(case) for case in _index_cases()]
+
+
+take_pattern = linear(
+    "index",
+    _take,
+    lambda g, y, x, *arrays, pattern, shape: put_pattern(g, *arrays, pattern=pattern, shape=shape),
+    batch=_take_batch,
+    others=8,
+    label="index",
+    analytic=True,
+    cases=_index_cases(),
+)
+
+put_pattern = linear(
+    "scatter_add",
+    _put,
+    lambda g, y, x, *arrays, pattern, shape: take_pattern(
+        g, *arrays, pattern=pattern, shape=shape
+    ),
+    batch=_put_batch,
+    others=8,
+    label="scatter",
+    analytic=True,
+    cases=_scatter_cases(),
+)
+
+
+# ---- what users call --------------------------------------------------------------------------------
+
+
+def index(x: Any, key: Any) -> Any:
+    """``x[key]`` for every kind of NumPy key; a repeated position adds up in the derivative.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> tg.grad(lambda x: (x[[0, 0, 1]] ** 2).sum())(np.array([3.0, 5.0]))
+    array([12., 10.])
+    """
+    if not isinstance(x, Tensor):
+        x = np.asarray(x)
+        if not _has_tensor(key):
+            return x[key]
+    pattern, arrays = parse(key, x.shape)
+    return take_pattern(x, *arrays, pattern=pattern, shape=x.shape)
+
+
+def _has_tensor(key: Any) -> bool:
+    entries = key if isinstance(key, tuple) else (key,)
+    return any(isinstance(entry, Tensor) for entry in entries)
+
+
+def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """Elements at these positions along an axis (None: of the flattened array)."""
+    if axis is None:
+        x, axis = ravel(x), 0
+    axis = canonical_axis(axis, len(shape_of(x)), "take")
+    indices = indices if isinstance(indices, Tensor) else np.asarray(indices)
+    return index(x, (Ellipsis, indices) + (slice(None),) * (-axis - 1))
+
+
+def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
+    """Elements at positions that differ along the other axes, as ``argsort`` gives them."""
+    shape = shape_of(x)
+    axis = canonical_axis(axis, len(shape), "take_along_axis")
+    indices = indices if isinstance(indices, Tensor) else np.asarray(indices)
+    ndim = len(shape)
+    if len(indices.shape) != ndim:
+        raise ValueError(
+            f"take_along_axis: indices of shape {indices.shape} need as many axes as {shape}"
+        )
+    grid = [
+        indices if i - ndim == axis else np.arange(n).reshape((-1,) + (1,) * (ndim - 1 - i))
+        for i, n in enumerate(shape)
+    ]
+    return index(x, tuple(grid))
+
+
+argsort_along = zero(
+    "argsort",
+    lambda x, *, axis: np.argsort(x, axis=axis, kind="stable"),
+    along=True,
+    cases=[([(2, 3)], {"axis": -1})],
+    doc="Positions that sort along an axis; ties keep their order.",
+)
+
+
+def argsort(x: Any, axis: int | None = -1) -> Any:
+    """Positions that sort along an axis; ties keep their order."""
+    if axis is None:
+        x, axis = ravel(x), -1
+    return argsort_along(x, axis=canonical_axis(axis, len(shape_of(x)), "argsort"))
+
+
+def sort(x: Any, axis: int | None = -1) -> Any:
+    """Sort along an axis; of tied elements each keeps its own derivative (a stable permutation)."""
+    if axis is None:
+        x, axis = ravel(x), -1
+    return take_along_axis(x, argsort(x, axis), axis)

@@ -1,0 +1,414 @@
+"""Reductions and scans over axes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..primitive import linear, structured, zero
+from .arithmetic import absolute, divide, power, square, where
+from .axes import canonical_axes, canonical_axis, shape_of
+from .broadcasting import expanded_shape, ravel, reduce_sum, reshape, spread, sum
+from .comparison import equal
+from .exponential import exp
+from .indexing import index, sort
+from .shape import concatenate_along, moveaxis
+
+_axis_cases = [
+    ([(2, 3)], {"axis": (-2, -1), "keepdims": False}),
+    ([(2, 3)], {"axis": (-1,), "keepdims": True}),
+    ([(2, 3, 4)], {"axis": (-3, -1), "keepdims": False}),
+]
+
+
+def _length(x: Any, axes: tuple[int, ...]) -> int:
+    shape = shape_of(x)
+    return math.prod(shape[a] for a in axes)
+
+
+# ---- means and spreads ------------------------------------------------------------------------------
+
+
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Arithmetic mean over axes."""
+    axes = canonical_axes(axis, len(shape_of(x)), "mean")
+    return divide(reduce_sum(x, axis=axes, keepdims=keepdims), _length(x, axes))
+
+
+def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
+    """Mean over axes, weighted where weights of the same shape are given."""
+    if weights is None:
+        return mean(x, axis)
+    return sum(x * weights, axis) / sum(weights * np.ones(shape_of(x)), axis)
+
+
+def _centred(x: Any, axes: tuple[int, ...]) -> Any:
+    return x - mean(x, axes, keepdims=True)
+
+
+def var(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    """Variance over axes: squared deviations over n - ddof (NaN or inf where that is not positive,
+    as in NumPy)."""
+    axes = canonical_axes(axis, len(shape_of(x)), "var")
+    total = reduce_sum(square(_centred(x, axes)), axis=axes, keepdims=keepdims)
+    return divide(total, np.float64(max(_length(x, axes) - ddof, 0)).astype(_dtype(x)))
+
+
+def std(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    """Standard deviation over axes; of constant data its derivative is 0 (by symmetry)."""
+    axes = canonical_axes(axis, len(shape_of(x)), "std")
+    length = norm_along(_centred(x, axes), axis=axes, keepdims=keepdims)
+    return divide(length, np.sqrt(max(_length(x, axes) - ddof, 0)).astype(_dtype(x)))
+
+
+def _dtype(x: Any) -> Any:
+    dtype = getattr(x, "dtype", np.dtype(float))
+    return dtype if dtype.kind in "fc" else np.dtype(float)
+
+
+def _norm(x: Any, *, axis: Any, keepdims: bool) -> Any:
+    return np.sqrt(np.add.reduce(x * x, axis=axis, keepdims=keepdims))
+
+
+def _direction(x: Any, y: Any, axis: Any, keepdims: bool) -> Any:
+    length = spread(y, x.shape, axis, keepdims)
+    return x / where(equal(length, 0), 1.0, length)
+
+
+norm_along = structured(
+    "norm",
+    _norm,
+    jvp=lambda t, y, x, axis, keepdims: reduce_sum(
+        t * _direction(x, y, axis, keepdims), axis=axis, keepdims=keepdims
+    ),
+    vjp=lambda g, y, x, axis, keepdims: (
+        spread(g, x.shape, axis, keepdims) * _direction(x, y, axis, keepdims)
+    ),
+    analytic=True,
+    cases=_axis_cases,
+    edges=[((np.zeros(3), {"axis": (-1,), "keepdims": False}), (np.zeros(3),))],
+    doc="Euclidean length over axes. At 0 its derivative is 0; the second one is not defined there.",
+)
+
+
+def squared_norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Sum of squares over axes: smooth at 0 too, with Hessian 2."""
+    return sum(square(x), axis, keepdims=keepdims)
+
+
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """Vector norm over axes: order 2 (also of a matrix's elements), 1, inf, -inf, 0 or any p.
+
+    At the origin the derivative is 0, the middle of its subgradients.
+    """
+    axes = canonical_axes(axis, len(shape_of(x)), "norm")
+    if ord is None or ord == "fro" or (ord == 2 and len(axes) == 1):
+        return norm_along(x, axis=axes, keepdims=keepdims)
+    if len(axes) != 1:
+        raise ValueError(f"norm: ord={ord!r} needs one axis, got axis={axis!r} of {shape_of(x)}")
+    size = absolute(x)
+    if ord == np.inf:
+        return max(size, axes, keepdims=keepdims)
+    if ord == -np.inf:
+        return min(size, axes, keepdims=keepdims)
+    if ord == 0:
+        return sum((size != 0).astype(_dtype(x)), axes, keepdims=keepdims)
+    if ord == 1:
+        return sum(size, axes, keepdims=keepdims)
+    total = sum(power(size, ord), axes, keepdims=keepdims)
+    return power(total, 1 / ord)
+
+
+# ---- largest and smallest ---------------------------------------------------------------------------
+
+
+def _tie_share(x: Any, *, axis: Any) -> Any:
+    top = np.maximum.reduce(x, axis=axis, keepdims=True)
+    selected = (x == top) | (np.isnan(x) & np.isnan(top))
+    count = np.add.reduce(selected, axis=axis, keepdims=True)
+    return (selected / count).astype(np.result_type(x, np.float16), copy=False)
+
+
+tie_share = zero(
+    "tie_share",
+    _tie_share,
+    along=True,
+    label="share",
+    cases=[([(2, 3)], {"axis": (-1,)}), ([(2, 3)], {"axis": (-2, -1)})],
+    doc="How much each element contributes to the maximum: tied ones share evenly, a NaN takes all.",
+)
+
+reduce_max = structured(
+    "amax",
+    lambda x, *, axis, keepdims: np.maximum.reduce(x, axis=axis, keepdims=keepdims),
+    jvp=lambda t, y, x, axis, keepdims: reduce_sum(
+        t * tie_share(x, axis=axis), axis=axis, keepdims=keepdims
+    ),
+    vjp=lambda g, y, x, axis, keepdims: (
+        spread(g, x.shape, axis, keepdims) * tie_share(x, axis=axis)
+    ),
+    label="max",
+    cases=_axis_cases,
+    edges=[
+        ((np.array([1.0, 1, 0]), {"axis": (-1,), "keepdims": False}), (np.array([0.5, 0.5, 0]),)),
+        ((np.array([1.0, np.nan]), {"axis": (-1,), "keepdims": False}), (np.array([0.0, 1]),)),
+    ],
+)
+
+
+def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Largest element over axes; ties share the derivative evenly."""
+    axes = canonical_axes(axis, len(shape_of(x)), "max")
+    return reduce_max(x, axis=axes, keepdims=keepdims)
+
+
+def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Smallest element over axes; ties share the derivative evenly."""
+    return -max(-x, axis, keepdims)
+
+
+def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Range of the values: largest less smallest."""
+    return max(x, axis, keepdims) - min(x, axis, keepdims)
+
+
+def _arg(name: str, fn: Any) -> Any:
+    return zero(name, fn, along=True, cases=[([(2, 3)], {"axis": -1, "keepdims": False})])
+
+
+argmax_along = _arg("argmax", lambda x, *, axis, keepdims: np.argmax(x, axis, keepdims=keepdims))
+argmin_along = _arg("argmin", lambda x, *, axis, keepdims: np.argmin(x, axis, keepdims=keepdims))
+
+
+def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Position of the largest element (along an axis, or in the flattened array)."""
+    x, axis = (ravel(x), -1) if axis is None else (x, axis)
+    return argmax_along(x, axis=canonical_axis(axis, len(shape_of(x)), "argmax"), keepdims=keepdims)
+
+
+def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Position of the smallest element (along an axis, or in the flattened array)."""
+    x, axis = (ravel(x), -1) if axis is None else (x, axis)
+    return argmin_along(x, axis=canonical_axis(axis, len(shape_of(x)), "argmin"), keepdims=keepdims)
+
+
+def median(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Median along an axis; with an even count, the mean of the middle two."""
+    shape = shape_of(x)
+    if axis is None:
+        out = median(ravel(x), 0)
+        return reshape(out, shape=(1,) * len(shape)) if keepdims else out
+    axis = canonical_axis(axis, len(shape), "median")
+    n = shape[axis]
+    ordered = sort(x, axis)
+    tail = (slice(None),) * (-axis - 1)
+    middle = index(ordered, (Ellipsis, slice((n - 1) // 2, n // 2 + 1), *tail))
+    return mean(middle, axis, keepdims)
+
+
+# ---- truth ------------------------------------------------------------------------------------------
+
+any_along = zero(
+    "any",
+    lambda x, *, axis, keepdims: np.any(x, axis=axis, keepdims=keepdims),
+    along=True,
+    cases=_axis_cases,
+)
+all_along = zero(
+    "all",
+    lambda x, *, axis, keepdims: np.all(x, axis=axis, keepdims=keepdims),
+    along=True,
+    cases=_axis_cases,
+)
+
+
+def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether any element over the axes is true."""
+    return any_along(x, axis=canonical_axes(axis, len(shape_of(x)), "any"), keepdims=keepdims)
+
+
+def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether all elements over the axes are true."""
+    return all_along(x, axis=canonical_axes(axis, len(shape_of(x)), "all"), keepdims=keepdims)
+
+
+# ---- products: by halving, so that zeros among the factors need no special case ---------------------
+
+
+def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Product over axes, right to every order also where factors are zero.
+
+    Factors are multiplied in pairs, then pairs of pairs: no division, log2(n) operations.
+    """
+    shape = shape_of(x)
+    ndim = len(shape)
+    axes = canonical_axes(axis, ndim, "prod")
+    keep = [a for a in range(-ndim, 0) if a not in axes]
+    x = moveaxis(x, axes, range(-len(axes), 0)) if axes else x
+    x = reshape(x, shape=(*(shape[a] for a in keep), _length_of(shape, axes)))
+    while (n := shape_of(x)[-1]) > 1:
+        half = n // 2
+        paired = index(x, (Ellipsis, slice(0, half))) * index(x, (Ellipsis, slice(half, 2 * half)))
+        x = paired if n % 2 == 0 else concatenate_along(
+            paired, index(x, (Ellipsis, slice(n - 1, n))), axis=-1
+        )  # fmt: skip
+    if n == 0:
+        x = concatenate_along(x, np.ones((*shape_of(x)[:-1], 1), _dtype(x)), axis=-1)
+    final = expanded_shape(shape, axes) if keepdims else tuple(shape[a] for a in keep)
+    return reshape(x, shape=final)
+
+
+def _length_of(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    return math.prod(shape[a] for a in axes)
+
+
+def cumprod(x: Any, axis: int | None = None) -> Any:
+    """Running product along an axis (None: of the flattened array), by doubling its reach."""
+    if axis is None:
+        x, axis = ravel(x), -1
+    axis = canonical_axis(axis, len(shape_of(x)), "cumprod")
+    n, tail, reach = shape_of(x)[axis], (slice(None),) * (-axis - 1), 1
+    while reach < n:
+        head = index(x, (Ellipsis, slice(0, reach), *tail))
+        later = index(x, (Ellipsis, slice(reach, n), *tail))
+        earlier = index(x, (Ellipsis, slice(0, n - reach), *tail))
+        x = concatenate_along(head, later * earlier, axis=axis)
+        reach *= 2
+    return x
+
+
+# ---- running sums -----------------------------------------------------------------------------------
+
+
+def _reversed(x: Any, axis: int) -> Any:
+    return index(x, (Ellipsis, slice(None, None, -1)) + (slice(None),) * (-axis - 1))
+
+
+cumsum_along = linear(
+    "cumsum",
+    lambda x, *, axis: np.add.accumulate(x, axis=axis),
+    lambda g, y, x, axis: _reversed(cumsum_along(_reversed(g, axis), axis=axis), axis),
+    analytic=True,
+    cases=[([(3,)], {"axis": -1}), ([(2, 3)], {"axis": -2}), ([(0, 3)], {"axis": -1})],
+)
+
+
+def cumsum(x: Any, axis: int | None = None) -> Any:
+    """Running sum along an axis (None: of the flattened array)."""
+    if axis is None:
+        x, axis = ravel(x), -1
+    return cumsum_along(x, axis=canonical_axis(axis, len(shape_of(x)), "cumsum"))
+
+
+def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
+    """Differences of neighbours along an axis, ``n`` times."""
+    axis = canonical_axis(axis, len(shape_of(x)), "diff")
+    tail = (slice(None),) * (-axis - 1)
+    for _ in range(n):
+        x = index(x, (Ellipsis, slice(1, None), *tail)) - index(
+            x, (Ellipsis, slice(None, -1), *tail)
+        )
+    return x
+
+
+# ---- exponentials over axes: shifted by the maximum, so nothing overflows ---------------------------
+
+
+def _shifted(x: Any, axis: Any) -> tuple[Any, Any]:
+    """exp(x - max) and the maximum; a row of equal infinities counts as a row of equal numbers."""
+    top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
+    out = np.subtract(x, top, dtype=np.result_type(x, np.float16))
+    if not np.isfinite(top).all():
+        out[np.broadcast_to(x == top, out.shape)] = 0.0
+    np.exp(out, out=out)
+    return out, top
+
+
+def _logsumexp(x: Any, *, axis: Any, keepdims: bool) -> Any:
+    x = np.asarray(x)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        e, top = _shifted(x, axis)
+        out = np.log(np.add.reduce(e, axis=axis, keepdims=True))
+        out += top
+    return out if keepdims else out.reshape(_reduced_shape(out.shape, axis))[()]
+
+
+def _reduced_shape(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(n for i, n in enumerate(shape) if i - len(shape) not in axis)
+
+
+logsumexp_along = structured(
+    "logsumexp",
+    _logsumexp,
+    jvp=lambda t, y, x, axis, keepdims: reduce_sum(
+        t * softmax_along(x, axis=axis), axis=axis, keepdims=keepdims
+    ),
+    vjp=lambda g, y, x, axis, keepdims: (
+        spread(g, x.shape, axis, keepdims) * softmax_along(x, axis=axis)
+    ),
+    cases=_axis_cases,
+    edges=[
+        ((np.array([1e3, 1e3]), {"axis": (-1,), "keepdims": False}), (np.array([0.5, 0.5]),)),
+        ((np.full(2, -np.inf), {"axis": (-1,), "keepdims": False}), (np.array([0.5, 0.5]),)),
+    ],
+)
+
+
+def _softmax(x: Any, *, axis: Any) -> Any:
+    x = np.asarray(x)
+    with np.errstate(invalid="ignore"):
+        e, _ = _shifted(x, axis)
+    e /= np.add.reduce(e, axis=axis, keepdims=True)
+    return e[()]
+
+
+def _softmax_rule(g: Any, y: Any, x: Any, *, axis: Any) -> Any:
+    weighted = g * y
+    return weighted - y * reduce_sum(weighted, axis=axis, keepdims=True)
+
+
+softmax_along = structured(
+    "softmax",
+    _softmax,
+    jvp=_softmax_rule,  # its Jacobian is symmetric
+    vjp=_softmax_rule,
+    cases=[([(2, 3)], {"axis": (-1,)}), ([(2, 3)], {"axis": (-2, -1)})],
+    edges=[((np.array([1e3, 0.0]), {"axis": (-1,)}), (np.zeros(2),))],
+)
+
+
+def _log_softmax(x: Any, *, axis: Any) -> Any:
+    x = np.asarray(x)
+    top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
+    out = np.subtract(x, top, dtype=np.result_type(x, np.float16))
+    out -= np.log(np.add.reduce(np.exp(out), axis=axis, keepdims=True))
+    return out[()]
+
+
+log_softmax_along = structured(
+    "log_softmax",
+    _log_softmax,
+    jvp=lambda t, y, x, axis: t - reduce_sum(exp(y) * t, axis=axis, keepdims=True),
+    vjp=lambda g, y, x, axis: g - exp(y) * reduce_sum(g, axis=axis, keepdims=True),
+    cases=[([(2, 3)], {"axis": (-1,)}), ([(2, 3)], {"axis": (-2, -1)})],
+)
+
+
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """log(sum(exp(x))) over axes, without overflow."""
+    axes = canonical_axes(axis, len(shape_of(x)), "logsumexp")
+    return logsumexp_along(x, axis=axes, keepdims=keepdims)
+
+
+def softmax(x: Any, axis: Any = -1) -> Any:
+    """Exponentials that sum to one over an axis."""
+    return softmax_along(x, axis=canonical_axes(axis, len(shape_of(x)), "softmax"))
+
+
+def log_softmax(x: Any, axis: Any = -1) -> Any:
+    """The logarithm of :func:`softmax`, without loss of precision."""
+    return log_softmax_along(x, axis=canonical_axes(axis, len(shape_of(x)), "log_softmax"))
+
+

@@ -1,0 +1,150 @@
+"""Trigonometric and hyperbolic functions, their inverses, and the two of a pair of coordinates."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..primitive import elementwise
+from .arithmetic import where
+from .comparison import equal
+from .exponential import sqrt
+
+_any = (-1.2, 1.2)
+_unit = (-0.8, 0.8)
+_smooth = {"analytic": True, "domain": _any}
+
+sin = elementwise("sin", np.sin, lambda g, y, x: g * cos(x), **_smooth)
+cos = elementwise("cos", np.cos, lambda g, y, x: -g * sin(x), **_smooth)
+tan = elementwise("tan", np.tan, lambda g, y, x: g * (1 + y * y), **_smooth)
+arcsin = elementwise(
+    "arcsin",
+    np.arcsin,
+    lambda g, y, x: g / sqrt((1 - x) * (1 + x)),
+    analytic=True,
+    domain=_unit,
+    edges=[((1.0,), (np.inf,))],
+)
+arccos = elementwise(
+    "arccos",
+    np.arccos,
+    lambda g, y, x: -g / sqrt((1 - x) * (1 + x)),
+    analytic=True,
+    domain=_unit,
+    edges=[((1.0,), (-np.inf,))],
+)
+arctan = elementwise("arctan", np.arctan, lambda g, y, x: g / (1 + x * x), **_smooth)
+
+sinh = elementwise("sinh", np.sinh, lambda g, y, x: g * cosh(x), **_smooth)
+cosh = elementwise("cosh", np.cosh, lambda g, y, x: g * sinh(x), **_smooth)
+tanh = elementwise(
+    "tanh",
+    np.tanh,
+    lambda g, y, x: g * (1 - y * y),
+    edges=[((400.0,), (0.0,)), ((-400.0,), (0.0,))],
+    **_smooth,
+)
+arcsinh = elementwise("arcsinh", np.arcsinh, lambda g, y, x: g / sqrt(x * x + 1), **_smooth)
+arccosh = elementwise(
+    "arccosh",
+    np.arccosh,
+    lambda g, y, x: g / (sqrt(x - 1) * sqrt(x + 1)),
+    analytic=True,
+    domain=(1.3, 3),
+    edges=[((1.0,), (np.inf,))],
+)
+arctanh = elementwise(
+    "arctanh",
+    np.arctanh,
+    lambda g, y, x: g / ((1 - x) * (1 + x)),
+    analytic=True,
+    domain=_unit,
+    edges=[((1.0,), (np.inf,))],
+)
+
+deg2rad = elementwise(
+    "deg2rad", np.deg2rad, lambda g, y, x: g * (math.pi / 180), domain=(-180, 180)
+)
+rad2deg = elementwise("rad2deg", np.rad2deg, lambda g, y, x: g * (180 / math.pi), domain=(-3, 3))
+
+
+# ---- a pair of coordinates: scaled by the distance first, so nothing over- or underflows --------
+
+
+def _nonzero(r: Any) -> Any:
+    """Distances with 1 in place of 0, where the derivative is 0 by symmetry."""
+    return where(equal(r, 0), 1.0, r)
+
+
+hypot = elementwise(
+    "hypot",
+    np.hypot,
+    lambda g, y, a, b: g * (a / _nonzero(y)),
+    lambda g, y, a, b: g * (b / _nonzero(y)),
+    domain=((0.3, 2), (0.3, 2)),
+    edges=[((0.0, 0.0), (0.0, 0.0)), ((3.0, 4.0), (0.6, 0.8))],
+)
+
+
+def _turn(g: Any, along: Any, a: Any, b: Any) -> Any:
+    r = _nonzero(hypot(a, b))
+    return g * (along / r) / r
+
+
+arctan2 = elementwise(
+    "arctan2",
+    np.arctan2,
+    lambda g, y, a, b: _turn(g, b, a, b),
+    lambda g, y, a, b: _turn(-g, a, a, b),
+    domain=((0.3, 2), (0.3, 2)),
+    edges=[
+        ((0.0, 0.0), (0.0, 0.0)),
+        ((0.0, -1.0), (-1.0, 0.0)),
+        ((1e-200, 1e-200), (5e199, -5e199)),
+    ],
+)
+
+
+# ---- sinc, to any order -------------------------------------------------------------------------
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(40)
+_NODES, _WEIGHTS = (_NODES + 1) / 2, _WEIGHTS / 2
+
+
+def _sinc_derivative(x: Any, *, order: int) -> Any:
+    """The derivative of sin(πx)/(πx) of a given order.
+
+    Near 0 it is the integral of (πt)^n cos(πxt + nπ/2) over t in [0, 1], by Gauss-Legendre
+    quadrature (exact to rounding there); further out, the recurrence
+    x f_n = π^(n-1) sin(πx + nπ/2) - n f_(n-1), which is stable for |πx| above n.
+    """
+    if order == 0:
+        return np.sinc(x)
+    x = np.asarray(x)
+    wide = x.astype(np.float64)
+    near = np.abs(wide) <= max(2.0, order / 2)
+    t = np.pi * _NODES
+    angle = np.where(near, wide, 0.0)[..., None] * t + order * np.pi / 2
+    close = (np.cos(angle) * (t**order * _WEIGHTS)).sum(-1)
+    far = np.where(near, 1.0, wide)
+    f = np.sinc(far)
+    for n in range(1, order + 1):
+        f = (np.pi ** (n - 1) * np.sin(np.pi * far + n * np.pi / 2) - n * f) / far
+    return np.where(near, close, f).astype(x.dtype)[()]
+
+
+sinc_derivative = elementwise(
+    "sinc",
+    _sinc_derivative,
+    lambda g, y, x, order: g * sinc_derivative(x, order=order + 1),
+    parametric=True,
+    domain=_any,
+    cases=[([(2, 3)], {"order": order}) for order in (0, 1, 2)],
+)
+
+
+def sinc(x: Any) -> Any:
+    """sin(πx)/(πx), 1 at 0, with derivatives of every order that are right at and near 0."""
+    return sinc_derivative(x, order=0)

@@ -1,0 +1,45 @@
+"""Second-order automatic differentiation on NumPy: gradients, Hessians, and their curvature."""
+
+from . import methods, protocols
+from ._memory import keep_freed_memory
+
+methods.install()
+protocols.install()
+keep_freed_memory()
+
+from . import numpy as numpy
+from . import ops as ops
+from .errors import CheckError as CheckError
+from .errors import NanError as NanError
+from .errors import NonDifferentiableError as NonDifferentiableError
+from .errors import TapeReleasedError as TapeReleasedError
+from .modes import debug_nans as debug_nans
+from .modes import enable_grad as enable_grad
+from .modes import nan_safe as nan_safe
+from .modes import no_grad as no_grad
+from .ops import stop_gradient as stop_gradient
+from .primitive import bilinear as bilinear
+from .primitive import elementwise as elementwise
+from .primitive import linear as linear
+from .primitive import structured as structured
+from .primitive import variadic as variadic
+from .primitive import zero as zero
+from .tape import Tensor as Tensor
+from .transforms import check_grads as check_grads
+from .transforms import checkpoint as checkpoint
+from .transforms import custom_jvp as custom_jvp
+from .transforms import custom_vjp as custom_vjp
+from .transforms import grad as grad
+from .transforms import hessian as hessian
+from .transforms import hvp as hvp
+from .transforms import jacfwd as jacfwd
+from .transforms import jacobian as jacobian
+from .transforms import jacrev as jacrev
+from .transforms import jvp as jvp
+from .transforms import linearize as linearize
+from .transforms import value_and_grad as value_and_grad
+from .transforms import vjp as vjp
+from .transforms import vmap as vmap
+from .tape import tensor as tensor
+
+from ._version import __version__ as __version__

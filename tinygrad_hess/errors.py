@@ -1,0 +1,56 @@
+"""The exceptions of the library: each says what was done, why it cannot be right, what to write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+class TapeReleasedError(RuntimeError):
+    """A derivative was asked through operations whose tape an earlier ``backward()`` released."""
+
+
+class NonDifferentiableError(TypeError):
+    """Something without a derivative was asked for one: an integer, a conversion, a NumPy call."""
+
+
+class NanError(FloatingPointError):
+    """Under :func:`tinygrad_hess.debug_nans`, an operation or its derivative produced a NaN."""
+
+
+class CheckError(AssertionError):
+    """:func:`tinygrad_hess.check_grads` found a derivative that disagrees with differences."""
+
+
+def describe(x: Any) -> str:
+    """Say what an operand is in a few characters.
+
+    Examples
+    --------
+    >>> describe(np.zeros((2, 3), np.float32))
+    'float32(2, 3)'
+    >>> describe(2)
+    'int'
+    """
+    if isinstance(x, np.generic) or not hasattr(x, "shape") or not hasattr(x, "dtype"):
+        return type(x).__name__
+    return f"{x.dtype}{tuple(x.shape)}"
+
+
+def operands(args: Any, params: dict[str, Any] | None = None) -> str:
+    """Describe a call's operands and keywords, for an error message."""
+    words = [describe(a) for a in args]
+    words += [f"{k}={v!r}" for k, v in (params or {}).items()]
+    return ", ".join(words)
+
+
+def add_context(error: Exception, name: str, args: Any, params: dict[str, Any] | None) -> Exception:
+    """Return ``error`` as the same kind of error, naming the operation and its operands."""
+    kinds = (IndexError, ValueError, TypeError, np.linalg.LinAlgError)
+    kind = next((k for k in kinds if type(error) is k), None)
+    if isinstance(error, np.exceptions.AxisError):
+        kind = ValueError
+    if kind is None:
+        return error
+    return kind(f"{name}({operands(args, params)}): {error}")

@@ -1,0 +1,517 @@
+"""Primitives: one declaration each, from which everything else is derived.
+
+    elementwise : value, one rule an argument        zero      : value alone
+    linear      : value, transpose                   bilinear  : value, two transposes
+    variadic    : value, transpose to all operands   structured: value, jvp, vjp
+
+A rule is called as ``rule(g, y, *args, **params)``: the cotangent (or, for an elementwise
+primitive, just as well the tangent), the output, the operands. It is written in the library's
+own operations, so the same text runs on raw arrays, extends the tape when the sweep is being
+recorded, and carries a batch. Arrays are positional, static parameters are keywords. Axes are
+canonical when they reach a primitive: negative, so that hidden leading axes do not shift them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import modes
+from .errors import NanError, add_context, operands
+from .tape import Axis, Batched, Tensor, batched, constant, record, tick, unrecorded
+
+Rule = Callable[..., Any]
+
+REGISTRY: dict[str, Primitive] = {}
+"""Every primitive by name. The battery of tests walks it."""
+
+
+class Primitive:
+    """One row: what it computes, how it is derived and batched, and how it is tested.
+
+    Parameters
+    ----------
+    name, kind : str
+        The NumPy name where there is one; one of the kinds above.
+    fn : callable
+        The value on raw arrays, ``fn(*arrays, **params)``.
+    vjps : tuple of rules, optional
+        One for each operand; None where an operand carries no derivative.
+    pullback : callable, optional
+        ``pullback(g, y, args, params) -> cotangents`` where one computation serves all operands.
+    pushforward : callable
+        ``pushforward(tangents, y, args, params) -> tangent``, None standing for zero.
+    batch : callable
+        ``batch(values, ndims, lead, params) -> array``: the value when some operands have the
+        leading axes ``lead``; ``ndims[i]`` is the logical rank of such an operand, else None.
+    domain, cases, edges
+        Test data. A domain is an open interval for an operand (elementwise primitives need no
+        more); a case is ``(shapes, params)`` or a function of a random generator that gives
+        ``(args, params)``; an edge is ``(args, rule answers)``.
+    analytic : bool
+        Whether NumPy evaluates it on complex numbers, so that the complex step applies.
+    """
+
+    __slots__ = (
+        "analytic", "batch", "call", "cases", "doc", "domain", "edges", "flops", "fn", "kind",
+        "label", "name", "pullback", "pushforward", "vjps",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        fn: Callable[..., Any],
+        *,
+        vjps: tuple[Rule | None, ...] | None,
+        pushforward: Callable[..., Any],
+        batch: Callable[..., Any],
+        pullback: Callable[..., Any] | None = None,
+        domain: Any = None,
+        cases: Sequence[Any] = (),
+        edges: Sequence[Any] = (),
+        analytic: bool = False,
+        label: str | None = None,
+        doc: str = "",
+        flops: Callable[..., int] | None = None,
+    ):
+        self.name, self.kind, self.fn = name, kind, fn
+        self.vjps, self.pushforward, self.batch = vjps, pushforward, batch
+        self.pullback = pullback
+        self.domain, self.cases, self.edges, self.analytic = domain, cases, edges, analytic
+        self.label, self.doc = label or name, doc
+        self.flops = flops or (lambda y, *args, **params: int(np.size(y)))
+        self.call: Callable[..., Any] = _general(self)
+        if name in REGISTRY:
+            raise ValueError(f"a primitive named {name!r} is already declared")
+        REGISTRY[name] = self
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} primitive {self.name}>"
+
+
+# ---- calling a primitive ------------------------------------------------------------------------
+
+_new = object.__new__
+_ndarray = np.ndarray
+_special = modes.special
+_SCALARS = (float, int, np.generic)
+
+
+def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) -> Any:
+    """Call a primitive on any mix of arrays, constants, tape tensors and batched tensors.
+
+    Raw operands give a raw result. The fast paths below do the same for their common cases.
+    """
+    on_tape = boxed = has_batch = False
+    values = []
+    for a in args:
+        if isinstance(a, Tensor):
+            boxed = True
+            on_tape = on_tape or a.prim is not None
+            has_batch = has_batch or type(a) is Batched
+            values.append(a.value)
+        elif isinstance(a, (_ndarray, *_SCALARS)):
+            values.append(a)
+        else:
+            values.append(np.asarray(a))
+    try:
+        if has_batch:
+            value = _bind_batched(prim, args, values, params or {})
+        else:
+            value = prim.fn(*values, **params) if params else prim.fn(*values)
+    except Exception as error:
+        raise add_context(error, prim.name, args, params) from error
+    if modes.is_debugging_nans():
+        _refuse_nan(prim, value, args, params)
+    if not boxed:
+        return value
+    if not on_tape or not modes.is_recording():
+        return value if has_batch else constant(value)
+    held = tuple(
+        unrecorded(a) if isinstance(a, Tensor) else snapshot(v)
+        for a, v in zip(args, values, strict=True)
+    )
+    parents = tuple(a if isinstance(a, Tensor) and a.prim is not None else None for a in args)
+    out = record(prim, value, held, parents, params)
+    if modes.is_debugging_nans():
+        out._where = user_line()
+    return out
+
+
+def snapshot(x: Any) -> Any:
+    """A copy of a captured array that its owner could still change; anything else as it is.
+
+    The tape keeps operands until a sweep reads them. A program that reuses a buffer in between
+    would otherwise change the derivative silently.
+    """
+    if isinstance(x, _ndarray) and (x.flags.writeable or x.base is not None):
+        return x.copy()
+    return x
+
+
+def _bind_batched(
+    prim: Primitive, args: tuple[Any, ...], values: list[Any], params: dict[str, Any]
+) -> Batched:
+    """Line up the hidden axes of all operands in order of age, and call the batch rule."""
+    axes: dict[Axis, None] = {}
+    for a in args:
+        if type(a) is Batched:
+            axes.update(dict.fromkeys(a.axes))
+    order = tuple(sorted(axes, key=lambda axis: axis.time))
+    lead = tuple(axis.size for axis in order)
+    ndims: list[int | None] = [None] * len(args)
+    for i, a in enumerate(args):
+        if type(a) is Batched:
+            ndims[i] = values[i].ndim - len(a.axes)
+            values[i] = line_up(values[i], a.axes, order)
+    return batched(prim.batch(values, ndims, lead, params), order)
+
+
+def line_up(value: Any, axes: tuple[Axis, ...], order: tuple[Axis, ...]) -> Any:
+    """Permute hidden axes into ``order``, with length 1 for those that ``value`` lacks."""
+    if axes == order:
+        return value
+    have = [axes.index(axis) for axis in order if axis in axes]
+    value = value.transpose(*have, *range(len(axes), value.ndim))
+    shape = tuple(axis.size if axis in axes else 1 for axis in order)
+    return value.reshape(shape + value.shape[len(axes) :])
+
+
+def user_line() -> str:
+    """The file and line of the innermost caller outside this library."""
+    frame = sys._getframe(1)
+    package = __name__.rpartition(".")[0]
+    while frame.f_back is not None:
+        module = frame.f_globals.get("__name__", "")
+        if not (module == package or module.startswith(package + ".")):
+            break
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _refuse_nan(prim: Primitive, value: Any, args: Any, params: Any) -> None:
+    raw = np.asarray(value.value if isinstance(value, Tensor) else value)
+    if raw.dtype.kind in "fc" and np.isnan(raw).any():
+        what = f"{prim.name}({operands(args, params)})"
+        fresh = not any(
+            np.isnan(np.asarray(getattr(a, "value", a), dtype=complex)).any()
+            for a in args
+            if getattr(getattr(a, "value", a), "dtype", np.dtype(float)).kind in "fc"
+        )
+        if fresh:
+            raise NanError(f"{what} made a NaN; called at {user_line()}")
+
+
+def _general(prim: Primitive) -> Callable[..., Any]:
+    def call(*args: Any, **params: Any) -> Any:
+        return bind(prim, args, params)
+
+    return _named(call, prim)
+
+
+def _unary(prim: Primitive) -> Callable[[Any], Any]:
+    """The fast path of one operand without parameters."""
+    fn = prim.fn
+
+    def call(x: Any) -> Any:
+        if type(x) is Tensor and x.prim is not None and not _special[0]:
+            value = x.value
+            out = _new(Tensor)
+            out.value = fn(value)
+            out.prim = prim
+            out.args = (value,)
+            out.parents = (x,)
+            out.params = None
+            out.time = tick()
+            return out
+        if type(x) is _ndarray and not _special[0]:
+            return fn(x)
+        return bind(prim, (x,), None)
+
+    return _named(call, prim)
+
+
+def _binary(prim: Primitive) -> Callable[[Any, Any], Any]:
+    """The fast path of two operands without parameters."""
+    fn = prim.fn
+    scalars = frozenset((float, int, np.float64, np.float32))
+
+    def call(a: Any, b: Any) -> Any:
+        ta, tb = type(a), type(b)
+        if _special[0]:
+            return bind(prim, (a, b), None)
+        if ta is Tensor and a.prim is not None:
+            x = a.value
+            if tb is Tensor:
+                y = b.value
+                parents = (a, b if b.prim is not None else None)
+            elif tb in scalars:
+                y = b
+                parents = (a, None)
+            elif tb is _ndarray:
+                y = snapshot(b)
+                parents = (a, None)
+            else:
+                return bind(prim, (a, b), None)
+        elif tb is Tensor and b.prim is not None:
+            y = b.value
+            parents = (None, b)
+            if ta is Tensor:
+                x = a.value
+            elif ta in scalars:
+                x = a
+            elif ta is _ndarray:
+                x = snapshot(a)
+            else:
+                return bind(prim, (a, b), None)
+        elif ta is _ndarray and (tb is _ndarray or tb in scalars):
+            try:
+                return fn(a, b)
+            except Exception as error:
+                raise add_context(error, prim.name, (a, b), None) from error
+        else:
+            return bind(prim, (a, b), None)
+        try:
+            value = fn(x, y)
+        except Exception as error:
+            raise add_context(error, prim.name, (a, b), None) from error
+        out = _new(Tensor)
+        out.value = value
+        out.prim = prim
+        out.args = (x, y)
+        out.parents = parents
+        out.params = None
+        out.time = tick()
+        return out
+
+    return _named(call, prim)
+
+
+def _named(call: Callable[..., Any], prim: Primitive) -> Callable[..., Any]:
+    call.__name__ = call.__qualname__ = prim.name
+    call.__doc__ = prim.doc or f"The {prim.kind} primitive ``{prim.name}``."
+    call.primitive = prim  # type: ignore[attr-defined]
+    return call
+
+
+# ---- the kinds ----------------------------------------------------------------------------------
+
+
+def _add(a: Any, b: Any) -> Any:
+    return b if a is None else a if b is None else a + b
+
+
+def broadcast_batch(
+    values: list[Any], ndims: list[int | None], lead: tuple[int, ...], fn: Callable[..., Any]
+) -> Any:
+    """Batch a broadcasting function: give batched operands one logical rank, then call it."""
+    rank = max(n if n is not None else np.ndim(v) for v, n in zip(values, ndims, strict=True))
+    padded = []
+    for v, n in zip(values, ndims, strict=True):
+        if n is not None and n < rank:
+            v = v.reshape(v.shape[: len(lead)] + (1,) * (rank - n) + v.shape[len(lead) :])
+        padded.append(v)
+    return fn(*padded)
+
+
+def full_lead(values: list[Any], ndims: list[int | None], lead: tuple[int, ...]) -> list[Any]:
+    """Give every operand the whole batch as leading axes (by broadcast views)."""
+    full = []
+    for v, n in zip(values, ndims, strict=True):
+        shape = np.shape(v) if n is None else v.shape[len(lead) :]
+        full.append(v if np.shape(v) == lead + shape else np.broadcast_to(v, lead + shape))
+    return full
+
+
+def elementwise(
+    name: str,
+    fn: Callable[..., Any],
+    *rules: Rule | None,
+    parametric: bool = False,
+    **row: Any,
+) -> Callable[..., Any]:
+    """Declare a broadcasting function of one or more operands, by its value and its partials.
+
+    Each rule is ``rule(g, y, *args)``: ``g`` times the partial derivative. Since the Jacobian is
+    diagonal, the same rule carries cotangents backward and tangents forward. With
+    ``parametric=True`` it takes static keyword parameters too.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> double = tg.elementwise("double", lambda x: 2 * x, lambda g, y, x: 2 * g, domain=(-1, 1))
+    >>> tg.grad(double)(3.0)
+    np.float64(2.0)
+    """
+
+    def pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
+        total = None
+        for rule, t in zip(rules, tangents, strict=True):
+            if t is not None and rule is not None:
+                total = _add(total, rule(t, y, *args, **params) if params else rule(t, y, *args))
+        return total
+
+    def batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
+        return broadcast_batch(values, ndims, lead, lambda *v: fn(*v, **params))
+
+    prim = Primitive(
+        name, "elementwise", fn, vjps=rules, pushforward=pushforward, batch=batch, **row
+    )
+    if len(rules) <= 2 and not parametric:
+        prim.call = (_unary if len(rules) == 1 else _binary)(prim)
+    return prim.call
+
+
+def zero(
+    name: str, fn: Callable[..., Any], operands: int = 1, *, along: bool = False, **row: Any
+) -> Callable[..., Any]:
+    """Declare a piecewise constant function: its derivative is zero, said here and not by absence.
+
+    With ``along=True`` it works along axes named by negative parameters instead of elementwise.
+    """
+
+    def batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
+        if along:
+            return fn(*full_lead(values, ndims, lead), **params)
+        return broadcast_batch(values, ndims, lead, fn)
+
+    prim = Primitive(
+        name,
+        "zero",
+        fn,
+        vjps=(None,) * operands,
+        pushforward=lambda tangents, y, args, params: None,
+        batch=batch,
+        **row,
+    )
+    if not along and operands <= 2:
+        prim.call = (_unary if operands == 1 else _binary)(prim)
+    return prim.call
+
+
+def linear(
+    name: str,
+    fn: Callable[..., Any],
+    transpose: Rule,
+    *,
+    batch: Callable[..., Any] | None = None,
+    others: int = 0,
+    **row: Any,
+) -> Callable[..., Any]:
+    """Declare a function linear in its first operand, by its value and its transpose.
+
+    The tangent goes through the same operation. ``others`` counts further operands that carry
+    no derivative (such as index arrays). Without ``batch``, the function must accept leading axes.
+    """
+
+    def pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
+        return prim.call(tangents[0], *args[1:], **(params or {}))
+
+    def trailing(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
+        return fn(*full_lead(values, ndims, lead), **params)
+
+    prim = Primitive(
+        name,
+        "linear",
+        fn,
+        vjps=(transpose, *(None,) * others),
+        pushforward=pushforward,
+        batch=batch or trailing,
+        **row,
+    )
+    return prim.call
+
+
+def bilinear(
+    name: str,
+    fn: Callable[..., Any],
+    transpose_a: Rule,
+    transpose_b: Rule,
+    *,
+    batch: Callable[..., Any],
+    **row: Any,
+) -> Callable[..., Any]:
+    """Declare a function linear in each of two operands, by its value and its two transposes."""
+
+    def pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
+        ta, tb = tangents
+        a, b = args
+        first = None if ta is None else prim.call(ta, b)
+        second = None if tb is None else prim.call(a, tb)
+        if type(first) is _ndarray and type(second) is _ndarray and first.shape == second.shape:
+            return np.add(first, second, out=first)  # both are fresh: spare a buffer
+        return _add(first, second)
+
+    prim = Primitive(
+        name,
+        "bilinear",
+        fn,
+        vjps=(transpose_a, transpose_b),
+        pushforward=pushforward,
+        batch=batch,
+        **row,
+    )
+    prim.call = _binary(prim)
+    return prim.call
+
+
+def variadic(
+    name: str, fn: Callable[..., Any], transpose: Callable[..., Any], **row: Any
+) -> Callable[..., Any]:
+    """Declare a linear function of any number of operands, such as a concatenation.
+
+    ``transpose(g, y, args, params)`` gives the cotangents of all operands.
+    """
+
+    def pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
+        filled = [
+            np.zeros(a.shape, a.dtype) if t is None else t
+            for t, a in zip(tangents, args, strict=True)
+        ]
+        return prim.call(*filled, **(params or {}))
+
+    def batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
+        return fn(*full_lead(values, ndims, lead), **params)
+
+    prim = Primitive(
+        name,
+        "variadic",
+        fn,
+        vjps=None,
+        pullback=transpose,
+        pushforward=pushforward,
+        batch=batch,
+        **row,
+    )
+    return prim.call
+
+
+def structured(
+    name: str,
+    fn: Callable[..., Any],
+    *,
+    jvp: Callable[..., Any],
+    vjp: Rule | tuple[Rule | None, ...],
+    **row: Any,
+) -> Callable[..., Any]:
+    """Declare a function by its value, jvp and vjp; it must accept leading axes.
+
+    ``jvp(tangents, y, *args, **params)`` takes one tangent an operand, None standing for zero;
+    with one operand, ``jvp(t, y, x, **params)``.
+    """
+    vjps = vjp if isinstance(vjp, tuple) else (vjp,)
+
+    def pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
+        given = tangents[0] if len(vjps) == 1 else tangents
+        return jvp(given, y, *args, **(params or {}))
+
+    def batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
+        return fn(*full_lead(values, ndims, lead), **params)
+
+    row = {"batch": batch, **row}
+    prim = Primitive(name, "structured", fn, vjps=vjps, pushforward=pushforward, **row)
+    return prim.call

@@ -1,0 +1,80 @@
+"""Plain NumPy calls on tensors: ``np.tanh(x)``, ``np.concatenate([x, y])``, ``array * x``.
+
+NumPy asks its operands through two protocols. Both are answered from one table, made from the
+names of :mod:`tinygrad_hess.numpy`; what is not in it is refused by name.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import numpy as namespace
+from .errors import NonDifferentiableError, operands
+from .tape import Tensor
+
+TABLE: dict[Any, Any] = {
+    getattr(np, name): function
+    for name, function in vars(namespace).items()
+    if callable(function) and not name.startswith("_") and hasattr(np, name)
+    if not isinstance(getattr(np, name), type) and getattr(np, name) is not function
+}
+TABLE[np.linalg.norm] = namespace.linalg.norm
+TABLE[np.linalg.matmul] = namespace.matmul
+
+_REDUCTIONS: dict[tuple[Any, str], Any] = {
+    (np.add, "reduce"): namespace.sum,
+    (np.multiply, "reduce"): namespace.prod,
+    (np.maximum, "reduce"): namespace.max,
+    (np.minimum, "reduce"): namespace.min,
+    (np.add, "accumulate"): namespace.cumsum,
+    (np.multiply, "accumulate"): namespace.cumprod,
+}
+
+
+def _refuse(name: str, args: Any, why: str) -> Any:
+    raise NonDifferentiableError(
+        f"{name}({operands(args)}): {why} Use functions of tinygrad_hess.numpy; or, where no "
+        "gradient should flow, pass x.numpy() instead of the tensor."
+    )
+
+
+def _array_ufunc(self: Tensor, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+    name = f"numpy.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+    out = kwargs.pop("out", None)
+    if out is not None and any(o is not None for o in out):
+        _refuse(name, args, "writing a tensor's result into out= would lose its gradient.")
+    function = TABLE.get(ufunc)
+    if method != "__call__":
+        function = _REDUCTIONS.get((ufunc, method))
+        if function is not None and "axis" not in kwargs and len(args) == 1:
+            kwargs["axis"] = 0  # a ufunc's own default
+    if function is None:
+        _refuse(name, args, "this NumPy function has no derivative here.")
+    return _call(function, name, args, kwargs)
+
+
+def _array_function(self: Tensor, func: Any, kinds: Any, args: Any, kwargs: Any) -> Any:
+    name = f"{func.__module__}.{func.__name__}"
+    function = TABLE.get(func)
+    if function is None:
+        _refuse(name, args, "this NumPy function has no derivative here.")
+    return _call(function, name, args, kwargs)
+
+
+def _call(function: Any, name: str, args: Any, kwargs: dict[str, Any]) -> Any:
+    given = {k: v for k, v in kwargs.items() if v is not None and v is not np._NoValue}
+    try:
+        return function(*args, **given)
+    except TypeError as error:
+        if "argument" in str(error) and function.__name__ in str(error):
+            _refuse(name, args, f"this form of the call is not supported ({error}).")
+        raise
+
+
+def install() -> None:
+    """Teach :class:`Tensor` both protocols, and to come before arrays in mixed operators."""
+    Tensor.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]
+    Tensor.__array_function__ = _array_function  # type: ignore[attr-defined]
+    Tensor.__array_priority__ = 1000  # type: ignore[attr-defined]

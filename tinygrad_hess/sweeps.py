@@ -1,0 +1,251 @@
+"""The two sweeps over a tape.
+
+    reverse : cotangents of the outputs -> cotangents of every start of the tape
+    forward : tangents of the starts    -> tangents of every node
+
+Both call each node's rule on raw arrays at NumPy speed, or, with ``recorded=True``, on the tape's
+own tensors, so that the sweep extends the tape and can itself be differentiated. Here, once for
+all rules, a cotangent is given its primal's shape and dtype: what broadcasting spread is summed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import modes
+from .errors import NanError, operands
+from .ops.arithmetic import where
+from .ops.broadcasting import broadcast_to, reduce_sum, reshape
+from .ops.comparison import equal
+from .ops.hidden_axes import leave
+from .ops.identity import cast, seed_of
+from .tape import Axis, Batched, Parts, Tape, Tensor, tick, unrecorded
+
+Cotangents = dict[int, Any]
+"""Cotangents or tangents by the time of the node that they belong to."""
+
+_ndarray = np.ndarray
+
+
+def reverse(tape: Tape, cotangents: Cotangents, recorded: bool = False) -> Cotangents:
+    """Pull cotangents back through the tape; return those of its starts and leaves.
+
+    Parameters
+    ----------
+    tape : Tape
+        The nodes to walk, last to first.
+    cotangents : dict
+        Cotangent of each root, by the root's time. Consumed.
+    recorded : bool
+        Put the sweep itself on the tape.
+    """
+    with np.errstate(all="ignore"):  # an infinite derivative is an answer, not a warning
+        if recorded:
+            with _Seeded(tape, cotangents, "reverse") as seeds:
+                return _reverse(tape, seeds, True)
+        return _reverse(tape, dict(cotangents), False)
+
+
+def _reverse(tape: Tape, cotangents: Cotangents, recorded: bool) -> Cotangents:
+    kept = _hidden_axes(tape, cotangents)
+    safe, debug = modes.is_nan_safe(), modes.is_debugging_nans()
+    take = cotangents.pop
+    floor = tape.floor if tape.outside else 0
+    leaves: Cotangents = {}
+    owned: set[int] = set()  # nodes whose cotangent is an array that this sweep made
+    for node in reversed(tape.nodes):
+        g = take(node.time, None)
+        if g is None:
+            continue
+        parents = node.parents
+        if not parents:
+            leaves[node.time] = g
+            continue
+        prim, params = node.prim, node.params
+        if recorded:
+            y: Any = node
+            args: Any = _operands(node)
+        else:
+            y = node.value if type(node) is Tensor else unrecorded(node)
+            args = node.args
+        rules = prim.vjps  # type: ignore[union-attr]
+        if rules is None:
+            parts = prim.pullback(g, y, args, params)  # type: ignore[union-attr, misc]
+        i = -1
+        for parent in parents:
+            i += 1
+            if parent is None or parent.time <= floor:
+                continue
+            if rules is None:
+                c = parts[i]
+            elif (rule := rules[i]) is None:
+                continue
+            elif safe and prim.kind == "elementwise":  # type: ignore[union-attr]
+                c = _nan_safe(rule, g, y, args, params)
+            else:
+                c = rule(g, y, *args) if params is None else rule(g, y, *args, **params)
+            if c is None:
+                continue
+            value = parent.value
+            if c.shape != value.shape or c.dtype is not value.dtype or type(c) is Batched:
+                c = conform(c, parent, kept)
+            if debug:
+                _check_nan(c, node)
+            time = parent.time
+            if time not in cotangents:
+                cotangents[time] = c
+            elif recorded or type(c) is not _ndarray:
+                cotangents[time] = cotangents[time] + c
+            elif time in owned:
+                np.add(cotangents[time], c, out=cotangents[time])
+            else:
+                total = cotangents[time] + c
+                cotangents[time] = total
+                if type(total) is _ndarray:
+                    owned.add(time)
+    for start in tape.starts:
+        if start.time in cotangents:
+            leaves[start.time] = cotangents[start.time]
+    return leaves
+
+
+def forward(
+    tape: Tape, tangents: Cotangents, roots: set[int], recorded: bool = False
+) -> Cotangents:
+    """Push tangents of the tape's starts to its ``roots`` (given by time); zeros are left out.
+
+    Tangents of nodes that nothing later reads are dropped on the way, so memory follows the
+    width of the computation and not its length.
+    """
+    with np.errstate(all="ignore"):
+        if recorded:
+            with _Seeded(tape, tangents, "tangent") as seeds:
+                return _forward(tape, seeds, roots, True)
+        return _forward(tape, dict(tangents), roots, False)
+
+
+def _forward(tape: Tape, tangents: Cotangents, roots: set[int], recorded: bool) -> Cotangents:
+    safe, debug = modes.is_nan_safe(), modes.is_debugging_nans()
+    get = tangents.get
+    for node, dead in zip(tape.nodes, tape.last_uses(roots), strict=True):
+        parents = node.parents
+        if not parents:
+            continue
+        ts = [None if p is None else get(p.time) for p in parents]
+        if any(t is not None for t in ts):
+            if recorded:
+                y: Any = node
+                args: Any = _operands(node)
+            else:
+                y = node.value if type(node) is Tensor else unrecorded(node)
+                args = node.args
+            prim = node.prim
+            if safe and prim.kind == "elementwise":  # type: ignore[union-attr]
+                t = _nan_safe_forward(prim, ts, y, args, node.params)
+            else:
+                t = prim.pushforward(ts, y, args, node.params)  # type: ignore[union-attr]
+            if t is not None:
+                value = node.value
+                if type(t) is not Batched and t.shape == value.shape and t.dtype is value.dtype:
+                    tangents[node.time] = t
+                else:
+                    tangents[node.time] = _conform_tangent(t, node)
+                if debug:
+                    _check_nan(t, node)
+        for time in dead:
+            tangents.pop(time, None)
+    return {time: t for time, t in tangents.items() if time in roots}
+
+
+# ---- what both sweeps share ---------------------------------------------------------------------
+
+
+def _operands(node: Tensor) -> tuple[Any, ...]:
+    """The operands as the tape's tensors where they are on it, raw elsewhere."""
+    return tuple(a if p is None else p for p, a in zip(node.parents, node.args, strict=True))
+
+
+def _hidden_axes(tape: Tape, cotangents: Cotangents) -> frozenset[Axis]:
+    """Hidden axes of the roots and their cotangents: a batch of sweeps, never to be summed."""
+    axes: set[Axis] = set()
+    for x in (*cotangents.values(), *(n for n in tape.nodes if n.time in cotangents)):
+        if type(x) is Batched:
+            axes.update(x.axes)
+    return frozenset(axes)
+
+
+def conform(c: Any, primal: Tensor, kept: frozenset[Axis] = frozenset()) -> Any:
+    """Give a cotangent its primal's shape and dtype, by summing what was broadcast."""
+    if type(c) is Batched:
+        own = primal.axes if type(primal) is Batched else ()
+        for axis in c.axes:
+            if axis not in own and axis not in kept:
+                c = reduce_sum(leave(c, axis=axis), axis=(-c.ndim - 1,), keepdims=False)
+    shape = primal.shape
+    if c.shape != shape:
+        ndim, rank = len(c.shape), len(shape)
+        extra = ndim - rank
+        summed = tuple(
+            i - ndim
+            for i in range(ndim)
+            if i < extra or (shape[i - extra] == 1 and c.shape[i] != 1)
+        )
+        if summed:
+            c = reduce_sum(c, axis=summed, keepdims=False)
+        if c.shape != shape:
+            stretched = c.size != primal.size
+            c = broadcast_to(c, shape=shape) if stretched else reshape(c, shape=shape)
+    if c.dtype != primal.dtype:
+        c = cast(c, dtype=primal.dtype)
+    return c
+
+
+def _conform_tangent(t: Any, node: Tensor) -> Any:
+    if t.shape != node.shape:
+        t = broadcast_to(t, shape=node.shape)
+    if t.dtype != node.dtype:
+        t = cast(t, dtype=node.dtype)
+    return t
+
+
+def _nan_safe(rule: Any, g: Any, y: Any, args: Any, params: Any) -> Any:
+    """``g`` times a partial, where either being exactly zero makes the product zero."""
+    partial = rule(np.ones((), g.dtype), y, *args, **(params or {}))
+    if partial is None:
+        return None
+    product = g * partial
+    return where(equal(g, 0) | equal(partial, 0), np.zeros((), g.dtype), product)
+
+
+def _nan_safe_forward(prim: Any, tangents: Any, y: Any, args: Any, params: Any) -> Any:
+    total = None
+    for rule, t in zip(prim.vjps, tangents, strict=True):
+        if t is not None and rule is not None:
+            term = _nan_safe(rule, t, y, args, params)
+            total = term if total is None else total if term is None else total + term
+    return total
+
+
+def _check_nan(c: Any, node: Tensor) -> None:
+    raw = c.value if isinstance(c, Tensor) else c
+    if isinstance(raw, Parts) or raw.dtype.kind not in "fc" or not np.isnan(raw).any():
+        return
+    where_made = getattr(node, "_where", "an unknown line")
+    what = operands(node.args, node.params)
+    raise NanError(f"the derivative of {node.prim.name}({what}) is NaN; recorded at {where_made}")  # type: ignore[union-attr]
+
+
+class _Seeded:
+    """Mark a recorded sweep on the tape: its seeds say which sweep they start, and until when."""
+
+    def __init__(self, tape: Tape, given: Cotangents, sweep: str):
+        self.note = {"sweep": sweep, "until": 0}
+        self.seeds = {time: seed_of(g, self.note) for time, g in given.items()}
+
+    def __enter__(self) -> Cotangents:
+        return self.seeds
+
+    def __exit__(self, *error: Any) -> None:
+        self.note["until"] = tick()

@@ -1,0 +1,76 @@
+"""A whole function as one node of the tape, with derivatives of its own.
+
+    bundle : operands -> Parts       pick : Parts -> one output
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import trees
+from ..tape import Parts, Tensor, record, unrecorded
+
+Cotangents = Sequence[Any]
+
+
+class Composite:
+    """The primitive of such a node. Rules see what a primitive's rules see."""
+
+    kind = "composite"
+    vjps = None
+
+    def __init__(self, name: str, pullback: Callable[..., Any], pushforward: Callable[..., Any]):
+        self.name = self.label = name
+        self.pullback, self.pushforward = pullback, pushforward
+
+
+class _Pick:
+    """The primitive that takes one part out of a bundle."""
+
+    name = label = "pick"
+    kind = "linear"
+    pullback = None
+
+    @staticmethod
+    def _put(g: Any, y: Any, parts: Any, *, part: int) -> Parts:
+        whole = parts.value if isinstance(parts, Tensor) else parts
+        return Parts(g if i == part else None for i in range(len(whole)))
+
+    vjps = (_put,)
+
+    @staticmethod
+    def pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
+        return tangents[0][params["part"]]
+
+
+PICK: Any = _Pick()
+
+
+def call(
+    name: str,
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    pullback: Callable[..., Any],
+    pushforward: Callable[..., Any],
+) -> Any:
+    """Call ``f(*args)`` off the tape and append it as one node, if anything is on the tape.
+
+    ``pullback(cotangents, operands)`` and ``pushforward(tangents, operands)`` work on leaves;
+    ``operands`` are all leaves of ``args``. Missing cotangents and tangents are None.
+    """
+    leaves, spec = trees.flatten(tuple(args))
+    if not any(isinstance(x, Tensor) and x.prim is not None for x in leaves):
+        return f(*args)
+    held = tuple(unrecorded(x) for x in leaves)
+    out, out_spec = trees.flatten(f(*trees.unflatten(spec, held)))
+    values = Parts(unrecorded(y) for y in out)
+    parents = tuple(x if isinstance(x, Tensor) and x.prim is not None else None for x in leaves)
+    prim: Any = Composite(
+        name,
+        lambda g, y, operands, params: pullback(g, operands),
+        lambda ts, y, operands, params: Parts(pushforward(ts, operands)),
+    )
+    bundle = record(prim, values, held, parents)
+    picked = [record(PICK, v, (values,), (bundle,), {"part": i}) for i, v in enumerate(values)]
+    return trees.unflatten(out_spec, picked)

@@ -1,0 +1,171 @@
+"""Derivatives of one's own, in either direction. The other direction follows by transposition."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import trees
+from . import composite
+from .gradients import vjp
+
+
+def _zeros(like: Any) -> Any:
+    like = like if hasattr(like, "shape") else np.asarray(like, float)
+    return np.zeros(like.shape, like.dtype if like.dtype.kind in "fc" else float)
+
+
+def _filled(given: Any, like: Any) -> list[Any]:
+    return [_zeros(x) if g is None else g for g, x in zip(given, like, strict=True)]
+
+
+class _Custom:
+    """What both decorators share: a function, its static arguments, and a rule still to come."""
+
+    _rule_name = ""
+
+    def __init__(self, f: Callable[..., Any], nondiff_argnums: tuple[int, ...] = ()):
+        self.f = f
+        self.nondiff_argnums = tuple(nondiff_argnums)
+        functools.update_wrapper(self, f)
+
+    def _require_rule(self, rule: Any) -> None:
+        if rule is None:
+            raise TypeError(
+                f"{type(self).__name__} {self.__name__}: no rule yet; call "  # type: ignore[attr-defined]
+                f"{self.__name__}.{self._rule_name} before using it"  # type: ignore[attr-defined]
+            )
+
+    def _split(self, args: tuple[Any, ...]) -> tuple[list[Any], list[Any], Callable[..., Any]]:
+        """Static arguments, the others, and ``f`` as a function of the others."""
+        static = [args[i] for i in self.nondiff_argnums]
+        moving = [a for i, a in enumerate(args) if i not in self.nondiff_argnums]
+
+        def f(*changed: Any) -> Any:
+            supply = iter(changed)
+            return self.f(
+                *[a if i in self.nondiff_argnums else next(supply) for i, a in enumerate(args)]
+            )
+
+        return static, moving, f
+
+
+class custom_vjp(_Custom):
+    """Give a function a reverse rule of your own.
+
+    Call ``f.defvjp(forward, backward)``: ``forward(*args)`` returns ``(output, residuals)``, and
+    ``backward(residuals, cotangent)`` a tuple with one cotangent for each argument. Arguments
+    named in ``nondiff_argnums`` are static: they come first in ``backward``, and get none. A
+    forward sweep uses the transpose of ``backward``, which must be linear in the cotangent.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> @tg.custom_vjp
+    ... def log1pexp(x):
+    ...     return np.log1p(np.exp(x))
+    >>> log1pexp.defvjp(
+    ...     lambda x: (log1pexp(x), x), lambda x, g: (g * (1 - 1 / (1 + np.exp(x))),))
+    >>> tg.grad(log1pexp)(100.0)
+    np.float64(1.0)
+    """
+
+    _rule_name = "defvjp(forward, backward)"
+    forward: Callable[..., Any] | None = None
+    backward: Callable[..., Any] | None = None
+
+    def defvjp(self, forward: Callable[..., Any], backward: Callable[..., Any]) -> None:
+        """Set the rule."""
+        self.forward, self.backward = forward, backward
+
+    def __call__(self, *args: Any) -> Any:
+        self._require_rule(self.backward)
+        static, moving, f = self._split(args)
+        leaves, spec = trees.flatten(tuple(moving))
+
+        def rerun(operands: Any) -> tuple[Any, Any]:
+            supply = iter(trees.unflatten(spec, operands))
+            full = [a if i in self.nondiff_argnums else next(supply) for i, a in enumerate(args)]
+            return self.forward(*full)  # type: ignore[misc]
+
+        def pulled(residuals: Any, cotangents: Any, out: Any) -> list[Any]:
+            like, out_spec = trees.flatten(out)
+            tree = trees.unflatten(out_spec, _filled(cotangents, like))
+            found = self.backward(*static, residuals, tree)  # type: ignore[misc]
+            if not isinstance(found, (tuple, list)) or len(found) != len(moving):
+                raise TypeError(
+                    f"custom_vjp {self.__name__}: backward must return a tuple of "  # type: ignore[attr-defined]
+                    f"{len(moving)} cotangents, one for each argument"
+                )
+            flat: list[Any] = []
+            for c, a in zip(found, moving, strict=True):
+                count = len(trees.leaves(a))
+                flat += [None] * count if c is None else trees.leaves(c)
+            return flat
+
+        def pullback(cotangents: Any, operands: Any) -> list[Any]:
+            out, residuals = rerun(operands)
+            return pulled(residuals, cotangents, out)
+
+        def pushforward(tangents: Any, operands: Any) -> list[Any]:
+            out, residuals = rerun(operands)
+            zeros = [_zeros(y) for y in trees.leaves(out)]
+            used = [i for i, t in enumerate(tangents) if t is not None]
+
+            def transpose(*cotangents: Any) -> list[Any]:
+                found = pulled(residuals, cotangents, out)
+                return [_zeros(leaves[i]) if found[i] is None else found[i] for i in used]
+
+            _, pull = vjp(transpose, *zeros)
+            return list(pull([tangents[i] for i in used]))
+
+        return composite.call(self.__name__, f, moving, pullback, pushforward)  # type: ignore[attr-defined]
+
+
+class custom_jvp(_Custom):
+    """Give a function a forward rule of your own.
+
+    Call ``f.defjvp(rule)``: ``rule(primals, tangents)`` returns ``(output, tangent)``, linear in
+    the tangents; static arguments come first. A reverse sweep uses its transpose.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> @tg.custom_jvp
+    ... def cube(x):
+    ...     return x**3
+    >>> cube.defjvp(lambda x, t: (cube(*x), 3 * x[0] ** 2 * t[0]))
+    >>> tg.grad(cube)(2.0), tg.grad(tg.grad(cube))(2.0)
+    (np.float64(12.0), np.float64(12.0))
+    """
+
+    _rule_name = "defjvp(rule)"
+    rule: Callable[..., Any] | None = None
+
+    def defjvp(self, rule: Callable[..., Any]) -> None:
+        """Set the rule."""
+        self.rule = rule
+
+    def __call__(self, *args: Any) -> Any:
+        self._require_rule(self.rule)
+        static, moving, f = self._split(args)
+        _, spec = trees.flatten(tuple(moving))
+
+        def along(operands: Any, tangents: Any) -> list[Any]:
+            trees_of = [trees.unflatten(spec, list(x)) for x in (operands, tangents)]
+            return trees.leaves(self.rule(*static, *trees_of)[1])  # type: ignore[misc]
+
+        def pushforward(tangents: Any, operands: Any) -> list[Any]:
+            return along(operands, _filled(tangents, operands))
+
+        def pullback(cotangents: Any, operands: Any) -> list[Any]:
+            zeros = [_zeros(x) for x in operands]
+            moved, pull = vjp(lambda *ts: along(operands, ts), *zeros)
+            return list(pull([_zeros(t) if c is None else c for c, t in zip(cotangents, moved, strict=True)]))
+
+        return composite.call(self.__name__, f, moving, pullback, pushforward)  # type: ignore[attr-defined]
+
+

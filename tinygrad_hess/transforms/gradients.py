@@ -1,0 +1,257 @@
+"""Gradients, products with Jacobians from either side, and Hessian-vector products."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import modes, trees
+from ..tape import Tape, Tensor
+from .recording import Recording, distinct, is_tracked
+
+Argnums = int | Sequence[int]
+
+
+def _argnums(argnums: Argnums) -> tuple[tuple[int, ...], bool]:
+    if isinstance(argnums, int):
+        return (argnums,), True
+    return tuple(argnums), False
+
+
+def value_and_grad(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[..., Any]:
+    """Make a function that returns ``(f(...), gradient)``, by one reverse sweep.
+
+    Parameters
+    ----------
+    f : callable
+        Returns a real scalar (or ``(scalar, aux)`` with ``has_aux``).
+    argnums : int or sequence of int
+        Which positional arguments to differentiate. Each may be any pytree of floating arrays.
+    has_aux : bool
+        ``f`` returns something beside the scalar, to be passed on: the result is then
+        ``((value, aux), gradient)``.
+
+    Returns
+    -------
+    callable
+        Its gradients have the structure, shapes and types of the arguments: arrays for arrays,
+        tensors for tensors. A tuple of them when ``argnums`` is a sequence.
+
+    Raises
+    ------
+    ValueError
+        When ``f`` does not return a scalar.
+    NonDifferentiableError
+        When an argument to differentiate holds integers or booleans.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> tg.value_and_grad(lambda x: (x**2).sum())(np.array([1.0, 2.0]))
+    (np.float64(5.0), array([2., 4.]))
+    """
+    nums, single = _argnums(argnums)
+
+    @functools.wraps(f)
+    def value_and_grad_f(*args: Any, **kwargs: Any) -> Any:
+        value, aux, gradient = _value_and_grad(f, args, kwargs, nums, single, has_aux, "grad")
+        return ((value, aux) if has_aux else value), gradient
+
+    return value_and_grad_f
+
+
+def grad(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[..., Any]:
+    """Make a function that returns the gradient of ``f``; see :func:`value_and_grad`.
+
+    With ``has_aux``, it returns ``(gradient, aux)``.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> tg.grad(np.tanh)(0.0)
+    np.float64(1.0)
+    >>> tg.grad(tg.grad(lambda x: x**3))(2.0)
+    np.float64(12.0)
+    """
+    nums, single = _argnums(argnums)
+
+    @functools.wraps(f)
+    def grad_f(*args: Any, **kwargs: Any) -> Any:
+        _, aux, gradient = _value_and_grad(f, args, kwargs, nums, single, has_aux, "grad")
+        return (gradient, aux) if has_aux else gradient
+
+    return grad_f
+
+
+def _value_and_grad(
+    f: Any, args: Any, kwargs: Any, argnums: Any, single: bool, has_aux: bool, who: str
+) -> tuple[Any, Any, Any]:
+    run = Recording(f, args, kwargs, argnums, who, has_aux)
+    y = run.scalar()
+    tape = run.tape()
+    linked = tape.outside
+    with modes.recording():
+        found = run.pull(tape, [_one(y)], linked)
+    results = [run.result(c, x, linked) for c, x in zip(found, run.inputs, strict=True)]
+    gradient = run.split(distinct(results), single)
+    aux = run.auxiliary() if has_aux else None
+    return run.value(y, linked), aux, gradient
+
+
+def _one(y: Any) -> Any:
+    return y.dtype.type(1) if isinstance(y, Tensor) else None
+
+
+def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """Record ``f`` and return ``(f(*primals), pullback)``.
+
+    ``pullback(cotangent)`` takes the structure of the output and returns a tuple with one
+    cotangent for each primal. It can be called again; each call is one reverse sweep. The primals
+    are copied, so changing them later does not change the pullback.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> y, pullback = tg.vjp(lambda x: x**2, np.array([1.0, 2.0]))
+    >>> pullback(np.array([1.0, 10.0]))
+    (array([ 2., 40.]),)
+    """
+    run = Recording(f, primals, None, tuple(range(len(primals))), "vjp", keep=True)
+    tape = run.tape()
+
+    def pullback(cotangent: Any) -> tuple[Any, ...]:
+        given = trees.match(
+            cotangent, run.outputs, run.out_spec, "vjp", "the cotangent", "the output of f"
+        )
+        linked = tape.outside or any(is_tracked(c) for c in given)
+        raw = [c.detach().value if _plain(c) and not linked else c for c in given]
+        with modes.recording():
+            found = run.pull(tape, raw, linked)
+        results = [run.result(c, x, linked) for c, x in zip(found, run.inputs, strict=True)]
+        return run.split(distinct(results), single=False)
+
+    return run.values(run.outputs, tape.outside), pullback
+
+
+def _plain(x: Any) -> bool:
+    return type(x) is Tensor
+
+
+def _unboxed(tangents: Sequence[Any], linked: bool) -> list[Any]:
+    """Constants of the tape as raw arrays, where the sweep is not itself recorded."""
+    return [t.value if _plain(t) and not linked else t for t in tangents]
+
+
+def _tangents(run: Recording, given: Any, who: str) -> list[Any]:
+    """Leaves of the tangents of all differentiated arguments, checked against them."""
+    if len(given) != len(run.specs):
+        raise ValueError(f"{who}: {len(given)} tangents for {len(run.specs)} primals")
+    out, at = [], 0
+    for tree, spec in zip(given, run.specs, strict=True):
+        like = run.starts[at : at + spec.num_leaves]
+        out += trees.match(tree, like, spec, who, "the tangent", "the primal")
+        at += spec.num_leaves
+    return out
+
+
+def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
+    """Record ``f`` and return ``(f(*primals), push)``: products with its Jacobian at one point.
+
+    Each ``push(*tangents)`` is a forward sweep over the tape that is already there. With
+    ``f = tg.grad(loss)`` it gives Hessian-vector products at one point in many directions.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> gradient, push = tg.linearize(tg.grad(lambda x: (x**3).sum()), np.array([1.0, 2.0]))
+    >>> push(np.array([1.0, 0.0])), push(np.array([0.0, 1.0]))
+    (array([6., 0.]), array([ 0., 12.]))
+    """
+    run = Recording(f, primals, None, tuple(range(len(primals))), "linearize", keep=True)
+    tape = run.tape()
+
+    def push(*tangents: Any) -> Any:
+        given = _tangents(run, tangents, "linearize")
+        return _pushed(run, tape, run.outputs, given, run.out_spec)
+
+    return run.values(run.outputs, tape.outside), push
+
+
+def _pushed(run: Recording, tape: Tape, outputs: Any, given: Any, spec: Any) -> Any:
+    linked = tape.outside or any(is_tracked(t) for t in given)
+    with modes.recording():
+        found = run.push(tape, outputs, _unboxed(given, linked), linked)
+    results = [run.result(t, y, linked) for t, y in zip(found, outputs, strict=True)]
+    return trees.unflatten(spec, distinct(results))
+
+
+def jvp(
+    f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
+) -> tuple[Any, Any]:
+    """Return ``(f(*primals), tangent)``: the directional derivative along ``tangents``.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> tg.jvp(np.sin, (0.0,), (2.0,))
+    (np.float64(0.0), np.float64(2.0))
+    """
+    primals = tuple(primals)
+    run = Recording(f, primals, None, tuple(range(len(primals))), "jvp")
+    given = _tangents(run, tuple(tangents), "jvp")
+    tape = run.tape()
+    tangent = _pushed(run, tape, run.outputs, given, run.out_spec)
+    return run.values(run.outputs, tape.outside), tangent
+
+
+def hvp(f: Callable[..., Any], x: Any, v: Any, *args: Any) -> Any:
+    """Hessian-vector product of ``f(x, *args)`` in x along v, forward over reverse.
+
+    Parameters
+    ----------
+    f : callable
+        Returns a real scalar.
+    x, v : pytree
+        The point and the direction, of the same structure and shapes.
+    *args
+        Further arguments of ``f``, held fixed.
+
+    Returns
+    -------
+    pytree
+        ``H v``, with the structure of ``x``. It costs about as much as three gradients; for
+        many directions at one point use ``linearize(grad(f), x)``.
+
+    References
+    ----------
+    Pearlmutter (1994), Fast exact multiplication by the Hessian.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> tg.hvp(lambda x: (x**3).sum(), np.array([1.0, 2.0]), np.array([1.0, 1.0]))
+    array([ 6., 12.])
+    """
+    run = Recording(f, (x, *args), None, (0,), "hvp")
+    given = _tangents(run, (v,), "hvp")
+    gradients, tape = gradients_on_tape(run)
+    return _pushed(run, tape, gradients, given, run.specs[0])
+
+
+def gradients_on_tape(run: Recording) -> tuple[list[Any], Tape]:
+    """Record the reverse sweep too: gradients that can be differentiated, and the whole tape."""
+    y = run.scalar()
+    with modes.recording():
+        found = run.pull(run.tape(), [_one(y)], recorded=True)
+    gradients = [
+        np.zeros(s.shape, s.dtype) if g is None else g
+        for g, s in zip(found, run.starts, strict=True)
+    ]
+    return gradients, Tape([g for g in gradients if isinstance(g, Tensor)], run.starts)

@@ -1,0 +1,295 @@
+"""Full Jacobians and Hessians: many directions in each sweep over one recorded tape."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import modes, trees
+from ..ops.broadcasting import reshape
+from ..ops.hidden_axes import enter, leave
+from ..ops.shape import concatenate_along, index, moveaxis
+from ..tape import Axis, Tape, Tensor
+from .gradients import Argnums, _argnums, gradients_on_tape
+from .recording import Recording
+
+MEMORY_OF_A_SWEEP = 64 * 2**20
+"""Bytes that one batched sweep may hold, when the number of directions is chosen automatically."""
+
+
+def chunks(count: int, bytes_each: int, chunk_size: int | None) -> Iterator[slice]:
+    """Cut ``count`` directions into sweeps of bounded memory."""
+    if chunk_size is None:
+        chunk_size = max(1, MEMORY_OF_A_SWEEP // max(bytes_each, 1))
+    if chunk_size < 1:
+        raise ValueError(f"chunk_size must be at least 1, got {chunk_size}")
+    for first in range(0, count, chunk_size):
+        yield slice(first, min(first + chunk_size, count))
+
+
+def basis(leaves: Sequence[Any], rows: slice) -> list[Any]:
+    """Unit vectors number ``rows`` of all the leaves' elements, as one batch for each leaf.
+
+    A leaf that none of them touches gets None, so that a sweep skips what is zero throughout.
+    """
+    axis = Axis(rows.stop - rows.start)
+    seeds: list[Any] = []
+    at = 0
+    for x in leaves:
+        size = math.prod(x.shape)
+        first, last = max(rows.start, at), min(rows.stop, at + size)
+        if first < last:
+            seed = np.zeros((axis.size, size), x.dtype)
+            seed[np.arange(first, last) - rows.start, np.arange(first, last) - at] = 1
+            seeds.append(enter(seed.reshape(axis.size, *x.shape), axis=axis))
+        else:
+            seeds.append(None)
+        at += size
+    return [axis, seeds]
+
+
+def _batched_sweeps(
+    sweep: Callable[[list[Any]], list[Any]],
+    over: Sequence[Any],
+    results: Sequence[Any],
+    bytes_each: int,
+    chunk_size: int | None,
+) -> list[Any]:
+    """Run ``sweep`` on all unit vectors of ``over``; each result has them as its first axis."""
+    count = sum(math.prod(x.shape) for x in over)
+    parts: list[list[Any]] = [[] for _ in results]
+    for rows in chunks(count, bytes_each, chunk_size):
+        axis, seeds = basis(over, rows)
+        for part, c, like in zip(parts, sweep(seeds), results, strict=True):
+            shape, dtype = like.shape, like.dtype
+            part.append(
+                np.zeros((axis.size, *shape), dtype) if c is None else leave(c, axis=axis)
+            )
+    return [
+        p[0] if len(p) == 1 else concatenate_along(*p, axis=-len(like.shape) - 1)
+        if p else np.zeros((0, *like.shape), like.dtype)
+        for p, like in zip(parts, results, strict=True)
+    ]  # fmt: skip
+
+
+def _shaped(x: Any) -> Any:
+    return x if hasattr(x, "shape") else np.asarray(x, float)
+
+
+def _blocks(stacked: Any, over: Sequence[Any], tail: tuple[int, ...], last: bool) -> list[Any]:
+    """Cut the axis of unit vectors into the leaves it ran over, with their shapes; put it last."""
+    out, at = [], 0
+    for x in over:
+        size = math.prod(x.shape)
+        block = index(stacked, slice(at, at + size))
+        block = reshape(block, shape=(*x.shape, *tail))
+        if last:
+            block = moveaxis(block, tuple(range(len(x.shape))), tuple(range(-len(x.shape), 0)))
+        out.append(block)
+        at += size
+    return out
+
+
+def _nested(blocks: list[list[Any]], run: Recording, out_spec: Any, single: bool) -> Any:
+    """blocks[output][input] as a tree of outputs, each a tree of arguments."""
+    return trees.unflatten(out_spec, [run.split(row, single) for row in blocks])
+
+
+def jacrev(
+    f: Callable[..., Any],
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    chunk_size: int | None = None,
+) -> Callable[..., Any]:
+    """Jacobian by reverse sweeps, one direction for each element of the output.
+
+    Best with fewer outputs than inputs. See :func:`jacobian`.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> tg.jacrev(lambda x: x**2)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+    return _jacobian(f, argnums, has_aux, chunk_size, "reverse")
+
+
+def jacfwd(
+    f: Callable[..., Any],
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    chunk_size: int | None = None,
+) -> Callable[..., Any]:
+    """Jacobian by forward sweeps, one direction for each element of the input.
+
+    Best with fewer inputs than outputs. See :func:`jacobian`.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> tg.jacfwd(lambda x: x**2)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+    return _jacobian(f, argnums, has_aux, chunk_size, "forward")
+
+
+def jacobian(
+    f: Callable[..., Any],
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    mode: str = "auto",
+    chunk_size: int | None = None,
+) -> Callable[..., Any]:
+    """Make a function that returns the Jacobian of ``f``.
+
+    Parameters
+    ----------
+    f : callable
+        From pytrees of floating arrays to a pytree of arrays.
+    argnums : int or sequence of int
+        Which arguments to differentiate.
+    has_aux : bool
+        ``f`` returns ``(output, aux)``; the result is then ``(jacobian, aux)``.
+    mode : {"auto", "forward", "reverse"}
+        ``auto`` takes the direction with fewer sweeps.
+    chunk_size : int, optional
+        Directions in one batched sweep; by default as many as keep its memory below 64 MiB.
+
+    Returns
+    -------
+    callable
+        For an output of shape ``m`` and an input of shape ``n``, an array of shape ``m + n``;
+        for pytrees, a tree of outputs whose leaves are trees of inputs.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> tg.jacobian(lambda x: {"sum": x.sum(), "twice": 2 * x})(np.ones(2))
+    {'sum': array([1., 1.]), 'twice': array([[2., 0.],
+           [0., 2.]])}
+    """
+    if mode not in ("auto", "forward", "reverse"):
+        raise ValueError(f"jacobian: mode={mode!r} is not 'auto', 'forward' or 'reverse'")
+    return _jacobian(f, argnums, has_aux, chunk_size, mode)
+
+
+def _jacobian(f: Any, argnums: Argnums, has_aux: bool, chunk_size: Any, mode: str) -> Any:
+    nums, single = _argnums(argnums)
+
+    @functools.wraps(f)
+    def jacobian_f(*args: Any, **kwargs: Any) -> Any:
+        run = Recording(f, args, kwargs, nums, "jacobian", has_aux)
+        tape = run.tape()
+        how = mode
+        if how == "auto":
+            n, m = (
+                sum(math.prod(_shaped(x).shape) for x in xs) for xs in (run.starts, run.outputs)
+            )
+            how = "forward" if n <= m else "reverse"
+        blocks = (_forward if how == "forward" else _reverse)(run, tape, run.outputs, chunk_size)
+        out = _nested(blocks, run, run.out_spec, single)
+        return (out, run.auxiliary()) if has_aux else out
+
+    return jacobian_f
+
+
+def _forward(run: Recording, tape: Tape, outputs: Any, chunk_size: Any) -> list[list[Any]]:
+    linked, shaped = tape.outside, [_shaped(y) for y in outputs]
+    with modes.recording():
+        stacked = _batched_sweeps(
+            lambda seeds: run.push(tape, outputs, seeds, linked),
+            run.starts,
+            shaped,
+            tape.nbytes,
+            chunk_size,
+        )
+        blocks = [
+            _blocks(c, run.starts, y.shape, last=True)
+            for c, y in zip(stacked, shaped, strict=True)
+        ]
+    return _finished(blocks, run, linked)
+
+
+def _reverse(run: Recording, tape: Tape, outputs: Any, chunk_size: Any) -> list[list[Any]]:
+    linked, shaped = tape.outside, [_shaped(y) for y in outputs]
+    with modes.recording():
+        if len(shaped) == 1 and shaped[0].shape == ():
+            one = [shaped[0].dtype.type(1)]
+            found = run.pull(tape, one if isinstance(outputs[0], Tensor) else [None], linked)
+            blocks = [list(found)]
+        else:
+            stacked = _batched_sweeps(
+                lambda seeds: run.pull(tape, seeds, linked),
+                shaped,
+                run.starts,
+                tape.nbytes,
+                chunk_size,
+            )
+            columns = [
+                _blocks(c, shaped, x.shape, last=False)
+                for c, x in zip(stacked, run.starts, strict=True)
+            ]
+            blocks = [list(row) for row in zip(*columns, strict=True)]
+    return _finished(blocks, run, linked)
+
+
+def _finished(blocks: list[list[Any]], run: Recording, linked: bool) -> list[list[Any]]:
+    return [
+        [run.result(b, x, linked) for b, x in zip(row, run.starts, strict=True)] for row in blocks
+    ]
+
+
+def hessian(
+    f: Callable[..., Any],
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    chunk_size: int | None = None,
+) -> Callable[..., Any]:
+    """Make a function that returns the Hessian of ``f``, by batched forward over reverse.
+
+    Parameters
+    ----------
+    f : callable
+        Usually returns a scalar. For an output of shape ``m`` the result is of order three:
+        one Hessian for each of its elements.
+    argnums, has_aux, chunk_size
+        As in :func:`jacobian`.
+
+    Returns
+    -------
+    callable
+        For an input of shape ``n``, an array of shape ``m + n + n``; for a pytree, nested blocks
+        ``H[a][b]`` of shape ``shape(a) + shape(b)``.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> tg.hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
+    array([[4., 2.],
+           [2., 0.]])
+    """
+    nums, single = _argnums(argnums)
+
+    @functools.wraps(f)
+    def hessian_f(*args: Any, **kwargs: Any) -> Any:
+        run = Recording(f, args, kwargs, nums, "hessian", has_aux)
+        if len(run.outputs) == 1 and _shaped(run.outputs[0]).shape == ():
+            gradients, tape = gradients_on_tape(run)
+            blocks = _forward(run, tape, gradients, chunk_size)
+            out = run.split([run.split(row, single) for row in blocks], single)
+        else:
+            inner = jacrev(_without_aux(f) if has_aux else f, argnums, chunk_size=chunk_size)
+            out = jacfwd(inner, argnums, chunk_size=chunk_size)(*args, **kwargs)
+        return (out, run.auxiliary()) if has_aux else out
+
+    return hessian_f
+
+
+def _without_aux(f: Any) -> Any:
+    return lambda *args, **kwargs: f(*args, **kwargs)[0]

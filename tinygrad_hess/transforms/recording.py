@@ -1,0 +1,209 @@
+"""A function recorded at a point: what every transform starts from and ends with.
+
+Arrays in, arrays out: what leaves a transform is raw when raw came in, unless another recording
+around it still needs the tape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import modes, trees
+from ..errors import NonDifferentiableError, describe
+from ..ops.identity import alias
+from ..sweeps import Cotangents, forward, reverse
+from ..tape import Batched, Tape, Tensor, constant, leaf, require_float, unrecorded
+
+
+def start(x: Any, who: str) -> Tensor:
+    """A start of the tape at ``x``, linked to where ``x`` came from if that is on a tape."""
+    if isinstance(x, Tensor):
+        require_float(x, who)
+        return alias(x) if x.prim is not None else leaf(unrecorded(x))
+    value = x if isinstance(x, (np.ndarray, np.generic)) else _from_python(x, who)
+    require_float(value, who)
+    return leaf(value)
+
+
+def _from_python(x: Any, who: str) -> Any:
+    if isinstance(x, float):
+        return np.float64(x)
+    if isinstance(x, complex):
+        return np.complex128(x)
+    try:
+        return np.asarray(x)[()]
+    except (TypeError, ValueError):
+        raise NonDifferentiableError(f"{who} is a {type(x).__name__}, not an array") from None
+
+
+def owned(x: Any) -> Any:
+    """A result that the caller may keep and change: never a view of what the tape holds."""
+    if isinstance(x, np.ndarray) and (x.base is not None or not x.flags.writeable):
+        return x.copy()
+    return x
+
+
+class Recording:
+    """``f`` recorded at ``args``, with those of ``argnums`` as starts of the tape.
+
+    Parameters
+    ----------
+    f : callable
+        Any function of pytrees.
+    args, kwargs
+        Where to record it. Keyword arguments are constants.
+    argnums : tuple of int
+        Which arguments to differentiate.
+    who : str
+        The transform, for errors.
+    has_aux : bool
+        Whether ``f`` returns ``(output, aux)``.
+    keep : bool
+        Copy the starts, for a tape that outlives the call.
+    """
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: dict[str, Any] | None = None,
+        argnums: tuple[int, ...] = (0,),
+        who: str = "grad",
+        has_aux: bool = False,
+        keep: bool = False,
+    ):
+        self.who = who
+        self.inputs: list[Any] = []
+        self.starts: list[Tensor] = []
+        self.specs: list[Any] = []
+        call = list(args)
+        for i in argnums:
+            if not -len(call) <= i < len(call):
+                raise ValueError(f"{who}: argnums names argument {i}, but {len(call)} were given")
+            given, spec = trees.flatten(call[i])
+            if keep:
+                given = [x.copy() if isinstance(x, np.ndarray) else x for x in given]
+            starts = [self._start(x, i, j, call[i]) for j, x in enumerate(given)]
+            self.inputs += given
+            self.starts += starts
+            self.specs.append(spec)
+            call[i] = trees.unflatten(spec, starts)
+        with modes.recording():
+            out = f(*call, **(kwargs or {}))
+        self.aux = None
+        if has_aux:
+            if not (isinstance(out, tuple) and len(out) == 2):
+                raise TypeError(f"{who}: with has_aux=True, f must return (output, aux)")
+            out, self.aux = out
+        self.outputs, self.out_spec = trees.flatten(out)
+        self.boxed = any(isinstance(x, Tensor) for x in self.inputs)
+
+    def _start(self, x: Any, argument: int, number: int, tree: Any) -> Tensor:
+        try:
+            return start(x, self.who)
+        except NonDifferentiableError:
+            path = trees.paths(tree)[number]
+            start(x, f"{self.who}: argument {argument}{path}")
+            raise
+
+    def tape(self) -> Tape:
+        """The tape between the starts and the outputs."""
+        return Tape([y for y in self.outputs if isinstance(y, Tensor)], self.starts)
+
+    def scalar(self) -> Any:
+        """The only output, checked to be a real floating-point scalar."""
+        y = self.outputs[0] if len(self.outputs) == 1 else None
+        shape = y.shape if hasattr(y, "shape") else () if isinstance(y, (int, float)) else None
+        if y is None or shape != ():
+            got = [describe(o) for o in self.outputs]
+            raise ValueError(
+                f"{self.who}: f must return a scalar, but returned {', '.join(got) or 'nothing'}. "
+                "Reduce it, as in .sum() or .mean(), or use tg.jacobian for all its derivatives."
+            )
+        if isinstance(y, Tensor):
+            require_float(y, f"{self.who}: the output of f")
+        return y
+
+    # ---- sweeps --------------------------------------------------------------------------------
+
+    def pull(self, tape: Tape, cotangents: Sequence[Any], recorded: bool = False) -> list[Any]:
+        """Cotangents of the starts from those of the outputs; None is zero."""
+        seeds: Cotangents = {}
+        for y, c in zip(self.outputs, cotangents, strict=True):
+            if isinstance(y, Tensor) and y.prim is not None and c is not None:
+                seeds[y.time] = seeds[y.time] + c if y.time in seeds else c
+        found = reverse(tape, seeds, recorded)
+        return [found.get(s.time) for s in self.starts]
+
+    def push(
+        self, tape: Tape, outputs: Sequence[Any], tangents: Sequence[Any], recorded: bool = False
+    ) -> list[Any]:
+        """Tangents of ``outputs`` from those of the starts; None is zero."""
+        seeds = {s.time: t for s, t in zip(self.starts, tangents, strict=True) if t is not None}
+        roots = {y.time for y in outputs if isinstance(y, Tensor) and y.prim is not None}
+        found = forward(tape, seeds, roots, recorded)
+        return [found.get(y.time) if isinstance(y, Tensor) else None for y in outputs]
+
+    # ---- what leaves ---------------------------------------------------------------------------
+
+    def result(self, x: Any, like: Any, linked: bool) -> Any:
+        """A derivative as the caller gets it; ``like`` gives shape and type where it is zero."""
+        if x is None:
+            like = like if hasattr(like, "shape") else np.asarray(like, float)
+            x = np.zeros(like.shape, like.dtype)[()]
+        if linked:
+            return x if isinstance(x, Tensor) else constant(x)
+        if type(x) is Tensor:
+            x = x.value
+        if isinstance(x, Tensor):  # batched: a vmap around us goes on with it
+            return x
+        return constant(x) if self.boxed else owned(x)
+
+    def value(self, y: Any, linked: bool) -> Any:
+        """An output of f as the caller gets it."""
+        if not isinstance(y, Tensor) or linked:
+            return y
+        if isinstance(y, Batched):
+            return unrecorded(y)
+        return constant(y.value) if self.boxed else owned(self._not_an_input(y.value))
+
+    def _not_an_input(self, x: Any) -> Any:
+        is_input = isinstance(x, np.ndarray) and any(x is s.value for s in self.starts)
+        return x.copy() if is_input else x
+
+    def values(self, outputs: Sequence[Any], linked: bool) -> Any:
+        """All outputs, in their tree."""
+        return trees.unflatten(self.out_spec, [self.value(y, linked) for y in outputs])
+
+    def auxiliary(self) -> Any:
+        """The auxiliary output, unlinked from this tape unless an outer recording needs it."""
+        found, spec = trees.flatten(self.aux)
+        linked = Tape([a for a in found if isinstance(a, Tensor)], self.starts).outside
+        return trees.unflatten(spec, [self.value(a, linked) for a in found])
+
+    def split(self, results: Sequence[Any], single: bool) -> Any:
+        """Results for all starts as one tree an argument (or just the tree, when single)."""
+        out, at = [], 0
+        for spec in self.specs:
+            out.append(trees.unflatten(spec, results[at : at + spec.num_leaves]))
+            at += spec.num_leaves
+        return out[0] if single else tuple(out)
+
+
+def distinct(results: list[Any]) -> list[Any]:
+    """Copy an array that stands twice among the results (``a + b`` has one cotangent for both)."""
+    seen: set[int] = set()
+    for i, x in enumerate(results):
+        if isinstance(x, np.ndarray):
+            if id(x) in seen:
+                results[i] = x.copy()
+            seen.add(id(x))
+    return results
+
+
+def is_tracked(x: Any) -> bool:
+    """Whether ``x`` is on a tape."""
+    return isinstance(x, Tensor) and x.prim is not None

@@ -1,0 +1,115 @@
+"""Mapping a function of one example over a batch."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import optree
+
+from .. import trees
+from ..ops.hidden_axes import enter, leave
+from ..ops.shape import moveaxis
+from ..tape import Axis, Batched, Tensor
+from .recording import owned
+
+
+def _spread(axes: Any, tree: Any, who: str, what: str) -> list[Any]:
+    """One axis (or None) for each leaf of ``tree``, from a prefix of it."""
+    try:
+        return optree.broadcast_prefix(axes, tree, none_is_leaf=True)
+    except ValueError as error:
+        raise ValueError(f"{who}: {what}={axes!r} does not fit the structure: {error}") from None
+
+
+def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
+    """Map ``f`` over a batch, without a Python loop: every operation runs once, on all examples.
+
+    Parameters
+    ----------
+    f : callable
+        Written for one example.
+    in_axes : int, None, or a pytree prefix of the arguments
+        Which axis of each argument to map over; None to give all examples the same.
+    out_axes : int or pytree prefix of the output
+        Where the batch goes in the results.
+
+    Raises
+    ------
+    ValueError
+        When mapped axes differ in size, or nothing is mapped.
+
+    Notes
+    -----
+    Inside, a tensor has no one value, so branches on it (``if x > 0``) are an error: use
+    ``where``. ``vmap(grad(f))`` gives per-example gradients.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> w, xs = np.array([1.0, 2.0]), np.array([[1.0, 0.0], [0.0, 3.0]])
+    >>> per_example = tg.vmap(tg.grad(lambda w, x: (w @ x) ** 2), in_axes=(None, 0))
+    >>> per_example(w, xs)
+    array([[ 2.,  0.],
+           [ 0., 36.]])
+    """
+
+    @functools.wraps(f)
+    def vmap_f(*args: Any, **kwargs: Any) -> Any:
+        leaves, spec = optree.tree_flatten(args, none_is_leaf=True)
+        axes = _spread(tuple(in_axes) if isinstance(in_axes, list) else in_axes, args, "vmap", "in_axes")
+        named, named_spec = trees.flatten(kwargs)  # keyword arguments: the first axis, as in JAX
+        leaves, axes = leaves + named, axes + [0] * len(named)
+        axis = _common_axis(leaves, axes)
+        hidden = [
+            x if a is None else enter(_first(x, a), axis=axis)
+            for x, a in zip(leaves, axes, strict=True)
+        ]
+        count = len(hidden) - len(named)
+        out = f(
+            *optree.tree_unflatten(spec, hidden[:count]),
+            **trees.unflatten(named_spec, hidden[count:]),
+        )
+        results, out_spec = trees.flatten(out)
+        places = _spread(out_axes, out, "vmap", "out_axes")
+        boxed = any(isinstance(x, Tensor) for x in leaves)
+        shown = [_shown(y, axis, a, boxed) for y, a in zip(results, places, strict=True)]
+        return trees.unflatten(out_spec, shown)
+
+    return vmap_f
+
+
+def _common_axis(leaves: list[Any], axes: list[Any]) -> Axis:
+    sizes: dict[int, list[str]] = {}
+    for x, a in zip(leaves, axes, strict=True):
+        if a is None:
+            continue
+        shape = x.shape if hasattr(x, "shape") else np.shape(x)
+        if not -len(shape) <= a < len(shape):
+            raise ValueError(f"vmap: there is no axis {a} in an argument of shape {shape}")
+        sizes.setdefault(shape[a], []).append(f"axis {a} of {shape}")
+    if not sizes:
+        raise ValueError("vmap: no argument is mapped; give at least one an axis in in_axes")
+    if len(sizes) > 1:
+        found = "; ".join(f"{n}: {', '.join(where)}" for n, where in sizes.items())
+        raise ValueError(f"vmap: mapped axes differ in size ({found})")
+    return Axis(next(iter(sizes)))
+
+
+def _first(x: Any, axis: int) -> Any:
+    x = x if isinstance(x, Tensor) else np.asarray(x)
+    return x if axis == 0 else moveaxis(x, axis, 0)
+
+
+def _shown(y: Any, axis: Axis, place: Any, boxed: bool) -> Any:
+    if place is None:
+        if isinstance(y, Batched) and axis in y.axes:
+            raise ValueError("vmap: out_axes=None for an output that differs between examples")
+        return y
+    y = leave(y if isinstance(y, Tensor) else np.asarray(y), axis=axis)
+    y = y if place == 0 else moveaxis(y, 0, place)
+    if type(y) is Tensor and y.prim is None and not boxed:
+        return owned(y.value)
+    return owned(y)
