@@ -69,15 +69,16 @@ mod = elementwise(
     lambda g, y, a, b: g,
     lambda g, y, a, b: -g * floor_divide(a, b),
     label="mod",
-    domain=((1.2, 1.9), (2.1, 2.9)),
-    edges=[((7.0, 3.0), (1.0, -2.0))],
+    domain=((6.0, 6.2), (2.2, 2.8)),
+    edges=[((7.0, 3.0), (1.0, -2.0)), ((-7.0, 3.0), (1.0, 3.0))],
 )
 fmod = elementwise(
     "fmod",
     np.fmod,
     lambda g, y, a, b: g,
     lambda g, y, a, b: g * (y - a) / b,
-    domain=((1.2, 1.9), (2.1, 2.9)),
+    domain=((6.0, 6.2), (2.2, 2.8)),
+    edges=[((-7.0, 3.0), (1.0, 2.0))],
 )
 absolute = elementwise(
     "absolute",
@@ -206,16 +207,16 @@ minimum = elementwise(
 fmax = elementwise(
     "fmax",
     np.fmax,
-    lambda g, y, a, b: where(equal(y, a), g * where(equal(a, b), 0.5, 1.0), 0.0),
-    lambda g, y, a, b: where(equal(y, b), g * where(equal(a, b), 0.5, 1.0), 0.0),
+    lambda g, y, a, b: where(equal(y, a), where(equal(a, b), 0.5 * g, g), 0.0),
+    lambda g, y, a, b: where(equal(y, b), where(equal(a, b), 0.5 * g, g), 0.0),
     domain=((-2, 0), (0.1, 2)),
     edges=[((1.0, 1.0), (0.5, 0.5)), ((1.0, np.nan), (1.0, 0.0))],
 )
 fmin = elementwise(
     "fmin",
     np.fmin,
-    lambda g, y, a, b: where(equal(y, a), g * where(equal(a, b), 0.5, 1.0), 0.0),
-    lambda g, y, a, b: where(equal(y, b), g * where(equal(a, b), 0.5, 1.0), 0.0),
+    lambda g, y, a, b: where(equal(y, a), where(equal(a, b), 0.5 * g, g), 0.0),
+    lambda g, y, a, b: where(equal(y, b), where(equal(a, b), 0.5 * g, g), 0.0),
     domain=((-2, 0), (0.1, 2)),
     edges=[((1.0, 1.0), (0.5, 0.5)), ((1.0, np.nan), (1.0, 0.0))],
 )

@@ -5,6 +5,7 @@ Counted from the end, an axis does not shift when a sweep adds leading ones.
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Iterable
 from typing import Any
@@ -25,6 +26,12 @@ def canonical_axis(axis: Any, ndim: int, who: str) -> int:
 
 def canonical_axes(axis: Any, ndim: int, who: str) -> tuple[int, ...]:
     """Axes (None for all, one, or several) as a sorted tuple of negative numbers."""
+    if axis is None or type(axis) is int or type(axis) is tuple:
+        return _remembered_axes(axis, ndim, who)
+    return _canonical_axes(axis, ndim, who)
+
+
+def _canonical_axes(axis: Any, ndim: int, who: str) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(-ndim, 0))
     given = axis if isinstance(axis, Iterable) else (axis,)
@@ -32,6 +39,9 @@ def canonical_axes(axis: Any, ndim: int, who: str) -> tuple[int, ...]:
     if len(set(axes)) != len(axes):
         raise ValueError(f"{who}: an axis is named twice in axis={axis!r}")
     return axes
+
+
+_remembered_axes = functools.lru_cache(maxsize=4096)(_canonical_axes)
 
 
 def canonical_shape(shape: Any, who: str) -> tuple[int, ...]:
@@ -45,4 +55,7 @@ def canonical_shape(shape: Any, who: str) -> tuple[int, ...]:
 
 def shape_of(x: Any) -> tuple[int, ...]:
     """The logical shape of a tensor, an array, or anything array-like."""
-    return x.shape if hasattr(x, "shape") else np.shape(x)
+    try:
+        return x.shape
+    except AttributeError:
+        return np.shape(x)

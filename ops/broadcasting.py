@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from .axes import canonical_axes, canonical_shape, shape_of
 from .identity import astype
 
 
+@functools.lru_cache(maxsize=4096)
 def expanded_shape(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
     """The shape with length 1 at the (negative) axes, as ``keepdims=True`` leaves it."""
     lengths = list(shape)
@@ -25,6 +27,8 @@ def spread(g: Any, shape: tuple[int, ...], axis: tuple[int, ...], keepdims: bool
 
 
 def _sum_transpose(g: Any, y: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    if len(axis) == len(x.shape):  # a scalar, or ones all over: it broadcasts as it is
+        return broadcast_to(g, shape=x.shape)
     return broadcast_to(spread(g, x.shape, axis, keepdims), shape=x.shape)
 
 
@@ -54,7 +58,7 @@ def _reshape_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
 
 reshape = linear(
     "reshape",
-    lambda x, *, shape: np.reshape(x, shape),
+    lambda x, *, shape: np.asarray(x).reshape(shape),
     lambda g, y, x, shape: reshape(g, shape=x.shape),
     batch=_reshape_batch,
     analytic=True,
@@ -77,6 +81,22 @@ def _broadcast_transpose(g: Any, y: Any, x: Any, *, shape: tuple[int, ...]) -> A
     return reshape(reduce_sum(g, axis=axis, keepdims=False), shape=x.shape)
 
 
+def _broadcast(x: Any, *, shape: tuple[int, ...]) -> Any:
+    """``np.broadcast_to``, made at once where ``x`` is contiguous (it costs Python otherwise)."""
+    if type(x) is not np.ndarray:
+        x = np.asarray(x)
+    if not x.flags.c_contiguous or not x.size:
+        return np.broadcast_to(x, shape)
+    strides = [0] * (len(shape) - x.ndim)
+    for n, want, stride in zip(x.shape, shape[len(strides) :], x.strides, strict=True):
+        if n != want and n != 1:
+            return np.broadcast_to(x, shape)  # raises NumPy's error
+        strides.append(stride if n == want else 0)
+    view = np.ndarray(shape, x.dtype, x, 0, tuple(strides))
+    view.flags.writeable = False
+    return view
+
+
 def _broadcast_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
     (x,), (n,), shape = values, ndims, params["shape"]
     x = x.reshape(x.shape[: len(lead)] + (1,) * (len(shape) - n) + x.shape[len(lead) :])
@@ -85,7 +105,7 @@ def _broadcast_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
 
 broadcast_to = linear(
     "broadcast_to",
-    lambda x, *, shape: np.broadcast_to(x, shape),
+    _broadcast,
     _broadcast_transpose,
     batch=_broadcast_batch,
     label="broadcast",

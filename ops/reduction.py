@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -24,8 +25,10 @@ _axis_cases = [
 
 
 def _length(x: Any, axes: tuple[int, ...]) -> int:
-    shape = shape_of(x)
-    return math.prod(shape[a] for a in axes)
+    shape, n = shape_of(x), 1
+    for a in axes:
+        n *= shape[a]
+    return n
 
 
 # ---- means and spreads ------------------------------------------------------------------------------
@@ -316,37 +319,50 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
 # ---- exponentials over axes: shifted by the maximum, so nothing overflows ---------------------------
 
 
-def _shifted(x: Any, axis: Any) -> tuple[Any, Any]:
-    """exp(x - max) and the maximum; a row of equal infinities counts as a row of equal numbers."""
+def _exp_shifted(x: Any, axis: Any) -> tuple[Any, Any, Any]:
+    """exp(x - max), its sum, and the maximum; equal infinities count as equal numbers."""
+    x = np.asarray(x, _dtype(x))
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
-    out = np.subtract(x, top, dtype=np.result_type(x, np.float16))
-    if not np.isfinite(top).all():
-        out[np.broadcast_to(x == top, out.shape)] = 0.0
-    np.exp(out, out=out)
-    return out, top
+    if math.isfinite(np.add.reduce(top, axis=None)):
+        e = x - top
+    else:
+        with np.errstate(invalid="ignore"):
+            e = np.where(x == top, 0, np.where(np.isfinite(top) | np.isnan(top), x - top, -np.inf))
+        e = e.astype(x.dtype, copy=False)
+    np.exp(e, out=e)
+    return e, np.add.reduce(e, axis=axis, keepdims=True), top
 
 
 def _logsumexp(x: Any, *, axis: Any, keepdims: bool) -> Any:
-    x = np.asarray(x)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        e, top = _shifted(x, axis)
-        out = np.log(np.add.reduce(e, axis=axis, keepdims=True))
-        out += top
-    return out if keepdims else out.reshape(_reduced_shape(out.shape, axis))[()]
+    _, total, top = _exp_shifted(x, axis)
+    if total.size and not x.size:
+        return np.full(total.shape if keepdims else _reduced_shape(total.shape, axis), -np.inf)[()]
+    np.log(total, out=total)
+    total += top
+    return total if keepdims else total.reshape(_reduced_shape(total.shape, axis))[()]
 
 
+@functools.lru_cache(maxsize=1024)
 def _reduced_shape(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n for i, n in enumerate(shape) if i - len(shape) not in axis)
+
+
+def _weights(x: Any, y: Any, axis: Any, keepdims: bool) -> Any:
+    """softmax(x), from the known logarithm y of the sum where that is at hand and finite."""
+    if type(x) is np.ndarray and type(y) is np.ndarray and np.isfinite(y).all():
+        e = x - spread(y, x.shape, axis, keepdims)
+        return np.exp(e, out=e)
+    return softmax_along(x, axis=axis)
 
 
 logsumexp_along = structured(
     "logsumexp",
     _logsumexp,
     jvp=lambda t, y, x, axis, keepdims: reduce_sum(
-        t * softmax_along(x, axis=axis), axis=axis, keepdims=keepdims
+        t * _weights(x, y, axis, keepdims), axis=axis, keepdims=keepdims
     ),
     vjp=lambda g, y, x, axis, keepdims: (
-        spread(g, x.shape, axis, keepdims) * softmax_along(x, axis=axis)
+        spread(g, x.shape, axis, keepdims) * _weights(x, y, axis, keepdims)
     ),
     cases=_axis_cases,
     edges=[
@@ -357,10 +373,8 @@ logsumexp_along = structured(
 
 
 def _softmax(x: Any, *, axis: Any) -> Any:
-    x = np.asarray(x)
-    with np.errstate(invalid="ignore"):
-        e, _ = _shifted(x, axis)
-    e /= np.add.reduce(e, axis=axis, keepdims=True)
+    e, total, _ = _exp_shifted(x, axis)
+    e /= total
     return e[()]
 
 
@@ -380,9 +394,9 @@ softmax_along = structured(
 
 
 def _log_softmax(x: Any, *, axis: Any) -> Any:
-    x = np.asarray(x)
+    x = np.asarray(x, _dtype(x))
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
-    out = np.subtract(x, top, dtype=np.result_type(x, np.float16))
+    out = x - top
     out -= np.log(np.add.reduce(np.exp(out), axis=axis, keepdims=True))
     return out[()]
 

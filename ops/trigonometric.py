@@ -9,6 +9,7 @@ import numpy as np
 
 from ..primitive import elementwise
 from .arithmetic import where
+from .blocks import BLOCK, in_blocks
 from .comparison import equal
 from .exponential import sqrt
 
@@ -39,10 +40,32 @@ arctan = elementwise("arctan", np.arctan, lambda g, y, x: g / (1 + x * x), **_sm
 
 sinh = elementwise("sinh", np.sinh, lambda g, y, x: g * cosh(x), **_smooth)
 cosh = elementwise("cosh", np.cosh, lambda g, y, x: g * sinh(x), **_smooth)
+
+
+def _tanh_slope_into(out: Any, g: Any, y: Any) -> None:
+    np.multiply(y, y, out=out)
+    np.subtract(1, out, out=out)
+    np.multiply(out, g, out=out)
+
+
+def _tanh_slope(g: Any, y: Any) -> Any:
+    return g * (1 - y * y) if y.size <= BLOCK else in_blocks(_tanh_slope_into, g, y)
+
+
+# g (1 - y²) as one node: the derivative of a net's most common activation, in few passes.
+tanh_slope = elementwise(
+    "tanh_slope",
+    _tanh_slope,
+    lambda t, out, g, y: tanh_slope(t, y),
+    lambda t, out, g, y: t * (g * y) * -2,
+    label="tanh'",
+    analytic=True,
+    domain=(_any, _any),
+)
 tanh = elementwise(
     "tanh",
     np.tanh,
-    lambda g, y, x: g * (1 - y * y),
+    lambda g, y, x: tanh_slope(g, y),
     edges=[((400.0,), (0.0,)), ((-400.0,), (0.0,))],
     **_smooth,
 )

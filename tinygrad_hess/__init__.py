@@ -1,5 +1,8 @@
 """Second-order automatic differentiation on NumPy: gradients, Hessians, and their curvature."""
 
+from importlib import import_module as _import_module
+from types import ModuleType as _ModuleType
+
 from . import methods, protocols
 from ._memory import keep_freed_memory
 
@@ -41,5 +44,18 @@ from .transforms import value_and_grad as value_and_grad
 from .transforms import vjp as vjp
 from .transforms import vmap as vmap
 from .tape import tensor as tensor
+
+_SUBPACKAGES = ("curvature", "data", "nn", "optim", "viz")
+
+
+def __getattr__(name: str) -> _ModuleType:
+    if name in _SUBPACKAGES:  # on first use: curvature alone brings scipy.sparse
+        return _import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_SUBPACKAGES})
+
 
 from ._version import __version__ as __version__

@@ -235,6 +235,32 @@ def _unary(prim: Primitive) -> Callable[[Any], Any]:
     return _named(call, prim)
 
 
+def _unary_with_params(prim: Primitive) -> Callable[..., Any]:
+    """The fast path of one operand with static parameters."""
+    fn = prim.fn
+
+    def call(x: Any, **params: Any) -> Any:
+        if type(x) is Tensor and x.prim is not None and not _special[0]:
+            value = x.value
+            try:
+                made = fn(value, **params)
+            except Exception as error:
+                raise add_context(error, prim.name, (x,), params) from error
+            out = _new(Tensor)
+            out.value = made
+            out.prim = prim
+            out.args = (value,)
+            out.parents = (x,)
+            out.params = params
+            out.time = tick()
+            return out
+        if type(x) is _ndarray and not _special[0]:
+            return fn(x, **params)
+        return bind(prim, (x,), params)
+
+    return _named(call, prim)
+
+
 def _binary(prim: Primitive) -> Callable[[Any, Any], Any]:
     """The fast path of two operands without parameters."""
     fn = prim.fn
@@ -361,8 +387,10 @@ def elementwise(
     prim = Primitive(
         name, "elementwise", fn, vjps=rules, pushforward=pushforward, batch=batch, **row
     )
-    if len(rules) <= 2 and not parametric:
-        prim.call = (_unary if len(rules) == 1 else _binary)(prim)
+    if len(rules) == 1:
+        prim.call = (_unary_with_params if parametric else _unary)(prim)
+    elif len(rules) == 2 and not parametric:
+        prim.call = _binary(prim)
     return prim.call
 
 
@@ -388,8 +416,10 @@ def zero(
         batch=batch,
         **row,
     )
-    if not along and operands <= 2:
-        prim.call = (_unary if operands == 1 else _binary)(prim)
+    if operands == 1:
+        prim.call = (_unary_with_params if along else _unary)(prim)
+    elif operands == 2 and not along:
+        prim.call = _binary(prim)
     return prim.call
 
 
@@ -423,6 +453,8 @@ def linear(
         batch=batch or trailing,
         **row,
     )
+    if not others:
+        prim.call = _unary_with_params(prim)
     return prim.call
 
 
@@ -514,4 +546,6 @@ def structured(
 
     row = {"batch": batch, **row}
     prim = Primitive(name, "structured", fn, vjps=vjps, pushforward=pushforward, **row)
+    if len(vjps) == 1:
+        prim.call = _unary_with_params(prim)
     return prim.call

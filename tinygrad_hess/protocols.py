@@ -41,6 +41,8 @@ def _refuse(name: str, args: Any, why: str) -> Any:
 
 
 def _array_ufunc(self: Tensor, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+    if not kwargs and method == "__call__" and ufunc in TABLE:
+        return TABLE[ufunc](*args)
     name = f"numpy.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
     out = kwargs.pop("out", None)
     if out is not None and any(o is not None for o in out):

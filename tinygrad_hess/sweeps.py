@@ -10,6 +10,7 @@ all rules, a cotangent is given its primal's shape and dtype: what broadcasting 
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -170,7 +171,7 @@ def _operands(node: Tensor) -> tuple[Any, ...]:
 def _hidden_axes(tape: Tape, cotangents: Cotangents) -> frozenset[Axis]:
     """Hidden axes of the roots and their cotangents: a batch of sweeps, never to be summed."""
     axes: set[Axis] = set()
-    for x in (*cotangents.values(), *(n for n in tape.nodes if n.time in cotangents)):
+    for x in (*cotangents.values(), *tape.roots):
         if type(x) is Batched:
             axes.update(x.axes)
     return frozenset(axes)
@@ -185,21 +186,38 @@ def conform(c: Any, primal: Tensor, kept: frozenset[Axis] = frozenset()) -> Any:
                 c = reduce_sum(leave(c, axis=axis), axis=(-c.ndim - 1,), keepdims=False)
     shape = primal.shape
     if c.shape != shape:
-        ndim, rank = len(c.shape), len(shape)
-        extra = ndim - rank
-        summed = tuple(
-            i - ndim
-            for i in range(ndim)
-            if i < extra or (shape[i - extra] == 1 and c.shape[i] != 1)
-        )
-        if summed:
+        summed = _spread_axes(c.shape, shape)
+        if summed == _ROWS and type(c) is _ndarray and len(c.shape) == 2:
+            c = np.dot(_ones(len(c), c.dtype), c)  # a bias: BLAS sums rows fastest
+        elif type(c) is _ndarray:
+            c = np.add.reduce(c, axis=summed)
+        elif summed:
             c = reduce_sum(c, axis=summed, keepdims=False)
         if c.shape != shape:
-            stretched = c.size != primal.size
-            c = broadcast_to(c, shape=shape) if stretched else reshape(c, shape=shape)
+            narrower = c.size != primal.size
+            c = broadcast_to(c, shape=shape) if narrower else reshape(c, shape=shape)
     if c.dtype != primal.dtype:
         c = cast(c, dtype=primal.dtype)
     return c
+
+
+_ROWS = (-2,)
+
+
+@functools.lru_cache(maxsize=64)
+def _ones(n: int, dtype: Any) -> Any:
+    ones = np.ones(n, dtype)
+    ones.flags.writeable = False
+    return ones
+
+
+@functools.lru_cache(maxsize=4096)
+def _spread_axes(wide: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Axes along which an operand of ``shape`` was repeated to give one of shape ``wide``."""
+    ndim, extra = len(wide), len(wide) - len(shape)
+    return tuple(
+        i - ndim for i in range(ndim) if i < extra or (shape[i - extra] == 1 and wide[i] != 1)
+    )
 
 
 def _conform_tangent(t: Any, node: Tensor) -> Any:

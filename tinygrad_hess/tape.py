@@ -121,7 +121,7 @@ class Tensor:
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return len(self.shape)
+        return self.value.ndim
 
     @property
     def size(self) -> int:
@@ -255,6 +255,10 @@ class Batched(Tensor):
     @property
     def shape(self) -> tuple[int, ...]:
         return self.value.shape[len(self.axes) :]
+
+    @property
+    def ndim(self) -> int:
+        return self.value.ndim - len(self.axes)
 
     def _refuse(self, what: str, instead: str) -> Any:
         raise NonDifferentiableError(
@@ -405,6 +409,20 @@ def leaf(value: Any) -> Tensor:
     return record(LEAF, value, (), ())
 
 
+def leaves_at(values: Iterable[Any]) -> list[Tensor]:
+    """Starts of a tape at raw floating arrays, in one go (this runs once for every parameter)."""
+    made = []
+    for value in values:
+        out = _new(Tensor)
+        out.value = value
+        out.prim = LEAF
+        out.args = out.parents = ()
+        out.params = None
+        out.time = tick()
+        made.append(out)
+    return made
+
+
 def require_float(value: Any, who: str) -> None:
     """Refuse a derivative with respect to something that is not floating point."""
     dtype = getattr(value, "dtype", None)
@@ -426,7 +444,7 @@ class Tape:
     roots : tensors
         The outputs.
     starts : tensors, optional
-        Where to stop reading; without them, the tape is read back to its leaves.
+        Where to stop reading, oldest first; without them, the tape is read back to its leaves.
 
     Attributes
     ----------
@@ -437,12 +455,16 @@ class Tape:
         Then a sweep over this tape can itself be differentiated, and must be recorded.
     """
 
-    __slots__ = ("_last_uses", "floor", "nodes", "outside", "starts")
+    __slots__ = ("_last_uses", "floor", "nodes", "outside", "roots", "starts")
 
-    def __init__(self, roots: Iterable[Tensor], starts: Sequence[Tensor] = ()):
-        floor = min(s.time for s in starts) - 1 if starts else 0
-        outside = any(s.parents for s in starts)
-        found: dict[int, Tensor | None] = {s.time: None for s in starts}
+    def __init__(self, roots: Sequence[Tensor], starts: Sequence[Tensor] = ()):
+        floor = starts[0].time - 1 if starts else 0
+        outside = False
+        found: dict[int, Tensor | None] = {}
+        for start in starts:
+            found[start.time] = None
+            if start.parents:
+                outside = True
         stack = []
         for root in roots:
             if root.prim is not None and root.time not in found:
@@ -463,7 +485,7 @@ class Tape:
                         else:
                             outside = True
         self.nodes: list[Tensor] = [n for t in sorted(found) if (n := found[t]) is not None]
-        self.starts = starts
+        self.roots, self.starts = roots, starts
         self.outside = outside
         self.floor = floor
         self._last_uses: list[list[int]] | None = None

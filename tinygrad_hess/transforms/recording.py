@@ -15,7 +15,7 @@ from .. import modes, trees
 from ..errors import NonDifferentiableError, describe
 from ..ops.identity import alias
 from ..sweeps import Cotangents, forward, reverse
-from ..tape import Batched, Tape, Tensor, constant, leaf, require_float, unrecorded
+from ..tape import Batched, Tape, Tensor, constant, leaf, leaves_at, require_float, unrecorded
 
 
 def start(x: Any, who: str) -> Tensor:
@@ -26,6 +26,13 @@ def start(x: Any, who: str) -> Tensor:
     value = x if isinstance(x, (np.ndarray, np.generic)) else _from_python(x, who)
     require_float(value, who)
     return leaf(value)
+
+
+def starts_at(values: Sequence[Any], who: str) -> list[Tensor]:
+    """Starts at all of ``values``, oldest first."""
+    if all([type(x) is np.ndarray and x.dtype.kind == "f" for x in values]):
+        return leaves_at(values)
+    return [start(x, who) for x in values]
 
 
 def _from_python(x: Any, who: str) -> Any:
@@ -86,7 +93,10 @@ class Recording:
             given, spec = trees.flatten(call[i])
             if keep:
                 given = [x.copy() if isinstance(x, np.ndarray) else x for x in given]
-            starts = [self._start(x, i, j, call[i]) for j, x in enumerate(given)]
+            try:
+                starts = starts_at(given, who)
+            except NonDifferentiableError:
+                raise self._located(given, i, call[i]) from None
             self.inputs += given
             self.starts += starts
             self.specs.append(spec)
@@ -101,13 +111,14 @@ class Recording:
         self.outputs, self.out_spec = trees.flatten(out)
         self.boxed = any(isinstance(x, Tensor) for x in self.inputs)
 
-    def _start(self, x: Any, argument: int, number: int, tree: Any) -> Tensor:
-        try:
-            return start(x, self.who)
-        except NonDifferentiableError:
-            path = trees.paths(tree)[number]
-            start(x, f"{self.who}: argument {argument}{path}")
-            raise
+    def _located(self, given: Sequence[Any], argument: int, tree: Any) -> Exception:
+        """The error of the leaf that has no derivative, naming where it stands."""
+        for x, path in zip(given, trees.paths(tree), strict=True):
+            try:
+                start(x, f"{self.who}: argument {argument}{path}")
+            except NonDifferentiableError as error:
+                return error
+        raise AssertionError("every leaf is differentiable after all")
 
     def tape(self) -> Tape:
         """The tape between the starts and the outputs."""

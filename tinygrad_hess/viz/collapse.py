@@ -1,0 +1,178 @@
+"""A picture with fewer boxes, when there are more than one can read, or a layout engine can place.
+
+    modules : each call of a module is one box, the innermost first
+    runs    : nodes of one sweep with a single reader there join that reader
+    kinds   : all nodes of one sweep with the same operation are one box
+
+Each step is tried only when the one before left too many.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+
+from .picture import SOURCES, Picture, Vertex, tally, targets_of
+
+_COMPUTED = ("op", "module", "group")
+
+
+def collapse(picture: Picture, max_nodes: int) -> Picture:
+    """The picture itself when it has at most ``max_nodes`` boxes, else a coarser one.
+
+    The note of a coarser one says what was done.
+    """
+    before = len(picture.vertices)
+    if before <= max_nodes:
+        return picture
+    found, how = picture, "modules"
+    depth = max((s.depth for s in picture.scopes), default=0)
+    while depth > 0:
+        found = by_module(picture, depth)
+        if len(found.vertices) <= max_nodes:
+            break
+        depth -= 1
+    if len(found.vertices) > max_nodes:
+        runs = by_run(found)
+        if len(runs.vertices) <= max_nodes:
+            found, how = runs, "modules and runs of operations" if picture.scopes else "runs"
+        else:
+            found, how = by_kind(picture), "operations of one kind and sweep"
+    if len(found.vertices) > max_nodes:
+        found, how = by_sweep(picture), "whole sweeps"
+    found.note = (
+        f"{before:,} nodes drawn as {len(found.vertices):,}: {how} collapsed "
+        f"to stay within max_nodes={max_nodes:,}"
+    )
+    return found
+
+
+def by_module(picture: Picture, depth: int) -> Picture:
+    """Every call of a module at ``depth`` as one box, with all that lies in it."""
+    scopes = picture.scopes
+    at: list[int] = []  # the enclosing call at this depth, or -1
+    for number, scope in enumerate(scopes):
+        at.append(number if scope.depth == depth else -1 if scope.outer < 0 else at[scope.outer])
+    first: dict[int, int] = {}
+    block = []
+    for i, v in enumerate(picture.vertices):
+        call = at[v.scope] if v.scope >= 0 else -1
+        block.append(i if call < 0 else first.setdefault(call, i))
+
+    def join(members: Sequence[Vertex]) -> Vertex:
+        call = at[members[0].scope]
+        ops, sources = tally(members)
+        total = ops.total()
+        words = [_plural(total, "op")] if total else []
+        words += [_plural(n, kind) for kind, n in sources.items()]
+        scope = scopes[call]
+        return Vertex(
+            "module", scope.name, ", ".join(words), members[0].phase, scope.outer, ops, sources
+        )
+
+    return picture.merge(block, join)
+
+
+def by_run(picture: Picture) -> Picture:
+    """Runs of nodes as one box each, and sources with the same readers as one."""
+    vertices = picture.vertices
+    readers = targets_of(picture)
+    block = list(range(len(vertices)))
+    for i in range(len(vertices) - 1, -1, -1):  # a reader's own block is settled before
+        v = vertices[i]
+        if v.kind in _COMPUTED:
+            near = [
+                j
+                for j in readers[i]
+                if vertices[j].kind in _COMPUTED
+                and vertices[j].phase == v.phase
+                and vertices[j].scope == v.scope
+            ]
+            if len(near) == 1 and near[0] > i:
+                block[i] = block[near[0]]
+    joined = picture.merge(_named_by_first(block), _group)
+    return _join_sources(joined)
+
+
+def _join_sources(picture: Picture) -> Picture:
+    """Fold constants into their only reader if that is a group; join the rest by readers."""
+    vertices, readers = picture.vertices, targets_of(picture)
+    keys: list[Hashable] = []
+    for i, v in enumerate(vertices):
+        only = next(iter(readers[i])) if len(readers[i]) == 1 else None
+        if v.kind == "constant" and only is not None and vertices[only].kind == "group":
+            keys.append(only)
+        elif v.kind in (*SOURCES, "seed"):
+            keys.append((v.kind, v.phase, v.scope, frozenset(readers[i])))
+        else:
+            keys.append(i)
+    return picture.merge(_blocks(keys), _group)
+
+
+def by_kind(picture: Picture) -> Picture:
+    """All nodes of one sweep with the same operation as one box; all sources of one kind too."""
+    return picture.merge(_blocks([(v.kind, v.phase, _label(v)) for v in picture.vertices]), _same)
+
+
+def by_sweep(picture: Picture) -> Picture:
+    """One box for each sweep, and one for each kind of source."""
+    keys = [
+        v.phase.kind if v.kind in _COMPUTED else (v.kind, v.phase.kind) for v in picture.vertices
+    ]
+    return picture.merge(_blocks(keys), _group)
+
+
+# ---- blocks and what they say --------------------------------------------------------------------
+
+
+def _blocks(keys: Sequence[Hashable]) -> list[int]:
+    """Number of the first vertex with the same key."""
+    first: dict[Hashable, int] = {}
+    return [first.setdefault(key, i) for i, key in enumerate(keys)]
+
+
+_named_by_first = _blocks
+
+
+def _label(v: Vertex) -> str:
+    return next(iter(v.ops), "") if v.kind == "op" else ""
+
+
+def _computed(members: Sequence[Vertex]) -> bool:
+    return any(v.kind in _COMPUTED for v in members)
+
+
+def _group(members: Sequence[Vertex]) -> Vertex:
+    """A run of operations with what only it reads, or a bunch of sources."""
+    ops, sources = tally(members)
+    if not _computed(members):
+        return _same(members)
+    first = next(v for v in members if v.kind in _COMPUTED)
+    detail = "\n".join(
+        line for line in (_listed(ops), _listed(sources, plural=True)) if line
+    )
+    return Vertex("group", _plural(ops.total(), "op"), detail, first.phase, first.scope, ops, sources)
+
+
+def _same(members: Sequence[Vertex]) -> Vertex:
+    """Many alike as one."""
+    first = members[0]
+    ops, sources = tally(members)
+    if first.kind in SOURCES:
+        title, detail = _plural(sum(sources.values()), first.kind), ""
+    elif first.kind == "op":
+        title, detail = f"{_label(first)}  ({ops.total():,})", ""
+    else:
+        title, detail = _plural(len(members), first.kind), ""
+    return Vertex(first.kind, title, detail, first.phase, -1, ops, sources)
+
+
+def _plural(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def _listed(counts: Counter[str], plural: bool = False, most: int = 4) -> str:
+    """The commonest, with their numbers."""
+    shown = counts.most_common(most)
+    words = [_plural(n, k) if plural else f"{k} ({n:,})" for k, n in shown]
+    return ", ".join(words) + (", ..." if len(counts) > most else "")

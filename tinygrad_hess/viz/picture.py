@@ -1,0 +1,107 @@
+"""What a picture of a tape shows: vertices, the edges between them, and modules around them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from .phases import FORWARD, Sweep
+from .scopes import Scope
+
+SOURCES = ("parameter", "input", "constant")
+"""Kinds of vertices that hold what is given, as opposed to what is computed."""
+
+
+@dataclass(slots=True)
+class Vertex:
+    """One box.
+
+    Attributes
+    ----------
+    kind : str
+        "op", "seed", "output", "module", "group", or one of ``SOURCES``.
+    title, detail : str
+        The large and the small line.
+    phase : Sweep
+        Which sweep recorded it.
+    scope : int
+        The module call that it lies in; -1 for none.
+    ops : Counter
+        How many nodes of the tape it stands for, by label.
+    sources : Counter
+        How many parameters, inputs and constants it swallowed.
+    """
+
+    kind: str
+    title: str
+    detail: str = ""
+    phase: Sweep = FORWARD
+    scope: int = -1
+    ops: Counter[str] = field(default_factory=Counter)
+    sources: Counter[str] = field(default_factory=Counter)
+
+
+Edge = tuple[int, int, str]
+"""From, to, and which operand it is (empty where the order does not matter)."""
+
+
+@dataclass(slots=True)
+class Picture:
+    """A graph ready to be drawn; vertices are in the order of their recording."""
+
+    vertices: list[Vertex]
+    edges: list[Edge]
+    scopes: list[Scope]
+    note: str = ""
+
+    def merge(
+        self, block: Sequence[int], join: Callable[[Sequence[Vertex]], Vertex]
+    ) -> Picture:
+        """One vertex for each block (given as the number of its first member).
+
+        ``join`` makes the vertex of a block with several members. Edges inside blocks go, and
+        parallel ones become one.
+        """
+        members: dict[int, list[int]] = {}
+        for i, b in enumerate(block):
+            members.setdefault(b, []).append(i)
+        vertices, place = [], {}
+        for b, inside in members.items():
+            place[b] = len(vertices)
+            first = self.vertices[inside[0]]
+            vertices.append(first if len(inside) == 1 else join([self.vertices[i] for i in inside]))
+        edges: dict[Edge, None] = {}
+        for a, b, slot in self.edges:
+            if block[a] != block[b]:
+                whole = len(members[block[b]]) > 1
+                edges[place[block[a]], place[block[b]], "" if whole else slot] = None
+        return Picture(vertices, list(edges), self.scopes, self.note)
+
+
+def sources_of(picture: Picture) -> list[set[int]]:
+    """For each vertex, those with an edge to it."""
+    into: list[set[int]] = [set() for _ in picture.vertices]
+    for a, b, _ in picture.edges:
+        into[b].add(a)
+    return into
+
+
+def targets_of(picture: Picture) -> list[set[int]]:
+    """For each vertex, those that it has an edge to."""
+    out: list[set[int]] = [set() for _ in picture.vertices]
+    for a, b, _ in picture.edges:
+        out[a].add(b)
+    return out
+
+
+def tally(vertices: Iterable[Vertex]) -> tuple[Counter[str], Counter[str]]:
+    """All nodes and sources that the vertices stand for."""
+    ops: Counter[str] = Counter()
+    sources: Counter[str] = Counter()
+    for v in vertices:
+        ops.update(v.ops)
+        sources.update(v.sources)
+        if v.kind in SOURCES and not v.sources:
+            sources[v.kind] += 1
+    return ops, sources

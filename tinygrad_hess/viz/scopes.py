@@ -1,0 +1,61 @@
+"""Which call of a module recorded a node, read off the notes that modules leave on their outputs.
+
+A module's output carries ``_scope``, a tuple of entries ``(name, first, last)``, one for each
+module that returned this tensor. Forward nodes recorded in that interval from which the output
+was computed belong to that call. Calls nest as their intervals do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..tape import Tensor
+from .phases import FORWARD, Sweep
+
+
+class Scope(NamedTuple):
+    """One call of a module: its name, the call around it (-1 for none), and how deep it lies."""
+
+    name: str
+    outer: int
+    depth: int
+
+
+def scopes(nodes: Sequence[Tensor], phases: Sequence[Sweep]) -> tuple[list[Scope], list[int]]:
+    """All calls, outermost first, and the innermost call of each node (-1 for none)."""
+    calls = []
+    for node in nodes:
+        for order, (name, first, last) in enumerate(getattr(node, "_scope", ())):
+            # Where one module only passes on another's output, both have noted the same
+            # interval up to their own bookkeeping; the inner one noted first.
+            calls.append((first, -last, -order, name, node))
+    calls.sort(key=lambda call: call[:3])
+    forward = {n.time: i for i, n in enumerate(nodes) if phases[i] == FORWARD and n.parents}
+    found: list[Scope] = []
+    inside = [-1] * len(nodes)
+    around: list[tuple[int, int]] = []  # (last time, number) of the calls that are open
+    for first, minus_last, _, name, output in calls:
+        last = -minus_last
+        while around and around[-1][0] < last:
+            around.pop()
+        outer = around[-1][1] if around else -1
+        number = len(found)
+        found.append(Scope(str(name), outer, found[outer].depth + 1 if outer >= 0 else 1))
+        around.append((last, number))
+        for time in _ancestors(output, first, last):
+            if time in forward:
+                inside[forward[time]] = number
+    return found, inside
+
+
+def _ancestors(output: Tensor, first: int, last: int) -> set[int]:
+    """Times of the nodes recorded in the interval from which ``output`` was computed."""
+    seen = {output.time} if first <= output.time <= last else set()
+    stack = [output]
+    while stack:
+        for parent in stack.pop().parents:
+            if parent is not None and first <= parent.time <= last and parent.time not in seen:
+                seen.add(parent.time)
+                stack.append(parent)
+    return seen
