@@ -190,25 +190,34 @@ class Tensor:
         return self.value.item()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        if self.prim is not None and self.dtype.kind in "fc":
-            raise NonDifferentiableError(
-                f"a {describe(self)} tensor that is being recorded was turned into a NumPy array, "
-                "which would lose its gradient. Write x.numpy() or x.detach() where no gradient "
-                "should flow, or use a function of tinygrad_hess.numpy where it should."
-            )
+        self._refuse_to_lose_gradient("np.asarray()")
         return np.array(self.value, dtype=dtype, copy=copy)
 
     def __bool__(self) -> bool:
         return bool(self.value)
 
     def __float__(self) -> float:
+        self._refuse_to_lose_gradient("float()")
         return float(self.value)
+
+    def __complex__(self) -> complex:
+        self._refuse_to_lose_gradient("complex()")
+        return complex(self.value)
 
     def __int__(self) -> int:
         return int(self.value)
 
     def __index__(self) -> int:
         return self.value.__index__()
+
+    def _refuse_to_lose_gradient(self, what: str) -> None:
+        recorded = self.prim is not None and not isinstance(self.prim, _Released)
+        if recorded and self.dtype.kind in "fc":
+            raise NonDifferentiableError(
+                f"{what} of a {describe(self)} tensor that is being recorded would lose its "
+                "gradient (math.sin(x) and array[0] = x call it too). Write x.item() or x.numpy() "
+                "where no gradient should flow, and functions of tinygrad_hess.numpy where it should."
+            )
 
     def __len__(self) -> int:
         if not self.shape:
@@ -283,6 +292,9 @@ class Batched(Tensor):
 
     def __float__(self) -> float:
         return self._refuse("float()", "Return the tensor from the mapped function instead.")
+
+    def __complex__(self) -> complex:
+        return self._refuse("complex()", "Return the tensor from the mapped function instead.")
 
     def __int__(self) -> int:
         return self._refuse("int()", "Return the tensor from the mapped function instead.")
@@ -409,12 +421,12 @@ def leaf(value: Any) -> Tensor:
     return record(LEAF, value, (), ())
 
 
-def leaves_at(values: Iterable[Any]) -> list[Tensor]:
-    """Starts of a tape at raw floating arrays, in one go (this runs once for every parameter)."""
+def leaves_at(values: Iterable[np.ndarray[Any, Any]]) -> list[Tensor]:
+    """Starts of a tape at copies of raw arrays, in one go (this runs once for every parameter)."""
     made = []
     for value in values:
         out = _new(Tensor)
-        out.value = value
+        out.value = value.copy()  # the function may change its own input while it runs
         out.prim = LEAF
         out.args = out.parents = ()
         out.params = None

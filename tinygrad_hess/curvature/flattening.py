@@ -1,6 +1,6 @@
 """A tree of parameters as one vector, and back.
 
-    flatten   : tree -> (P,)          unflatten : (P,) -> tree
+flatten   : tree -> (P,)          unflatten : (P,) -> tree
 """
 
 from __future__ import annotations

@@ -216,30 +216,37 @@ class HessianOperator(LinearOperator):
             for i, tape in self._tapes.items():
                 yield self._weight(i), tape
             return
-        value: Any = 0.0
+        value = 0.0
         gradient = np.zeros(self._at.size, self.dtype)
         number = -1
-        for number, batch in enumerate(self._batches):
-            tape = self._tapes.get(number) or self._record(batch, number)
+        for place, batch in enumerate(self._batches):
+            size = self._size(batch, place)
+            if size == 0:  # a mean over nothing would be NaN
+                continue
+            number += 1
+            tape = self._tapes.get(number) or self._record(batch, number, size)
             weight = self._weight(number)
             if self._measured is None:
                 scale = 1.0 if weight is None else weight
-                value += tape.value * scale
+                value += float(tape.value) * scale
                 gradient += tape.gradient * scale
             yield weight, tape
-        if number + 1 != len(self._seen) or number < 0:
-            raise ValueError(
-                f"HessianOperator: this pass over the data found {number + 1} batches, an earlier "
-                f"one {len(self._seen)}. Give a list of batches, as in list(loader)."
-            )
+        if number < 0:
+            raise ValueError("HessianOperator: data holds no example")
+        if number + 1 != len(self._seen):
+            self._refuse_batches(number + 1)
         if self._measured is None:
             count = self._denominator()
             self._measured = self.dtype.type(value / count), gradient / count
 
-    def _record(self, batch: Any, number: int) -> RecordedGradient:
-        tape = RecordedGradient(self.loss, self._at, self._arguments(batch))
+    def _size(self, batch: Any, place: int) -> int:
         weighted = not self._batches.single and self.reduction == "mean"
-        size = batch_size(batch, "HessianOperator", number) if weighted else 1
+        return batch_size(batch, "HessianOperator", place) if weighted else 1
+
+    def _record(self, batch: Any, number: int, size: int) -> RecordedGradient:
+        if self._measured is not None and number == len(self._seen):
+            self._refuse_batches(number + 1)
+        tape = RecordedGradient(self.loss, self._at, self._arguments(batch))
         if number == len(self._seen):
             self._seen.append((size, tape.value))
         else:
@@ -251,6 +258,12 @@ class HessianOperator(LinearOperator):
 
     def _arguments(self, batch: Any) -> tuple[Any, ...]:
         return () if self._args is None else (batch, *self._args)
+
+    def _refuse_batches(self, found: int) -> None:
+        raise ValueError(
+            f"HessianOperator: this pass over the data found {found} batches, an earlier "
+            f"one {len(self._seen)}. Give a list of batches, as in list(loader)."
+        )
 
     def _check_same(self, number: int, size: int, value: Any) -> None:
         before, loss = self._seen[number]
@@ -269,7 +282,4 @@ class HessianOperator(LinearOperator):
     def _denominator(self) -> float:
         if self._batches.single or self.reduction == "sum":
             return 1
-        total = sum(size for size, _ in self._seen)
-        if total == 0:
-            raise ValueError("HessianOperator: the batches hold no example in all")
-        return total
+        return sum(size for size, _ in self._seen)

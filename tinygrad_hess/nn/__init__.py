@@ -1,0 +1,37 @@
+"""Modules that are pytrees, activations, initialisations and losses."""
+
+from ..ops import elu as elu
+from ..ops import gelu as gelu
+from ..ops import leaky_relu as leaky_relu
+from ..ops import log_softmax as log_softmax
+from ..ops import relu as relu
+from ..ops import sigmoid as sigmoid
+from ..ops import silu as silu
+from ..ops import softmax as softmax
+from ..ops import softplus as softplus
+from ..ops import tanh as tanh
+from . import init as init
+from . import losses as losses
+from .init import manual_seed as manual_seed
+from .layers import MLP as MLP
+from .layers import AvgPool1d as AvgPool1d
+from .layers import AvgPool2d as AvgPool2d
+from .layers import Conv1d as Conv1d
+from .layers import Conv2d as Conv2d
+from .layers import Flatten as Flatten
+from .layers import Lambda as Lambda
+from .layers import LayerNorm as LayerNorm
+from .layers import Linear as Linear
+from .layers import MaxPool1d as MaxPool1d
+from .layers import MaxPool2d as MaxPool2d
+from .layers import Sequential as Sequential
+from .losses import accuracy as accuracy
+from .losses import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
+from .losses import cross_entropy as cross_entropy
+from .losses import hinge as hinge
+from .losses import huber as huber
+from .losses import kl_div as kl_div
+from .losses import l1 as l1
+from .losses import mse as mse
+from .module import Module as Module
+from .module import count_parameters as count_parameters

@@ -85,11 +85,15 @@ class custom_vjp(_Custom):
         self._require_rule(self.backward)
         static, moving, f = self._split(args)
         leaves, spec = trees.flatten(tuple(moving))
+        who = f"custom_vjp {self.__name__}"  # type: ignore[attr-defined]
 
         def rerun(operands: Any) -> tuple[Any, Any]:
             supply = iter(trees.unflatten(spec, operands))
             full = [a if i in self.nondiff_argnums else next(supply) for i, a in enumerate(args)]
-            return self.forward(*full)  # type: ignore[misc]
+            made = self.forward(*full)  # type: ignore[misc]
+            if not isinstance(made, tuple) or len(made) != 2:
+                raise TypeError(f"{who}: forward must return a tuple (output, residuals)")
+            return made
 
         def pulled(residuals: Any, cotangents: Any, out: Any) -> list[Any]:
             like, out_spec = trees.flatten(out)
@@ -97,13 +101,16 @@ class custom_vjp(_Custom):
             found = self.backward(*static, residuals, tree)  # type: ignore[misc]
             if not isinstance(found, (tuple, list)) or len(found) != len(moving):
                 raise TypeError(
-                    f"custom_vjp {self.__name__}: backward must return a tuple of "  # type: ignore[attr-defined]
-                    f"{len(moving)} cotangents, one for each argument"
+                    f"{who}: backward must return a tuple of {len(moving)} cotangents, one for "
+                    "each argument"
                 )
             flat: list[Any] = []
-            for c, a in zip(found, moving, strict=True):
-                count = len(trees.leaves(a))
-                flat += [None] * count if c is None else trees.leaves(c)
+            for i, (c, a) in enumerate(zip(found, moving, strict=True)):
+                like, a_spec = trees.flatten(a)
+                what, of = f"the cotangent of argument {i}", "the argument"
+                flat += (
+                    [None] * len(like) if c is None else trees.match(c, like, a_spec, who, what, of)
+                )
             return flat
 
         def pullback(cotangents: Any, operands: Any) -> list[Any]:
@@ -153,10 +160,15 @@ class custom_jvp(_Custom):
         self._require_rule(self.rule)
         static, moving, f = self._split(args)
         _, spec = trees.flatten(tuple(moving))
+        who = f"custom_jvp {self.__name__}"  # type: ignore[attr-defined]
 
         def along(operands: Any, tangents: Any) -> list[Any]:
             trees_of = [trees.unflatten(spec, list(x)) for x in (operands, tangents)]
-            return trees.leaves(self.rule(*static, *trees_of)[1])  # type: ignore[misc]
+            made = self.rule(*static, *trees_of)  # type: ignore[misc]
+            if not isinstance(made, tuple) or len(made) != 2:
+                raise TypeError(f"{who}: the rule must return a tuple (output, tangent)")
+            like, out_spec = trees.flatten(made[0])
+            return trees.match(made[1], like, out_spec, who, "the tangent", "the output")
 
         def pushforward(tangents: Any, operands: Any) -> list[Any]:
             return along(operands, _filled(tangents, operands))

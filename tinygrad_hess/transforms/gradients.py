@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from .. import modes, trees
-from ..tape import Tape, Tensor
-from .recording import Recording, distinct, is_tracked
+from ..tape import Tape, Tensor, unrecorded
+from .recording import Recording, distinct
 
 Argnums = int | Sequence[int]
 
@@ -96,7 +96,7 @@ def _value_and_grad(
     run = Recording(f, args, kwargs, argnums, who, has_aux)
     y = run.scalar()
     tape = run.tape()
-    linked = tape.outside
+    linked = run.is_linked(tape)
     with modes.recording():
         found = run.pull(tape, [_one(y)], linked)
     results = [run.result(c, x, linked) for c, x in zip(found, run.inputs, strict=True)]
@@ -123,30 +123,28 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     >>> pullback(np.array([1.0, 10.0]))
     (array([ 2., 40.]),)
     """
-    run = Recording(f, primals, None, tuple(range(len(primals))), "vjp", keep=True)
+    run = Recording(f, primals, None, tuple(range(len(primals))), "vjp")
     tape = run.tape()
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         given = trees.match(
             cotangent, run.outputs, run.out_spec, "vjp", "the cotangent", "the output of f"
         )
-        linked = tape.outside or any(is_tracked(c) for c in given)
-        raw = [c.detach().value if _plain(c) and not linked else c for c in given]
+        linked = run.is_linked(tape, *given)
+        raw = _unboxed(given, linked)
         with modes.recording():
             found = run.pull(tape, raw, linked)
         results = [run.result(c, x, linked) for c, x in zip(found, run.inputs, strict=True)]
-        return run.split(distinct(results), single=False)
+        return run.split(distinct(results, raw), single=False)
 
-    return run.values(run.outputs, tape.outside), pullback
-
-
-def _plain(x: Any) -> bool:
-    return type(x) is Tensor
+    return run.values(run.outputs, run.is_linked(tape)), pullback
 
 
-def _unboxed(tangents: Sequence[Any], linked: bool) -> list[Any]:
-    """Constants of the tape as raw arrays, where the sweep is not itself recorded."""
-    return [t.value if _plain(t) and not linked else t for t in tangents]
+def _unboxed(given: Sequence[Any], linked: bool) -> list[Any]:
+    """Cotangents or tangents off the tape, where the sweep is not itself recorded."""
+    if linked:
+        return list(given)
+    return [c.value if type(c) is Tensor else unrecorded(c) for c in given]
 
 
 def _tangents(run: Recording, given: Any, who: str) -> list[Any]:
@@ -174,22 +172,23 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
     >>> push(np.array([1.0, 0.0])), push(np.array([0.0, 1.0]))
     (array([6., 0.]), array([ 0., 12.]))
     """
-    run = Recording(f, primals, None, tuple(range(len(primals))), "linearize", keep=True)
+    run = Recording(f, primals, None, tuple(range(len(primals))), "linearize")
     tape = run.tape()
 
     def push(*tangents: Any) -> Any:
         given = _tangents(run, tangents, "linearize")
         return _pushed(run, tape, run.outputs, given, run.out_spec)
 
-    return run.values(run.outputs, tape.outside), push
+    return run.values(run.outputs, run.is_linked(tape)), push
 
 
 def _pushed(run: Recording, tape: Tape, outputs: Any, given: Any, spec: Any) -> Any:
-    linked = tape.outside or any(is_tracked(t) for t in given)
+    linked = run.is_linked(tape, *given)
+    raw = _unboxed(given, linked)
     with modes.recording():
-        found = run.push(tape, outputs, _unboxed(given, linked), linked)
+        found = run.push(tape, outputs, raw, linked)
     results = [run.result(t, y, linked) for t, y in zip(found, outputs, strict=True)]
-    return trees.unflatten(spec, distinct(results))
+    return trees.unflatten(spec, distinct(results, raw))
 
 
 def jvp(
@@ -208,7 +207,7 @@ def jvp(
     given = _tangents(run, tuple(tangents), "jvp")
     tape = run.tape()
     tangent = _pushed(run, tape, run.outputs, given, run.out_spec)
-    return run.values(run.outputs, tape.outside), tangent
+    return run.values(run.outputs, run.is_linked(tape)), tangent
 
 
 def hvp(f: Callable[..., Any], x: Any, v: Any, *args: Any) -> Any:

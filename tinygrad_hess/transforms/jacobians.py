@@ -12,6 +12,7 @@ import numpy as np
 from .. import modes, trees
 from ..ops.broadcasting import reshape
 from ..ops.hidden_axes import enter, leave
+from ..ops.identity import astype
 from ..ops.shape import concatenate_along, index, moveaxis
 from ..tape import Axis, Tape, Tensor
 from .gradients import Argnums, _argnums, gradients_on_tape
@@ -200,7 +201,7 @@ def _jacobian(f: Any, argnums: Argnums, has_aux: bool, chunk_size: Any, mode: st
 
 
 def _forward(run: Recording, tape: Tape, outputs: Any, chunk_size: Any) -> list[list[Any]]:
-    linked, shaped = tape.outside, [_shaped(y) for y in outputs]
+    linked, shaped = run.is_linked(tape), [_shaped(y) for y in outputs]
     with modes.recording():
         stacked = _batched_sweeps(
             lambda seeds: run.push(tape, outputs, seeds, linked),
@@ -217,7 +218,7 @@ def _forward(run: Recording, tape: Tape, outputs: Any, chunk_size: Any) -> list[
 
 
 def _reverse(run: Recording, tape: Tape, outputs: Any, chunk_size: Any) -> list[list[Any]]:
-    linked, shaped = tape.outside, [_shaped(y) for y in outputs]
+    linked, shaped = run.is_linked(tape), [_shaped(y) for y in outputs]
     with modes.recording():
         if len(shaped) == 1 and shaped[0].shape == ():
             one = [shaped[0].dtype.type(1)]
@@ -240,8 +241,13 @@ def _reverse(run: Recording, tape: Tape, outputs: Any, chunk_size: Any) -> list[
 
 
 def _finished(blocks: list[list[Any]], run: Recording, linked: bool) -> list[list[Any]]:
+    """Blocks as the caller gets them, in the type of the argument they differentiate."""
     return [
-        [run.result(b, x, linked) for b, x in zip(row, run.starts, strict=True)] for row in blocks
+        [
+            run.result(b if b is None else astype(b, x.dtype), x, linked)
+            for b, x in zip(row, run.starts, strict=True)
+        ]
+        for row in blocks
     ]
 
 

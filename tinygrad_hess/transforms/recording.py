@@ -14,6 +14,7 @@ import numpy as np
 from .. import modes, trees
 from ..errors import NonDifferentiableError, describe
 from ..ops.identity import alias
+from ..primitive import snapshot
 from ..sweeps import Cotangents, forward, reverse
 from ..tape import Batched, Tape, Tensor, constant, leaf, leaves_at, require_float, unrecorded
 
@@ -22,10 +23,11 @@ def start(x: Any, who: str) -> Tensor:
     """A start of the tape at ``x``, linked to where ``x`` came from if that is on a tape."""
     if isinstance(x, Tensor):
         require_float(x, who)
-        return alias(x) if x.prim is not None else leaf(unrecorded(x))
+        linked = x.prim is not None and modes.is_recording()
+        return alias(x) if linked else leaf(unrecorded(x))
     value = x if isinstance(x, (np.ndarray, np.generic)) else _from_python(x, who)
     require_float(value, who)
-    return leaf(value)
+    return leaf(snapshot(value))
 
 
 def starts_at(values: Sequence[Any], who: str) -> list[Tensor]:
@@ -48,8 +50,8 @@ def _from_python(x: Any, who: str) -> Any:
 
 def owned(x: Any) -> Any:
     """A result that the caller may keep and change: never a view of what the tape holds."""
-    if isinstance(x, np.ndarray) and (x.base is not None or not x.flags.writeable):
-        return x.copy()
+    if isinstance(x, np.ndarray) and (x.base is not None or not x.flags.writeable or not x.ndim):
+        return x.copy()[()]
     return x
 
 
@@ -68,8 +70,11 @@ class Recording:
         The transform, for errors.
     has_aux : bool
         Whether ``f`` returns ``(output, aux)``.
-    keep : bool
-        Copy the starts, for a tape that outlives the call.
+
+    Attributes
+    ----------
+    linkable : bool
+        Whether a recording around this one may differentiate the results (not under ``no_grad``).
     """
 
     def __init__(
@@ -80,19 +85,15 @@ class Recording:
         argnums: tuple[int, ...] = (0,),
         who: str = "grad",
         has_aux: bool = False,
-        keep: bool = False,
     ):
         self.who = who
+        self.linkable = modes.is_recording()
         self.inputs: list[Any] = []
         self.starts: list[Tensor] = []
         self.specs: list[Any] = []
         call = list(args)
-        for i in argnums:
-            if not -len(call) <= i < len(call):
-                raise ValueError(f"{who}: argnums names argument {i}, but {len(call)} were given")
+        for i in _checked(argnums, len(call), who):
             given, spec = trees.flatten(call[i])
-            if keep:
-                given = [x.copy() if isinstance(x, np.ndarray) else x for x in given]
             try:
                 starts = starts_at(given, who)
             except NonDifferentiableError:
@@ -124,6 +125,10 @@ class Recording:
         """The tape between the starts and the outputs."""
         return Tape([y for y in self.outputs if isinstance(y, Tensor)], self.starts)
 
+    def is_linked(self, tape: Tape, *given: Any) -> bool:
+        """Whether a sweep must be recorded: for what lies outside, or for a given tangent."""
+        return self.linkable and (tape.outside or any(map(is_tracked, given)))
+
     def scalar(self) -> Any:
         """The only output, checked to be a real floating-point scalar."""
         y = self.outputs[0] if len(self.outputs) == 1 else None
@@ -136,6 +141,11 @@ class Recording:
             )
         if isinstance(y, Tensor):
             require_float(y, f"{self.who}: the output of f")
+            if y.dtype.kind == "c":
+                raise NonDifferentiableError(
+                    f"{self.who}: f must return a real scalar, but returned {describe(y)}. Take its "
+                    "real part or absolute value."
+                )
         return y
 
     # ---- sweeps --------------------------------------------------------------------------------
@@ -179,11 +189,7 @@ class Recording:
             return y
         if isinstance(y, Batched):
             return unrecorded(y)
-        return constant(y.value) if self.boxed else owned(self._not_an_input(y.value))
-
-    def _not_an_input(self, x: Any) -> Any:
-        is_input = isinstance(x, np.ndarray) and any(x is s.value for s in self.starts)
-        return x.copy() if is_input else x
+        return constant(y.value) if self.boxed else owned(y.value)
 
     def values(self, outputs: Sequence[Any], linked: bool) -> Any:
         """All outputs, in their tree."""
@@ -192,7 +198,7 @@ class Recording:
     def auxiliary(self) -> Any:
         """The auxiliary output, unlinked from this tape unless an outer recording needs it."""
         found, spec = trees.flatten(self.aux)
-        linked = Tape([a for a in found if isinstance(a, Tensor)], self.starts).outside
+        linked = self.is_linked(Tape([a for a in found if isinstance(a, Tensor)], self.starts))
         return trees.unflatten(spec, [self.value(a, linked) for a in found])
 
     def split(self, results: Sequence[Any], single: bool) -> Any:
@@ -204,9 +210,21 @@ class Recording:
         return out[0] if single else tuple(out)
 
 
-def distinct(results: list[Any]) -> list[Any]:
-    """Copy an array that stands twice among the results (``a + b`` has one cotangent for both)."""
-    seen: set[int] = set()
+def _checked(argnums: Sequence[int], count: int, who: str) -> list[int]:
+    """Argument numbers, none negative; a ValueError where one is missing or named twice."""
+    for i in argnums:
+        if not -count <= i < count:
+            raise ValueError(f"{who}: argnums names argument {i}, but {count} were given")
+    nums = [i % count for i in argnums]
+    if len(set(nums)) != len(nums):
+        raise ValueError(f"{who}: argnums={tuple(argnums)} names an argument twice")
+    return nums
+
+
+def distinct(results: list[Any], given: Sequence[Any] = ()) -> list[Any]:
+    """Copy an array that stands twice among the results (``a + b`` has one cotangent for both),
+    or that the caller gave."""
+    seen = set(map(id, given))
     for i, x in enumerate(results):
         if isinstance(x, np.ndarray):
             if id(x) in seen:

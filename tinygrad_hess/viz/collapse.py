@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
-from .picture import SOURCES, Picture, Vertex, tally, targets_of
-
-_COMPUTED = ("op", "module", "group")
+from .picture import COMPUTED, SOURCES, Picture, Vertex, tally, targets_of
 
 
 def collapse(picture: Picture, max_nodes: int) -> Picture:
@@ -80,17 +79,17 @@ def by_run(picture: Picture) -> Picture:
     block = list(range(len(vertices)))
     for i in range(len(vertices) - 1, -1, -1):  # a reader's own block is settled before
         v = vertices[i]
-        if v.kind in _COMPUTED:
+        if v.kind in COMPUTED:
             near = [
                 j
                 for j in readers[i]
-                if vertices[j].kind in _COMPUTED
+                if vertices[j].kind in COMPUTED
                 and vertices[j].phase == v.phase
                 and vertices[j].scope == v.scope
             ]
             if len(near) == 1 and near[0] > i:
                 block[i] = block[near[0]]
-    joined = picture.merge(_named_by_first(block), _group)
+    joined = picture.merge(_blocks(block), _group)
     return _join_sources(joined)
 
 
@@ -111,15 +110,17 @@ def _join_sources(picture: Picture) -> Picture:
 
 def by_kind(picture: Picture) -> Picture:
     """All nodes of one sweep with the same operation as one box; all sources of one kind too."""
-    return picture.merge(_blocks([(v.kind, v.phase, _label(v)) for v in picture.vertices]), _same)
+    flat = Picture([replace(v, scope=-1) for v in picture.vertices], picture.edges, [])
+    return flat.merge(_blocks([(v.kind, v.phase, _label(v)) for v in flat.vertices]), _same)
 
 
 def by_sweep(picture: Picture) -> Picture:
     """One box for each sweep, and one for each kind of source."""
     keys = [
-        v.phase.kind if v.kind in _COMPUTED else (v.kind, v.phase.kind) for v in picture.vertices
+        v.phase.kind if v.kind in COMPUTED else (v.kind, v.phase.kind) for v in picture.vertices
     ]
-    return picture.merge(_blocks(keys), _group)
+    flat = Picture([replace(v, scope=-1) for v in picture.vertices], picture.edges, [])
+    return flat.merge(_blocks(keys), _group)
 
 
 # ---- blocks and what they say --------------------------------------------------------------------
@@ -131,15 +132,12 @@ def _blocks(keys: Sequence[Hashable]) -> list[int]:
     return [first.setdefault(key, i) for i, key in enumerate(keys)]
 
 
-_named_by_first = _blocks
-
-
 def _label(v: Vertex) -> str:
     return next(iter(v.ops), "") if v.kind == "op" else ""
 
 
 def _computed(members: Sequence[Vertex]) -> bool:
-    return any(v.kind in _COMPUTED for v in members)
+    return any(v.kind in COMPUTED for v in members)
 
 
 def _group(members: Sequence[Vertex]) -> Vertex:
@@ -147,7 +145,7 @@ def _group(members: Sequence[Vertex]) -> Vertex:
     ops, sources = tally(members)
     if not _computed(members):
         return _same(members)
-    first = next(v for v in members if v.kind in _COMPUTED)
+    first = next(v for v in members if v.kind in COMPUTED)
     detail = "\n".join(
         line for line in (_listed(ops), _listed(sources, plural=True)) if line
     )
@@ -158,13 +156,11 @@ def _same(members: Sequence[Vertex]) -> Vertex:
     """Many alike as one."""
     first = members[0]
     ops, sources = tally(members)
-    if first.kind in SOURCES:
-        title, detail = _plural(sum(sources.values()), first.kind), ""
-    elif first.kind == "op":
-        title, detail = f"{_label(first)}  ({ops.total():,})", ""
+    if first.kind == "op":
+        title = f"{_label(first)}  ({ops.total():,})"
     else:
-        title, detail = _plural(len(members), first.kind), ""
-    return Vertex(first.kind, title, detail, first.phase, -1, ops, sources)
+        title = _plural(sources.total(), first.kind)
+    return Vertex(first.kind, title, "", first.phase, first.scope, ops, sources)
 
 
 def _plural(n: int, noun: str) -> str:

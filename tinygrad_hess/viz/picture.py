@@ -10,7 +10,10 @@ from .phases import FORWARD, Sweep
 from .scopes import Scope
 
 SOURCES = ("parameter", "input", "constant")
-"""Kinds of vertices that hold what is given, as opposed to what is computed."""
+"""Kinds of vertices that hold what is given."""
+
+COMPUTED = ("op", "module", "group")
+"""Kinds of vertices that stand for operations."""
 
 
 @dataclass(slots=True)
@@ -20,7 +23,7 @@ class Vertex:
     Attributes
     ----------
     kind : str
-        "op", "seed", "output", "module", "group", or one of ``SOURCES``.
+        One of ``COMPUTED`` or ``SOURCES``, "seed" or "output".
     title, detail : str
         The large and the small line.
     phase : Sweep
@@ -30,7 +33,7 @@ class Vertex:
     ops : Counter
         How many nodes of the tape it stands for, by label.
     sources : Counter
-        How many parameters, inputs and constants it swallowed.
+        How many parameters, inputs, constants and seeds it stands for, when merged.
     """
 
     kind: str
@@ -79,14 +82,6 @@ class Picture:
         return Picture(vertices, list(edges), self.scopes, self.note)
 
 
-def sources_of(picture: Picture) -> list[set[int]]:
-    """For each vertex, those with an edge to it."""
-    into: list[set[int]] = [set() for _ in picture.vertices]
-    for a, b, _ in picture.edges:
-        into[b].add(a)
-    return into
-
-
 def targets_of(picture: Picture) -> list[set[int]]:
     """For each vertex, those that it has an edge to."""
     out: list[set[int]] = [set() for _ in picture.vertices]
@@ -96,12 +91,12 @@ def targets_of(picture: Picture) -> list[set[int]]:
 
 
 def tally(vertices: Iterable[Vertex]) -> tuple[Counter[str], Counter[str]]:
-    """All nodes and sources that the vertices stand for."""
+    """All operations, and all else, that the vertices stand for."""
     ops: Counter[str] = Counter()
     sources: Counter[str] = Counter()
     for v in vertices:
         ops.update(v.ops)
         sources.update(v.sources)
-        if v.kind in SOURCES and not v.sources:
+        if v.kind not in COMPUTED and not v.sources:
             sources[v.kind] += 1
     return ops, sources

@@ -1,0 +1,164 @@
+"""Initial weights: each a function ``(shape, seed, ...) -> array`` of float64.
+
+Shapes are those of the layers: (in, out) for a matrix, (O, C / groups, *size) for a convolution
+kernel. ``seed`` is an integer or a NumPy generator; None draws from the package's own generator.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Seed = int | np.random.Generator | None
+
+_own = [np.random.default_rng(0)]
+
+
+def manual_seed(seed: int) -> None:
+    """Start the generator that serves layers made without a seed; each process starts it at 0.
+
+    Examples
+    --------
+    >>> from tinygrad_hess import nn
+    >>> nn.manual_seed(0)
+    >>> nn.init.normal((2,), None)
+    array([ 0.12573022, -0.13210486])
+    """
+    _own[0] = np.random.default_rng(seed)
+
+
+def generator(seed: Seed) -> np.random.Generator:
+    """The generator that a seed stands for: itself, a new one, or the package's own (None)."""
+    return _own[0] if seed is None else np.random.default_rng(seed)
+
+
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """How many inputs one output sees, and how many outputs one input reaches.
+
+    Examples
+    --------
+    >>> fans((64, 32))
+    (64, 32)
+    >>> fans((8, 3, 5, 5))
+    (75, 200)
+    """
+    if len(shape) < 2:
+        raise ValueError(f"fans: a weight has at least two axes, got shape {shape}")
+    if len(shape) == 2:
+        return shape[0], shape[1]
+    window = math.prod(shape[2:])
+    return shape[1] * window, shape[0] * window
+
+
+def gain(activation: str, slope: float = 0.01) -> float:
+    """The factor that keeps the variance through an activation, as PyTorch tabulates it.
+
+    Examples
+    --------
+    >>> gain("relu") == 2**0.5
+    True
+    """
+    table = {
+        "linear": 1.0,
+        "sigmoid": 1.0,
+        "tanh": 5 / 3,
+        "relu": math.sqrt(2),
+        "leaky_relu": math.sqrt(2 / (1 + slope**2)),
+    }
+    if activation not in table:
+        raise ValueError(f"gain: no gain for {activation!r}; known are {', '.join(table)}")
+    return table[activation]
+
+
+def _uniform(shape: tuple[int, ...], seed: Seed, bound: float) -> Array:
+    return generator(seed).uniform(-bound, bound, shape)
+
+
+def uniform(shape: tuple[int, ...], seed: Seed = None, bound: float = 1.0) -> Array:
+    """Uniform on [-bound, bound]."""
+    return _uniform(shape, seed, bound)
+
+
+def normal(shape: tuple[int, ...], seed: Seed = None, std: float = 1.0) -> Array:
+    """Normal with mean 0 and this standard deviation."""
+    return generator(seed).normal(0.0, std, shape)
+
+
+def default(shape: tuple[int, ...], seed: Seed = None) -> Array:
+    """Uniform on ±1/sqrt(fan_in): what PyTorch draws for Linear and Conv unless told otherwise."""
+    return _uniform(shape, seed, 1 / math.sqrt(max(fans(shape)[0], 1)))
+
+
+def xavier_uniform(shape: tuple[int, ...], seed: Seed = None, gain: float = 1.0) -> Array:
+    """Uniform with variance gain² · 2 / (fan_in + fan_out) (Glorot and Bengio 2010, eq. 16)."""
+    return _uniform(shape, seed, gain * math.sqrt(6 / max(sum(fans(shape)), 1)))
+
+
+def xavier_normal(shape: tuple[int, ...], seed: Seed = None, gain: float = 1.0) -> Array:
+    """Normal with variance gain² · 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
+    return normal(shape, seed, gain * math.sqrt(2 / max(sum(fans(shape)), 1)))
+
+
+def _he_variance(shape: tuple[int, ...], mode: str, slope: float) -> float:
+    if mode not in ("in", "out"):
+        raise ValueError(f"he initialisation: mode is 'in' or 'out', got {mode!r}")
+    return 2 / ((1 + slope**2) * max(fans(shape)[mode == "out"], 1))
+
+
+def he_uniform(
+    shape: tuple[int, ...], seed: Seed = None, mode: str = "in", slope: float = 0.0
+) -> Array:
+    """Uniform with variance 2 / ((1 + slope²) fan), for leaky ReLUs of that slope.
+
+    He et al. (2015), Delving deep into rectifiers, eq. 10 and 14. ``mode`` chooses the fan.
+    """
+    return _uniform(shape, seed, math.sqrt(3 * _he_variance(shape, mode, slope)))
+
+
+def he_normal(
+    shape: tuple[int, ...], seed: Seed = None, mode: str = "in", slope: float = 0.0
+) -> Array:
+    """Normal with variance 2 / ((1 + slope²) fan); see :func:`he_uniform`."""
+    return normal(shape, seed, math.sqrt(_he_variance(shape, mode, slope)))
+
+
+def lecun_normal(shape: tuple[int, ...], seed: Seed = None) -> Array:
+    """Normal with variance 1 / fan_in (LeCun et al. 1998, Efficient BackProp)."""
+    return normal(shape, seed, 1 / math.sqrt(max(fans(shape)[0], 1)))
+
+
+def orthogonal(shape: tuple[int, ...], seed: Seed = None, gain: float = 1.0) -> Array:
+    """A uniformly random (semi-)orthogonal matrix times ``gain`` (Saxe et al. 2014).
+
+    A kernel (O, C, ...) is orthogonal as a matrix of O rows. The signs of R's diagonal make the
+    distribution uniform (Mezzadri 2007).
+    """
+    if len(shape) < 2:
+        raise ValueError(f"orthogonal: a weight has at least two axes, got shape {shape}")
+    rows, columns = shape[0], math.prod(shape[1:])
+    tall = generator(seed).normal(size=(max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(tall)
+    q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)
+    return np.ascontiguousarray(gain * (q if rows >= columns else q.T)).reshape(shape)
+
+
+def constant(shape: tuple[int, ...], seed: Seed = None, value: float = 0.0) -> Array:
+    """One number everywhere; nothing is drawn."""
+    return np.full(shape, float(value))
+
+
+def zeros(shape: tuple[int, ...], seed: Seed = None) -> Array:
+    """Zeros; nothing is drawn."""
+    return np.zeros(shape)
+
+
+def ones(shape: tuple[int, ...], seed: Seed = None) -> Array:
+    """Ones; nothing is drawn."""
+    return np.ones(shape)
+
+
+glorot_uniform, glorot_normal = xavier_uniform, xavier_normal
+kaiming_uniform, kaiming_normal = he_uniform, he_normal

@@ -1,0 +1,347 @@
+"""Modules: pytrees with a ``__call__``.
+
+    flatten   : module -> (children, layout)     children hold what is trained, the layout the rest
+    unflatten : (layout, children) -> module     without running ``__init__``
+
+A field is a child when its value is, or contains, a floating-point array, a tensor or another
+module; everything else is static configuration, compared by equality. So a model of arrays is an
+ordinary argument of :func:`tg.grad`, and its gradient is a model too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, Self, dataclass_transform
+
+import numpy as np
+import optree
+from optree.registry import __GLOBAL_NAMESPACE as GLOBAL_NAMESPACE
+
+from .. import trees
+from ..tape import Tensor, tick
+
+REMEMBERED = "_children"
+"""Where an unflattened module keeps the names of its children, whatever became of the leaves."""
+
+
+@dataclass_transform(eq_default=False)
+class Module:
+    """A layer or a model: its arrays are the leaves of a pytree, the rest is configuration.
+
+    Derive a class from it, with an ``__init__`` of its own or with annotated fields (it then
+    becomes a dataclass by itself), and give it a ``__call__``.
+
+    Fields that are, or contain (in lists, tuples, dicts), floating-point arrays, tensors or
+    modules are children, and so is a field that is None (an optional array left out). All other
+    fields are static: numbers, strings, functions, integer arrays. Functions, strings and integers
+    inside a list of modules are static too.
+
+    Two ways to train it:
+
+    - functional: the leaves are arrays, ``tg.grad(loss)(model, batch)`` is a model of gradients;
+    - define by run: :meth:`parameters` turns the leaves into tensors that collect gradients.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> from tinygrad_hess import nn
+    >>> class Scale(nn.Module):
+    ...     factor: np.ndarray
+    ...     power: int = 2
+    ...
+    ...     def __call__(self, x):
+    ...         return self.factor * x**self.power
+    >>> model = Scale(np.array([1.0, 2.0]))
+    >>> tg.grad(lambda m, x: m(x).sum())(model, np.array([3.0, 4.0]))
+    Scale(factor=float64(2,), power=2)  # 2 parameters
+    """
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        if cls.__dict__.get("__slots__"):
+            raise TypeError(
+                f"{cls.__name__}: a Module keeps its fields in __dict__; drop __slots__"
+            )
+        if _is_declared_by_fields(cls):
+            dataclasses.dataclass(repr=False, eq=False)(cls)
+        if "__call__" in cls.__dict__:
+            cls.__call__ = _marked(cls.__call__)  # type: ignore[attr-defined]
+        optree.register_pytree_node(
+            cls,
+            _flatten,
+            functools.partial(_unflatten, cls),
+            path_entry_type=optree.GetAttrEntry,
+            namespace=GLOBAL_NAMESPACE,
+        )
+
+    def parameters(self) -> list[Tensor]:
+        """Leaves as tensors with ``requires_grad=True``, for the define-by-run loop.
+
+        The first call replaces the model's floating-point arrays, in place, by tensors; later
+        calls return the same tensors, so model and optimiser share them. An array that stands in
+        two places becomes one tensor, listed once. Tensors that carry no gradient (set by the
+        user to freeze them) stay and are not listed.
+
+        Examples
+        --------
+        >>> from tinygrad_hess import nn
+        >>> model = nn.Linear(3, 2)
+        >>> [p.shape for p in model.parameters()]
+        [(3, 2), (2,)]
+        >>> model.parameters()[0] is model.weight
+        True
+        """
+        return list(self.named_parameters().values())
+
+    def named_parameters(self) -> dict[str, Tensor]:
+        """:meth:`parameters` by name, such as ``layers[0].weight``.
+
+        Examples
+        --------
+        >>> from tinygrad_hess import nn
+        >>> list(nn.MLP([3, 4, 2]).named_parameters())
+        ['layers[0].weight', 'layers[0].bias', 'layers[1].weight', 'layers[1].bias']
+        """
+        _to_tensors(self, {})
+        named: dict[str, Tensor] = {}
+        seen: set[int] = set()
+        for path, leaf in zip(trees.paths(self), trees.leaves(self), strict=True):
+            if isinstance(leaf, Tensor) and leaf.requires_grad and id(leaf) not in seen:
+                seen.add(id(leaf))
+                named[path.removeprefix(".")] = leaf
+        return named
+
+    def arrays(self) -> Self:
+        """A copy of the model with plain NumPy arrays as leaves, for functional work.
+
+        Examples
+        --------
+        >>> from tinygrad_hess import nn
+        >>> model = nn.Linear(3, 2)
+        >>> _ = model.parameters()
+        >>> type(model.weight).__name__, type(model.arrays().weight).__name__
+        ('Tensor', 'ndarray')
+        """
+        return trees.map(lambda x: x.numpy() if isinstance(x, Tensor) else np.array(x), self)
+
+    def _label(self) -> str:
+        """What pictures call it."""
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        n = count_parameters(self)
+        return f"{_show(self)}  # {n:,} parameter{'' if n == 1 else 's'}"
+
+
+def count_parameters(model: Any) -> int:
+    """Number of floating-point elements in a model (or any pytree); shared leaves count once.
+
+    Examples
+    --------
+    >>> from tinygrad_hess import nn
+    >>> nn.count_parameters(nn.MLP([64, 32, 10]))
+    2410
+    """
+    leaves = {id(x): x for x in trees.leaves(model)}.values()
+    return sum(int(np.prod(np.shape(x), dtype=int)) for x in leaves if _is_leaf(x))
+
+
+def _is_declared_by_fields(cls: type[Module]) -> bool:
+    """Whether the class has annotated fields and nobody wrote an ``__init__`` for it."""
+    inherited = cls.__init__ is object.__init__ or any(
+        dataclasses.is_dataclass(base) for base in cls.__mro__[1:]
+    )
+    return bool(inspect.get_annotations(cls)) and inherited and "__init__" not in vars(cls)
+
+
+# ---- marks for pictures ----------------------------------------------------------------------
+
+
+def _marked(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Note on each output that this module made it, and between which times of the tape."""
+
+    @functools.wraps(call)
+    def marked(self: Module, *args: Any, **kwargs: Any) -> Any:
+        first = tick()
+        out = call(self, *args, **kwargs)
+        if isinstance(out, Tensor):
+            _mark(out, self, first)
+        elif isinstance(out, (tuple, list, dict)):
+            for y in trees.leaves(out):
+                _mark(y, self, first)
+        return out
+
+    return marked
+
+
+def _mark(y: Any, module: Module, first: int) -> None:
+    # what is older than the call was passed through, not made here
+    if isinstance(y, Tensor) and y.prim is not None and y.time > first:
+        y._scope = (*getattr(y, "_scope", ()), (module._label(), first, tick()))
+
+
+# ---- flatten and unflatten -------------------------------------------------------------------
+
+
+class _Static:
+    """Something static between the children of a list: a node of the tree without leaves."""
+
+    def __init__(self, value: Any):
+        self.value = value
+
+
+optree.register_pytree_node(
+    _Static,
+    lambda s: ((), _Layout((), {"": s.value}), ()),
+    lambda layout, _: _Static(layout.static[""]),
+    namespace=GLOBAL_NAMESPACE,
+)
+
+
+class _Layout:
+    """What a module is besides its children. Equal layouts make equal tree structures."""
+
+    __slots__ = ("fields", "static")
+
+    def __init__(self, fields: tuple[str, ...], static: dict[str, Any]):
+        self.fields, self.static = fields, static
+
+    def children(self) -> list[str]:
+        return [name for name in self.fields if name not in self.static]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Layout):
+            return NotImplemented
+        return (
+            self.children() == other.children()
+            and self.static.keys() == other.static.keys()
+            and all(_equal(v, other.static[k]) for k, v in self.static.items())
+        )
+
+    def __hash__(self) -> int:
+        return hash((tuple(self.children()), tuple(sorted(self.static))))
+
+    def __repr__(self) -> str:
+        return ", ".join(f"{k}={_show(v)}" for k, v in self.static.items())
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if a is b:
+        return True
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return type(a) is type(b) and a.dtype == b.dtype and np.array_equal(a, b)
+    return type(a) is type(b) and bool(a == b)
+
+
+def _flatten(module: Module) -> tuple[list[Any], _Layout, list[str]]:
+    known = module.__dict__.get(REMEMBERED, ())
+    fields, names, children, static = [], [], [], {}
+    for name, value in module.__dict__.items():
+        if name == REMEMBERED:
+            continue
+        fields.append(name)
+        if name in known or _holds_leaves(value):
+            names.append(name)
+            children.append(_wrapped(value))
+        else:
+            static[name] = value
+    return children, _Layout(tuple(fields), static), names
+
+
+def _unflatten(cls: type[Module], layout: _Layout, children: Any) -> Module:
+    module = object.__new__(cls)
+    supply = iter(children)
+    fields = module.__dict__
+    for name in layout.fields:
+        static = name in layout.static
+        fields[name] = layout.static[name] if static else _unwrapped(next(supply))
+    fields[REMEMBERED] = tuple(layout.children())
+    return module
+
+
+def _is_leaf(x: Any) -> bool:
+    """Whether a value is an array or number that can carry a gradient."""
+    return isinstance(x, (np.ndarray, np.inexact, Tensor)) and x.dtype.kind in "fc"
+
+
+def _is_module(x: Any) -> bool:
+    return isinstance(x, Module)
+
+
+def _holds_leaves(value: Any) -> bool:
+    if value is None or _is_leaf(value) or _is_module(value):
+        return True
+    if isinstance(value, (str, int, float, np.ndarray, Tensor)):
+        return False
+    found = trees.leaves(value, is_leaf=_is_module)
+    return any(_is_leaf(x) or _is_module(x) for x in found if x is not value)
+
+
+def _wrapped(value: Any) -> Any:
+    """A child field's value, with what is static in its containers set apart."""
+    if value is None or isinstance(value, (np.ndarray, Tensor, Module)):
+        return value
+    return trees.map(_set_apart, value, is_leaf=_is_module)
+
+
+def _set_apart(x: Any) -> Any:
+    if _is_module(x) or _is_leaf(x):
+        return x
+    fixed = (str, bytes, int, np.integer, np.bool, np.ndarray, Tensor)
+    return _Static(x) if callable(x) or isinstance(x, fixed) else x
+
+
+def _unwrapped(value: Any) -> Any:
+    if value is None or isinstance(value, (np.ndarray, Tensor, Module)):
+        return value
+    return trees.map(
+        lambda x: x.value if isinstance(x, _Static) else x,
+        value,
+        is_leaf=lambda x: isinstance(x, (_Static, Module)),
+    )
+
+
+def _to_tensors(module: Module, made: dict[int, tuple[Any, Tensor]]) -> None:
+    """Replace the floating arrays of a module by tensors on the tape, each array once."""
+
+    def convert(x: Any) -> Any:
+        if isinstance(x, Module):
+            _to_tensors(x, made)
+        elif _is_leaf(x) and not isinstance(x, Tensor):
+            if id(x) not in made:
+                made[id(x)] = (x, Tensor(x, requires_grad=True))  # x is kept, so its id is too
+            return made[id(x)][1]
+        return x
+
+    for name in _flatten(module)[2]:
+        module.__dict__[name] = trees.map(convert, module.__dict__[name], is_leaf=_is_module)
+
+
+# ---- how it prints -----------------------------------------------------------------------------
+
+
+def _show(x: Any) -> str:
+    if isinstance(x, Module):
+        fields = ((k, v) for k, v in x.__dict__.items() if k != REMEMBERED)
+        return _bracketed(f"{type(x).__name__}(", [f"{k}={_show(v)}" for k, v in fields], ")")
+    if isinstance(x, (np.ndarray, Tensor)):
+        return f"{x.dtype}{x.shape}".replace(" ", "")
+    if type(x) is list:
+        return _bracketed("[", [_show(v) for v in x], "]")
+    if type(x) is dict:
+        return _bracketed("{", [f"{k!r}: {_show(v)}" for k, v in x.items()], "}")
+    if callable(x):
+        return getattr(x, "__qualname__", None) or repr(x)
+    return repr(x)
+
+
+def _bracketed(before: str, items: list[str], after: str) -> str:
+    """On one line where that is short, else one item a line."""
+    line = before + ", ".join(items) + after
+    if len(line) <= 80 and "\n" not in line:
+        return line
+    inner = "".join(f"\n  {item}," for item in (i.replace("\n", "\n  ") for i in items))
+    return f"{before}{inner}\n{after}"

@@ -1,0 +1,128 @@
+"""Adam, and AdamW with its decoupled weight decay."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .optimizer import Array, Optimizer, Rate
+
+
+class Adam(Optimizer):
+    """Steps scaled by running moments of the gradient (Kingma and Ba 2015, algorithm 1).
+
+    With d = g + weight_decay · p, at update t = 1, 2, ...::
+
+        m = β₁ m + (1 - β₁) d
+        v = β₂ v + (1 - β₂) d²
+        p = p - lr · (m / (1 - β₁ᵗ)) / (sqrt(v / (1 - β₂ᵗ)) + eps)
+
+    Parameters
+    ----------
+    parameters : Module or list of Tensor, optional
+        See :class:`Optimizer`.
+    lr : float or callable
+    betas : pair of floats in [0, 1)
+    eps : float
+    weight_decay : float
+        Adds weight_decay · p to the gradient. :class:`AdamW` decays the parameters instead.
+
+    Examples
+    --------
+    >>> import tinygrad_hess as tg
+    >>> from tinygrad_hess import optim
+    >>> w = tg.tensor([1.0, -2.0], requires_grad=True)
+    >>> opt = optim.Adam([w], lr=0.1)
+    >>> (w**2).sum().backward()
+    >>> opt.step()
+    >>> w
+    tensor([ 0.9, -1.9], requires_grad=True)
+    """
+
+    moments = 2
+
+    def __init__(
+        self,
+        parameters: Any = None,
+        lr: Rate = 1e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ):
+        super().__init__(parameters, lr)
+        fine = len(betas) == 2 and all(0 <= b < 1 for b in betas)
+        self._require("betas", betas, fine, "two numbers in [0, 1)")
+        self._require("eps", eps, eps >= 0, "at least 0")
+        self._require("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
+        self.betas, self.eps, self.weight_decay = tuple(betas), eps, weight_decay
+
+    def _rule(self, p: Array, g: Array, old: Any, new: Any, rate: float, count: int) -> Array:
+        out = np.empty_like(p)
+        if self.weight_decay:
+            d = np.multiply(p, self.weight_decay, out=np.empty_like(p))
+            d += g
+        else:
+            d = g
+        self._direction(d, old, new, rate, count, out)
+        out += p
+        return out
+
+    def _direction(self, d: Array, old: Any, new: Any, rate: float, count: int, out: Array) -> None:
+        """Update the moments and write the step into ``out``, with no other buffer."""
+        b1, b2 = self.betas
+        np.subtract(d, old[0], out=out, casting="same_kind")
+        out *= 1 - b1
+        mean = np.add(old[0], out, out=new[0])
+        np.multiply(d, d, out=out, casting="same_kind")
+        out *= 1 - b2
+        square = np.multiply(old[1], b2, out=new[1])
+        square += out
+        # both corrections moved into scalars: one division and one product, whatever the size
+        correction = math.sqrt(1 - b2**count)
+        np.sqrt(square, out=out)
+        out += self.eps * correction
+        np.divide(mean, out, out=out)
+        out *= -rate * correction / (1 - b1**count)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(lr={self.lr}, betas={self.betas}, eps={self.eps}, "
+            f"weight_decay={self.weight_decay})"
+        )
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: p shrinks by lr · weight_decay · p at each update.
+
+    The moments see the gradient alone (Loshchilov and Hutter 2019, algorithm 2; the decay is
+    multiplied by the learning rate, as in PyTorch). Parameters as for :class:`Adam`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess import optim
+    >>> opt = optim.AdamW(lr=0.1, weight_decay=0.5)
+    >>> params, grads = np.array([1.0, 2.0]), np.zeros(2)
+    >>> opt.update(params, grads, opt.init(params))[0]
+    array([0.95, 1.9 ])
+    """
+
+    def __init__(
+        self,
+        parameters: Any = None,
+        lr: Rate = 1e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ):
+        super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay)
+
+    def _rule(self, p: Array, g: Array, old: Any, new: Any, rate: float, count: int) -> Array:
+        out = np.empty_like(p)
+        self._direction(g, old, new, rate, count, out)
+        out += p * (1 - rate * self.weight_decay) if self.weight_decay else p
+        return out

@@ -1,0 +1,137 @@
+"""Gradient clipping by the norm of all gradients together (Pascanu et al. 2013)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from .. import trees
+from ..errors import NonDifferentiableError, describe
+from ..tape import Tensor, constant
+
+
+def global_norm(grads: Any) -> float:
+    """The Euclidean norm of all leaves together, without overflow or underflow on the way.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess import optim
+    >>> optim.global_norm([np.array([3.0]), np.array([4.0])])
+    5.0
+    """
+    return _norm([_raw(g) for g in trees.leaves(grads)])
+
+
+def clip_by_global_norm(grads: Any, max_norm: float) -> tuple[Any, float]:
+    """Scale gradients down so that their global norm is at most ``max_norm``.
+
+    Parameters
+    ----------
+    grads : pytree of arrays
+    max_norm : float
+
+    Returns
+    -------
+    grads : pytree
+        ``grads`` itself where the norm is small enough.
+    norm : float
+        The norm before clipping.
+
+    Raises
+    ------
+    ValueError
+        When ``max_norm`` is not positive.
+    FloatingPointError
+        When a gradient is infinite or NaN, so that no scaling helps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess import optim
+    >>> optim.clip_by_global_norm({"a": np.array([3.0, 4.0])}, 1.0)
+    ({'a': array([0.6, 0.8])}, 5.0)
+    """
+    leaves, spec = trees.flatten(grads)
+    raw = [_raw(g) for g in leaves]
+    norm = _finite_norm(raw, max_norm, lambda i: trees.paths(grads)[i] or "the gradient")
+    if norm <= max_norm:
+        return grads, norm
+    scale = max_norm / norm
+    scaled = [
+        constant(r * scale) if isinstance(g, Tensor) else r * scale
+        for g, r in zip(leaves, raw, strict=True)
+    ]
+    return trees.unflatten(spec, scaled), norm
+
+
+def clip_grad_norm(parameters: Any, max_norm: float) -> float:
+    """The same for the define-by-run loop: between ``loss.backward()`` and ``opt.step()``.
+
+    Parameters
+    ----------
+    parameters : Module or list of Tensor
+        Those without a gradient are skipped. A clipped gradient is a new tensor.
+    max_norm : float
+
+    Returns
+    -------
+    float
+        The norm before clipping.
+
+    Examples
+    --------
+    >>> import tinygrad_hess as tg
+    >>> from tinygrad_hess import optim
+    >>> w = tg.tensor([3.0, 4.0], requires_grad=True)
+    >>> (0.5 * w * w).sum().backward()
+    >>> optim.clip_grad_norm([w], 1.0)
+    5.0
+    >>> w.grad
+    tensor([0.6, 0.8])
+    """
+    own = getattr(parameters, "parameters", None)
+    given: Iterable[Tensor] = own() if callable(own) else parameters
+    held = [p for p in {id(p): p for p in given}.values() if p.grad is not None]
+    raw = [p.grad.value for p in held]
+    norm = _finite_norm(raw, max_norm, lambda i: f"the gradient of {describe(held[i])}")
+    if norm > max_norm:
+        for p, g in zip(held, raw, strict=True):
+            p.grad = constant(g * (max_norm / norm))
+    return norm
+
+
+def _raw(g: Any) -> Any:
+    if isinstance(g, Tensor):
+        if g.prim is not None:
+            raise NonDifferentiableError(
+                f"clipping a {describe(g)} tensor that is on a tape would lose its gradient; "
+                "pass g.numpy() or g.detach()"
+            )
+        return g.value
+    return np.asarray(g)
+
+
+def _norm(arrays: list[Any]) -> float:
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        total = sum(float(np.vdot(a, a).real) for a in arrays)
+    if 1e-30 < total < 1e30:  # no float32 sum came near its limits
+        return math.sqrt(total)
+    top = max((float(np.abs(a).max()) for a in arrays if a.size), default=0.0)
+    if not 0 < top < math.inf:
+        return top
+    return top * math.sqrt(sum(float((np.abs(a.astype(float) / top) ** 2).sum()) for a in arrays))
+
+
+def _finite_norm(arrays: list[Any], max_norm: float, name: Any) -> float:
+    if not max_norm > 0:
+        raise ValueError(f"clipping: max_norm must be positive, got {max_norm}")
+    norm = _norm(arrays)
+    if not math.isfinite(norm):
+        for i, a in enumerate(arrays):
+            if not np.isfinite(a).all():
+                raise FloatingPointError(f"clipping: {name(i)} is not finite (norm {norm})")
+    return norm

@@ -1,0 +1,225 @@
+"""What all optimisers share: one update rule for one leaf, and two ways to drive it.
+
+    functional    : (params, grads, state) -> (params, state)     pure, over any pytree of arrays
+    define by run : opt.step()                                    gives each leaf tensor a new value
+
+A rule writes its moments into buffers that it is handed: new ones in the functional way, the old
+ones in the other, which owns them. Parameters are never changed in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import trees
+from ..errors import NonDifferentiableError, describe
+from ..tape import Tensor, constant
+
+Array = np.ndarray[Any, Any]
+Rate = float | Callable[[int], float]
+
+
+class State(NamedTuple):
+    """What an optimiser remembers between updates: a pytree.
+
+    Attributes
+    ----------
+    step : int
+        How many updates were made.
+    slots : tuple of tuples of arrays
+        For each leaf of the parameters, in their order, the rule's moments.
+    """
+
+    step: int
+    slots: tuple[tuple[Array, ...], ...]
+
+
+class Optimizer:
+    """The base of the optimisers; a subclass gives :meth:`_rule` and the number of its moments.
+
+    Parameters
+    ----------
+    parameters : Module or list of Tensor, optional
+        For :meth:`step` and :meth:`zero_grad`: a module, or leaf tensors as its ``parameters()``
+        gives them. Left out for the functional way.
+    lr : float or callable
+        Learning rate, or a schedule: a function of the number of updates made before.
+
+    Raises
+    ------
+    ValueError
+        When a hyperparameter is out of range.
+    TypeError
+        When ``parameters`` holds anything but leaf tensors with ``requires_grad=True``.
+    """
+
+    moments = 0
+
+    def __init__(self, parameters: Any, lr: Rate):
+        self.lr = lr
+        if not callable(lr):
+            self._require("lr", lr, lr >= 0, "at least 0")
+        self.parameters = None if parameters is None else self._leaves(parameters)
+        self.steps = 0
+        self._slots: dict[int, tuple[int, tuple[Array, ...]]] = {}
+
+    # ---- functional -------------------------------------------------------------------------
+
+    def init(self, params: Any) -> State:
+        """The state before the first update: moments of zeros.
+
+        Parameters
+        ----------
+        params : pytree of floating-point arrays
+        """
+        leaves = [self._array(p, "params") for p in trees.leaves(params)]
+        zeros = tuple(tuple(np.zeros_like(p) for _ in range(self.moments)) for p in leaves)
+        return State(0, zeros)
+
+    def update(self, params: Any, grads: Any, state: State) -> tuple[Any, State]:
+        """One update; nothing that is passed in is changed.
+
+        Parameters
+        ----------
+        params, grads : pytree of arrays, of the same structure and shapes
+        state : State
+            From :meth:`init` or the update before.
+
+        Returns
+        -------
+        params, state
+            New parameters, with the dtypes of the old ones, and the new state.
+
+        Raises
+        ------
+        ValueError
+            When structures or shapes differ.
+        NonDifferentiableError
+            When a leaf is a tensor on a tape: updates are not differentiated.
+        """
+        who = f"{type(self).__name__}.update"
+        given, spec = trees.same_structure(params, grads, who, "params", "grads")
+        if len(state.slots) != len(given):
+            raise ValueError(
+                f"{who}: the state is for {len(state.slots)} arrays, but params hold {len(given)}; "
+                "make a new one with opt.init(params)"
+            )
+        rate = self.rate(state.step)
+        values, slots = [], []
+        for x, grad, old in zip(given, trees.leaves(grads), state.slots, strict=True):
+            p, g = self._array(x, "params"), self._array(grad, "grads")
+            if p.shape != g.shape:
+                raise ValueError(f"{who}: gradient {describe(g)} for parameter {describe(p)}")
+            new = tuple(np.empty_like(m) for m in old)
+            value = self._rule(p, g, old, new, rate, state.step + 1)
+            values.append(value if isinstance(x, np.ndarray) else _alike(value, x))
+            slots.append(new)
+        return trees.unflatten(spec, values), State(state.step + 1, tuple(slots))
+
+    # ---- define by run ------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """Give each parameter a new value from its gradient; those without a gradient stay.
+
+        The value is a new array: what the tape still holds of the old one does not change.
+        """
+        rate = self.rate(self.steps)
+        for p in self._bound("step"):
+            grad = p.grad
+            if grad is None:
+                continue
+            count, slots = self._slots.get(id(p), (0, None))
+            if slots is None:
+                slots = tuple(np.zeros_like(p.value) for _ in range(self.moments))
+            if grad.shape != p.shape:
+                raise ValueError(
+                    f"{type(self).__name__}.step: gradient {describe(grad)} for parameter "
+                    f"{describe(p)}"
+                )
+            p.value = self._rule(np.asarray(p.value), grad.value, slots, slots, rate, count + 1)
+            self._slots[id(p)] = (count + 1, slots)
+        self.steps += 1
+
+    def zero_grad(self) -> None:
+        """Forget the gradients, so that the next ``backward`` starts from none."""
+        for p in self._bound("zero_grad"):
+            p.grad = None
+
+    # ---- parts ----------------------------------------------------------------------------------
+
+    def rate(self, step: int) -> float:
+        """The learning rate of the update that follows ``step`` others."""
+        if not callable(self.lr):
+            return float(self.lr)
+        rate = float(self.lr(step))
+        self._require(f"the schedule's rate at step {step}", rate, rate >= 0, "at least 0")
+        return rate
+
+    def _rule(
+        self,
+        p: Array,
+        g: Array,
+        old: tuple[Array, ...],
+        new: tuple[Array, ...],
+        rate: float,
+        count: int,
+    ) -> Array:
+        """The new value of ``p``; ``new`` (which may be ``old``) receives the moments."""
+        raise NotImplementedError
+
+    def _require(self, name: str, value: Any, fine: bool, what: str) -> None:
+        if not fine:  # NaN compares false, so it ends here too
+            raise ValueError(f"{type(self).__name__}: {name} must be {what}, got {value}")
+
+    def _leaves(self, parameters: Any) -> list[Tensor]:
+        own = getattr(parameters, "parameters", None)
+        given = own() if callable(own) else parameters
+        who = type(self).__name__
+        if isinstance(given, Tensor) or not isinstance(given, Iterable):
+            raise TypeError(
+                f"{who}: parameters must be a list of tensors or a Module, got "
+                f"{type(given).__name__}. Name the rate, as in {who}(lr=1e-3)."
+            )
+        leaves = list({id(p): p for p in given}.values())
+        for p in leaves:
+            if not (isinstance(p, Tensor) and p.requires_grad and p.is_leaf):
+                raise TypeError(
+                    f"{who}: a parameter must be a leaf tensor with requires_grad=True, got "
+                    f"{type(p).__name__} {describe(p)}. Use model.parameters(), or for arrays the "
+                    "functional way: opt.init and opt.update."
+                )
+            self._array(p.value, "parameters")
+        if not leaves:
+            raise ValueError(f"{who}: there are no parameters")
+        return leaves
+
+    def _bound(self, what: str) -> list[Tensor]:
+        if self.parameters is None:
+            raise ValueError(
+                f"{type(self).__name__}.{what}: no parameters were given. Construct it with "
+                "model.parameters(), or use opt.init and opt.update."
+            )
+        return self.parameters
+
+    def _array(self, x: Any, what: str) -> Array:
+        who = type(self).__name__
+        if isinstance(x, Tensor):
+            if x.prim is not None:
+                raise NonDifferentiableError(
+                    f"{who}: {what} hold a {describe(x)} tensor that is on a tape, and updates are "
+                    "not differentiated. Pass arrays (model.arrays(), x.numpy()), or for tensors "
+                    "use loss.backward() and opt.step()."
+                )
+            x = x.value
+        x = np.asarray(x)
+        if x.dtype.kind != "f":
+            raise TypeError(f"{who}: {what} must be real floating-point arrays, got {describe(x)}")
+        return x
+
+
+def _alike(value: Array, x: Any) -> Any:
+    """The new value as what the old one was: a constant tensor, or a number."""
+    return constant(value) if isinstance(x, Tensor) else value[()]

@@ -1,0 +1,86 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .optimizer import Array, Optimizer, Rate
+
+
+class SGD(Optimizer):
+    """Gradient descent, with momentum where asked.
+
+    With d = g + weight_decay · p and momentum μ::
+
+        v = μ v + d
+        p = p - lr · v              (Nesterov: p - lr · (d + μ v))
+
+    These are PyTorch's equations: the velocity carries no learning rate
+    (Sutskever et al. 2013 put it inside, which differs only when the rate changes).
+
+    Parameters
+    ----------
+    parameters : Module or list of Tensor, optional
+        See :class:`Optimizer`.
+    lr : float or callable
+    momentum : float in [0, 1)
+    nesterov : bool
+        Needs momentum.
+    weight_decay : float
+        Adds weight_decay · p to the gradient.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> from tinygrad_hess import optim
+    >>> opt = optim.SGD(lr=0.1)
+    >>> params = {"w": np.array([1.0, 2.0])}
+    >>> state = opt.init(params)
+    >>> params, state = opt.update(params, tg.grad(lambda p: (p["w"] ** 2).sum())(params), state)
+    >>> params
+    {'w': array([0.8, 1.6])}
+    """
+
+    def __init__(
+        self,
+        parameters: Any = None,
+        lr: Rate = 1e-2,
+        *,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ):
+        super().__init__(parameters, lr)
+        self._require("momentum", momentum, 0 <= momentum < 1, "in [0, 1)")
+        self._require("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
+        self._require("momentum", momentum, momentum > 0 or not nesterov, "positive for nesterov")
+        self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
+        self.moments = 1 if momentum else 0
+
+    def _rule(self, p: Array, g: Array, old: Any, new: Any, rate: float, count: int) -> Array:
+        out = np.empty_like(p)
+        if self.weight_decay:
+            d = np.multiply(p, self.weight_decay, out=np.empty_like(p))
+            d += g
+        else:
+            d = g
+        if self.momentum:
+            velocity = np.multiply(old[0], self.momentum, out=new[0])
+            velocity += d
+            if self.nesterov:
+                np.multiply(velocity, self.momentum, out=out)
+                out += d
+                d = out
+            else:
+                d = velocity
+        np.multiply(d, -rate, out=out, casting="same_kind")
+        out += p
+        return out
+
+    def __repr__(self) -> str:
+        return (
+            f"SGD(lr={self.lr}, momentum={self.momentum}, nesterov={self.nesterov}, "
+            f"weight_decay={self.weight_decay})"
+        )

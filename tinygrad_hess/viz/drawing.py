@@ -1,0 +1,196 @@
+"""From a picture to DOT text: colours, labels, module clusters, the legend.
+
+Colours follow Okabe and Ito (2008), so that they differ for colour-blind readers too; shapes and
+outlines tell the kinds apart without them.
+"""
+
+from __future__ import annotations
+
+import html
+
+import graphviz
+
+from .picture import SOURCES, Picture, Vertex
+
+FONT = "Helvetica"  # every engine knows its widths; the pure renderer brings a look-alike
+
+_GREY = "#6B6B6B"
+
+_SWEEPS = {
+    "forward": ("#D6E8F6", "#0072B2"),
+    "reverse": ("#FCE3D0", "#D55E00"),
+    "tangent": ("#D3F0E5", "#009E73"),
+}
+"""Fill and outline of each kind of sweep."""
+
+_LATER = {"forward": "#D6E8F6", "reverse": "#F7BE94", "tangent": "#97DDC4"}
+"""Fill of the second and later sweeps of a kind, where they are told apart."""
+
+_OTHER = ("#ECECEC", "#555555")
+
+_KINDS = {
+    "parameter": {"fillcolor": "#F6DCEA", "color": "#B0578D", "shape": "box", "penwidth": "2"},
+    "input": {"fillcolor": "#FFF6C9", "color": "#A08A00", "shape": "box", "penwidth": "2"},
+    "constant": {"fillcolor": "#F7F7F7", "color": "#999999", "shape": "box"},
+    "output": {"fillcolor": "#3A3A3A", "color": "#3A3A3A", "shape": "box", "fontcolor": "white"},
+}
+
+_STYLES = {"parameter": "filled", "input": "filled", "constant": "filled,dashed"}
+
+_MOST_SWEEPS_TOLD_APART = 4
+
+_WORDS = {"∇": "grad ", "\N{MODIFIER LETTER CAPITAL T}": "<sup>T</sup>"}
+"""What stands for characters that the pure renderer's fonts lack."""
+
+
+def draw(picture: Picture, title: str = "", rankdir: str = "TB", legend: bool = True) -> graphviz.Digraph:
+    """The DOT text of a picture, the same on every run: vertices are n0, n1, ... in order."""
+    dot = graphviz.Digraph(
+        graph_attr={
+            "rankdir": rankdir, "fontname": FONT, "fontsize": "12", "labelloc": "t",
+            "nodesep": "0.22", "ranksep": "0.32", "pad": "0.2", "bgcolor": "white",
+            "label": _caption(title, picture.note),
+        },
+        node_attr={
+            "fontname": FONT, "fontsize": "12", "shape": "box", "style": "rounded,filled",
+            "margin": "0.11,0.05", "height": "0.3", "width": "0.4",
+        },
+        edge_attr={
+            "fontname": FONT, "fontsize": "8", "fontcolor": _GREY, "arrowsize": "0.6",
+            "color": "#555555",
+        },
+    )  # fmt: skip
+    told_apart = _told_apart(picture)
+    _draw_vertices(dot, picture, told_apart)
+    for a, b, slot in picture.edges:
+        dot.edge(f"n{a}", f"n{b}", **_edge(picture.vertices[a], picture.vertices[b], slot))
+    if legend:
+        dot.node("legend", _legend(picture, told_apart), shape="plain", style="", margin="0")
+    return dot
+
+
+def _draw_vertices(dot: graphviz.Digraph, picture: Picture, told_apart: bool) -> None:
+    """Vertices in their modules. Inner modules have higher numbers, so they are closed first."""
+    scopes = picture.scopes
+    bodies: dict[int, graphviz.Digraph] = {-1: dot}
+    needed = set()
+    for v in picture.vertices:
+        scope = v.scope
+        while scope >= 0 and scope not in needed:
+            needed.add(scope)
+            scope = scopes[scope].outer
+    for number in sorted(needed):
+        bodies[number] = graphviz.Digraph(
+            name=f"cluster_{number}",
+            graph_attr={
+                "label": _text(scopes[number].name), "labelloc": "t", "labeljust": "l",
+                "style": "rounded", "color": "#9A9A9A", "fontcolor": "#444444", "fontsize": "11",
+                "bgcolor": "#00000008",
+            },
+        )  # fmt: skip
+    for i, v in enumerate(picture.vertices):
+        bodies[v.scope].node(f"n{i}", _label(v), **_look(v, told_apart))
+    for number in sorted(needed, reverse=True):
+        bodies[scopes[number].outer].subgraph(bodies[number])
+
+
+# ---- one vertex, one edge -------------------------------------------------------------------------
+
+
+def _colours(v: Vertex, told_apart: bool) -> tuple[str, str]:
+    fill, line = _SWEEPS.get(v.phase.kind, _OTHER)
+    if told_apart and v.phase.number > 1:
+        fill = _LATER.get(v.phase.kind, fill)
+    return fill, line
+
+
+def _look(v: Vertex, told_apart: bool) -> dict[str, str]:
+    if v.kind in _KINDS:
+        return {"style": _STYLES.get(v.kind, "rounded,filled"), **_KINDS[v.kind]}
+    fill, line = _colours(v, told_apart)
+    look = {"fillcolor": fill, "color": line}
+    if v.kind == "seed":
+        look |= {"shape": "ellipse", "style": "filled", "penwidth": "1.6", "margin": "0.03,0.02"}
+    elif v.kind in ("module", "group"):
+        look |= {"peripheries": "2", "margin": "0.18,0.08"}
+    return look
+
+
+def _edge(a: Vertex, b: Vertex, slot: str) -> dict[str, str]:
+    """Edges inside a sweep take its colour; those that carry values across are thin and grey."""
+    look = {}
+    if a.kind in SOURCES:
+        look = {"color": "#9A9A9A"}
+    elif b.kind == "output" or a.phase == b.phase:
+        look = {"color": _SWEEPS.get(a.phase.kind, _OTHER)[1]}
+    else:
+        look = {"color": "#9FB4C4" if a.phase.kind == "forward" else "#D3B39B", "penwidth": "0.8"}
+    if slot:
+        look |= {"headlabel": slot, "labeldistance": "1.3", "labelangle": "28"}
+    return look
+
+
+def _label(v: Vertex) -> str:
+    grey = "#DDDDDD" if v.kind == "output" else _GREY
+    title = _text(v.title)
+    if v.kind in ("parameter", "input", "output", "module", "group"):
+        title = f"<b>{title}</b>"
+    lines = "".join(
+        f'<br/><font point-size="9" color="{grey}">{_text(line)}</font>'
+        for line in v.detail.split("\n")
+        if line
+    )
+    return f"<{title}{lines}>"
+
+
+def _text(words: str) -> str:
+    out = html.escape(words, quote=False)
+    for character, instead in _WORDS.items():
+        out = out.replace(character, instead)
+    return "".join(c if ord(c) < 0x10000 else "?" for c in out) or " "
+
+
+def _caption(title: str, note: str) -> str:
+    lines = [f"<b>{_text(title)}</b>"] if title else []
+    if note:
+        lines.append(f'<font point-size="10" color="{_GREY}">{_text(note)}</font>')
+    return f"<{'<br/>'.join(lines)}>" if lines else ""
+
+
+# ---- the legend -----------------------------------------------------------------------------------
+
+
+def _told_apart(picture: Picture) -> bool:
+    """Whether sweeps of one kind are few enough to be numbered."""
+    found = {v.phase for v in picture.vertices}
+    kinds = {s.kind for s in found}
+    return len(kinds) < len(found) <= _MOST_SWEEPS_TOLD_APART
+
+
+def _legend(picture: Picture, told_apart: bool) -> str:
+    rows = []
+    phases = sorted(
+        {v.phase for v in picture.vertices if v.kind not in SOURCES and v.kind != "output"},
+        key=lambda s: (list(_SWEEPS).index(s.kind) if s.kind in _SWEEPS else 9, s),
+    )
+    seen = set()
+    for phase in phases:
+        name = phase.kind
+        if told_apart and any(s.kind == phase.kind and s != phase for s in phases):
+            name = f"{phase.kind} {phase.number}"
+        if name not in seen:
+            seen.add(name)
+            fill, line = _colours(Vertex("op", "", phase=phase), told_apart)
+            rows.append((fill, line, name))
+    kinds = {v.kind for v in picture.vertices}
+    rows += [
+        (str(_KINDS[kind]["fillcolor"]), str(_KINDS[kind]["color"]), kind)
+        for kind in _KINDS
+        if kind in kinds
+    ]
+    cells = "".join(
+        f'<tr><td border="1" color="{line}" bgcolor="{fill}" width="18" height="10" '
+        f'fixedsize="true"></td><td align="left"><font point-size="10">{_text(name)}</font></td></tr>'
+        for fill, line, name in rows
+    )
+    return f'<<table border="0" cellborder="0" cellspacing="3" cellpadding="1">{cells}</table>>'

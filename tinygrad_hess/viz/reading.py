@@ -1,0 +1,261 @@
+"""From a tape to a picture: one vertex for each node that says something.
+
+Nodes that only rename (``alias``) or take one part of several (``pick``) are left out; their
+readers are joined to what lies behind. Numbers stand in the label of the operation that uses
+them; arrays that are not on the tape become constants, or inputs where they are recognised.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..tape import Batched, Parts, Tape, Tensor
+from .phases import FORWARD, Sweep, is_seed, sweeps
+from .picture import Edge, Picture, Vertex
+from .scopes import scopes
+
+_ORDERLESS = frozenset(
+    "add multiply maximum minimum equal not_equal logical_and logical_or logical_xor bitwise_and "
+    "bitwise_or bitwise_xor".split()
+)
+"""Operations whose operands may be drawn in any order."""
+
+_SHOWN_ELSEWHERE = frozenset(("shape", "dtype", "sweep", "until", "part"))
+"""Static parameters that the shape and type of the result already tell."""
+
+_HASHED_BYTES = 1 << 26
+"""Larger arrays are told apart by identity, smaller ones by content."""
+
+
+class Given(NamedTuple):
+    """What is known of a start, or of an argument: its kind and its name."""
+
+    kind: str
+    name: str
+
+
+def read(
+    outputs: Sequence[tuple[str, Tensor]],
+    starts: Mapping[int, Given],
+    arrays: Mapping[Any, str],
+    constants: bool,
+) -> Picture:
+    """The picture of everything from which ``outputs`` were computed.
+
+    Parameters
+    ----------
+    outputs : sequence of (name, tensor)
+        The roots.
+    starts : mapping from time to Given
+        What leaves of the tape are; those not listed are parameters.
+    arrays : mapping from content key to name
+        Arguments that are not on the tape; see :func:`content`.
+    constants : bool
+        Whether to draw arrays that are neither.
+    """
+    nodes = Tape([tensor for _, tensor in outputs]).nodes
+    phases = sweeps(nodes)
+    calls, inside = scopes(nodes, phases)
+    reader = _Reader(starts, arrays, constants)
+    for node, phase, scope in zip(nodes, phases, inside, strict=True):
+        reader.add(node, phase, scope)
+    for name, tensor in outputs:
+        reader.add_output(name, tensor)
+    picture = Picture(reader.vertices, list(dict.fromkeys(reader.edges)), calls)
+    _move_sources_inside(picture)
+    return picture
+
+
+class _Reader:
+    """Vertices and edges so far, and where each node of the tape went."""
+
+    def __init__(self, starts: Mapping[int, Given], arrays: Mapping[Any, str], constants: bool):
+        self.starts, self.arrays, self.constants = starts, arrays, constants
+        self.vertices: list[Vertex] = []
+        self.edges: list[Edge] = []
+        self.place: dict[int, int] = {}  # by time: the vertex that stands for a node
+        self.parts: dict[int, str] = {}  # by time: which part of that vertex it is
+        self.held: dict[Any, int] = {}  # by content: the vertex of a constant
+
+    def new(self, vertex: Vertex) -> int:
+        self.vertices.append(vertex)
+        return len(self.vertices) - 1
+
+    def add(self, node: Tensor, phase: Sweep, scope: int) -> None:
+        prim: Any = node.prim
+        parent = node.parents[0] if node.parents else None
+        if parent is not None and prim.name in ("alias", "pick"):
+            self.place[node.time] = self.place[parent.time]
+            self.parts[node.time] = self.parts.get(parent.time, "")
+            if prim.name == "pick" and isinstance(parent.value, Parts) and len(parent.value) > 1:
+                self.parts[node.time] = f"[{(node.params or {}).get('part')}]"
+        elif not node.parents:
+            kind, name = self.starts.get(node.time, Given("parameter", node.name or "parameter"))
+            self.place[node.time] = self.new(Vertex(kind, name, describe_value(node)))
+        elif is_seed(node):
+            title = "cotangent" if phase.kind == "reverse" else "tangent"
+            if phase.kind == "reverse" and parent is None and _is_one(node.value):
+                title = "1"
+            self.place[node.time] = i = self.new(
+                Vertex("seed", title, describe_value(node), phase, scope)
+            )
+            if parent is not None:
+                self.join(parent, i, "")
+        else:
+            self.add_operation(node, phase, scope)
+
+    def add_operation(self, node: Tensor, phase: Sweep, scope: int) -> None:
+        prim: Any = node.prim
+        operands: list[Any] = []  # what is drawn: vertices or tensors; text where it is inline
+        for arg, parent in zip(node.args or (None,) * len(node.parents), node.parents, strict=True):
+            if parent is not None:
+                operands.append(parent)
+            elif (text := _inline(arg)) is not None:
+                operands.append(text)
+            elif (held := self.constant(arg, phase, scope)) is not None:
+                operands.append(held)
+        drawn = [x for x in operands if not isinstance(x, str)]
+        title = _title(prim, operands)
+        detail = describe_value(node)
+        said = _said(node.params)
+        if said:
+            detail = f"{said}\n{detail}"
+        label = getattr(prim, "label", prim.name)
+        self.place[node.time] = i = self.new(
+            Vertex("op", title, detail, phase, scope, Counter([label]))
+        )
+        numbered = len(drawn) > 1 and prim.name not in _ORDERLESS
+        for n, x in enumerate(drawn, 1):
+            slot = str(n) if numbered else ""
+            if isinstance(x, Tensor):
+                self.join(x, i, slot)
+            else:
+                self.edges.append((x, i, slot))
+
+    def join(self, parent: Tensor, to: int, slot: str) -> None:
+        part = self.parts.get(parent.time, "")
+        words = " ".join(word for word in (part, slot) if word)
+        self.edges.append((self.place[parent.time], to, words))
+
+    def constant(self, arg: Any, phase: Sweep, scope: int) -> int | None:
+        """The vertex of an array that is not on the tape; one for each sweep and module."""
+        if not isinstance(arg, (np.ndarray, Batched)):
+            return None
+        key = content(arg)
+        name = self.arrays.get(key)
+        if name is None and not self.constants:
+            return None
+        where = (key, phase, -1 if name else scope)
+        if where not in self.held:
+            vertex = (
+                Vertex("input", name, describe_value(arg), phase)
+                if name
+                else Vertex("constant", _constant_title(arg), describe_value(arg), phase, scope)
+            )
+            self.held[where] = self.new(vertex)
+        return self.held[where]
+
+    def add_output(self, name: str, tensor: Tensor) -> None:
+        i = self.new(Vertex("output", name, describe_value(tensor)))
+        if tensor.time in self.place:
+            self.vertices[i].phase = self.vertices[self.place[tensor.time]].phase
+            self.join(tensor, i, "")
+
+
+def _move_sources_inside(picture: Picture) -> None:
+    """Put a parameter into the module call that alone reads it in the forward part."""
+    vertices, calls = picture.vertices, picture.scopes
+    common: dict[int, int] = {}
+    for a, b, _ in picture.edges:
+        reader = vertices[b]
+        if vertices[a].kind in ("parameter", "constant") and reader.phase == FORWARD:
+            scope = reader.scope
+            if a in common:
+                other = common[a]
+                while scope != other and scope >= 0 and other >= 0:
+                    if calls[scope].depth >= calls[other].depth:
+                        scope = calls[scope].outer
+                    else:
+                        other = calls[other].outer
+                scope = scope if scope == other else -1
+            common[a] = scope
+    for a, scope in common.items():
+        vertices[a].scope = scope
+
+
+# ---- what is written on a vertex -----------------------------------------------------------------
+
+
+def describe_value(x: Any) -> str:
+    """Shape and type, as in ``64×16 float64``; hidden batch axes come first, in brackets."""
+    value = x.value if isinstance(x, Tensor) else x
+    if isinstance(value, Parts):
+        shown = [describe_value(part) for part in value[:4]]
+        return "\n".join([*shown, "..."] if len(value) > 4 else shown)
+    hidden = "".join(f"[{axis.size}] " for axis in x.axes) if type(x) is Batched else ""
+    shape = "×".join(str(n) for n in x.shape) if len(x.shape) else "scalar"
+    return f"{hidden}{shape} {getattr(x, 'dtype', type(x).__name__)}"
+
+
+def content(x: Any) -> Any:
+    """What tells one constant from another; operands on a tape are copies of what was given."""
+    value = np.asarray(x.value if isinstance(x, Tensor) else x)
+    key = (type(x) is Batched, value.shape, value.dtype.str)
+    if value.nbytes > _HASHED_BYTES or value.dtype.hasobject:
+        return (*key, id(value))
+    return (*key, hashlib.sha256(np.ascontiguousarray(value)).digest())
+
+
+def _is_one(value: Any) -> bool:
+    return not isinstance(value, Parts) and np.ndim(value) == 0 and bool(value == 1)
+
+
+def _inline(x: Any) -> str | None:
+    """A number as text; None for anything with axes."""
+    if isinstance(x, (Batched, Parts)) or np.ndim(x) != 0 or x is None:
+        return None
+    x = x.value if isinstance(x, Tensor) else x
+    value = x.item() if isinstance(x, (np.ndarray, np.generic)) else x
+    if isinstance(value, (bool, int)):
+        return str(value)
+    return f"{value:.4g}" if isinstance(value, (float, complex)) else None
+
+
+def _title(prim: Any, operands: Sequence[Any]) -> str:
+    """The operation, with the numbers among its operands: ``÷ 192``, ``1 -``, ``power(·, 3)``."""
+    label = getattr(prim, "label", prim.name)
+    if label == "released":
+        return f"{prim.name} (released)"
+    if not any(isinstance(x, str) for x in operands):
+        return label
+    words = [x if isinstance(x, str) else "·" for x in operands]
+    if len(words) == 2 and not label[0].isalnum():
+        return f"{words[0]} {label}" if isinstance(operands[0], str) else f"{label} {words[1]}"
+    return f"{label}({', '.join(words)})"
+
+
+def _said(params: dict[str, Any] | None, longest: int = 28) -> str:
+    """Static parameters worth reading, in few characters."""
+    words = []
+    for key, value in (params or {}).items():
+        if key in _SHOWN_ELSEWHERE or value is None or value is False:
+            continue
+        if isinstance(value, tuple) and len(value) == 1:
+            value = value[0]
+        words.append(key if value is True else f"{key} {value}")
+    text = ", ".join(words)
+    return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
+def _constant_title(x: Any) -> str:
+    value = np.asarray(x.value if isinstance(x, Tensor) else x)
+    if value.size and value.dtype.kind in "fciub" and (value == value.flat[0]).all():
+        first = value.flat[0]
+        known = {0: "zeros", 1: "ones"} if value.dtype.kind != "b" else {}
+        return known.get(first.item(), f"all {_inline(first)}")
+    return "mask" if value.dtype.kind == "b" else "constant"

@@ -1,0 +1,177 @@
+"""From DOT text to a file, with or without Graphviz on the machine.
+
+The wheel ``graphviz-pure`` comes first (the same bytes everywhere), then a system ``dot``, then a
+web page that carries Graphviz with it and draws when it is opened.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+import threading
+import warnings
+from importlib import resources
+from pathlib import Path
+
+import graphviz
+
+_PURE = ("svg", "png")
+"""What graphviz-pure writes."""
+
+_INSTALL = "Install the extra: pip install 'tinygrad-hess[viz]'."
+
+
+def render(graph: graphviz.Digraph | str, path: str | Path, timeout: float = 60) -> Path:
+    """Write a graph as a picture; the suffix of ``path`` tells the format.
+
+    Parameters
+    ----------
+    graph : graphviz.Digraph or str
+        A graph, as made by :func:`graph`, or DOT text.
+    path : path
+        Where to write: ``.svg`` and ``.png`` need nothing but the extra ``viz`` or a system
+        Graphviz, ``.pdf`` needs a system Graphviz, ``.html`` (drawn by the browser that opens it)
+        and ``.dot`` need nothing. A file that is there is replaced whole.
+    timeout : float
+        Seconds to wait for the layout; it grows faster than the number of boxes.
+
+    Returns
+    -------
+    Path
+        What was written: ``path``, or, with a warning, a page beside it with the suffix ``.html``
+        where no Graphviz program was found for an SVG or PNG.
+
+    Raises
+    ------
+    ValueError
+        For a suffix that is none of these.
+    RuntimeError
+        When the program fails (with what it said) or is missing.
+    TimeoutError
+        When it takes longer than ``timeout``.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, tinygrad_hess as tg
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> tg.viz.render(tg.viz.graph(np.sin, 1.0), folder.name + "/sine.svg").name
+    'sine.svg'
+    >>> folder.cleanup()
+    """
+    path = Path(path)
+    source = graph if isinstance(graph, str) else graph.source
+    kind = path.suffix.lower().removeprefix(".")
+    if kind in ("dot", "gv"):
+        return replace_whole(path, source.encode())
+    if kind == "html":
+        return replace_whole(path, _page(source, path.stem).encode())
+    if kind not in ("svg", "png", "pdf"):
+        raise ValueError(
+            f"render: cannot write {path.name!r}: the suffix must be .svg, .png, .pdf, .html or .dot"
+        )
+    program = _program(kind)
+    if program is not None:
+        return replace_whole(path, _run(program, kind, source, timeout))
+    if kind == "pdf":
+        raise RuntimeError(
+            f"render: {path.name} needs the program dot of a system Graphviz, which is not on PATH. "
+            "Install Graphviz, or write .svg."
+        )
+    page = path.with_suffix(".html")
+    warnings.warn(
+        f"render: no Graphviz program found, so {page.name}, which draws itself in a browser, was "
+        f"written in place of {path.name}. {_INSTALL}",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return replace_whole(page, _page(source, path.stem).encode())
+
+
+def _program(kind: str) -> str | None:
+    """The program to call: the wheel's, which lies beside the interpreter, or a system's."""
+    found = None
+    if kind in _PURE:
+        scripts = sysconfig.get_path("scripts")
+        found = shutil.which("graphviz-pure", path=scripts) or shutil.which("graphviz-pure")
+    return found or shutil.which("dot")
+
+
+def _run(program: str, kind: str, source: str, timeout: float) -> bytes:
+    command = [program, f"-T{kind}"]
+    if kind == "png":
+        command.append("-Gdpi=144")
+    name = os.path.basename(program)
+    try:
+        done = subprocess.run(
+            command, input=source.encode(), capture_output=True, timeout=timeout, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(
+            f"render: {name} took longer than {timeout:g} s. Draw a smaller graph (max_nodes=...), "
+            "or give it more time (timeout=...)."
+        ) from None
+    except OSError as error:
+        raise RuntimeError(f"render: {program} could not be run: {error}. {_INSTALL}") from error
+    if done.returncode != 0 or not done.stdout:
+        said = done.stderr.decode(errors="replace").strip() or "nothing"
+        raise RuntimeError(f"render: {name} failed with code {done.returncode}; it said: {said}")
+    return done.stdout
+
+
+def replace_whole(path: Path, data: bytes) -> Path:
+    """Write a file beside ``path`` and put it in its place, so that no half of it is ever there."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        beside.write_bytes(data)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>@TITLE@</title>
+<style>
+body { margin: 1em; font-family: Helvetica, Arial, sans-serif }
+svg { max-width: 100%; height: auto }
+</style>
+</head>
+<body>
+<!--
+@NOTICE@
+-->
+<div id="graph">Drawing ...</div>
+<script type="application/json" id="dot">@DOT@</script>
+<script>@PROGRAM@</script>
+<script>
+const place = document.getElementById("graph");
+Viz.instance()
+  .then(viz => place.replaceChildren(
+    viz.renderSVGElement(JSON.parse(document.getElementById("dot").textContent))))
+  .catch(error => { place.textContent = "The graph could not be drawn: " + error.message; });
+</script>
+</body>
+</html>
+"""
+
+
+def _page(source: str, title: str) -> str:
+    """One web page with the graph, the program that draws it, and that program's notices."""
+    files = resources.files(__package__)
+    program = files.joinpath("viz-global.js").read_text(encoding="utf-8")
+    notice = files.joinpath("NOTICE").read_text(encoding="utf-8")
+    parts = {
+        "TITLE": html.escape(title),
+        "NOTICE": notice.replace("--", "- -"),  # two hyphens would end the comment
+        "DOT": json.dumps(source).replace("<", "\\u003c"),  # nor may text end the script element
+        "PROGRAM": program,
+    }
+    return re.sub("@([A-Z]+)@", lambda found: parts[found[1]], _PAGE)
