@@ -14,6 +14,7 @@ import numpy as np
 from ..primitive import elementwise, zero
 from ..tape import Tensor
 from .comparison import equal, floor_divide, sign
+from .identity import astype
 
 _any = (-2, 2)
 _two = {"domain": (_any, _any)}
@@ -119,10 +120,16 @@ power_scalar = elementwise(
     doc="x to a power that is a Python number, so its derivative is exact at every base.",
 )
 
+
+def _power_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
+    flat = equal(a, 0) & equal(b, 0)  # 0**0: x**0 is 1 everywhere, at 0 too
+    return g * where(flat, 0.0, b * power_array(where(flat, 1.0, a), b - 1))
+
+
 power_array = elementwise(
     "power",
     np.power,
-    lambda g, y, a, b: g * where(equal(b, 0), 0.0, b * power_array(a, b - 1)),
+    _power_rule,
     lambda g, y, a, b: g * (y * log_of_base(a)),
     analytic=True,
     domain=((0.5, 2), _any),
@@ -152,6 +159,8 @@ def power(a: Any, b: Any) -> Any:
     ``x**2.0`` is finite at negative x. With an array exponent, ``0**y`` has derivative 0 in y.
     """
     if isinstance(b, numbers.Real) and isinstance(a, Tensor):
+        if isinstance(b, np.generic):  # unlike a Python number, it takes part in promotion
+            a, b = astype(a, np.result_type(a.dtype, b.dtype)), b.item()
         return square(a) if b == 2 else power_scalar(a, exponent=b)
     return power_array(a, b)
 

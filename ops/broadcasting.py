@@ -85,14 +85,18 @@ def _broadcast(x: Any, *, shape: tuple[int, ...]) -> Any:
     """``np.broadcast_to``, made at once where ``x`` is contiguous (it costs Python otherwise)."""
     if type(x) is not np.ndarray:
         x = np.asarray(x)
-    if not x.flags.c_contiguous or not x.size:
+    if x.ndim == 0:
+        strides: tuple[int, ...] = (0,) * len(shape)
+    elif x.flags.c_contiguous and x.size:
+        steps = [0] * (len(shape) - x.ndim)
+        for n, want, stride in zip(x.shape, shape[len(steps) :], x.strides, strict=True):
+            if n != want and n != 1:
+                return np.broadcast_to(x, shape)  # raises NumPy's error
+            steps.append(stride if n == want else 0)
+        strides = tuple(steps)
+    else:
         return np.broadcast_to(x, shape)
-    strides = [0] * (len(shape) - x.ndim)
-    for n, want, stride in zip(x.shape, shape[len(strides) :], x.strides, strict=True):
-        if n != want and n != 1:
-            return np.broadcast_to(x, shape)  # raises NumPy's error
-        strides.append(stride if n == want else 0)
-    view = np.ndarray(shape, x.dtype, x, 0, tuple(strides))
+    view = np.ndarray(shape, x.dtype, x, 0, strides)
     view.flags.writeable = False
     return view
 

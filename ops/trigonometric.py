@@ -20,18 +20,29 @@ _smooth = {"analytic": True, "domain": _any}
 sin = elementwise("sin", np.sin, lambda g, y, x: g * cos(x), **_smooth)
 cos = elementwise("cos", np.cos, lambda g, y, x: -g * sin(x), **_smooth)
 tan = elementwise("tan", np.tan, lambda g, y, x: g * (1 + y * y), **_smooth)
+
+# 1 - x² by factors, which keeps precision near 1, and with a rule that keeps its slope there.
+one_minus_square = elementwise(
+    "one_minus_square",
+    lambda x: (1 - x) * (1 + x),
+    lambda g, y, x: g * (-2 * x),
+    label="1-x²",
+    analytic=True,
+    domain=_any,
+    edges=[((1.0,), (-2.0,))],
+)
 arcsin = elementwise(
     "arcsin",
     np.arcsin,
-    lambda g, y, x: g / sqrt((1 - x) * (1 + x)),
+    lambda g, y, x: g / sqrt(one_minus_square(x)),
     analytic=True,
     domain=_unit,
-    edges=[((1.0,), (np.inf,))],
+    edges=[((1.0,), (np.inf,)), ((-1.0,), (np.inf,))],
 )
 arccos = elementwise(
     "arccos",
     np.arccos,
-    lambda g, y, x: -g / sqrt((1 - x) * (1 + x)),
+    lambda g, y, x: -g / sqrt(one_minus_square(x)),
     analytic=True,
     domain=_unit,
     edges=[((1.0,), (-np.inf,))],
@@ -70,10 +81,21 @@ tanh = elementwise(
     **_smooth,
 )
 arcsinh = elementwise("arcsinh", np.arcsinh, lambda g, y, x: g / sqrt(x * x + 1), **_smooth)
+
+# sqrt(x² - 1) by factors, which neither cancel near 1 nor overflow for a large x.
+hyperbola = elementwise(
+    "hyperbola",
+    lambda x: np.sqrt(x - 1) * np.sqrt(x + 1),
+    lambda g, y, x: g * (x / y),
+    label="√(x²-1)",
+    analytic=True,
+    domain=(1.3, 3),
+    edges=[((1.0,), (np.inf,)), ((1e200,), (1.0,))],
+)
 arccosh = elementwise(
     "arccosh",
     np.arccosh,
-    lambda g, y, x: g / (sqrt(x - 1) * sqrt(x + 1)),
+    lambda g, y, x: g / hyperbola(x),
     analytic=True,
     domain=(1.3, 3),
     edges=[((1.0,), (np.inf,))],
@@ -81,7 +103,7 @@ arccosh = elementwise(
 arctanh = elementwise(
     "arctanh",
     np.arctanh,
-    lambda g, y, x: g / ((1 - x) * (1 + x)),
+    lambda g, y, x: g / one_minus_square(x),
     analytic=True,
     domain=_unit,
     edges=[((1.0,), (np.inf,))],
@@ -136,12 +158,19 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(40)
 _NODES, _WEIGHTS = (_NODES + 1) / 2, _WEIGHTS / 2
 
 
+def _sine(angle: Any, quarters: int) -> Any:
+    """sin(angle + quarters π/2)."""
+    turned = np.cos(angle) if quarters % 2 else np.sin(angle)
+    return -turned if quarters % 4 >= 2 else turned
+
+
 def _sinc_derivative(x: Any, *, order: int) -> Any:
     """The derivative of sin(πx)/(πx) of a given order.
 
     Near 0 it is the integral of (πt)^n cos(πxt + nπ/2) over t in [0, 1], by Gauss-Legendre
     quadrature (exact to rounding there); further out, the recurrence
-    x f_n = π^(n-1) sin(πx + nπ/2) - n f_(n-1), which is stable for |πx| above n.
+    x f_n = π^(n-1) sin(πx + nπ/2) - n f_(n-1), which is stable for |πx| above n. The phase nπ/2
+    only exchanges sine and cosine: added as a number, it would blur the odd orders near 0.
     """
     if order == 0:
         return np.sinc(x)
@@ -149,12 +178,12 @@ def _sinc_derivative(x: Any, *, order: int) -> Any:
     wide = x.astype(np.float64)
     near = np.abs(wide) <= max(2.0, order / 2)
     t = np.pi * _NODES
-    angle = np.where(near, wide, 0.0)[..., None] * t + order * np.pi / 2
-    close = (np.cos(angle) * (t**order * _WEIGHTS)).sum(-1)
+    angle = np.where(near, wide, 0.0)[..., None] * t
+    close = (_sine(angle, order + 1) * (t**order * _WEIGHTS)).sum(-1)
     far = np.where(near, 1.0, wide)
     f = np.sinc(far)
     for n in range(1, order + 1):
-        f = (np.pi ** (n - 1) * np.sin(np.pi * far + n * np.pi / 2) - n * f) / far
+        f = (np.pi ** (n - 1) * _sine(np.pi * far, n) - n * f) / far
     return np.where(near, close, f).astype(x.dtype)[()]
 
 

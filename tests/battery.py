@@ -119,6 +119,8 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "scatter_add": _scatter,
     "windows": _windows,
     "fold": _fold,
+    "one_minus_square": lambda x: 1 - x * x,
+    "hyperbola": lambda x: np.sqrt(x * x - 1),
     "tanh_slope": lambda g, y: g * (1 - y * y),
     "astype": lambda x, dtype: np.asarray(x, dtype),
     "astype_integer": lambda x, dtype: np.asarray(x, dtype),
@@ -532,6 +534,19 @@ def _check_mapped(p: Point, what: str, axes: Any, given: Any, each: Any) -> None
         _stacked(seconds),
         1e-11,
         f"{what}, vmap of jvp of vjp",
+    )
+    # The same direction at many points: the cotangent starts without the batch.
+    all_close(
+        tg.vmap(vjp, (axes, None))(tuple(given), us[0]),
+        _stacked([vjp(a, us[0]) for a in each]),
+        1e-12,
+        f"{what}, vmap of vjp with one cotangent",
+    )
+    close(
+        tg.vmap(jvp, (axes, None))(tuple(given), [t[0] for t in ts]),
+        np.stack([jvp(a, [t[0] for t in ts]) for a in each]),
+        1e-12,
+        f"{what}, vmap of jvp with one tangent",
     )
     # Many directions at one point: only the sweep is batched.
     close(

@@ -163,6 +163,9 @@ def _forward(tape: Tape, tangents: Cotangents, roots: set[int], recorded: bool) 
 # ---- what both sweeps share ---------------------------------------------------------------------
 
 
+_NO_AXES: frozenset[Axis] = frozenset()
+
+
 def _operands(node: Tensor) -> tuple[Any, ...]:
     """The operands as the tape's tensors where they are on it, raw elsewhere."""
     return tuple(a if p is None else p for p, a in zip(node.parents, node.args, strict=True))
@@ -170,14 +173,14 @@ def _operands(node: Tensor) -> tuple[Any, ...]:
 
 def _hidden_axes(tape: Tape, cotangents: Cotangents) -> frozenset[Axis]:
     """Hidden axes of the roots and their cotangents: a batch of sweeps, never to be summed."""
-    axes: set[Axis] = set()
+    axes = _NO_AXES
     for x in (*cotangents.values(), *tape.roots):
         if type(x) is Batched:
-            axes.update(x.axes)
-    return frozenset(axes)
+            axes = axes.union(x.axes)
+    return axes
 
 
-def conform(c: Any, primal: Tensor, kept: frozenset[Axis] = frozenset()) -> Any:
+def conform(c: Any, primal: Tensor, kept: frozenset[Axis]) -> Any:
     """Give a cotangent its primal's shape and dtype, by summing what was broadcast."""
     if type(c) is Batched:
         own = primal.axes if type(primal) is Batched else ()

@@ -230,7 +230,7 @@ class _Iteration:
 
     def __init__(self, A: Counted, k: int, which: str, *, tol: float, budget: int, seed: int):
         self.A, self.k, self.tol, self.budget = A, k, tol, budget
-        self.which = "LA" if which == "BE" and k == 1 else which
+        self.which = which
         self.rng = np.random.default_rng(seed)
         z = self.rng.standard_normal(A.size).astype(A.dtype)
         self.scale = _norm(A.matvec(z)) / _norm(z)
@@ -240,7 +240,8 @@ class _Iteration:
         if self.scale == 0:  # almost surely the zero operator: every vector is an eigenvector
             vectors = np.eye(A.size, k, dtype=A.dtype)
         else:
-            vectors = self._arpack(np.zeros((A.size, 0), A.dtype), k, self.which, start, reserve=k)
+            which = "LA" if k == 1 and self.which == "BE" else self.which
+            vectors = self._arpack(np.zeros((A.size, 0), A.dtype), k, which, start, reserve=k)
         products = A.matmat(vectors)
         if self.scale > 0 and k > 1 and vectors.shape[1] == k:
             vectors, products = self._search_the_complement(vectors, products)
@@ -264,8 +265,9 @@ class _Iteration:
         ``reserve`` products are kept back of what may be spent.
         """
         A, P = self.A, self.A.size
-        left = self.budget - A.matvecs - reserve
-        size = min(max(2 * k + 1, 10 if known.shape[1] else 20), P, left - 1)  # of the Krylov basis
+        left = self.budget - A.matvecs - reserve - 1
+        # Of the Krylov basis. ARPACK restarts at least once before it gives up, so leave room.
+        size = min(max(2 * k + 1, 10 if known.shape[1] else 20), P, (left + k) // 2)
         if size < k + 2:
             return np.zeros((P, 0), A.dtype)
         shift = A.dtype.type(SHIFTS[which])
@@ -275,7 +277,9 @@ class _Iteration:
             x = _outside(known, x.astype(A.dtype, copy=False).reshape(-1))
             return _outside(known, A.matvec(x) / scale + shift * x)
 
-        start = self.rng.standard_normal(P) if start is None else start
+        # An exact eigenvector would end the recurrence at once, with nothing else found.
+        noise = self.rng.standard_normal(P) / np.sqrt(P)
+        start = noise if start is None else start + 1e-3 * noise
         try:
             _, vectors = eigsh(
                 LinearOperator((P, P), matvec=product, dtype=A.dtype),
@@ -284,12 +288,12 @@ class _Iteration:
                 v0=_outside(known, start.astype(A.dtype)),
                 ncv=size,
                 tol=(tol or self.tol) / 3,  # θ = λ/s ± 2, so |θ| is at most 3 max(|λ|/s, 1)
-                maxiter=1 + (left - 1 - size) // (size - k),
+                maxiter=(left - size) // (size - k),
                 **_seeded(self.rng),
             )
         except ArpackNoConvergence as stopped:
             vectors = stopped.eigenvectors
-        except ArpackError:  # the recurrence broke down: nothing is known
+        except ArpackError:  # the recurrence broke down, and nothing came of it
             vectors = np.zeros((P, 0))
         vectors = _outside(known, np.asarray(vectors, A.dtype))
         # A vector that lay in the span of what is known is no new one.

@@ -26,6 +26,8 @@ from ..tape import Tensor, tick
 REMEMBERED = "_children"
 """Where an unflattened module keeps the names of its children, whatever became of the leaves."""
 
+_register: Any = optree.register_pytree_node
+
 
 @dataclass_transform(eq_default=False)
 class Module:
@@ -68,8 +70,8 @@ class Module:
         if _is_declared_by_fields(cls):
             dataclasses.dataclass(repr=False, eq=False)(cls)
         if "__call__" in cls.__dict__:
-            cls.__call__ = _marked(cls.__call__)  # type: ignore[attr-defined]
-        optree.register_pytree_node(
+            cls.__call__ = _marked(cls.__call__)  # type: ignore[method-assign]
+        _register(
             cls,
             _flatten,
             functools.partial(_unflatten, cls),
@@ -180,7 +182,8 @@ def _marked(call: Callable[..., Any]) -> Callable[..., Any]:
 def _mark(y: Any, module: Module, first: int) -> None:
     # what is older than the call was passed through, not made here
     if isinstance(y, Tensor) and y.prim is not None and y.time > first:
-        y._scope = (*getattr(y, "_scope", ()), (module._label(), first, tick()))
+        out: Any = y
+        out._scope = (*getattr(y, "_scope", ()), (module._label(), first, tick()))
 
 
 # ---- flatten and unflatten -------------------------------------------------------------------
@@ -193,7 +196,7 @@ class _Static:
         self.value = value
 
 
-optree.register_pytree_node(
+_register(
     _Static,
     lambda s: ((), _Layout((), {"": s.value}), ()),
     lambda layout, _: _Static(layout.static[""]),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .optimizer import Array, Optimizer, Rate
+from .optimizer import Array, Moments, Optimizer, Rate
 
 
 class Adam(Optimizer):
@@ -59,20 +59,20 @@ class Adam(Optimizer):
         self._require("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
         self.betas, self.eps, self.weight_decay = tuple(betas), eps, weight_decay
 
-    def _rule(self, p: Array, g: Array, old: Any, new: Any, rate: float, count: int) -> Array:
+    def _rule(self, p: Array, g: Array, moments: Moments, rate: float, count: int) -> Array:
         out = np.empty_like(p)
         if self.weight_decay:
             d = np.multiply(p, self.weight_decay, out=np.empty_like(p))
             d += g
         else:
             d = g
-        self._direction(d, old, new, rate, count, out)
+        self._direction(d, moments, rate, count, out)
         out += p
         return out
 
-    def _direction(self, d: Array, old: Any, new: Any, rate: float, count: int, out: Array) -> None:
+    def _direction(self, d: Array, moments: Moments, rate: float, count: int, out: Array) -> None:
         """Update the moments and write the step into ``out``, with no other buffer."""
-        b1, b2 = self.betas
+        (b1, b2), (old, new) = self.betas, moments
         np.subtract(d, old[0], out=out, casting="same_kind")
         out *= 1 - b1
         mean = np.add(old[0], out, out=new[0])
@@ -121,8 +121,8 @@ class AdamW(Adam):
     ):
         super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay)
 
-    def _rule(self, p: Array, g: Array, old: Any, new: Any, rate: float, count: int) -> Array:
+    def _rule(self, p: Array, g: Array, moments: Moments, rate: float, count: int) -> Array:
         out = np.empty_like(p)
-        self._direction(g, old, new, rate, count, out)
+        self._direction(g, moments, rate, count, out)
         out += p * (1 - rate * self.weight_decay) if self.weight_decay else p
         return out

@@ -95,8 +95,9 @@ def clip_grad_norm(parameters: Any, max_norm: float) -> float:
     """
     own = getattr(parameters, "parameters", None)
     given: Iterable[Tensor] = own() if callable(own) else parameters
-    held = [p for p in {id(p): p for p in given}.values() if p.grad is not None]
-    raw = [p.grad.value for p in held]
+    distinct = {id(p): p for p in given}.values()
+    found = [(p, p.grad.value) for p in distinct if p.grad is not None]
+    held, raw = [p for p, _ in found], [g for _, g in found]
     norm = _finite_norm(raw, max_norm, lambda i: f"the gradient of {describe(held[i])}")
     if norm > max_norm:
         for p, g in zip(held, raw, strict=True):

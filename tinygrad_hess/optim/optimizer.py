@@ -20,6 +20,8 @@ from ..tape import Tensor, constant
 
 Array = np.ndarray[Any, Any]
 Rate = float | Callable[[int], float]
+Moments = tuple[tuple[Array, ...], tuple[Array, ...]]
+"""The old moments, and the buffers for the new ones (which may be the same)."""
 
 
 class State(NamedTuple):
@@ -114,7 +116,7 @@ class Optimizer:
             if p.shape != g.shape:
                 raise ValueError(f"{who}: gradient {describe(g)} for parameter {describe(p)}")
             new = tuple(np.empty_like(m) for m in old)
-            value = self._rule(p, g, old, new, rate, state.step + 1)
+            value = self._rule(p, g, (old, new), rate, state.step + 1)
             values.append(value if isinstance(x, np.ndarray) else _alike(value, x))
             slots.append(new)
         return trees.unflatten(spec, values), State(state.step + 1, tuple(slots))
@@ -139,7 +141,9 @@ class Optimizer:
                     f"{type(self).__name__}.step: gradient {describe(grad)} for parameter "
                     f"{describe(p)}"
                 )
-            p.value = self._rule(np.asarray(p.value), grad.value, slots, slots, rate, count + 1)
+            p.value = self._rule(
+                np.asarray(p.value), np.asarray(grad.value), (slots, slots), rate, count + 1
+            )
             self._slots[id(p)] = (count + 1, slots)
         self.steps += 1
 
@@ -158,16 +162,8 @@ class Optimizer:
         self._require(f"the schedule's rate at step {step}", rate, rate >= 0, "at least 0")
         return rate
 
-    def _rule(
-        self,
-        p: Array,
-        g: Array,
-        old: tuple[Array, ...],
-        new: tuple[Array, ...],
-        rate: float,
-        count: int,
-    ) -> Array:
-        """The new value of ``p``; ``new`` (which may be ``old``) receives the moments."""
+    def _rule(self, p: Array, g: Array, moments: Moments, rate: float, count: int) -> Array:
+        """The new value of ``p`` at update number ``count``, with the moments updated."""
         raise NotImplementedError
 
     def _require(self, name: str, value: Any, fine: bool, what: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .optimizer import Array, Optimizer, Rate
+from .optimizer import Array, Moments, Optimizer, Rate
 
 
 class SGD(Optimizer):
@@ -59,7 +59,7 @@ class SGD(Optimizer):
         self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
         self.moments = 1 if momentum else 0
 
-    def _rule(self, p: Array, g: Array, old: Any, new: Any, rate: float, count: int) -> Array:
+    def _rule(self, p: Array, g: Array, moments: Moments, rate: float, count: int) -> Array:
         out = np.empty_like(p)
         if self.weight_decay:
             d = np.multiply(p, self.weight_decay, out=np.empty_like(p))
@@ -67,6 +67,7 @@ class SGD(Optimizer):
         else:
             d = g
         if self.momentum:
+            old, new = moments
             velocity = np.multiply(old[0], self.momentum, out=new[0])
             velocity += d
             if self.nesterov:

@@ -50,7 +50,7 @@ def _from_python(x: Any, who: str) -> Any:
 
 def owned(x: Any) -> Any:
     """A result that the caller may keep and change: never a view of what the tape holds."""
-    if isinstance(x, np.ndarray) and (x.base is not None or not x.flags.writeable or not x.ndim):
+    if isinstance(x, np.ndarray) and (x.base is not None or not x.ndim or not x.flags.writeable):
         return x.copy()[()]
     return x
 
@@ -110,7 +110,7 @@ class Recording:
                 raise TypeError(f"{who}: with has_aux=True, f must return (output, aux)")
             out, self.aux = out
         self.outputs, self.out_spec = trees.flatten(out)
-        self.boxed = any(isinstance(x, Tensor) for x in self.inputs)
+        self.boxed = any([isinstance(x, Tensor) for x in self.inputs])
 
     def _located(self, given: Sequence[Any], argument: int, tree: Any) -> Exception:
         """The error of the leaf that has no derivative, naming where it stands."""
@@ -172,6 +172,8 @@ class Recording:
 
     def result(self, x: Any, like: Any, linked: bool) -> Any:
         """A derivative as the caller gets it; ``like`` gives shape and type where it is zero."""
+        if type(x) is np.ndarray and not linked and not self.boxed:
+            return owned(x)
         if x is None:
             like = like if hasattr(like, "shape") else np.asarray(like, float)
             x = np.zeros(like.shape, like.dtype)[()]

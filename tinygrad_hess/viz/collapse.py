@@ -34,7 +34,10 @@ def collapse(picture: Picture, max_nodes: int) -> Picture:
     if len(found.vertices) > max_nodes:
         runs = by_run(found)
         if len(runs.vertices) <= max_nodes:
-            found, how = runs, "modules and runs of operations" if picture.scopes else "runs"
+            found, how = (
+                runs,
+                "modules and runs of operations" if picture.scopes else "runs of operations",
+            )
         else:
             found, how = by_kind(picture), "operations of one kind and sweep"
     if len(found.vertices) > max_nodes:
@@ -146,10 +149,10 @@ def _group(members: Sequence[Vertex]) -> Vertex:
     if not _computed(members):
         return _same(members)
     first = next(v for v in members if v.kind in COMPUTED)
-    detail = "\n".join(
-        line for line in (_listed(ops), _listed(sources, plural=True)) if line
+    detail = "\n".join(line for line in (_listed(ops), _listed(sources, plural=True)) if line)
+    return Vertex(
+        "group", _plural(ops.total(), "op"), detail, first.phase, first.scope, ops, sources
     )
-    return Vertex("group", _plural(ops.total(), "op"), detail, first.phase, first.scope, ops, sources)
 
 
 def _same(members: Sequence[Vertex]) -> Vertex:

@@ -14,7 +14,7 @@ from .picture import SOURCES, Picture, Vertex
 
 FONT = "Helvetica"  # every engine knows its widths; the pure renderer brings a look-alike
 
-_GREY = "#6B6B6B"
+_GREY = "#565656"
 
 _SWEEPS = {
     "forward": ("#D6E8F6", "#0072B2"),
@@ -39,11 +39,15 @@ _STYLES = {"parameter": "filled", "input": "filled", "constant": "filled,dashed"
 
 _MOST_SWEEPS_TOLD_APART = 4
 
+_BIG = 100
+
 _WORDS = {"∇": "grad ", "\N{MODIFIER LETTER CAPITAL T}": "<sup>T</sup>"}
 """What stands for characters that the pure renderer's fonts lack."""
 
 
-def draw(picture: Picture, title: str = "", rankdir: str = "TB", legend: bool = True) -> graphviz.Digraph:
+def draw(
+    picture: Picture, title: str = "", rankdir: str = "TB", legend: bool = True
+) -> graphviz.Digraph:
     """The DOT text of a picture, the same on every run: vertices are n0, n1, ... in order."""
     dot = graphviz.Digraph(
         graph_attr={
@@ -61,6 +65,8 @@ def draw(picture: Picture, title: str = "", rankdir: str = "TB", legend: bool = 
         },
     )  # fmt: skip
     told_apart = _told_apart(picture)
+    if len(picture.vertices) > _BIG:  # the layout of long edges is superlinear; bound its effort
+        dot.attr(nslimit="1", nslimit1="1")
     _draw_vertices(dot, picture, told_apart)
     for a, b, slot in picture.edges:
         dot.edge(f"n{a}", f"n{b}", **_edge(picture.vertices[a], picture.vertices[b], slot))
@@ -118,11 +124,10 @@ def _look(v: Vertex, told_apart: bool) -> dict[str, str]:
 
 def _edge(a: Vertex, b: Vertex, slot: str) -> dict[str, str]:
     """Edges inside a sweep take its colour; those that carry values across are thin and grey."""
-    look = {}
     if a.kind in SOURCES:
         look = {"color": "#9A9A9A"}
     elif b.kind == "output" or a.phase == b.phase:
-        look = {"color": _SWEEPS.get(a.phase.kind, _OTHER)[1]}
+        look = {"color": _SWEEPS.get(a.phase.kind, _OTHER)[1], "weight": "3"}
     else:
         look = {"color": "#9FB4C4" if a.phase.kind == "forward" else "#D3B39B", "penwidth": "0.8"}
     if slot:

@@ -171,9 +171,10 @@ def _argument_names(f: Any, count: int) -> list[str]:
 
 
 def _is_floating(x: Any) -> bool:
-    return isinstance(x, (float, complex)) or getattr(
-        getattr(x, "dtype", None), "kind", ""
-    ) in ("f", "c")
+    return isinstance(x, (float, complex)) or getattr(getattr(x, "dtype", None), "kind", "") in (
+        "f",
+        "c",
+    )
 
 
 def _value(x: Any) -> Any:

@@ -58,9 +58,7 @@ class Picture:
     scopes: list[Scope]
     note: str = ""
 
-    def merge(
-        self, block: Sequence[int], join: Callable[[Sequence[Vertex]], Vertex]
-    ) -> Picture:
+    def merge(self, block: Sequence[int], join: Callable[[Sequence[Vertex]], Vertex]) -> Picture:
         """One vertex for each block (given as the number of its first member).
 
         ``join`` makes the vertex of a block with several members. Edges inside blocks go, and

@@ -79,12 +79,15 @@ def loss_and_sharpness(
     if not rate > 0:
         raise ValueError(f"loss_and_sharpness: rate must be positive, got {rate}")
     x, loss = _curve("losses", steps, losses)
-    where, sharp = _curve("sharpness", steps if sharpness_steps is None else sharpness_steps, sharpness)
+    where, sharp = _curve(
+        "sharpness", steps if sharpness_steps is None else sharpness_steps, sharpness
+    )
     figure = _figure(figure, (7.0, 5.2))
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1))
     shown = loss > 0
     above.plot(x[shown], loss[shown], color=BLUE, linewidth=1.6)
     above.set_yscale("log")
+    _label_decades(above, loss[shown])
     above.set_ylabel("training loss")
 
     known = np.isfinite(sharp)
@@ -174,7 +177,7 @@ def spectrum(
     found, low, high = _intervals(top, intervals)
     largest = float(np.abs(np.concatenate([eigenvalues, found])).max()) or 1.0
     threshold = linear_below or 1e-4 * largest
-    figure = _figure(figure, (7.0, 4.2))
+    figure = _figure(figure, (8.4, 4.2))
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(5, 1))
     below.set_xscale("symlog", linthresh=threshold, linscale=0.6)
     below.set_xlim(*_limits(eigenvalues, largest, threshold))
@@ -208,7 +211,11 @@ def spectrum(
     below.grid(False)
     below.set_xlabel("eigenvalue")
     _label_powers(below, threshold)
-    above.legend(fontsize=9, loc="upper left", framealpha=0.95, borderpad=0.6)
+    above.yaxis.set_major_formatter("{x:,.0f}")
+    figure.legend(
+        *above.get_legend_handles_labels(), loc="outside right upper", frameon=False,
+        prop={"size": 8.5, "family": "monospace"}, handlelength=1.6,
+    )  # fmt: skip
     if title:
         figure.suptitle(title, fontsize=11)
     return figure
@@ -300,6 +307,17 @@ def _limits(values: Any, largest: float, threshold: float) -> tuple[float, float
     )
 
 
+def _label_decades(ax: Axes, values: Any) -> None:
+    """Plain numbers on a logarithmic axis: more within a decade where there are few decades."""
+    from matplotlib import ticker
+
+    decades = np.log10(values.max() / values.min()) if values.size else 1.0
+    between = (1.0, 2.0, 5.0) if decades < 2.5 else (1.0,)
+    ax.yaxis.set_major_locator(ticker.LogLocator(subs=between, numticks=12))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter(ticker.NullFormatter())
+
+
 def _label_powers(ax: Axes, threshold: float) -> None:
     """Ticks at powers of ten outside the linear part, thinned until they have room, and at 0."""
     low, high = ax.get_xlim()
@@ -313,10 +331,10 @@ def _label_powers(ax: Axes, threshold: float) -> None:
 
 def _listed(found: Any, low: Any, high: Any, most: int = 5) -> str:
     """The marked values as text, with half the width of their intervals."""
-    lines = [f"top {found.size}, with residual intervals"]
+    lines = [f"top {found.size}, with bounds"]
     for value, a, b in list(zip(found, low, high, strict=True))[:most]:
         width = max(b - value, value - a)
-        lines.append(f"{value:.6g}" + (f" ± {width:.1e}" if width else ""))
+        lines.append(f"{value:10.6g}" + (f" ± {width:.1e}" if width else ""))
     return "\n".join(lines + (["..."] if found.size > most else []))
 
 

@@ -245,11 +245,22 @@ def _said(params: dict[str, Any] | None, longest: int = 28) -> str:
     for key, value in (params or {}).items():
         if key in _SHOWN_ELSEWHERE or value is None or value is False:
             continue
+        if key == "pattern":
+            words.append(f"[{', '.join(_index(entry) for entry in value)}]")
+            continue
         if isinstance(value, tuple) and len(value) == 1:
             value = value[0]
         words.append(key if value is True else f"{key} {value}")
     text = ", ".join(words)
     return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
+def _index(entry: Any) -> str:
+    """One entry of an index as it is written: ``1:3``, ``...``, ``0``, or ``array``."""
+    if isinstance(entry, slice):
+        ends = [entry.start, entry.stop, *([] if entry.step in (None, 1) else [entry.step])]
+        return ":".join("" if end is None else str(end) for end in ends)
+    return "..." if entry is Ellipsis else str(entry)
 
 
 def _constant_title(x: Any) -> str:

@@ -24,35 +24,35 @@ class Scope(NamedTuple):
 
 def scopes(nodes: Sequence[Tensor], phases: Sequence[Sweep]) -> tuple[list[Scope], list[int]]:
     """All calls, outermost first, and the innermost call of each node (-1 for none)."""
-    calls = []
+    calls: dict[tuple[int, str, int], tuple[int, list[Tensor]]] = {}
     for node in nodes:
         for order, (name, first, last) in enumerate(getattr(node, "_scope", ())):
-            # Where one module only passes on another's output, both have noted the same
-            # interval up to their own bookkeeping; the inner one noted first.
-            calls.append((first, -last, -order, name, node))
-    calls.sort(key=lambda call: call[:3])
+            # A call with several outputs left a mark on each, with the same first time. Of two
+            # calls that began together, the inner one marked first and ended first.
+            known_last, outputs = calls.get((first, name, order), (last, []))
+            calls[first, name, order] = max(last, known_last), [*outputs, node]
+    ordered = sorted(calls.items(), key=lambda call: (call[0][0], -call[1][0], -call[0][2]))
     forward = {n.time: i for i, n in enumerate(nodes) if phases[i] == FORWARD and n.parents}
     found: list[Scope] = []
     inside = [-1] * len(nodes)
     around: list[tuple[int, int]] = []  # (last time, number) of the calls that are open
-    for first, minus_last, _, name, output in calls:
-        last = -minus_last
+    for (first, name, _), (last, outputs) in ordered:
         while around and around[-1][0] < last:
             around.pop()
         outer = around[-1][1] if around else -1
         number = len(found)
         found.append(Scope(str(name), outer, found[outer].depth + 1 if outer >= 0 else 1))
         around.append((last, number))
-        for time in _ancestors(output, first, last):
+        for time in _ancestors(outputs, first, last):
             if time in forward:
                 inside[forward[time]] = number
     return found, inside
 
 
-def _ancestors(output: Tensor, first: int, last: int) -> set[int]:
-    """Times of the nodes recorded in the interval from which ``output`` was computed."""
-    seen = {output.time} if first <= output.time <= last else set()
-    stack = [output]
+def _ancestors(outputs: Sequence[Tensor], first: int, last: int) -> set[int]:
+    """Times of the nodes recorded in the interval from which ``outputs`` were computed."""
+    seen = {y.time for y in outputs if first <= y.time <= last}
+    stack = list(outputs)
     while stack:
         for parent in stack.pop().parents:
             if parent is not None and first <= parent.time <= last and parent.time not in seen:

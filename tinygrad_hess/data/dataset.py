@@ -1,0 +1,226 @@
+"""What a data set is, and what is done with any of them: split, standardise, batch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..tape import Tensor
+
+Array = np.ndarray[Any, Any]
+Seed = int | np.random.Generator
+
+
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class Dataset:
+    """Inputs and targets, with where they come from.
+
+    Attributes
+    ----------
+    x : (n, ...) floating point
+        Inputs, one example a row.
+    y : (n,) int64 class numbers, or (n, outputs) floating point
+    name : str
+    feature_names, target_names : tuple of str
+        Columns of ``x`` and names of the classes, where they have any.
+    source, licence : str
+        Who made the data, and on what terms they may be used; empty for generated data.
+    teacher : callable, optional
+        The function that made the targets, where there is one.
+
+    Examples
+    --------
+    >>> from tinygrad_hess import data
+    >>> data.iris()
+    Dataset('iris': x float64(150,4), y int64(150,), 3 classes)
+    """
+
+    x: Array
+    y: Array
+    name: str = ""
+    feature_names: tuple[str, ...] = ()
+    target_names: tuple[str, ...] = ()
+    source: str = ""
+    licence: str = ""
+    teacher: Callable[[Any], Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, rows: Any) -> Dataset:
+        """The examples of these rows (indices, a slice or a mask)."""
+        return dataclasses.replace(self, x=self.x[rows], y=self.y[rows])
+
+    def __repr__(self) -> str:
+        parts = [f"{n} {a.dtype}{a.shape}".replace(", ", ",") for n, a in self._arrays()]
+        if self.target_names:
+            parts.append(f"{len(self.target_names)} classes")
+        return f"Dataset({self.name!r}: {', '.join(parts)})"
+
+    def _arrays(self) -> list[tuple[str, Array]]:
+        return [("x", self.x), ("y", self.y)]
+
+
+def split(
+    data: Dataset, test: float = 0.2, seed: Seed = 0, stratify: bool = True
+) -> tuple[Dataset, Dataset]:
+    """Split the examples at random into a training and a test set.
+
+    Parameters
+    ----------
+    data : Dataset
+    test : float in (0, 1), or int
+        The fraction, or the number, of test examples.
+    seed : int or numpy.random.Generator
+    stratify : bool
+        Give each class its share of the test set, to within one example. Targets that are not
+        class numbers are split without strata.
+
+    Returns
+    -------
+    train, test : Dataset
+        Both shuffled.
+
+    Raises
+    ------
+    ValueError
+        When one of the two would be empty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess import data
+    >>> train, test = data.split(data.iris(), test=0.2, seed=0)
+    >>> len(train), len(test), np.bincount(test.y)
+    (120, 30, array([10, 10, 10]))
+    """
+    n = len(data)
+    whole = isinstance(test, (int, np.integer)) and not isinstance(test, bool)
+    wanted = int(test) if whole else round(n * test)
+    if not 0 < wanted < n:
+        raise ValueError(
+            f"split: test={test} of {n} examples leaves {wanted} for testing and {n - wanted} for "
+            "training; both must have some"
+        )
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(n)
+    if stratify and data.y.ndim == 1 and data.y.dtype.kind in "iu":
+        order = _test_first(order, data.y, wanted, rng)
+    return data.take(order[wanted:]), data.take(order[:wanted])
+
+
+def _test_first(order: Array, y: Array, wanted: int, rng: np.random.Generator) -> Array:
+    """Reorder so that each class has its share among the first ``wanted``."""
+    _, numbers, counts = np.unique(y, return_inverse=True, return_counts=True)
+    share = counts * (wanted / len(y))
+    quota = np.floor(share).astype(int)
+    # examples that rounding down left over go to the largest remainders; chance breaks ties
+    remainders = np.lexsort((rng.random(len(counts)), quota - share))
+    quota[remainders[: wanted - quota.sum()]] += 1
+    chosen = np.zeros(len(y), bool)
+    for c, k in enumerate(quota):
+        chosen[np.flatnonzero(numbers[order] == c)[:k]] = True
+    return np.concatenate([order[chosen], order[~chosen]])
+
+
+def standardize(train: Dataset, *others: Dataset, scale: bool = True) -> Any:
+    """Centre each feature on its mean and divide it by its standard deviation.
+
+    Parameters
+    ----------
+    train : Dataset
+        Gives the means and deviations (over n, not n - 1).
+    *others : Dataset
+        Transformed by the same numbers, as a test set must be.
+    scale : bool
+        Divide too; with False the features are only centred.
+
+    Returns
+    -------
+    Dataset, or a tuple of them when others are given
+        A constant feature becomes 0.
+
+    Examples
+    --------
+    >>> from tinygrad_hess import data
+    >>> train, test = data.standardize(*data.split(data.wine()))
+    >>> bool(abs(train.x.mean(0)).max() < 1e-12), train.x.std(0).round(12)[:2]
+    (True, array([1., 1.]))
+    """
+    if train.x.dtype.kind != "f" or not len(train):
+        raise ValueError(
+            f"standardize: x must be floating point and not empty, got {train.x.dtype}"
+            f"{train.x.shape}"
+        )
+    mean = train.x.mean(axis=0)
+    deviation = train.x.std(axis=0) if scale else np.ones_like(mean)
+    # of a constant feature, rounding leaves a deviation of some ulps of its mean, not exactly 0
+    constant = np.ptp(train.x, axis=0) == 0
+    mean = np.where(constant, train.x[0], mean)
+    deviation = np.where(constant, 1, deviation).astype(train.x.dtype)
+    done = []
+    for d in (train, *others):
+        if d.x.shape[1:] != train.x.shape[1:]:
+            raise ValueError(
+                f"standardize: examples of shape {d.x.shape[1:]} and {train.x.shape[1:]}"
+            )
+        done.append(dataclasses.replace(d, x=(d.x - mean) / deviation))
+    return tuple(done) if others else done[0]
+
+
+class Batches:
+    """Shuffled minibatches ``(x, y)``; see :func:`batches`."""
+
+    def __init__(self, x: Array, y: Array, size: int, seed: Seed, epochs: int):
+        self.x, self.y, self.size, self.seed, self.epochs = x, y, size, seed, epochs
+
+    def __len__(self) -> int:
+        return self.epochs * -(-len(self.x) // self.size)
+
+    def __iter__(self) -> Iterator[tuple[Array, Array]]:
+        rng = np.random.default_rng(self.seed)
+        n = len(self.x)
+        for _ in range(self.epochs):
+            order = rng.permutation(n)
+            for start in range(0, n, self.size):
+                rows = order[start : start + self.size]
+                yield self.x[rows], self.y[rows]
+
+    def __repr__(self) -> str:
+        return f"Batches({len(self)} of {self.size}, {self.epochs} epochs)"
+
+
+def batches(x: Any, y: Any, size: int, seed: Seed = 0, epochs: int = 1) -> Batches:
+    """Shuffled minibatches: every example once in each epoch, in a new order each time.
+
+    Parameters
+    ----------
+    x, y : array, of equal first length
+    size : int
+        Examples in a batch; the last of an epoch has what is left.
+    seed : int or numpy.random.Generator
+        With an integer, every pass over the result gives the same batches.
+    epochs : int
+
+    Returns
+    -------
+    Batches
+        An iterable of ``(x, y)``, with a length, that can be passed over again.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess import data
+    >>> [len(x) for x, y in data.batches(np.arange(5.0), np.arange(5), 2)]
+    [2, 2, 1]
+    """
+    x, y = (a.numpy() if isinstance(a, Tensor) else np.asarray(a) for a in (x, y))
+    if not x.ndim or not y.ndim or len(x) != len(y):
+        raise ValueError(f"batches: x of shape {x.shape} and y of shape {y.shape} differ in length")
+    for name, value, least in (("size", size, 1), ("epochs", epochs, 0)):
+        if not isinstance(value, (int, np.integer)) or value < least:
+            raise ValueError(f"batches: {name} must be an integer >= {least}, got {value!r}")
+    return Batches(x, y, int(size), seed, int(epochs))
