@@ -16,7 +16,7 @@ import numpy as np
 from ..primitive import linear, zero
 from ..tape import Batched, Tensor
 from .axes import canonical_axis, shape_of
-from .broadcasting import ravel
+from .broadcasting import ravel, reshape
 
 ARRAY = "array"
 """Stands in a pattern for the next integer array."""
@@ -33,6 +33,7 @@ def parse(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]]
     entries = list(key) if isinstance(key, tuple) else [key]
     parsed: list[Any] = []
     arrays: list[Any] = []
+    masks: list[tuple[int, tuple[int, ...]]] = []  # where each stands in the pattern
     used = 0
     for entry in entries:
         if entry is None or entry is Ellipsis:
@@ -51,11 +52,9 @@ def parse(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]]
                 if type(array) is Batched:
                     array.item()  # refuses, and says what to do
                 mask = array.value if isinstance(array, Tensor) else array
-                found = mask.nonzero() if mask.ndim else (np.zeros(int(mask), int),)
-                if not mask.ndim:
-                    parsed.append(None)  # a 0-d mask adds an axis
-                parsed.extend([ARRAY] * len(found))
-                arrays.extend(found)
+                masks.append((len(parsed), mask.shape))
+                parsed.extend([ARRAY] * mask.ndim)
+                arrays.extend(mask.nonzero())
                 used += mask.ndim
                 continue
             if array.dtype.kind not in "iu":
@@ -72,11 +71,49 @@ def parse(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]]
     if Ellipsis in parsed:
         i = next(i for i, e in enumerate(parsed) if e is Ellipsis)
         parsed[i : i + 1] = fill
+        masks = [(at + len(fill) - 1 if at > i else at, m) for at, m in masks]
         if any(e is Ellipsis for e in parsed):
             raise IndexError("getitem: an index can have only one Ellipsis")
     else:
         parsed += fill
+    for at, mask_shape in masks:
+        axis = sum(e is not None for e in parsed[:at])
+        selected = shape[axis : axis + len(mask_shape)]
+        if selected != mask_shape:
+            raise IndexError(
+                f"getitem: a boolean mask of shape {mask_shape} for axes of lengths {selected} "
+                f"in an array of shape {shape}"
+            )
     return tuple(parsed), arrays
+
+
+def _is_flag(entry: Any) -> bool:
+    dtype = getattr(entry, "dtype", None)
+    return isinstance(entry, bool) or (dtype == np.bool and entry.ndim == 0)
+
+
+def _width(entry: Any) -> int:
+    """How many axes an entry of a key consumes."""
+    if entry is None or entry is Ellipsis or _is_flag(entry):
+        return 0
+    if isinstance(entry, slice):
+        return 1
+    array = entry if isinstance(entry, Tensor) else np.asarray(entry)
+    return array.ndim if array.dtype == np.bool else 1
+
+
+def _without_flags(x: Any, key: Any) -> tuple[Any, Any]:
+    """Give a boolean without axes, as in ``x[True]``, an axis of its own to select from."""
+    entries = list(key) if isinstance(key, tuple) else [key]
+    for i, entry in enumerate(entries):
+        if _is_flag(entry):
+            dots = any(e is Ellipsis for e in entries[:i])
+            part = entries[i + 1 :] if dots else entries[:i]
+            width = sum(_width(e) for e in part)
+            at = len(x.shape) - width if dots else width
+            x = reshape(x, shape=(*x.shape[:at], 1, *x.shape[at:]))
+            entries[i] = np.zeros(int(bool(entry)), int)
+    return x, tuple(entries)
 
 
 def _bounds(entry: slice) -> tuple[Any, Any, Any]:
@@ -272,8 +309,14 @@ def index(x: Any, key: Any) -> Any:
         x = np.asarray(x)
         if not _has_tensor(key):
             return x[key]
+    if _has_flag(key):
+        x, key = _without_flags(x, key)
     pattern, arrays = parse(key, x.shape)
     return take_pattern(x, *arrays, pattern=pattern, shape=x.shape)
+
+
+def _has_flag(key: Any) -> bool:
+    return any(map(_is_flag, key)) if isinstance(key, tuple) else _is_flag(key)
 
 
 def _has_tensor(key: Any) -> bool:

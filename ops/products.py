@@ -261,6 +261,11 @@ def einsum(subscripts: str, *operands: Any, optimize: Any = True) -> Any:
     array([[1., 0.],
            [0., 1.]])
     """
+    if not isinstance(subscripts, str):
+        raise TypeError(
+            "einsum: give the subscripts as a string, as in einsum('ij,jk->ik', a, b); the form with "
+            "lists of axes is not supported"
+        )
     names, out = _parse_einsum(subscripts, operands)
     arrays = list(operands)
     for i, x in enumerate(arrays):

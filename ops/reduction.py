@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 import math
 from typing import Any
@@ -42,10 +43,18 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
-    """Mean over axes, weighted where weights of the same shape are given."""
+    """Mean over axes, weighted by an array of the same shape or, along one axis, a vector."""
     if weights is None:
         return mean(x, axis)
-    return sum(x * weights, axis) / sum(weights * np.ones(shape_of(x)), axis)
+    shape, along = shape_of(x), shape_of(weights)
+    if along != shape:
+        axes = canonical_axes(axis, len(shape), "average")
+        if len(axes) != 1 or along != (shape[axes[0]],):
+            raise ValueError(
+                f"average: weights of shape {along} fit neither {shape} nor axis={axis!r} of it"
+            )
+        weights = reshape(weights, shape=(*along, *(1,) * (-axes[0] - 1)))
+    return sum(x * weights, axis) / sum(weights * np.ones(shape), axis)
 
 
 def _centred(x: Any, axes: tuple[int, ...]) -> Any:
@@ -57,14 +66,18 @@ def var(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> An
     as in NumPy)."""
     axes = canonical_axes(axis, len(shape_of(x)), "var")
     total = reduce_sum(square(_centred(x, axes)), axis=axes, keepdims=keepdims)
-    return divide(total, np.float64(max(_length(shape_of(x), axes) - ddof, 0)).astype(_dtype(x)))
+    return divide(total, _degrees_of_freedom(x, axes, ddof))
+
+
+def _degrees_of_freedom(x: Any, axes: tuple[int, ...], ddof: float) -> Any:
+    return _dtype(x).type(builtins.max(_length(shape_of(x), axes) - ddof, 0))
 
 
 def std(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
     """Standard deviation over axes; of constant data its derivative is 0 (by symmetry)."""
     axes = canonical_axes(axis, len(shape_of(x)), "std")
     length = norm_along(_centred(x, axes), axis=axes, keepdims=keepdims)
-    return divide(length, np.sqrt(max(_length(shape_of(x), axes) - ddof, 0)).astype(_dtype(x)))
+    return divide(length, np.sqrt(_degrees_of_freedom(x, axes, ddof)))
 
 
 def _dtype(x: Any) -> Any:

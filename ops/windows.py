@@ -96,12 +96,13 @@ fold = linear(
 )
 
 
-def _each(value: Any, rank: int, who: str, what: str) -> tuple[int, ...]:
+def _each(value: Any, rank: int, who: str, what: str, least: int = 1) -> tuple[int, ...]:
     """One number for all spatial axes, or one for each."""
     given = canonical_shape(value, f"{who} {what}")
     given = given * rank if len(given) == 1 else given
-    if len(given) != rank or any(n < 0 for n in given):
-        raise ValueError(f"{who}: {what}={value!r} must be one or {rank} numbers, none negative")
+    if len(given) != rank or any(n < least for n in given):
+        kind = "positive" if least else "non-negative"
+        raise ValueError(f"{who}: {what}={value!r} must be one or {rank} {kind} integers")
     return given
 
 
@@ -114,7 +115,7 @@ def _padded(x: Any, padding: Any, rank: int, size: Any, dilation: Any, who: str)
             for k, d in zip(size, dilation, strict=True)
         ]
     else:
-        pairs = [(p, p) for p in _each(padding, rank, who, "padding")]
+        pairs = [(p, p) for p in _each(padding, rank, who, "padding", least=0)]
     if all(p == (0, 0) for p in pairs):
         return x
     return pad_zeros(x, width=((0, 0),) * (len(shape_of(x)) - rank) + tuple(pairs))
@@ -237,7 +238,7 @@ def _pooled_windows(x: Any, size: Any, stride: Any, padding: Any, rank: int, who
 
 def _pad_lowest(x: Any, padding: Any, rank: int, who: str) -> Any:
     """Surround by minus infinity, which no maximum selects."""
-    pairs = tuple((p, p) for p in _each(padding, rank, who, "padding"))
+    pairs = tuple((p, p) for p in _each(padding, rank, who, "padding", least=0))
     if all(p == (0, 0) for p in pairs):
         return x
     width = ((0, 0),) * (len(shape_of(x)) - rank) + pairs

@@ -33,6 +33,8 @@ def describe(x: Any) -> str:
     >>> describe(2)
     'int'
     """
+    if isinstance(x, type):
+        return x.__name__
     if isinstance(x, np.generic) or not hasattr(x, "shape") or not hasattr(x, "dtype"):
         return type(x).__name__
     return f"{x.dtype}{tuple(x.shape)}"

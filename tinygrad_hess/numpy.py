@@ -29,9 +29,10 @@ from .ops import (  # noqa: F401
     not_equal, outer, pad, positive, power, prod, ptp, rad2deg, ravel, reciprocal, repeat, reshape,
     rint, roll, rollaxis, sign, signbit, sin, sinc, sinh, sort, split, sqrt, square, squeeze, stack,
     std, subtract, sum, swapaxes, take, take_along_axis, tan, tanh, tensordot, tile, trace,
-    transpose, trunc, var, vdot, vstack, where,
+    transpose, trunc, var, vdot, vstack,
 )  # fmt: skip
 from .ops import norm as _norm
+from .ops import where as _where
 from .tape import Tensor
 
 abs = absolute
@@ -80,15 +81,31 @@ def round(x: Any, decimals: int = 0) -> Any:
     return rint(x) if decimals == 0 else rint(x * 10.0**decimals) / 10.0**decimals
 
 
-def nan_to_num(x: Any, nan: float = 0.0) -> Any:
-    """Replace NaN by a number; no derivative flows there. Infinities stay."""
-    return where(isnan(x), nan, x)
+def nan_to_num(
+    x: Any, copy: _np.bool | Any = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
+) -> Any:
+    """Replace NaN and infinities by numbers; no derivative flows there."""
+    info = _np.finfo(_dtype(x))
+    for bad, number in (
+        (isnan(x), nan),
+        (equal(x, inf), info.max if posinf is None else posinf),
+        (equal(x, -inf), info.min if neginf is None else neginf),
+    ):
+        x = _where(bad, _dtype(x).type(number), x)
+    return x
 
 
 def _holds_tensor(x: Any) -> _np.bool | Any:
     return isinstance(x, Tensor) or (
         isinstance(x, (list, tuple)) and _np.any([_holds_tensor(item) for item in x])
     )
+
+
+def where(condition: Any, x: Any = None, y: Any = None) -> Any:
+    """``x`` where the condition holds, ``y`` elsewhere; with the condition alone, where it holds."""
+    if x is None and y is None:
+        return nonzero(condition)
+    return _where(condition, x, y)
 
 
 def _shape(x: Any) -> Any:
@@ -122,10 +139,17 @@ def _value(x: Any) -> Any:
     return x.numpy() if type(x) is not Tensor else x.value
 
 
-def _looks_only(function: Any) -> Any:
-    """A NumPy function whose answer carries no derivative: it looks at values."""
+def _looks_only(function: Any, values: _np.bool | Any = False) -> Any:
+    """A NumPy function whose answer carries no derivative: it looks at values.
+
+    With ``values=True`` it gives values back, and refuses recorded ones.
+    """
 
     def look(*args: Any, **kwargs: Any) -> Any:
+        if values:
+            for x in (*args, *kwargs.values()):
+                if isinstance(x, Tensor):
+                    x._refuse_to_lose_gradient(f"numpy.{function.__name__}()")
         return function(*map(_value, args), **{k: _value(v) for k, v in kwargs.items()})
 
     look.__name__ = look.__qualname__ = function.__name__
@@ -139,10 +163,8 @@ result_type, can_cast = map(_looks_only, (_np.result_type, _np.can_cast))
 array2string, array_repr, array_str = map(
     _looks_only, (_np.array2string, _np.array_repr, _np.array_str)
 )
-count_nonzero, nonzero, flatnonzero, searchsorted, unique, bincount, digitize = map(
+count_nonzero, nonzero, flatnonzero, searchsorted, digitize = map(
     _looks_only,
-    (
-        _np.count_nonzero, _np.nonzero, _np.flatnonzero, _np.searchsorted, _np.unique,
-        _np.bincount, _np.digitize,
-    ),
-)  # fmt: skip
+    (_np.count_nonzero, _np.nonzero, _np.flatnonzero, _np.searchsorted, _np.digitize),
+)
+unique, bincount = _looks_only(_np.unique, values=True), _looks_only(_np.bincount, values=True)

@@ -6,6 +6,8 @@ names of :mod:`tinygrad_hess.numpy`; what is not in it is refused by name.
 
 from __future__ import annotations
 
+import functools
+import inspect
 from typing import Any
 
 import numpy as np
@@ -62,17 +64,48 @@ def _array_function(self: Tensor, func: Any, kinds: Any, args: Any, kwargs: Any)
     function = TABLE.get(func)
     if function is None:
         _refuse(name, args, "this NumPy function has no derivative here.")
+    signature = _signature(func)
+    if signature is not None:
+        args, kwargs = _rebound(signature, args, kwargs)
     return _call(function, name, args, kwargs)
 
 
-def _call(function: Any, name: str, args: Any, kwargs: dict[str, Any]) -> Any:
-    given = {k: v for k, v in kwargs.items() if v is not None and v is not np._NoValue}
+@functools.lru_cache(maxsize=512)
+def _signature(func: Any) -> inspect.Signature | None:
+    """The parameters of a NumPy function, where it tells them one by one."""
     try:
-        return function(*args, **given)
-    except TypeError as error:
-        if "argument" in str(error) and function.__name__ in str(error):
-            _refuse(name, args, f"this form of the call is not supported ({error}).")
-        raise
+        found = inspect.signature(func)
+    except ValueError:
+        return None
+    various = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return None if any(p.kind in various for p in found.parameters.values()) else found
+
+
+def _rebound(
+    signature: inspect.Signature, args: Any, kwargs: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """What NumPy requires by position, and the options that differ from NumPy's default by name."""
+    required, options = [], {}
+    for name, value in signature.bind(*args, **kwargs).arguments.items():
+        default = signature.parameters[name].default
+        if default is inspect.Parameter.empty:
+            required.append(value)
+        elif value is not default:
+            options[name] = value
+    return required, options
+
+
+def _call(function: Any, name: str, args: Any, kwargs: dict[str, Any]) -> Any:
+    given = {
+        k: v
+        for k, v in kwargs.items()
+        if v is not np._NoValue and (v is not None or k == "axis")  # None is a choice of axis
+    }
+    known = _signature(function)
+    unknown = [] if known is None else [k for k in given if k not in known.parameters]
+    if unknown:
+        _refuse(name, args, f"the argument {unknown[0]!r} is not supported here.")
+    return function(*args, **given)
 
 
 def install() -> None:

@@ -90,7 +90,12 @@ def _reverse(tape: Tape, cotangents: Cotangents, recorded: bool) -> Cotangents:
             if c is None:
                 continue
             value = parent.value
-            if c.shape != value.shape or c.dtype is not value.dtype or type(c) is Batched:
+            if (
+                c.shape != value.shape
+                or c.dtype is not value.dtype
+                or type(c) is Batched
+                or type(parent) is Batched
+            ):
                 c = conform(c, parent, kept)
             if debug:
                 _check_nan(c, node)

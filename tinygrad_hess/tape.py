@@ -191,6 +191,10 @@ class Tensor:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         self._refuse_to_lose_gradient("np.asarray()")
+        if copy is None and (dtype is None or dtype == self.dtype):
+            view = np.asarray(self.value).view()  # a tape may still read it: look, don't touch
+            view.flags.writeable = False
+            return view
         return np.array(self.value, dtype=dtype, copy=copy)
 
     def __bool__(self) -> bool:

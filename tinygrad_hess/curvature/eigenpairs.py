@@ -123,7 +123,8 @@ def top_eigenpairs(
     The work is done by ARPACK (implicitly restarted Lanczos), or by LAPACK on the dense matrix
     where P is at most ``max(64, 4 * k)``. Lanczos from one vector can miss copies of a repeated
     eigenvalue; for ``k > 1`` the complement of what was found is therefore searched too, at a cost
-    of some 10 to 30 products, until it holds nothing that belongs among the pairs.
+    of some 10 to 30 products, until it shows nothing that belongs among the pairs (or the products
+    run out).
 
     References
     ----------

@@ -32,7 +32,7 @@ class HessianOperator(LinearOperator):
         ``loss(params)`` without data, else ``loss(params, batch, *args)``; returns a real scalar.
     params : pytree
         Real floating-point arrays, tensors, or a model of :mod:`tinygrad_hess.nn`; P elements in
-        all.
+        all. An array that stands in two places counts twice, as in :func:`tinygrad_hess.grad`.
     data : optional
         One batch: an array, or a tuple or dict of arrays. Or many: a list or another iterable of
         batches, where a batch counts by its number of examples, so that a ragged last one is

@@ -26,6 +26,9 @@ from ..tape import Tensor, tick
 REMEMBERED = "_children"
 """Where an unflattened module keeps the names of its children, whatever became of the leaves."""
 
+CONTAINERS: Any = (list, tuple, dict)
+"""In these, children and static things may stand side by side."""
+
 _register: Any = optree.register_pytree_node
 
 
@@ -37,9 +40,8 @@ class Module:
     becomes a dataclass by itself), and give it a ``__call__``.
 
     Fields that are, or contain (in lists, tuples, dicts), floating-point arrays, tensors or
-    modules are children, and so is a field that is None (an optional array left out). All other
-    fields are static: numbers, strings, functions, integer arrays. Functions, strings and integers
-    inside a list of modules are static too.
+    modules are children. All other fields are static: numbers, strings, functions, integer
+    arrays, None. Functions, strings and integers inside a list of modules are static too.
 
     Two ways to train it:
 
@@ -67,8 +69,8 @@ class Module:
             raise TypeError(
                 f"{cls.__name__}: a Module keeps its fields in __dict__; drop __slots__"
             )
-        if _is_declared_by_fields(cls):
-            dataclasses.dataclass(repr=False, eq=False)(cls)
+        for base in reversed(cls.__mro__[1:]):
+            _complete(base)
         if "__call__" in cls.__dict__:
             cls.__call__ = _marked(cls.__call__)  # type: ignore[method-assign]
         _register(
@@ -78,6 +80,10 @@ class Module:
             path_entry_type=optree.GetAttrEntry,
             namespace=GLOBAL_NAMESPACE,
         )
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        _complete(cls)
+        return object.__new__(cls)
 
     def parameters(self) -> list[Tensor]:
         """Leaves as tensors with ``requires_grad=True``, for the define-by-run loop.
@@ -108,9 +114,10 @@ class Module:
         ['layers[0].weight', 'layers[0].bias', 'layers[1].weight', 'layers[1].bias']
         """
         _to_tensors(self, {})
+        tree: Any = self
         named: dict[str, Tensor] = {}
         seen: set[int] = set()
-        for path, leaf in zip(trees.paths(self), trees.leaves(self), strict=True):
+        for path, leaf in zip(trees.paths(tree), trees.leaves(tree), strict=True):
             if isinstance(leaf, Tensor) and leaf.requires_grad and id(leaf) not in seen:
                 seen.add(id(leaf))
                 named[path.removeprefix(".")] = leaf
@@ -127,7 +134,9 @@ class Module:
         >>> type(model.weight).__name__, type(model.arrays().weight).__name__
         ('Tensor', 'ndarray')
         """
-        return trees.map(lambda x: x.numpy() if isinstance(x, Tensor) else np.array(x), self)
+        tree: Any = self
+        copy: Any = trees.map(lambda x: x.numpy() if isinstance(x, Tensor) else np.array(x), tree)
+        return copy
 
     def _label(self) -> str:
         """What pictures call it."""
@@ -151,12 +160,17 @@ def count_parameters(model: Any) -> int:
     return sum(int(np.prod(np.shape(x), dtype=int)) for x in leaves if _is_leaf(x))
 
 
-def _is_declared_by_fields(cls: type[Module]) -> bool:
-    """Whether the class has annotated fields and nobody wrote an ``__init__`` for it."""
-    inherited = cls.__init__ is object.__init__ or any(
-        dataclasses.is_dataclass(base) for base in cls.__mro__[1:]
-    )
-    return bool(inspect.get_annotations(cls)) and inherited and "__init__" not in vars(cls)
+def _complete(cls: type) -> None:
+    """Make a dataclass of a class with annotated fields that nobody wrote an ``__init__`` for.
+
+    Done as late as possible, so that an explicit ``@dataclass`` comes first and is left alone.
+    """
+    if not issubclass(cls, Module) or "__dataclass_fields__" in vars(cls):
+        return
+    author = next(base for base in cls.__mro__ if "__init__" in vars(base))
+    inherits = author is object or "__dataclass_fields__" in vars(author)
+    if inherits and inspect.get_annotations(cls):
+        dataclasses.dataclass(repr=False, eq=False)(cls)
 
 
 # ---- marks for pictures ----------------------------------------------------------------------
@@ -168,10 +182,10 @@ def _marked(call: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(call)
     def marked(self: Module, *args: Any, **kwargs: Any) -> Any:
         first = tick()
-        out = call(self, *args, **kwargs)
+        out: Any = call(self, *args, **kwargs)
         if isinstance(out, Tensor):
             _mark(out, self, first)
-        elif isinstance(out, (tuple, list, dict)):
+        elif isinstance(out, CONTAINERS):
             for y in trees.leaves(out):
                 _mark(y, self, first)
         return out
@@ -275,9 +289,9 @@ def _is_module(x: Any) -> bool:
 
 
 def _holds_leaves(value: Any) -> bool:
-    if value is None or _is_leaf(value) or _is_module(value):
+    if _is_leaf(value) or _is_module(value):
         return True
-    if isinstance(value, (str, int, float, np.ndarray, Tensor)):
+    if value is None or isinstance(value, (str, int, float, np.ndarray, Tensor)):
         return False
     found = trees.leaves(value, is_leaf=_is_module)
     return any(_is_leaf(x) or _is_module(x) for x in found if x is not value)
@@ -285,7 +299,7 @@ def _holds_leaves(value: Any) -> bool:
 
 def _wrapped(value: Any) -> Any:
     """A child field's value, with what is static in its containers set apart."""
-    if value is None or isinstance(value, (np.ndarray, Tensor, Module)):
+    if not isinstance(value, CONTAINERS):
         return value
     return trees.map(_set_apart, value, is_leaf=_is_module)
 
@@ -298,7 +312,7 @@ def _set_apart(x: Any) -> Any:
 
 
 def _unwrapped(value: Any) -> Any:
-    if value is None or isinstance(value, (np.ndarray, Tensor, Module)):
+    if not isinstance(value, CONTAINERS):
         return value
     return trees.map(
         lambda x: x.value if isinstance(x, _Static) else x,

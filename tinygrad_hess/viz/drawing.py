@@ -41,7 +41,7 @@ _MOST_SWEEPS_TOLD_APART = 4
 
 _BIG = 100
 
-_WORDS = {"∇": "grad ", "\N{MODIFIER LETTER CAPITAL T}": "<sup>T</sup>"}
+_WORDS = {"∇": "grad ", "\N{MODIFIER LETTER CAPITAL T}": '<sup><font point-size="8">T</font></sup>'}
 """What stands for characters that the pure renderer's fonts lack."""
 
 
@@ -100,7 +100,7 @@ def _draw_vertices(dot: graphviz.Digraph, picture: Picture, told_apart: bool) ->
         bodies[scopes[number].outer].subgraph(bodies[number])
 
 
-# ---- one vertex, one edge -------------------------------------------------------------------------
+# ---- one vertex, one edge ------------------------------------------------------------------------
 
 
 def _colours(v: Vertex, told_apart: bool) -> tuple[str, str]:
@@ -162,7 +162,7 @@ def _caption(title: str, note: str) -> str:
     return f"<{'<br/>'.join(lines)}>" if lines else ""
 
 
-# ---- the legend -----------------------------------------------------------------------------------
+# ---- the legend ----------------------------------------------------------------------------------
 
 
 def _told_apart(picture: Picture) -> bool:
@@ -195,7 +195,8 @@ def _legend(picture: Picture, told_apart: bool) -> str:
     ]
     cells = "".join(
         f'<tr><td border="1" color="{line}" bgcolor="{fill}" width="18" height="10" '
-        f'fixedsize="true"></td><td align="left"><font point-size="10">{_text(name)}</font></td></tr>'
+        f'fixedsize="true"></td><td align="left">{_text(name)}</td></tr>'
         for fill, line, name in rows
     )
-    return f'<<table border="0" cellborder="0" cellspacing="3" cellpadding="1">{cells}</table>>'
+    table = f'<table border="0" cellborder="0" cellspacing="3" cellpadding="1">{cells}</table>'
+    return f'<<font point-size="10">{table}</font>>'

@@ -82,7 +82,7 @@ def graph(
     arrays: dict[Any, str] = {}
     if callable(f_or_tensor) and not isinstance(f_or_tensor, Tensor):
         f, args, names, who, numbers = _as_function(f_or_tensor, args, argnums)
-        out = _record(f, args, names, numbers, starts, arrays)
+        out = _record(f, list(zip(names, args, strict=True)), numbers, starts, arrays)
     elif args:
         raise TypeError(
             f"graph: arguments were given, but {type(f_or_tensor).__name__} is not a function"
@@ -120,15 +120,14 @@ def _as_function(
 
 def _record(
     f: Callable[..., Any],
-    args: tuple[Any, ...],
-    names: list[str],
+    named: list[tuple[str, Any]],
     numbers: tuple[int, ...] | None,
     starts: dict[int, Given],
     arrays: dict[Any, str],
 ) -> Any:
     """Run ``f`` on a tape that starts at its arguments; note what each start is."""
     call = []
-    for i, (arg, name) in enumerate(zip(args, names, strict=True)):
+    for i, (name, arg) in enumerate(named):
         given, spec = trees.flatten(arg)
         changed = []
         for x, path in zip(given, trees.paths(arg), strict=True):

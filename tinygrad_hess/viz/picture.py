@@ -67,7 +67,8 @@ class Picture:
         members: dict[int, list[int]] = {}
         for i, b in enumerate(block):
             members.setdefault(b, []).append(i)
-        vertices, place = [], {}
+        vertices: list[Vertex] = []
+        place: dict[int, int] = {}
         for b, inside in members.items():
             place[b] = len(vertices)
             first = self.vertices[inside[0]]

@@ -240,16 +240,18 @@ def save(figure: Figure, path: str | Path, dpi: float = 160) -> Path:
     known = figure.canvas.get_supported_filetypes()
     if kind not in known:
         raise ValueError(
-            f"save: cannot write {path.name!r}: the suffix must be one of {', '.join(sorted(known))}"
+            f"save: cannot write {path.name!r}: the suffix must be one of "
+            f"{', '.join(sorted(known))}"
         )
     dates: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     data = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "tinygrad_hess"}):
+        figure.draw_without_rendering()  # the layout settles in the first drawing
         figure.savefig(data, format=kind, dpi=dpi, metadata=dates.get(kind))
     return replace_whole(path, data.getvalue())
 
 
-# ---- what the figures share -----------------------------------------------------------------------
+# ---- what the figures share ----------------------------------------------------------------------
 
 
 def _matplotlib() -> Any:

@@ -19,10 +19,10 @@ from .phases import FORWARD, Sweep, is_seed, sweeps
 from .picture import Edge, Picture, Vertex
 from .scopes import scopes
 
-_ORDERLESS = frozenset(
-    "add multiply maximum minimum equal not_equal logical_and logical_or logical_xor bitwise_and "
-    "bitwise_or bitwise_xor".split()
-)
+_ORDERLESS = {
+    "add", "multiply", "maximum", "minimum", "equal", "not_equal", "logical_and", "logical_or",
+    "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor",
+}  # fmt: skip
 """Operations whose operands may be drawn in any order."""
 
 _SHOWN_ELSEWHERE = frozenset(("shape", "dtype", "sweep", "until", "part"))
@@ -208,7 +208,7 @@ def content(x: Any) -> Any:
     key = (type(x) is Batched, value.shape, value.dtype.str)
     if value.nbytes > _HASHED_BYTES or value.dtype.hasobject:
         return (*key, id(value))
-    return (*key, hashlib.sha256(np.ascontiguousarray(value)).digest())
+    return (*key, hashlib.sha256(value.tobytes()).digest())
 
 
 def _is_one(value: Any) -> bool:
@@ -249,8 +249,9 @@ def _said(params: dict[str, Any] | None, longest: int = 28) -> str:
             words.append(f"[{', '.join(_index(entry) for entry in value)}]")
             continue
         if isinstance(value, tuple) and len(value) == 1:
-            value = value[0]
-        words.append(key if value is True else f"{key} {value}")
+            words.append(f"{key} {value[0]}")
+        else:
+            words.append(key if value is True else f"{key} {value}")
     text = ", ".join(words)
     return text if len(text) <= longest else text[: longest - 3] + "..."
 

@@ -72,15 +72,16 @@ def render(graph: graphviz.Digraph | str, path: str | Path, timeout: float = 60)
         return replace_whole(path, _page(source, path.stem).encode())
     if kind not in ("svg", "png", "pdf"):
         raise ValueError(
-            f"render: cannot write {path.name!r}: the suffix must be .svg, .png, .pdf, .html or .dot"
+            f"render: cannot write {path.name!r}: "
+            "the suffix must be .svg, .png, .pdf, .html or .dot"
         )
     program = _program(kind)
     if program is not None:
         return replace_whole(path, _run(program, kind, source, timeout))
     if kind == "pdf":
         raise RuntimeError(
-            f"render: {path.name} needs the program dot of a system Graphviz, which is not on PATH. "
-            "Install Graphviz, or write .svg."
+            f"render: {path.name} needs the program dot of a system Graphviz, which is not on "
+            "PATH. Install Graphviz, or write .svg."
         )
     page = path.with_suffix(".html")
     warnings.warn(
