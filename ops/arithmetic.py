@@ -17,7 +17,7 @@ from .comparison import equal, floor_divide, sign
 from .identity import astype
 
 _any = (-2, 2)
-_two = {"domain": (_any, _any)}
+_two: dict[str, Any] = {"domain": (_any, _any)}
 
 add = elementwise(
     "add", np.add, lambda g, y, a, b: g, lambda g, y, a, b: g, label="+", analytic=True, **_two
@@ -141,7 +141,7 @@ power_array = elementwise(
     ],
 )
 
-log_of_base = elementwise(
+log_of_base: Any = elementwise(
     "log_of_base",
     lambda x: np.log(np.where(x == 0, 1.0, x)).astype(np.result_type(x), copy=False)[()],
     lambda g, y, x: g / where(equal(x, 0), np.inf, x),
@@ -162,12 +162,14 @@ def power(a: Any, b: Any) -> Any:
         if isinstance(b, np.generic):  # unlike a Python number, it takes part in promotion
             a, b = astype(a, np.result_type(a.dtype, b.dtype)), b.item()
         return square(a) if b == 2 else power_scalar(a, exponent=b)
+    if isinstance(b, Tensor) and not isinstance(a, Tensor):
+        a = np.asarray(a, np.result_type(a, b.dtype))[()]  # the logarithm of an integer is none
     return power_array(a, b)
 
 
 # ---- selection ----------------------------------------------------------------------------------
 
-where = elementwise(
+where: Any = elementwise(
     "where",
     np.where,
     None,
@@ -180,7 +182,7 @@ where = elementwise(
 def _greater_share(a: Any, b: Any) -> Any:
     """1 where a is selected by maximum, 0 where b is, one half on ties; NaN is selected first."""
     half = np.result_type(a, b, np.float16).type(0.5)
-    nan_a, nan_b = a != a, b != b
+    nan_a, nan_b = np.isnan(a), np.isnan(b)
     return np.where((a == b) | (nan_a & nan_b), half, (a > b) | (nan_a & ~nan_b))
 
 

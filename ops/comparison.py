@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..primitive import zero
 
-_two = {"operands": 2, "domain": ((-2, 2), (-2, 2))}
+_two: dict[str, Any] = {"operands": 2, "domain": ((-2, 2), (-2, 2))}
 
 equal = zero("equal", np.equal, label="=", **_two)
 not_equal = zero("not_equal", np.not_equal, label="≠", **_two)

@@ -1,7 +1,7 @@
 """Entering and leaving a batch: an axis becomes hidden, or comes back. Each is the other's transpose.
 
-    enter : (n, ...)             -> (...) with hidden axis of size n
-    leave : (...) with hidden n  -> (n, ...)
+enter : (n, ...)             -> (...) with hidden axis of size n
+leave : (...) with hidden n  -> (n, ...)
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ def _put(call: Any, how: Any, x: Any, axis: Axis) -> Any:
     return record(call.primitive, value, (unrecorded(x),), (x,), {"axis": axis})
 
 
-_enter = linear(
+_enter: Any = linear(
     "enter",
     lambda x, *, axis: x,
     lambda g, y, x, axis: leave(g, axis=axis),
     cases=[lambda rng: ((rng.normal(size=(3, 2)),), {"axis": Axis(3)})],
     label="vmap in",
 )
-_leave = linear(
+_leave: Any = linear(
     "leave",
     lambda x, *, axis: np.broadcast_to(x, (axis.size, *np.shape(x))),
     lambda g, y, x, axis: enter(g, axis=axis),

@@ -162,7 +162,7 @@ def _moved(lead: int, rank: int, pattern: tuple[Any, ...], total: int) -> list[i
     return [*range(lead), *rest[:before], *arrays, *rest[before:]]
 
 
-# ---- the pair of primitives -----------------------------------------------------------------------
+# ---- the pair of primitives ---------------------------------------------------------------------
 
 
 def _take(x: Any, *arrays: Any, pattern: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
@@ -279,12 +279,10 @@ take_pattern = linear(
     cases=_index_cases(),
 )
 
-put_pattern = linear(
+put_pattern: Any = linear(
     "scatter_add",
     _put,
-    lambda g, y, x, *arrays, pattern, shape: take_pattern(
-        g, *arrays, pattern=pattern, shape=shape
-    ),
+    lambda g, y, x, *arrays, pattern, shape: take_pattern(g, *arrays, pattern=pattern, shape=shape),
     batch=_put_batch,
     others=8,
     label="scatter",
@@ -293,7 +291,7 @@ put_pattern = linear(
 )
 
 
-# ---- what users call --------------------------------------------------------------------------------
+# ---- what users call ----------------------------------------------------------------------------
 
 
 def index(x: Any, key: Any) -> Any:

@@ -215,9 +215,11 @@ def contract(a: Any, in_a: list[Any], b: Any, in_b: list[Any], out: list[Any], w
     length: dict[Any, int] = {}
     for x, names in ((a, in_a), (b, in_b)):
         for name, n in zip(names, shape_of(x), strict=True):
-            if length.get(name, 1) not in (1, n) and n != 1:
-                raise ValueError(f"{who}: an axis has lengths {length[name]} and {n}")
-            length[name] = max(n, length.get(name, 1))
+            known = length.setdefault(name, n)
+            if known == 1:
+                length[name] = n
+            elif n not in (1, known):
+                raise ValueError(f"{who}: an axis has lengths {known} and {n}")
     a, b = (_stretched(x, names, length) for x, names in ((a, in_a), (b, in_b)))
     stacked = [n for n in out if n in in_a and n in in_b]
     summed = [n for n in in_a if n in in_b and n not in out]

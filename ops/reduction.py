@@ -16,7 +16,7 @@ from .broadcasting import expanded_shape, ravel, reduce_sum, reshape, spread, su
 from .comparison import equal
 from .exponential import exp
 from .indexing import index, sort
-from .shape import concatenate_along, moveaxis
+from .shape import broadcast, concatenate_along, moveaxis
 
 _axis_cases = [
     ([(2, 3)], {"axis": (-2, -1), "keepdims": False}),
@@ -54,7 +54,7 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
                 f"average: weights of shape {along} fit neither {shape} nor axis={axis!r} of it"
             )
         weights = reshape(weights, shape=(*along, *(1,) * (-axes[0] - 1)))
-    return sum(x * weights, axis) / sum(weights * np.ones(shape), axis)
+    return sum(x * weights, axis) / sum(broadcast(weights, shape), axis)
 
 
 def _centred(x: Any, axes: tuple[int, ...]) -> Any:

@@ -24,7 +24,7 @@ def _permute_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
     return values[0].transpose(*range(len(lead)), *params["axes"])
 
 
-permute = linear(
+permute: Any = linear(
     "transpose",
     lambda x, *, axes: np.transpose(x, axes),
     lambda g, y, x, axes: permute(g, axes=_inverse(axes)),
@@ -284,8 +284,9 @@ def _pad_fn(x: Any, *, width: tuple[tuple[int, int], ...]) -> Any:
         a + n + b for n, (a, b) in zip(x.shape[lead:], width, strict=True)
     )
     out = np.zeros(shape, x.dtype)
-    inner = tuple(slice(a, a + n) for n, (a, _) in zip(x.shape[lead:], width, strict=True))
-    out[(Ellipsis, *inner)] = x
+    inner = (slice(a, a + n) for n, (a, _) in zip(x.shape[lead:], width, strict=True))
+    key: Any = (Ellipsis, *inner)
+    out[key] = x
     return out
 
 
@@ -324,7 +325,9 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float =
             out = out + (frame * constant_values).astype(dtype)
         return out
     if mode not in ("edge", "reflect", "symmetric", "wrap"):
-        raise ValueError(f"pad: mode={mode!r} is not one of constant, edge, reflect, symmetric, wrap")
+        raise ValueError(
+            f"pad: mode={mode!r} is not one of constant, edge, reflect, symmetric, wrap"
+        )
     for i, (n, pair) in enumerate(zip(shape, width, strict=True)):
         if pair != (0, 0):
             positions = np.pad(np.arange(n), pair, mode=mode)  # type: ignore[call-overload]

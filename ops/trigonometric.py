@@ -15,10 +15,10 @@ from .exponential import sqrt
 
 _any = (-1.2, 1.2)
 _unit = (-0.8, 0.8)
-_smooth = {"analytic": True, "domain": _any}
+_smooth: dict[str, Any] = {"analytic": True, "domain": _any}
 
 sin = elementwise("sin", np.sin, lambda g, y, x: g * cos(x), **_smooth)
-cos = elementwise("cos", np.cos, lambda g, y, x: -g * sin(x), **_smooth)
+cos: Any = elementwise("cos", np.cos, lambda g, y, x: -g * sin(x), **_smooth)
 tan = elementwise("tan", np.tan, lambda g, y, x: g * (1 + y * y), **_smooth)
 
 # 1 - x² by factors, which keeps precision near 1, and with a rule that keeps its slope there.
@@ -50,7 +50,7 @@ arccos = elementwise(
 arctan = elementwise("arctan", np.arctan, lambda g, y, x: g / (1 + x * x), **_smooth)
 
 sinh = elementwise("sinh", np.sinh, lambda g, y, x: g * cosh(x), **_smooth)
-cosh = elementwise("cosh", np.cosh, lambda g, y, x: g * sinh(x), **_smooth)
+cosh: Any = elementwise("cosh", np.cosh, lambda g, y, x: g * sinh(x), **_smooth)
 
 
 def _tanh_slope_into(out: Any, g: Any, y: Any) -> None:
@@ -64,7 +64,7 @@ def _tanh_slope(g: Any, y: Any) -> Any:
 
 
 # g (1 - y²) as one node: the derivative of a net's most common activation, in few passes.
-tanh_slope = elementwise(
+tanh_slope: Any = elementwise(
     "tanh_slope",
     _tanh_slope,
     lambda t, out, g, y: tanh_slope(t, y),
@@ -187,7 +187,7 @@ def _sinc_derivative(x: Any, *, order: int) -> Any:
     return np.where(near, close, f).astype(x.dtype)[()]
 
 
-sinc_derivative = elementwise(
+sinc_derivative: Any = elementwise(
     "sinc",
     _sinc_derivative,
     lambda g, y, x, order: g * sinc_derivative(x, order=order + 1),

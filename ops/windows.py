@@ -58,11 +58,12 @@ def _fold(g: Any, *, space: Any, size: Any, stride: Any, dilation: Any) -> Any:
     places = g.shape[-2 * rank : -rank]
     out = np.zeros((*g.shape[: -2 * rank], *space), g.dtype)
     for offset in itertools.product(*(range(k) for k in size)):
-        target = tuple(
+        target = (
             slice(o * d, o * d + s * (p - 1) + 1, s)
             for o, d, s, p in zip(offset, dilation, stride, places, strict=True)
         )
-        out[(Ellipsis, *target)] += g[(Ellipsis, *offset)]
+        key: Any = (Ellipsis, *target)
+        out[key] += g[(Ellipsis, *offset)]
     return out
 
 
@@ -82,7 +83,7 @@ windows = linear(
     cases=_cases,
 )
 
-fold = linear(
+fold: Any = linear(
     "fold",
     _fold,
     lambda g, y, x, space, size, stride, dilation: windows(
@@ -91,7 +92,10 @@ fold = linear(
     analytic=True,
     cases=[
         ([(2, 3, 3)], {"space": (5,), "size": (3,), "stride": (1,), "dilation": (1,)}),
-        ([(2, 2, 3, 2, 3)], {"space": (4, 5), "size": (2, 3), "stride": (2, 1), "dilation": (1, 1)}),
+        (
+            [(2, 2, 3, 2, 3)],
+            {"space": (4, 5), "size": (2, 3), "stride": (2, 1), "dilation": (1, 1)},
+        ),
     ],
 )
 
@@ -127,7 +131,11 @@ def _conv(
     who = f"conv{rank}d"
     xs, ws = shape_of(x), shape_of(w)
     if len(xs) != rank + 2 or len(ws) != rank + 2:
-        axes = "(N, C, H, W) and (O, C/groups, h, w)" if rank == 2 else "(N, C, L) and (O, C/groups, l)"
+        axes = (
+            "(N, C, H, W) and (O, C/groups, h, w)"
+            if rank == 2
+            else "(N, C, L) and (O, C/groups, l)"
+        )
         raise ValueError(f"{who}: input and weight must be {axes}, got {xs} and {ws}")
     if xs[1] != ws[1] * groups or ws[0] % groups:
         raise ValueError(

@@ -3,320 +3,29 @@
     row -> samples -> value, jvp, vjp, second order, batching, edge points
 
 Each check is a function of one row that raises AssertionError naming the row, the sample and
-what disagrees. The oracles are NumPy's and SciPy's functions (:data:`REFERENCES` where a row has
-no namesake there), the complex step, and extrapolated differences of those functions.
+what disagrees. The oracles are NumPy's and SciPy's functions, the complex step, and extrapolated
+differences of those functions.
 """
 
 from __future__ import annotations
 
-import itertools
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.special
+from differencing import all_close, close, complex_step, differences, inner
+from sampling import CALLS, Point, Values, domains, points, samples
 
 import tinygrad_hess as tg
-from tinygrad_hess.ops.hidden_axes import enter, leave
-from tinygrad_hess.ops.indexing import ARRAY
 from tinygrad_hess.primitive import REGISTRY, Primitive
 from tinygrad_hess.tape import constant
 
 ROWS: tuple[Primitive, ...] = tuple(REGISTRY.values())
 """The library's own rows. Tests may declare more; those are not walked."""
 
-# ---- exemptions: a check that cannot apply to a row, and why ------------------------------------
-
 EXEMPT: dict[tuple[str, str], str] = {}
 """(row, check) -> reason. Every entry is a hole in the battery, so it stays short."""
-
-CALLS: dict[str, Callable[..., Any]] = {
-    # Hiding an axis gives a batch, which a function of arrays cannot return: so it is shown again.
-    "enter": lambda x, axis: leave(enter(x, axis=axis), axis=axis),
-}
-"""Rows that are checked through another function than their own call."""
-
-
-# ---- references: the same function, written another way -----------------------------------------
-
-
-def _filled(pattern: Any, arrays: Any) -> tuple[Any, ...]:
-    supply = iter(arrays)
-    return tuple(next(supply) if e is ARRAY else e for e in pattern)
-
-
-def _scatter(g: Any, *arrays: Any, pattern: Any, shape: Any) -> Any:
-    out = np.zeros(shape, g.dtype)
-    places = np.arange(out.size).reshape(shape)[_filled(pattern, arrays)]
-    for place, v in zip(np.ravel(places), np.ravel(g), strict=True):
-        out.flat[place] += v
-    return out
-
-
-def _windows(x: Any, *, size: Any, stride: Any, dilation: Any) -> Any:
-    rank = len(size)
-    reach = tuple((k - 1) * d + 1 for k, d in zip(size, dilation, strict=True))
-    seen = np.lib.stride_tricks.sliding_window_view(x, reach, axis=tuple(range(-rank, 0)))
-    every = tuple(slice(None, None, s) for s in (*stride, *dilation))
-    return seen[(Ellipsis, *every)]
-
-
-def _fold(g: Any, *, space: Any, size: Any, stride: Any, dilation: Any) -> Any:
-    rank = len(size)
-    out = np.zeros((*g.shape[: -2 * rank], *space), g.dtype)
-    for place in np.ndindex(g.shape[-2 * rank :]):
-        at = tuple(
-            p * s + o * d
-            for p, o, s, d in zip(place[:rank], place[rank:], stride, dilation, strict=True)
-        )
-        out[(Ellipsis, *at)] += g[(Ellipsis, *place)]
-    return out
-
-
-def _sinc(x: Any, *, order: int) -> Any:
-    """The power series of sin(πx)/(πx), differentiated term by term."""
-    total = np.zeros_like(x, dtype=np.float64)
-    for k in range((order + 1) // 2, 40):
-        falling = scipy.special.poch(2 * k - order + 1, order)  # (2k)! / (2k - order)!
-        coefficient = (-1) ** k * np.pi ** (2 * k) / scipy.special.factorial(2 * k + 1)
-        total = total + coefficient * falling * np.asarray(x, np.float64) ** (2 * k - order)
-    return np.asarray(total, x.dtype)
-
-
-def _tie_share(x: Any, *, axis: Any) -> Any:
-    selected = x == np.max(x, axis, keepdims=True)
-    return (selected / np.sum(selected, axis, keepdims=True)).astype(x.dtype)
-
-
-def _greater_share(a: Any, b: Any) -> Any:
-    return ((1 + np.sign(a - b)) / 2).astype(np.result_type(a, b))
-
-
-def _same(x: Any, **note: Any) -> Any:
-    return x
-
-
-REFERENCES: dict[str, Callable[..., Any]] = {
-    "power_scalar": lambda x, exponent: np.power(x, exponent),
-    "log_of_base": np.log,
-    "greater_share": _greater_share,
-    "tie_share": _tie_share,
-    "sigmoid": scipy.special.expit,
-    "softplus": lambda x: np.log1p(np.exp(x)),
-    "relu": lambda x: x * (x > 0),
-    "sinc": _sinc,
-    "matmul_nt": lambda a, b: np.einsum("...ik,...jk->...ij", a, b),
-    "matmul_tn": lambda a, b: np.einsum("...ki,...kj->...ij", a, b),
-    "norm": lambda x, axis, keepdims: np.sum(x * x, axis=axis, keepdims=keepdims) ** 0.5,
-    "logsumexp": scipy.special.logsumexp,
-    "softmax": scipy.special.softmax,
-    "log_softmax": scipy.special.log_softmax,
-    "concatenate": lambda *xs, axis: np.concatenate(xs, axis=axis),
-    "pad": lambda x, width: np.pad(x, width),
-    "index": lambda x, *arrays, pattern, shape: x[_filled(pattern, arrays)],
-    "scatter_add": _scatter,
-    "windows": _windows,
-    "fold": _fold,
-    "one_minus_square": lambda x: 1 - x * x,
-    "hyperbola": lambda x: np.sqrt(x * x - 1),
-    "tanh_slope": lambda g, y: g * (1 - y * y),
-    "astype": lambda x, dtype: np.asarray(x, dtype),
-    "astype_integer": lambda x, dtype: np.asarray(x, dtype),
-    "alias": _same,
-    "seed": _same,
-    "stop_gradient": _same,
-    "enter": lambda x, axis: x,
-    "leave": lambda x, axis: np.stack([x] * axis.size),
-}
-
-
-def reference(row: Primitive) -> Callable[..., Any]:
-    """The function that a row's value is held against."""
-    for found in (REFERENCES.get(row.name), getattr(np, row.name, None)):
-        if found is not None:
-            return found
-    found = getattr(scipy.special, row.name, None)
-    assert found is not None, (
-        f"{row.name}: neither NumPy nor scipy.special has this name; add it to battery.REFERENCES"
-    )
-    return found
-
-
-# ---- samples ------------------------------------------------------------------------------------
-
-Values = tuple[Any, ...]
-Maker = Callable[[np.random.Generator], tuple[Values, dict[str, Any]]]
-
-_SHAPES: dict[int, list[tuple[tuple[int, ...], ...]]] = {
-    1: [((),), ((3,),), ((2, 3),), ((0, 3),)],
-    2: [
-        ((), ()), ((2, 3), (2, 3)), ((1, 3), (2, 1)), ((), (3,)), ((3,), ()), ((2, 3), (3,)),
-        ((0,), (1,)), ((0, 3), (3,)),
-    ],
-    3: [
-        ((3,), (3,), (3,)), ((1, 3), (2, 1), ()), ((), (3,), (2, 1)), ((2, 3), (3,), (2, 1)),
-        ((0,), (1,), ()),
-    ],
-}  # fmt: skip
-"""Shapes for elementwise rows, by their number of operands."""
-
-
-@dataclass
-class Sample:
-    """Where a row is tried: operands made from a random generator, and its parameters."""
-
-    label: str
-    make: Maker
-
-    def args(self, seed: int = 0) -> tuple[Values, dict[str, Any]]:
-        """Operands for this seed."""
-        return self.make(np.random.default_rng(seed))
-
-
-def spaced(rng: np.random.Generator, shape: tuple[int, ...], domain: Any = None) -> Any:
-    """Values in an open interval of which no two are close, so that differences meet no ties."""
-    if domain == "bool":
-        return rng.random(shape) > 0.5
-    low, high = (-2.0, 2.0) if domain is None else domain
-    n = int(np.prod(shape))
-    places = rng.permutation(n) + rng.uniform(0.3, 0.7, n)
-    return (low + (high - low) * places / max(n, 1)).reshape(shape)
-
-
-def samples(row: Primitive) -> list[Sample]:
-    """Every point at which a row is tried; an AssertionError if it declares none."""
-    found: list[Sample] = []
-    simple = row.kind in ("elementwise", "zero") and row.domain is not None
-    if simple:
-        count = len(row.vjps or ())
-        domains = _domains(row.domain, count)
-        for params in [case[1] for case in row.cases] or [{}]:
-            found += [_shaped(shapes, params, domains) for shapes in _SHAPES[count]]
-    else:
-        for i, case in enumerate(row.cases):
-            if callable(case):
-                found.append(Sample(f"case {i}", case))
-            else:
-                shapes, params = case
-                found.append(_shaped(shapes, params, _domains(row.domain, len(shapes))))
-    assert found, f"{row.name}: the row has neither a domain nor cases, so nothing tests it"
-    return found
-
-
-def _domains(domain: Any, count: int) -> list[Any]:
-    several = isinstance(domain, tuple) and not isinstance(domain[0], (int, float))
-    return list(domain) if several else [domain] * count
-
-
-def _shaped(shapes: Any, params: dict[str, Any], domains: list[Any]) -> Sample:
-    def make(rng: np.random.Generator) -> tuple[Values, dict[str, Any]]:
-        return tuple(spaced(rng, s, d) for s, d in zip(shapes, domains, strict=True)), params
-
-    label = " ".join(str(s).replace(" ", "") for s in shapes)
-    return Sample(f"{label} {params}" if params else label, make)
-
-
-def _is_float(x: Any) -> bool:
-    return np.asarray(x).dtype.kind == "f"
-
-
-class Point:
-    """A row at one sample: its function of the floating operands alone, and directions."""
-
-    def __init__(self, row: Primitive, sample: Sample, dtype: Any = np.float64, seed: int = 0):
-        args, self.params = sample.args(seed)
-        self.row, self.seed = row, seed
-        self.args = tuple(np.asarray(a, dtype) if _is_float(a) else a for a in args)
-        self.moving = [i for i, a in enumerate(self.args) if _is_float(a)]
-        self.xs = tuple(self.args[i] for i in self.moving)
-        rng = np.random.default_rng(seed + 1000)
-        self.tangents, self.others = (
-            tuple(rng.uniform(-1, 1, np.shape(x)).astype(dtype) for x in self.xs) for _ in range(2)
-        )
-        self.call = CALLS.get(row.name, row.call)
-        with np.errstate(all="ignore"):
-            self.y = self.f(*self.xs)
-        self.cotangent = rng.uniform(-1, 1, np.shape(self.y)).astype(self.y.dtype)
-
-    def filled(self, xs: Values) -> list[Any]:
-        """All operands, the floating ones replaced."""
-        args = list(self.args)
-        for i, x in zip(self.moving, xs, strict=True):
-            args[i] = x
-        return args
-
-    def f(self, *xs: Any) -> Any:
-        """The primitive itself."""
-        return self.call(*self.filled(xs), **self.params)
-
-    def expected(self, *xs: Any) -> Any:
-        """The reference."""
-        return reference(self.row)(*self.filled(xs), **self.params)
-
-
-def points(row: Primitive, dtype: Any = np.float64) -> Iterator[tuple[str, Point]]:
-    """A row at each of its samples."""
-    for sample in samples(row):
-        yield f"{row.name} at {sample.label}", Point(row, sample, dtype)
-
-
-# ---- comparing ----------------------------------------------------------------------------------
-
-
-def close(got: Any, want: Any, rtol: float, what: str) -> None:
-    """Equal shapes, and values within ``rtol`` of the largest one."""
-    got, want = np.asarray(got), np.asarray(want)
-    assert got.shape == want.shape, f"{what}: shape {got.shape}, expected {want.shape}"
-    if want.dtype.kind != "f":
-        assert np.array_equal(got, want), f"{what}: {got} instead of {want}"
-        return
-    scale = max(1.0, float(np.max(np.abs(want), initial=0.0)))
-    worst = np.max(np.abs(got - want), initial=0.0)
-    assert worst <= rtol * scale, f"{what}: off by {worst:.3g} (allowed {rtol * scale:.3g})"
-
-
-def all_close(got: Any, want: Any, rtol: float, what: str) -> None:
-    """The same for two sequences."""
-    assert len(got) == len(want), f"{what}: {len(got)} results, expected {len(want)}"
-    for i, (a, b) in enumerate(zip(got, want, strict=True)):
-        close(a, b, rtol, f"{what}, part {i}")
-
-
-def inner(a: Any, b: Any) -> float:
-    """The sum of products over all parts."""
-    a, b = (x if isinstance(x, tuple) else (x,) for x in (a, b))
-    return float(sum(np.sum(x * y) for x, y in zip(a, b, strict=True)))
-
-
-def differences(f: Callable[..., Any], xs: Values, ts: Values, step: float = 1e-2) -> Any:
-    """The derivative of ``f`` along ``ts``, by central differences extrapolated to order eight."""
-
-    def central(h: float) -> list[Any]:
-        ends = [_parts(f(*(x + s * h * t for x, t in zip(xs, ts, strict=True)))) for s in (1, -1)]
-        return [(a - b) / (2 * h) for a, b in zip(*ends, strict=True)]
-
-    table = [central(step / 2**k) for k in range(4)]
-    for k in range(1, 4):
-        table = [
-            [(4**k * fine - coarse) / (4**k - 1) for coarse, fine in zip(a, b, strict=True)]
-            for a, b in itertools.pairwise(table)
-        ]
-    return table[0] if len(table[0]) > 1 else table[0][0]
-
-
-def _parts(y: Any) -> tuple[Any, ...]:
-    return tuple(map(np.asarray, y)) if isinstance(y, tuple) else (np.asarray(y),)
-
-
-def complex_step(f: Callable[..., Any], xs: Values, ts: Values) -> Any:
-    """The derivative of an analytic ``f`` along ``ts``, exact to rounding."""
-    h = 1e-30
-    return np.imag(f(*(x + 1j * h * t for x, t in zip(xs, ts, strict=True)))) / h
-
-
-# ---- the checks ---------------------------------------------------------------------------------
 
 
 def check_value(row: Primitive) -> None:
@@ -373,7 +82,7 @@ def check_transpose(row: Primitive) -> None:
     for dtype, rtol in ((np.float64, 1e-12), (np.float32, 1e-4)):
         for where, p in points(row, dtype):
             tangent = tg.jvp(p.f, p.xs, p.tangents)[1]
-            y, pull = tg.vjp(p.f, *p.xs)
+            _, pull = tg.vjp(p.f, *p.xs)
             found = pull(p.cotangent)
             for i, (c, x) in enumerate(zip(found, p.xs, strict=True)):
                 assert c.shape == np.shape(x) and c.dtype == dtype, (
@@ -405,9 +114,11 @@ def check_narrow(row: Primitive) -> None:
             if part is not None:
                 assert part.dtype == np.float32, f"{where}: rule {i} gives {part.dtype}"
         if row.kind == "elementwise" and len(p.xs) == 2 == len(args):
-            number = 0.5 * sum(_domains(row.domain, 2)[1])
+            number = 0.5 * sum(domains(row.domain, 2)[1])
             got = tg.vjp(lambda x, n=number, p=p: p.call(x, n), p.xs[0])
-            assert got[0].dtype == np.float32, f"{where}: a Python float widens it to {got[0].dtype}"
+            assert got[0].dtype == np.float32, (
+                f"{where}: a Python float widens it to {got[0].dtype}"
+            )
 
 
 def check_second_order(row: Primitive) -> None:
@@ -490,7 +201,9 @@ def _check_mapped(p: Point, what: str, axes: Any, given: Any, each: Any) -> None
 
     close(tg.vmap(value, axes)(*given), np.stack([value(*a) for a in each]), 1e-13, f"{what}, vmap")
     outer = tuple(None if a is None else 1 for a in axes)
-    doubled = [g if a is None else np.stack([g, g[::-1]], 1) for g, a in zip(given, axes, strict=True)]
+    doubled = [
+        g if a is None else np.stack([g, g[::-1]], 1) for g, a in zip(given, axes, strict=True)
+    ]
     turned = tg.vmap(tg.vmap(value, axes), outer)(*doubled)
     want = np.stack([value(*a) for a in each])
     close(turned, np.stack([want, want[::-1]]), 1e-13, f"{what}, vmap of vmap")
@@ -636,7 +349,7 @@ def check_edges(row: Primitive) -> None:
 
 
 def _alone(row: Primitive, args: Values, params: dict[str, Any], i: int) -> Any:
-    f = lambda x: row.call(*args[:i], x, *args[i + 1 :], **params)  # noqa: E731
+    f = lambda x: row.call(*args[:i], x, *args[i + 1 :], **params)
     with np.errstate(all="ignore"):
         _, push = tg.linearize(f, args[i])
     return np.sum(push(np.ones_like(args[i])))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+# The battery takes its list of rows now, before any test declares primitives of its own.
+import battery  # noqa: F401
 import hypothesis
 import numpy as np
 import pytest
-
-# The battery takes its list of rows now, before any test declares primitives of its own.
-import battery as battery
 
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")

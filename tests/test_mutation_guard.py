@@ -282,9 +282,7 @@ def test_an_unbroadcast_over_the_wrong_axis_is_noticed(monkeypatch: pytest.Monke
 
 def test_misaligned_ranks_of_a_batch_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batched operands of different ranks are not padded to a common one."""
-    monkeypatch.setattr(
-        primitive, "broadcast_batch", lambda values, ndims, lead, fn: fn(*values)
-    )
+    monkeypatch.setattr(primitive, "broadcast_batch", lambda values, ndims, lead, fn: fn(*values))
     with pytest.raises(AssertionError):
         battery.run_all(REGISTRY["add"])
 

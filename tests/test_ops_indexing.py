@@ -87,13 +87,14 @@ def test_key_under_vmap(key: Any) -> None:
 
 # ---- positions that differ from example to example ----------------------------------------------
 
-I, J = np.array([0, 2, 1]), np.array([3, 3, 0])
+ROWS, COLUMNS = np.array([0, 2, 1]), np.array([3, 3, 0])
 BY_ARRAYS: list[Any] = [
     (lambda x, i, j: x[i]), (lambda x, i, j: x[i, j]), (lambda x, i, j: x[:, j]),
     (lambda x, i, j: x[..., j]), (lambda x, i, j: x[i, :, j]), (lambda x, i, j: x[i, None, j]),
     (lambda x, i, j: x[1, j]), (lambda x, i, j: x[i, 1]), (lambda x, i, j: x[1, :, j]),
     (lambda x, i, j: x[i, :, 0]), (lambda x, i, j: x[:, j, 2]), (lambda x, i, j: x[::-1, j, 1:]),
-    (lambda x, i, j: x[:, 1, j]), (lambda x, i, j: x[i, j, i]), (lambda x, i, j: x[None, i, ..., j]),
+    (lambda x, i, j: x[:, 1, j]), (lambda x, i, j: x[i, j, i]),
+    (lambda x, i, j: x[None, i, ..., j]),
     (lambda x, i, j: x[i, [0, 1, 1]]), (lambda x, i, j: x[i, :, [0, 1, 1]]),
     (lambda x, i, j: x[i[:, None], j]), (lambda x, i, j: x[:, i[:, None], j]),
     (lambda x, i, j: x[i[0]]), (lambda x, i, j: x[i[0], j]), (lambda x, i, j: x[:, j[1], i]),
@@ -117,7 +118,11 @@ def _raw(y: Any) -> Any:
 
 
 def _check_mapped_positions(f: Any, mapped: Any) -> None:
-    stacks = [np.stack([X, -X, X + 1]), np.stack([I, (I + 1) % 3, I * 0]), np.stack([J, I, -J])]
+    stacks = [
+        np.stack([X, -X, X + 1]),
+        np.stack([ROWS, (ROWS + 1) % 3, ROWS * 0]),
+        np.stack([COLUMNS, ROWS, -COLUMNS]),
+    ]
     given = [s if m == 0 else s[0] for s, m in zip(stacks, mapped, strict=True)]
     each = [[g[k] if m == 0 else g for g, m in zip(given, mapped, strict=True)] for k in range(3)]
     want = np.stack([f(*args) for args in each])
@@ -148,7 +153,11 @@ def test_positions_do_not_need_a_gradient() -> None:
         (1.5, IndexError, "float64"),
         ((Ellipsis, Ellipsis), IndexError, "one Ellipsis"),
         (np.ones((2, 2), bool), IndexError, r"mask of shape \(2, 2\) for axes of lengths \(3, 4\)"),
-        ((Ellipsis, np.ones(4, bool)), IndexError, r"mask of shape \(4,\) for axes of lengths \(5,\)"),
+        (
+            (Ellipsis, np.ones(4, bool)),
+            IndexError,
+            r"mask of shape \(4,\) for axes of lengths \(5,\)",
+        ),
         (([0, 1], [0, 1, 2]), IndexError, "broadcast"),
     ],
 )

@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-import battery
 import numpy as np
 import pytest
+from sampling import spaced
 
 import tinygrad_hess as tg
 from tinygrad_hess import ops
@@ -17,7 +17,7 @@ Function = Callable[..., Any]
 
 
 def made(*shapes: tuple[int, ...]) -> list[Any]:
-    return [battery.spaced(np.random.default_rng(i), s) for i, s in enumerate(shapes)]
+    return [spaced(np.random.default_rng(i), s) for i, s in enumerate(shapes)]
 
 
 def looped(x: Any, w: Any, b: Any, stride: Any, pads: Any, dilation: Any, groups: int) -> Any:
@@ -94,7 +94,12 @@ def test_convolution(xs: Any, ws: Any, how: dict[str, Any], bias: bool) -> None:
     # Linear in x and in w: the transposes, against the loop on unit arrays.
     u = np.cos(np.arange(want.size)).reshape(want.shape)
     found = tg.vjp(lambda *a: conv(*a, **how), *args)[1](u)
-    for i, place in ((0, (0,) * x.ndim), (0, (-1,) * x.ndim), (1, (-1,) * w.ndim), (1, (0,) * w.ndim)):
+    for i, place in (
+        (0, (0,) * x.ndim),
+        (0, (-1,) * x.ndim),
+        (1, (-1,) * w.ndim),
+        (1, (0,) * w.ndim),
+    ):
         pair = [x, w]
         pair[i] = np.zeros_like(pair[i])
         pair[i][place] = 1
@@ -210,7 +215,7 @@ def test_second_order_of_a_small_conv_net() -> None:
         (lambda: ops.avg_pool1d(np.ones((1, 3)), 4), "does not fit"),
         (lambda: ops.max_pool1d(np.ones((1, 4)), 2, stride=0), "stride"),
         (lambda: ops.max_pool1d(np.ones((1, 4)), 0), "size"),
-        (lambda: ops.conv2d(np.ones((1, 1, 3, 3)), np.ones((1, 1, 2, 2)), padding="full"), "padding"),
+        (lambda: ops.conv1d(np.ones((1, 1, 3)), np.ones((1, 1, 2)), padding="full"), "padding"),
     ],
 )
 def test_errors_name_the_operation(call: Function, message: str) -> None:

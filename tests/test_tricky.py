@@ -359,8 +359,8 @@ def test_33_no_degrees_of_freedom_left() -> None:
     for x in ([1.0, 2.0], [1.0, 1.0]):
         with quietly():
             got, slope = tg.value_and_grad(lambda x: np.var(x, ddof=2))(np.array(x))
-        assert got == (INF if x[0] != x[1] else got)
-        assert not np.isfinite(got) and not np.isfinite(slope).any()
+        same(got, INF if x[0] != x[1] else NAN)
+        assert slope.shape == (2,) and not np.isfinite(slope).any()
 
 
 @pytest.mark.parametrize("f", [np.var, np.std, np.mean, np.sum, np.prod])
@@ -536,7 +536,7 @@ def test_49_constant_and_unused() -> None:
     a, b = tg.grad(lambda a, b: a.sum(), (0, 1))(x, np.ones((3, 1)))
     same(a, [1, 1])
     assert b.shape == (3, 1) and b.dtype == np.float64 and not b.any()
-    y, t = tg.jvp(lambda x: np.ones(3), (x,), (x,))
+    _, t = tg.jvp(lambda x: np.ones(3), (x,), (x,))
     assert t.shape == (3,) and not t.any()
 
 

@@ -57,7 +57,7 @@ class Primitive:
 
     __slots__ = (
         "analytic", "batch", "call", "cases", "doc", "domain", "edges", "flops", "fn", "kind",
-        "label", "name", "pullback", "pushforward", "vjps",
+        "label", "module", "name", "pullback", "pushforward", "vjps",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +84,7 @@ class Primitive:
         self.domain, self.cases, self.edges, self.analytic = domain, cases, edges, analytic
         self.label, self.doc = label or name, doc
         self.flops = flops or (lambda y, *args, **params: int(np.size(y)))
+        self.module = _declaring_module()
         self.call: Callable[..., Any] = _general(self)
         if name in REGISTRY:
             raise ValueError(f"a primitive named {name!r} is already declared")
@@ -149,7 +150,8 @@ def snapshot(x: Any) -> Any:
     would otherwise change the derivative silently.
     """
     if isinstance(x, _ndarray) and (x.flags.writeable or x.base is not None):
-        return x.copy()
+        x = x.copy()
+        x.flags.writeable = False  # a recorded sweep that meets it again need not copy it again
     return x
 
 
@@ -179,6 +181,14 @@ def line_up(value: Any, axes: tuple[Axis, ...], order: tuple[Axis, ...]) -> Any:
     value = value.transpose(*have, *range(len(axes), value.ndim))
     shape = tuple(axis.size if axis in axes else 1 for axis in order)
     return value.reshape(shape + value.shape[len(axes) :])
+
+
+def _declaring_module() -> str:
+    """The module that a row stands in: where its function is found again by pickle."""
+    frame = sys._getframe(1)
+    while frame.f_globals.get("__name__") == __name__ and frame.f_back is not None:
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__", __name__))
 
 
 def user_line() -> str:
@@ -319,6 +329,7 @@ def _binary(prim: Primitive) -> Callable[[Any, Any], Any]:
 
 def _named(call: Callable[..., Any], prim: Primitive) -> Callable[..., Any]:
     call.__name__ = call.__qualname__ = prim.name
+    call.__module__ = prim.module
     call.__doc__ = prim.doc or f"The {prim.kind} primitive ``{prim.name}``."
     call.primitive = prim  # type: ignore[attr-defined]
     return call

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import modes
-from .errors import NanError, operands
+from .errors import NanError, TapeReleasedError, describe, operands
 from .ops.arithmetic import where
 from .ops.broadcasting import broadcast_to, reduce_sum, reshape
 from .ops.comparison import equal
@@ -85,6 +85,8 @@ def _reverse(tape: Tape, cotangents: Cotangents, recorded: bool) -> Cotangents:
                 continue
             elif safe and prim.kind == "elementwise":  # type: ignore[union-attr]
                 c = _nan_safe(rule, g, y, args, params)
+            elif debug:
+                c = _debugged(node, rule, g, y, *args, **(params or {}))
             else:
                 c = rule(g, y, *args) if params is None else rule(g, y, *args, **params)
             if c is None:
@@ -150,6 +152,8 @@ def _forward(tape: Tape, tangents: Cotangents, roots: set[int], recorded: bool) 
             prim = node.prim
             if safe and prim.kind == "elementwise":  # type: ignore[union-attr]
                 t = _nan_safe_forward(prim, ts, y, args, node.params)
+            elif debug:
+                t = _debugged(node, prim.pushforward, ts, y, args, node.params)  # type: ignore[union-attr]
             else:
                 t = prim.pushforward(ts, y, args, node.params)  # type: ignore[union-attr]
             if t is not None:
@@ -173,6 +177,13 @@ _NO_AXES: frozenset[Axis] = frozenset()
 
 def _operands(node: Tensor) -> tuple[Any, ...]:
     """The operands as the tape's tensors where they are on it, raw elsewhere."""
+    for p, a in zip(node.parents, node.args, strict=True):
+        if type(p) is Tensor and p.value is not a:
+            raise TapeReleasedError(
+                f"{node.prim.name}: an operand, {describe(p)}, was given another value after it was "  # type: ignore[union-attr]
+                "recorded (an optimiser's step does that), so a sweep over it cannot be recorded. "
+                "Compute the loss again first."
+            )
     return tuple(a if p is None else p for p, a in zip(node.parents, node.args, strict=True))
 
 
@@ -254,13 +265,24 @@ def _nan_safe_forward(prim: Any, tangents: Any, y: Any, args: Any, params: Any) 
     return total
 
 
+def _debugged(node: Tensor, rule: Any, *args: Any, **params: Any) -> Any:
+    """Call a rule; a NaN that an operation inside it makes is the derivative's."""
+    try:
+        return rule(*args, **params)
+    except NanError as error:
+        raise _nan_derivative(node) from error
+
+
 def _check_nan(c: Any, node: Tensor) -> None:
     raw = c.value if isinstance(c, Tensor) else c
-    if isinstance(raw, Parts) or raw.dtype.kind not in "fc" or not np.isnan(raw).any():
-        return
+    if not isinstance(raw, Parts) and raw.dtype.kind in "fc" and np.isnan(raw).any():
+        raise _nan_derivative(node)
+
+
+def _nan_derivative(node: Tensor) -> NanError:
     where_made = getattr(node, "_where", "an unknown line")
     what = operands(node.args, node.params)
-    raise NanError(f"the derivative of {node.prim.name}({what}) is NaN; recorded at {where_made}")  # type: ignore[union-attr]
+    return NanError(f"the derivative of {node.prim.name}({what}) is NaN; recorded at {where_made}")  # type: ignore[union-attr]
 
 
 class _Seeded:

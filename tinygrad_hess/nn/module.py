@@ -288,8 +288,13 @@ def _is_module(x: Any) -> bool:
     return isinstance(x, Module)
 
 
+def _all_modules(x: Any) -> bool:
+    """Whether it is a plain list or tuple of modules: common, and nothing in it is static."""
+    return type(x) in (list, tuple) and len(x) > 0 and all(isinstance(item, Module) for item in x)
+
+
 def _holds_leaves(value: Any) -> bool:
-    if _is_leaf(value) or _is_module(value):
+    if _is_leaf(value) or _is_module(value) or _all_modules(value):
         return True
     if value is None or isinstance(value, (str, int, float, np.ndarray, Tensor)):
         return False
@@ -299,7 +304,7 @@ def _holds_leaves(value: Any) -> bool:
 
 def _wrapped(value: Any) -> Any:
     """A child field's value, with what is static in its containers set apart."""
-    if not isinstance(value, CONTAINERS):
+    if not isinstance(value, CONTAINERS) or _all_modules(value):
         return value
     return trees.map(_set_apart, value, is_leaf=_is_module)
 
@@ -312,7 +317,7 @@ def _set_apart(x: Any) -> Any:
 
 
 def _unwrapped(value: Any) -> Any:
-    if not isinstance(value, CONTAINERS):
+    if not isinstance(value, CONTAINERS) or _all_modules(value):
         return value
     return trees.map(
         lambda x: x.value if isinstance(x, _Static) else x,

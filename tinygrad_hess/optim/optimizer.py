@@ -103,7 +103,10 @@ class Optimizer:
             When a leaf is a tensor on a tape: updates are not differentiated.
         """
         who = f"{type(self).__name__}.update"
-        given, spec = trees.same_structure(params, grads, who, "params", "grads")
+        given, spec = trees.flatten(params)
+        gradients, other = trees.flatten(grads)
+        if spec != other:
+            raise ValueError(f"{who}: params and grads differ in structure: {spec} and {other}")
         if len(state.slots) != len(given):
             raise ValueError(
                 f"{who}: the state is for {len(state.slots)} arrays, but params hold {len(given)}; "
@@ -111,7 +114,7 @@ class Optimizer:
             )
         rate = self.rate(state.step)
         values, slots = [], []
-        for x, grad, old in zip(given, trees.leaves(grads), state.slots, strict=True):
+        for x, grad, old in zip(given, gradients, state.slots, strict=True):
             p, g = self._array(x, "params"), self._array(grad, "grads")
             if p.shape != g.shape:
                 raise ValueError(f"{who}: gradient {describe(g)} for parameter {describe(p)}")

@@ -72,11 +72,11 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
             *optree.tree_unflatten(spec, hidden[:count]),
             **trees.unflatten(named_spec, hidden[count:]),
         )
-        results, out_spec = trees.flatten(out)
+        results, out_spec = optree.tree_flatten(out, none_is_leaf=True)
         places = _spread(out_axes, out, "vmap", "out_axes")
         boxed = any(isinstance(x, Tensor) for x in leaves)
         shown = [_shown(y, axis, a, boxed) for y, a in zip(results, places, strict=True)]
-        return trees.unflatten(out_spec, shown)
+        return optree.tree_unflatten(out_spec, shown)
 
     return vmap_f
 
@@ -104,6 +104,8 @@ def _first(x: Any, axis: int) -> Any:
 
 
 def _shown(y: Any, axis: Axis, place: Any, boxed: bool) -> Any:
+    if y is None:
+        return None
     if place is None:
         if isinstance(y, Batched) and axis in y.axes:
             raise ValueError("vmap: out_axes=None for an output that differs between examples")

@@ -1,0 +1,389 @@
+"""custom_vjp, custom_jvp and checkpoint: whole functions as one node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_hess as tg
+
+X = np.array([0.4, -0.9, 1.3])
+Y = np.array([1.1, 0.2, -0.5])
+W = np.array([[0.3, -1.0, 0.8], [0.5, 0.2, -0.7]])
+
+
+# A function of a tree with a static power, and the same without rules of its own.
+
+
+def plain(n: int, p: Any) -> Any:
+    return {"power": p["a"] ** n * p["b"], "sum": [np.sin(p["a"]).sum()]}
+
+
+def with_vjp() -> Any:
+    f = tg.custom_vjp(plain, nondiff_argnums=(0,))
+
+    def forward(n: int, p: Any) -> Any:
+        return plain(n, p), (p["a"], p["b"])
+
+    def backward(n: int, residuals: Any, g: Any) -> Any:
+        a, b = residuals
+        da = g["power"] * n * a ** (n - 1) * b + g["sum"][0] * np.cos(a)
+        return ({"a": da, "b": np.sum(g["power"] * a**n)},)
+
+    f.defvjp(forward, backward)
+    return f
+
+
+def with_jvp() -> Any:
+    f = tg.custom_jvp(plain, nondiff_argnums=(0,))
+
+    def rule(n: int, primals: Any, tangents: Any) -> Any:
+        (p,), (t,) = primals, tangents
+        slope = n * p["a"] ** (n - 1) * p["b"] * t["a"] + p["a"] ** n * t["b"]
+        return plain(n, p), {"power": slope, "sum": [np.sum(np.cos(p["a"]) * t["a"])]}
+
+    f.defjvp(rule)
+    return f
+
+
+def with_checkpoint() -> Any:
+    return lambda n, p: tg.checkpoint(lambda p: plain(n, p))(p)
+
+
+VERSIONS = {"custom_vjp": with_vjp(), "custom_jvp": with_jvp(), "checkpoint": with_checkpoint()}
+TREE = {"a": X, "b": 1.7}
+TANGENT = {"a": Y, "b": -0.6}
+
+
+def loss_of(f: Any) -> Any:
+    def loss(p: Any) -> Any:
+        out = f(3, {"a": np.tanh(p["a"]), "b": p["b"]})
+        return np.sum(out["power"] ** 2) * out["sum"][0] + p["b"] ** 3
+
+    return loss
+
+
+def close(got: Any, want: Any) -> None:
+    import optree
+
+    assert optree.tree_structure(got) == optree.tree_structure(want)
+    for a, b in zip(optree.tree_leaves(got), optree.tree_leaves(want), strict=True):
+        assert np.shape(a) == np.shape(b)
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+@pytest.mark.parametrize(
+    "derive",
+    [
+        lambda f: f(TREE),
+        lambda f: tg.grad(f)(TREE),
+        lambda f: tg.value_and_grad(f)(TREE),
+        lambda f: tg.jvp(f, (TREE,), (TANGENT,)),
+        lambda f: tg.vjp(f, TREE)[1](2.0),
+        lambda f: tg.linearize(f, TREE)[1](TANGENT),
+        lambda f: tg.hvp(f, TREE, TANGENT),
+        lambda f: tg.hessian(f)(TREE),
+        lambda f: tg.jacfwd(tg.jacfwd(f))(TREE),
+        lambda f: tg.jacrev(tg.jacrev(f))(TREE),
+        lambda f: tg.jacrev(tg.jacfwd(f))(TREE),
+        lambda f: tg.grad(lambda p: tg.jvp(f, (p,), (TANGENT,))[1])(TREE),
+        lambda f: tg.grad(lambda p: tg.grad(f)(p)["a"] @ Y)(TREE),
+        lambda f: tg.jvp(lambda p: tg.hvp(f, p, TANGENT), (TREE,), (TANGENT,))[1],
+        lambda f: tg.grad(lambda p: np.sum(tg.hvp(f, p, TANGENT)["a"]))(TREE),
+    ],
+)
+def test_every_derivative_equals_that_of_the_plain_function(name: str, derive: Any) -> None:
+    close(derive(loss_of(VERSIONS[name])), derive(loss_of(plain)))
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_under_vmap(name: str) -> None:
+    f, reference = loss_of(VERSIONS[name]), loss_of(plain)
+    batch = {"a": np.stack([X, Y, X * Y]), "b": np.array([1.0, 2.0, -1.0])}
+    for axes in (0, {"a": 0, "b": None}):
+        given = batch if axes == 0 else {"a": batch["a"], "b": 1.5}
+        for derive in (lambda f: f, tg.grad, tg.hessian):
+            close(
+                tg.vmap(derive(f), in_axes=(axes,))(given),
+                tg.vmap(derive(reference), in_axes=(axes,))(given),
+            )
+        total = lambda f, axes=axes: lambda p: np.sum(tg.vmap(f, in_axes=(axes,))(p))
+        close(tg.grad(total(f))(given), tg.grad(total(reference))(given))
+        close(tg.hvp(total(f), given, given), tg.hvp(total(reference), given, given))
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_define_by_run(name: str) -> None:
+    def run(f: Any) -> Any:
+        p = {"a": tg.tensor(X, requires_grad=True), "b": tg.tensor(1.7, requires_grad=True)}
+        loss_of(f)(p).backward(create_graph=True)
+        first = {k: p[k].grad for k in p}
+        for t in p.values():
+            t.grad = None
+        (first["a"].sum() * first["b"]).backward()
+        numbers = lambda d: {k: v.numpy() for k, v in d.items()}
+        return numbers(first), numbers({k: p[k].grad for k in p})
+
+    close(run(VERSIONS[name]), run(plain))
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_jacobians_of_all_outputs(name: str) -> None:
+    f = VERSIONS[name]
+    for jacobian in (tg.jacfwd, tg.jacrev, tg.jacobian, tg.hessian):
+        close(jacobian(lambda p: f(3, p))(TREE), jacobian(lambda p: plain(3, p))(TREE))
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_off_the_tape_it_is_the_plain_function(name: str) -> None:
+    out = VERSIONS[name](3, TREE)
+    assert type(out["power"]) is np.ndarray
+    close(out, plain(3, TREE))
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_under_no_grad_it_records_nothing(name: str) -> None:
+    x = tg.tensor(X, requires_grad=True)
+    with tg.no_grad():
+        out = VERSIONS[name](3, {"a": x, "b": 1.0})
+    assert not out["power"].requires_grad
+    np.testing.assert_allclose(out["power"].numpy(), X**3)
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_float32(name: str) -> None:
+    f = VERSIONS[name]
+    p = {"a": np.float32(X), "b": np.float32(1.7)}
+    g = tg.grad(lambda p: np.sum(f(3, p)["power"]))(p)
+    assert g["a"].dtype == g["b"].dtype == np.float32
+    assert tg.jvp(lambda p: f(3, p)["power"], (p,), (p,))[1].dtype == np.float32
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_one_part_used_and_several_calls(name: str) -> None:
+    """Missing cotangents are zeros; a result fed into the same function again composes."""
+    f = VERSIONS[name]
+
+    def twice(f: Any) -> Any:
+        return lambda a: np.sum(f(2, {"a": f(3, {"a": a, "b": 2.0})["power"], "b": 0.5})["power"])
+
+    close(tg.grad(twice(f))(X), tg.grad(twice(plain))(X))
+    close(tg.hessian(twice(f))(X), tg.hessian(twice(plain))(X))
+    alone = lambda f: lambda a: f(3, {"a": a, "b": 2.0})["sum"][0]
+    close(tg.hessian(alone(f))(X), tg.hessian(alone(plain))(X))
+
+
+# ---- what the rules are for -----------------------------------------------------------------------------
+
+
+def test_a_rule_overrides_the_derivative() -> None:
+    """A straight-through estimator, a clipped gradient, and a reversed one."""
+    straight = tg.custom_jvp(lambda x: np.sign(x))
+    straight.defjvp(lambda p, t: (np.sign(p[0]), t[0]))
+    np.testing.assert_array_equal(tg.grad(lambda x: (straight(x) * Y).sum())(X), Y)
+    clipped = tg.custom_vjp(lambda x: x)
+    clipped.defvjp(lambda x: (x, None), lambda _, g: (np.clip(g, -0.3, 0.3),))
+    np.testing.assert_allclose(tg.grad(lambda x: (clipped(x) * Y).sum())(X), np.clip(Y, -0.3, 0.3))
+    reversed_ = tg.custom_vjp(lambda x: x)
+    reversed_.defvjp(lambda x: (x, None), lambda _, g: (-g,))
+    assert tg.grad(lambda x: reversed_(x) ** 2)(3.0) == -6
+    _, t = tg.jvp(lambda x: reversed_(x) ** 2, (3.0,), (1.0,))
+    assert t == -6
+
+
+def test_a_stable_formula_at_a_point_where_the_plain_one_overflows() -> None:
+    @tg.custom_vjp
+    def softplus(x: Any) -> Any:
+        return np.logaddexp(x, 0.0)
+
+    softplus.defvjp(
+        lambda x: (softplus(x), x), lambda x, g: (g * (1 - 1 / (1 + np.exp(np.minimum(x, 700.0)))),)
+    )
+    assert tg.grad(softplus)(800.0) == 1
+    assert tg.grad(tg.grad(softplus))(0.0) == 0.25
+
+
+def test_an_implicit_function() -> None:
+    """√a by Newton's iteration, differentiated by the implicit function theorem: 1/(2√a)."""
+
+    def newton(a: Any) -> Any:
+        x = a
+        for _ in range(60):
+            x = 0.5 * (x + a / x)
+        return x
+
+    root = tg.custom_jvp(newton)
+    root.defjvp(lambda p, t: ((y := root(p[0])), t[0] / (2 * y)))
+    for a in (2.0, 9.0):
+        np.testing.assert_allclose(tg.grad(root)(a), 0.5 / np.sqrt(a))
+        np.testing.assert_allclose(tg.grad(tg.grad(root))(a), -0.25 * a**-1.5)
+        np.testing.assert_allclose(tg.grad(tg.grad(tg.grad(root)))(a), 0.375 * a**-2.5)
+        np.testing.assert_allclose(tg.hessian(root)(a), -0.25 * a**-1.5)
+
+
+def test_none_is_a_zero_cotangent() -> None:
+    f = tg.custom_vjp(lambda x, y: x * y)
+    f.defvjp(lambda x, y: (x * y, y), lambda y, g: (g * y, None))
+    gx, gy = tg.grad(lambda x, y: f(x, y).sum(), argnums=(0, 1))(X, Y)
+    np.testing.assert_allclose(gx, Y)
+    np.testing.assert_array_equal(gy, np.zeros(3))
+    _, t = tg.jvp(f, (X, Y), (Y, X))
+    np.testing.assert_allclose(t, Y * Y)
+
+
+def test_nondiff_arguments_in_any_place() -> None:
+    f = tg.custom_vjp(lambda op, x, n: op(x) * n, nondiff_argnums=(0, 2))
+    f.defvjp(
+        lambda op, x, n: (op(x) * n, x), lambda op, n, x, g: (g * n * np.cos(x),)
+    )
+    np.testing.assert_allclose(tg.grad(lambda x: f(np.sin, x, 3).sum())(X), 3 * np.cos(X))
+    h = tg.custom_jvp(lambda x, mode: x**2 if mode == "square" else x, nondiff_argnums=(1,))
+    h.defjvp(lambda mode, p, t: (h(*p, mode), 2 * p[0] * t[0] if mode == "square" else t[0]))
+    np.testing.assert_allclose(tg.grad(lambda x: h(x, "square").sum())(X), 2 * X)
+    np.testing.assert_allclose(tg.grad(lambda x: h(x, "same").sum())(X), np.ones(3))
+
+
+# ---- rules that are wrong -----------------------------------------------------------------------------------
+
+
+def test_a_rule_must_be_given() -> None:
+    def named(x: Any) -> Any:
+        return x
+
+    with pytest.raises(TypeError, match=r"custom_vjp named.*named\.defvjp"):
+        tg.custom_vjp(named)(X)
+    with pytest.raises(TypeError, match=r"custom_jvp named.*named\.defjvp"):
+        tg.custom_jvp(named)(X)
+
+
+@pytest.mark.parametrize(
+    ("forward", "backward"),
+    [
+        (lambda x: x * 2, lambda r, g: (g,)),  # no pair
+        (lambda x: (x * 2, None, None), lambda r, g: (g,)),
+        (lambda x: (x * 2, None), lambda r, g: g),  # no tuple
+        (lambda x: (x * 2, None), lambda r, g: (g, g)),
+        (lambda x: (x * 2, None), lambda r, g: (np.ones(5),)),
+        (lambda x: (x * 2, None), lambda r, g: (np.ones((2, 3)),)),
+        (lambda x: (x * 2, None), lambda r, g: (np.float64(1.0),)),
+        (lambda x: (x * 2, None), lambda r, g: (np.ones((3, 1)),)),
+        (lambda x: (x * 2, None), lambda r, g: ({"a": g},)),
+    ],
+)
+def test_a_wrong_reverse_rule_is_named(forward: Any, backward: Any) -> None:
+    def wrong(x: Any) -> Any:
+        return x * 2
+
+    f = tg.custom_vjp(wrong)
+    f.defvjp(forward, backward)
+    for x in (X, X[:2]):
+        if np.shape(x) == (2,) and forward(x)[0].shape == ():
+            pass  # an array of two unpacks like a pair, and must be refused all the same
+        with pytest.raises((TypeError, ValueError), match=r"custom_vjp wrong"):
+            tg.grad(lambda x: f(x).sum())(x)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda p, t: p[0] * 2,
+        lambda p, t: (p[0] * 2, np.ones(7)),
+        lambda p, t: (p[0] * 2, t[0].sum()),
+        lambda p, t: (p[0] * 2, {"a": t[0]}),
+        lambda p, t: (p[0] * 2, t[0], t[0]),
+    ],
+)
+def test_a_wrong_forward_rule_is_named(rule: Any) -> None:
+    def wrong(x: Any) -> Any:
+        return x * 2
+
+    f = tg.custom_jvp(wrong)
+    f.defjvp(rule)
+    for derive in (lambda: tg.grad(lambda x: f(x).sum())(X), lambda: tg.jvp(f, (X,), (Y,))):
+        with pytest.raises((TypeError, ValueError), match=r"custom_jvp wrong"):
+            derive()
+
+
+# ---- checkpoint ---------------------------------------------------------------------------------------------
+
+
+def test_checkpoint_runs_again_only_when_a_sweep_reaches_it() -> None:
+    calls = []
+
+    def body(x: Any) -> Any:
+        calls.append(1)
+        return np.tanh(W @ x)
+
+    block = tg.checkpoint(body)
+    block(X)
+    assert len(calls) == 1
+    calls.clear()
+    tg.vjp(block, X)
+    assert len(calls) == 1
+    calls.clear()
+    tg.grad(lambda x: block(x).sum())(X)
+    assert len(calls) == 2
+    calls.clear()
+    tg.grad(lambda x: (block(x) * 0 + 1).sum() if False else x.sum())(X)
+    assert not calls
+
+
+def test_checkpoints_nest_and_close_over_nothing_lost() -> None:
+    inner = tg.checkpoint(lambda x: np.sin(x) * x)
+    outer = tg.checkpoint(lambda x, s: inner(inner(x) * s).sum())
+    bare = lambda x, s: (lambda z: np.sin(z) * z)(np.sin(x) * x * s).sum()
+    for derive in (
+        tg.grad(outer, (0, 1)), tg.hessian(outer, (0, 1)),
+    ), (
+        tg.grad(bare, (0, 1)), tg.hessian(bare, (0, 1)),
+    ):  # fmt: skip
+        pass
+    close(tg.grad(outer, (0, 1))(X, 0.7), tg.grad(bare, (0, 1))(X, 0.7))
+    close(tg.hessian(outer, (0, 1))(X, 0.7), tg.hessian(bare, (0, 1))(X, 0.7))
+
+
+def test_checkpoint_passes_static_arguments_and_empty_trees() -> None:
+    block = tg.checkpoint(lambda x, n, flag, none: {"y": x**n if flag else x, "n": none})
+    f = lambda x: block(x, 3, True, None)["y"].sum()
+    np.testing.assert_allclose(tg.grad(f)(X), 3 * X**2)
+    np.testing.assert_allclose(tg.hessian(f)(X), np.diag(6 * X))
+
+
+@pytest.mark.parametrize("wrap", ["checkpoint", "custom_vjp", "custom_jvp"])
+def test_a_closure_over_a_recorded_tensor_is_refused_or_followed(wrap: str) -> None:
+    """A derivative with respect to what the function captured may not vanish in silence."""
+
+    def f(w: Any) -> Any:
+        g = lambda x: x * w
+        if wrap == "checkpoint":
+            block = tg.checkpoint(g)
+        elif wrap == "custom_vjp":
+            block = tg.custom_vjp(g)
+            block.defvjp(lambda x: (g(x), None), lambda _, c: (c * w,))
+        else:
+            block = tg.custom_jvp(g)
+            block.defjvp(lambda p, t: (g(*p), t[0] * w))
+        x = w * 2.0  # on the tape too, so that the call is recorded
+        return block(x)
+
+    try:
+        found = tg.grad(f)(3.0)  # 2w² → 4w
+    except (TypeError, ValueError) as refusal:
+        assert "argument" in str(refusal) or "captur" in str(refusal) or "clos" in str(refusal)
+    else:
+        np.testing.assert_allclose(found, 12)
+
+
+def test_checkpoint_of_a_stochastic_function_is_not_silently_wrong_about_structure() -> None:
+    """It must give the same structure each time; a change is an error, not a wrong number."""
+    calls = []
+
+    def changing(x: Any) -> Any:
+        calls.append(1)
+        return x * 2 if len(calls) == 1 else (x * 2, x)
+
+    with pytest.raises((TypeError, ValueError)):
+        tg.grad(lambda x: tg.checkpoint(changing)(x).sum())(X)
