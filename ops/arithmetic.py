@@ -126,13 +126,20 @@ def _power_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
     return g * where(flat, 0.0, b * power_array(where(flat, 1.0, a), b - 1))
 
 
+def _as_wide(a: Any, dtype: Any) -> Any:
+    """An integer or narrower base in the type of the power, as its logarithm must be."""
+    if not hasattr(a, "dtype"):
+        return dtype.type(a)
+    return a if a.dtype == dtype else astype(a, dtype)
+
+
 power_array = elementwise(
     "power",
     np.power,
     _power_rule,
-    lambda g, y, a, b: g * (y * log_of_base(a)),
+    lambda g, y, a, b: g * (y * log_of_base(_as_wide(a, y.dtype))),
     analytic=True,
-    domain=((0.5, 2), _any),
+    domain=((0.5, 2.5), _any),
     edges=[
         ((0.0, 1.0), (1.0, 0.0)),
         ((0.0, 2.0), (0.0, 0.0)),
@@ -163,6 +170,7 @@ def power(a: Any, b: Any) -> Any:
             a, b = astype(a, np.result_type(a.dtype, b.dtype)), b.item()
         return square(a) if b == 2 else power_scalar(a, exponent=b)
     if isinstance(b, Tensor) and not isinstance(a, Tensor):
+        a = a if isinstance(a, numbers.Real) else np.asarray(a)
         a = np.asarray(a, np.result_type(a, b.dtype))[()]  # the logarithm of an integer is none
     return power_array(a, b)
 

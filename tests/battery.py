@@ -121,6 +121,34 @@ def check_narrow(row: Primitive) -> None:
             )
 
 
+def check_mixed(row: Primitive) -> None:
+    """An integer or float32 operand beside a float64 one: the derivative is the float64 one."""
+    if row.kind != "elementwise" or len(row.vjps or ()) != 2:
+        return
+    intervals = domains(row.domain, 2)
+    for i, (low, high) in enumerate(intervals):
+        whole = np.ceil(high) - 1
+        if not low < whole < high:
+            continue
+        x = np.full(3, 0.25 * intervals[1 - i][0] + 0.75 * intervals[1 - i][1])
+        u, v = np.array([1.0, -2.0, 0.5]), np.array([0.5, 1.0, -1.0])
+        others = (whole, np.full(3, whole), int(whole), np.full(3, int(whole)), np.float32(whole))
+        found = []
+        for other in others:
+
+            def f(x: Any, other: Any = other, i: int = i) -> Any:
+                return row.call(other, x) if i == 0 else row.call(x, other)
+
+            def pulled(x: Any, f: Any = f, u: Any = u) -> Any:
+                return tg.vjp(f, x)[1](u)[0]
+
+            slope, curve = pulled(x), tg.jvp(pulled, (x,), (v,))[1]
+            found.append((f(x), slope, curve, tg.jvp(f, (x,), (v,))[1]))
+        for other, got in zip(others[1:], found[1:], strict=True):
+            what = f"{row.name}, operand {i} given as {type(other).__name__} {other!r}"
+            all_close(got, found[0], 1e-14, what)
+
+
 def check_second_order(row: Primitive) -> None:
     """All four nestings of jvp and vjp agree with each other and with differences."""
     for where, p in points(row):
@@ -364,6 +392,7 @@ CHECKS: dict[str, Callable[[Primitive], None]] = {
     "forward": check_forward,
     "transpose": check_transpose,
     "narrow": check_narrow,
+    "mixed": check_mixed,
     "second order": check_second_order,
     "zero": check_zero,
     "batched": check_batched,

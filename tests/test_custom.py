@@ -267,8 +267,8 @@ def test_a_rule_must_be_given() -> None:
         (lambda x: (x * 2, None), lambda r, g: g),  # no tuple
         (lambda x: (x * 2, None), lambda r, g: (g, g)),
         (lambda x: (x * 2, None), lambda r, g: (np.ones(5),)),
-        (lambda x: (x * 2, None), lambda r, g: (np.ones((2, 3)),)),
-        (lambda x: (x * 2, None), lambda r, g: (np.float64(1.0),)),
+        (lambda x: (x * 2, None), lambda r, g: (np.ones((2, 3)),)),  # fits by summing, and is refused
+        (lambda x: (x * 2, None), lambda r, g: (np.float64(1.0),)),  # fits by broadcasting
         (lambda x: (x * 2, None), lambda r, g: (np.ones((3, 1)),)),
         (lambda x: (x * 2, None), lambda r, g: ({"a": g},)),
     ],
@@ -279,9 +279,7 @@ def test_a_wrong_reverse_rule_is_named(forward: Any, backward: Any) -> None:
 
     f = tg.custom_vjp(wrong)
     f.defvjp(forward, backward)
-    for x in (X, X[:2]):
-        if np.shape(x) == (2,) and forward(x)[0].shape == ():
-            pass  # an array of two unpacks like a pair, and must be refused all the same
+    for x in (X, X[:2]):  # an array of two unpacks like a pair, and is refused all the same
         with pytest.raises((TypeError, ValueError), match=r"custom_vjp wrong"):
             tg.grad(lambda x: f(x).sum())(x)
 
@@ -327,20 +325,14 @@ def test_checkpoint_runs_again_only_when_a_sweep_reaches_it() -> None:
     tg.grad(lambda x: block(x).sum())(X)
     assert len(calls) == 2
     calls.clear()
-    tg.grad(lambda x: (block(x) * 0 + 1).sum() if False else x.sum())(X)
-    assert not calls
+    tg.grad(lambda x: x.sum() + 0 * len(block(x)))(X)  # called, but no part of the result
+    assert len(calls) == 1
 
 
 def test_checkpoints_nest_and_close_over_nothing_lost() -> None:
     inner = tg.checkpoint(lambda x: np.sin(x) * x)
     outer = tg.checkpoint(lambda x, s: inner(inner(x) * s).sum())
     bare = lambda x, s: (lambda z: np.sin(z) * z)(np.sin(x) * x * s).sum()
-    for derive in (
-        tg.grad(outer, (0, 1)), tg.hessian(outer, (0, 1)),
-    ), (
-        tg.grad(bare, (0, 1)), tg.hessian(bare, (0, 1)),
-    ):  # fmt: skip
-        pass
     close(tg.grad(outer, (0, 1))(X, 0.7), tg.grad(bare, (0, 1))(X, 0.7))
     close(tg.hessian(outer, (0, 1))(X, 0.7), tg.hessian(bare, (0, 1))(X, 0.7))
 

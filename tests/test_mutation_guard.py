@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tinygrad_hess import ops, primitive, sweeps
+from tinygrad_hess.ops.arithmetic import log_of_base
 from tinygrad_hess.primitive import REGISTRY, Primitive
 
 Mutation = Callable[[Primitive], dict[str, Any]]
@@ -159,6 +160,12 @@ def _summed(x: Any) -> Any:
     return x.sum()
 
 
+def _integer_logarithm(row: Primitive) -> dict[str, Any]:
+    """The slope in the exponent takes the logarithm in the type of the base."""
+    assert row.vjps is not None
+    return {"vjps": (row.vjps[0], lambda g, y, a, b: g * (y * log_of_base(a)))}
+
+
 def _edge(answer: Any) -> Mutation:
     """A wrong answer declared at the first edge point."""
 
@@ -188,6 +195,7 @@ MUTANTS: list[tuple[str, str, Mutation]] = [
     *((name, "output frozen", _frozen_output) for name in ("exp", "sqrt", "sigmoid", "tan")),
     *((name, "operand frozen", _frozen_operand) for name in ("multiply", "divide", "cos", "log")),
     *((name, "batch unshifted", _unshifted) for name in ("add", "multiply", "where", "power")),
+    ("power", "integer logarithm", _integer_logarithm),
     ("exp", "batch of the first", _batch_of_first),
     ("multiply", "batch reversed", _batch_axes_reversed),
     ("exp", "writes to its cotangent", _writes),

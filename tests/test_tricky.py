@@ -713,3 +713,11 @@ def test_namespace_and_protocols_agree() -> None:
     for name in ("sqrt", "hypot", "maximum", "logaddexp", "prod", "median", "einsum", "clip"):
         assert callable(getattr(tnp, name))
     same(tg.grad(lambda x: tnp.hypot(x[0], x[1]))(np.zeros(2)), [0, 0])
+
+
+@pytest.mark.parametrize("base", [2, np.int64(2), np.array([2, 2]), np.float32(2), 2.0])
+def test_09_integer_base_in_the_exponent(base: Any) -> None:
+    """d/dy 2**y = 2**y log 2, whatever type the 2 has."""
+    y = np.array([1.0, 3.0])
+    first(lambda y: (base**y).sum(), y, 2**y * np.log(2))
+    second(lambda y: (base**y).sum(), y, 2**y * np.log(2) ** 2)

@@ -53,7 +53,7 @@ def _reverse(tape: Tape, cotangents: Cotangents, recorded: bool) -> Cotangents:
     kept = _hidden_axes(tape, cotangents)
     safe, debug = modes.is_nan_safe(), modes.is_debugging_nans()
     take = cotangents.pop
-    floor = tape.floor if tape.outside else 0
+    active = tape.active
     leaves: Cotangents = {}
     owned: set[int] = set()  # nodes whose cotangent is an array that this sweep made
     for node in reversed(tape.nodes):
@@ -77,7 +77,7 @@ def _reverse(tape: Tape, cotangents: Cotangents, recorded: bool) -> Cotangents:
         i = -1
         for parent in parents:
             i += 1
-            if parent is None or parent.time <= floor:
+            if parent is None or (active is not None and parent.time not in active):
                 continue
             if rules is None:
                 c = parts[i]
@@ -106,6 +106,7 @@ def _reverse(tape: Tape, cotangents: Cotangents, recorded: bool) -> Cotangents:
                 cotangents[time] = c
             elif recorded or type(c) is not _ndarray:
                 cotangents[time] = cotangents[time] + c
+                owned.discard(time)
             elif time in owned:
                 np.add(cotangents[time], c, out=cotangents[time])
             else:

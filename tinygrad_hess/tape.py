@@ -242,7 +242,8 @@ class Tensor:
                 f"cannot pickle or copy a computed {describe(self)} tensor with its tape; "
                 "pickle x.detach() (the value) instead"
             )
-        return Tensor, (self.value, self.dtype, self.requires_grad)
+        state = None if self.name is None else (None, {"_name": self.name})
+        return Tensor, (self.value, self.dtype, self.requires_grad), state
 
     def __repr__(self) -> str:
         text = np.array2string(np.asarray(self.value), separator=", ", prefix="tensor(")
@@ -469,9 +470,11 @@ class Tape:
     outside : bool
         Whether something older was used too, or a start itself comes from another recording.
         Then a sweep over this tape can itself be differentiated, and must be recorded.
+    active : set of int, or None
+        Times of the starts and of the nodes, where something lies outside; a sweep stays within.
     """
 
-    __slots__ = ("_last_uses", "floor", "nodes", "outside", "roots", "starts")
+    __slots__ = ("_last_uses", "active", "nodes", "outside", "roots", "starts")
 
     def __init__(self, roots: Sequence[Tensor], starts: Sequence[Tensor] = ()):
         floor = starts[0].time - 1 if starts else 0
@@ -503,8 +506,20 @@ class Tape:
         self.nodes: list[Tensor] = [n for t in sorted(found) if (n := found[t]) is not None]
         self.roots, self.starts = roots, starts
         self.outside = outside
-        self.floor = floor
+        self.active: set[int] | None = None
+        if starts and outside:
+            self._keep_what_depends_on_starts()
         self._last_uses: list[list[int]] | None = None
+
+    def _keep_what_depends_on_starts(self) -> None:
+        """Drop nodes that were computed from what lies outside alone: no sweep has to visit them."""
+        self.active = active = {s.time for s in self.starts}
+        kept = []
+        for node in self.nodes:
+            if any(p is not None and p.time in active for p in node.parents):
+                active.add(node.time)
+                kept.append(node)
+        self.nodes = kept
 
     @property
     def nbytes(self) -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import trees
+from .. import modes, trees
+from ..errors import NonDifferentiableError
 from ..tape import Parts, Tensor, record, unrecorded
 
 Cotangents = Sequence[Any]
@@ -60,10 +61,16 @@ def call(
     ``operands`` are all leaves of ``args``. Missing cotangents and tangents are None.
     """
     leaves, spec = trees.flatten(tuple(args))
-    if not any(isinstance(x, Tensor) and x.prim is not None for x in leaves):
+    on_tape = any(isinstance(x, Tensor) and x.prim is not None for x in leaves)
+    if not on_tape or not modes.is_recording():
         return f(*args)
     held = tuple(unrecorded(x) for x in leaves)
     out, out_spec = trees.flatten(f(*trees.unflatten(spec, held)))
+    if any(isinstance(y, Tensor) and y.prim is not None for y in out):
+        raise NonDifferentiableError(
+            f"{name}: the function captured a recorded tensor, whose derivative would be lost. Pass "
+            "it as an argument."
+        )
     values = Parts(unrecorded(y) for y in out)
     parents = tuple(x if isinstance(x, Tensor) and x.prim is not None else None for x in leaves)
     prim: Any = Composite(

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import modes, trees
 from ..tape import Tape, Tensor, unrecorded
-from .recording import Recording, distinct
+from .recording import Recording, distinct, is_tracked
 
 Argnums = int | Sequence[int]
 
@@ -130,21 +130,25 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
         given = trees.match(
             cotangent, run.outputs, run.out_spec, "vjp", "the cotangent", "the output of f"
         )
-        linked = run.is_linked(tape, *given)
-        raw = _unboxed(given, linked)
+        given, linked = _off_the_tape(given, run)
         with modes.recording():
-            found = run.pull(tape, raw, linked)
+            found = run.pull(tape, given, run.is_linked(tape))
+        linked = linked or run.is_linked(tape)
         results = [run.result(c, x, linked) for c, x in zip(found, run.inputs, strict=True)]
-        return run.split(distinct(results, raw), single=False)
+        return run.split(distinct(results, given), single=False)
 
     return run.values(run.outputs, run.is_linked(tape)), pullback
 
 
-def _unboxed(given: Sequence[Any], linked: bool) -> list[Any]:
-    """Cotangents or tangents off the tape, where the sweep is not itself recorded."""
-    if linked:
-        return list(given)
-    return [c.value if type(c) is Tensor else unrecorded(c) for c in given]
+def _off_the_tape(given: Sequence[Any], run: Recording) -> tuple[list[Any], bool]:
+    """Cotangents or tangents as a sweep takes them, and whether one of them is on a tape.
+
+    Those on a tape stay: the sweep then records what becomes of them. Constants go in raw.
+    """
+    on_tape = run.linkable and any(map(is_tracked, given))
+    if on_tape:
+        return list(given), True
+    return [c.value if type(c) is Tensor else unrecorded(c) for c in given], False
 
 
 def _tangents(run: Recording, given: Any, who: str) -> list[Any]:
@@ -183,12 +187,12 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
 
 
 def _pushed(run: Recording, tape: Tape, outputs: Any, given: Any, spec: Any) -> Any:
-    linked = run.is_linked(tape, *given)
-    raw = _unboxed(given, linked)
+    given, linked = _off_the_tape(given, run)
     with modes.recording():
-        found = run.push(tape, outputs, raw, linked)
+        found = run.push(tape, outputs, given, run.is_linked(tape))
+    linked = linked or run.is_linked(tape)
     results = [run.result(t, y, linked) for t, y in zip(found, outputs, strict=True)]
-    return trees.unflatten(spec, distinct(results, raw))
+    return trees.unflatten(spec, distinct(results, given))
 
 
 def jvp(

@@ -125,9 +125,9 @@ class Recording:
         """The tape between the starts and the outputs."""
         return Tape([y for y in self.outputs if isinstance(y, Tensor)], self.starts)
 
-    def is_linked(self, tape: Tape, *given: Any) -> bool:
-        """Whether a sweep must be recorded: for what lies outside, or for a given tangent."""
-        return self.linkable and (tape.outside or any(map(is_tracked, given)))
+    def is_linked(self, tape: Tape) -> bool:
+        """Whether a recording around this one can differentiate a sweep over its tape."""
+        return self.linkable and tape.outside
 
     def scalar(self) -> Any:
         """The only output, checked to be a real floating-point scalar."""
@@ -195,13 +195,13 @@ class Recording:
 
     def values(self, outputs: Sequence[Any], linked: bool) -> Any:
         """All outputs, in their tree."""
-        return trees.unflatten(self.out_spec, [self.value(y, linked) for y in outputs])
+        return trees.unflatten(self.out_spec, distinct([self.value(y, linked) for y in outputs]))
 
     def auxiliary(self) -> Any:
         """The auxiliary output, unlinked from this tape unless an outer recording needs it."""
         found, spec = trees.flatten(self.aux)
         linked = self.is_linked(Tape([a for a in found if isinstance(a, Tensor)], self.starts))
-        return trees.unflatten(spec, [self.value(a, linked) for a in found])
+        return trees.unflatten(spec, distinct([self.value(a, linked) for a in found]))
 
     def split(self, results: Sequence[Any], single: bool) -> Any:
         """Results for all starts as one tree an argument (or just the tree, when single)."""

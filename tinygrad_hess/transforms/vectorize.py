@@ -60,6 +60,7 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
     def vmap_f(*args: Any, **kwargs: Any) -> Any:
         leaves, spec = optree.tree_flatten(args, none_is_leaf=True)
         axes = _spread(tuple(in_axes) if isinstance(in_axes, list) else in_axes, args, "vmap", "in_axes")
+        axes = [None if x is None else a for x, a in zip(leaves, axes, strict=True)]
         named, named_spec = trees.flatten(kwargs)  # keyword arguments: the first axis, as in JAX
         leaves, axes = leaves + named, axes + [0] * len(named)
         axis = _common_axis(leaves, axes)
