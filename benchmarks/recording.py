@@ -25,6 +25,7 @@ LIBRARIES = {
     "autograd": "library_autograd",
 }
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # they slow a current NumPy down
 SECONDS_A_TURN = 0.05
 HERE = Path(__file__).parent
 
@@ -33,7 +34,11 @@ class Worker:
     """A library's process."""
 
     def __init__(self, library: str):
-        env = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
+        env = {
+            k: v
+            for k, v in os.environ.items()
+            if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+        }
         env |= ONE_THREAD | {"PYTHONPATH": f"{HERE.parent}{os.pathsep}{HERE}"}
         self.process = subprocess.Popen(
             [sys.executable, str(HERE / "worker.py"), LIBRARIES[library]],
@@ -67,7 +72,7 @@ def main() -> None:
     found = [n for n in LIBRARIES if importlib.util.find_spec(n)]
     workers = {name: Worker(name) for name in found}
     ours = workers.pop("tinygrad_hess")
-    print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}; ours over theirs")
+    print(f"{platform.machine()}, Python {platform.python_version()}; ours over theirs")
     gradient: dict[str, float] = {}
     for task in ours.tasks:
         _check(task, ours, workers)

@@ -23,7 +23,7 @@ def in_blocks(body: Callable[..., None], *operands: Any) -> Any:
     if all(np.shape(x) == shape for x in operands) and first.size > 2 * BLOCK:
         for order in ("C", "F"):
             if all(x.flags[f"{order}_CONTIGUOUS"] for x in operands):
-                out = np.empty(shape, dtype, order=order)  # type: ignore[call-overload]
+                out = np.empty(shape, dtype, order=order)
                 flat, *parts = [x.ravel(order="K") for x in (out, *operands)]
                 for i in range(0, out.size, BLOCK):
                     body(flat[i : i + BLOCK], *(x[i : i + BLOCK] for x in parts))

@@ -33,10 +33,10 @@ def _sum_transpose(g: Any, y: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
 
 
 def _sum(x: Any, *, axis: tuple[int, ...], keepdims: bool) -> Any:
-    return np.add.reduce(x, axis=axis, keepdims=keepdims)
+    return np.add.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
 
 
-reduce_sum = linear(
+reduce_sum: Any = linear(
     "sum",
     _sum,
     _sum_transpose,
@@ -56,7 +56,7 @@ def _reshape_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
     return values[0].reshape(lead + params["shape"])
 
 
-reshape = linear(
+reshape: Any = linear(
     "reshape",
     lambda x, *, shape: np.asarray(x).reshape(shape),
     lambda g, y, x, shape: reshape(g, shape=x.shape),
@@ -90,7 +90,7 @@ def _broadcast(x: Any, *, shape: tuple[int, ...]) -> Any:
     elif x.flags.c_contiguous and x.size:
         steps = [0] * (len(shape) - x.ndim)
         for n, want, stride in zip(x.shape, shape[len(steps) :], x.strides, strict=True):
-            if n != want and n != 1:
+            if n not in (1, want):
                 return np.broadcast_to(x, shape)  # raises NumPy's error
             steps.append(stride if n == want else 0)
         strides = tuple(steps)
@@ -107,7 +107,7 @@ def _broadcast_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
     return np.broadcast_to(x, lead + shape)
 
 
-broadcast_to = linear(
+broadcast_to: Any = linear(
     "broadcast_to",
     _broadcast,
     _broadcast_transpose,

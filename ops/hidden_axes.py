@@ -1,4 +1,4 @@
-"""Entering and leaving a batch: an axis becomes hidden, or comes back. Each is the other's transpose.
+"""Entering and leaving a batch: an axis becomes hidden, or comes back; transposes of each other.
 
 enter : (n, ...)             -> (...) with hidden axis of size n
 leave : (...) with hidden n  -> (n, ...)

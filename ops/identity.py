@@ -14,7 +14,7 @@ def _same(x: Any, **note: Any) -> Any:
     return x
 
 
-alias = linear(
+alias: Any = linear(
     "alias",
     _same,
     lambda g, y, x: g,
@@ -22,7 +22,7 @@ alias = linear(
     doc="A new start on the tape, linked to where the value came from.",
 )
 
-seed = linear(
+seed: Any = linear(
     "seed",
     _same,
     lambda g, y, x, **note: g,
@@ -30,7 +30,7 @@ seed = linear(
     doc="The cotangent or tangent that starts a recorded sweep; it notes which, and its end.",
 )
 
-cast = linear(
+cast: Any = linear(
     "astype",
     lambda x, *, dtype: np.asarray(x).astype(dtype, copy=False)[()],
     lambda g, y, x, dtype: cast(g, dtype=x.dtype),

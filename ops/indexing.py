@@ -268,7 +268,7 @@ def _scatter_cases() -> list[Any]:
     return [turned(case) for case in _index_cases()]
 
 
-take_pattern = linear(
+take_pattern: Any = linear(
     "index",
     _take,
     lambda g, y, x, *arrays, pattern, shape: put_pattern(g, *arrays, pattern=pattern, shape=shape),

@@ -1,4 +1,4 @@
-"""Products of matrices and tensors. The primitives are three; everything else arranges axes for them.
+"""Products of matrices and tensors: three primitives, and what arranges axes for them.
 
     matmul    : a b        matmul_nt : a bᵀ        matmul_tn : aᵀ b
 
@@ -32,12 +32,12 @@ def _for_right(g: Any, a: Any, b: Any, product: Any) -> Any:
 
 
 def _batch(fn: Any, rows: bool) -> Any:
-    """Batch rule: where only the left factor is batched, its batch joins the rows of one product."""
+    """Batch rule: where only the left factor is batched, its batch joins the rows of a product."""
 
     def batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
         a, b = values
         if rows and ndims[0] == 2 and ndims[1] is None and np.ndim(b) == 2:
-            flat = a.reshape(math.prod(a.shape[:-1]), a.shape[-1])
+            flat: list[Any] = a.reshape(math.prod(a.shape[:-1]), a.shape[-1])
             out = fn(flat, b)
             return out.reshape(a.shape[:-1] + out.shape[-1:])
         return broadcast_batch(values, ndims, lead, fn)
@@ -74,7 +74,7 @@ def _tn(a: Any, b: Any) -> Any:
     return np.matmul(a.swapaxes(-1, -2), b)
 
 
-matmul2 = bilinear(
+matmul2: Any = bilinear(
     "matmul",
     _mm,
     lambda g, y, a, b: matmul_nt(g, b),
@@ -92,7 +92,7 @@ matmul2 = bilinear(
     ],
     flops=_flops(-1),
 )
-matmul_nt = bilinear(
+matmul_nt: Any = bilinear(
     "matmul_nt",
     _nt,
     lambda g, y, a, b: matmul2(g, b),
@@ -103,7 +103,7 @@ matmul_nt = bilinear(
     cases=[([(2, 3), (4, 3)], {}), ([(5, 2, 3), (4, 3)], {}), ([(2, 3), (5, 4, 3)], {})],
     flops=_flops(-1),
 )
-matmul_tn = bilinear(
+matmul_tn: Any = bilinear(
     "matmul_tn",
     _tn,
     lambda g, y, a, b: matmul_nt(b, g),
@@ -204,7 +204,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     return contract(a, letters_a, b, letters_b, out, "tensordot")
 
 
-# ---- einsum -------------------------------------------------------------------------------------------
+# ---- einsum -------------------------------------------------------------------------------------
 
 
 def contract(a: Any, in_a: list[Any], b: Any, in_b: list[Any], out: list[Any], who: str) -> Any:
@@ -265,8 +265,8 @@ def einsum(subscripts: str, *operands: Any, optimize: Any = True) -> Any:
     """
     if not isinstance(subscripts, str):
         raise TypeError(
-            "einsum: give the subscripts as a string, as in einsum('ij,jk->ik', a, b); the form with "
-            "lists of axes is not supported"
+            "einsum: give the subscripts as a string, as in einsum('ij,jk->ik', a, b); the form "
+            "with lists of axes is not supported"
         )
     names, out = _parse_einsum(subscripts, operands)
     arrays = list(operands)
@@ -276,7 +276,9 @@ def einsum(subscripts: str, *operands: Any, optimize: Any = True) -> Any:
     path = [(0, 1)] * (len(arrays) - 1)
     if len(arrays) > 2 and optimize:
         dummies = [np.broadcast_to(np.float64(0), shape_of(x)) for x in arrays]
-        flat = [item for pair in zip(dummies, _numbered(names, out)[0], strict=True) for item in pair]
+        flat: list[Any] = [
+            item for pair in zip(dummies, _numbered(names, out)[0], strict=True) for item in pair
+        ]
         found = np.einsum_path(*flat, _numbered(names, out)[1], optimize="greedy")[0][1:]
         path = [tuple(sorted(p)) for p in found] if all(len(p) == 2 for p in found) else path
     for i, j in path:
@@ -367,4 +369,3 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     n = max(min(rows + min(offset, 0), columns - max(offset, 0)), 0)
     steps = np.arange(n)
     return index(x, (Ellipsis, steps - min(offset, 0), steps + max(offset, 0)))
-

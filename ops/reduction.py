@@ -12,7 +12,7 @@ import numpy as np
 from ..primitive import linear, structured, zero
 from .arithmetic import absolute, divide, power, square, where
 from .axes import canonical_axes, canonical_axis, shape_of
-from .broadcasting import expanded_shape, ravel, reduce_sum, reshape, spread, sum
+from .broadcasting import _sum, expanded_shape, ravel, reduce_sum, reshape, spread, sum
 from .comparison import equal
 from .exponential import exp
 from .indexing import index, sort
@@ -32,7 +32,7 @@ def _length(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
     return n
 
 
-# ---- means and spreads ------------------------------------------------------------------------------
+# ---- means and spreads --------------------------------------------------------------------------
 
 
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -86,7 +86,7 @@ def _dtype(x: Any) -> Any:
 
 
 def _norm(x: Any, *, axis: Any, keepdims: bool) -> Any:
-    return np.sqrt(np.add.reduce(x * x, axis=axis, keepdims=keepdims))
+    return np.sqrt(_sum(x * x, axis=axis, keepdims=keepdims))
 
 
 def _direction(x: Any, y: Any, axis: Any, keepdims: bool) -> Any:
@@ -94,7 +94,7 @@ def _direction(x: Any, y: Any, axis: Any, keepdims: bool) -> Any:
     return x / where(equal(length, 0), 1.0, length)
 
 
-norm_along = structured(
+norm_along: Any = structured(
     "norm",
     _norm,
     jvp=lambda t, y, x, axis, keepdims: reduce_sum(
@@ -106,7 +106,7 @@ norm_along = structured(
     analytic=True,
     cases=_axis_cases,
     edges=[((np.zeros(3), {"axis": (-1,), "keepdims": False}), (np.zeros(3),))],
-    doc="Euclidean length over axes. At 0 its derivative is 0; the second one is not defined there.",
+    doc="Euclidean length over axes. At 0 its derivative is 0; the second is not defined there.",
 )
 
 
@@ -138,7 +138,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     return power(total, 1 / ord)
 
 
-# ---- largest and smallest ---------------------------------------------------------------------------
+# ---- largest and smallest -----------------------------------------------------------------------
 
 
 def _tie_share(x: Any, *, axis: Any) -> Any:
@@ -154,7 +154,7 @@ tie_share = zero(
     along=True,
     label="share",
     cases=[([(2, 3)], {"axis": (-1,)}), ([(2, 3)], {"axis": (-2, -1)})],
-    doc="How much each element contributes to the maximum: tied ones share evenly, a NaN takes all.",
+    doc="Each element's share in the maximum: tied ones share evenly, a NaN takes all.",
 )
 
 reduce_max = structured(
@@ -225,7 +225,7 @@ def median(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     return mean(middle, axis, keepdims)
 
 
-# ---- truth ------------------------------------------------------------------------------------------
+# ---- truth --------------------------------------------------------------------------------------
 
 any_along = zero(
     "any",
@@ -251,7 +251,7 @@ def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return all_along(x, axis=canonical_axes(axis, len(shape_of(x)), "all"), keepdims=keepdims)
 
 
-# ---- products: by halving, so that zeros among the factors need no special case ---------------------
+# ---- products: by halving, so that zeros among the factors need no special case -----------------
 
 
 def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -292,14 +292,14 @@ def cumprod(x: Any, axis: int | None = None) -> Any:
     return x
 
 
-# ---- running sums -----------------------------------------------------------------------------------
+# ---- running sums -------------------------------------------------------------------------------
 
 
 def _reversed(x: Any, axis: int) -> Any:
     return index(x, (Ellipsis, slice(None, None, -1)) + (slice(None),) * (-axis - 1))
 
 
-cumsum_along = linear(
+cumsum_along: Any = linear(
     "cumsum",
     lambda x, *, axis: np.add.accumulate(x, axis=axis),
     lambda g, y, x, axis: _reversed(cumsum_along(_reversed(g, axis), axis=axis), axis),
@@ -326,7 +326,7 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
     return x
 
 
-# ---- exponentials over axes: shifted by the maximum, so nothing overflows ---------------------------
+# ---- exponentials over axes: shifted by the maximum, so nothing overflows -----------------------
 
 
 def _exp_shifted(x: Any, axis: Any) -> tuple[Any, Any, Any]:
@@ -399,7 +399,7 @@ def _softmax_rule(g: Any, y: Any, x: Any, *, axis: Any) -> Any:
     return weighted - y * reduce_sum(weighted, axis=axis, keepdims=True)
 
 
-softmax_along = structured(
+softmax_along: Any = structured(
     "softmax",
     _softmax,
     jvp=_softmax_rule,  # its Jacobian is symmetric
@@ -440,5 +440,3 @@ def softmax(x: Any, axis: Any = -1) -> Any:
 def log_softmax(x: Any, axis: Any = -1) -> Any:
     """The logarithm of :func:`softmax`, without loss of precision."""
     return log_softmax_along(x, axis=canonical_axes(axis, len(shape_of(x)), "log_softmax"))
-
-

@@ -224,7 +224,7 @@ def split(x: Any, sections: Any, axis: int = 0) -> list[Any]:
     return array_split(x, sections, axis)
 
 
-# ---- repeating and shifting -----------------------------------------------------------------------
+# ---- repeating and shifting ---------------------------------------------------------------------
 
 
 def tile(x: Any, reps: Any) -> Any:
@@ -295,7 +295,7 @@ def _pad_transpose(g: Any, y: Any, x: Any, *, width: tuple[tuple[int, int], ...]
     return index(g, (Ellipsis, *inner))
 
 
-pad_zeros = linear(
+pad_zeros: Any = linear(
     "pad",
     _pad_fn,
     _pad_transpose,

@@ -73,7 +73,7 @@ _cases = [
     ([(2, 4, 5)], {"size": (2, 3), "stride": (2, 1), "dilation": (1, 1)}),
 ]
 
-windows = linear(
+windows: Any = linear(
     "windows",
     _windows,
     lambda g, y, x, size, stride, dilation: fold(

@@ -30,7 +30,7 @@ ALL_TRANSFORMS = {
 }
 
 
-# ---- losses that are no scalar --------------------------------------------------------------------
+# ---- losses that are no scalar ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", SCALAR_TRANSFORMS)
@@ -58,7 +58,7 @@ def test_a_complex_loss_is_refused(name: str) -> None:
         SCALAR_TRANSFORMS[name](lambda z: (z * z).sum(), z)
 
 
-# ---- inputs without a gradient --------------------------------------------------------------------
+# ---- inputs without a gradient ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ALL_TRANSFORMS)
@@ -94,7 +94,7 @@ def test_an_integer_tensor_cannot_require_a_gradient() -> None:
             make()
 
 
-# ---- shapes and axes --------------------------------------------------------------------------------
+# ---- shapes and axes ----------------------------------------------------------------------------
 
 SHAPES: list[tuple[Callable[[Any], Any], str]] = [
     (lambda x: x + np.ones(4), r"add\(float64\(3,\), float64\(4,\)\)"),
@@ -160,7 +160,7 @@ def test_shapes_and_axes_that_do_not_fit(number: int) -> None:
             run()
 
 
-# ---- NumPy functions without a derivative here -----------------------------------------------------
+# ---- NumPy functions without a derivative here --------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_assignment_to_an_element_says_what_to_write() -> None:
         tg.grad(lambda x: x.__setitem__(0, 1.0) or x.sum())(X)
 
 
-# ---- values that change under the tape -------------------------------------------------------------
+# ---- values that change under the tape ----------------------------------------------------------
 
 
 def test_an_array_changed_later_does_not_change_the_derivative() -> None:
@@ -277,7 +277,7 @@ def test_an_input_changed_after_linearize_does_not_change_the_products() -> None
     np.testing.assert_allclose(pull(v)[0], 3 * X**2)
 
 
-# ---- tapes that are gone ----------------------------------------------------------------------------
+# ---- tapes that are gone ------------------------------------------------------------------------
 
 
 def test_a_released_tape_says_so() -> None:
@@ -312,7 +312,7 @@ def test_backward_needs_a_tape_and_a_scalar() -> None:
         (x * 2).requires_grad_()
 
 
-# ---- vmap ---------------------------------------------------------------------------------------------
+# ---- vmap ---------------------------------------------------------------------------------------
 
 
 def test_mapped_axes_must_agree() -> None:
@@ -358,7 +358,7 @@ def test_a_mapped_tensor_has_no_one_value(ask: Any, said: str) -> None:
         tg.vmap(lambda x: tg.grad(lambda x: (ask(x) * 1.0).sum())(x))(X)
 
 
-# ---- arguments of the transforms -------------------------------------------------------------------
+# ---- arguments of the transforms ----------------------------------------------------------------
 
 
 def test_tangents_and_cotangents_must_match() -> None:

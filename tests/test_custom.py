@@ -176,7 +176,7 @@ def test_one_part_used_and_several_calls(name: str) -> None:
     close(tg.hessian(alone(f))(X), tg.hessian(alone(plain))(X))
 
 
-# ---- what the rules are for -----------------------------------------------------------------------------
+# ---- what the rules are for ---------------------------------------------------------------------
 
 
 def test_a_rule_overrides_the_derivative() -> None:
@@ -236,9 +236,7 @@ def test_none_is_a_zero_cotangent() -> None:
 
 def test_nondiff_arguments_in_any_place() -> None:
     f = tg.custom_vjp(lambda op, x, n: op(x) * n, nondiff_argnums=(0, 2))
-    f.defvjp(
-        lambda op, x, n: (op(x) * n, x), lambda op, n, x, g: (g * n * np.cos(x),)
-    )
+    f.defvjp(lambda op, x, n: (op(x) * n, x), lambda op, n, x, g: (g * n * np.cos(x),))
     np.testing.assert_allclose(tg.grad(lambda x: f(np.sin, x, 3).sum())(X), 3 * np.cos(X))
     h = tg.custom_jvp(lambda x, mode: x**2 if mode == "square" else x, nondiff_argnums=(1,))
     h.defjvp(lambda mode, p, t: (h(*p, mode), 2 * p[0] * t[0] if mode == "square" else t[0]))
@@ -246,7 +244,7 @@ def test_nondiff_arguments_in_any_place() -> None:
     np.testing.assert_allclose(tg.grad(lambda x: h(x, "same").sum())(X), np.ones(3))
 
 
-# ---- rules that are wrong -----------------------------------------------------------------------------------
+# ---- rules that are wrong -----------------------------------------------------------------------
 
 
 def test_a_rule_must_be_given() -> None:
@@ -267,7 +265,10 @@ def test_a_rule_must_be_given() -> None:
         (lambda x: (x * 2, None), lambda r, g: g),  # no tuple
         (lambda x: (x * 2, None), lambda r, g: (g, g)),
         (lambda x: (x * 2, None), lambda r, g: (np.ones(5),)),
-        (lambda x: (x * 2, None), lambda r, g: (np.ones((2, 3)),)),  # fits by summing, and is refused
+        (
+            lambda x: (x * 2, None),
+            lambda r, g: (np.ones((2, 3)),),
+        ),  # fits by summing, and is refused
         (lambda x: (x * 2, None), lambda r, g: (np.float64(1.0),)),  # fits by broadcasting
         (lambda x: (x * 2, None), lambda r, g: (np.ones((3, 1)),)),
         (lambda x: (x * 2, None), lambda r, g: ({"a": g},)),
@@ -305,7 +306,7 @@ def test_a_wrong_forward_rule_is_named(rule: Any) -> None:
             derive()
 
 
-# ---- checkpoint ---------------------------------------------------------------------------------------------
+# ---- checkpoint ---------------------------------------------------------------------------------
 
 
 def test_checkpoint_runs_again_only_when_a_sweep_reaches_it() -> None:

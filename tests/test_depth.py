@@ -43,7 +43,7 @@ def curved_by_hand(x: Any, length: int) -> tuple[Any, Any, Any]:
     return y, d, h
 
 
-# ---- depth ----------------------------------------------------------------------------------------------
+# ---- depth --------------------------------------------------------------------------------------
 
 
 def test_backward_through_200_000_operations() -> None:
@@ -102,7 +102,7 @@ def test_deep_trees_of_both_operands_are_freed_too() -> None:
     gc.collect()
 
 
-# ---- linear length ------------------------------------------------------------------------------------
+# ---- linear length ------------------------------------------------------------------------------
 
 
 def test_one_node_an_operation_and_each_walked_once() -> None:
@@ -132,6 +132,7 @@ def test_each_rule_runs_once_in_a_reverse_sweep() -> None:
 
     half = tg.elementwise("half_for_the_test_of_depth", value, rule, domain=(-1, 1))
     try:
+
         def f(x: Any) -> Any:
             for _ in range(500):
                 y = half(x)
@@ -159,7 +160,7 @@ def test_the_tape_of_a_gradient_grows_linearly() -> None:
     assert c < 30 * 400
 
 
-# ---- memory ---------------------------------------------------------------------------------------------
+# ---- memory -------------------------------------------------------------------------------------
 
 KIB = 1024
 
@@ -197,7 +198,9 @@ def test_a_thousand_steps_of_backward_leave_memory_flat(traced: Any) -> None:
         nonlocal p
         loss = loss_of(p, x, y)
         loss.backward()
-        p = {k: tg.tensor(v.numpy() - 0.1 * v.grad.numpy(), requires_grad=True) for k, v in p.items()}
+        p = {
+            k: tg.tensor(v.numpy() - 0.1 * v.grad.numpy(), requires_grad=True) for k, v in p.items()
+        }
         return loss.item()
 
     first = step()

@@ -223,7 +223,5 @@ def test_products_are_symmetric_and_follow_differences_of_the_gradient() -> None
     hv = tg.hvp(loss, w, v)
     np.testing.assert_allclose(np.sum(u * hv), np.sum(v * tg.hvp(loss, w, u)), rtol=1e-12)
     g = tg.grad(loss)
-    errors = [
-        np.abs((g(w + h * v) - g(w - h * v)) / (2 * h) - hv).max() for h in (2e-3, 1e-3)
-    ]
+    errors = [np.abs((g(w + h * v) - g(w - h * v)) / (2 * h) - hv).max() for h in (2e-3, 1e-3)]
     assert 3.5 < errors[0] / errors[1] < 4.5

@@ -121,7 +121,7 @@ def test_auto_takes_the_direction_with_fewer_sweeps() -> None:
         REGISTRY.pop("double_for_the_test_of_auto")
 
 
-# ---- trees ----------------------------------------------------------------------------------------------
+# ---- trees --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", JACOBIANS)
@@ -163,7 +163,7 @@ def test_has_aux() -> None:
     np.testing.assert_allclose(aux["raw"], M @ X)
 
 
-# ---- nothing to differentiate ------------------------------------------------------------------------------
+# ---- nothing to differentiate -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", JACOBIANS)
@@ -196,7 +196,7 @@ def test_empty_hessians() -> None:
     assert tg.jacobian(lambda p: X)([]) == []
 
 
-# ---- inside other transforms ----------------------------------------------------------------------------------
+# ---- inside other transforms --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", JACOBIANS)

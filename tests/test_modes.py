@@ -26,7 +26,7 @@ def _all_blocks_are_closed_again() -> Any:
     assert modes.special == [0]
 
 
-# ---- no_grad, enable_grad -----------------------------------------------------------------------------
+# ---- no_grad, enable_grad -----------------------------------------------------------------------
 
 
 def test_nesting() -> None:
@@ -115,7 +115,7 @@ def test_backward_inside_no_grad() -> None:
     assert not x.grad.requires_grad
 
 
-# ---- nan_safe -----------------------------------------------------------------------------------------
+# ---- nan_safe -----------------------------------------------------------------------------------
 
 # f, x, and the first and second derivatives of the branch that was taken
 SAFE = {
@@ -177,7 +177,7 @@ def test_nan_safe_keeps_an_honest_nan() -> None:
         assert np.isnan(tg.grad(lambda x: np.log(x) * 1.0)(np.nan))
 
 
-# ---- debug_nans ---------------------------------------------------------------------------------------
+# ---- debug_nans ---------------------------------------------------------------------------------
 
 
 def bad_log(x: Any) -> Any:
@@ -232,7 +232,7 @@ def test_debug_nans_lets_given_and_finite_values_pass() -> None:
         assert np.isnan(tg.grad(bad_root)(X)).any()
 
 
-# ---- threads --------------------------------------------------------------------------------------------
+# ---- threads ------------------------------------------------------------------------------------
 
 
 def test_eight_threads_compute_their_own_derivatives() -> None:

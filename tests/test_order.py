@@ -54,7 +54,7 @@ def test_forward_four_times_matches_sympy(name: str) -> None:
     np.testing.assert_allclose(tg.hessian(tg.hessian(f))(0.4), want, rtol=1e-9)
 
 
-# ---- nestings of named transforms, on functions whose derivatives are known -----------------------
+# ---- nestings of named transforms, on functions whose derivatives are known ---------------------
 
 A = np.array([[2.0, 1.0, 0.5], [1.0, 3.0, -1.0], [0.5, -1.0, 1.0]])
 X = np.array([0.4, -0.7, 1.1])

@@ -42,13 +42,13 @@ def close(got: Any, want: Any) -> None:
     np.testing.assert_allclose(got, want, rtol=RTOL, atol=RTOL * np.abs(want).max(initial=1e-300))
 
 
-# ---- two nets, written once for each library ----------------------------------------------------------------
+# ---- two nets, written once for each library ----------------------------------------------------
 
 
 def mlp_params(widths: tuple[int, ...], seed: int = 1) -> list[np.ndarray]:
     rng = np.random.default_rng(seed)
     out: list[np.ndarray] = []
-    for n, m in zip(widths, widths[1:]):  # noqa: RUF007
+    for n, m in zip(widths, widths[1:]):
         out += [rng.normal(size=(n, m)) / np.sqrt(n), 0.1 * rng.normal(size=m)]
     return out
 
@@ -229,7 +229,7 @@ def test_jax_jacobian_of_a_classifier_and_per_example_gradients(jax: Any) -> Non
         close(a, b)
 
 
-# ---- random compositions --------------------------------------------------------------------------------------
+# ---- random compositions ------------------------------------------------------------------------
 
 A = RNG.normal(size=(4, 4)) / 2
 
@@ -257,9 +257,11 @@ def steps(xp: Any, softmax: Any, logsumexp: Any) -> list[Any]:
         lambda x: (x.reshape(2, 2) @ x.reshape(2, 2).T).reshape(-1) / 2,
         lambda x: xp.var(x) + xp.std(x + x**2) + 0 * x,
         lambda x: xp.arcsinh(x) + xp.square(xp.maximum(x, 0.3)),
-        lambda x: xp.stack([x, x**2], axis=1).sum(axis=0).repeat(2)
-        if xp is np
-        else xp.repeat(xp.stack([x, x**2], axis=1).sum(axis=0), 2),
+        lambda x: (
+            xp.stack([x, x**2], axis=1).sum(axis=0).repeat(2)
+            if xp is np
+            else xp.repeat(xp.stack([x, x**2], axis=1).sum(axis=0), 2)
+        ),
         lambda x: xp.broadcast_to(x[:, None], (4, 3)).sum(axis=1) * xp.hypot(x, x + 1),
     ]
 

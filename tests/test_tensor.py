@@ -224,7 +224,7 @@ def test_computed_tensors_do_not_pickle() -> None:
             how(leaf(A) * 2)
 
 
-# ---- backward -----------------------------------------------------------------------------------------
+# ---- backward -----------------------------------------------------------------------------------
 
 
 def test_gradients_accumulate_until_cleared() -> None:

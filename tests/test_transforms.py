@@ -14,7 +14,7 @@ import tinygrad_hess as tg
 
 X = np.array([0.5, -1.5, 2.0])
 Y = np.array([1.0, 2.0, -0.5])
-Pair = collections.namedtuple("Pair", ["w", "b"])  # noqa: PYI024  # an untyped one, as users have
+Pair = collections.namedtuple("Pair", ["w", "b"])  # an untyped one, as users have
 
 
 def same(got: Any, want: Any) -> None:
@@ -36,7 +36,7 @@ def same(got: Any, want: Any) -> None:
         np.testing.assert_allclose(got, want, rtol=1e-6)
 
 
-# ---- argnums, aux, keywords -----------------------------------------------------------------------------
+# ---- argnums, aux, keywords ---------------------------------------------------------------------
 
 
 def test_argnums() -> None:
@@ -89,7 +89,7 @@ def test_keyword_arguments_are_constants() -> None:
     same(tg.jacobian(lambda x, k: x * k)(X, k=Y), np.diag(Y))
 
 
-# ---- what may be differentiated -----------------------------------------------------------------------
+# ---- what may be differentiated -----------------------------------------------------------------
 
 
 def test_pytrees() -> None:
@@ -186,7 +186,7 @@ def test_empty_arrays(shape: tuple[int, ...]) -> None:
     same(tg.grad(lambda p: (p[0] ** 2).sum() + (p[1] ** 2).sum())([x, X]), [x, 2 * X])
 
 
-# ---- arrays in, arrays out; tensors in, tensors out ------------------------------------------------------
+# ---- arrays in, arrays out; tensors in, tensors out ---------------------------------------------
 
 
 def kinds(tree: Any) -> set[type]:
@@ -262,7 +262,7 @@ def test_gradient_with_respect_to_a_tracked_tensor() -> None:
     np.testing.assert_allclose(w.grad.numpy(), 24 * Y)
 
 
-# ---- results belong to the caller --------------------------------------------------------------------------
+# ---- results belong to the caller ---------------------------------------------------------------
 
 
 def _leaves(tree: Any) -> list[np.ndarray]:
@@ -343,7 +343,7 @@ def test_inputs_are_never_written() -> None:
     tg.vmap(lambda a: a * 2)(x)
 
 
-# ---- pullbacks and pushes can be used again --------------------------------------------------------------
+# ---- pullbacks and pushes can be used again -----------------------------------------------------
 
 
 def test_a_pullback_is_linear_and_can_be_called_again() -> None:
@@ -424,10 +424,12 @@ def test_wrapped_functions_keep_their_name() -> None:
 @given(
     st.recursive(
         st.integers(0, 3),
-        lambda inner: st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from("abc"), inner, max_size=3)
-        | st.tuples(inner, inner)
-        | st.just(None),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from("abc"), inner, max_size=3)
+            | st.tuples(inner, inner)
+            | st.just(None)
+        ),
         max_leaves=6,
     )
 )

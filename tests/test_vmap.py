@@ -79,7 +79,13 @@ def test_like_a_loop(name: str) -> None:
     assert type(got) is np.ndarray
     np.testing.assert_allclose(got, looped(lambda x: f(x, W), XS), rtol=1e-12, atol=1e-13)
     total = lambda x, w: np.sum(np.tanh(f(x, w)))
-    for derive in (tg.grad(total), tg.grad(total, 1), tg.jacfwd(f), tg.jacrev(f), tg.hessian(total)):
+    for derive in (
+        tg.grad(total),
+        tg.grad(total, 1),
+        tg.jacfwd(f),
+        tg.jacrev(f),
+        tg.hessian(total),
+    ):
         got = tg.vmap(derive, in_axes=(0, None))(XS, W)
         want = looped(lambda x, d=derive: d(x, W), XS)
         np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
@@ -110,7 +116,7 @@ def test_like_two_loops(name: str) -> None:
     np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
 
 
-# ---- which axes ---------------------------------------------------------------------------------------------
+# ---- which axes ---------------------------------------------------------------------------------
 
 
 def test_in_and_out_axes() -> None:
@@ -118,7 +124,9 @@ def test_in_and_out_axes() -> None:
     f = lambda m: np.cumsum(m, axis=0)
     for i in (0, 1, 2, -1, -2, -3):
         for o in (0, 1, 2, -1, -2, -3):
-            want = np.stack([np.cumsum(np.take(a, k, axis=i), axis=0) for k in range(a.shape[i])], o)
+            want = np.stack(
+                [np.cumsum(np.take(a, k, axis=i), axis=0) for k in range(a.shape[i])], o
+            )
             np.testing.assert_allclose(tg.vmap(f, in_axes=i, out_axes=o)(a), want)
 
 
@@ -157,7 +165,9 @@ def test_scalars_empty_batches_and_types() -> None:
     assert tg.vmap(lambda x: x.sum(0))(np.zeros((2, 0, 3))).shape == (2, 3)
     assert tg.vmap(lambda x: x * 1.5)(np.float32(XS)).dtype == np.float32
     assert tg.vmap(tg.grad(lambda x: (x * 1.5).sum()))(np.float32(XS)).dtype == np.float32
-    np.testing.assert_array_equal(tg.vmap(lambda i: tg.ops.take(W, i, axis=0))(np.array([2, 0])), W[[2, 0]])
+    np.testing.assert_array_equal(
+        tg.vmap(lambda i: tg.ops.take(W, i, axis=0))(np.array([2, 0])), W[[2, 0]]
+    )
     np.testing.assert_array_equal(tg.vmap(lambda b: ~b)(np.array([True, False])), [False, True])
     assert tg.vmap(lambda x: x)([1.0, 2.0]).shape == (2,)
 
@@ -175,7 +185,7 @@ def test_shape_is_that_of_one_example() -> None:
     assert seen[-1] == "batched(over 4, each float64(3,))"
 
 
-# ---- with the other transforms -----------------------------------------------------------------------------
+# ---- with the other transforms ------------------------------------------------------------------
 
 
 def test_per_example_gradients() -> None:

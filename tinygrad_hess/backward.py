@@ -1,4 +1,4 @@
-"""Define by run: ``loss.backward()`` fills ``grad`` of every leaf that the loss was computed from."""
+"""Define by run: ``loss.backward()`` fills ``grad`` of every leaf the loss was computed from."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def backward(
     if gradient is None:
         if self.shape != ():
             raise ValueError(
-                f"backward() on a {describe(self)} tensor: only a scalar has a gradient. Reduce it, "
-                "as in .sum() or .mean(), or pass backward(gradient) of the same shape."
+                f"backward() on a {describe(self)} tensor: only a scalar has a gradient. "
+                "Reduce it, as in .sum() or .mean(), or pass backward(gradient) of the same shape."
             )
         gradient = self.dtype.type(1)
     elif not isinstance(gradient, Tensor):

@@ -99,7 +99,11 @@ def report(course: Course, rate: float, seed: int) -> tuple[Any, Any]:
         f"95% in [{low:.3f}, {high:.3f}], from {estimate.matvecs} products; "
         f"exact {np.trace(dense):.3f}"
     )
-    late = [s for n, s in zip(course.measured, course.sharpness, strict=True) if _reached(course, rate, n)]
+    late = [
+        s
+        for n, s in zip(course.measured, course.sharpness, strict=True)
+        if _reached(course, rate, n)
+    ]
     if late:
         print(
             f"  sharpness since it first reached 2/rate = {2 / rate:g}: mean {np.mean(late):.3f}, "
@@ -149,7 +153,13 @@ def draw(course: Course, rate: float, top: Any, exact: Any, out: Path) -> list[t
     return wrote
 
 
-def run(steps: int = 1500, rate: float = 0.5, every: int = 10, seed: int = 0, out: Path | str = "demo_output") -> Course:
+def run(
+    steps: int = 1500,
+    rate: float = 0.5,
+    every: int = 10,
+    seed: int = 0,
+    out: Path | str = "demo_output",
+) -> Course:
     """Train, report, draw, and say what was written.
 
     Parameters
@@ -167,7 +177,9 @@ def run(steps: int = 1500, rate: float = 0.5, every: int = 10, seed: int = 0, ou
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    print(f"Training a 64-32-10 tanh net on {TRAINING_EXAMPLES:,} handwritten digits, rate {rate:g}")
+    print(
+        f"Training a 64-32-10 tanh net on {TRAINING_EXAMPLES:,} handwritten digits, rate {rate:g}"
+    )
     course = train(steps, rate, every, seed)
     top, exact = report(course, rate, seed)
     print("\nWrote")

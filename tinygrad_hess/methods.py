@@ -25,14 +25,17 @@ _COMPARISONS = {
     "gt": ops.greater, "ge": ops.greater_equal,
 }  # fmt: skip
 
-_METHODS = (
-    "all any argmax argmin argsort astype clip cumprod cumsum diagonal diff dot log_softmax "
-    "logsumexp max mean median min norm prod ptp ravel repeat roll sort split squeeze std "
-    "sum swapaxes take tile trace var softmax matmul moveaxis "
-    "exp expm1 log log1p log2 log10 sqrt cbrt square reciprocal sin cos tan arcsin arccos arctan "
-    "sinh cosh tanh arcsinh arccosh arctanh floor ceil trunc sign isnan isinf isfinite sinc erf "
-    "relu leaky_relu elu gelu silu softplus sigmoid maximum minimum flip outer"
-).split()
+_METHODS = [
+    "all", "any", "argmax", "argmin", "argsort", "astype", "clip", "cumprod", "cumsum",
+    "diagonal", "diff", "dot", "log_softmax", "logsumexp", "max", "mean", "median", "min", "norm",
+    "prod", "ptp", "ravel", "repeat", "roll", "sort", "split", "squeeze", "std", "sum",
+    "swapaxes", "take", "tile", "trace", "var", "softmax", "matmul", "moveaxis", "exp", "expm1",
+    "log", "log1p", "log2", "log10", "sqrt", "cbrt", "square", "reciprocal", "sin", "cos", "tan",
+    "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh",
+    "floor", "ceil", "trunc", "sign", "isnan", "isinf", "isfinite", "sinc", "erf", "relu",
+    "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "maximum", "minimum", "flip",
+    "outer",
+]  # fmt: skip
 _ALIASES = {
     "abs": ops.absolute, "neg": ops.negative, "pow": ops.power, "round": ops.rint,
     "add": ops.add, "sub": ops.subtract, "mul": ops.multiply, "div": ops.divide,
@@ -41,7 +44,10 @@ _ALIASES = {
 
 
 def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda self, other: function(other, self)
+    def method(self: Tensor, other: Any) -> Any:
+        return function(other, self)
+
+    return method
 
 
 def _variable(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -89,27 +95,26 @@ def install() -> None:
         setattr(Tensor, name, getattr(ops, name))
     for name, function in _ALIASES.items():
         setattr(Tensor, name, function)
-    special = {
-            "__neg__": ops.negative,
-            "__pos__": ops.positive,
-            "__abs__": ops.absolute,
-            "__invert__": ops.invert,
-            "__getitem__": ops.index,
-            "__setitem__": _setitem,
-            "backward": backward,
-            "reshape": _variable(ops.reshape),
-            "view": _variable(ops.reshape),
-            "permute": _variable(ops.transpose),
-            "expand": _variable(ops.broadcast_to),
-            "broadcast_to": _variable(ops.broadcast_to),
-            "transpose": _transpose,
-            "flatten": _flatten,
-            "copy": _copy,
-            "T": property(ops.transpose, doc="The axes reversed."),
-            "mT": property(ops.matrix_transpose, doc="The last two axes swapped."),
+    special: dict[str, Any] = {
+        "__neg__": ops.negative,
+        "__pos__": ops.positive,
+        "__abs__": ops.absolute,
+        "__invert__": ops.invert,
+        "__getitem__": ops.index,
+        "__setitem__": _setitem,
+        "backward": backward,
+        "reshape": _variable(ops.reshape),
+        "view": _variable(ops.reshape),
+        "permute": _variable(ops.transpose),
+        "expand": _variable(ops.broadcast_to),
+        "broadcast_to": _variable(ops.broadcast_to),
+        "transpose": _transpose,
+        "flatten": _flatten,
+        "copy": _copy,
+        "T": property(ops.transpose, doc="The axes reversed."),
+        "mT": property(ops.matrix_transpose, doc="The last two axes swapped."),
     }
     for name, function in special.items():
         setattr(Tensor, name, function)
-    Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]  # __eq__ compares elements
-    Batched.__hash__ = object.__hash__  # type: ignore[method-assign]
-
+    for kind in (Tensor, Batched):
+        kind.__hash__ = object.__hash__  # type: ignore  # __eq__ compares elements

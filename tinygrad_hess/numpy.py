@@ -12,24 +12,167 @@ from typing import Any
 
 import numpy as _np
 from numpy import (  # noqa: F401
-    arange, bool, complex64, complex128, e, euler_gamma, eye, float16, float32, float64, full,
-    identity, indices, inf, int8, int16, int32, int64, isscalar, linspace, logspace, meshgrid, nan,
-    ndarray, newaxis, ones, pi, random, tri, uint8, zeros,
+    arange,
+    bool,
+    complex64,
+    complex128,
+    e,
+    euler_gamma,
+    eye,
+    float16,
+    float32,
+    float64,
+    full,
+    identity,
+    indices,
+    inf,
+    int8,
+    int16,
+    int32,
+    int64,
+    isscalar,
+    linspace,
+    logspace,
+    meshgrid,
+    nan,
+    ndarray,
+    newaxis,
+    ones,
+    pi,
+    random,
+    tri,
+    uint8,
+    zeros,
 )  # fmt: skip
 
 from .ops import (  # noqa: F401
-    absolute, add, all, any, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, argmax,
-    argmin, argsort, array_split, astype, atleast_1d, atleast_2d, average, bitwise_and, bitwise_or,
-    bitwise_xor, broadcast_arrays, broadcast_to, cbrt, ceil, clip, column_stack, concatenate,
-    copysign, cos, cosh, cumprod, cumsum, deg2rad, diagonal, diff, divide, dot, einsum, equal, exp,
-    exp2, expand_dims, expm1, flip, floor, floor_divide, fmax, fmin, fmod, greater, greater_equal,
-    heaviside, hstack, hypot, inner, invert, isfinite, isinf, isnan, less, less_equal, log, log1p,
-    log2, log10, logaddexp, logaddexp2, logical_and, logical_not, logical_or, logical_xor, matmul,
-    matrix_transpose, max, maximum, mean, median, min, minimum, mod, moveaxis, multiply, negative,
-    not_equal, outer, pad, positive, power, prod, ptp, rad2deg, ravel, reciprocal, repeat, reshape,
-    rint, roll, rollaxis, sign, signbit, sin, sinc, sinh, sort, split, sqrt, square, squeeze, stack,
-    std, subtract, sum, swapaxes, take, take_along_axis, tan, tanh, tensordot, tile, trace,
-    transpose, trunc, var, vdot, vstack,
+    absolute,
+    add,
+    all,
+    any,
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctan2,
+    arctanh,
+    argmax,
+    argmin,
+    argsort,
+    array_split,
+    astype,
+    atleast_1d,
+    atleast_2d,
+    average,
+    bitwise_and,
+    bitwise_or,
+    bitwise_xor,
+    broadcast_arrays,
+    broadcast_to,
+    cbrt,
+    ceil,
+    clip,
+    column_stack,
+    concatenate,
+    copysign,
+    cos,
+    cosh,
+    cumprod,
+    cumsum,
+    deg2rad,
+    diagonal,
+    diff,
+    divide,
+    dot,
+    einsum,
+    equal,
+    exp,
+    exp2,
+    expand_dims,
+    expm1,
+    flip,
+    floor,
+    floor_divide,
+    fmax,
+    fmin,
+    fmod,
+    greater,
+    greater_equal,
+    heaviside,
+    hstack,
+    hypot,
+    inner,
+    invert,
+    isfinite,
+    isinf,
+    isnan,
+    less,
+    less_equal,
+    log,
+    log1p,
+    log2,
+    log10,
+    logaddexp,
+    logaddexp2,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    matmul,
+    matrix_transpose,
+    max,
+    maximum,
+    mean,
+    median,
+    min,
+    minimum,
+    mod,
+    moveaxis,
+    multiply,
+    negative,
+    not_equal,
+    outer,
+    pad,
+    positive,
+    power,
+    prod,
+    ptp,
+    rad2deg,
+    ravel,
+    reciprocal,
+    repeat,
+    reshape,
+    rint,
+    roll,
+    rollaxis,
+    sign,
+    signbit,
+    sin,
+    sinc,
+    sinh,
+    sort,
+    split,
+    sqrt,
+    square,
+    squeeze,
+    stack,
+    std,
+    subtract,
+    sum,
+    swapaxes,
+    take,
+    take_along_axis,
+    tan,
+    tanh,
+    tensordot,
+    tile,
+    trace,
+    transpose,
+    trunc,
+    var,
+    vdot,
+    vstack,
 )  # fmt: skip
 from .ops import norm as _norm
 from .ops import where as _where
@@ -81,8 +224,12 @@ def round(x: Any, decimals: int = 0) -> Any:
     return rint(x) if decimals == 0 else rint(x * 10.0**decimals) / 10.0**decimals
 
 
-def nan_to_num(
-    x: Any, copy: _np.bool | Any = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
+def nan_to_num(  # the argument is NumPy's
+    x: Any,
+    copy: Any = True,
+    nan: Any = 0.0,
+    posinf: Any = None,
+    neginf: Any = None,  # noqa: F811
 ) -> Any:
     """Replace NaN and infinities by numbers; no derivative flows there."""
     info = _np.finfo(_dtype(x))
@@ -95,14 +242,14 @@ def nan_to_num(
     return x
 
 
-def _holds_tensor(x: Any) -> _np.bool | Any:
+def _holds_tensor(x: Any) -> Any:
     return isinstance(x, Tensor) or (
         isinstance(x, (list, tuple)) and _np.any([_holds_tensor(item) for item in x])
     )
 
 
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
-    """``x`` where the condition holds, ``y`` elsewhere; with the condition alone, where it holds."""
+    """``x`` where the condition holds, ``y`` elsewhere; with it alone, where it holds."""
     if x is None and y is None:
         return nonzero(condition)
     return _where(condition, x, y)
@@ -139,7 +286,7 @@ def _value(x: Any) -> Any:
     return x.numpy() if type(x) is not Tensor else x.value
 
 
-def _looks_only(function: Any, values: _np.bool | Any = False) -> Any:
+def _looks_only(function: Any, values: Any = False) -> Any:
     """A NumPy function whose answer carries no derivative: it looks at values.
 
     With ``values=True`` it gives values back, and refuses recorded ones.

@@ -181,9 +181,9 @@ def _operands(node: Tensor) -> tuple[Any, ...]:
     for p, a in zip(node.parents, node.args, strict=True):
         if type(p) is Tensor and p.value is not a:
             raise TapeReleasedError(
-                f"{node.prim.name}: an operand, {describe(p)}, was given another value after it was "  # type: ignore[union-attr]
-                "recorded (an optimiser's step does that), so a sweep over it cannot be recorded. "
-                "Compute the loss again first."
+                f"{node.prim.name}: an operand, {describe(p)}, was given another value since it "  # type: ignore[union-attr]
+                "was recorded (an optimiser's step does that), so a sweep over it cannot be "
+                "recorded. Compute the loss again first."
             )
     return tuple(a if p is None else p for p, a in zip(node.parents, node.args, strict=True))
 

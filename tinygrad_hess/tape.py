@@ -74,8 +74,17 @@ class Tensor:
     # tensor is a constant. args are raw operands, parents the same operands where they are on
     # the tape and None elsewhere. The underscored slots stay unset until somebody needs them.
     __slots__ = (
-        "value", "prim", "args", "parents", "params", "time",
-        "_grad", "_name", "_scope", "_where", "__weakref__",
+        "__weakref__",
+        "_grad",
+        "_name",
+        "_scope",
+        "_where",
+        "args",
+        "params",
+        "parents",
+        "prim",
+        "time",
+        "value",
     )  # fmt: skip
 
     value: Any
@@ -84,6 +93,7 @@ class Tensor:
     parents: tuple[Tensor | None, ...]
     params: dict[str, Any] | None
     time: int
+    _where: str
 
     if TYPE_CHECKING:  # methods and operators are bound by `methods`, from the primitives' rows
 
@@ -220,7 +230,7 @@ class Tensor:
             raise NonDifferentiableError(
                 f"{what} of a {describe(self)} tensor that is being recorded would lose its "
                 "gradient (math.sin(x) and array[0] = x call it too). Write x.item() or x.numpy() "
-                "where no gradient should flow, and functions of tinygrad_hess.numpy where it should."
+                "where no gradient should flow, functions of tinygrad_hess.numpy where it should."
             )
 
     def __len__(self) -> int:
@@ -512,7 +522,7 @@ class Tape:
         self._last_uses: list[list[int]] | None = None
 
     def _keep_what_depends_on_starts(self) -> None:
-        """Drop nodes that were computed from what lies outside alone: no sweep has to visit them."""
+        """Drop nodes that were computed from what lies outside alone: no sweep visits them."""
         self.active = active = {s.time for s in self.starts}
         kept = []
         for node in self.nodes:

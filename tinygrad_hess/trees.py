@@ -6,6 +6,7 @@ Tensors, arrays and numbers are leaves. Lists, tuples, dicts, dataclass-like mod
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,47 +15,31 @@ import optree
 
 from .tape import Tensor
 
-flatten = optree.tree_flatten
-unflatten = optree.tree_unflatten
-map = optree.tree_map
-structure = optree.tree_structure
-leaves = optree.tree_leaves
+# Typed as Any: optree's own types ask for trees of one kind of leaf.
+flatten: Any = optree.tree_flatten
+unflatten: Any = optree.tree_unflatten
+map: Any = optree.tree_map
+structure: Any = optree.tree_structure
+leaves: Any = optree.tree_leaves
+flatten_with_none: Any = functools.partial(optree.tree_flatten, none_is_leaf=True)
 
 
 def paths(tree: Any) -> list[str]:
     """How to reach each leaf, as one would write it: ``['layers'][0]``."""
-    return [
-        "".join(_step(e) for e in accessor) for accessor in optree.tree_accessors(tree)
-    ]
+    return [accessor.codify("") for accessor in optree.tree_accessors(tree)]
 
 
-def _step(entry: Any) -> str:
-    return entry.codify("")
-
-
-def same_structure(a: Any, b: Any, who: str, what_a: str, what_b: str) -> tuple[list[Any], Any]:
-    """Leaves of ``a`` (and its structure), after checking that ``b`` has the same structure."""
-    leaves_a, spec = flatten(a)
-    other = structure(b)
-    if spec != other:
-        raise ValueError(f"{who}: {what_a} and {what_b} differ in structure: {spec} and {other}")
-    return leaves_a, spec
-
-
-def match(
-    values: Any, like: Sequence[Any], spec: Any, who: str, what: str, of: str
-) -> list[Any]:
+def match(values: Any, like: Sequence[Any], spec: Any, who: str, what: str, of: str) -> list[Any]:
     """Leaves of ``values``, checked against the structure and shapes of ``like``."""
     given, other = flatten(values)
     if other != spec:
-        raise ValueError(
-            f"{who}: {what} must have the structure of {of}, {spec}, but has {other}"
-        )
+        raise ValueError(f"{who}: {what} must have the structure of {of}, {spec}, but has {other}")
     out = []
     for v, x in zip(given, like, strict=True):
         v = v if isinstance(v, Tensor) else np.asarray(v)
-        if v.shape != np.shape(x) if not hasattr(x, "shape") else v.shape != x.shape:
-            raise ValueError(f"{who}: {what} of shape {v.shape} for {of} of shape {x.shape}")
+        shape = x.shape if hasattr(x, "shape") else ()
+        if v.shape != shape:
+            raise ValueError(f"{who}: {what} of shape {v.shape} for {of} of shape {shape}")
         dtype = getattr(x, "dtype", np.dtype(float))
         if v.dtype != dtype:
             v = v.astype(dtype)

@@ -67,7 +67,15 @@ def _check(
     }
     for mode in modes:
         _check(
-            nested[mode], args, order - 1, modes, rtol * 10, atol * 10, step, rng, f"{mode} of {path}"
+            nested[mode],
+            args,
+            order - 1,
+            modes,
+            rtol * 10,
+            atol * 10,
+            step,
+            rng,
+            f"{mode} of {path}",
         )
 
 

@@ -58,9 +58,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             given = [_or_zeros(tangents[i], operands[i]) for i in moving]
             return jvp(again(operands), primals, given)[1]
 
-        return composite.call(
-            getattr(f, "__name__", "checkpoint"), f, args, pullback, pushforward
-        )
+        return composite.call(getattr(f, "__name__", "checkpoint"), f, args, pullback, pushforward)
 
     return checkpointed
 

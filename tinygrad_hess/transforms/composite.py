@@ -1,6 +1,6 @@
 """A whole function as one node of the tape, with derivatives of its own.
 
-    bundle : operands -> Parts       pick : Parts -> one output
+bundle : operands -> Parts       pick : Parts -> one output
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def call(
     out, out_spec = trees.flatten(f(*trees.unflatten(spec, held)))
     if any(isinstance(y, Tensor) and y.prim is not None for y in out):
         raise NonDifferentiableError(
-            f"{name}: the function captured a recorded tensor, whose derivative would be lost. Pass "
-            "it as an argument."
+            f"{name}: the function captured a recorded tensor, whose derivative would be lost. "
+            "Pass it as an argument."
         )
     values = Parts(unrecorded(y) for y in out)
     parents = tuple(x if isinstance(x, Tensor) and x.prim is not None else None for x in leaves)

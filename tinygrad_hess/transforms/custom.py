@@ -30,7 +30,7 @@ class _Custom:
     def __init__(self, f: Callable[..., Any], nondiff_argnums: tuple[int, ...] = ()):
         self.f = f
         self.nondiff_argnums = tuple(nondiff_argnums)
-        functools.update_wrapper(self, f)
+        functools.update_wrapper(self, f)  # type: ignore[arg-type]
 
     def _require_rule(self, rule: Any) -> None:
         if rule is None:
@@ -176,8 +176,10 @@ class custom_jvp(_Custom):
         def pullback(cotangents: Any, operands: Any) -> list[Any]:
             zeros = [_zeros(x) for x in operands]
             moved, pull = vjp(lambda *ts: along(operands, ts), *zeros)
-            return list(pull([_zeros(t) if c is None else c for c, t in zip(cotangents, moved, strict=True)]))
+            return list(
+                pull(
+                    [_zeros(t) if c is None else c for c, t in zip(cotangents, moved, strict=True)]
+                )
+            )
 
         return composite.call(self.__name__, f, moving, pullback, pushforward)  # type: ignore[attr-defined]
-
-

@@ -65,9 +65,7 @@ def value_and_grad(
     return value_and_grad_f
 
 
-def grad(
-    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
-) -> Callable[..., Any]:
+def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
     """Make a function that returns the gradient of ``f``; see :func:`value_and_grad`.
 
     With ``has_aux``, it returns ``(gradient, aux)``.
@@ -195,9 +193,7 @@ def _pushed(run: Recording, tape: Tape, outputs: Any, given: Any, spec: Any) -> 
     return trees.unflatten(spec, distinct(results, given))
 
 
-def jvp(
-    f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
-) -> tuple[Any, Any]:
+def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """Return ``(f(*primals), tangent)``: the directional derivative along ``tangents``.
 
     Examples

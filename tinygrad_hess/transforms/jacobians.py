@@ -67,9 +67,7 @@ def _batched_sweeps(
         axis, seeds = basis(over, rows)
         for part, c, like in zip(parts, sweep(seeds), results, strict=True):
             shape, dtype = like.shape, like.dtype
-            part.append(
-                np.zeros((axis.size, *shape), dtype) if c is None else leave(c, axis=axis)
-            )
+            part.append(np.zeros((axis.size, *shape), dtype) if c is None else leave(c, axis=axis))
     return [
         p[0] if len(p) == 1 else concatenate_along(*p, axis=-len(like.shape) - 1)
         if p else np.zeros((0, *like.shape), like.dtype)
@@ -211,8 +209,7 @@ def _forward(run: Recording, tape: Tape, outputs: Any, chunk_size: Any) -> list[
             chunk_size,
         )
         blocks = [
-            _blocks(c, run.starts, y.shape, last=True)
-            for c, y in zip(stacked, shaped, strict=True)
+            _blocks(c, run.starts, y.shape, last=True) for c, y in zip(stacked, shaped, strict=True)
         ]
     return _finished(blocks, run, linked)
 

@@ -131,7 +131,7 @@ class Recording:
 
     def scalar(self) -> Any:
         """The only output, checked to be a real floating-point scalar."""
-        y = self.outputs[0] if len(self.outputs) == 1 else None
+        y: Any = self.outputs[0] if len(self.outputs) == 1 else None
         shape = y.shape if hasattr(y, "shape") else () if isinstance(y, (int, float)) else None
         if y is None or shape != ():
             got = [describe(o) for o in self.outputs]
@@ -143,8 +143,8 @@ class Recording:
             require_float(y, f"{self.who}: the output of f")
             if y.dtype.kind == "c":
                 raise NonDifferentiableError(
-                    f"{self.who}: f must return a real scalar, but returned {describe(y)}. Take its "
-                    "real part or absolute value."
+                    f"{self.who}: f must return a real scalar, but returned {describe(y)}. Take "
+                    "its real part or absolute value."
                 )
         return y
 

@@ -58,8 +58,10 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
 
     @functools.wraps(f)
     def vmap_f(*args: Any, **kwargs: Any) -> Any:
-        leaves, spec = optree.tree_flatten(args, none_is_leaf=True)
-        axes = _spread(tuple(in_axes) if isinstance(in_axes, list) else in_axes, args, "vmap", "in_axes")
+        leaves, spec = trees.flatten_with_none(args)
+        axes = _spread(
+            tuple(in_axes) if isinstance(in_axes, list) else in_axes, args, "vmap", "in_axes"
+        )
         axes = [None if x is None else a for x, a in zip(leaves, axes, strict=True)]
         named, named_spec = trees.flatten(kwargs)  # keyword arguments: the first axis, as in JAX
         leaves, axes = leaves + named, axes + [0] * len(named)
@@ -70,14 +72,14 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
         ]
         count = len(hidden) - len(named)
         out = f(
-            *optree.tree_unflatten(spec, hidden[:count]),
+            *trees.unflatten(spec, hidden[:count]),
             **trees.unflatten(named_spec, hidden[count:]),
         )
-        results, out_spec = optree.tree_flatten(out, none_is_leaf=True)
+        results, out_spec = trees.flatten_with_none(out)
         places = _spread(out_axes, out, "vmap", "out_axes")
         boxed = any(isinstance(x, Tensor) for x in leaves)
         shown = [_shown(y, axis, a, boxed) for y, a in zip(results, places, strict=True)]
-        return optree.tree_unflatten(out_spec, shown)
+        return trees.unflatten(out_spec, shown)
 
     return vmap_f
 

@@ -126,7 +126,7 @@ def by_sweep(picture: Picture) -> Picture:
     return flat.merge(_blocks(keys), _group)
 
 
-# ---- blocks and what they say --------------------------------------------------------------------
+# ---- blocks and what they say -------------------------------------------------------------------
 
 
 def _blocks(keys: Sequence[Hashable]) -> list[int]:

@@ -100,7 +100,7 @@ def _draw_vertices(dot: graphviz.Digraph, picture: Picture, told_apart: bool) ->
         bodies[scopes[number].outer].subgraph(bodies[number])
 
 
-# ---- one vertex, one edge ------------------------------------------------------------------------
+# ---- one vertex, one edge -----------------------------------------------------------------------
 
 
 def _colours(v: Vertex, told_apart: bool) -> tuple[str, str]:
@@ -162,7 +162,7 @@ def _caption(title: str, note: str) -> str:
     return f"<{'<br/>'.join(lines)}>" if lines else ""
 
 
-# ---- the legend ----------------------------------------------------------------------------------
+# ---- the legend ---------------------------------------------------------------------------------
 
 
 def _told_apart(picture: Picture) -> bool:

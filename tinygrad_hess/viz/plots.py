@@ -251,7 +251,7 @@ def save(figure: Figure, path: str | Path, dpi: float = 160) -> Path:
     return replace_whole(path, data.getvalue())
 
 
-# ---- what the figures share ----------------------------------------------------------------------
+# ---- what the figures share ---------------------------------------------------------------------
 
 
 def _matplotlib() -> Any:

@@ -188,7 +188,7 @@ def _move_sources_inside(picture: Picture) -> None:
         vertices[a].scope = scope
 
 
-# ---- what is written on a vertex -----------------------------------------------------------------
+# ---- what is written on a vertex ----------------------------------------------------------------
 
 
 def describe_value(x: Any) -> str:

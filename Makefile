@@ -1,0 +1,57 @@
+# Everything is installed from PyPI into .venv; nothing else is needed.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test quick peers lint bench sizes clean help
+
+help:  ## Say what there is to make
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.viz: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e ".[viz]"
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e ".[test]"
+	@touch $@
+
+$(VENV)/.lint: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e ".[test,lint]"
+	@touch $@
+
+$(VENV)/.peers: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e ".[test]" autograd jax
+	@touch $@
+
+demo: $(VENV)/.viz  ## Train a net on digits, print its curvature, draw figures and graphs
+	$(BIN)/python -m tinygrad_hess demo
+
+test: $(VENV)/.test  ## Run all tests, doctests and examples
+	$(BIN)/python -m pytest
+
+quick: $(VENV)/.test  ## Run the tests that take no more than seconds
+	$(BIN)/python -m pytest -m "not slow"
+
+peers: $(VENV)/.peers  ## Compare with JAX (and with PyTorch, if you install it into .venv)
+	$(BIN)/python -m pytest -m peers -rs
+
+lint: $(VENV)/.lint  ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.peers  ## Time recording against the peers that are installed
+	$(BIN)/python benchmarks/recording.py
+	$(BIN)/python benchmarks/recording.py --pin
+
+sizes: $(VENV)/.viz  ## Print lines a file, and microseconds an operation
+	@wc -l ops/*.py tinygrad_hess/*.py tinygrad_hess/*/*.py | sort -n | grep -v 'tinygrad_hess/ops'
+	@$(BIN)/python benchmarks/overhead.py
+
+clean:  ## Remove what was made
+	rm -rf $(VENV) build dist *.egg-info demo_output .pytest_cache .mypy_cache .ruff_cache .hypothesis
