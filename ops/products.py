@@ -37,7 +37,7 @@ def _batch(fn: Any, rows: bool) -> Any:
     def batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
         a, b = values
         if rows and ndims[0] == 2 and ndims[1] is None and np.ndim(b) == 2:
-            flat: list[Any] = a.reshape(math.prod(a.shape[:-1]), a.shape[-1])
+            flat = a.reshape(math.prod(a.shape[:-1]), a.shape[-1])
             out = fn(flat, b)
             return out.reshape(a.shape[:-1] + out.shape[-1:])
         return broadcast_batch(values, ndims, lead, fn)

@@ -93,8 +93,8 @@ def install() -> None:
         setattr(Tensor, f"__{name}__", function)
     for name in _METHODS:
         setattr(Tensor, name, getattr(ops, name))
-    for name, function in _ALIASES.items():
-        setattr(Tensor, name, function)
+    for name, alias in _ALIASES.items():
+        setattr(Tensor, name, alias)
     special: dict[str, Any] = {
         "__neg__": ops.negative,
         "__pos__": ops.positive,

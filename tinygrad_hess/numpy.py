@@ -227,9 +227,9 @@ def round(x: Any, decimals: int = 0) -> Any:
 def nan_to_num(  # the argument is NumPy's
     x: Any,
     copy: Any = True,
-    nan: Any = 0.0,
+    nan: Any = 0.0,  # noqa: F811
     posinf: Any = None,
-    neginf: Any = None,  # noqa: F811
+    neginf: Any = None,
 ) -> Any:
     """Replace NaN and infinities by numbers; no derivative flows there."""
     info = _np.finfo(_dtype(x))
