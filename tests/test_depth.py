@@ -20,6 +20,11 @@ START = np.array([1.0, -2.0])
 GROWTH = (1 + RATE) ** DEEP
 
 
+def leaf(x: Any) -> Any:
+    """A start of the tape, as a user makes one."""
+    return tg.tensor(x, requires_grad=True)
+
+
 def chain(x: Any, length: int = DEEP) -> Any:
     for _ in range(length):
         x = x * (1 + RATE)
@@ -47,7 +52,7 @@ def curved_by_hand(x: Any, length: int) -> tuple[Any, Any, Any]:
 
 
 def test_backward_through_200_000_operations() -> None:
-    x = tg.tensor(START, requires_grad=True)
+    x = leaf(START)
     y = chain(x).sum()
     y.backward()
     np.testing.assert_allclose(x.grad.numpy(), GROWTH * np.ones(2), rtol=1e-9)
@@ -66,7 +71,7 @@ def test_second_order_through_100_000_recorded_operations() -> None:
     f = lambda x: curved(x, length)
     np.testing.assert_allclose(tg.value_and_grad(f)(0.7), (y, d), rtol=1e-9)
     np.testing.assert_allclose(tg.hvp(f, 0.7, 2.0), 2 * h, rtol=1e-9)
-    x = tg.tensor(0.7, requires_grad=True)
+    x = leaf(0.7)
     f(x).backward(create_graph=True)
     g, x.grad = x.grad, None
     g.backward()
@@ -76,7 +81,7 @@ def test_second_order_through_100_000_recorded_operations() -> None:
 @pytest.mark.parametrize("how", ["dropped", "backward", "retained", "shared"])
 def test_a_deep_tape_is_freed_without_recursion(how: str) -> None:
     """Freeing a linked chain naively recurses in C and crashes the interpreter."""
-    x = tg.tensor(START, requires_grad=True)
+    x = leaf(START)
     y = chain(x)
     total = y.sum()
     if how == "backward":
@@ -91,7 +96,7 @@ def test_a_deep_tape_is_freed_without_recursion(how: str) -> None:
 
 
 def test_deep_trees_of_both_operands_are_freed_too() -> None:
-    x = tg.tensor(1.0, requires_grad=True)
+    x = leaf(1.0)
     y, z = x, x
     for _ in range(DEEP // 2):
         y, z = y * z, z
@@ -109,10 +114,10 @@ def test_one_node_an_operation_and_each_walked_once() -> None:
     """The length of a tape is the number of operations, also where values are shared."""
     sizes = []
     for length in (1000, 4000):
-        x = tg.tensor(START, requires_grad=True)
+        x = leaf(START)
         sizes.append(len(Tape([chain(x, length)]).nodes))
     assert sizes == [1001, 4001]
-    x = tg.tensor(1.0, requires_grad=True)
+    x = leaf(1.0)
     y = x
     for _ in range(1000):
         y = y + y
@@ -151,7 +156,7 @@ def test_the_tape_of_a_gradient_grows_linearly() -> None:
     """Nodes of the gradient's own tape, for lengths 100 and 400: affine in the length."""
 
     def nodes(length: int) -> int:
-        x = tg.tensor(0.7, requires_grad=True)
+        x = leaf(0.7)
         curved(x, length).backward(create_graph=True)
         return len(Tape([x.grad]).nodes)
 
@@ -191,16 +196,14 @@ def loss_of(p: Any, x: Any, y: Any) -> Any:
 
 def test_a_thousand_steps_of_backward_leave_memory_flat(traced: Any) -> None:
     params, x, y = net()
-    p = {k: tg.tensor(v, requires_grad=True) for k, v in params.items()}
+    p = {k: leaf(v) for k, v in params.items()}
     first = None
 
     def step() -> float:
         nonlocal p
         loss = loss_of(p, x, y)
         loss.backward()
-        p = {
-            k: tg.tensor(v.numpy() - 0.1 * v.grad.numpy(), requires_grad=True) for k, v in p.items()
-        }
+        p = {k: leaf(v.numpy() - 0.1 * v.grad.numpy()) for k, v in p.items()}
         return loss.item()
 
     first = step()
@@ -238,7 +241,7 @@ def test_no_cycles_are_left_for_the_collector() -> None:
         for _ in range(20):
             tg.grad(loss_of)(params, x, y)
             tg.hvp(loss_of, params, params, x, y)
-            p = {k: tg.tensor(v, requires_grad=True) for k, v in params.items()}
+            p = {k: leaf(v) for k, v in params.items()}
             loss_of(p, x, y).backward()
         del p
         alive = [o for o in gc.get_objects() if isinstance(o, tg.Tensor)]
@@ -248,7 +251,7 @@ def test_no_cycles_are_left_for_the_collector() -> None:
 
 
 def test_ten_thousand_dropped_losses_leave_memory_flat(traced: Any) -> None:
-    x = tg.tensor(np.ones(1000), requires_grad=True)
+    x = leaf(np.ones(1000))
     evaluate = lambda: (np.tanh(x) * x).sum()
     evaluate()
     before = traced()
@@ -258,7 +261,7 @@ def test_ten_thousand_dropped_losses_leave_memory_flat(traced: Any) -> None:
 
 
 def test_kept_losses_do_not_keep_their_tapes_after_backward(traced: Any) -> None:
-    x = tg.tensor(np.ones(1000), requires_grad=True)
+    x = leaf(np.ones(1000))
     kept = []
     before = traced()
     for _ in range(200):

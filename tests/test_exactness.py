@@ -13,6 +13,11 @@ import tinygrad_hess as tg
 RTOL = 1e-10
 
 
+def leaf(x: Any) -> Any:
+    """A start of the tape, as a user makes one."""
+    return tg.tensor(x, requires_grad=True)
+
+
 class Model(NamedTuple):
     """A loss with its gradient and Hessian worked out by hand, and where to evaluate them."""
 
@@ -118,7 +123,7 @@ def close(got: Any, want: Any) -> None:
 def test_gradient(name: str) -> None:
     loss, gradient, _, x = MODELS[name]
     close(tg.grad(loss)(x), gradient)
-    t = tg.tensor(x, requires_grad=True)
+    t = leaf(x)
     loss(t).backward()
     close(t.grad.numpy(), gradient)
     close(tg.jacfwd(loss)(x), gradient) if x.size <= 100 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,14 @@ from tinygrad_hess.transforms.jacobians import chunks
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=4)
 M = RNG.normal(size=(3, 4))
-JACOBIANS = {
+JACOBIANS: dict[str, Any] = {
     "auto": tg.jacobian,
-    "forward": lambda f, *a, **k: tg.jacobian(f, *a, mode="forward", **k),
-    "reverse": lambda f, *a, **k: tg.jacobian(f, *a, mode="reverse", **k),
+    "forward": functools.partial(tg.jacobian, mode="forward"),
+    "reverse": functools.partial(tg.jacobian, mode="reverse"),
     "jacfwd": tg.jacfwd,
     "jacrev": tg.jacrev,
 }
-FUNCTIONS = {
+FUNCTIONS: dict[str, tuple[Any, Any]] = {
     "wide": (lambda x: np.tanh(M @ x), X),
     "tall": (lambda x: np.outer(x, np.sin(x)).ravel(), X),
     "matrix to matrix": (lambda a: a @ a.T @ a, M),

@@ -20,6 +20,11 @@ def quiet() -> Any:
     return np.errstate(all="ignore")
 
 
+def leaf(x: Any) -> Any:
+    """A start of the tape, as a user makes one."""
+    return tg.tensor(x, requires_grad=True)
+
+
 @pytest.fixture(autouse=True)
 def _all_blocks_are_closed_again() -> Any:
     yield
@@ -30,7 +35,7 @@ def _all_blocks_are_closed_again() -> Any:
 
 
 def test_nesting() -> None:
-    x = tg.tensor(2.0, requires_grad=True)
+    x = leaf(2.0)
     recorded = lambda: (x * x).requires_grad
     assert recorded()
     with tg.no_grad():
@@ -45,7 +50,7 @@ def test_nesting() -> None:
 
 
 def test_an_error_closes_the_block() -> None:
-    x = tg.tensor(2.0, requires_grad=True)
+    x = leaf(2.0)
     with pytest.raises(RuntimeError, match="user"), tg.no_grad():
         raise RuntimeError("user")
     assert (x * x).requires_grad
@@ -107,7 +112,7 @@ def test_a_transform_inside_no_grad_inside_another() -> None:
 
 
 def test_backward_inside_no_grad() -> None:
-    x = tg.tensor(3.0, requires_grad=True)
+    x = leaf(3.0)
     y = x * x
     with tg.no_grad():
         y.backward()
@@ -118,7 +123,7 @@ def test_backward_inside_no_grad() -> None:
 # ---- nan_safe -----------------------------------------------------------------------------------
 
 # f, x, and the first and second derivatives of the branch that was taken
-SAFE = {
+SAFE: dict[str, tuple[Any, Any, Any, Any]] = {
     "where log": (
         lambda x: np.where(x > 0, np.log(x), 0.0),
         [-1.0, 0.0, 2.0], [0, 0, 0.5], [0, 0, -0.25],
@@ -156,7 +161,7 @@ def test_nan_safe_gives_the_taken_branch(name: str) -> None:
                 np.testing.assert_allclose(tg.hessian(total)(x), np.diag(second))
                 np.testing.assert_allclose(tg.jacrev(tg.grad(total))(x), np.diag(second))
                 np.testing.assert_allclose(tg.hvp(total, x, np.ones_like(x)), second)
-            t = tg.tensor(x, requires_grad=True)
+            t = leaf(x)
             total(t).backward()
             np.testing.assert_allclose(t.grad.numpy(), first)
         assert np.isnan(tg.grad(total)(x)).any()
@@ -194,7 +199,7 @@ LOG_LINE = bad_log.__code__.co_firstlineno + 2
 ROOT_LINES = [bad_root.__code__.co_firstlineno + k for k in (1, 2)]
 WAYS = {
     "value": lambda f: f(tg.tensor(X)),
-    "backward": lambda f: f(tg.tensor(X, requires_grad=True)).backward(),
+    "backward": lambda f: f(leaf(X)).backward(),
     "grad": lambda f: tg.grad(f)(X),
     "jvp": lambda f: tg.jvp(f, (X,), (np.ones(2),)),
     "hvp": lambda f: tg.hvp(f, X, np.ones(2)),
@@ -245,7 +250,7 @@ def test_eight_threads_compute_their_own_derivatives() -> None:
             at = 0.1 + 0.01 * i
             want = k * at * np.cos(k * at) + np.sin(k * at)
             second = 2 * k * np.cos(k * at) - k * k * at * np.sin(k * at)
-            x = tg.tensor(at, requires_grad=True)
+            x = leaf(at)
             y = np.sin(k * x) * x
             y.backward()
             f = lambda x: np.sin(k * x) * x
@@ -266,13 +271,13 @@ def test_modes_of_one_thread_do_not_reach_another() -> None:
         with tg.no_grad(), tg.nan_safe(), tg.debug_nans():
             inside.set()
             checked.wait(10)
-            seen["holder"] = (tg.tensor(1.0, requires_grad=True) * 2).requires_grad
+            seen["holder"] = (leaf(1.0) * 2).requires_grad
 
     thread = threading.Thread(target=holder)
     thread.start()
     try:
         assert inside.wait(10)
-        assert (tg.tensor(1.0, requires_grad=True) * 2).requires_grad
+        assert (leaf(1.0) * 2).requires_grad
         with quiet():
             assert np.isnan(tg.grad(bad_root)(X)[0])  # neither safe nor refused
     finally:

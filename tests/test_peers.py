@@ -35,6 +35,11 @@ def torch() -> Any:
     return module
 
 
+def leaf(x: Any) -> Any:
+    """A start of the tape, as a user makes one."""
+    return tg.tensor(x, requires_grad=True)
+
+
 def close(got: Any, want: Any) -> None:
     """To 1e-9 of the largest entry."""
     got, want = np.asarray(got), np.asarray(want)
@@ -189,7 +194,7 @@ def test_torch_value_gradient_and_hessian_vector_product(torch: Any, name: str) 
         close(a, b.detach())
     for a, b in zip(tg.hvp(here, params, v), hv, strict=True):
         close(a, b)
-    q = [tg.tensor(a, requires_grad=True) for a in params]
+    q = [leaf(a) for a in params]
     here(q).backward()
     for a, b in zip(q, g, strict=True):
         close(a.grad.numpy(), b.detach())

@@ -57,7 +57,7 @@ def test_operators_with_anything_on_either_side(sign: str, other: str) -> None:
         assert z.requires_grad
         np.testing.assert_allclose(z.numpy(), want)
         z.sum().backward()
-        t = x if isinstance(x, tg.Tensor) and x.requires_grad else y
+        t: Any = x if isinstance(x, tg.Tensor) and x.requires_grad else y
         np.testing.assert_allclose(t.grad.numpy(), slope * np.ones(3), rtol=1e-12)
 
 
@@ -185,9 +185,9 @@ def test_no_view_of_the_value_can_be_written_through() -> None:
 def test_dtypes() -> None:
     assert tg.tensor([1.0]).dtype == np.float64
     assert tg.tensor([1]).dtype == np.int64
-    assert tg.tensor(np.float32([1])).dtype == np.float32
+    assert tg.tensor(np.ones(1, np.float32)).dtype == np.float32
     assert tg.tensor([1, 2], dtype=np.float32, requires_grad=True).requires_grad
-    x = tg.tensor(P, dtype=np.float32, requires_grad=True)
+    x: Any = tg.tensor(P, dtype=np.float32, requires_grad=True)
     for y in (x * 2, x + 1.5, 2 / x, x**2, x**0.5, np.tanh(x), x.mean(), x.std(), -x, x.prod()):
         assert y.dtype == np.float32
     (x * P).sum().backward()  # float64 on the way, but a gradient has its leaf's type
