@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..primitive import linear
+from ..tape import Tensor
 from .axes import canonical_axes, canonical_shape, shape_of
 from .identity import astype
 
@@ -27,8 +28,12 @@ def spread(g: Any, shape: tuple[int, ...], axis: tuple[int, ...], keepdims: bool
 
 
 def _sum_transpose(g: Any, y: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
-    if len(axis) == len(x.shape):  # a scalar, or ones all over: it broadcasts as it is
-        return broadcast_to(g, shape=x.shape)
+    shape = x.shape
+    if len(axis) == len(shape):  # a scalar, or ones all over: it broadcasts as it is
+        return broadcast_to(g, shape=shape) if isinstance(g, Tensor) else _broadcast(g, shape=shape)
+    if type(g) is np.ndarray:
+        g = g if keepdims else g.reshape(expanded_shape(shape, axis))
+        return _broadcast(g, shape=shape)
     return broadcast_to(spread(g, x.shape, axis, keepdims), shape=x.shape)
 
 

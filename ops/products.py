@@ -126,6 +126,8 @@ def matmul(a: Any, b: Any) -> Any:
     """
     try:
         na, nb = a.ndim, b.ndim
+        if na == 2 == nb:
+            return matmul2(a, b)
     except AttributeError:  # a list, a number
         na, nb = np.ndim(a), np.ndim(b)
     if na >= 2 and nb >= 2:

@@ -365,7 +365,7 @@ def _reduced_shape(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, 
 
 def _weights(x: Any, y: Any, axis: Any, keepdims: bool) -> Any:
     """softmax(x), from the known logarithm y of the sum where that is at hand and finite."""
-    if type(x) is np.ndarray and type(y) is np.ndarray and np.isfinite(y).all():
+    if type(x) is type(y) is np.ndarray and math.isfinite(np.add.reduce(y, axis=None)):
         e = x - spread(y, x.shape, axis, keepdims)
         return np.exp(e, out=e)
     return softmax_along(x, axis=axis)

@@ -60,7 +60,9 @@ def _tanh_slope_into(out: Any, g: Any, y: Any) -> None:
 
 
 def _tanh_slope(g: Any, y: Any) -> Any:
-    return g * (1 - y * y) if np.size(y) <= BLOCK else in_blocks(_tanh_slope_into, g, y)
+    if type(y) is not np.ndarray or y.size <= BLOCK:
+        return g * (1 - y * y)
+    return in_blocks(_tanh_slope_into, g, y)
 
 
 # g (1 - y²) as one node: the derivative of a net's most common activation, in few passes.

@@ -64,8 +64,7 @@ cubic = lambda x: np.sum(x**3) + 0.5 * x @ A @ x  # H = diag(6x) + A, third deri
 
 
 def test_hvp_of_grad_of_jvp() -> None:
-    """g(x) = ∇(∇f·u) = H u; its Hessian-vector product with weights c is T[u, v]·c = 0 here
-    (f is cubic), so take x⁵: the fifth derivative pattern is diagonal."""
+    """f = Σ x⁵: its fourth derivatives are 120 x on the diagonal and zero elsewhere."""
     f = lambda x: np.sum(x**5)
     slope = lambda x: tg.jvp(f, (x,), (U,))[1]  # Σ 5x⁴u
     total = lambda x: np.sum(tg.grad(slope)(x))  # Σ 20x³u

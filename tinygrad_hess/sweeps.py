@@ -46,7 +46,69 @@ def reverse(tape: Tape, cotangents: Cotangents, recorded: bool = False) -> Cotan
         if recorded:
             with _Seeded(tape, cotangents, "reverse") as seeds:
                 return _reverse(tape, seeds, True)
+        if tape.active is None and not modes.special[0]:
+            return _reverse_raw(tape, dict(cotangents))
         return _reverse(tape, dict(cotangents), False)
+
+
+def _reverse_raw(tape: Tape, cotangents: Cotangents) -> Cotangents:
+    """What :func:`_reverse` does when nothing is recorded, no mode is on, and nothing lies outside.
+
+    This loop is most of the cost of a gradient of small arrays; it leaves out what cannot occur.
+    """
+    kept = _hidden_axes(tape, cotangents)
+    take = cotangents.pop
+    leaves: Cotangents = {}
+    owned: set[int] = set()
+    for node in reversed(tape.nodes):
+        time = node.time
+        if time not in cotangents:
+            continue
+        g = take(time)
+        parents = node.parents
+        if not parents:
+            leaves[time] = g
+            continue
+        prim: Any = node.prim
+        params, args, rules = node.params, node.args, prim.vjps
+        y = node.value if type(node) is Tensor else unrecorded(node)
+        if rules is None:
+            parts = prim.pullback(g, y, args, params)
+            rules = [lambda *_, c=c, **__: c for c in parts]
+        for parent, rule in zip(parents, rules):
+            if parent is None or rule is None:
+                continue
+            c = rule(g, y, *args) if params is None else rule(g, y, *args, **params)
+            if type(c) is _ndarray and type(parent) is Tensor:
+                value = parent.value
+                if c.shape != value.shape or c.dtype is not value.dtype:
+                    c = conform(c, parent, kept)
+            elif c is None:
+                continue
+            else:
+                c = conform(c, parent, kept)
+            time = parent.time
+            if time in cotangents:
+                _accumulate(cotangents, time, c, owned)
+            else:
+                cotangents[time] = c
+    for start in tape.starts:
+        if start.time in cotangents:
+            leaves[start.time] = cotangents[start.time]
+    return leaves
+
+
+def _accumulate(cotangents: Cotangents, time: int, c: Any, owned: set[int]) -> None:
+    """Add to a cotangent: in place where the sum so far is an array that this sweep made."""
+    so_far = cotangents[time]
+    if time in owned and type(c) is _ndarray:
+        np.add(so_far, c, out=so_far)
+        return
+    cotangents[time] = total = so_far + c
+    if type(total) is _ndarray and not isinstance(so_far, Tensor):
+        owned.add(time)
+    else:
+        owned.discard(time)
 
 
 def _reverse(tape: Tape, cotangents: Cotangents, recorded: bool) -> Cotangents:
@@ -102,18 +164,10 @@ def _reverse(tape: Tape, cotangents: Cotangents, recorded: bool) -> Cotangents:
             if debug:
                 _check_nan(c, node)
             time = parent.time
-            if time not in cotangents:
-                cotangents[time] = c
-            elif recorded or type(c) is not _ndarray:
-                cotangents[time] = cotangents[time] + c
-                owned.discard(time)
-            elif time in owned:
-                np.add(cotangents[time], c, out=cotangents[time])
+            if time in cotangents:
+                _accumulate(cotangents, time, c, owned)
             else:
-                total = cotangents[time] + c
-                cotangents[time] = total
-                if type(total) is _ndarray:
-                    owned.add(time)
+                cotangents[time] = c
     for start in tape.starts:
         if start.time in cotangents:
             leaves[start.time] = cotangents[start.time]
@@ -199,6 +253,8 @@ def _hidden_axes(tape: Tape, cotangents: Cotangents) -> frozenset[Axis]:
 
 def conform(c: Any, primal: Tensor, kept: frozenset[Axis]) -> Any:
     """Give a cotangent its primal's shape and dtype, by summing what was broadcast."""
+    if type(c) is Parts:
+        return c
     if type(c) is Batched:
         own = primal.axes if type(primal) is Batched else ()
         for axis in c.axes:

@@ -494,7 +494,7 @@ class Tape:
             found[start.time] = None
             if start.parents:
                 outside = True
-        stack = []
+        stack: list[Tensor] = []
         for root in roots:
             if root.prim is not None and root.time not in found:
                 if root.time > floor:

@@ -226,6 +226,8 @@ def _checked(argnums: Sequence[int], count: int, who: str) -> list[int]:
 def distinct(results: list[Any], given: Sequence[Any] = ()) -> list[Any]:
     """Copy an array that stands twice among the results (``a + b`` has one cotangent for both),
     or that the caller gave."""
+    if not given and len({id(x) for x in results}) == len(results):
+        return results
     seen = set(map(id, given))
     for i, x in enumerate(results):
         if isinstance(x, np.ndarray):
