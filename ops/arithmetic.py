@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..primitive import elementwise, zero
-from ..tape import Tensor
+from ..tensors import Tensor
 from .comparison import equal, floor_divide, sign
 from .identity import astype
 

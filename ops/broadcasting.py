@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..primitive import linear
-from ..tape import Tensor
+from ..tensors import Tensor
 from .axes import canonical_axes, canonical_shape, shape_of
 from .identity import astype
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..primitive import linear
-from ..tape import Axis, Batched, Tensor, batched, constant, record, unrecorded
+from ..tensors import Axis, Batched, Tensor, batched, constant, record, unrecorded
 
 
 def _hide(x: Any, axis: Axis) -> Batched:

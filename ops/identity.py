@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..primitive import linear, zero
-from ..tape import Tensor, record, unrecorded
+from ..tensors import Tensor, record, unrecorded
 
 
 def _same(x: Any, **note: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..primitive import linear, zero
-from ..tape import Batched, Tensor
+from ..tensors import Batched, Tensor
 from .axes import canonical_axis, shape_of
 from .broadcasting import ravel, reshape
 

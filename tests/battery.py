@@ -19,7 +19,7 @@ from sampling import CALLS, Point, Values, domains, points, samples
 
 import tinygrad_hess as tg
 from tinygrad_hess.primitive import REGISTRY, Primitive
-from tinygrad_hess.tape import constant
+from tinygrad_hess.tensors import constant
 
 ROWS: tuple[Primitive, ...] = tuple(REGISTRY.values())
 """The library's own rows. Tests may declare more; those are not walked."""

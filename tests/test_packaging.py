@@ -59,7 +59,8 @@ def test_wheel_holds_the_package_and_nothing_beside_it(built: Path) -> None:
 @pytest.mark.slow
 def test_source_distribution_holds_what_the_wheel_is_made_of(built: Path) -> None:
     (archive,) = built.glob("*.tar.gz")
-    names = {name.partition("/")[2] for name in tarfile.open(archive).getnames()}
+    with tarfile.open(archive) as found:
+        names = {name.partition("/")[2] for name in found.getnames()}
     assert {"ops/arithmetic.py", "pyproject.toml", "LICENSE", "NOTICE"} <= names
 
 

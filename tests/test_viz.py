@@ -11,7 +11,8 @@ import pytest
 
 import tinygrad_hess as tg
 import tinygrad_hess.viz
-from tinygrad_hess.tape import Tape, tick
+from tinygrad_hess.tape import Tape
+from tinygrad_hess.tensors import tick
 from tinygrad_hess.viz import plots, rendering
 from tinygrad_hess.viz.collapse import by_kind, by_module, by_run, by_sweep
 from tinygrad_hess.viz.phases import sweeps

@@ -27,7 +27,7 @@ from .primitive import linear as linear
 from .primitive import structured as structured
 from .primitive import variadic as variadic
 from .primitive import zero as zero
-from .tape import Tensor as Tensor
+from .tensors import Tensor as Tensor
 from .transforms import check_grads as check_grads
 from .transforms import checkpoint as checkpoint
 from .transforms import custom_jvp as custom_jvp
@@ -43,7 +43,7 @@ from .transforms import linearize as linearize
 from .transforms import value_and_grad as value_and_grad
 from .transforms import vjp as vjp
 from .transforms import vmap as vmap
-from .tape import tensor as tensor
+from .tensors import tensor as tensor
 
 _SUBPACKAGES = ("curvature", "data", "nn", "optim", "viz")
 

@@ -9,7 +9,8 @@ import numpy as np
 from . import modes
 from .errors import NonDifferentiableError, describe
 from .sweeps import reverse
-from .tape import Tape, Tensor, constant
+from .tape import Tape
+from .tensors import Tensor, constant
 
 
 def backward(

@@ -280,5 +280,5 @@ def run(
     wrote = draw(course, top, exact, out)
     print("Wrote")
     for path, what in wrote:
-        print(f"  {str(path):<36}  {what}")
+        print(f"  {path!s:<36}  {what}")
     return course

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import ops
 from .backward import backward
-from .tape import Batched, Tensor
+from .tensors import Batched, Tensor
 
 _OPERATORS = {
     "add": ops.add, "sub": ops.subtract, "mul": ops.multiply, "truediv": ops.divide,

@@ -176,7 +176,7 @@ from .ops import (  # noqa: F401
 )  # fmt: skip
 from .ops import norm as _norm
 from .ops import where as _where
-from .tape import Tensor
+from .tensors import Tensor
 
 abs = absolute
 amax, amin = max, min

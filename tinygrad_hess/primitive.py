@@ -21,7 +21,7 @@ import numpy as np
 
 from . import modes
 from .errors import NanError, add_context, operands
-from .tape import Axis, Batched, Tensor, batched, constant, record, tick, unrecorded
+from .tensors import Axis, Batched, Tensor, batched, constant, record, tick, unrecorded
 
 Rule = Callable[..., Any]
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import numpy as namespace
 from .errors import NonDifferentiableError, operands
-from .tape import Tensor
+from .tensors import Tensor
 
 TABLE: dict[Any, Any] = {
     getattr(np, name): function

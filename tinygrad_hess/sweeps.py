@@ -22,7 +22,8 @@ from .ops.broadcasting import broadcast_to, reduce_sum, reshape
 from .ops.comparison import equal
 from .ops.hidden_axes import leave
 from .ops.identity import cast, seed_of
-from .tape import Axis, Batched, Parts, Tape, Tensor, tick, unrecorded
+from .tape import Tape
+from .tensors import Axis, Batched, Parts, Tensor, tick, unrecorded
 
 Cotangents = dict[int, Any]
 """Cotangents or tangents by the time of the node that they belong to."""

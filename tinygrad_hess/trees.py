@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import optree
 
-from .tape import Tensor
+from .tensors import Tensor
 
 # Typed as Any: optree's own types ask for trees of one kind of leaf.
 flatten: Any = optree.tree_flatten

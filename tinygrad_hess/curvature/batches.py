@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import trees
-from ..tape import Tensor
+from ..tensors import Tensor
 
 CONTAINERS = (tuple, list, dict)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import trees
 from ..errors import NonDifferentiableError
-from ..tape import Batched, Tensor, constant
+from ..tensors import Batched, Tensor, constant
 
 
 class Flattening:

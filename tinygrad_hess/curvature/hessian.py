@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from .. import trees
-from ..tape import Tensor
+from ..tensors import Tensor
 from .batches import Batches, batch_size
 from .flattening import Flattening
 from .recorded import Array, RecordedGradient

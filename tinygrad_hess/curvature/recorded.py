@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import modes
 from ..ops.hidden_axes import enter, leave
-from ..tape import Axis, Tensor, unrecorded
+from ..tensors import Axis, Tensor, unrecorded
 from ..transforms.gradients import gradients_on_tape
 from ..transforms.jacobians import chunks
 from ..transforms.recording import Recording

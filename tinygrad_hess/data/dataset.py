@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tape import Tensor
+from ..tensors import Tensor
 
 Array = np.ndarray[Any, Any]
 Seed = int | np.random.Generator

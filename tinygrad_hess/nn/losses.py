@@ -15,7 +15,7 @@ import numpy as np
 from .. import ops
 from ..errors import describe
 from ..ops.axes import shape_of
-from ..tape import Batched, Tensor
+from ..tensors import Batched, Tensor
 
 
 def mse(prediction: Any, target: Any, reduction: str = "mean", *, half: bool = False) -> Any:

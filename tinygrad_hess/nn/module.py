@@ -21,7 +21,7 @@ import optree
 from optree.registry import __GLOBAL_NAMESPACE as GLOBAL_NAMESPACE
 
 from .. import trees
-from ..tape import Tensor, tick
+from ..tensors import Tensor, tick
 
 REMEMBERED = "_children"
 """Where an unflattened module keeps the names of its children, whatever became of the leaves."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import trees
 from ..errors import NonDifferentiableError, describe
-from ..tape import Tensor, constant
+from ..tensors import Tensor, constant
 
 
 def global_norm(grads: Any) -> float:

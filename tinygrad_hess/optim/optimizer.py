@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import trees
 from ..errors import NonDifferentiableError, describe
-from ..tape import Tensor, constant
+from ..tensors import Tensor, constant
 
 Array = np.ndarray[Any, Any]
 Rate = float | Callable[[int], float]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import trees
-from ..tape import Tensor
+from ..tensors import Tensor
 from . import composite
 from .gradients import jvp, vjp
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import modes, trees
 from ..errors import NonDifferentiableError
-from ..tape import Parts, Tensor, record, unrecorded
+from ..tensors import Parts, Tensor, record, unrecorded
 
 Cotangents = Sequence[Any]
 

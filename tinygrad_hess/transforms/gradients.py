@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from .. import modes, trees
-from ..tape import Tape, Tensor, unrecorded
+from ..tape import Tape
+from ..tensors import Tensor, unrecorded
 from .recording import Recording, distinct, is_tracked
 
 Argnums = int | Sequence[int]

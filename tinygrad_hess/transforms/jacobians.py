@@ -14,7 +14,8 @@ from ..ops.broadcasting import reshape
 from ..ops.hidden_axes import enter, leave
 from ..ops.identity import astype
 from ..ops.shape import concatenate_along, index, moveaxis
-from ..tape import Axis, Tape, Tensor
+from ..tape import Tape
+from ..tensors import Axis, Tensor
 from .gradients import Argnums, _argnums, gradients_on_tape
 from .recording import Recording
 

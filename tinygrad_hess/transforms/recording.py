@@ -16,7 +16,8 @@ from ..errors import NonDifferentiableError, describe
 from ..ops.identity import alias
 from ..primitive import snapshot
 from ..sweeps import Cotangents, forward, reverse
-from ..tape import Batched, Tape, Tensor, constant, leaf, leaves_at, require_float, unrecorded
+from ..tape import Tape
+from ..tensors import Batched, Tensor, constant, leaf, leaves_at, require_float, unrecorded
 
 
 def start(x: Any, who: str) -> Tensor:

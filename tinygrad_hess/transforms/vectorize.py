@@ -12,7 +12,7 @@ import optree
 from .. import trees
 from ..ops.hidden_axes import enter, leave
 from ..ops.shape import moveaxis
-from ..tape import Axis, Batched, Tensor
+from ..tensors import Axis, Batched, Tensor
 from .recording import owned
 
 

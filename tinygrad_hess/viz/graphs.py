@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import modes, trees
 from ..errors import describe
-from ..tape import Tensor, leaf, unrecorded
+from ..tensors import Tensor, leaf, unrecorded
 from .collapse import collapse
 from .drawing import draw
 from .reading import Given, content, read

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ..tape import Tensor
+from ..tensors import Tensor
 
 
 class Sweep(NamedTuple):

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..tape import Batched, Parts, Tape, Tensor
+from ..tape import Tape
+from ..tensors import Batched, Parts, Tensor
 from .phases import FORWARD, Sweep, is_seed, sweeps
 from .picture import Edge, Picture, Vertex
 from .scopes import scopes

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..tape import Tensor
+from ..tensors import Tensor
 from .phases import FORWARD, Sweep
 
 
