@@ -1,9 +1,9 @@
 """Gradient descent drives the curvature up to 2/rate, then hovers there: the edge of stability.
 
 A 64-32-10 tanh net learns handwritten digits by full-batch gradient descent. One should see the
-sharpness, the largest eigenvalue of the Hessian, climb from about half of 2/rate to it within 500
-steps, overshoot by a tenth, and then stay within a few percent of it, while the loss goes on
-falling, with a hump whenever the sharpness had been above (Cohen et al. 2021).
+sharpness, the largest eigenvalue of the Hessian, climb from about half of 2/rate to it in some 500
+steps, overshoot by a tenth, and then stay within a few percent of it. The loss goes on falling,
+with a hump each time that the sharpness was above (Cohen et al. 2021).
 """
 
 import os
@@ -22,28 +22,25 @@ def loss(model, x, y):
 def main():
     digits = tg.data.digits()
     order = np.random.default_rng(0).permutation(len(digits))
-    train, test = digits.take(order[:1000]), digits.take(order[1000:])
-    mean = train.x.mean(axis=0)
-    x, y = (train.x - mean) / 16, np.eye(10)[train.y]
+    mean = digits.x[order[:1000]].mean(axis=0)
+    x, labels = (digits.x[order] - mean) / 16, digits.y[order]
+    train_x, train_y, test_x, test_y = x[:1000], np.eye(10)[labels[:1000]], x[1000:], labels[1000:]
 
-    init = tg.nn.init.xavier_normal
-    model = tg.nn.MLP([64, 32, 10], tg.nn.tanh, bias=False, init=init, seed=0)
-    value_and_grad = tg.value_and_grad(loss)
-    losses, measured, sharpness, vectors = [], [], [], None
-    print(f"{'step':>5} {'loss':>8} {'test':>7} {'sharpness':>10} {'· rate/2':>9} {'residual':>9}")
+    model = tg.nn.MLP([64, 32, 10], bias=False, init=tg.nn.init.xavier_normal, seed=0)
+    losses, measured, sharpness, v0 = [], [], [], None
+    print(f"{'step':>5} {'loss':>8} {'test':>7} {'sharpness':>10} {'residual':>9} {'· rate/2':>9}")
     for step in range(STEPS + 1):
-        value, gradient = value_and_grad(model, x, y)
+        value, gradient = tg.value_and_grad(loss)(model, train_x, train_y)
         losses.append(value)
         if step % EVERY == 0:
-            hessian = tg.curvature.HessianOperator(loss, model, x, args=(y,))
-            top = tg.curvature.top_eigenpairs(hessian, k=1, v0=vectors, tol=1e-3)
-            vectors = top.vectors  # the search after the next steps starts here
+            hessian = tg.curvature.HessianOperator(loss, model, train_x, train_y)
+            top = tg.curvature.top_eigenpairs(hessian, k=1, v0=v0, tol=1e-3)
+            v0 = top.vectors  # where the next search starts
             measured.append(step)
             sharpness.append(top.values[0])
-            accuracy = tg.nn.accuracy(model((test.x - mean) / 16), test.y)
             print(
-                f"{step:>5} {value:>8.4f} {accuracy:>7.1%} {sharpness[-1]:>10.3f}"
-                f" {sharpness[-1] * RATE / 2:>9.3f} {top.residuals[0]:>9.0e}"
+                f"{step:>5} {value:>8.4f} {tg.nn.accuracy(model(test_x), test_y):>7.1%}"
+                f" {top.values[0]:>10.3f} {top.residuals[0]:>9.0e} {top.values[0] * RATE / 2:>9.3f}"
             )
         model = tg.trees.map(lambda p, g: p - RATE * g, model, gradient)
 
@@ -51,10 +48,9 @@ def main():
         figure = tg.viz.plots.loss_and_sharpness(
             range(STEPS + 1), losses, sharpness, RATE, sharpness_steps=measured
         )
-    except ImportError as error:
-        print(error)
-    else:
         print("wrote", tg.viz.plots.save(figure, "edge_of_stability.png"))
+    except ImportError as error:  # matplotlib is optional
+        print(error)
 
 
 if __name__ == "__main__":

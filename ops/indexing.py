@@ -51,6 +51,8 @@ def parse(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]]
             if array.dtype.kind == "b":
                 if type(array) is Batched:
                     array.item()  # refuses, and says what to do
+                if isinstance(array, Tensor):
+                    array._refuse_while_traced("a boolean mask as an index")
                 mask = array.value if isinstance(array, Tensor) else array
                 masks.append((len(parsed), mask.shape))
                 parsed.extend([ARRAY] * mask.ndim)

@@ -16,6 +16,7 @@ from .errors import CheckError as CheckError
 from .errors import NanError as NanError
 from .errors import NonDifferentiableError as NonDifferentiableError
 from .errors import TapeReleasedError as TapeReleasedError
+from .errors import TracingError as TracingError
 from .modes import debug_nans as debug_nans
 from .modes import enable_grad as enable_grad
 from .modes import nan_safe as nan_safe
@@ -27,6 +28,7 @@ from .primitive import linear as linear
 from .primitive import structured as structured
 from .primitive import variadic as variadic
 from .primitive import zero as zero
+from .jit import jit as jit
 from .tensors import Tensor as Tensor
 from .transforms import check_grads as check_grads
 from .transforms import checkpoint as checkpoint

@@ -15,6 +15,10 @@ class NonDifferentiableError(TypeError):
     """Something without a derivative was asked for one: an integer, a conversion, a NumPy call."""
 
 
+class TracingError(TypeError):
+    """Under :func:`tinygrad_hess.jit`, a function looked at a value that the next call may change."""
+
+
 class NanError(FloatingPointError):
     """Under :func:`tinygrad_hess.debug_nans`, an operation or its derivative produced a NaN."""
 

@@ -19,6 +19,7 @@ _as_it_is = nullcontext()
 _recording = ContextVar("recording", default=True)
 _nan_safe = ContextVar("nan_safe", default=False)
 _debug_nans = ContextVar("debug_nans", default=False)
+_tracing = ContextVar("tracing", default=False)
 
 
 @contextmanager
@@ -115,6 +116,16 @@ def is_recording() -> bool:
 def is_nan_safe() -> bool:
     """Whether :func:`nan_safe` is on here."""
     return bool(special[0]) and _nan_safe.get()
+
+
+def tracing():  # type: ignore[no-untyped-def]
+    """A block in which recorded values stand for all others of their shape and type."""
+    return _mode(_tracing, True)
+
+
+def is_tracing() -> bool:
+    """Whether a recording is being made for replay on other values."""
+    return bool(special[0]) and _tracing.get()
 
 
 def is_debugging_nans() -> bool:

@@ -283,6 +283,7 @@ def _value(x: Any) -> Any:
         return type(x)(_value(item) for item in x)
     if not isinstance(x, Tensor):
         return x
+    x._refuse_while_traced("a look at the values")
     return x.numpy() if type(x) is not Tensor else x.value
 
 

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import NonDifferentiableError, TapeReleasedError, describe
+from . import modes
+from .errors import NonDifferentiableError, TapeReleasedError, TracingError, describe
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -191,12 +192,14 @@ class Tensor:
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """A copy of the value as a NumPy array. Gradients do not flow through the copy."""
+        self._refuse_while_traced("numpy()")
         return np.array(self.value)
 
     def item(self) -> float | int | bool:
         """The only element as a Python number."""
         if self.size != 1:
             raise ValueError(f"item() needs one element, but the tensor is {describe(self)}")
+        self._refuse_while_traced("item()")
         return self.value.item()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
@@ -208,6 +211,7 @@ class Tensor:
         return np.array(self.value, dtype=dtype, copy=copy)
 
     def __bool__(self) -> bool:
+        self._refuse_while_traced("the truth value")
         return bool(self.value)
 
     def __float__(self) -> float:
@@ -219,12 +223,24 @@ class Tensor:
         return complex(self.value)
 
     def __int__(self) -> int:
+        self._refuse_while_traced("int()")
         return int(self.value)
 
     def __index__(self) -> int:
+        self._refuse_while_traced("an integer index")
         return self.value.__index__()
 
+    def _refuse_while_traced(self, what: str) -> None:
+        """A look at a value is a promise that jit cannot keep: the next call has another."""
+        if self.prim is not None and modes.is_tracing():
+            raise TracingError(
+                f"{what} of a {describe(self)} tensor inside jit: the recorded program is replayed "
+                "on other values, which might take another way. Use where(condition, a, b), make "
+                "the argument static (static_argnums), or keep this part outside jit."
+            )
+
     def _refuse_to_lose_gradient(self, what: str) -> None:
+        self._refuse_while_traced(what)
         recorded = self.prim is not None and not isinstance(self.prim, _Released)
         if recorded and self.dtype.kind in "fc":
             raise NonDifferentiableError(
@@ -242,6 +258,7 @@ class Tensor:
         return (self[i] for i in range(len(self)))
 
     def __contains__(self, item: Any) -> bool:
+        self._refuse_while_traced("membership")
         return bool(item in self.value)
 
     __hash__ = object.__hash__

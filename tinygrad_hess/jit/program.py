@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..primitive import line_up
-from ..tensors import Batched, Parts, Tensor
+from ..tensors import Batched, Parts, Tensor, batched
+from ..transforms.composite import PICK, Composite
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,10 @@ def _replayable(node: Tensor) -> tuple[Callable[..., Any], Any]:
         a.axes if isinstance(a, Batched) else None
         for a in (p if p is not None else a for p, a in zip(node.parents, node.args, strict=True))
     )
+    if isinstance(prim, Composite):
+        return _composite(prim, hidden), None
+    if prim is PICK:
+        return (lambda parts: _raw(parts[params["part"]])), None
     if prim.name in ("enter", "leave"):
         return _moved(prim.name, hidden[0], params["axis"]), None
     if type(node) is Batched and not isinstance(node.value, Parts):
@@ -91,6 +96,18 @@ def _replayable(node: Tensor) -> tuple[Callable[..., Any], Any]:
     if params and prim.name not in ("seed", "alias"):
         return (lambda *values: fn(*values, **params)), key
     return fn, key
+
+
+def _raw(x: Any) -> Any:
+    return x.value if isinstance(x, Tensor) else x
+
+
+def _composite(prim: Composite, hidden: Any) -> Callable[..., Any]:
+    def run(*values: Any) -> Parts:
+        given = [v if h is None else batched(v, h) for v, h in zip(values, hidden, strict=True)]
+        return prim.fn(*given)
+
+    return run
 
 
 def _in_batch(prim: Any, hidden: Any, axes: Any, params: Any) -> Callable[..., Any]:
@@ -140,6 +157,9 @@ def read(nodes: Sequence[Tensor], starts: Sequence[Tensor], outputs: Sequence[An
 
     instructions = []
     for node in nodes:
+        if not node.parents:  # a leaf made on the way
+            slot[node.time] = constant(node.value)
+            continue
         args = tuple(
             slot[p.time] if p is not None and p.time in slot else constant(a)
             for p, a in zip(node.parents, node.args, strict=True)

@@ -21,9 +21,15 @@ class Composite:
     kind = "composite"
     vjps = None
 
-    def __init__(self, name: str, pullback: Callable[..., Any], pushforward: Callable[..., Any]):
+    def __init__(
+        self,
+        name: str,
+        fn: Callable[..., Parts],
+        pullback: Callable[..., Any],
+        pushforward: Callable[..., Any],
+    ):
         self.name = self.label = name
-        self.pullback, self.pushforward = pullback, pushforward
+        self.fn, self.pullback, self.pushforward = fn, pullback, pushforward
 
 
 class _Pick:
@@ -75,6 +81,7 @@ def call(
     parents = tuple(x if isinstance(x, Tensor) and x.prim is not None else None for x in leaves)
     prim: Any = Composite(
         name,
+        lambda *operands: Parts(map(unrecorded, trees.leaves(f(*trees.unflatten(spec, operands))))),
         lambda g, y, operands, params: pullback(g, operands),
         lambda ts, y, operands, params: Parts(pushforward(ts, operands)),
     )

@@ -1,0 +1,140 @@
+"""Passes over a program: each takes one and gives a smaller one that computes the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .program import Instruction, Program
+
+Pass = Callable[[Program], Program]
+
+
+def drop_dead(program: Program) -> Program:
+    """Leave out what no output needs, and constants that nothing reads."""
+    needed = set(program.outputs)
+    kept = []
+    for i in reversed(program.instructions):
+        if i.out in needed:
+            kept.append(i)
+            needed.update(i.args)
+    constants = {slot: c for slot, c in program.constants.items() if slot in needed}
+    return replace(program, instructions=tuple(reversed(kept)), constants=constants)
+
+
+def fold_constants(program: Program) -> Program:
+    """Compute now what depends on constants alone."""
+    constants = dict(program.constants)
+    kept = []
+    for i in program.instructions:
+        if all(a in constants for a in i.args):
+            with np.errstate(all="ignore"):
+                constants[i.out] = i.fn(*[constants[a] for a in i.args])
+        else:
+            kept.append(i)
+    return replace(program, instructions=tuple(kept), constants=constants)
+
+
+def _renamed(program: Program, new: dict[int, int], kept: list[Instruction]) -> Program:
+    outputs = tuple(new.get(o, o) for o in program.outputs)
+    return replace(program, instructions=tuple(kept), outputs=outputs)
+
+
+def simplify(program: Program) -> Program:
+    """Remove operations that change nothing: x*1, x/1, x+0, x-0, a reshape to the same shape, ..."""
+    shapes = _shapes(program)
+    new: dict[int, int] = {}
+    kept = []
+    for old in program.instructions:
+        i = replace(old, args=tuple(new.get(a, a) for a in old.args))
+        same = _unchanged_operand(i, program, shapes)
+        if same is None:
+            kept.append(i)
+        else:
+            new[i.out] = new.get(same, same)
+    return _renamed(program, new, kept)
+
+
+def _shapes(program: Program) -> dict[int, tuple[Any, Any]]:
+    """Shape and dtype of every slot but the inputs', which instructions tell of their outputs."""
+    known = {s: (np.shape(c), getattr(c, "dtype", None)) for s, c in program.constants.items()}
+    return known | {i.out: (i.shape, i.dtype) for i in program.instructions}
+
+
+_SAME = ("alias", "seed", "positive", "stop_gradient")
+_NEUTRAL = {"multiply": (1, (0, 1)), "divide": (1, (1,)), "add": (0, (0, 1)), "subtract": (0, (1,))}
+
+
+def _unchanged_operand(i: Instruction, program: Program, shapes: Any) -> int | None:
+    if i.key is None:
+        return None
+    first = shapes.get(i.args[0]) if i.args else None
+    if i.name in _SAME:
+        return i.args[0]
+    if i.name in ("astype", "reshape", "broadcast_to") and first == (i.shape, i.dtype):
+        return i.args[0]
+    if i.name == "transpose" and i.params["axes"] == tuple(range(-len(i.shape), 0)):
+        return i.args[0]
+    if i.name in _NEUTRAL:
+        number, places = _NEUTRAL[i.name]
+        for place in places:
+            c = program.constants.get(i.args[place])
+            other = i.args[1 - place]
+            if (
+                isinstance(c, (int, float))
+                and c == number
+                and shapes.get(other) == (i.shape, i.dtype)
+            ):
+                return other
+    return None
+
+
+def share(program: Program) -> Program:
+    """Compute once what is computed twice (common subexpressions), and keep equal numbers once."""
+    new: dict[int, int] = {}
+    numbers: dict[Any, int] = {}
+    for slot, c in program.constants.items():
+        if isinstance(c, (int, float)):
+            new[slot] = numbers.setdefault((type(c), repr(c)), slot)
+    seen: dict[Any, int] = {}
+    kept = []
+    for old in program.instructions:
+        i = replace(old, args=tuple(new.get(a, a) for a in old.args))
+        try:
+            key = None if i.key is None else (i.key, i.args)
+            first = seen.setdefault(key, i.out) if key is not None else i.out
+        except TypeError:  # a parameter that cannot be hashed
+            first = i.out
+        if first == i.out:
+            kept.append(i)
+        else:
+            new[i.out] = first
+    return _renamed(program, new, kept)
+
+
+def spread_late(program: Program) -> Program:
+    """Give elementwise operations what was broadcast for them as it was before: they spread it."""
+    made = {i.out: i for i in program.instructions}
+    shapes = _shapes(program)
+    kept = []
+    for old in program.instructions:
+        i = old
+        if isinstance(i.fn, np.ufunc) and len(i.args) == 2:
+            for place in (0, 1):
+                source = made.get(i.args[place])
+                other = shapes.get(i.args[1 - place])
+                if source is None or source.name != "broadcast_to" or source.key is None:
+                    continue
+                if other is not None and other[0] == i.shape and source.dtype == i.dtype:
+                    args = list(i.args)
+                    args[place] = source.args[0]
+                    i = replace(i, args=tuple(args))
+        kept.append(i)
+    return program.with_instructions(kept)
+
+
+PASSES: tuple[Pass, ...] = (fold_constants, simplify, share, spread_late, drop_dead)
+"""In the order in which they run."""
