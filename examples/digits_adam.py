@@ -1,8 +1,8 @@
 """Mini-batch Adam on handwritten digits, written define by run, and the curvature at the end.
 
 A 64-48-10 ReLU net should reach at least 96% on the test fifth within a second or two (98.6% with
-these seeds, 96.1% to 98.3% with eight others). The eigenvalues then show a minimum that is sharp in a
-few directions and flat in almost all of the 3,610: five of them hold a third of the trace.
+these seeds, 96.1% to 98.3% with eight others). The eigenvalues then show a minimum that is sharp in
+a few directions and flat in almost all of the 3,610: five of them hold a third of the trace.
 """
 
 import os

@@ -329,18 +329,26 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
 # ---- exponentials over axes: shifted by the maximum, so nothing overflows -----------------------
 
 
+def shift(x: Any, top: Any, out: Any = None) -> Any:
+    """``x - top``, where equal infinities are equal numbers, and others infinitely far apart."""
+    if math.isfinite(np.add.reduce(top, axis=None)):
+        return np.subtract(x, top, out)
+    with np.errstate(invalid="ignore"):
+        apart = np.where(np.isfinite(top) | np.isnan(top), x - top, -np.inf)
+    apart = np.where(x == top, 0, apart).astype(x.dtype, copy=False)
+    if out is None:
+        return apart
+    out[...] = apart
+    return out
+
+
 def _exp_shifted(x: Any, axis: Any) -> tuple[Any, Any, Any]:
     """exp(x - max), its sum, and the maximum; equal infinities count as equal numbers."""
     x = np.asarray(x, _dtype(x))
     if x.ndim == 2 and axis == (-1,) and x.flags.c_contiguous and 1 < x.shape[1] <= _SHORT:
         x = x.T.copy().T  # by columns, a short last axis is reduced several times faster
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=_LOWEST)
-    if math.isfinite(np.add.reduce(top, axis=None)):
-        e = x - top
-    else:
-        with np.errstate(invalid="ignore"):
-            e = np.where(x == top, 0, np.where(np.isfinite(top) | np.isnan(top), x - top, -np.inf))
-        e = e.astype(x.dtype, copy=False)
+    e = shift(x, top)
     np.exp(e, out=e)
     return e, np.add.reduce(e, axis=axis, keepdims=True), top
 

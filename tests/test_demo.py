@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse.linalg import LinearOperator, eigsh
 
 import tinygrad_hess as tg
 from tinygrad_hess import cli, demo
@@ -22,18 +24,17 @@ FILES = {
     "graph_gradient.svg",
     "graph_hvp.svg",
 }
-QUICK = {"steps": 30, "every": 10}
+SOME_PAIRS = tg.curvature.top_eigenpairs(np.diag([2.0, 1.0]), k=2)
+"""Stands for a spectrum where a test is about the drawing of it."""
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[demo.Course, Path, str]]:
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[demo.Course, Path, str]:
     """A short run: its course, its folder, and what it printed."""
     out = tmp_path_factory.mktemp("demo") / "not" / "yet" / "there"
-    with pytest.MonkeyPatch.context() as patch:
-        lines: list[str] = []
-        patch.setattr("builtins.print", lambda *a, **k: lines.append(" ".join(map(str, a))))
-        course = demo.run(out=out, **QUICK)  # type: ignore[arg-type]
-    yield course, out, "\n".join(lines)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        course = demo.run(steps=30, every=10, out=out)
+    return course, out, printed.getvalue()
 
 
 # ---- what it leaves ------------------------------------------------------------------------------
@@ -69,24 +70,54 @@ def test_the_course(ran: tuple[demo.Course, Path, str]) -> None:
     assert course.at_the_edge() == []
 
 
+def by_hand(w1: Any, w2: Any, batch: Any) -> tuple[Any, Any, Any]:
+    """The loss of the net without biases and its gradient, as matrix calculus gives them."""
+    x, y = batch
+    hidden = np.tanh(x @ w1)
+    error = hidden @ w2 - y
+    back = (error @ w2.T) * (1 - hidden**2)
+    n = len(x)
+    return (error**2).sum() / (2 * n), x.T @ back / n, hidden.T @ error / n
+
+
+def first_weights() -> Any:
+    init = tg.nn.init.xavier_normal
+    return [layer.weight for layer in tg.nn.MLP([64, 32, 10], bias=False, init=init, seed=0).layers]
+
+
 def test_it_is_gradient_descent(ran: tuple[demo.Course, Path, str]) -> None:
-    """By hand: the matrices of gradients of a net without biases."""
     course, _, _ = ran
-    x, y = course.batch
-    w1, w2 = (layer.weight for layer in tg.nn.MLP(
-        [64, 32, 10], bias=False, init=tg.nn.init.xavier_normal, seed=0
-    ).layers)  # fmt: skip
+    w1, w2 = first_weights()
     for loss in course.losses:
-        hidden = np.tanh(x @ w1)
-        error = hidden @ w2 - y
-        np.testing.assert_allclose(loss, (error**2).sum() / 2000, rtol=1e-10)
-        back = (error @ w2.T) * (1 - hidden**2)
-        w1, w2 = w1 - 0.5 * x.T @ back / 1000, w2 - 0.5 * hidden.T @ error / 1000
+        value, g1, g2 = by_hand(w1, w2, course.batch)
+        np.testing.assert_allclose(loss, value, rtol=1e-10)
+        w1, w2 = w1 - 0.5 * g1, w2 - 0.5 * g2
+
+
+def product_by_hand(weights: Any, batch: Any, v: Any) -> Any:
+    """``H v`` as the complex-step derivative of the gradient along v: exact to rounding."""
+    w1, w2 = weights
+    v1, v2 = np.split(v.ravel(), [w1.size])
+    step = 1e-20j
+    at = w1 + step * v1.reshape(w1.shape), w2 + step * v2.reshape(w2.shape)
+    _, g1, g2 = by_hand(*at, batch)
+    return np.concatenate([g1.imag.ravel(), g2.imag.ravel()]) / 1e-20
+
+
+def test_the_sharpness_is_the_largest_eigenvalue(ran: tuple[demo.Course, Path, str]) -> None:
+    course, _, _ = ran
+    n = 2368
+    hessian = LinearOperator(
+        (n, n), matvec=lambda v: product_by_hand(first_weights(), course.batch, v), dtype=float
+    )
+    exact = eigsh(hessian, 1, which="LA", v0=np.ones(n), return_eigenvectors=False)
+    np.testing.assert_allclose(course.sharpness[0], exact[0], rtol=1e-6)
 
 
 def test_a_second_run_is_the_same(ran: tuple[demo.Course, Path, str], tmp_path: Path) -> None:
     course, out, _ = ran
-    again = demo.run(out=tmp_path, **QUICK)  # type: ignore[arg-type]
+    again = demo.train(30, 0.5, 10, 0)
+    demo.draw(again, SOME_PAIRS, SOME_PAIRS.values, tmp_path)
     np.testing.assert_allclose(again.losses, course.losses, rtol=1e-10)
     np.testing.assert_allclose(again.sharpness, course.sharpness, rtol=1e-10)
     for name in ("graph_loss.svg", "graph_gradient.svg", "graph_hvp.svg"):
@@ -108,25 +139,28 @@ def test_the_data_are_split_and_centred() -> None:
 # ---- the numbers it reports ----------------------------------------------------------------------
 
 
-def test_the_sharpness_is_the_largest_eigenvalue(ran: tuple[demo.Course, Path, str]) -> None:
-    """At the start, against the dense Hessian of another transform."""
-    course, _, _ = ran
-    x, y = (a[:] for a in course.batch)
-    model = tg.nn.MLP([64, 32, 10], bias=False, init=tg.nn.init.xavier_normal, seed=0)
-    op = tg.curvature.HessianOperator(demo.loss, model, (x, y))
-    exact = np.linalg.eigvalsh(op.to_dense())[-1]
-    np.testing.assert_allclose(course.sharpness[0], exact, rtol=1e-6)
-
-
 def test_report_agrees_with_the_dense_hessian(
-    ran: tuple[demo.Course, Path, str], capsys: pytest.CaptureFixture[str]
+    ran: tuple[demo.Course, Path, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     course, _, _ = ran
-    top, exact = demo.report(course, seed=0)
-    op = tg.curvature.HessianOperator(demo.loss, course.model, course.batch)
-    dense = op.to_dense()
+    made = []
+    to_dense = tg.curvature.HessianOperator.to_dense
+    monkeypatch.setattr(
+        tg.curvature.HessianOperator, "to_dense", lambda op: made.append(to_dense(op)) or made[0]
+    )
+    with demo._one_blas_thread():
+        top, exact = demo.report(course, seed=0)
+    dense = made[0]
     np.testing.assert_allclose(dense, dense.T, atol=1e-12)
-    np.testing.assert_allclose(exact, np.linalg.eigvalsh(dense), atol=1e-11)
+    weights = [layer.weight for layer in course.model.layers]
+    probes = np.random.default_rng(1).standard_normal((2368, 4))
+    products = [product_by_hand(weights, course.batch, v) for v in probes.T]
+    np.testing.assert_allclose(dense @ probes, np.transpose(products), atol=1e-11)
+
+    assert np.all(np.diff(exact) >= 0)
+    np.testing.assert_allclose([exact.sum(), (exact**2).sum()], [np.trace(dense), (dense**2).sum()])
     assert top.converged and top.values.shape == (5,)
     np.testing.assert_allclose(top.values, exact[:-6:-1], rtol=1e-8)
     residuals = np.linalg.norm(dense @ top.vectors - top.values * top.vectors, axis=0)
@@ -180,9 +214,8 @@ def test_no_file_is_ever_half_written(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", write_until_full)
-    top = tg.curvature.top_eigenpairs(np.diag([2.0, 1.0]), k=2)
     with pytest.raises(OSError, match="No space left"):
-        demo.draw(course, top, np.array([1.0, 2.0]), tmp_path)
+        demo.draw(course, SOME_PAIRS, SOME_PAIRS.values, tmp_path)
     assert len(calls) == failing
     assert {path.name for path in tmp_path.iterdir()} == FILES  # and nothing beside them
     new = [path for path in tmp_path.iterdir() if path.read_bytes() != b"old"]
@@ -198,8 +231,7 @@ def test_without_matplotlib_the_graphs_are_still_drawn(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    top = tg.curvature.top_eigenpairs(np.diag([2.0, 1.0]), k=2)
-    wrote = demo.draw(ran[0], top, np.array([1.0, 2.0]), tmp_path)
+    wrote = demo.draw(ran[0], SOME_PAIRS, SOME_PAIRS.values, tmp_path)
     assert {path.name for path, _ in wrote} == {n for n in FILES if n.endswith(".svg")}
     assert "tinygrad-hess[viz]" in capsys.readouterr().out
 

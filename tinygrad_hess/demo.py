@@ -146,8 +146,8 @@ def _one_blas_thread() -> AbstractContextManager[Any]:
     """Keep BLAS from splitting products this small over threads.
 
     NumPy and SciPy bring a BLAS each, whose threads spin while they wait. ARPACK goes to and fro
-    between the two, which on two idle cores doubles its time; on busy cores all products suffer,
-    and the run took five times as long.
+    between the two, which on two idle cores doubles its time. On busy cores all products suffer,
+    and the run took four times as long.
     """
     try:
         from threadpoolctl import threadpool_limits

@@ -16,7 +16,7 @@ class NonDifferentiableError(TypeError):
 
 
 class TracingError(TypeError):
-    """Under :func:`tinygrad_hess.jit`, a function looked at a value that the next call may change."""
+    """Under :func:`tinygrad_hess.jit`, a function looked at a value that another call changes."""
 
 
 class NanError(FloatingPointError):

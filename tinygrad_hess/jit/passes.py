@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ..ops.reduction import shift
 from .program import Instruction, Program
 
 Pass = Callable[[Program], Program]
@@ -44,7 +46,7 @@ def _renamed(program: Program, new: dict[int, int], kept: list[Instruction]) -> 
 
 
 def simplify(program: Program) -> Program:
-    """Remove operations that change nothing: x*1, x/1, x+0, x-0, a reshape to the same shape, ..."""
+    """Remove operations that change nothing: x*1, x/1, x+0, x-0, a reshape to its own shape."""
     shapes = _shapes(program)
     new: dict[int, int] = {}
     kept = []
@@ -136,5 +138,71 @@ def spread_late(program: Program) -> Program:
     return program.with_instructions(kept)
 
 
-PASSES: tuple[Pass, ...] = (fold_constants, simplify, share, spread_late, drop_dead)
+def lower(program: Program) -> Program:
+    """Spell out exponentials over axes, so that their parts can be shared and written in place.
+
+    ``logsumexp`` of an array and ``softmax`` of it, its derivative, have all but a line in common.
+    """
+    count = 1 + max([*program.inputs, *program.constants, *(i.out for i in program.instructions)])
+    lowered: list[Instruction] = []
+
+    def emit(
+        name: str, fn: Any, args: tuple[int, ...], shape: Any, dtype: Any, **params: Any
+    ) -> int:
+        nonlocal count
+        key = (name, tuple(sorted(params.items())))
+        lowered.append(Instruction(name, fn, args, count, shape, dtype, params, key))
+        count += 1
+        return count - 1
+
+    shapes = _shapes(program)
+    for i in program.instructions:
+        known = shapes.get(i.args[0]) if i.args else None
+        if i.name not in _OVER_AXES or i.key is None or known is None or known[1] != i.dtype:
+            lowered.append(i)
+            continue
+        x, (shape, dtype), axis = i.args[0], known, i.params["axis"]
+        if not all(shape):
+            lowered.append(i)
+            continue
+        kept = tuple(1 if n - len(shape) in axis else length for n, length in enumerate(shape))
+        options = {"axis": axis, "keepdims": True}
+        top = emit("amax", partial(np.maximum.reduce, **options), (x,), kept, dtype, **options)
+        shifted = emit("shift", shift, (x, top), shape, dtype)
+        e = emit("exp", np.exp, (shifted,), shape, dtype)
+        total = emit("sum", partial(np.add.reduce, **options), (e,), kept, dtype, **options)
+        if i.name == "softmax":
+            lowered.append(
+                replace(i, name="divide", fn=np.divide, args=(e, total), key=("divide", ()))
+            )
+            continue
+        log = emit("log", np.log, (total,), kept, dtype)
+        if i.name == "log_softmax":
+            minus = ("subtract", ())
+            lowered.append(
+                replace(i, name="subtract", fn=np.subtract, args=(shifted, log), key=minus)
+            )
+            continue
+        whole = emit("add", np.add, (log, top), kept, dtype)
+        lowered.append(
+            replace(
+                i,
+                name="reshape",
+                fn=partial(_reshaped, shape=i.shape),
+                args=(whole,),
+                params={"shape": i.shape},
+                key=("reshape", (("shape", i.shape),)),
+            )
+        )
+    return program.with_instructions(lowered)
+
+
+_OVER_AXES = ("logsumexp", "softmax", "log_softmax")
+
+
+def _reshaped(x: Any, shape: tuple[int, ...]) -> Any:
+    return x.reshape(shape)
+
+
+PASSES: tuple[Pass, ...] = (lower, fold_constants, simplify, share, spread_late, drop_dead)
 """In the order in which they run."""

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ops.products import _TALL
+from ..ops.reduction import shift
 from .program import Instruction, Program
 
 _VIEWS = ("reshape", "transpose", "broadcast_to", "index", "windows")
@@ -56,7 +57,8 @@ class Plan:
         self.views: list[tuple[str, Callable[..., Any], str]] = []
         self.globals: dict[str, Any] = {
             "dot": np.dot, "matmul": np.matmul, "add_reduce": np.add.reduce,
-            "multiply": np.multiply, "subtract": np.subtract,
+            "multiply": np.multiply, "subtract": np.subtract, "max_reduce": np.maximum.reduce,
+            "shift": shift,
         }  # fmt: skip
         self._write()
         code = compile(self.source, "<jit>", "exec")
@@ -147,7 +149,7 @@ class Plan:
         return bool(np.shares_memory(i.fn(sample), sample))
 
     def _overwritten(self, i: Instruction, place: int) -> Buffer | None:
-        """The buffer of an operand that is read here for the last time, if ``i`` may write on it."""
+        """The buffer of an operand that is read here for the last time, if ``i`` may fill it."""
         if not isinstance(i.fn, np.ufunc):
             return None
         for a in i.args:
@@ -184,6 +186,13 @@ class Plan:
             return _Writer(
                 [f"add_reduce({call}, {options}, out=OUT)"], f"add_reduce({call}, {options})"
             )
+        if i.name == "amax":
+            options = f"axis={i.params['axis']}, keepdims={i.params['keepdims']}"
+            return _Writer(
+                [f"max_reduce({call}, {options}, out=OUT)"], f"max_reduce({call}, {options})"
+            )
+        if i.name == "shift":
+            return _Writer([f"shift({call}, OUT)"], f"shift({call})")
         if i.name == "tanh_slope":
             g, y = args
             return _Writer(
@@ -206,6 +215,7 @@ class _Writer:
     turned: bool = False  # OUT is the transpose of the result
 
 
+_FRESH = ("sum", "amax", "shift", "tanh_slope")
 _PRODUCTS = {"matmul": ("", ""), "matmul_nt": ("", ".T"), "matmul_tn": (".T", "")}
 
 
@@ -219,7 +229,7 @@ def _lifetimes(program: Program) -> _Lifetimes:
     aliases: dict[int, set[int]] = {}  # slot -> slots whose memory it may share
     last: dict[int, int] = {}
     for place, i in enumerate(program.instructions):
-        fresh = isinstance(i.fn, np.ufunc) or i.name in _PRODUCTS or i.name in ("sum", "tanh_slope")
+        fresh = isinstance(i.fn, np.ufunc) or i.name in _PRODUCTS or i.name in _FRESH
         mine = {i.out}
         if not fresh or i.key is None:
             for a in i.args:

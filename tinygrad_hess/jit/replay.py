@@ -127,6 +127,10 @@ class Jitted:
         static = self.static_argnums
         dynamic = tuple(a for i, a in enumerate(args) if i not in static) if static else args
         leaves, spec = trees.flatten((dynamic, kwargs))
+        fixed = tuple([args[i] for i in static])
+        if all([type(x) is np.ndarray for x in leaves]):
+            shapes = tuple([x.shape for x in leaves])
+            return leaves, (spec, shapes, tuple([x.dtype for x in leaves]), fixed, _modes())
         values: list[Any] = []
         kinds: list[Any] = []
         boxed = False
@@ -150,9 +154,7 @@ class Jitted:
                 kinds.append((type(x), x))  # integers, strings, ...: static
         if float in kinds:
             values = _weak(values)
-        fixed = tuple(args[i] for i in static)
-        modes_on = modes.is_nan_safe()
-        return values, (spec, tuple(kinds), fixed, boxed, modes_on)
+        return values, (spec, tuple(kinds), fixed, boxed, _modes())
 
     def _trace(self, key: Any, args: Any, kwargs: Any) -> _Traced:
         try:
@@ -205,9 +207,14 @@ class Jitted:
         if not (same and equal):
             raise TracingError(
                 f"jit {self.__name__}: two recordings of the function differ, so it is no function "  # type: ignore[attr-defined]
-                "of its arguments alone (does it draw random numbers, or count its calls?). Pass what "
-                "changes as an argument."
+                "of its arguments alone (does it draw random numbers, or count its calls?). Pass "
+                "what changes as an argument."
             )
+
+
+def _modes() -> Any:
+    """What else decides what is recorded."""
+    return modes.special[0] and (modes.is_nan_safe(), modes.is_recording())
 
 
 def _is_dynamic(x: Any) -> bool:
@@ -224,7 +231,7 @@ def _weak(values: Sequence[Any]) -> list[Any]:
 def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, np.ndarray) and a.dtype.kind in "fc":
         return np.array_equal(a, b, equal_nan=True)
-    return bool(np.all(a == b)) or (a != a and b != b)
+    return bool(np.all(a == b)) or bool(np.isnan(a) and np.isnan(b))
 
 
 def _timed(program: Program, values: Any, repeats: int) -> list[str]:
@@ -246,8 +253,8 @@ def jit(f: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Jitt
 
     The recording is planned (dead and repeated operations removed, constants folded, buffers and
     views made once) and becomes a straight line of NumPy calls. Transforms may stand inside:
-    ``jit(grad(f))``, ``jit(lambda p, v: hvp(f, p, v))``; and outside: then the call is recorded anew
-    as part of what surrounds it.
+    ``jit(grad(f))``, ``jit(lambda p, v: hvp(f, p, v))``; and outside: then the call is recorded
+    anew as part of what surrounds it.
 
     Parameters
     ----------
