@@ -145,11 +145,14 @@ def test_report_agrees_with_the_dense_hessian(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     course, _, _ = ran
-    made = []
+    made: list[Any] = []
     to_dense = tg.curvature.HessianOperator.to_dense
-    monkeypatch.setattr(
-        tg.curvature.HessianOperator, "to_dense", lambda op: made.append(to_dense(op)) or made[0]
-    )
+
+    def noted(op: Any) -> Any:
+        made.append(to_dense(op))
+        return made[0]
+
+    monkeypatch.setattr(tg.curvature.HessianOperator, "to_dense", noted)
     with demo._one_blas_thread():
         top, exact = demo.report(course, seed=0)
     dense = made[0]
