@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+# Tests run side by side on few cores, where BLAS threads would wait for each other. Before NumPy.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # The battery takes its list of rows now, before any test declares primitives of its own.
 import battery  # noqa: F401
 import hypothesis

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import shutil
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from . import curvature, data, nn, trees, viz
@@ -149,10 +150,6 @@ def _one_blas_thread() -> AbstractContextManager[Any]:
     between the two, which on two idle cores doubles its time. On busy cores all products suffer,
     and the run took four times as long.
     """
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:  # not a dependency: then it takes longer
-        return nullcontext()
     return threadpool_limits(1, "blas")
 
 

@@ -268,7 +268,8 @@ class _Iteration:
         A, P = self.A, self.A.size
         left = self.budget - A.matvecs - reserve - 1
         # Of the Krylov basis. ARPACK restarts at least once before it gives up, so leave room.
-        size = min(max(2 * k + 1, 10 if known.shape[1] else 20), P, (left + k) // 2)
+        least = 10 if known.shape[1] or start is not None else 20  # a good start needs less
+        size = min(max(2 * k + 1, least), P, (left + k) // 2)
         if size < k + 2:
             return np.zeros((P, 0), A.dtype)
         shift = A.dtype.type(SHIFTS[which])
