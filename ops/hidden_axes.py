@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import linear
+from .. import modes
+from ..primitive import cut, linear
 from ..tensors import Axis, Batched, Tensor, batched, constant, record, unrecorded
 
 
@@ -40,9 +41,12 @@ def _show(x: Any, axis: Axis) -> Any:
 def _put(call: Any, how: Any, x: Any, axis: Axis) -> Any:
     """Apply ``how`` off the tape, and append the node where ``x`` is on it."""
     value = how(x, axis)
-    if not isinstance(x, Tensor) or x.prim is None:
-        return constant(value) if isinstance(x, Tensor) and not isinstance(value, Tensor) else value
-    return record(call.primitive, value, (unrecorded(x),), (x,), {"axis": axis})
+    if not isinstance(x, Tensor):
+        return value
+    if x.prim is None or not (modes.is_recording() or modes.is_tracing()):
+        return value if isinstance(value, Tensor) else constant(value)
+    out = record(call.primitive, value, (unrecorded(x),), (x,), {"axis": axis})
+    return out if modes.is_recording() else cut(out)
 
 
 _enter: Any = linear(

@@ -55,6 +55,7 @@ def backward(
             f"backward() on a {describe(self)} tensor that is not on any tape: nothing it was "
             "computed from has requires_grad=True (or it was made under no_grad)."
         )
+    self._refuse_while_traced("backward()", "Use tg.grad(f)(x), which returns the gradient.")
     if gradient is None:
         if self.shape != ():
             raise ValueError(

@@ -130,7 +130,7 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
         _refuse_nan(prim, value, args, params)
     if not boxed:
         return value
-    if not on_tape or not modes.is_recording():
+    if not on_tape or not (modes.is_recording() or modes.is_tracing()):
         return value if has_batch else constant(value)
     held = tuple(
         unrecorded(a) if isinstance(a, Tensor) else snapshot(v)
@@ -140,7 +140,13 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
     out = record(prim, value, held, parents, params)
     if modes.is_debugging_nans():
         out._where = user_line()
-    return out
+    return out if modes.is_recording() else cut(out)
+
+
+def cut(x: Tensor) -> Tensor:
+    """What ``no_grad`` makes of a result while a program is traced: on the tape, underivable."""
+    held = unrecorded(x)
+    return record(REGISTRY["stop_gradient"], held, (held,), (x,))
 
 
 def snapshot(x: Any) -> Any:

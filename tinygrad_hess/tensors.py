@@ -108,6 +108,7 @@ class Tensor:
 
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False):
         if isinstance(data, Tensor):
+            data._refuse_while_traced("a copy", "Use tg.stop_gradient(x), or x itself.")
             data = data.value
         self.value = np.array(data, dtype=dtype)
         self.prim = None
@@ -188,6 +189,7 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same value as a constant: no derivative flows through it."""
+        self._refuse_while_traced("detach()", "Use tg.stop_gradient(x).")
         return constant(self.value)
 
     def numpy(self) -> np.ndarray[Any, Any]:
@@ -230,13 +232,14 @@ class Tensor:
         self._refuse_while_traced("an integer index")
         return self.value.__index__()
 
-    def _refuse_while_traced(self, what: str) -> None:
+    def _refuse_while_traced(self, what: str, instead: str = "") -> None:
         """A look at a value is a promise that jit cannot keep: the next call has another."""
         if self.prim is not None and modes.is_tracing():
             raise TracingError(
                 f"{what} of a {describe(self)} tensor inside jit: the recorded program is replayed "
-                "on other values, which might take another way. Use where(condition, a, b), make "
-                "the argument static (static_argnums), or keep this part outside jit."
+                "on other values, which might take another way. "
+                + (instead or "Use where(condition, a, b), make the argument static ")
+                + ("" if instead else "(static_argnums), or keep this part outside jit.")
             )
 
     def _refuse_to_lose_gradient(self, what: str) -> None:
@@ -264,6 +267,7 @@ class Tensor:
     __hash__ = object.__hash__
 
     def __reduce__(self) -> Any:
+        self._refuse_while_traced("a copy", "Use tg.stop_gradient(x), or x itself.")
         if not self.is_leaf:
             raise TypeError(
                 f"cannot pickle or copy a computed {describe(self)} tensor with its tape; "
@@ -284,7 +288,10 @@ class Tensor:
         return f"tensor({text}{dtype}{made})"
 
     def __format__(self, spec: str) -> str:
-        return format(self.value.item(), spec) if spec and self.size == 1 else str(self)
+        if not spec or self.size != 1:
+            return str(self)
+        self._refuse_while_traced("formatting")
+        return format(self.value.item(), spec)
 
 
 class Batched(Tensor):
@@ -308,6 +315,7 @@ class Batched(Tensor):
         )
 
     def detach(self) -> Tensor:
+        self._refuse_while_traced("detach()", "Use tg.stop_gradient(x).")
         return batched(self.value, self.axes)
 
     def numpy(self) -> np.ndarray[Any, Any]:

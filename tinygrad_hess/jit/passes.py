@@ -67,7 +67,13 @@ def _shapes(program: Program) -> dict[int, tuple[Any, Any]]:
 
 
 _SAME = ("alias", "seed", "positive", "stop_gradient")
-_NEUTRAL = {"multiply": (1, (0, 1)), "divide": (1, (1,)), "add": (0, (0, 1)), "subtract": (0, (1,))}
+# x + 0.0 is not x where x is -0.0, but x + -0.0 is, and so is x - 0.0
+_NEUTRAL = {
+    "multiply": ("1.0", (0, 1)),
+    "divide": ("1.0", (1,)),
+    "add": ("-0.0", (0, 1)),
+    "subtract": ("0.0", (1,)),
+}
 
 
 def _unchanged_operand(i: Instruction, program: Program, shapes: Any) -> int | None:
@@ -87,7 +93,7 @@ def _unchanged_operand(i: Instruction, program: Program, shapes: Any) -> int | N
             other = i.args[1 - place]
             if (
                 isinstance(c, (int, float))
-                and c == number
+                and repr(float(c)) == number
                 and shapes.get(other) == (i.shape, i.dtype)
             ):
                 return other
@@ -151,7 +157,7 @@ def lower(program: Program) -> Program:
     ) -> int:
         nonlocal count
         key = (name, tuple(sorted(params.items())))
-        lowered.append(Instruction(name, fn, args, count, shape, dtype, params, key))
+        lowered.append(Instruction(name, fn, args, count, shape, dtype, params, key, fresh=True))
         count += 1
         return count - 1
 
@@ -191,6 +197,7 @@ def lower(program: Program) -> Program:
                 fn=partial(_reshaped, shape=i.shape),
                 args=(whole,),
                 params={"shape": i.shape},
+                fresh=False,
                 key=("reshape", (("shape", i.shape),)),
             )
         )

@@ -9,6 +9,7 @@ is always fresh. The generated source is a line an operation and can be read.
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -85,8 +86,8 @@ class Plan:
         self._samples: dict[int, Any] = {}
         for slot, c in program.constants.items():
             self._names[slot] = f"c{slot}"
-            if type(c) in (int, float) and np.isfinite(c):
-                self._names[slot] = repr(c) if c >= 0 else f"({c!r})"
+            if type(c) is int or (type(c) is float and math.isfinite(c)):
+                self._names[slot] = f"({c!r})" if repr(c).startswith("-") else repr(c)
                 continue
             self.globals[f"c{slot}"] = c
             if isinstance(c, np.ndarray):
@@ -215,7 +216,6 @@ class _Writer:
     turned: bool = False  # OUT is the transpose of the result
 
 
-_FRESH = ("sum", "amax", "shift", "tanh_slope")
 _PRODUCTS = {"matmul": ("", ""), "matmul_nt": ("", ".T"), "matmul_tn": (".T", "")}
 
 
@@ -229,9 +229,8 @@ def _lifetimes(program: Program) -> _Lifetimes:
     aliases: dict[int, set[int]] = {}  # slot -> slots whose memory it may share
     last: dict[int, int] = {}
     for place, i in enumerate(program.instructions):
-        fresh = isinstance(i.fn, np.ufunc) or i.name in _PRODUCTS or i.name in _FRESH
         mine = {i.out}
-        if not fresh or i.key is None:
+        if not i.fresh:
             for a in i.args:
                 mine |= aliases.get(a, set())
         aliases[i.out] = mine

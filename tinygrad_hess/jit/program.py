@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import line_up
-from ..tensors import Batched, Parts, Tensor, batched
+from .. import modes
+from ..primitive import line_up, snapshot
+from ..tape import Tape
+from ..tensors import LEAF, Batched, Tensor, record, unrecorded
 from ..transforms.composite import PICK, Composite
 
 
@@ -30,6 +32,7 @@ class Instruction:
     dtype: Any
     params: dict[str, Any] = field(default_factory=dict)
     key: Any = None  # equal keys with equal arguments compute the same; None where unknown
+    fresh: bool = False  # whether the result never shares memory with an operand
     flops: int = 0
 
     def __str__(self) -> str:
@@ -64,50 +67,142 @@ class Program:
         return [slots[o] for o in self.outputs]
 
 
+class SurroundedError(Exception):
+    """The function closes over a batch of a ``vmap`` around it: it must be recorded with that."""
+
+
+def read(tape: Tape, starts: Sequence[Tensor], outputs: Sequence[Any], since: int) -> Program:
+    """Make a program of a tape. Outputs that are not on it become constants.
+
+    ``since`` is the time when the recording began: hidden axes older than that lie around it.
+    """
+    reader = _Reader(starts, since)
+    reader.nodes(tape.nodes)
+    found = tuple(reader.slot_of(y, y) for y in outputs)
+    return Program(tuple(range(len(starts))), reader.constants, tuple(reader.instructions), found)
+
+
+class _Reader:
+    """Slots, constants and instructions as they are found."""
+
+    def __init__(self, starts: Sequence[Tensor], since: int):
+        self.slots: dict[int, int] = {s.time: i for i, s in enumerate(starts)}
+        self.count = len(starts)
+        self.since = since
+        self.constants: dict[int, Any] = {}
+        self.instructions: list[Instruction] = []
+        self._known: dict[int, int] = {}  # slot of a constant by the identity of its value
+        self._alive: list[Any] = []  # those values, so that identities stay taken
+        self._parts: dict[int, list[int]] = {}  # outputs of composites by the bundle's time
+
+    def _new(self) -> int:
+        self.count += 1
+        return self.count - 1
+
+    def slot_of(self, on_tape: Tensor | None, held: Any) -> int:
+        """The slot of an operand: a node's, or a constant's."""
+        if isinstance(on_tape, Tensor) and on_tape.time in self.slots:
+            return self.slots[on_tape.time]
+        if isinstance(held, Batched) and any(axis.time < self.since for axis in held.axes):
+            raise SurroundedError
+        if id(held) not in self._known:
+            self._known[id(held)] = slot = self._new()
+            self._alive.append(held)
+            self.constants[slot] = snapshot(held.value if isinstance(held, Tensor) else held)
+        return self._known[id(held)]
+
+    def nodes(self, nodes: Sequence[Tensor]) -> None:
+        """Append the instructions of nodes in order."""
+        for node in nodes:
+            prim: Any = node.prim
+            if isinstance(node, Batched) and any(a.time < self.since for a in node.axes):
+                raise SurroundedError
+            if not node.parents:  # a leaf made on the way
+                self.slots[node.time] = self.slot_of(None, unrecorded(node))
+            elif isinstance(prim, Composite):
+                self._parts[node.time] = self._composite(node, prim)
+            elif prim is PICK:
+                bundle, part = node.parents[0], (node.params or {})["part"]
+                assert bundle is not None
+                self.slots[node.time] = self._parts[bundle.time][part]
+            else:
+                self.slots[node.time] = self._instruction(node, prim)
+
+    def _composite(self, node: Tensor, prim: Composite) -> list[int]:
+        """Record the function inside, and read that in its place."""
+        inner = [
+            a if p is None else record(LEAF, unrecorded(a), (), ())
+            for p, a in zip(node.parents, node.args, strict=True)
+        ]
+        with modes.recording(), modes.tracing():
+            outputs = prim.fn(*inner)
+        starts = [x for x in inner if isinstance(x, Tensor) and x.prim is LEAF]
+        for x, p, a in zip(inner, node.parents, node.args, strict=True):
+            if p is not None:
+                self.slots[x.time] = self.slot_of(p, a)
+        tape = Tape([y for y in outputs if isinstance(y, Tensor)], starts)
+        if tape.outside:
+            raise SurroundedError
+        self.nodes(tape.nodes)
+        return [self.slot_of(y if isinstance(y, Tensor) else None, y) for y in outputs]
+
+    def _instruction(self, node: Tensor, prim: Any) -> int:
+        given = [p if p is not None else a for p, a in zip(node.parents, node.args, strict=True)]
+        args = tuple(self.slot_of(p, a) for p, a in zip(node.parents, node.args, strict=True))
+        params = {} if prim.name == "seed" else node.params or {}
+        fn, key = _replayable(node, prim, given, params)
+        raw = [x.value if isinstance(x, Tensor) else x for x in given]
+        self.instructions.append(
+            Instruction(
+                prim.name,
+                fn,
+                args,
+                out := self._new(),
+                node.value.shape,
+                node.value.dtype,
+                params,
+                key,
+                _is_fresh(prim, node.value, raw),
+                prim.flops(node.value, *raw, **params),
+            )
+        )
+        return out
+
+
+def _is_fresh(prim: Any, value: Any, operands: Sequence[Any]) -> bool:
+    """A linear operation may be a view, depending on the layout; others show it if they are."""
+    if prim.kind == "linear" or not isinstance(value, np.ndarray):
+        return prim.name == "sum"
+    return not any(isinstance(x, np.ndarray) and np.may_share_memory(value, x) for x in operands)
+
+
 def _hashable(params: dict[str, Any]) -> Any:
-    """Static parameters as a key; slices, which cannot be hashed, as their three numbers."""
+    """Static parameters as a key that tells 1, 1.0 and True apart."""
 
     def plain(value: Any) -> Any:
-        if isinstance(value, slice):
+        if isinstance(value, slice):  # cannot be hashed
             return ("slice", value.start, value.stop, value.step)
-        return tuple(map(plain, value)) if isinstance(value, tuple) else value
+        if isinstance(value, tuple):
+            return tuple(map(plain, value))
+        return (type(value).__name__, repr(value)) if isinstance(value, (int, float)) else value
 
     return tuple((k, plain(v)) for k, v in sorted(params.items()))
 
 
-def _replayable(node: Tensor) -> tuple[Callable[..., Any], Any]:
+def _replayable(
+    node: Tensor, prim: Any, given: Sequence[Any], params: dict[str, Any]
+) -> tuple[Callable[..., Any], Any]:
     """How to compute a node's raw value from its operands' raw values, and a key for it."""
-    prim: Any = node.prim
-    params = node.params or {}
     fn = prim.fn
-    hidden = tuple(
-        a.axes if isinstance(a, Batched) else None
-        for a in (p if p is not None else a for p, a in zip(node.parents, node.args, strict=True))
-    )
-    if isinstance(prim, Composite):
-        return _composite(prim, hidden), None
-    if prim is PICK:
-        return (lambda parts: _raw(parts[params["part"]])), None
+    hidden = [x.axes if isinstance(x, Batched) else None for x in given]
     if prim.name in ("enter", "leave"):
         return _moved(prim.name, hidden[0], params["axis"]), None
-    if type(node) is Batched and not isinstance(node.value, Parts):
+    if isinstance(node, Batched):
         return _in_batch(prim, hidden, node.axes, params), None
-    key = (prim.name, _hashable(params)) if prim.name != "seed" else ("seed",)
-    if params and prim.name not in ("seed", "alias"):
+    key = (prim.name, _hashable(params))
+    if params:
         return (lambda *values: fn(*values, **params)), key
     return fn, key
-
-
-def _raw(x: Any) -> Any:
-    return x.value if isinstance(x, Tensor) else x
-
-
-def _composite(prim: Composite, hidden: Any) -> Callable[..., Any]:
-    def run(*values: Any) -> Parts:
-        given = [v if h is None else batched(v, h) for v, h in zip(values, hidden, strict=True)]
-        return prim.fn(*given)
-
-    return run
 
 
 def _in_batch(prim: Any, hidden: Any, axes: Any, params: Any) -> Callable[..., Any]:
@@ -136,56 +231,3 @@ def _moved(name: str, hidden: Any, axis: Any) -> Callable[..., Any]:
     return lambda x: np.broadcast_to(
         np.expand_dims(x, lead), (*np.shape(x)[:lead], axis.size, *np.shape(x)[lead:])
     )
-
-
-def read(nodes: Sequence[Tensor], starts: Sequence[Tensor], outputs: Sequence[Any]) -> Program:
-    """Make a program of the nodes of a tape. Outputs that are not on it become constants."""
-    slot: dict[int, int] = {s.time: i for i, s in enumerate(starts)}
-    constants: dict[int, Any] = {}
-    known: dict[int, int] = {}  # slot of a constant by the identity of its array
-    count = len(starts)
-
-    def constant(value: Any) -> int:
-        nonlocal count
-        if isinstance(value, Tensor):
-            value = value.value
-        if id(value) not in known:
-            constants[count] = value
-            known[id(value)] = count
-            count += 1
-        return known[id(value)]
-
-    instructions = []
-    for node in nodes:
-        if not node.parents:  # a leaf made on the way
-            slot[node.time] = constant(node.value)
-            continue
-        args = tuple(
-            slot[p.time] if p is not None and p.time in slot else constant(a)
-            for p, a in zip(node.parents, node.args, strict=True)
-        )
-        fn, key = _replayable(node)
-        prim: Any = node.prim
-        raw = node.value
-        shape, dtype = (raw.shape, raw.dtype) if not isinstance(raw, Parts) else ((), None)
-        flops = getattr(prim, "flops", None)
-        params = node.params or {}
-        slot[node.time] = count
-        instructions.append(
-            Instruction(
-                prim.name,
-                fn,
-                args,
-                count,
-                shape,
-                dtype,
-                {} if prim.name == "seed" else params,
-                key,
-                flops(raw, *node.args, **params) if flops is not None and dtype is not None else 0,
-            )
-        )
-        count += 1
-    found = tuple(
-        slot[y.time] if isinstance(y, Tensor) and y.time in slot else constant(y) for y in outputs
-    )
-    return Program(tuple(range(len(starts))), constants, tuple(instructions), found)

@@ -7,18 +7,18 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import modes, trees
 from ..errors import NonDifferentiableError, TracingError
 from ..tape import Tape
-from ..tensors import LEAF, Tensor, constant, record
+from ..tensors import Axis, Tensor, constant, leaf, leaves_at
 from ..transforms.recording import distinct, is_tracked, owned
 from .passes import PASSES
 from .planning import Plan
-from .program import Program, read
+from .program import Program, SurroundedError, read
 
 CACHE_SIZE = 128
 """How many kinds of arguments a jitted function remembers; the least recently used goes first."""
@@ -27,7 +27,7 @@ CACHE_SIZE = 128
 class _Traced:
     """One recording: its program, its plan, and the functions that replay it."""
 
-    def __init__(self, program: Program, out_spec: Any, boxed: bool):
+    def __init__(self, program: Program, out_spec: Any, boxed: Sequence[bool]):
         self.recorded = program
         self.sizes = [("recorded", len(program.instructions))]
         for simplify in PASSES:
@@ -35,9 +35,10 @@ class _Traced:
             self.sizes.append((simplify.__name__, len(program.instructions)))
         self.program, self.plan = program, Plan(program)
         self.out_spec, self.boxed = out_spec, boxed
+        self._constants = {id(c) for c in program.constants.values()}
         self._idle: list[Callable[..., Any]] = []
 
-    def replay(self, values: Sequence[Any]) -> list[Any]:
+    def replay(self, values: Sequence[Any]) -> Any:
         """Run on an idle function, or a new one where all are busy in other threads."""
         try:
             function = self._idle.pop()
@@ -46,16 +47,18 @@ class _Traced:
         with np.errstate(all="ignore"):
             results = function(*values)
         self._idle.append(function)  # not after an exception: its buffers are half-written
-        return [self._result(y, values) for y in results]
+        known = self._constants.union(map(id, values))
+        found = distinct([_kept(y, known) for y in results])
+        if any(self.boxed):
+            found = [constant(y) if b else y for y, b in zip(found, self.boxed, strict=True)]
+        return trees.unflatten(self.out_spec, found)
 
-    def _result(self, y: Any, values: Sequence[Any]) -> Any:
-        """What the caller may keep: no view, and none of its own arrays or the plan's constants."""
-        if isinstance(y, np.ndarray):
-            mine = any(y is v for v in values) or any(
-                y is c for c in self.program.constants.values()
-            )
-            y = y.copy()[()] if mine else owned(y)
-        return y
+
+def _kept(y: Any, known: set[int]) -> Any:
+    """What the caller may keep: no view, and none of its own arrays or the plan's constants."""
+    if isinstance(y, np.ndarray):
+        return y.copy()[()] if id(y) in known else owned(y)
+    return y
 
 
 class Jitted:
@@ -67,45 +70,64 @@ class Jitted:
     def __init__(self, f: Callable[..., Any], static_argnums: tuple[int, ...] = ()):
         self.f = f
         self.static_argnums = static_argnums
+        self._name = f"jit {getattr(f, '__name__', repr(f))}"
         self._known: OrderedDict[Any, _Traced] = OrderedDict()
         self._lock = threading.Lock()
         functools.update_wrapper(self, f)
 
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        leaves, key = self._read(args, kwargs)
-        if leaves is None:  # another recording, or a batch, goes through us
+        call = self._read(args, kwargs)
+        if call is None:  # another recording, or a batch, goes through us
             return self.f(*args, **kwargs)
-        traced = self._known.get(key)
-        if traced is None:
-            traced = self._trace(key, args, kwargs)
-        results = distinct(traced.replay(leaves))
-        if traced.boxed:
-            results = [constant(np.asarray(y)[()]) for y in results]
-        return trees.unflatten(traced.out_spec, results)
+        try:
+            traced = self._find(call) or self._trace(call, args, kwargs)
+        except SurroundedError:
+            return self.f(*args, **kwargs)
+        return traced.replay(call.values)
 
     def cache_clear(self) -> None:
         """Forget all recordings."""
         with self._lock:
             self._known.clear()
 
+    def _find(self, call: _Call) -> _Traced | None:
+        """The recording of this kind of call, which is now the most recently used."""
+        try:
+            traced = self._known.get(call.key)
+        except TypeError:
+            raise TypeError(
+                f"{self._name}: a static argument cannot be hashed; what changes from call to call "
+                "must be arrays"
+            ) from None
+        if traced is not None and len(self._known) > CACHE_SIZE // 2:
+            with self._lock:
+                if call.key in self._known:
+                    self._known.move_to_end(call.key)
+        return traced
+
     # ---- looking at it --------------------------------------------------------------------------
 
-    def _traced(self, args: Any, kwargs: Any) -> _Traced:
-        leaves, key = self._read(args, kwargs)
-        if leaves is None:
-            raise NonDifferentiableError("jit: give plain arrays, not tensors that are recorded")
-        return self._known.get(key) or self._trace(key, args, kwargs)
+    def _traced(self, args: Any, kwargs: Any) -> tuple[_Traced, _Call]:
+        call = self._read(args, kwargs)
+        if call is None:
+            raise NonDifferentiableError(
+                f"{self._name}: give plain arrays, not tensors that are recorded"
+            )
+        return self._find(call) or self._trace(call, args, kwargs), call
 
     def source(self, *args: Any, **kwargs: Any) -> str:
         """The straight-line program that these arguments replay."""
-        return self._traced(args, kwargs).plan.source
+        return self._traced(args, kwargs)[0].plan.source
 
     def explain(self, *args: Any, repeats: int = 0, **kwargs: Any) -> str:
         """Describe the plan for these arguments: operations after each pass, buffers, flops.
 
         With ``repeats``, every operation is also timed by itself, best of so many.
         """
-        traced = self._traced(args, kwargs)
+        traced, call = self._traced(args, kwargs)
         plan, program = traced.plan, traced.program
         nbytes = sum(b.nbytes for b in plan.buffers)
         flops = sum(i.flops for i in program.instructions)
@@ -117,121 +139,138 @@ class Jitted:
         ]
         if repeats:
             lines += ["microseconds by operation, slowest first"]
-            lines += _timed(program, self._read(args, kwargs)[0], repeats)
+            lines += _timed(program, call.values, repeats)
         return "\n".join(lines)
 
     # ---- recording ------------------------------------------------------------------------------
 
-    def _read(self, args: Any, kwargs: Any) -> tuple[list[Any] | None, Any]:
-        """The dynamic leaves of a call, and the key of its kind; None when it must be inlined."""
-        static = self.static_argnums
-        dynamic = tuple(a for i, a in enumerate(args) if i not in static) if static else args
+    def _read(self, args: Any, kwargs: Any) -> _Call | None:
+        """The dynamic values of a call and the key of its kind; None when it must be inlined."""
+        if modes.is_debugging_nans() or modes.is_tracing():
+            return None
+        static = [i % len(args) for i in self.static_argnums if -len(args) <= i < len(args)]
+        dynamic = tuple([a for i, a in enumerate(args) if i not in static]) if static else args
         leaves, spec = trees.flatten((dynamic, kwargs))
-        fixed = tuple([args[i] for i in static])
+        fixed = tuple([_typed(args[i]) for i in static])
         if all([type(x) is np.ndarray for x in leaves]):
-            shapes = tuple([x.shape for x in leaves])
-            return leaves, (spec, shapes, tuple([x.dtype for x in leaves]), fixed, _modes())
-        values: list[Any] = []
-        kinds: list[Any] = []
-        boxed = False
-        for x in leaves:
-            if type(x) is np.ndarray:
-                values.append(x)
-                kinds.append((x.shape, x.dtype))
-            elif isinstance(x, Tensor):
-                if is_tracked(x) or type(x) is not Tensor:
-                    return None, None
-                boxed = True
-                values.append(x.value)
-                kinds.append((x.shape, x.dtype, "tensor"))
-            elif isinstance(x, np.generic):
-                values.append(x)
-                kinds.append(((), x.dtype))
-            elif type(x) is float:
-                values.append(x)
+            kinds: Any = tuple([(x.shape, x.dtype) for x in leaves])
+            key = (spec, kinds, fixed, _modes())
+            return _Call(leaves, key, range(len(leaves)), leaves, spec, static)
+        kinds, moving = [], []
+        widths = {x.dtype for x in leaves if _is_array(x) and x.dtype.kind == "f"}
+        for i, x in enumerate(leaves):
+            if isinstance(x, Tensor) and (is_tracked(x) or type(x) is not Tensor):
+                return None
+            if _is_array(x):
+                kinds.append((type(x), x.shape, x.dtype))
+                moving.append(i)
+            elif type(x) is float and len(widths) <= 1:
                 kinds.append(float)
+                moving.append(i)
             else:
-                kinds.append((type(x), x))  # integers, strings, ...: static
-        if float in kinds:
-            values = _weak(values)
-        return values, (spec, tuple(kinds), fixed, boxed, _modes())
+                kinds.append(_typed(x))  # an integer, a string, ...: static
+        scalar = next(iter(widths), np.dtype(float)).type
+        values = [_raw(leaves[i], scalar) for i in moving]
+        key = (spec, tuple(kinds), fixed, _modes())
+        return _Call(values, key, moving, leaves, spec, static)
 
-    def _trace(self, key: Any, args: Any, kwargs: Any) -> _Traced:
-        try:
-            hash(key)
-        except TypeError:
-            raise TypeError(
-                f"jit {self.__name__}: a static argument cannot be hashed; arguments that "  # type: ignore[attr-defined]
-                "change from call to call must be arrays"
-            ) from None
-        first, out_spec, boxed = self._record(args, kwargs)
-        second, _, _ = self._record(args, kwargs)
+    def _trace(self, call: _Call, args: Any, kwargs: Any) -> _Traced:
+        first, out_spec, boxed = self._record(call, args)
+        second, _, _ = self._record(call, args)
         self._compare(first, second)
         traced = _Traced(first, out_spec, boxed)
         with self._lock:
-            self._known[key] = traced
+            self._known[call.key] = traced
             while len(self._known) > CACHE_SIZE:
                 self._known.popitem(last=False)
         return traced
 
-    def _record(self, args: Any, kwargs: Any) -> tuple[Program, Any, bool]:
-        dynamic = tuple(a for i, a in enumerate(args) if i not in self.static_argnums)
-        leaves, spec = trees.flatten((dynamic, kwargs))
-        boxed = any(isinstance(x, Tensor) for x in leaves)
-        moving = [i for i, x in enumerate(leaves) if _is_dynamic(x)]
-        values = [leaves[i].value if isinstance(leaves[i], Tensor) else leaves[i] for i in moving]
-        starts = [record(LEAF, v, (), ()) for v in _weak(values)]
-        for i, s in zip(moving, starts, strict=True):
+    def _record(self, call: _Call, args: Any) -> tuple[Program, Any, list[bool]]:
+        began = leaf(np.float64(0))  # bounds the tape also where nothing is dynamic
+        starts = leaves_at([np.asarray(v) for v in call.values])
+        for s, v in zip(starts, call.values, strict=True):
+            s.value = v if not isinstance(v, np.ndarray) else s.value
+        leaves = list(call.leaves)
+        for i, s in zip(call.moving, starts, strict=True):
             leaves[i] = s
-        dynamic, named = trees.unflatten(spec, leaves)
+        dynamic, named = trees.unflatten(call.spec, leaves)
         supply = iter(dynamic)
-        full = [a if i in self.static_argnums else next(supply) for i, a in enumerate(args)]
+        full = [a if i in call.static else next(supply) for i, a in enumerate(args)]
         with modes.recording(), modes.tracing():
             out = self.f(*full, **named)
         outputs, out_spec = trees.flatten(out)
-        tape = Tape([y for y in outputs if isinstance(y, Tensor)], starts)
+        tape = Tape([y for y in outputs if isinstance(y, Tensor)], [began, *starts])
         if tape.outside:
             raise NonDifferentiableError(
-                f"jit {self.__name__}: the function closes over a tensor that is being recorded, "  # type: ignore[attr-defined]
-                "whose derivative would be lost. Pass it as an argument."
+                f"{self._name}: the function closes over a tensor that is being recorded, whose "
+                "derivative would be lost. Pass it as an argument."
             )
-        return read(tape.nodes, starts, outputs), out_spec, boxed
+        boxes = any(isinstance(call.leaves[i], Tensor) for i in call.moving)
+        boxed = [isinstance(y, Tensor) and boxes for y in outputs]
+        return read(tape, starts, outputs, began.time), out_spec, boxed
 
     def _compare(self, first: Program, second: Program) -> None:
         """Two recordings must agree: a draw of random numbers inside would be frozen otherwise."""
-        same = [str(i) for i in first.instructions] == [str(i) for i in second.instructions]
+        same = [_shown(i) for i in first.instructions] == [_shown(i) for i in second.instructions]
         pairs = zip(first.constants.values(), second.constants.values(), strict=False)
         equal = len(first.constants) == len(second.constants) and all(
             _equal(a, b) for a, b in pairs
         )
         if not (same and equal):
             raise TracingError(
-                f"jit {self.__name__}: two recordings of the function differ, so it is no function "  # type: ignore[attr-defined]
-                "of its arguments alone (does it draw random numbers, or count its calls?). Pass "
-                "what changes as an argument."
+                f"{self._name}: two recordings of the function differ, so it is no function of its "
+                "arguments alone (does it draw random numbers, or count its calls?). Pass what "
+                "changes as an argument."
             )
+
+
+class _Call(NamedTuple):
+    """A call's dynamic values, the key of its kind, and how to put other leaves in their place."""
+
+    values: Sequence[Any]
+    key: Any
+    moving: Sequence[int]  # which leaves are dynamic
+    leaves: Sequence[Any]
+    spec: Any
+    static: Sequence[int]
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, (np.ndarray, np.generic, Tensor))
+
+
+def _raw(x: Any, scalar: Any) -> Any:
+    """The raw value of a dynamic leaf; Python floats in the floating type of the arrays, as NumPy
+    would take them."""
+    if type(x) is float:
+        return scalar(x)
+    x = x.value if isinstance(x, Tensor) else x
+    return np.asarray(x) if isinstance(x, np.ndarray) else x
+
+
+def _typed(x: Any) -> Any:
+    """A static value as part of a key that tells 1, 1.0 and True apart, also inside tuples."""
+    return (type(x), x, repr(x)) if isinstance(x, (int, float, complex, tuple)) else (type(x), x)
 
 
 def _modes() -> Any:
     """What else decides what is recorded."""
-    return modes.special[0] and (modes.is_nan_safe(), modes.is_recording())
+    return modes.special[0] and (modes.is_nan_safe(), modes.is_recording()) != (False, True) and (
+        modes.is_nan_safe(), modes.is_recording()
+    )  # fmt: skip
 
 
-def _is_dynamic(x: Any) -> bool:
-    return isinstance(x, (np.ndarray, np.generic, Tensor)) or type(x) is float
-
-
-def _weak(values: Sequence[Any]) -> list[Any]:
-    """Python floats in the widest floating type of the arrays beside them, as NumPy takes them."""
-    kinds = [v.dtype for v in values if type(v) is not float and v.dtype.kind in "fc"]
-    scalar = (np.result_type(*kinds) if kinds else np.dtype(float)).type
-    return [scalar(v) if type(v) is float else v for v in values]
+def _shown(i: Any) -> Any:
+    """What of an instruction two recordings share: hidden axes have names of their own in each."""
+    params = {k: v for k, v in i.params.items() if k != "axis" or not isinstance(v, Axis)}
+    return i.name, i.args, i.out, i.shape, i.dtype, repr(params)
 
 
 def _equal(a: Any, b: Any) -> bool:
-    if isinstance(a, np.ndarray) and a.dtype.kind in "fc":
-        return np.array_equal(a, b, equal_nan=True)
-    return bool(np.all(a == b)) or bool(np.isnan(a) and np.isnan(b))
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        kinds = a.dtype == b.dtype and a.dtype.kind in "fc"
+        return a.dtype == b.dtype and bool(np.array_equal(a, b, equal_nan=kinds))
+    return type(a) is type(b) and repr(a) == repr(b)
 
 
 def _timed(program: Program, values: Any, repeats: int) -> list[str]:

@@ -24,7 +24,7 @@ class Composite:
     def __init__(
         self,
         name: str,
-        fn: Callable[..., Parts],
+        fn: Callable[..., list[Any]],
         pullback: Callable[..., Any],
         pushforward: Callable[..., Any],
     ):
@@ -81,7 +81,7 @@ def call(
     parents = tuple(x if isinstance(x, Tensor) and x.prim is not None else None for x in leaves)
     prim: Any = Composite(
         name,
-        lambda *operands: Parts(map(unrecorded, trees.leaves(f(*trees.unflatten(spec, operands))))),
+        lambda *operands: trees.leaves(f(*trees.unflatten(spec, operands))),
         lambda g, y, operands, params: pullback(g, operands),
         lambda ts, y, operands, params: Parts(pushforward(ts, operands)),
     )
