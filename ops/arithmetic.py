@@ -168,6 +168,8 @@ def power(a: Any, b: Any) -> Any:
     if isinstance(b, numbers.Real) and isinstance(a, Tensor):
         if isinstance(b, np.generic):  # unlike a Python number, it takes part in promotion
             a, b = astype(a, np.result_type(a.dtype, b.dtype)), b.item()
+        if isinstance(b, float) and a.dtype.kind in "iub":
+            a = a * 1.0  # integers to a real power are real numbers
         return square(a) if b == 2 else power_scalar(a, exponent=b)
     if isinstance(b, Tensor) and not isinstance(a, Tensor):
         a = a if isinstance(a, numbers.Real) else np.asarray(a)

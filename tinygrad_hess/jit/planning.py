@@ -173,7 +173,8 @@ class Plan:
         if isinstance(i.fn, np.ufunc):
             name = i.fn.__name__
             self.globals[name] = i.fn
-            return _Writer([f"{name}({call}, OUT)"], f"{name}({call})")
+            into = "out=OUT" if i.fn in (np.maximum, np.minimum) else "OUT"  # NumPy wants it so
+            return _Writer([f"{name}({call}, {into})"], f"{name}({call})")
         if i.name in _PRODUCTS and len(i.shape) == 2:
             left, right = _PRODUCTS[i.name]
             a, b = args[0] + left, args[1] + right

@@ -14,7 +14,7 @@ import numpy as np
 from .. import modes, trees
 from ..errors import NonDifferentiableError, TracingError
 from ..tape import Tape
-from ..tensors import Axis, Tensor, constant, leaf, leaves_at
+from ..tensors import Axis, Tensor, constant, leaf, leaves_at, unrecorded
 from ..transforms.recording import distinct, is_tracked, owned
 from .passes import PASSES
 from .planning import Plan
@@ -68,12 +68,12 @@ class Jitted:
     """
 
     def __init__(self, f: Callable[..., Any], static_argnums: tuple[int, ...] = ()):
+        functools.update_wrapper(self, f, updated=())
         self.f = f
         self.static_argnums = static_argnums
         self._name = f"jit {getattr(f, '__name__', repr(f))}"
         self._known: OrderedDict[Any, _Traced] = OrderedDict()
         self._lock = threading.Lock()
-        functools.update_wrapper(self, f)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -82,6 +82,8 @@ class Jitted:
         call = self._read(args, kwargs)
         if call is None:  # another recording, or a batch, goes through us
             return self.f(*args, **kwargs)
+        if modes.is_debugging_nans():
+            return self._recorded_once(call, args)
         try:
             traced = self._find(call) or self._trace(call, args, kwargs)
         except SurroundedError:
@@ -146,7 +148,7 @@ class Jitted:
 
     def _read(self, args: Any, kwargs: Any) -> _Call | None:
         """The dynamic values of a call and the key of its kind; None when it must be inlined."""
-        if modes.is_debugging_nans() or modes.is_tracing():
+        if modes.is_tracing():
             return None
         static = [i % len(args) for i in self.static_argnums if -len(args) <= i < len(args)]
         dynamic = tuple([a for i, a in enumerate(args) if i not in static]) if static else args
@@ -185,8 +187,8 @@ class Jitted:
                 self._known.popitem(last=False)
         return traced
 
-    def _record(self, call: _Call, args: Any) -> tuple[Program, Any, list[bool]]:
-        began = leaf(np.float64(0))  # bounds the tape also where nothing is dynamic
+    def _call_on_tape(self, call: _Call, args: Any) -> tuple[list[Tensor], Any]:
+        """Call the function on starts of a tape in place of the dynamic values."""
         starts = leaves_at([np.asarray(v) for v in call.values])
         for s, v in zip(starts, call.values, strict=True):
             s.value = v if not isinstance(v, np.ndarray) else s.value
@@ -196,8 +198,19 @@ class Jitted:
         dynamic, named = trees.unflatten(call.spec, leaves)
         supply = iter(dynamic)
         full = [a if i in call.static else next(supply) for i, a in enumerate(args)]
-        with modes.recording(), modes.tracing():
-            out = self.f(*full, **named)
+        return starts, self.f(*full, **named)
+
+    def _recorded_once(self, call: _Call, args: Any) -> Any:
+        """Without any replay: so that every operation of this call is looked at."""
+        _, out = self._call_on_tape(call, args)
+        outputs, out_spec = trees.flatten(out)
+        raw = [owned(unrecorded(y)) if isinstance(y, Tensor) else y for y in outputs]
+        return trees.unflatten(out_spec, raw)
+
+    def _record(self, call: _Call, args: Any) -> tuple[Program, Any, list[bool]]:
+        began = leaf(np.float64(0))  # bounds the tape also where nothing is dynamic
+        with modes.recording(), modes.tracing(), np.errstate(all="ignore"):
+            starts, out = self._call_on_tape(call, args)
         outputs, out_spec = trees.flatten(out)
         tape = Tape([y for y in outputs if isinstance(y, Tensor)], [began, *starts])
         if tape.outside:
@@ -312,7 +325,8 @@ def jit(f: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Jitt
     Notes
     -----
     A jitted function may be called from several threads; each running call has its own buffers.
-    What it returns is never overwritten by a later call.
+    What it returns is never overwritten by a later call. Replay gives no floating-point warnings,
+    and checks of values that a function makes (labels in range, say) are made at recording only.
 
     Examples
     --------

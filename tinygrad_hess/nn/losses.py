@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
+from .. import modes, ops
 from ..errors import describe
 from ..ops.axes import shape_of
 from ..tensors import Batched, Tensor
@@ -78,7 +78,7 @@ def hinge(score: Any, label: Any, reduction: str = "mean") -> Any:
         When the shapes differ, or a label is neither -1 nor 1.
     """
     score, label = _pair(score, label, "hinge")
-    if not (np.abs(_value(label)) == 1).all():
+    if not _comes_later(label) and not (np.abs(_value(label)) == 1).all():
         raise ValueError(
             "hinge: labels must be -1 or 1; turn labels 0 and 1 into them by 2 * labels - 1"
         )
@@ -108,7 +108,7 @@ def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = 
     """
     who = "binary_cross_entropy_with_logits"
     logits, target = _pair(logits, target, who)
-    raw = _value(target)
+    raw = np.zeros(0) if _comes_later(target) else _value(target)
     if not ((raw >= 0) & (raw <= 1)).all():
         raise ValueError(f"{who}: targets must be in [0, 1], got {_range(raw)}")
     return _reduce(ops.softplus(logits) - target * logits, reduction, who)
@@ -154,7 +154,8 @@ def cross_entropy(
     if not shape or not shape[-1]:
         raise ValueError(f"{who}: logits need a last axis of classes, got {describe(logits)}")
     if labels.dtype.kind == "f" and labels.shape == shape:
-        _check_probabilities(_value(labels), who)
+        if not _comes_later(labels):
+            _check_probabilities(_value(labels), who)
         labels = _as(labels, logits)
         if label_smoothing:
             labels = (1 - label_smoothing) * labels + label_smoothing / shape[-1]
@@ -189,7 +190,8 @@ def kl_div(logits: Any, target: Any, reduction: str = "mean") -> Any:
     logits, target = _pair(logits, target, "kl_div")
     if not logits.shape:
         raise ValueError("kl_div: logits need a last axis of classes, got a scalar")
-    _check_probabilities(_value(target), "kl_div")
+    if not _comes_later(target):
+        _check_probabilities(_value(target), "kl_div")
     log_p = ops.log(ops.where(ops.greater(target, 0), target, 1.0))
     divergence = ops.sum(target * (log_p - ops.log_softmax(logits)), axis=-1)
     return _reduce(divergence, reduction, "kl_div")
@@ -222,8 +224,15 @@ def _array(x: Any) -> Any:
     return x if isinstance(x, Tensor) else np.asarray(x)
 
 
+def _comes_later(x: Any) -> bool:
+    """Whether a program is being traced, whose later calls bring other numbers for ``x``."""
+    return modes.is_tracing() and isinstance(x, Tensor) and x.requires_grad
+
+
 def _value(x: Any) -> Any:
     """The numbers, for checks (with hidden axes in front, inside vmap)."""
+    if isinstance(x, Tensor):
+        x._refuse_while_traced("a look at the values")
     return np.asarray(x.value if isinstance(x, Tensor) else x)
 
 
@@ -284,6 +293,8 @@ def _check_labels(logits: Any, labels: Any, who: str) -> None:
             f"{who}: labels {describe(labels)} for logits {describe(logits)}: class numbers must "
             f"have shape {shape}, one for each example"
         )
+    if _comes_later(labels):
+        return
     raw = _value(labels)
     if raw.size and (raw.min() < 0 or raw.max() >= classes):
         raise ValueError(

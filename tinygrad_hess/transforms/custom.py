@@ -28,9 +28,9 @@ class _Custom:
     _rule_name = ""
 
     def __init__(self, f: Callable[..., Any], nondiff_argnums: tuple[int, ...] = ()):
+        functools.update_wrapper(self, f, updated=())  # type: ignore[arg-type]
         self.f = f
         self.nondiff_argnums = tuple(nondiff_argnums)
-        functools.update_wrapper(self, f)  # type: ignore[arg-type]
 
     def _require_rule(self, rule: Any) -> None:
         if rule is None:
