@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..primitive import linear, structured, zero
+from . import short_axes
 from .arithmetic import absolute, divide, power, square, where
 from .axes import canonical_axes, canonical_axis, shape_of
 from .broadcasting import _sum, expanded_shape, ravel, reduce_sum, reshape, spread, sum
@@ -142,10 +143,15 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 
 def _tie_share(x: Any, *, axis: Any) -> Any:
-    top = np.maximum.reduce(x, axis=axis, keepdims=True)
-    selected = (x == top) | (np.isnan(x) & np.isnan(top))
-    count = np.add.reduce(selected, axis=axis, keepdims=True)
-    return (selected / count).astype(np.result_type(x, np.float16), copy=False)
+    x = np.asarray(x)
+    top = short_axes.reduce(np.maximum, x, axis, True)
+    selected = x == top
+    if np.isnan(top).any():
+        selected |= np.isnan(x) & np.isnan(top)
+    dtype = np.result_type(x, np.float16)
+    share = selected.astype(dtype)
+    count = short_axes.reduce(np.add, share, axis, True)
+    return share / count
 
 
 tie_share = zero(
@@ -159,7 +165,7 @@ tie_share = zero(
 
 reduce_max = structured(
     "amax",
-    lambda x, *, axis, keepdims: np.maximum.reduce(x, axis=axis, keepdims=keepdims),
+    lambda x, *, axis, keepdims: short_axes.reduce(np.maximum, np.asarray(x), axis, keepdims),
     jvp=lambda t, y, x, axis, keepdims: reduce_sum(
         t * tie_share(x, axis=axis), axis=axis, keepdims=keepdims
     ),
@@ -420,7 +426,7 @@ softmax_along: Any = structured(
 def _log_softmax(x: Any, *, axis: Any) -> Any:
     x = np.asarray(x, _dtype(x))
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
-    out = x - top
+    out = shift(x, top)
     out -= np.log(np.add.reduce(np.exp(out), axis=axis, keepdims=True))
     return out[()]
 

@@ -1,4 +1,20 @@
-"""Second-order automatic differentiation on NumPy: gradients, Hessians, and their curvature."""
+"""Second-order automatic differentiation on NumPy: gradients, Hessians, and their curvature.
+
+- A gradient: ``grad(f)(x)``, ``value_and_grad(f)(x)``; or ``loss.backward()`` and ``x.grad`` on
+  a ``tensor``.
+- A Hessian-vector product: ``hvp(f, x, v)``; many at one point: ``linearize(grad(f), x)``.
+- Jacobians and Hessians: ``jacobian(f)(x)``, ``jacfwd``, ``jacrev``, ``hessian(f)(x)``; products
+  with a Jacobian: ``jvp``, ``vjp``.
+- Over a batch: ``vmap(f)``; per-example gradients: ``vmap(grad(f), (None, 0))(w, xs)``.
+- Recorded once, then replayed: ``jit(f)``.
+- Rules of one's own: ``custom_vjp``, ``custom_jvp``, ``stop_gradient``, ``checkpoint``.
+- Checks: ``check_grads(f, (x,))``, ``debug_nans()``, ``nan_safe()``.
+- Nets, optimisers and data: ``nn``, ``optim``, ``data``.
+- The Hessian of a training loss: ``curvature.HessianOperator``, ``curvature.top_eigenpairs``,
+  ``curvature.trace``.
+- Pictures: ``viz.graph``, ``viz.render``, ``viz.plots``.
+- NumPy's names, differentiable: ``numpy``; plain NumPy calls on tensors work as well.
+"""
 
 from importlib import import_module as _import_module
 from types import ModuleType as _ModuleType
@@ -28,7 +44,7 @@ from .primitive import linear as linear
 from .primitive import structured as structured
 from .primitive import variadic as variadic
 from .primitive import zero as zero
-from .jit import jit as jit
+from .replay import jit as jit
 from .tensors import Tensor as Tensor
 from .transforms import check_grads as check_grads
 from .transforms import checkpoint as checkpoint

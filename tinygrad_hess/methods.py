@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from . import ops
+from . import modes, ops
 from .backward import backward
-from .tensors import Batched, Tensor
+from .errors import describe
+from .tensors import Batched, Tensor, unrecorded
 
 _OPERATORS = {
     "add": ops.add, "sub": ops.subtract, "mul": ops.multiply, "truediv": ops.divide,
@@ -77,6 +78,21 @@ def _copy(self: Tensor) -> Any:
     return ops.positive(self)
 
 
+def _in_place(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """``p -= d`` gives a leaf a new value under ``no_grad``; elsewhere it is ``p = p - d``."""
+
+    def method(self: Tensor, other: Any) -> Any:
+        if modes.is_recording() or self.prim is None or not self.is_leaf:
+            return function(self, other)
+        value = function(self.value, unrecorded(other))
+        if np.shape(value) != self.shape:
+            raise ValueError(f"{name}: a leaf {describe(self)} cannot become {describe(value)}")
+        self.value = np.asarray(value, self.dtype)[()]
+        return self
+
+    return method
+
+
 def _setitem(self: Tensor, key: Any, value: Any) -> None:
     raise TypeError(
         "a tensor cannot be assigned to in place: the tape may still need its value. Build the "
@@ -89,6 +105,8 @@ def install() -> None:
     for name, function in _OPERATORS.items():
         setattr(Tensor, f"__{name}__", function)
         setattr(Tensor, f"__r{name}__", _reflected(function))
+    for name in ("add", "sub", "mul", "truediv"):
+        setattr(Tensor, f"__i{name}__", _in_place(name, _OPERATORS[name]))
     for name, function in _COMPARISONS.items():
         setattr(Tensor, f"__{name}__", function)
     for name in _METHODS:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from . import modes
-from .errors import NanError, add_context, operands
+from .errors import NanError, NonDifferentiableError, add_context, operands
 from .tensors import Axis, Batched, Tensor, batched, constant, record, tick, unrecorded
 
 Rule = Callable[..., Any]
@@ -99,6 +99,7 @@ class Primitive:
 _new = object.__new__
 _ndarray = np.ndarray
 _special = modes.special
+_FLOAT = np.dtype(float)
 _SCALARS = (float, int, np.generic)
 
 
@@ -132,6 +133,11 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
         return value
     if not on_tape or not (modes.is_recording() or modes.is_tracing()):
         return value if has_batch else constant(value)
+    if getattr(value, "dtype", _FLOAT).kind == "c":
+        raise NonDifferentiableError(
+            f"{prim.name}({operands(args, params)}) gives complex numbers, whose derivatives are "
+            "not supported yet. Keep real and imaginary parts as two real arrays."
+        )
     held = tuple(
         unrecorded(a) if isinstance(a, Tensor) else snapshot(v)
         for a, v in zip(args, values, strict=True)
@@ -294,7 +300,7 @@ def _binary(prim: Primitive) -> Callable[[Any, Any], Any]:
             elif tb in scalars:
                 y = b
                 parents = (a, None)
-            elif tb is _ndarray:
+            elif tb is _ndarray and b.dtype.kind != "c":
                 y = snapshot(b)
                 parents = (a, None)
             else:
@@ -306,7 +312,7 @@ def _binary(prim: Primitive) -> Callable[[Any, Any], Any]:
                 x = a.value
             elif ta in scalars:
                 x = a
-            elif ta is _ndarray:
+            elif ta is _ndarray and a.dtype.kind != "c":
                 x = snapshot(a)
             else:
                 return bind(prim, (a, b), None)

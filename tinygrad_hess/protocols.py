@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from . import numpy as namespace
+from . import trees
 from .errors import NonDifferentiableError, operands
-from .tensors import Tensor
+from .tensors import Batched, Tensor
 
 TABLE: dict[Any, Any] = {
     getattr(np, name): function
@@ -54,14 +55,32 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *args: Any, **kwargs: An
         function = _REDUCTIONS.get((ufunc, method))
         if function is not None and "axis" not in kwargs and len(args) == 1:
             kwargs["axis"] = 0  # a ufunc's own default
+    if function is None and not _any_recorded((args, kwargs)):
+        return getattr(ufunc, method)(*_raw(args), **_raw(kwargs))  # nothing to differentiate
     if function is None:
         _refuse(name, args, "this NumPy function has no derivative here.")
     return _call(function, name, args, kwargs)
 
 
+_SAVING = (np.save, np.savez, np.savez_compressed, np.savetxt)
+
+
+def _any_recorded(tree: Any) -> bool:
+    return any(
+        isinstance(x, Tensor) and (x.prim is not None or isinstance(x, Batched))
+        for x in trees.leaves(tree)
+    )
+
+
+def _raw(tree: Any) -> Any:
+    return trees.map(lambda x: x.value if isinstance(x, Tensor) else x, tree)
+
+
 def _array_function(self: Tensor, func: Any, kinds: Any, args: Any, kwargs: Any) -> Any:
     name = f"{func.__module__}.{func.__name__}"
     function = TABLE.get(func)
+    if function is None and (func in _SAVING or not _any_recorded((args, kwargs))):
+        return func(*_raw(args), **_raw(kwargs))  # nothing to differentiate
     if function is None:
         _refuse(name, args, "this NumPy function has no derivative here.")
     signature = _signature(func)

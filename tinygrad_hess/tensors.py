@@ -187,6 +187,21 @@ class Tensor:
             self.prim, self.time = None, 0
         return self
 
+    @property
+    def data(self) -> Tensor:
+        """The value as a constant, as PyTorch has it; assign to it to give a leaf a new value."""
+        return self.detach()
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        raw = np.array(value.value if isinstance(value, Tensor) else value, dtype=self.dtype)
+        if raw.shape != self.shape or not self.is_leaf:
+            raise ValueError(
+                f"data of a {'leaf' if self.is_leaf else 'computed'} {describe(self)} tensor "
+                f"cannot become {describe(raw)}: only a leaf takes a new value, of its own shape"
+            )
+        self.value = raw[()]
+
     def detach(self) -> Tensor:
         """The same value as a constant: no derivative flows through it."""
         self._refuse_while_traced("detach()", "Use tg.stop_gradient(x).")
@@ -248,8 +263,9 @@ class Tensor:
         if recorded and self.dtype.kind in "fc":
             raise NonDifferentiableError(
                 f"{what} of a {describe(self)} tensor that is being recorded would lose its "
-                "gradient (math.sin(x) and array[0] = x call it too). Write x.item() or x.numpy() "
-                "where no gradient should flow, functions of tinygrad_hess.numpy where it should."
+                "gradient. For np.array([x[0], x[1]]), sum of a list, or array[0] = x, write "
+                "np.stack([x[0], x[1]]); for math.sin(x), np.sin(x); to return a loss, return the "
+                "tensor itself. Where no gradient should flow, write x.item() or x.numpy()."
             )
 
     def __len__(self) -> int:
@@ -485,7 +501,12 @@ def leaves_at(values: Iterable[np.ndarray[Any, Any]]) -> list[Tensor]:
 def require_float(value: Any, who: str) -> None:
     """Refuse a derivative with respect to something that is not floating point."""
     dtype = getattr(value, "dtype", None)
-    if dtype is None or dtype.kind not in "fc":
+    if dtype is not None and dtype.kind == "c":
+        raise NonDifferentiableError(
+            f"{who} has dtype {dtype}: derivatives of complex numbers are not supported yet. Keep "
+            "real and imaginary parts as two real arrays."
+        )
+    if dtype is None or dtype.kind != "f":
         raise NonDifferentiableError(
             f"{who} has dtype {dtype if dtype is not None else type(value).__name__}, and integers "
             "and booleans carry no gradient. Convert it first, as in x.astype(float)."

@@ -71,6 +71,8 @@ class Module:
             )
         for base in reversed(cls.__mro__[1:]):
             _complete(base)
+        if "forward" in cls.__dict__ and "__call__" not in cls.__dict__:
+            cls.__call__ = cls.forward  # type: ignore[method-assign,attr-defined]  # PyTorch's name
         if "__call__" in cls.__dict__:
             cls.__call__ = _marked(cls.__call__)  # type: ignore[method-assign]
         _register(

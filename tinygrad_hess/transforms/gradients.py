@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import modes, trees
+from ..errors import describe
 from ..tape import Tape
 from ..tensors import Tensor, unrecorded
 from .recording import Recording, distinct, is_tracked
@@ -20,6 +21,14 @@ def _argnums(argnums: Argnums) -> tuple[tuple[int, ...], bool]:
     if isinstance(argnums, int):
         return (argnums,), True
     return tuple(argnums), False
+
+
+def _require_function(f: Any, who: str) -> None:
+    if not callable(f):
+        raise TypeError(
+            f"{who} takes a function and makes another, but got {describe(f)}. "
+            f"Write tg.{who}(f)(x)."
+        )
 
 
 def value_and_grad(
@@ -56,6 +65,7 @@ def value_and_grad(
     >>> tg.value_and_grad(lambda x: (x**2).sum())(np.array([1.0, 2.0]))
     (np.float64(5.0), array([2., 4.]))
     """
+    _require_function(f, "value_and_grad")
     nums, single = _argnums(argnums)
 
     @functools.wraps(f)
@@ -69,7 +79,19 @@ def value_and_grad(
 def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
     """Make a function that returns the gradient of ``f``; see :func:`value_and_grad`.
 
-    With ``has_aux``, it returns ``(gradient, aux)``.
+    Parameters
+    ----------
+    f : callable
+        Returns a real scalar (or ``(scalar, aux)`` with ``has_aux``).
+    argnums : int or sequence of int
+        Which positional arguments to differentiate: pytrees of floating arrays.
+    has_aux : bool
+        ``f`` returns something beside the scalar; the result is then ``(gradient, aux)``.
+
+    Returns
+    -------
+    callable
+        Its gradients have the structure, shapes and types of the arguments.
 
     Examples
     --------
@@ -79,6 +101,7 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
     >>> tg.grad(tg.grad(lambda x: x**3))(2.0)
     np.float64(12.0)
     """
+    _require_function(f, "grad")
     nums, single = _argnums(argnums)
 
     @functools.wraps(f)

@@ -11,6 +11,7 @@ import html
 import graphviz
 
 from .picture import SOURCES, Picture, Vertex
+from .rendering import Graph
 
 FONT = "Helvetica"  # every engine knows its widths; the pure renderer brings a look-alike
 
@@ -49,7 +50,7 @@ def draw(
     picture: Picture, title: str = "", rankdir: str = "TB", legend: bool = True
 ) -> graphviz.Digraph:
     """The DOT text of a picture, the same on every run: vertices are n0, n1, ... in order."""
-    dot = graphviz.Digraph(
+    dot = Graph(
         graph_attr={
             "rankdir": rankdir, "fontname": FONT, "fontsize": "12", "labelloc": "t",
             "nodesep": "0.22", "ranksep": "0.32", "pad": "0.2", "bgcolor": "white",

@@ -13,10 +13,12 @@ import re
 import shutil
 import subprocess
 import sysconfig
+import tempfile
 import threading
 import warnings
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import graphviz
 
@@ -24,6 +26,21 @@ _PURE = ("svg", "png")
 """What graphviz-pure writes."""
 
 _INSTALL = "Install the extra: pip install 'tinygrad-hess[viz]'."
+
+
+class Graph(graphviz.Digraph):
+    """A graph that notebooks show without a system Graphviz, by the renderer of :func:`render`."""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> Any:
+        with tempfile.TemporaryDirectory() as folder:
+            path = render(self, Path(folder) / "graph.svg")
+            kind = "image/svg+xml" if path.suffix == ".svg" else "text/html"
+            return {kind: path.read_text()}
+
+    def __repr__(self) -> str:
+        lines = self.source.splitlines()
+        edges = sum("->" in line for line in lines)
+        return f"<Graph of {edges} edges; tg.viz.render(graph, path) draws it>"
 
 
 def render(graph: graphviz.Digraph | str, path: str | Path, timeout: float = 60) -> Path:

@@ -67,6 +67,8 @@ class Jitted:
     Made by :func:`jit`.
     """
 
+    __name__: str
+
     def __init__(self, f: Callable[..., Any], static_argnums: tuple[int, ...] = ()):
         functools.update_wrapper(self, f, updated=())
         self.f = f
@@ -313,7 +315,8 @@ def jit(f: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Jitt
     f : callable
         A function of its arguments alone, from pytrees to pytrees. Arrays and Python floats may
         change from call to call; shapes, types, integers, strings and the like are part of what is
-        recorded, and another one is recorded anew. Arrays that it closes over are constants.
+        recorded, and another one is recorded anew. Arrays that it closes over are constants, also
+        those of a module that it closes over (or is): pass the module as an argument.
     static_argnums : int or sequence of int
         Arguments to take as they are; they must be hashable.
 

@@ -136,6 +136,9 @@ def spread_late(program: Program) -> Program:
                 other = shapes.get(i.args[1 - place])
                 if source is None or source.name != "broadcast_to" or source.key is None:
                     continue
+                before = shapes.get(source.args[0], (None, None))[1]
+                if before is None or before != source.dtype:
+                    continue  # a Python number would not promote, and an input's type is not known
                 if other is not None and other[0] == i.shape and source.dtype == i.dtype:
                     args = list(i.args)
                     args[place] = source.args[0]

@@ -1,0 +1,26 @@
+"""Reductions over a few elements, such as a pooling window: slice by slice, many times faster.
+
+NumPy's own reductions pay for each result; over windows of four elements that is most of the time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+FEW = 16
+"""Up to so many elements a result, and many more results than that, slices are faster."""
+
+
+def reduce(ufunc: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """``ufunc.reduce(x, axis, keepdims=keepdims)`` for the last axes, whichever way is faster."""
+    trailing = axis == tuple(range(-len(axis), 0))
+    few = math.prod(x.shape[a] for a in axis) if trailing and x.ndim else 0
+    if not 1 < few <= FEW or x.size < few * 1024 or (len(axis) == 1 and x.flags.c_contiguous):
+        return ufunc.reduce(x, axis=axis, keepdims=keepdims)
+    places = itertools.product(*(range(x.shape[a]) for a in axis))
+    total = x[(Ellipsis, *next(places))].copy()
+    for place in places:
+        ufunc(total, x[(Ellipsis, *place)], out=total)
+    return total.reshape(total.shape + (1,) * len(axis)) if keepdims else total

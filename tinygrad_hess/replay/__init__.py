@@ -1,0 +1,4 @@
+"""Record once, plan, replay."""
+
+from .jitted import Jitted as Jitted
+from .jitted import jit as jit
