@@ -60,8 +60,12 @@ def _tanh_slope_into(out: Any, g: Any, y: Any) -> None:
 
 
 def _tanh_slope(g: Any, y: Any) -> Any:
-    if type(y) is not np.ndarray or y.size <= BLOCK:
+    if type(y) is not np.ndarray or y.size <= 1024 or np.shape(g) != y.shape:
         return g * (1 - y * y)
+    if y.size <= BLOCK and g.dtype == y.dtype:
+        out = y * y
+        np.subtract(1, out, out=out)
+        return np.multiply(out, g, out=out)
     return in_blocks(_tanh_slope_into, g, y)
 
 
