@@ -748,3 +748,17 @@ def test_activations_are_the_operations():
         *("softplus", "sigmoid", "tanh", "softmax", "log_softmax"),
     ):
         assert getattr(nn, name) is getattr(tg.ops, name)
+
+
+def test_forward_is_what_a_call_does() -> None:
+    """PyTorch's name for it."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            self.layer = nn.Linear(3, 2, seed=0)
+
+        def forward(self, x: np.ndarray) -> np.ndarray:
+            return nn.tanh(self.layer(x))
+
+    net = Net()
+    np.testing.assert_array_equal(net(np.ones((4, 3))), np.tanh(net.layer(np.ones((4, 3)))))

@@ -358,3 +358,36 @@ def test_broadcast_operands_get_gradients_of_their_own_shape(sign: str, shapes: 
         want = want.sum(axis=ones, keepdims=True).reshape(t.shape)
         assert t.grad.shape == t.shape
         np.testing.assert_allclose(t.grad.numpy(), want, atol=1e-13)
+
+
+def test_a_step_in_place_updates_a_leaf_under_no_grad() -> None:
+    """As in PyTorch: the tensor itself takes the new value; elsewhere the name moves on."""
+    p = tg.tensor([1.0, 2.0], requires_grad=True)
+    (p * p).sum().backward()
+    q = p
+    with tg.no_grad():
+        p -= 0.1 * p.grad
+    assert p is q
+    np.testing.assert_allclose(p.numpy(), [0.8, 1.6])
+    p.data = np.array([3.0, 4.0])
+    np.testing.assert_array_equal(q.data.numpy(), [3.0, 4.0])
+    with pytest.raises(ValueError, match="cannot become"):
+        p.data = np.ones(3)
+    p *= 2.0
+    assert p is not q
+    assert not p.is_leaf
+
+
+def test_complex_numbers_are_refused_while_recorded() -> None:
+    x = np.array([0.3, 1.2])
+    for f in (lambda w: np.abs(1j * w).sum(), lambda w: np.abs(w * np.array([1j, 2])).sum()):
+        with pytest.raises(tg.NonDifferentiableError, match=r"multiply.*complex"):
+            tg.grad(f)(x)
+    with pytest.raises(tg.NonDifferentiableError, match="complex"):
+        tg.grad(lambda z: abs(z))(1j)
+
+
+def test_constants_go_through_any_numpy_function() -> None:
+    np.testing.assert_array_equal(np.linalg.svd(tg.tensor(np.eye(2)))[1], [1.0, 1.0])
+    with pytest.raises(tg.NonDifferentiableError, match="svd"):
+        np.linalg.svd(tg.tensor(np.eye(2), requires_grad=True))

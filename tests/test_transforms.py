@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import copy
 from typing import Any
 
 import numpy as np
@@ -451,3 +452,9 @@ def test_any_tree_of_any_shapes(shapes: Any) -> None:
     for a, b, ga, ha in triples:
         np.testing.assert_allclose(ga, 3 * a * a)
         np.testing.assert_allclose(ha, 6 * a * b)
+
+
+def test_a_copy_of_the_argument_is_refused() -> None:
+    """A copy would start a tape of its own, and its gradient would be 0 without a word."""
+    with pytest.raises(TypeError, match="cannot pickle or copy a recorded float64"):
+        tg.grad(lambda x: (copy.deepcopy(x) ** 2).sum())(np.ones(2))

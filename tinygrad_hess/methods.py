@@ -14,7 +14,7 @@ import numpy as np
 from . import modes, ops
 from .backward import backward
 from .errors import describe
-from .tensors import Batched, Tensor, unrecorded
+from .tensors import LEAF, Batched, Tensor, unrecorded
 
 _OPERATORS = {
     "add": ops.add, "sub": ops.subtract, "mul": ops.multiply, "truediv": ops.divide,
@@ -82,7 +82,7 @@ def _in_place(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """``p -= d`` gives a leaf a new value under ``no_grad``; elsewhere it is ``p = p - d``."""
 
     def method(self: Tensor, other: Any) -> Any:
-        if modes.is_recording() or self.prim is None or not self.is_leaf:
+        if modes.is_recording() or self.prim is not LEAF:
             return function(self, other)
         value = function(self.value, unrecorded(other))
         if np.shape(value) != self.shape:

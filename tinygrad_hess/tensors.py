@@ -284,9 +284,9 @@ class Tensor:
 
     def __reduce__(self) -> Any:
         self._refuse_while_traced("a copy", "Use tg.stop_gradient(x), or x itself.")
-        if not self.is_leaf:
+        if not self.is_leaf or self.prim is START:
             raise TypeError(
-                f"cannot pickle or copy a computed {describe(self)} tensor with its tape; "
+                f"cannot pickle or copy a recorded {describe(self)} tensor with its tape; "
                 "pickle x.detach() (the value) instead"
             )
         state = None if self.name is None else (None, {"_name": self.name})
@@ -470,6 +470,10 @@ class _Released:
 
 
 LEAF: Any = _Leaf()
+"""Of a user's tensors with ``requires_grad=True``."""
+
+START: Any = _Leaf()
+"""Of the arguments that a transform differentiates."""
 
 
 def released(node: Tensor) -> None:
@@ -481,7 +485,7 @@ def released(node: Tensor) -> None:
 
 def leaf(value: Any) -> Tensor:
     """A new start of a tape at this value (raw, or a batched constant)."""
-    return record(LEAF, value, (), ())
+    return record(START, value, (), ())
 
 
 def leaves_at(values: Iterable[np.ndarray[Any, Any]]) -> list[Tensor]:
@@ -490,7 +494,7 @@ def leaves_at(values: Iterable[np.ndarray[Any, Any]]) -> list[Tensor]:
     for value in values:
         out = _new(Tensor)
         out.value = value.copy()  # the function may change its own input while it runs
-        out.prim = LEAF
+        out.prim = START
         out.args = out.parents = ()
         out.params = None
         out.time = tick()

@@ -16,7 +16,7 @@ import numpy as np
 from .. import modes
 from ..primitive import line_up, snapshot
 from ..tape import Tape
-from ..tensors import LEAF, Batched, Tensor, record, unrecorded
+from ..tensors import START, Batched, Tensor, record, unrecorded
 from ..transforms.composite import PICK, Composite
 
 
@@ -131,12 +131,12 @@ class _Reader:
     def _composite(self, node: Tensor, prim: Composite) -> list[int]:
         """Record the function inside, and read that in its place."""
         inner = [
-            a if p is None else record(LEAF, unrecorded(a), (), ())
+            a if p is None else record(START, unrecorded(a), (), ())
             for p, a in zip(node.parents, node.args, strict=True)
         ]
         with modes.recording(), modes.tracing():
             outputs = prim.fn(*inner)
-        starts = [x for x in inner if isinstance(x, Tensor) and x.prim is LEAF]
+        starts = [x for x in inner if isinstance(x, Tensor) and x.prim is START]
         for x, p, a in zip(inner, node.parents, node.args, strict=True):
             if p is not None:
                 self.slots[x.time] = self.slot_of(p, a)
