@@ -39,7 +39,7 @@ def reverse(tape: Tape, cotangents: Cotangents, recorded: bool = False) -> Cotan
     tape : Tape
         The nodes to walk, last to first.
     cotangents : dict
-        Cotangent of each root, by the root's time. Consumed.
+        Cotangent of each root, by the root's time.
     recorded : bool
         Put the sweep itself on the tape.
     """
@@ -93,10 +93,12 @@ def _reverse_raw(tape: Tape, cotangents: Cotangents) -> Cotangents:
                 _accumulate(cotangents, time, c, owned)
             else:
                 cotangents[time] = c
-    for start in tape.starts:
-        if start.time in cotangents:
-            leaves[start.time] = cotangents[start.time]
-    return leaves
+    return leaves | _of_starts(tape, cotangents)
+
+
+def _of_starts(tape: Tape, cotangents: Cotangents) -> Cotangents:
+    """What has arrived at the tape's starts, which no loop visits."""
+    return {s.time: cotangents[s.time] for s in tape.starts if s.time in cotangents}
 
 
 def _accumulate(cotangents: Cotangents, time: int, c: Any, owned: set[int]) -> None:
@@ -169,10 +171,7 @@ def _reverse(tape: Tape, cotangents: Cotangents, recorded: bool) -> Cotangents:
                 _accumulate(cotangents, time, c, owned)
             else:
                 cotangents[time] = c
-    for start in tape.starts:
-        if start.time in cotangents:
-            leaves[start.time] = cotangents[start.time]
-    return leaves
+    return leaves | _of_starts(tape, cotangents)
 
 
 def forward(

@@ -61,11 +61,7 @@ class Adam(Optimizer):
 
     def _rule(self, p: Array, g: Array, moments: Moments, rate: float, count: int) -> Array:
         out = np.empty_like(p)
-        if self.weight_decay:
-            d = np.multiply(p, self.weight_decay, out=np.empty_like(p))
-            d += g
-        else:
-            d = g
+        d = self._decayed(p, g, self.weight_decay)
         self._direction(d, moments, rate, count, out)
         out += p
         return out

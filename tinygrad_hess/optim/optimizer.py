@@ -169,6 +169,14 @@ class Optimizer:
         """The new value of ``p`` at update number ``count``, with the moments updated."""
         raise NotImplementedError
 
+    def _decayed(self, p: Array, g: Array, weight_decay: float) -> Array:
+        """The gradient of the loss plus half of weight_decay times the squares of ``p``."""
+        if not weight_decay:
+            return g
+        d = np.multiply(p, weight_decay, out=np.empty_like(p))
+        d += g
+        return d
+
     def _require(self, name: str, value: Any, fine: bool, what: str) -> None:
         if not fine:  # NaN compares false, so it ends here too
             raise ValueError(f"{type(self).__name__}: {name} must be {what}, got {value}")

@@ -270,9 +270,7 @@ def _typed(x: Any) -> Any:
 
 def _modes() -> Any:
     """What else decides what is recorded."""
-    return modes.special[0] and (modes.is_nan_safe(), modes.is_recording()) != (False, True) and (
-        modes.is_nan_safe(), modes.is_recording()
-    )  # fmt: skip
+    return modes.is_nan_safe(), modes.is_recording()
 
 
 def _shown(i: Any) -> Any:
