@@ -47,6 +47,9 @@ class Primitive:
     batch : callable
         ``batch(values, ndims, lead, params) -> array``: the value when some operands have the
         leading axes ``lead``; ``ndims[i]`` is the logical rank of such an operand, else None.
+    batching : {"broadcast", "trailing", "own"}
+        What ``batch`` does: calls ``fn`` on operands of one logical rank; calls it on operands that
+        all have the leading axes; or something of its own.
     domain, cases, edges
         Test data. A domain is an open interval for an operand (elementwise primitives need no
         more); a case is ``(shapes, params)`` or a function of a random generator that gives
@@ -56,8 +59,8 @@ class Primitive:
     """
 
     __slots__ = (
-        "analytic", "batch", "call", "cases", "doc", "domain", "edges", "flops", "fn", "kind",
-        "label", "module", "name", "pullback", "pushforward", "vjps",
+        "analytic", "batch", "batching", "call", "cases", "doc", "domain", "edges", "flops", "fn",
+        "kind", "label", "module", "name", "pullback", "pushforward", "vjps",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +72,7 @@ class Primitive:
         vjps: tuple[Rule | None, ...] | None,
         pushforward: Callable[..., Any],
         batch: Callable[..., Any],
+        batching: str = "own",
         pullback: Callable[..., Any] | None = None,
         domain: Any = None,
         cases: Sequence[Any] = (),
@@ -79,7 +83,8 @@ class Primitive:
         flops: Callable[..., int] | None = None,
     ):
         self.name, self.kind, self.fn = name, kind, fn
-        self.vjps, self.pushforward, self.batch = vjps, pushforward, batch
+        self.vjps, self.pushforward = vjps, pushforward
+        self.batch, self.batching = batch, batching
         self.pullback = pullback
         self.domain, self.cases, self.edges, self.analytic = domain, cases, edges, analytic
         self.label, self.doc = label or name, doc
@@ -408,7 +413,14 @@ def elementwise(
         return broadcast_batch(values, ndims, lead, lambda *v: fn(*v, **params))
 
     prim = Primitive(
-        name, "elementwise", fn, vjps=rules, pushforward=pushforward, batch=batch, **row
+        name,
+        "elementwise",
+        fn,
+        vjps=rules,
+        pushforward=pushforward,
+        batch=batch,
+        batching="broadcast",
+        **row,
     )
     if len(rules) == 1:
         prim.call = (_unary_with_params if parametric else _unary)(prim)
@@ -437,6 +449,7 @@ def zero(
         vjps=(None,) * operands,
         pushforward=lambda tangents, y, args, params: None,
         batch=batch,
+        batching="trailing" if along else "broadcast",
         **row,
     )
     if operands == 1:
@@ -474,6 +487,7 @@ def linear(
         vjps=(transpose, *(None,) * others),
         pushforward=pushforward,
         batch=batch or trailing,
+        batching="own" if batch else "trailing",
         **row,
     )
     if not others:
@@ -540,6 +554,7 @@ def variadic(
         pullback=transpose,
         pushforward=pushforward,
         batch=batch,
+        batching="trailing",
         **row,
     )
     return prim.call
@@ -567,7 +582,7 @@ def structured(
     def batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
         return fn(*full_lead(values, ndims, lead), **params)
 
-    row = {"batch": batch, **row}
+    row = {"batch": batch, "batching": "own" if "batch" in row else "trailing", **row}
     prim = Primitive(name, "structured", fn, vjps=vjps, pushforward=pushforward, **row)
     if len(vjps) == 1:
         prim.call = _unary_with_params(prim)

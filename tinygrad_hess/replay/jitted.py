@@ -15,7 +15,7 @@ from .. import modes, trees
 from ..errors import NonDifferentiableError, TracingError
 from ..tape import Tape
 from ..tensors import Axis, Tensor, constant, leaf, leaves_at, unrecorded
-from ..transforms.recording import distinct, is_tracked, owned
+from ..transforms.recording import is_tracked, owned
 from .passes import PASSES
 from .planning import Plan
 from .program import Program, SurroundedError, read
@@ -35,7 +35,6 @@ class _Traced:
             self.sizes.append((simplify.__name__, len(program.instructions)))
         self.program, self.plan = program, Plan(program)
         self.out_spec, self.boxed = out_spec, boxed
-        self._constants = {id(c) for c in program.constants.values()}
         self._idle: list[Callable[..., Any]] = []
 
     def replay(self, values: Sequence[Any]) -> Any:
@@ -47,18 +46,10 @@ class _Traced:
         with np.errstate(all="ignore"):
             results = function(*values)
         self._idle.append(function)  # not after an exception: its buffers are half-written
-        known = self._constants.union(map(id, values))
-        found = distinct([_kept(y, known) for y in results])
+        found: Any = results
         if any(self.boxed):
             found = [constant(y) if b else y for y, b in zip(found, self.boxed, strict=True)]
         return trees.unflatten(self.out_spec, found)
-
-
-def _kept(y: Any, known: set[int]) -> Any:
-    """What the caller may keep: no view, and none of its own arrays or the plan's constants."""
-    if isinstance(y, np.ndarray):
-        return y.copy()[()] if id(y) in known else owned(y)
-    return y
 
 
 class Jitted:

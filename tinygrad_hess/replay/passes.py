@@ -47,7 +47,7 @@ def _renamed(program: Program, new: dict[int, int], kept: list[Instruction]) -> 
 
 def simplify(program: Program) -> Program:
     """Remove operations that change nothing: x*1, x/1, x+0, x-0, a reshape to its own shape."""
-    shapes = _shapes(program)
+    shapes = program.shapes()
     new: dict[int, int] = {}
     kept = []
     for old in program.instructions:
@@ -58,12 +58,6 @@ def simplify(program: Program) -> Program:
         else:
             new[i.out] = new.get(same, same)
     return _renamed(program, new, kept)
-
-
-def _shapes(program: Program) -> dict[int, tuple[Any, Any]]:
-    """Shape and dtype of every slot but the inputs', which instructions tell of their outputs."""
-    known = {s: (np.shape(c), getattr(c, "dtype", None)) for s, c in program.constants.items()}
-    return known | {i.out: (i.shape, i.dtype) for i in program.instructions}
 
 
 _SAME = ("alias", "seed", "positive", "stop_gradient")
@@ -126,7 +120,7 @@ def share(program: Program) -> Program:
 def spread_late(program: Program) -> Program:
     """Give elementwise operations what was broadcast for them as it was before: they spread it."""
     made = {i.out: i for i in program.instructions}
-    shapes = _shapes(program)
+    shapes = program.shapes()
     kept = []
     for old in program.instructions:
         i = old
@@ -148,52 +142,81 @@ def spread_late(program: Program) -> Program:
 
 
 def lower(program: Program) -> Program:
-    """Spell out exponentials over axes, so that their parts can be shared and written in place.
+    """Spell out formulas of several steps, so that steps can be shared and written in place.
 
-    ``logsumexp`` of an array and ``softmax`` of it, its derivative, have all but a line in common.
+    ``logsumexp`` of an array and ``softmax`` of it, its derivative, have all but a line in common;
+    so have the derivatives of one ``tanh``.
     """
-    count = 1 + max([*program.inputs, *program.constants, *(i.out for i in program.instructions)])
-    lowered: list[Instruction] = []
-
-    def emit(
-        name: str, fn: Any, args: tuple[int, ...], shape: Any, dtype: Any, **params: Any
-    ) -> int:
-        nonlocal count
-        key = (name, tuple(sorted(params.items())))
-        lowered.append(Instruction(name, fn, args, count, shape, dtype, params, key, fresh=True))
-        count += 1
-        return count - 1
-
-    shapes = _shapes(program)
+    shapes = program.shapes()
+    out = _Lowered(program)
     for i in program.instructions:
         known = shapes.get(i.args[0]) if i.args else None
-        if i.name not in _OVER_AXES or i.key is None or known is None or known[1] != i.dtype:
-            lowered.append(i)
-            continue
-        x, (shape, dtype), axis = i.args[0], known, i.params["axis"]
-        if not all(shape):
-            lowered.append(i)
-            continue
+        if i.key is None:
+            out.lines.append(i)
+        elif i.name in _OVER_AXES and known is not None and known[1] == i.dtype and all(known[0]):
+            out.over_axes(i, *known)
+        elif i.name == "tanh_slope":
+            out.tanh_slope(i, *shapes.get(i.args[1], ((), None)))
+        elif i.name == "relu":
+            zero = out.constant(0)
+            out.last(i, "maximum", np.maximum, (i.args[0], zero))
+        else:
+            out.lines.append(i)
+    return replace(program, instructions=tuple(out.lines), constants=out.constants)
+
+
+class _Lowered:
+    """Instructions and constants as they are emitted."""
+
+    def __init__(self, program: Program):
+        self.lines: list[Instruction] = []
+        self.constants = dict(program.constants)
+        self._slot = program.fresh_slots().__next__
+
+    def constant(self, value: Any) -> int:
+        slot = self._slot()
+        self.constants[slot] = value
+        return slot
+
+    def step(
+        self, name: str, fn: Any, args: tuple[int, ...], shape: Any, dtype: Any, **params: Any
+    ) -> int:
+        key = (name, tuple(sorted(params.items())))
+        out = self._slot()
+        self.lines.append(Instruction(name, fn, args, out, shape, dtype, params, key, fresh=True))
+        return out
+
+    def last(self, i: Instruction, name: str, fn: Any, args: tuple[int, ...]) -> None:
+        """The step that gives what ``i`` gave."""
+        self.lines.append(replace(i, name=name, fn=fn, args=args, key=(name, ()), params={}))
+
+    def tanh_slope(self, i: Instruction, shape: Any, dtype: Any) -> None:
+        """g (1 - y²)"""
+        g, y = i.args
+        square = self.step("multiply", np.multiply, (y, y), shape, dtype)
+        slope = self.step("subtract", np.subtract, (self.constant(1), square), shape, dtype)
+        self.last(i, "multiply", np.multiply, (slope, g))
+
+    def over_axes(self, i: Instruction, shape: Any, dtype: Any) -> None:
+        """Exponentials over axes, shifted by the maximum."""
+        x, axis = i.args[0], i.params["axis"]
         kept = tuple(1 if n - len(shape) in axis else length for n, length in enumerate(shape))
         options = {"axis": axis, "keepdims": True}
-        top = emit("amax", partial(np.maximum.reduce, **options), (x,), kept, dtype, **options)
-        shifted = emit("shift", shift, (x, top), shape, dtype)
-        e = emit("exp", np.exp, (shifted,), shape, dtype)
-        total = emit("sum", partial(np.add.reduce, **options), (e,), kept, dtype, **options)
+        top = self.step(
+            "amax", partial(np.maximum.reduce, **options), (x,), kept, dtype, **options
+        )
+        shifted = self.step("shift", shift, (x, top), shape, dtype)
+        e = self.step("exp", np.exp, (shifted,), shape, dtype)
+        total = self.step("sum", partial(np.add.reduce, **options), (e,), kept, dtype, **options)
         if i.name == "softmax":
-            lowered.append(
-                replace(i, name="divide", fn=np.divide, args=(e, total), key=("divide", ()))
-            )
-            continue
-        log = emit("log", np.log, (total,), kept, dtype)
+            self.last(i, "divide", np.divide, (e, total))
+            return
+        log = self.step("log", np.log, (total,), kept, dtype)
         if i.name == "log_softmax":
-            minus = ("subtract", ())
-            lowered.append(
-                replace(i, name="subtract", fn=np.subtract, args=(shifted, log), key=minus)
-            )
-            continue
-        whole = emit("add", np.add, (log, top), kept, dtype)
-        lowered.append(
+            self.last(i, "subtract", np.subtract, (shifted, log))
+            return
+        whole = self.step("add", np.add, (log, top), kept, dtype)
+        self.lines.append(
             replace(
                 i,
                 name="reshape",
@@ -204,7 +227,6 @@ def lower(program: Program) -> Program:
                 key=("reshape", (("shape", i.shape),)),
             )
         )
-    return program.with_instructions(lowered)
 
 
 _OVER_AXES = ("logsumexp", "softmax", "log_softmax")

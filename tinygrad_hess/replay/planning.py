@@ -17,11 +17,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ops.products import _TALL
-from ..ops.reduction import shift
+from ..transforms.recording import owned
 from .program import Instruction, Program
+from .writers import GLOBALS, Name, Writer, writer_of
 
 _VIEWS = ("reshape", "transpose", "broadcast_to", "index", "windows")
+_ALIGNMENT = 64
+"""Bytes of a cache line: wide loads that cross one cost twice."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,17 @@ class Buffer:
     name: str
     shape: tuple[int, ...]
     dtype: Any
+    order: str = "C"
 
     def make(self) -> Any:
-        return np.empty(self.shape, self.dtype)
+        raw = np.empty(self.nbytes + _ALIGNMENT, np.uint8)
+        start = -raw.ctypes.data % _ALIGNMENT
+        flat = raw[start : start + self.nbytes].view(self.dtype)
+        return flat.reshape(self.shape, order=self.order)
 
     @property
     def nbytes(self) -> int:
-        return int(np.prod(self.shape, dtype=int)) * np.dtype(self.dtype).itemsize
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
 class Plan:
@@ -56,11 +62,7 @@ class Plan:
         self.program = program
         self.buffers: list[Buffer] = []
         self.views: list[tuple[str, Callable[..., Any], str]] = []
-        self.globals: dict[str, Any] = {
-            "dot": np.dot, "matmul": np.matmul, "add_reduce": np.add.reduce,
-            "multiply": np.multiply, "subtract": np.subtract, "max_reduce": np.maximum.reduce,
-            "shift": shift,
-        }  # fmt: skip
+        self.globals: dict[str, Any] = dict(GLOBALS)
         self._write()
         code = compile(self.source, "<jit>", "exec")
         self._code = next(c for c in code.co_consts if isinstance(c, types.CodeType))
@@ -78,20 +80,18 @@ class Plan:
 
     def _write(self) -> None:
         program = self.program
+        self._shapes = program.shapes()
         self._lives = _lifetimes(program)
         self._free: dict[Any, list[Buffer]] = {}
         self._held: dict[int, Buffer] = {}  # slot -> the buffer that it fills
         self._names: dict[int, str] = {s: f"x{n}" for n, s in enumerate(program.inputs)}
         # arrays that stand for slots which are the same memory in each call, layout and all
         self._samples: dict[int, Any] = {}
+        self._made: dict[str, Any] = {}  # a sample of each buffer
+        self._viewed: set[str] = set()  # names of transposes that are among the views
+        self._owned: set[int] = set()  # results that are nobody else's
         for slot, c in program.constants.items():
-            self._names[slot] = f"c{slot}"
-            if type(c) is int or (type(c) is float and math.isfinite(c)):
-                self._names[slot] = f"({c!r})" if repr(c).startswith("-") else repr(c)
-                continue
-            self.globals[f"c{slot}"] = c
-            if isinstance(c, np.ndarray):
-                self._samples[slot] = c
+            self._constant(slot, c)
         lines = []
         for place, i in enumerate(program.instructions):
             lines += self._instruction(i, place)
@@ -100,45 +100,87 @@ class Plan:
                 if buffer is not None:
                     self._give_back(buffer)
         arguments = ", ".join(self._names[s] for s in program.inputs)
-        results = "".join(f"{self._names[o]}, " for o in program.outputs)
-        body = [f"    {line}" for line in lines] + [f"    return ({results})"]
+        body = [f"    {line}" for line in [*lines, f"return ({self._results()})"]]
         self.source = "\n".join([f"def replay({arguments}):", *body, ""])
 
-    def _take(self, shape: tuple[int, ...], dtype: Any) -> Buffer:
-        waiting = self._free.get((shape, dtype))
+    def _constant(self, slot: int, c: Any) -> None:
+        if type(c) is int or (type(c) is float and math.isfinite(c)):
+            self._names[slot] = f"({c!r})" if repr(c).startswith("-") else repr(c)
+            return
+        self._names[slot] = f"c{slot}"
+        self.globals[f"c{slot}"] = c
+        if isinstance(c, np.ndarray):
+            self._samples[slot] = c
+
+    def _results(self) -> str:
+        """What is returned: nothing that the caller has already, or that a later call overwrites."""
+        self.globals |= {"own": _own, "copied": _copied}
+        out, seen = "", {*self.program.inputs, *self.program.constants}
+        for o in self.program.outputs:
+            name = self._names[o]
+            if o in seen:
+                name = f"copied({name})"
+            elif o not in self._owned:
+                others = [self._names[s] for s in sorted(self._lives.aliases[o] & seen)]
+                name = f"own({', '.join([name, *others])})"
+            out += f"{name}, "
+            seen.add(o)
+        return out
+
+    def _take(self, shape: tuple[int, ...], dtype: Any, order: str) -> Buffer:
+        waiting = self._free.get((shape, dtype, order))
         if waiting:
             return waiting.pop()
-        buffer = Buffer(f"b{len(self.buffers)}", shape, dtype)
+        buffer = Buffer(f"b{len(self.buffers)}", shape, dtype, order)
         self.buffers.append(buffer)
         return buffer
 
     def _give_back(self, buffer: Buffer) -> None:
-        self._free.setdefault((buffer.shape, buffer.dtype), []).append(buffer)
+        self._free.setdefault((buffer.shape, buffer.dtype, buffer.order), []).append(buffer)
+
+    def _operand(self, slot: int) -> Name:
+        text = self._names[slot]
+        sample = self._samples.get(slot)
+        if sample is None:
+            return Name(text, lambda: f"{text}.T", None, self._shapes.get(slot, ((), None))[0])
+        return Name(text, lambda: self._transposed(text), sample, sample.shape)
+
+    def _transposed(self, name: str) -> str:
+        """The name of the transpose of a buffer, constant or view: a view made once."""
+        turned = f"{name}_T"
+        if turned not in self._viewed:
+            self._viewed.add(turned)
+            self.views.append((turned, np.transpose, name))
+        return turned
 
     def _instruction(self, i: Instruction, place: int) -> list[str]:
-        args = [self._names[a] for a in i.args]
+        args = [self._operand(a) for a in i.args]
         if self._is_fixed_view(i):
             self._names[i.out] = f"v{i.out}"
             self._samples[i.out] = i.fn(self._samples[i.args[0]])
-            self.views.append((f"v{i.out}", i.fn, args[0]))
+            self.views.append((f"v{i.out}", i.fn, args[0].text))
             return []
         name = self._names[i.out] = f"t{i.out}"
-        writer = self._writer(i, args)
+        writer = writer_of(i, args)
         if writer is None:
             self.globals[f"f{i.out}"] = i.fn
-            return [f"{name} = f{i.out}({', '.join(args)})"]
+            return [f"{name} = f{i.out}({', '.join(a.text for a in args)})"]
+        self.globals |= writer.needs or {}
         if i.shape == () or i.out in self._lives.escaping:
+            self._owned.add(i.out)
             return [f"{name} = {writer.fresh}"]
-        shape = i.shape[::-1] if writer.turned else i.shape
-        buffer = self._overwritten(i, place) or self._take(shape, i.dtype)
+        buffer = self._overwritten(i, place, writer) or self._take(i.shape, i.dtype, writer.order)
         self._held[i.out] = buffer
         self._names[i.out] = buffer.name
-        self._samples[i.out] = sample = buffer.make()
-        if writer.turned:
-            self._names[i.out] = f"v{i.out}"
-            self._samples[i.out] = sample.T
-            self.views.append((f"v{i.out}", np.transpose, buffer.name))
-        return [line.replace("OUT", buffer.name) for line in writer.into]
+        if buffer.name not in self._made:
+            self._made[buffer.name] = buffer.make()
+        self._samples[i.out] = self._made[buffer.name]
+        return [self._filled(line, buffer.name) for line in writer.into]
+
+    def _filled(self, line: str, name: str) -> str:
+        if "OUT_T" in line:
+            line = line.replace("OUT_T", self._transposed(name))
+        return line.replace("OUT", name)
 
     def _is_fixed_view(self, i: Instruction) -> bool:
         """Whether the result is one and the same view in each call."""
@@ -149,100 +191,55 @@ class Plan:
             return False
         return bool(np.shares_memory(i.fn(sample), sample))
 
-    def _overwritten(self, i: Instruction, place: int) -> Buffer | None:
+    def _overwritten(self, i: Instruction, place: int, writer: Writer) -> Buffer | None:
         """The buffer of an operand that is read here for the last time, if ``i`` may fill it."""
-        if not isinstance(i.fn, np.ufunc):
+        if not writer.in_place:
             return None
         for a in i.args:
             buffer = self._held.get(a)
             if (
                 buffer is not None
-                and self._names[a] == buffer.name
-                and (buffer.shape, buffer.dtype) == (i.shape, i.dtype)
+                and (buffer.shape, buffer.dtype, buffer.order) == (i.shape, i.dtype, writer.order)
                 and a in self._lives.ends[place]
             ):
                 self._lives.ends[place].remove(a)
                 return buffer
         return None
 
-    def _writer(self, i: Instruction, args: list[str]) -> _Writer | None:
-        """How to compute ``i`` into an array named OUT; None where only a fresh result is known."""
-        call = ", ".join(args)
-        if i.key is None or i.dtype is None:
-            return None
-        if isinstance(i.fn, np.ufunc):
-            name = i.fn.__name__
-            self.globals[name] = i.fn
-            into = "out=OUT" if i.fn in (np.maximum, np.minimum) else "OUT"  # NumPy wants it so
-            return _Writer([f"{name}({call}, {into})"], f"{name}({call})")
-        if i.name in _PRODUCTS and len(i.shape) == 2:
-            left, right = _PRODUCTS[i.name]
-            a, b = args[0] + left, args[1] + right
-            rows, columns = i.shape
-            if rows >= _TALL and rows > columns:  # by columns, as the operation does by itself
-                a, b = (x.removesuffix(".T") if x.endswith(".T") else f"{x}.T" for x in (a, b))
-                return _Writer([f"dot({b}, {a}, OUT)"], f"dot({b}, {a}).T", turned=True)
-            return _Writer([f"dot({a}, {b}, OUT)"], f"dot({a}, {b})")
-        if i.name == "sum":
-            options = f"axis={i.params['axis']}, keepdims={i.params['keepdims']}"
-            return _Writer(
-                [f"add_reduce({call}, {options}, out=OUT)"], f"add_reduce({call}, {options})"
-            )
-        if i.name == "amax":
-            options = f"axis={i.params['axis']}, keepdims={i.params['keepdims']}"
-            return _Writer(
-                [f"max_reduce({call}, {options}, out=OUT)"], f"max_reduce({call}, {options})"
-            )
-        if i.name == "shift":
-            return _Writer([f"shift({call}, OUT)"], f"shift({call})")
-        if i.name == "tanh_slope":
-            g, y = args
-            return _Writer(
-                [
-                    f"multiply({y}, {y}, OUT)",
-                    "subtract(1, OUT, OUT)",
-                    f"multiply(OUT, {g}, OUT)",
-                ],
-                f"{g} * (1 - {y} * {y})",
-            )
-        return None
+
+def _copied(x: Any) -> Any:
+    return x.copy()[()] if isinstance(x, np.ndarray) else x
 
 
-@dataclass(frozen=True)
-class _Writer:
-    """Lines that fill OUT, and an expression for a fresh result."""
-
-    into: list[str]
-    fresh: str
-    turned: bool = False  # OUT is the transpose of the result
-
-
-_PRODUCTS = {"matmul": ("", ""), "matmul_nt": ("", ".T"), "matmul_tn": (".T", "")}
+def _own(x: Any, *others: Any) -> Any:
+    """A result of which no more is known: copied if it is one of these, or a view."""
+    return _copied(x) if any([x is y for y in others]) else owned(x)
 
 
 class _Lifetimes(NamedTuple):
     ends: list[list[int]]  # by instruction: the slots whose memory nobody reads after it
     escaping: set[int]  # slots that the caller receives, or receives a view of
+    aliases: dict[int, set[int]]  # slot -> slots whose memory it may share
 
 
 def _lifetimes(program: Program) -> _Lifetimes:
     """How long the memory of each slot is read, directly or through what may be a view of it."""
-    aliases: dict[int, set[int]] = {}  # slot -> slots whose memory it may share
+    aliases = {slot: {slot} for slot in (*program.inputs, *program.constants)}
     last: dict[int, int] = {}
     for place, i in enumerate(program.instructions):
         mine = {i.out}
         if not i.fresh:
             for a in i.args:
-                mine |= aliases.get(a, set())
+                mine |= aliases[a]
         aliases[i.out] = mine
         for a in i.args:
-            for root in aliases.get(a, ()):
+            for root in aliases[a]:
                 last[root] = place
         last.setdefault(i.out, place)
     escaping: set[int] = set()
     for o in program.outputs:
-        escaping |= aliases.get(o, set())
+        escaping |= aliases[o]
     ends: list[list[int]] = [[] for _ in program.instructions]
     for slot, place in last.items():
         ends[place].append(slot)
-    return _Lifetimes(ends, escaping)
+    return _Lifetimes(ends, escaping, aliases)

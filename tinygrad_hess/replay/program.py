@@ -7,17 +7,20 @@ Everything a tape says about derivatives is gone; what is left is what to comput
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .. import modes
-from ..primitive import line_up, snapshot
+from ..primitive import snapshot
 from ..tape import Tape
 from ..tensors import START, Batched, Tensor, record, unrecorded
 from ..transforms.composite import PICK, Composite
+from .hidden import Operand, spelled_out
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,18 @@ class Program:
     constants: dict[int, Any]
     instructions: tuple[Instruction, ...]
     outputs: tuple[int, ...]
+    types: tuple[tuple[tuple[int, ...], Any], ...] = ()  # shapes and dtypes of the inputs, if known
+
+    def shapes(self) -> dict[int, tuple[tuple[int, ...], Any]]:
+        """Shape and dtype of every slot of which they are known; no dtype for Python numbers."""
+        known = dict(zip(self.inputs, self.types, strict=False))
+        known |= {s: (np.shape(c), getattr(c, "dtype", None)) for s, c in self.constants.items()}
+        return known | {i.out: (i.shape, i.dtype) for i in self.instructions}
+
+    def fresh_slots(self) -> Iterator[int]:
+        """Numbers that no slot has yet."""
+        taken = (*self.inputs, *self.constants, *(i.out for i in self.instructions))
+        return itertools.count(1 + max(taken, default=0))
 
     def with_instructions(self, instructions: Sequence[Instruction]) -> Program:
         """The same inputs, constants and outputs around other instructions."""
@@ -79,7 +94,9 @@ def read(tape: Tape, starts: Sequence[Tensor], outputs: Sequence[Any], since: in
     reader = _Reader(starts, since)
     reader.nodes(tape.nodes)
     found = tuple(reader.slot_of(y, y) for y in outputs)
-    return Program(tuple(range(len(starts))), reader.constants, tuple(reader.instructions), found)
+    types = tuple((x.value.shape, x.value.dtype) for x in starts)
+    inputs = tuple(range(len(starts)))
+    return Program(inputs, reader.constants, tuple(reader.instructions), found, types)
 
 
 class _Reader:
@@ -126,7 +143,7 @@ class _Reader:
                 assert bundle is not None
                 self.slots[node.time] = self._parts[bundle.time][part]
             else:
-                self.slots[node.time] = self._instruction(node, prim)
+                self.slots[node.time] = self._instruction(node, prim).slot
 
     def _composite(self, node: Tensor, prim: Composite) -> list[int]:
         """Record the function inside, and read that in its place."""
@@ -146,27 +163,50 @@ class _Reader:
         self.nodes(tape.nodes)
         return [self.slot_of(y if isinstance(y, Tensor) else None, y) for y in outputs]
 
-    def _instruction(self, node: Tensor, prim: Any) -> int:
+    def _instruction(self, node: Tensor, prim: Any) -> Operand:
+        """Append a node's instruction; hidden axes become leading ones like any other."""
         given = [p if p is not None else a for p, a in zip(node.parents, node.args, strict=True)]
-        args = tuple(self.slot_of(p, a) for p, a in zip(node.parents, node.args, strict=True))
-        params = {} if prim.name == "seed" else node.params or {}
-        fn, key = _replayable(node, prim, given, params)
-        raw = [x.value if isinstance(x, Tensor) else x for x in given]
-        self.instructions.append(
-            Instruction(
-                prim.name,
-                fn,
-                args,
-                out := self._new(),
-                node.value.shape,
-                node.value.dtype,
-                params,
-                key,
-                _is_fresh(prim, node.value, raw),
-                prim.flops(node.value, *raw, **params),
+        operands = [
+            Operand(
+                self.slot_of(p, a),
+                x.value if isinstance(x, Tensor) else x,
+                x.axes if isinstance(x, Batched) else None,
             )
+            for x, p, a in zip(given, node.parents, node.args, strict=True)
+        ]
+        params = {} if prim.name == "seed" else node.params or {}
+        if prim.name in ("enter", "leave") or isinstance(node, Batched):
+            axes = node.axes if isinstance(node, Batched) else ()
+            return spelled_out(self.append, prim, operands, axes, params)
+        return self.append(prim, operands, params, node.value)
+
+    def append(
+        self, prim: Any, operands: Sequence[Operand], params: Any, value: Any = None, fn: Any = None
+    ) -> Operand:
+        """One instruction: ``prim`` of these operands, or ``fn`` of them, of which no more is known.
+
+        ``value`` is a sample of the result where there is one already.
+        """
+        raw = [x.sample for x in operands]
+        key = (prim.name, _hashable(params)) if fn is None else None
+        fn = fn or (partial(prim.fn, **params) if params else prim.fn)
+        if value is None:
+            with np.errstate(all="ignore"):
+                value = fn(*raw)
+        made = Instruction(
+            prim.name,
+            fn,
+            tuple(x.slot for x in operands),
+            self._new(),
+            np.shape(value),
+            value.dtype,
+            params,
+            key,
+            _is_fresh(prim, value, raw),
+            prim.flops(value, *raw, **params),
         )
-        return out
+        self.instructions.append(made)
+        return Operand(made.out, value, None)
 
 
 _OURS = __name__.partition(".")[0] + "."
@@ -195,47 +235,3 @@ def _hashable(params: dict[str, Any]) -> Any:
         return (type(value).__name__, repr(value)) if isinstance(value, (int, float)) else value
 
     return tuple((k, plain(v)) for k, v in sorted(params.items()))
-
-
-def _replayable(
-    node: Tensor, prim: Any, given: Sequence[Any], params: dict[str, Any]
-) -> tuple[Callable[..., Any], Any]:
-    """How to compute a node's raw value from its operands' raw values, and a key for it."""
-    fn = prim.fn
-    hidden = [x.axes if isinstance(x, Batched) else None for x in given]
-    if prim.name in ("enter", "leave"):
-        return _moved(prim.name, hidden[0], params["axis"]), None
-    if isinstance(node, Batched):
-        return _in_batch(prim, hidden, node.axes, params), None
-    key = (prim.name, _hashable(params))
-    if params:
-        return (lambda *values: fn(*values, **params)), key
-    return fn, key
-
-
-def _in_batch(prim: Any, hidden: Any, axes: Any, params: Any) -> Callable[..., Any]:
-    lead = tuple(axis.size for axis in axes)
-
-    def run(*values: Any) -> Any:
-        aligned = [
-            v if h is None else line_up(v, h, axes) for v, h in zip(values, hidden, strict=True)
-        ]
-        ndims = [
-            None if h is None else v.ndim - len(h) for v, h in zip(values, hidden, strict=True)
-        ]
-        return prim.batch(aligned, ndims, lead, params)
-
-    return run
-
-
-def _moved(name: str, hidden: Any, axis: Any) -> Callable[..., Any]:
-    """``enter`` names the axis behind the hidden ones and moves nothing; ``leave`` moves it."""
-    axes = hidden or ()
-    if name == "enter":
-        return lambda x: x
-    lead = len(axes)
-    if axis in axes:
-        return lambda x: np.moveaxis(x, axes.index(axis), lead - 1)
-    return lambda x: np.broadcast_to(
-        np.expand_dims(x, lead), (*np.shape(x)[:lead], axis.size, *np.shape(x)[lead:])
-    )
