@@ -7,6 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,12 +17,17 @@ from ..errors import NonDifferentiableError, TracingError
 from ..tape import Tape
 from ..tensors import Axis, Tensor, constant, leaf, leaves_at, unrecorded
 from ..transforms.recording import is_tracked, owned
+from .calling import Reader, builder_of, reader_of
 from .passes import PASSES
 from .planning import Plan
 from .program import Program, SurroundedError, read
 
 CACHE_SIZE = 128
 """How many kinds of arguments a jitted function remembers; the least recently used goes first."""
+
+
+READERS = 4
+"""How many kinds of arguments are tried by generated checks before the general way is taken."""
 
 
 class _Traced:
@@ -34,7 +40,8 @@ class _Traced:
             program = simplify(program)
             self.sizes.append((simplify.__name__, len(program.instructions)))
         self.program, self.plan = program, Plan(program)
-        self.out_spec, self.boxed = out_spec, boxed
+        self.boxed = boxed if any(boxed) else None
+        self._build = builder_of(out_spec, len(boxed)) or partial(trees.unflatten, out_spec)
         self._idle: list[Callable[..., Any]] = []
 
     def replay(self, values: Sequence[Any]) -> Any:
@@ -46,10 +53,9 @@ class _Traced:
         with np.errstate(all="ignore"):
             results = function(*values)
         self._idle.append(function)  # not after an exception: its buffers are half-written
-        found: Any = results
-        if any(self.boxed):
-            found = [constant(y) if b else y for y, b in zip(found, self.boxed, strict=True)]
-        return trees.unflatten(self.out_spec, found)
+        if self.boxed:
+            results = [constant(y) if b else y for y, b in zip(results, self.boxed, strict=True)]
+        return self._build(results)
 
 
 class Jitted:
@@ -66,12 +72,18 @@ class Jitted:
         self.static_argnums = static_argnums
         self._name = f"jit {getattr(f, '__name__', repr(f))}"
         self._known: OrderedDict[Any, _Traced] = OrderedDict()
+        self._recent: tuple[tuple[Reader, _Traced], ...] = ()  # the latest kinds, read quickly
         self._lock = threading.Lock()
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not kwargs and not modes.special[0]:
+            for read, traced in self._recent:
+                values = read(args)
+                if values is not None:
+                    return traced.replay(values)
         call = self._read(args, kwargs)
         if call is None:  # another recording, or a batch, goes through us
             return self.f(*args, **kwargs)
@@ -87,6 +99,7 @@ class Jitted:
         """Forget all recordings."""
         with self._lock:
             self._known.clear()
+            self._recent = ()
 
     def _find(self, call: _Call) -> _Traced | None:
         """The recording of this kind of call, which is now the most recently used."""
@@ -150,7 +163,7 @@ class Jitted:
         if all([type(x) is np.ndarray for x in leaves]):
             kinds: Any = tuple([(x.shape, x.dtype) for x in leaves])
             key = (spec, kinds, fixed, _modes())
-            return _Call(leaves, key, range(len(leaves)), leaves, spec, static)
+            return _Call(leaves, key, range(len(leaves)), leaves, spec, static, float)
         kinds, moving = [], []
         widths = {x.dtype for x in leaves if _is_array(x) and x.dtype.kind == "f"}
         for i, x in enumerate(leaves):
@@ -167,7 +180,7 @@ class Jitted:
         scalar = next(iter(widths), np.dtype(float)).type
         values = [_raw(leaves[i], scalar) for i in moving]
         key = (spec, tuple(kinds), fixed, _modes())
-        return _Call(values, key, moving, leaves, spec, static)
+        return _Call(values, key, moving, leaves, spec, static, scalar)
 
     def _trace(self, call: _Call, args: Any, kwargs: Any) -> _Traced:
         first, out_spec, boxed = self._record(call, args)
@@ -178,6 +191,11 @@ class Jitted:
             self._known[call.key] = traced
             while len(self._known) > CACHE_SIZE:
                 self._known.popitem(last=False)
+            plain = not kwargs and not call.static and len(call.moving) == len(call.leaves)
+            if plain and not modes.special[0]:
+                read = reader_of(args, call.scalar)
+                if read is not None:
+                    self._recent = ((read, traced), *self._recent[: READERS - 1])
         return traced
 
     def _call_on_tape(self, call: _Call, args: Any) -> tuple[list[Tensor], Any]:
@@ -239,6 +257,7 @@ class _Call(NamedTuple):
     leaves: Sequence[Any]
     spec: Any
     static: Sequence[int]
+    scalar: Any  # the type that Python floats are given
 
 
 def _is_array(x: Any) -> bool:
