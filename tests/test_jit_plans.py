@@ -502,10 +502,10 @@ def test_explain_times_each_operation_when_asked() -> None:
     jitted = tg.jit(lambda x: np.sort(np.exp(np.sin(x)), axis=0).sum())
     text = jitted.explain(X, repeats=2)
     assert "microseconds" in text
-    rows = re.findall(r"^ +([\d.]+)  (\w+) ", text, re.M)
+    rows = re.findall(r"^ +([\d.]+)  (.*)$", text, re.M)
     times = [float(t) for t, _ in rows]
-    assert {"exp", "sin", "sum"} <= {name for _, name in rows}
-    assert len(rows) == len(trace(jitted.f, X).program.instructions)
+    lines = [line.strip() for line in jitted.source(X).splitlines()[1:-1]]
+    assert sorted(line for _, line in rows) == sorted(lines)
     assert times == sorted(times, reverse=True) and all(t >= 0 for t in times)
     assert jitted(X) == jitted.f(X)
 

@@ -1,7 +1,7 @@
 """The way into a replayed program and out of it, as generated Python too.
 
-    reader_of  : (tree of arguments) -> function: args -> list of values, or None if not of this kind
-    builder_of : (tree of results)   -> function: values -> tree
+    reader_of  : (arguments) -> function: arguments of this kind -> list of values, others -> None
+    builder_of : (tree)      -> function: values -> tree
 
 Walking a tree of a few arrays costs as much as some products of small matrices. For plain
 containers of arrays and floats, a straight line of checks does the same at a fraction of that.
@@ -45,9 +45,9 @@ def reader_of(args: tuple[Any, ...], scalar: Any) -> Reader | None:
         elif kind is dict:
             lines.append(f"if type({name}) is not dict or len({name}) != {len(x)}:")
             lines.append("    return None")
-            for n, key in enumerate(_sorted(x)):
-                lines.append(f"{name}_{n} = {name}.get({key!r})")
-                visit(x[key], f"{name}_{n}")
+            for place, key in enumerate(_sorted(x)):
+                lines.append(f"{name}_{place} = {name}.get({key!r})")
+                visit(x[key], f"{name}_{place}")
         elif kind is np.ndarray:
             known[f"d{len(values)}"] = x.dtype
             lines.append(

@@ -43,7 +43,7 @@ Append = Callable[..., Operand]
 def spelled_out(
     append: Append, prim: Any, operands: Sequence[Operand], axes: Axes, params: dict[str, Any]
 ) -> Operand:
-    """Append a primitive's work on operands with hidden axes, ``axes`` being those of the result."""
+    """Append a primitive's work on operands with hidden axes; ``axes`` are the result's."""
     if prim.name == "enter":  # names an axis that stands right already
         return operands[0]
     if prim.name == "leave":

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import functools
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,12 +13,11 @@ import numpy as np
 from .. import modes, trees
 from ..errors import NonDifferentiableError, TracingError
 from ..tape import Tape
-from ..tensors import Axis, Tensor, constant, leaf, leaves_at, unrecorded
+from ..tensors import Axis, Tensor, leaf, leaves_at, unrecorded
 from ..transforms.recording import is_tracked, owned
-from .calling import Reader, builder_of, reader_of
-from .passes import PASSES
-from .planning import Plan
+from .calling import Reader, reader_of
 from .program import Program, SurroundedError, read
+from .traced import Traced
 
 CACHE_SIZE = 128
 """How many kinds of arguments a jitted function remembers; the least recently used goes first."""
@@ -28,34 +25,6 @@ CACHE_SIZE = 128
 
 READERS = 4
 """How many kinds of arguments are tried by generated checks before the general way is taken."""
-
-
-class _Traced:
-    """One recording: its program, its plan, and the functions that replay it."""
-
-    def __init__(self, program: Program, out_spec: Any, boxed: Sequence[bool]):
-        self.recorded = program
-        self.sizes = [("recorded", len(program.instructions))]
-        for simplify in PASSES:
-            program = simplify(program)
-            self.sizes.append((simplify.__name__, len(program.instructions)))
-        self.program, self.plan = program, Plan(program)
-        self.boxed = boxed if any(boxed) else None
-        self._build = builder_of(out_spec, len(boxed)) or partial(trees.unflatten, out_spec)
-        self._idle: list[Callable[..., Any]] = []
-
-    def replay(self, values: Sequence[Any]) -> Any:
-        """Run on an idle function, or a new one where all are busy in other threads."""
-        try:
-            function = self._idle.pop()
-        except IndexError:
-            function = self.plan.instance()
-        with np.errstate(all="ignore"):
-            results = function(*values)
-        self._idle.append(function)  # not after an exception: its buffers are half-written
-        if self.boxed:
-            results = [constant(y) if b else y for y, b in zip(results, self.boxed, strict=True)]
-        return self._build(results)
 
 
 class Jitted:
@@ -71,8 +40,8 @@ class Jitted:
         self.f = f
         self.static_argnums = static_argnums
         self._name = f"jit {getattr(f, '__name__', repr(f))}"
-        self._known: OrderedDict[Any, _Traced] = OrderedDict()
-        self._recent: tuple[tuple[Reader, _Traced], ...] = ()  # the latest kinds, read quickly
+        self._known: OrderedDict[Any, Traced] = OrderedDict()
+        self._recent: tuple[tuple[Reader, Traced], ...] = ()  # the latest kinds, read quickly
         self._lock = threading.Lock()
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -101,7 +70,7 @@ class Jitted:
             self._known.clear()
             self._recent = ()
 
-    def _find(self, call: _Call) -> _Traced | None:
+    def _find(self, call: _Call) -> Traced | None:
         """The recording of this kind of call, which is now the most recently used."""
         try:
             traced = self._known.get(call.key)
@@ -118,7 +87,7 @@ class Jitted:
 
     # ---- looking at it --------------------------------------------------------------------------
 
-    def _traced(self, args: Any, kwargs: Any) -> tuple[_Traced, _Call]:
+    def _traced(self, args: Any, kwargs: Any) -> tuple[Traced, _Call]:
         call = self._read(args, kwargs)
         if call is None:
             raise NonDifferentiableError(
@@ -128,27 +97,16 @@ class Jitted:
 
     def source(self, *args: Any, **kwargs: Any) -> str:
         """The straight-line program that these arguments replay."""
-        return self._traced(args, kwargs)[0].plan.source
+        return self._traced(args, kwargs)[0].source
 
     def explain(self, *args: Any, repeats: int = 0, **kwargs: Any) -> str:
-        """Describe the plan for these arguments: operations after each pass, buffers, flops.
+        """Describe the plan for these arguments: operations after each pass, buffers, shards.
 
-        With ``repeats``, every operation is also timed by itself, best of so many.
+        With ``repeats``, each line of the source is also timed by itself on one thread, the best
+        of so many.
         """
         traced, call = self._traced(args, kwargs)
-        plan, program = traced.plan, traced.program
-        nbytes = sum(b.nbytes for b in plan.buffers)
-        flops = sum(i.flops for i in program.instructions)
-        lines = ["operations after each pass"]
-        lines += [f"  {name:<16} {count:>6}" for name, count in traced.sizes]
-        lines += [
-            f"{len(plan.buffers)} buffers of {nbytes:,} bytes, {len(plan.views)} views made once, "
-            f"{flops:,} floating-point operations",
-        ]
-        if repeats:
-            lines += ["microseconds by operation, slowest first"]
-            lines += _timed(program, call.values, repeats)
-        return "\n".join(lines)
+        return traced.explained(call.values, repeats)
 
     # ---- recording ------------------------------------------------------------------------------
 
@@ -182,11 +140,11 @@ class Jitted:
         key = (spec, tuple(kinds), fixed, _modes())
         return _Call(values, key, moving, leaves, spec, static, scalar)
 
-    def _trace(self, call: _Call, args: Any, kwargs: Any) -> _Traced:
+    def _trace(self, call: _Call, args: Any, kwargs: Any) -> Traced:
         first, out_spec, boxed = self._record(call, args)
         second, _, _ = self._record(call, args)
         self._compare(first, second)
-        traced = _Traced(first, out_spec, boxed)
+        traced = Traced(first, out_spec, boxed)
         with self._lock:
             self._known[call.key] = traced
             while len(self._known) > CACHE_SIZE:
@@ -294,20 +252,6 @@ def _equal(a: Any, b: Any) -> bool:
         kinds = a.dtype == b.dtype and a.dtype.kind in "fc"
         return a.dtype == b.dtype and bool(np.array_equal(a, b, equal_nan=kinds))
     return type(a) is type(b) and repr(a) == repr(b)
-
-
-def _timed(program: Program, values: Any, repeats: int) -> list[str]:
-    slots = dict(zip(program.inputs, values, strict=True)) | program.constants
-    rows = []
-    for i in program.instructions:
-        args, best = [slots[a] for a in i.args], float("inf")
-        for _ in range(repeats):
-            begin = time.perf_counter()
-            with np.errstate(all="ignore"):
-                slots[i.out] = i.fn(*args)
-            best = min(best, time.perf_counter() - begin)
-        rows.append((best, f"{i.name} {'×'.join(map(str, i.shape)) or 'scalar'}"))
-    return [f"  {seconds * 1e6:>10.1f}  {what}" for seconds, what in sorted(rows, reverse=True)]
 
 
 def jit(f: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Jitted:

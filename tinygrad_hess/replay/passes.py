@@ -202,9 +202,7 @@ class _Lowered:
         x, axis = i.args[0], i.params["axis"]
         kept = tuple(1 if n - len(shape) in axis else length for n, length in enumerate(shape))
         options = {"axis": axis, "keepdims": True}
-        top = self.step(
-            "amax", partial(np.maximum.reduce, **options), (x,), kept, dtype, **options
-        )
+        top = self.step("amax", partial(np.maximum.reduce, **options), (x,), kept, dtype, **options)
         shifted = self.step("shift", shift, (x, top), shape, dtype)
         e = self.step("exp", np.exp, (shifted,), shape, dtype)
         total = self.step("sum", partial(np.add.reduce, **options), (e,), kept, dtype, **options)

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..transforms.recording import owned
+from .blocking import Line, Run, Touched, blocked
 from .program import Instruction, Program
 from .writers import GLOBALS, Name, Writer, writer_of
 
@@ -49,6 +50,12 @@ class Buffer:
 class Plan:
     """The source of a program, and what its functions need around them.
 
+    Parameters
+    ----------
+    program : Program
+    given : slots, optional
+        Inputs that are nobody else's, so that they may be returned as they are.
+
     Attributes
     ----------
     source : str
@@ -58,11 +65,13 @@ class Plan:
         Views of buffers and constants, and of views before them, in order.
     """
 
-    def __init__(self, program: Program):
+    def __init__(self, program: Program, given: Collection[int] = ()):
         self.program = program
+        self._given = set(given)
         self.buffers: list[Buffer] = []
         self.views: list[tuple[str, Callable[..., Any], str]] = []
         self.globals: dict[str, Any] = dict(GLOBALS)
+        self._loops: dict[str, tuple[list[str], Any]] = {}  # arrays, and slices of them
         self._write()
         code = compile(self.source, "<jit>", "exec")
         self._code = next(c for c in code.co_consts if isinstance(c, types.CodeType))
@@ -74,6 +83,8 @@ class Plan:
             own[b.name] = b.make()
         for name, make, of in self.views:
             own[name] = make(own[of])
+        for name, (arrays, slices) in self._loops.items():
+            own[name] = [(i, *(_part(i, own[a]) for a in arrays)) for i in slices]
         return types.FunctionType(self._code, own, "replay")
 
     # ---- writing the source ---------------------------------------------------------------------
@@ -90,17 +101,22 @@ class Plan:
         self._made: dict[str, Any] = {}  # a sample of each buffer
         self._viewed: set[str] = set()  # names of transposes that are among the views
         self._owned: set[int] = set()  # results that are nobody else's
+        self._apart = {*program.inputs, *program.constants}  # slots that are in no buffer
+        self._memory: dict[str, str] = {}  # of a buffer, constant or view: whose memory it is
         for slot, c in program.constants.items():
             self._constant(slot, c)
-        lines = []
+        lines: list[Line] = []
         for place, i in enumerate(program.instructions):
-            lines += self._instruction(i, place)
+            line = self._instruction(i, place)
+            if line is not None:
+                lines.append(line)
             for slot in self._lives.ends[place]:
                 buffer = self._held.get(slot)
                 if buffer is not None:
                     self._give_back(buffer)
         arguments = ", ".join(self._names[s] for s in program.inputs)
-        body = [f"    {line}" for line in [*lines, f"return ({self._results()})"]]
+        text = [*blocked(lines, self._add_loop), f"return ({self._results()})"]
+        body = [f"    {line}" for line in text]
         self.source = "\n".join([f"def replay({arguments}):", *body, ""])
 
     def _constant(self, slot: int, c: Any) -> None:
@@ -111,16 +127,17 @@ class Plan:
         self.globals[f"c{slot}"] = c
         if isinstance(c, np.ndarray):
             self._samples[slot] = c
+            self._memory[f"c{slot}"] = f"c{slot}"
 
     def _results(self) -> str:
-        """What is returned: nothing that the caller has already, or that a later call overwrites."""
+        """What is returned: nothing that the caller has, or that a later call overwrites."""
         self.globals |= {"own": _own, "copied": _copied}
-        out, seen = "", {*self.program.inputs, *self.program.constants}
+        out, seen = "", {*self.program.inputs, *self.program.constants} - self._given
         for o in self.program.outputs:
             name = self._names[o]
             if o in seen:
                 name = f"copied({name})"
-            elif o not in self._owned:
+            elif o not in self._owned | self._given:
                 others = [self._names[s] for s in sorted(self._lives.aliases[o] & seen)]
                 name = f"own({', '.join([name, *others])})"
             out += f"{name}, "
@@ -153,29 +170,46 @@ class Plan:
             self.views.append((turned, np.transpose, name))
         return turned
 
-    def _instruction(self, i: Instruction, place: int) -> list[str]:
+    def _add_loop(self, name: str, arrays: list[str], slices: Any) -> None:
+        self._loops[name] = (arrays, slices)
+
+    def _instruction(self, i: Instruction, place: int) -> Line | None:
         args = [self._operand(a) for a in i.args]
         if self._is_fixed_view(i):
             self._names[i.out] = f"v{i.out}"
             self._samples[i.out] = i.fn(self._samples[i.args[0]])
             self.views.append((f"v{i.out}", i.fn, args[0].text))
-            return []
+            self._memory[f"v{i.out}"] = self._memory[args[0].text]
+            return None
         name = self._names[i.out] = f"t{i.out}"
         writer = writer_of(i, args)
         if writer is None:
             self.globals[f"f{i.out}"] = i.fn
-            return [f"{name} = f{i.out}({', '.join(a.text for a in args)})"]
+            return Line(f"{name} = f{i.out}({', '.join(a.text for a in args)})")
         self.globals |= writer.needs or {}
         if i.shape == () or i.out in self._lives.escaping:
             self._owned.add(i.out)
-            return [f"{name} = {writer.fresh}"]
+            self._apart.add(i.out)
+            return Line(f"{name} = {writer.fresh}")
         buffer = self._overwritten(i, place, writer) or self._take(i.shape, i.dtype, writer.order)
         self._held[i.out] = buffer
         self._names[i.out] = buffer.name
         if buffer.name not in self._made:
             self._made[buffer.name] = buffer.make()
+            self._memory[buffer.name] = buffer.name
         self._samples[i.out] = self._made[buffer.name]
-        return [self._filled(line, buffer.name) for line in writer.into]
+        text = self._filled(writer.into, buffer.name)
+        if writer.template is None:
+            return Line(text)
+        known = (
+            a.text in self._memory or s in self._apart for a, s in zip(args, i.args, strict=True)
+        )
+        if not all(known):  # an operand may be a view of a buffer
+            return Line(text)
+        touched = [Touched(a.text, a.shape, self._memory.get(a.text)) for a in args]
+        out = Touched(buffer.name, i.shape, buffer.name)
+        run = Run(writer.template, (*touched, out), i.shape, writer.order, buffer.nbytes)
+        return Line(text, run)
 
     def _filled(self, line: str, name: str) -> str:
         if "OUT_T" in line:
@@ -193,7 +227,7 @@ class Plan:
 
     def _overwritten(self, i: Instruction, place: int, writer: Writer) -> Buffer | None:
         """The buffer of an operand that is read here for the last time, if ``i`` may fill it."""
-        if not writer.in_place:
+        if writer.template is None:
             return None
         for a in i.args:
             buffer = self._held.get(a)
@@ -205,6 +239,10 @@ class Plan:
                 self._lives.ends[place].remove(a)
                 return buffer
         return None
+
+
+def _part(i: Any, x: Any) -> Any:
+    return x[i] if x.ndim >= len(i) else x[i[-1]]
 
 
 def _copied(x: Any) -> Any:

@@ -183,7 +183,7 @@ class _Reader:
     def append(
         self, prim: Any, operands: Sequence[Operand], params: Any, value: Any = None, fn: Any = None
     ) -> Operand:
-        """One instruction: ``prim`` of these operands, or ``fn`` of them, of which no more is known.
+        """One instruction: ``prim`` of these operands, or ``fn``, of which no more is known.
 
         ``value`` is a sample of the result where there is one already.
         """

@@ -38,13 +38,13 @@ class Name(NamedTuple):
 
 @dataclass(frozen=True)
 class Writer:
-    """Lines that fill OUT, and an expression for a fresh result."""
+    """A line that fills OUT, and an expression for a fresh result."""
 
-    into: list[str]
+    into: str
     fresh: str
     order: str = "C"  # memory layout that OUT must have
     needs: dict[str, Any] | None = None  # further globals
-    in_place: bool = False  # whether OUT may be an operand of the same layout
+    template: str | None = None  # of an elementwise line, with holes for operands and result
 
 
 def writer_of(i: Instruction, args: Sequence[Name]) -> Writer | None:
@@ -58,14 +58,15 @@ def writer_of(i: Instruction, args: Sequence[Name]) -> Writer | None:
 
 
 def _ufunc(i: Instruction, args: Sequence[Name]) -> Writer:
-    name, call = i.fn.__name__, ", ".join(a.text for a in args)
-    into = "out=OUT" if i.fn in (np.maximum, np.minimum) else "OUT"  # NumPy wants it so
+    name, texts = i.fn.__name__, [a.text for a in args]
+    out = "out={}" if i.fn in (np.maximum, np.minimum) else "{}"  # NumPy wants it so
+    template = f"{name}({', '.join(['{}'] * len(args))}, {out})"
     return Writer(
-        [f"{name}({call}, {into})"],
-        f"{name}({call})",
+        template.format(*texts, "OUT"),
+        f"{name}({', '.join(texts)})",
         _kept_order(i, args),
         {name: i.fn},
-        in_place=True,
+        template,
     )
 
 
@@ -73,9 +74,9 @@ def _kept_order(i: Instruction, args: Sequence[Name]) -> str:
     """By columns if an operand of the result's shape is, so that memory is walked in order."""
     for a in args:
         x = a.sample
-        if isinstance(x, np.ndarray) and x.shape == i.shape and x.ndim == 2:
-            if x.flags.f_contiguous and not x.flags.c_contiguous:
-                return "F"
+        like = isinstance(x, np.ndarray) and x.shape == i.shape and x.ndim == 2
+        if like and x.flags.f_contiguous and not x.flags.c_contiguous:
+            return "F"
     return "C"
 
 
@@ -86,15 +87,15 @@ def _product(i: Instruction, args: Sequence[Name]) -> Writer:
         stacks = ", ".join(
             f"{x.text}.mT" if turn else x.text for x, turn in ((a, left), (b, right))
         )
-        return Writer([f"matmul({stacks}, OUT)"], f"matmul({stacks})")
+        return Writer(f"matmul({stacks}, OUT)", f"matmul({stacks})")
     plain = ", ".join(x.transposed() if turn else x.text for x, turn in ((a, left), (b, right)))
     rows, columns = i.shape
     if rows >= TALL and rows > columns:  # the transposes, in the other order
         turned = ", ".join(
             x.text if turn else x.transposed() for x, turn in ((b, right), (a, left))
         )
-        return Writer([f"dot({turned}, OUT_T)"], f"dot({plain})", "F")
-    return Writer([f"dot({plain}, OUT)"], f"dot({plain})")
+        return Writer(f"dot({turned}, OUT_T)", f"dot({plain})", "F")
+    return Writer(f"dot({plain}, OUT)", f"dot({plain})")
 
 
 _TRANSPOSED = {"matmul": (False, False), "matmul_nt": (False, True), "matmul_tn": (True, False)}
@@ -105,7 +106,7 @@ def _sum(i: Instruction, args: Sequence[Name]) -> Writer | None:
     if axis == (-2,) and not keepdims and len(x.shape) == 2 and i.dtype.kind == "f":
         ones = f"ones{x.shape[0]}_{i.dtype.char}"  # BLAS sums rows several times faster
         call = f"dot({ones}, {x.text}"
-        return Writer([f"{call}, OUT)"], f"{call})", needs={ones: np.ones(x.shape[0], i.dtype)})
+        return Writer(f"{call}, OUT)", f"{call})", needs={ones: np.ones(x.shape[0], i.dtype)})
     if len(axis) > 1 and not keepdims and i.shape:
         return None  # over windows, the operation itself knows a faster way
     return _reduction("add_reduce", i, args)
@@ -116,14 +117,14 @@ def _reduction(call: str, i: Instruction, args: Sequence[Name]) -> Writer:
     along = axis[0] if len(axis) == 1 else axis
     x = args[0].text
     return Writer(
-        [f"{call}({x}, {along}, None, OUT, {keepdims})"],
+        f"{call}({x}, {along}, None, OUT, {keepdims})",
         f"{call}({x}, {along}, None, None, {keepdims})",
     )
 
 
 def _shift(i: Instruction, args: Sequence[Name]) -> Writer:
     call = f"shift({args[0].text}, {args[1].text}"
-    return Writer([f"{call}, OUT)"], f"{call})", _kept_order(i, args))
+    return Writer(f"{call}, OUT)", f"{call})", _kept_order(i, args))
 
 
 _WRITERS: dict[str, Callable[[Instruction, Sequence[Name]], Writer | None]] = {

@@ -1,0 +1,290 @@
+"""A batch cut into shards: the same program on each part, side by side on the machine's cores.
+
+    split : Program -> Split (before, shard, after), or None
+
+One long axis of an input is cut. What is computed from it element by element, or row by row, is
+cut likewise; what sums over it gives a part of the sum. Everything else is computed once, before
+or after. A program in which a finished sum flows back into what is cut is not split.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..primitive import REGISTRY
+from .program import Instruction, Program
+
+WHOLE, SUM = "whole", "sum"
+State = Any  # WHOLE, SUM (a part of a sum), or the number of the cut axis, counted from the last
+
+
+@dataclass(frozen=True)
+class Split:
+    """A program in three: what comes first, what runs on each shard, and what comes after.
+
+    Attributes
+    ----------
+    length : int
+        Of the axis that is cut.
+    before, shard, after : Program
+        ``before`` reads the inputs; ``shard`` reads inputs, results of ``before``, and its own
+        parts of them; ``after`` reads the inputs, and what the two others gave.
+    cut : dict
+        Inputs of ``shard`` that are parts: the slot of the whole, and the number of the axis.
+    sums : tuple of int
+        Slots of which each shard gives a part of the sum.
+    parts : dict
+        Slots of which each shard gives its own stretch, and the number of the axis.
+    """
+
+    length: int
+    before: Program
+    shard: Program
+    after: Program
+    cut: dict[int, tuple[int, int]]
+    sums: tuple[int, ...]
+    parts: dict[int, int]
+    states: dict[int, State]
+
+    def resized(self, length: int) -> Program:
+        """The shard's program for ``length`` elements of the axis."""
+        types = tuple(
+            (_with(shape, self.cut[slot][1], length) if slot in self.cut else shape, dtype)
+            for slot, (shape, dtype) in zip(self.shard.inputs, self.shard.types, strict=True)
+        )
+        made = tuple(self._resized(i, length) for i in self.shard.instructions)
+        return replace(self.shard, instructions=made, types=types)
+
+    def _resized(self, i: Instruction, length: int) -> Instruction:
+        axis = self.states[i.out]
+        flops = i.flops * length // self.length
+        if axis is SUM:
+            return replace(i, flops=flops)
+        shape = _with(i.shape, axis, length)
+        if i.name not in ("reshape", "broadcast_to"):
+            return replace(i, shape=shape, flops=flops)
+        fn = partial(REGISTRY[i.name].fn, shape=shape)
+        key = (i.name, (("shape", shape),))
+        return replace(i, shape=shape, flops=flops, params={"shape": shape}, fn=fn, key=key)
+
+
+def _with(shape: tuple[int, ...], axis: int, length: int) -> tuple[int, ...]:
+    """The shape with another length of one axis."""
+    lengths = list(shape)
+    lengths[axis] = length
+    return tuple(lengths)
+
+
+class _NotSplitError(Exception):
+    """An instruction for which a cut operand has no rule."""
+
+
+def split(program: Program, least: int = 2) -> Split | None:
+    """Cut the program along the axis that leaves most of its work to the shards.
+
+    ``least`` is the smallest length worth cutting.
+    """
+    shapes = program.shapes()
+    best: tuple[int, Split] | None = None
+    for slot, axis in _candidates(program, shapes, least):
+        found = _Splitter(program, shapes, slot, axis).run()
+        work = sum(i.flops for i in found.shard.instructions)
+        if best is None or work > best[0]:
+            best = work, found
+    total = sum(i.flops for i in program.instructions)
+    return best[1] if best is not None and best[0] > 0.9 * total else None
+
+
+def _candidates(program: Program, shapes: Any, least: int) -> Iterator[tuple[int, int]]:
+    """The largest arrays that come in, each by its first axis or by its second."""
+    arrays = [s for s in (*program.inputs, *program.constants) if shapes.get(s, ((),))[0]]
+    arrays.sort(key=lambda s: -math.prod(shapes[s][0]))
+    for slot in arrays[:4]:
+        shape = shapes[slot][0]
+        for axis in range(min(2, len(shape))):
+            if shape[axis] >= least:
+                yield slot, axis - len(shape)
+
+
+class _Splitter:
+    """One attempt: a slot and the number of its axis that is cut."""
+
+    def __init__(self, program: Program, shapes: Any, slot: int, axis: int):
+        self.program, self.shapes = program, shapes
+        self.length: int = shapes[slot][0][axis]
+        self.states: dict[int, State] = dict.fromkeys((*program.inputs, *program.constants), WHOLE)
+        self.states[slot] = axis
+        self.cut: dict[int, tuple[int, int]] = {slot: (slot, axis)}
+        self._aliases: dict[tuple[int, int], int] = {}
+        self._slot = program.fresh_slots().__next__
+
+    def run(self) -> Split:
+        before, shard, after = [], [], []
+        late: set[int] = set()  # slots that need a finished sum, or all of what is cut
+        for old in self.program.instructions:
+            i, state = old, WHOLE
+            if not any(a in late for a in i.args):
+                try:
+                    i, state = self._advanced(old)
+                except _NotSplitError:
+                    late.add(i.out)
+            self.states[i.out] = state
+            if state is not WHOLE:
+                shard.append(i)
+            elif i.out in late or any(a in late for a in i.args):
+                late.add(i.out)
+                after.append(old)
+            else:
+                before.append(i)
+        return self._parted(before, shard, after)
+
+    def _parted(self, before: Any, shard: Any, after: Any) -> Split:
+        program, states, shapes = self.program, self.states, dict(self.shapes)
+        shapes |= {alias: shapes[whole] for alias, (whole, _) in self.cut.items()}
+        constants = program.constants
+        in_shard, first = {i.out for i in shard}, {i.out for i in before}
+        read = {a for i in shard for a in i.args} - in_shard
+        read -= set(constants) - set(self.cut)
+        cut = {slot: where for slot, where in self.cut.items() if slot in read}
+        wholes = read - set(cut) | {whole for whole, _ in cut.values()}
+        read_later = {a for i in after for a in i.args} | set(program.outputs)
+        given = sorted(in_shard & read_later)
+
+        def typed(slots: Any) -> tuple[tuple[int, ...], Any]:
+            ordered = tuple(sorted(slots))
+            return ordered, tuple(shapes[s] for s in ordered)
+
+        read_slots, read_types = typed(read)
+        late_slots, late_types = typed((read_later & first) | set(given))
+        return Split(
+            self.length,
+            Program(
+                program.inputs,
+                constants,
+                tuple(before),
+                tuple(sorted((wholes | read_later) & first)),
+                program.types,
+            ),
+            Program(read_slots, constants, tuple(shard), tuple(given), read_types),
+            Program(
+                program.inputs + late_slots,
+                constants,
+                tuple(after),
+                program.outputs,
+                program.types + late_types,
+            ),
+            cut,
+            tuple(s for s in given if states[s] is SUM),
+            {s: states[s] for s in given if states[s] is not SUM},
+            states,
+        )
+
+    # ---- rules: what becomes of a cut operand ----------------------------------------------------
+
+    def _advanced(self, i: Instruction) -> tuple[Instruction, State]:
+        """The instruction as a shard runs it, and what becomes of its result."""
+        held = [self.states[a] for a in i.args]
+        if all(s is WHOLE for s in held):
+            return i, WHOLE
+        if i.key is None:
+            raise _NotSplitError
+        if any(s is SUM for s in held):
+            same = len({self._shape(a) for a in i.args} | {i.shape}) == 1
+            if i.name in ("add", "subtract") and held == [SUM, SUM] and same:
+                return i, SUM
+            raise _NotSplitError
+        if i.name in _PRODUCTS:
+            return self._product(i, held)
+        if len(i.args) == 1 and i.name in _UNARY:
+            return i, _UNARY[i.name](i, self._shape(i.args[0]), held[0])
+        if isinstance(i.fn, np.ufunc) or i.name == "shift" or _is_elementwise(i):
+            return self._elementwise(i, held)
+        raise _NotSplitError
+
+    def _shape(self, slot: int) -> tuple[int, ...]:
+        return self.shapes[slot][0] if slot in self.shapes else ()
+
+    def _elementwise(self, i: Instruction, held: Sequence[State]) -> tuple[Instruction, State]:
+        axes = {s for s in held if s is not WHOLE}
+        if len(axes) != 1:
+            raise _NotSplitError
+        (axis,) = axes
+        if len(i.shape) < -axis or i.shape[axis] != self.length:
+            raise _NotSplitError
+        args = [self._part(a, axis) if s is WHOLE else a for a, s in zip(i.args, held, strict=True)]
+        return replace(i, args=tuple(args)), axis
+
+    def _part(self, slot: int, axis: int) -> int:
+        """The slot of a shard's own part of a whole operand, if that has the axis."""
+        shape = self._shape(slot)
+        if len(shape) < -axis or shape[axis] == 1:
+            return slot
+        if (slot, axis) not in self._aliases:
+            self._aliases[slot, axis] = alias = self._slot()
+            self.cut[alias] = (slot, axis)
+        return self._aliases[slot, axis]
+
+    def _product(self, i: Instruction, held: Sequence[State]) -> tuple[Instruction, State]:
+        (a, b), (left, right) = held, i.args
+        rows, inner_a = (-1, -2) if i.name == "matmul_tn" else (-2, -1)
+        inner_b, columns = (-1, -2) if i.name == "matmul_nt" else (-2, -1)
+        if a == rows and b is WHOLE:
+            return i, -2
+        if b == columns and a is WHOLE:
+            return i, -1
+        if a in (inner_a, WHOLE) and b in (inner_b, WHOLE):
+            left = self._part(left, inner_a) if a is WHOLE else left
+            right = self._part(right, inner_b) if b is WHOLE else right
+            return replace(i, args=(left, right)), SUM
+        if (a is WHOLE or a < -2) and (b is WHOLE or b < -2):
+            return self._elementwise(i, held)  # one of the stacked axes
+        raise _NotSplitError
+
+
+_PRODUCTS = ("matmul", "matmul_nt", "matmul_tn")
+
+
+def _is_elementwise(i: Instruction) -> bool:
+    row = REGISTRY.get(i.name)
+    return row is not None and row.kind in ("elementwise", "zero") and row.batching == "broadcast"
+
+
+def _of_sum(i: Instruction, shape: Any, axis: int) -> State:
+    return SUM if axis in i.params["axis"] else _of_reduction(i, shape, axis)
+
+
+def _of_reduction(i: Instruction, shape: Any, axis: int) -> State:
+    if axis in i.params["axis"]:
+        raise _NotSplitError
+    if i.params["keepdims"]:
+        return axis
+    return axis + sum(a > axis for a in i.params["axis"])
+
+
+def _of_reshape(i: Instruction, shape: Any, axis: int) -> State:
+    """The axis is still there when as many elements lie behind it."""
+    behind = math.prod(shape[len(shape) + axis + 1 :])
+    for k in range(len(i.shape)):
+        if i.shape[k] == shape[axis] and math.prod(i.shape[k + 1 :]) == behind:
+            return k - len(i.shape)
+    raise _NotSplitError
+
+
+def _of_transpose(i: Instruction, shape: Any, axis: int) -> State:
+    return i.params["axes"].index(axis) - len(shape)
+
+
+def _of_spread(i: Instruction, shape: Any, axis: int) -> State:
+    return axis
+
+
+_UNARY: Any = {
+    "sum": _of_sum, "amax": _of_reduction, "reshape": _of_reshape, "transpose": _of_transpose,
+    "broadcast_to": _of_spread,
+}  # fmt: skip

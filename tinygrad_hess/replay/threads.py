@@ -1,0 +1,80 @@
+"""Cores: how many a replay may use, and BLAS kept to one thread while shards run side by side."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+from threadpoolctl import ThreadpoolController
+
+
+@cache
+def _blas() -> list[Any]:
+    """NumPy's and SciPy's BLAS libraries, looked up once."""
+    return [c for c in ThreadpoolController().lib_controllers if c.user_api == "blas"]
+
+
+def available() -> int:
+    """Threads that BLAS would use: the user's limits on it are limits on us."""
+    found = _blas()
+    if not found:
+        return 1
+    return min(int(found[0].get_num_threads()), len(os.sched_getaffinity(0)))
+
+
+class _OneThread:
+    """How many blocks are open that want BLAS on one thread, and what its setting was before."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open = 0
+        self._before: list[int] = []
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._open == 0:
+                self._before = [int(c.get_num_threads()) for c in _blas()]
+                for c in _blas():
+                    c.set_num_threads(1)
+            self._open += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._open -= 1
+            if self._open == 0:
+                for c, n in zip(_blas(), self._before, strict=True):
+                    c.set_num_threads(n)
+
+
+one_blas_thread = _OneThread()
+"""``with one_blas_thread:`` BLAS works on one thread inside, and afterwards as before.
+
+The setting is the whole process's: the first block that opens keeps what it was, and the last one
+that closes puts it back.
+"""
+
+
+@cache
+def _pool(count: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count, thread_name_prefix="tinygrad_hess")
+
+
+def side_by_side(calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Run all calls at once, the first in this thread; their results in order."""
+    others = [_pool(len(calls) - 1).submit(call) for call in calls[1:]]
+    try:
+        first = calls[0]()
+    finally:
+        results = [f.exception() or f for f in others]  # wait for all, also when one has failed
+    for r in results:
+        if isinstance(r, BaseException):
+            raise r
+    return [first, *(f.result() for f in others)]
+
+
+if hasattr(os, "register_at_fork"):  # threads do not live on in a child
+    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -1,0 +1,126 @@
+"""One recording, ready to be replayed: on one thread, or in shards on several."""
+
+from __future__ import annotations
+
+import ast
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .. import trees
+from ..tensors import constant
+from . import threads
+from .calling import builder_of
+from .passes import PASSES
+from .planning import Plan
+from .program import Program
+from .sharded import Sharded
+from .shards import split
+
+SHARDED = 50_000_000
+"""Floating-point operations from which a program runs in shards, where there are cores for them."""
+
+
+class Traced:
+    """A recorded program, its plan, and the functions that replay it.
+
+    Attributes
+    ----------
+    recorded, program : Program
+        As read from the tape, and after all passes.
+    plan : Plan
+        For one thread.
+    sizes : list of (str, int)
+        Operations after each pass.
+    """
+
+    def __init__(self, program: Program, out_spec: Any, boxed: Sequence[bool]):
+        self.recorded = program
+        self.sizes = [("recorded", len(program.instructions))]
+        for simplify in PASSES:
+            program = simplify(program)
+            self.sizes.append((simplify.__name__, len(program.instructions)))
+        self.program, self.plan = program, Plan(program)
+        self.flops = sum(i.flops for i in program.instructions)
+        self._split = split(program) if self.flops >= SHARDED else None
+        self._sharded: dict[int, Sharded] = {}
+        self._boxed = boxed if any(boxed) else None
+        self._build = builder_of(out_spec, len(boxed)) or partial(trees.unflatten, out_spec)
+        self._idle: dict[int, list[Callable[..., Any]]] = {1: []}  # by number of shards
+
+    def replay(self, values: Sequence[Any]) -> Any:
+        """Run on an idle function, or a new one where all are busy in other threads."""
+        count = 1 if self._split is None else self.shards()
+        try:
+            function = self._idle[count].pop()
+        except (IndexError, KeyError):
+            self._idle.setdefault(count, [])
+            function = self._planned(count).instance()
+        with np.errstate(all="ignore"):
+            results = function(*values)
+        self._idle[count].append(function)  # not after an exception: its buffers are half-written
+        if self._boxed:
+            results = [constant(y) if b else y for y, b in zip(results, self._boxed, strict=True)]
+        return self._build(results)
+
+    def shards(self) -> int:
+        """In how many parts a call would run now."""
+        return 1 if self._split is None else min(threads.available(), self._split.length)
+
+    def _planned(self, count: int) -> Plan | Sharded:
+        if count == 1 or self._split is None:
+            return self.plan
+        if count not in self._sharded:
+            self._sharded[count] = Sharded(self._split, count)
+        return self._sharded[count]
+
+    @property
+    def source(self) -> str:
+        """The program as it runs now."""
+        return self._planned(self.shards()).source
+
+    def explained(self, values: Sequence[Any], repeats: int) -> str:
+        """What the plan consists of, and where its time goes."""
+        plan = self.plan
+        nbytes = sum(b.nbytes for b in plan.buffers)
+        lines = ["operations after each pass"]
+        lines += [f"  {name:<16} {count:>6}" for name, count in self.sizes]
+        lines += [
+            f"{len(plan.buffers)} buffers of {nbytes:,} bytes, {len(plan.views)} views made once, "
+            f"{self.flops:,} floating-point operations",
+            self._parts(),
+        ]
+        if repeats:
+            lines += ["microseconds by line on one thread, slowest first"]
+            lines += _timed(plan, values, repeats)
+        return "\n".join(lines)
+
+    def _parts(self) -> str:
+        if self._split is None:
+            small = self.flops < SHARDED
+            return "on one thread: " + ("too small to share" if small else "no axis to cut along")
+        count = self.shards()
+        return f"cut along an axis of {self._split.length}, in {count} shards on {count} threads"
+
+
+def _timed(plan: Plan, values: Sequence[Any], repeats: int) -> list[str]:
+    function: Any = plan.instance()
+    names = {**function.__globals__, **{f"x{n}": v for n, v in enumerate(values)}}
+    definition = ast.parse(plan.source).body[0]
+    assert isinstance(definition, ast.FunctionDef)
+    rows = []
+    for statement in definition.body[:-1]:
+        text = ast.unparse(statement)
+        code = compile(text, "<jit>", "exec")
+        best = float("inf")
+        for n in range(repeats):
+            kept = dict(names) if n < repeats - 1 else names
+            begin = time.perf_counter()
+            with np.errstate(all="ignore"):
+                exec(code, kept)
+            best = min(best, time.perf_counter() - begin)
+        rows.append((best, "; ".join(line.strip() for line in text.splitlines())))
+    return [f"  {seconds * 1e6:>10.1f}  {text}" for seconds, text in sorted(rows, reverse=True)]
