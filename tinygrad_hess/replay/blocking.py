@@ -35,7 +35,7 @@ class Touched:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the program; of an elementwise one, also what it works on."""
+    """A line of the program; of an elementwise one on large arrays, also what it works on."""
 
     text: str
     run: Run | None = None
@@ -90,7 +90,7 @@ def _fits(line: Line, waiting: Sequence[Line]) -> bool:
     blocks.
     """
     run = line.run
-    if run is None or run.nbytes < LARGE:
+    if run is None:
         return False
     for other in (w.run for w in waiting if w.run is not None):
         if (other.shape, other.order) != (run.shape, run.order):

@@ -51,7 +51,7 @@ def simplify(program: Program) -> Program:
     new: dict[int, int] = {}
     kept = []
     for old in program.instructions:
-        i = replace(old, args=tuple(new.get(a, a) for a in old.args))
+        i = old.reading(new)
         same = _unchanged_operand(i, program, shapes)
         if same is None:
             kept.append(i)
@@ -104,7 +104,7 @@ def share(program: Program) -> Program:
     seen: dict[Any, int] = {}
     kept = []
     for old in program.instructions:
-        i = replace(old, args=tuple(new.get(a, a) for a in old.args))
+        i = old.reading(new)
         try:
             key = None if i.key is None else (i.key, i.args)
             first = seen.setdefault(key, i.out) if key is not None else i.out

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..transforms.recording import owned
-from .blocking import Line, Run, Touched, blocked
+from .blocking import LARGE, Line, Run, Touched, blocked
 from .program import Instruction, Program
 from .writers import GLOBALS, Name, Writer, writer_of
 
@@ -93,6 +93,10 @@ class Plan:
         program = self.program
         self._shapes = program.shapes()
         self._lives = _lifetimes(program)
+        # beside stacks of matrices, which are stored by rows, matrices are too
+        stacks = any(len(i.shape) > 2 and isinstance(i.fn, np.ufunc) for i in program.instructions)
+        reshaped = {i.args[0] for i in program.instructions if i.name == "reshape"}
+        self._by_rows = {i.out for i in program.instructions if stacks or i.out in reshaped}
         self._free: dict[Any, list[Buffer]] = {}
         self._held: dict[int, Buffer] = {}  # slot -> the buffer that it fills
         self._names: dict[int, str] = {s: f"x{n}" for n, s in enumerate(program.inputs)}
@@ -182,7 +186,7 @@ class Plan:
             self._memory[f"v{i.out}"] = self._memory[args[0].text]
             return None
         name = self._names[i.out] = f"t{i.out}"
-        writer = writer_of(i, args)
+        writer = writer_of(i, args, by_rows=i.out in self._by_rows)
         if writer is None:
             self.globals[f"f{i.out}"] = i.fn
             return Line(f"{name} = f{i.out}({', '.join(a.text for a in args)})")
@@ -199,7 +203,7 @@ class Plan:
             self._memory[buffer.name] = buffer.name
         self._samples[i.out] = self._made[buffer.name]
         text = self._filled(writer.into, buffer.name)
-        if writer.template is None:
+        if writer.template is None or buffer.nbytes < LARGE:
             return Line(text)
         known = (
             a.text in self._memory or s in self._apart for a, s in zip(args, i.args, strict=True)

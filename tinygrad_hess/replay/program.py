@@ -38,6 +38,12 @@ class Instruction:
     fresh: bool = False  # whether the result never shares memory with an operand
     flops: int = 0
 
+    def reading(self, new: dict[int, int]) -> Instruction:
+        """The same operation on the slots that stand for its operands now."""
+        if new.keys().isdisjoint(self.args):
+            return self
+        return replace(self, args=tuple(new.get(a, a) for a in self.args))
+
     def __str__(self) -> str:
         operands = ", ".join(f"t{a}" for a in self.args)
         options = "".join(f", {k}={v!r}" for k, v in self.params.items())

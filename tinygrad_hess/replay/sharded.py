@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial, reduce
 from typing import Any
@@ -9,8 +10,31 @@ from typing import Any
 import numpy as np
 
 from .planning import Plan
+from .program import Instruction
 from .shards import Split
 from .threads import one_blas_thread, side_by_side
+
+import os
+CACHE = 2**int(os.environ.get("CA","19"))
+"""Bytes of the largest array of a stretch, where a batch is worked off stretch by stretch."""
+
+
+def stretches(split: Split, count: int) -> list[tuple[int, int]]:
+    """How ``count`` threads cut the axis: in as many parts, or in more that fit in cache.
+
+    Where parts are summed, each costs an addition of the sums, so there are no more than needed.
+    """
+    pieces = count
+    if not split.sums:
+        largest = max((_nbytes(i) for i in split.shard.instructions), default=0)
+        pieces = max(count, -(-largest // CACHE))
+    pieces = min(pieces, split.length)
+    length = -(-split.length // pieces)
+    return [(k, min(k + length, split.length)) for k in range(0, split.length, length)]
+
+
+def _nbytes(i: Instruction) -> int:
+    return math.prod(i.shape) * np.dtype(i.dtype).itemsize
 
 
 class Sharded:
@@ -19,13 +43,12 @@ class Sharded:
     Attributes
     ----------
     bounds : list of (int, int)
-        The stretch of the axis that each shard has.
+        The stretches of the axis.
     """
 
     def __init__(self, split: Split, count: int):
-        self.split = split
-        edges = [split.length * k // count for k in range(count + 1)]
-        self.bounds = list(zip(edges, edges[1:], strict=False))
+        self.split, self.count = split, count
+        self.bounds = stretches(split, count)
         self.before = Plan(split.before)
         self.after = Plan(split.after, given=split.after.inputs[len(split.before.inputs) :])
         lengths = {high - low for low, high in self.bounds}
@@ -42,43 +65,48 @@ class Sharded:
 
     def instance(self) -> Callable[..., tuple[Any, ...]]:
         """A function with buffers of its own, as :meth:`Plan.instance` gives it."""
-        shards = [self.shards[high - low].instance() for low, high in self.bounds]
-        return partial(self._run, self.before.instance(), shards, self.after.instance())
+        before, after = self.before.instance(), self.after.instance()
+        workers = [{n: p.instance() for n, p in self.shards.items()} for _ in range(self.count)]
+        return partial(self._run, before, workers, after)
 
-    def _run(self, before: Any, shards: Sequence[Any], after: Any, *values: Any) -> Any:
+    def _run(self, before: Any, workers: Sequence[Any], after: Any, *values: Any) -> Any:
         split = self.split
         slots = dict(zip(split.before.inputs, values, strict=True))
         slots |= zip(split.before.outputs, before(*values), strict=True)
         calls = [
-            partial(_quietly, shard, self._arguments(slots, *bounds))
-            for shard, bounds in zip(shards, self.bounds, strict=True)
+            partial(self._work, worker, slots, self.bounds[k :: self.count])
+            for k, worker in enumerate(workers)
         ]
-        with one_blas_thread:
-            results = side_by_side(calls)
-        slots |= zip(split.shard.outputs, map(self._joined, split.shard.outputs, zip(*results)))
+        if len(calls) == 1:
+            results = calls[0]()
+        else:
+            with one_blas_thread:
+                found = side_by_side(calls)
+            results = [None] * len(self.bounds)
+            for k, part in enumerate(found):
+                results[k :: self.count] = part
+        joined = map(self._joined, split.shard.outputs, zip(*results, strict=True))
+        slots |= zip(split.shard.outputs, joined, strict=True)
         late = split.after.inputs[len(values) :]
         return after(*values, *(slots[s] for s in late))
+
+    def _work(self, worker: Any, slots: dict[int, Any], bounds: Sequence[tuple[int, int]]) -> Any:
+        with np.errstate(all="ignore"):  # each thread has a setting of its own
+            return [worker[high - low](*self._arguments(slots, low, high)) for low, high in bounds]
 
     def _arguments(self, slots: dict[int, Any], low: int, high: int) -> list[Any]:
         split, constants = self.split, self.split.shard.constants
         found = []
         for slot in split.shard.inputs:
-            whole, axis = split.cut.get(slot, (slot, None))
+            whole, cut = split.cut.get(slot, (slot, None))
             x = slots[whole] if whole in slots else constants[whole]
-            if axis is not None:
-                x = x[(Ellipsis, slice(low, high), *(slice(None),) * (-axis - 1))]
-            found.append(x)
+            found.append(x if cut is None else x[cut.part(low, high)])
         return found
 
     def _joined(self, slot: int, parts: Sequence[Any]) -> Any:
-        axis = self.split.parts.get(slot)
-        return reduce(_added, parts) if axis is None else np.concatenate(parts, axis)
+        cut = self.split.parts.get(slot)
+        return reduce(_added, parts) if cut is None else np.concatenate(parts, cut.axis)
 
 
 def _added(total: Any, part: Any) -> Any:
     return np.add(total, part, out=total) if isinstance(total, np.ndarray) else total + part
-
-
-def _quietly(shard: Callable[..., Any], values: Sequence[Any]) -> Any:
-    with np.errstate(all="ignore"):  # another thread has a setting of its own
-        return shard(*values)

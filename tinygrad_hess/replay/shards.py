@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,34 @@ from ..primitive import REGISTRY
 from .program import Instruction, Program
 
 WHOLE, SUM = "whole", "sum"
-State = Any  # WHOLE, SUM (a part of a sum), or the number of the cut axis, counted from the last
+
+
+class Cut(NamedTuple):
+    """Which axis is cut, counted from the last, and how many of its elements each step takes.
+
+    More than one where a reshape has joined the axis with one behind it.
+    """
+
+    axis: int
+    each: int = 1
+
+    def part(self, low: int, high: int) -> tuple[Any, ...]:
+        """The index of the stretch from ``low`` to ``high``."""
+        stretch = slice(low * self.each, high * self.each)
+        return (Ellipsis, stretch, *(slice(None),) * (-self.axis - 1))
+
+    def shape(self, shape: tuple[int, ...], length: int) -> tuple[int, ...]:
+        """The shape of a stretch of ``length`` steps."""
+        lengths = list(shape)
+        lengths[self.axis] = length * self.each
+        return tuple(lengths)
+
+
+class _NotSplitError(Exception):
+    """An instruction for which a cut operand has no rule."""
+
+
+State = Any  # WHOLE, SUM (a part of a sum), or a Cut
 
 
 @dataclass(frozen=True)
@@ -36,53 +63,42 @@ class Split:
         ``before`` reads the inputs; ``shard`` reads inputs, results of ``before``, and its own
         parts of them; ``after`` reads the inputs, and what the two others gave.
     cut : dict
-        Inputs of ``shard`` that are parts: the slot of the whole, and the number of the axis.
+        Inputs of ``shard`` that are parts: the slot of the whole, and how it is cut.
     sums : tuple of int
         Slots of which each shard gives a part of the sum.
     parts : dict
-        Slots of which each shard gives its own stretch, and the number of the axis.
+        Slots of which each shard gives its own stretch, and how they are cut.
     """
 
     length: int
     before: Program
     shard: Program
     after: Program
-    cut: dict[int, tuple[int, int]]
+    cut: dict[int, tuple[int, Cut]]
     sums: tuple[int, ...]
-    parts: dict[int, int]
+    parts: dict[int, Cut]
     states: dict[int, State]
 
     def resized(self, length: int) -> Program:
         """The shard's program for ``length`` elements of the axis."""
         types = tuple(
-            (_with(shape, self.cut[slot][1], length) if slot in self.cut else shape, dtype)
+            (self.cut[slot][1].shape(shape, length) if slot in self.cut else shape, dtype)
             for slot, (shape, dtype) in zip(self.shard.inputs, self.shard.types, strict=True)
         )
         made = tuple(self._resized(i, length) for i in self.shard.instructions)
         return replace(self.shard, instructions=made, types=types)
 
     def _resized(self, i: Instruction, length: int) -> Instruction:
-        axis = self.states[i.out]
+        state = self.states[i.out]
         flops = i.flops * length // self.length
-        if axis is SUM:
+        if state is SUM:
             return replace(i, flops=flops)
-        shape = _with(i.shape, axis, length)
+        shape = state.shape(i.shape, length)
         if i.name not in ("reshape", "broadcast_to"):
             return replace(i, shape=shape, flops=flops)
         fn = partial(REGISTRY[i.name].fn, shape=shape)
         key = (i.name, (("shape", shape),))
         return replace(i, shape=shape, flops=flops, params={"shape": shape}, fn=fn, key=key)
-
-
-def _with(shape: tuple[int, ...], axis: int, length: int) -> tuple[int, ...]:
-    """The shape with another length of one axis."""
-    lengths = list(shape)
-    lengths[axis] = length
-    return tuple(lengths)
-
-
-class _NotSplitError(Exception):
-    """An instruction for which a cut operand has no rule."""
 
 
 def split(program: Program, least: int = 2) -> Split | None:
@@ -93,12 +109,42 @@ def split(program: Program, least: int = 2) -> Split | None:
     shapes = program.shapes()
     best: tuple[int, Split] | None = None
     for slot, axis in _candidates(program, shapes, least):
-        found = _Splitter(program, shapes, slot, axis).run()
+        found = _whole_split(program, shapes, slot, axis)
         work = sum(i.flops for i in found.shard.instructions)
         if best is None or work > best[0]:
             best = work, found
     total = sum(i.flops for i in program.instructions)
+    import os
+
+    if os.environ.get("DBG"):
+        print(
+            "SPLIT",
+            best
+            and (
+                best[0] / total,
+                best[1].length,
+                best[1].sums,
+                len(best[1].before.instructions),
+                len(best[1].shard.instructions),
+                len(best[1].after.instructions),
+            ),
+        )
     return best[1] if best is not None and best[0] > 0.9 * total else None
+
+
+def _whole_split(program: Program, shapes: Any, slot: int, axis: int) -> Split:
+    """Cut along an axis, together with all other inputs that have the same one.
+
+    What a shard reads a part of, but comes from an input as a whole, shows which those are.
+    """
+    seeds = {slot: Cut(axis)}
+    while True:
+        splitter = _Splitter(program, shapes, seeds)
+        found = splitter.run()
+        more = splitter.sources()
+        if more.keys() <= seeds.keys():
+            return found
+        seeds = more | seeds
 
 
 def _candidates(program: Program, shapes: Any, least: int) -> Iterator[tuple[int, int]]:
@@ -113,15 +159,15 @@ def _candidates(program: Program, shapes: Any, least: int) -> Iterator[tuple[int
 
 
 class _Splitter:
-    """One attempt: a slot and the number of its axis that is cut."""
+    """One attempt: inputs and constants that are cut, and how."""
 
-    def __init__(self, program: Program, shapes: Any, slot: int, axis: int):
+    def __init__(self, program: Program, shapes: Any, seeds: dict[int, Cut]):
         self.program, self.shapes = program, shapes
-        self.length: int = shapes[slot][0][axis]
+        self.length: int = next(shapes[s][0][cut.axis] // cut.each for s, cut in seeds.items())
         self.states: dict[int, State] = dict.fromkeys((*program.inputs, *program.constants), WHOLE)
-        self.states[slot] = axis
-        self.cut: dict[int, tuple[int, int]] = {slot: (slot, axis)}
-        self._aliases: dict[tuple[int, int], int] = {}
+        self.states |= seeds
+        self.cut = {slot: (slot, cut) for slot, cut in seeds.items()}
+        self._aliases: dict[tuple[int, Cut], int] = {}
         self._slot = program.fresh_slots().__next__
 
     def run(self) -> Split:
@@ -185,6 +231,44 @@ class _Splitter:
             states,
         )
 
+    def sources(self) -> dict[int, Cut]:
+        """Inputs and constants whose axis became the cut one of an operand computed as a whole."""
+        made = {i.out: i for i in self.program.instructions}
+        found: dict[int, Cut] = {}
+        waiting = [(slot, cut) for slot, cut in self._aliases if slot in made]
+        seen = set(waiting)
+        while waiting:
+            slot, cut = waiting.pop()
+            if slot not in made:
+                found.setdefault(slot, cut)
+                continue
+            for step in self._behind(made[slot], cut):
+                if step not in seen:
+                    seen.add(step)
+                    waiting.append(step)
+        return found
+
+    def _behind(self, i: Instruction, cut: Cut) -> Iterator[tuple[int, Cut]]:
+        """Operands that the axis of a result comes from, where it keeps its place."""
+        axis, each = cut
+        if i.name in _PRODUCTS and axis >= -2:
+            a, b = i.args
+            if axis == -2:
+                yield a, Cut(-1 if i.name == "matmul_tn" else -2, each)
+            else:
+                yield b, Cut(-2 if i.name == "matmul_nt" else -1, each)
+        elif i.name == "reshape":
+            before = _reshaped_cut(i.shape, self._shape(i.args[0]), cut)
+            if before is not None:
+                yield i.args[0], before
+        elif i.name == "transpose":
+            yield i.args[0], Cut(i.params["axes"][axis], each)
+        elif i.name in _PRODUCTS or isinstance(i.fn, np.ufunc) or _is_elementwise(i):
+            for a in i.args:
+                shape = self._shape(a)
+                if len(shape) >= -axis and shape[axis] == self.length * each:
+                    yield a, cut
+
     # ---- rules: what becomes of a cut operand ----------------------------------------------------
 
     def _advanced(self, i: Instruction) -> tuple[Instruction, State]:
@@ -211,38 +295,39 @@ class _Splitter:
         return self.shapes[slot][0] if slot in self.shapes else ()
 
     def _elementwise(self, i: Instruction, held: Sequence[State]) -> tuple[Instruction, State]:
-        axes = {s for s in held if s is not WHOLE}
-        if len(axes) != 1:
+        cuts = {s for s in held if s is not WHOLE}
+        if len(cuts) != 1:
             raise _NotSplitError
-        (axis,) = axes
-        if len(i.shape) < -axis or i.shape[axis] != self.length:
+        (cut,) = cuts
+        if len(i.shape) < -cut.axis or i.shape[cut.axis] != self.length * cut.each:
             raise _NotSplitError
-        args = [self._part(a, axis) if s is WHOLE else a for a, s in zip(i.args, held, strict=True)]
-        return replace(i, args=tuple(args)), axis
+        args = [self._part(a, cut) if s is WHOLE else a for a, s in zip(i.args, held, strict=True)]
+        return replace(i, args=tuple(args)), cut
 
-    def _part(self, slot: int, axis: int) -> int:
+    def _part(self, slot: int, cut: Cut) -> int:
         """The slot of a shard's own part of a whole operand, if that has the axis."""
         shape = self._shape(slot)
-        if len(shape) < -axis or shape[axis] == 1:
+        if len(shape) < -cut.axis or shape[cut.axis] == 1:
             return slot
-        if (slot, axis) not in self._aliases:
-            self._aliases[slot, axis] = alias = self._slot()
-            self.cut[alias] = (slot, axis)
-        return self._aliases[slot, axis]
+        if (slot, cut) not in self._aliases:
+            self._aliases[slot, cut] = alias = self._slot()
+            self.cut[alias] = (slot, cut)
+        return self._aliases[slot, cut]
 
     def _product(self, i: Instruction, held: Sequence[State]) -> tuple[Instruction, State]:
         (a, b), (left, right) = held, i.args
         rows, inner_a = (-1, -2) if i.name == "matmul_tn" else (-2, -1)
         inner_b, columns = (-1, -2) if i.name == "matmul_nt" else (-2, -1)
-        if a == rows and b is WHOLE:
-            return i, -2
-        if b == columns and a is WHOLE:
-            return i, -1
-        if a in (inner_a, WHOLE) and b in (inner_b, WHOLE):
-            left = self._part(left, inner_a) if a is WHOLE else left
-            right = self._part(right, inner_b) if b is WHOLE else right
+        if b is WHOLE and a.axis == rows:
+            return i, Cut(-2, a.each)
+        if a is WHOLE and b.axis == columns:
+            return i, Cut(-1, b.each)
+        each = b.each if a is WHOLE else a.each
+        if a in (Cut(inner_a, each), WHOLE) and b in (Cut(inner_b, each), WHOLE):
+            left = self._part(left, Cut(inner_a, each)) if a is WHOLE else left
+            right = self._part(right, Cut(inner_b, each)) if b is WHOLE else right
             return replace(i, args=(left, right)), SUM
-        if (a is WHOLE or a < -2) and (b is WHOLE or b < -2):
+        if (a is WHOLE or a.axis < -2) and (b is WHOLE or b.axis < -2):
             return self._elementwise(i, held)  # one of the stacked axes
         raise _NotSplitError
 
@@ -255,33 +340,42 @@ def _is_elementwise(i: Instruction) -> bool:
     return row is not None and row.kind in ("elementwise", "zero") and row.batching == "broadcast"
 
 
-def _of_sum(i: Instruction, shape: Any, axis: int) -> State:
-    return SUM if axis in i.params["axis"] else _of_reduction(i, shape, axis)
+def _of_sum(i: Instruction, shape: Any, cut: Cut) -> State:
+    return SUM if cut.axis in i.params["axis"] else _of_reduction(i, shape, cut)
 
 
-def _of_reduction(i: Instruction, shape: Any, axis: int) -> State:
-    if axis in i.params["axis"]:
+def _of_reduction(i: Instruction, shape: Any, cut: Cut) -> State:
+    if cut.axis in i.params["axis"]:
         raise _NotSplitError
     if i.params["keepdims"]:
-        return axis
-    return axis + sum(a > axis for a in i.params["axis"])
+        return cut
+    return cut._replace(axis=cut.axis + sum(a > cut.axis for a in i.params["axis"]))
 
 
-def _of_reshape(i: Instruction, shape: Any, axis: int) -> State:
-    """The axis is still there when as many elements lie behind it."""
-    behind = math.prod(shape[len(shape) + axis + 1 :])
-    for k in range(len(i.shape)):
-        if i.shape[k] == shape[axis] and math.prod(i.shape[k + 1 :]) == behind:
-            return k - len(i.shape)
-    raise _NotSplitError
+def _of_reshape(i: Instruction, shape: Any, cut: Cut) -> State:
+    found = _reshaped_cut(shape, i.shape, cut)
+    if found is None:
+        raise _NotSplitError
+    return found
 
 
-def _of_transpose(i: Instruction, shape: Any, axis: int) -> State:
-    return i.params["axes"].index(axis) - len(shape)
+def _reshaped_cut(old: tuple[int, ...], new: tuple[int, ...], cut: Cut) -> Cut | None:
+    """The same stretches of memory after a reshape: as much before them, and as much in each."""
+    place = len(old) + cut.axis
+    before, unit = math.prod(old[:place]), cut.each * math.prod(old[place + 1 :])
+    for k in range(len(new)):
+        behind = math.prod(new[k + 1 :])
+        if new[k] > 1 and math.prod(new[:k]) == before and unit % behind == 0:
+            return Cut(k - len(new), unit // behind)
+    return None
 
 
-def _of_spread(i: Instruction, shape: Any, axis: int) -> State:
-    return axis
+def _of_transpose(i: Instruction, shape: Any, cut: Cut) -> State:
+    return cut._replace(axis=i.params["axes"].index(cut.axis) - len(shape))
+
+
+def _of_spread(i: Instruction, shape: Any, cut: Cut) -> State:
+    return cut
 
 
 _UNARY: Any = {

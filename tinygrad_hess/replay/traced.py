@@ -17,10 +17,11 @@ from .calling import builder_of
 from .passes import PASSES
 from .planning import Plan
 from .program import Program
-from .sharded import Sharded
+from .sharded import Sharded, stretches
 from .shards import split
 
-SHARDED = 50_000_000
+import os
+SHARDED = int(os.environ.get("SH","50000000"))
 """Floating-point operations from which a program runs in shards, where there are cores for them."""
 
 
@@ -49,11 +50,11 @@ class Traced:
         self._sharded: dict[int, Sharded] = {}
         self._boxed = boxed if any(boxed) else None
         self._build = builder_of(out_spec, len(boxed)) or partial(trees.unflatten, out_spec)
-        self._idle: dict[int, list[Callable[..., Any]]] = {1: []}  # by number of shards
+        self._idle: dict[int, list[Callable[..., Any]]] = {0: []}  # by number of threads
 
     def replay(self, values: Sequence[Any]) -> Any:
         """Run on an idle function, or a new one where all are busy in other threads."""
-        count = 1 if self._split is None else self.shards()
+        count = 0 if self._split is None else self._threads()
         try:
             function = self._idle[count].pop()
         except (IndexError, KeyError):
@@ -66,12 +67,15 @@ class Traced:
             results = [constant(y) if b else y for y, b in zip(results, self._boxed, strict=True)]
         return self._build(results)
 
-    def shards(self) -> int:
-        """In how many parts a call would run now."""
-        return 1 if self._split is None else min(threads.available(), self._split.length)
+    def _threads(self) -> int:
+        """On how many threads a call would run now; 0 where it is not cut into stretches."""
+        if self._split is None:
+            return 0
+        count = min(threads.available(), self._split.length)
+        return 0 if count == 1 and len(stretches(self._split, 1)) == 1 else count
 
     def _planned(self, count: int) -> Plan | Sharded:
-        if count == 1 or self._split is None:
+        if count == 0 or self._split is None:
             return self.plan
         if count not in self._sharded:
             self._sharded[count] = Sharded(self._split, count)
@@ -80,7 +84,7 @@ class Traced:
     @property
     def source(self) -> str:
         """The program as it runs now."""
-        return self._planned(self.shards()).source
+        return self._planned(self._threads()).source
 
     def explained(self, values: Sequence[Any], repeats: int) -> str:
         """What the plan consists of, and where its time goes."""
@@ -102,8 +106,11 @@ class Traced:
         if self._split is None:
             small = self.flops < SHARDED
             return "on one thread: " + ("too small to share" if small else "no axis to cut along")
-        count = self.shards()
-        return f"cut along an axis of {self._split.length}, in {count} shards on {count} threads"
+        count = self._threads()
+        if count == 0:
+            return "on one thread: BLAS is limited to one"
+        pieces = len(stretches(self._split, count))
+        return f"an axis of {self._split.length} cut into {pieces} stretches, on {count} threads"
 
 
 def _timed(plan: Plan, values: Sequence[Any], repeats: int) -> list[str]:
