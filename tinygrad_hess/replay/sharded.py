@@ -14,20 +14,24 @@ from .program import Instruction
 from .shards import Split
 from .threads import one_blas_thread, side_by_side
 
-import os
-CACHE = 2**int(os.environ.get("CA","19"))
+CACHE = 2**19
 """Bytes of the largest array of a stretch, where a batch is worked off stretch by stretch."""
+
+
+ADDITIONS = 0.02
+"""Share of all bytes computed that additions of sums may come to."""
 
 
 def stretches(split: Split, count: int) -> list[tuple[int, int]]:
     """How ``count`` threads cut the axis: in as many parts, or in more that fit in cache.
 
-    Where parts are summed, each costs an addition of the sums, so there are no more than needed.
+    Where parts are summed, each costs another addition of the sums: that must not weigh.
     """
-    pieces = count
-    if not split.sums:
-        largest = max((_nbytes(i) for i in split.shard.instructions), default=0)
-        pieces = max(count, -(-largest // CACHE))
+    sizes = {i.out: _nbytes(i) for i in split.shard.instructions}
+    pieces = max(count, -(-max(sizes.values(), default=0) // CACHE))
+    if split.sums:
+        affordable = ADDITIONS * sum(sizes.values()) / sum(sizes[s] for s in split.sums)
+        pieces = min(pieces, max(count, int(affordable)))
     pieces = min(pieces, split.length)
     length = -(-split.length // pieces)
     return [(k, min(k + length, split.length)) for k in range(0, split.length, length)]

@@ -24,13 +24,15 @@ WHOLE, SUM = "whole", "sum"
 
 
 class Cut(NamedTuple):
-    """Which axis is cut, counted from the last, and how many of its elements each step takes.
+    """Which axis is cut, counted from the last, and what a reshape has joined with it.
 
-    More than one where a reshape has joined the axis with one behind it.
+    Each step of the cut takes ``each`` elements of the axis; and so again ``times`` over, where
+    another axis in front was joined: then a stretch is no stretch of the whole.
     """
 
     axis: int
     each: int = 1
+    times: int = 1
 
     def part(self, low: int, high: int) -> tuple[Any, ...]:
         """The index of the stretch from ``low`` to ``high``."""
@@ -40,7 +42,7 @@ class Cut(NamedTuple):
     def shape(self, shape: tuple[int, ...], length: int) -> tuple[int, ...]:
         """The shape of a stretch of ``length`` steps."""
         lengths = list(shape)
-        lengths[self.axis] = length * self.each
+        lengths[self.axis] = length * self.each * self.times
         return tuple(lengths)
 
 
@@ -114,7 +116,6 @@ def split(program: Program, least: int = 2) -> Split | None:
         if best is None or work > best[0]:
             best = work, found
     total = sum(i.flops for i in program.instructions)
-    import os
 
     if os.environ.get("DBG"):
         print(
@@ -250,23 +251,23 @@ class _Splitter:
 
     def _behind(self, i: Instruction, cut: Cut) -> Iterator[tuple[int, Cut]]:
         """Operands that the axis of a result comes from, where it keeps its place."""
-        axis, each = cut
+        axis = cut.axis
         if i.name in _PRODUCTS and axis >= -2:
             a, b = i.args
             if axis == -2:
-                yield a, Cut(-1 if i.name == "matmul_tn" else -2, each)
+                yield a, cut._replace(axis=-1 if i.name == "matmul_tn" else -2)
             else:
-                yield b, Cut(-2 if i.name == "matmul_nt" else -1, each)
+                yield b, cut._replace(axis=-2 if i.name == "matmul_nt" else -1)
         elif i.name == "reshape":
-            before = _reshaped_cut(i.shape, self._shape(i.args[0]), cut)
+            before = _reshaped_cut(i.shape, self._shape(i.args[0]), cut, self.length)
             if before is not None:
                 yield i.args[0], before
         elif i.name == "transpose":
-            yield i.args[0], Cut(i.params["axes"][axis], each)
+            yield i.args[0], cut._replace(axis=i.params["axes"][cut.axis])
         elif i.name in _PRODUCTS or isinstance(i.fn, np.ufunc) or _is_elementwise(i):
             for a in i.args:
                 shape = self._shape(a)
-                if len(shape) >= -axis and shape[axis] == self.length * each:
+                if len(shape) >= -axis and shape == cut.shape(shape, self.length):
                     yield a, cut
 
     # ---- rules: what becomes of a cut operand ----------------------------------------------------
@@ -286,6 +287,11 @@ class _Splitter:
         if i.name in _PRODUCTS:
             return self._product(i, held)
         if len(i.args) == 1 and i.name in _UNARY:
+            if i.name == "reshape":
+                found = _reshaped_cut(self._shape(i.args[0]), i.shape, held[0], self.length)
+                if found is None:
+                    raise _NotSplitError
+                return i, found
             return i, _UNARY[i.name](i, self._shape(i.args[0]), held[0])
         if isinstance(i.fn, np.ufunc) or i.name == "shift" or _is_elementwise(i):
             return self._elementwise(i, held)
@@ -299,7 +305,7 @@ class _Splitter:
         if len(cuts) != 1:
             raise _NotSplitError
         (cut,) = cuts
-        if len(i.shape) < -cut.axis or i.shape[cut.axis] != self.length * cut.each:
+        if len(i.shape) < -cut.axis or i.shape != cut.shape(i.shape, self.length):
             raise _NotSplitError
         args = [self._part(a, cut) if s is WHOLE else a for a, s in zip(i.args, held, strict=True)]
         return replace(i, args=tuple(args)), cut
@@ -309,6 +315,8 @@ class _Splitter:
         shape = self._shape(slot)
         if len(shape) < -cut.axis or shape[cut.axis] == 1:
             return slot
+        if cut.times > 1:
+            raise _NotSplitError
         if (slot, cut) not in self._aliases:
             self._aliases[slot, cut] = alias = self._slot()
             self.cut[alias] = (slot, cut)
@@ -319,13 +327,14 @@ class _Splitter:
         rows, inner_a = (-1, -2) if i.name == "matmul_tn" else (-2, -1)
         inner_b, columns = (-1, -2) if i.name == "matmul_nt" else (-2, -1)
         if b is WHOLE and a.axis == rows:
-            return i, Cut(-2, a.each)
+            return i, a._replace(axis=-2)
         if a is WHOLE and b.axis == columns:
-            return i, Cut(-1, b.each)
-        each = b.each if a is WHOLE else a.each
-        if a in (Cut(inner_a, each), WHOLE) and b in (Cut(inner_b, each), WHOLE):
-            left = self._part(left, Cut(inner_a, each)) if a is WHOLE else left
-            right = self._part(right, Cut(inner_b, each)) if b is WHOLE else right
+            return i, b._replace(axis=-1)
+        cut = b if a is WHOLE else a
+        cut_a, cut_b = cut._replace(axis=inner_a), cut._replace(axis=inner_b)
+        if a in (cut_a, WHOLE) and b in (cut_b, WHOLE):
+            left = self._part(left, cut_a) if a is WHOLE else left
+            right = self._part(right, cut_b) if b is WHOLE else right
             return replace(i, args=(left, right)), SUM
         if (a is WHOLE or a.axis < -2) and (b is WHOLE or b.axis < -2):
             return self._elementwise(i, held)  # one of the stacked axes
@@ -352,21 +361,16 @@ def _of_reduction(i: Instruction, shape: Any, cut: Cut) -> State:
     return cut._replace(axis=cut.axis + sum(a > cut.axis for a in i.params["axis"]))
 
 
-def _of_reshape(i: Instruction, shape: Any, cut: Cut) -> State:
-    found = _reshaped_cut(shape, i.shape, cut)
-    if found is None:
-        raise _NotSplitError
-    return found
-
-
-def _reshaped_cut(old: tuple[int, ...], new: tuple[int, ...], cut: Cut) -> Cut | None:
-    """The same stretches of memory after a reshape: as much before them, and as much in each."""
+def _reshaped_cut(old: tuple[int, ...], new: tuple[int, ...], cut: Cut, length: int) -> Cut | None:
+    """The same steps through memory after a reshape: as much before them, and as much in each."""
     place = len(old) + cut.axis
-    before, unit = math.prod(old[:place]), cut.each * math.prod(old[place + 1 :])
-    for k in range(len(new)):
-        behind = math.prod(new[k + 1 :])
-        if new[k] > 1 and math.prod(new[:k]) == before and unit % behind == 0:
-            return Cut(k - len(new), unit // behind)
+    before, unit = math.prod(old[:place]) * cut.times, cut.each * math.prod(old[place + 1 :])
+    for k in reversed(range(len(new))):
+        front, behind = math.prod(new[:k]), math.prod(new[k + 1 :])
+        if front and behind and before % front == 0 and unit % behind == 0:
+            found = Cut(k - len(new), unit // behind, before // front)
+            if new[k] == length * found.each * found.times:
+                return found
     return None
 
 
@@ -379,6 +383,6 @@ def _of_spread(i: Instruction, shape: Any, cut: Cut) -> State:
 
 
 _UNARY: Any = {
-    "sum": _of_sum, "amax": _of_reduction, "reshape": _of_reshape, "transpose": _of_transpose,
-    "broadcast_to": _of_spread,
+    "sum": _of_sum, "amax": _of_reduction, "transpose": _of_transpose,
+    "broadcast_to": _of_spread, "reshape": None,
 }  # fmt: skip

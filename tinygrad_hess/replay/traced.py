@@ -20,8 +20,7 @@ from .program import Program
 from .sharded import Sharded, stretches
 from .shards import split
 
-import os
-SHARDED = int(os.environ.get("SH","50000000"))
+SHARDED = 5_000_000
 """Floating-point operations from which a program runs in shards, where there are cores for them."""
 
 

@@ -125,7 +125,7 @@ def _sum_by_product(i: Instruction, x: Name, axis: int, keepdims: bool) -> Write
     """A sum over one of the last two axes as a product with ones, where that is faster."""
     n = x.shape[axis]
     stacked = len(x.shape) > 2
-    if axis == -1 and (n > SHORT or (not stacked and _order(x.sample) == "F")) or axis < -2:
+    if (axis == -1 and (n > SHORT or (not stacked and _order(x.sample) == "F"))) or axis < -2:
         return None
     shape = (n,) if not keepdims else (1, n) if axis == -2 else (n, 1)
     ones = f"ones{'x'.join(map(str, shape))}{i.dtype.char}"
