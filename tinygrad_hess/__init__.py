@@ -17,7 +17,7 @@
 """
 
 from importlib import import_module as _import_module
-from types import ModuleType as _ModuleType
+from typing import Any as _Any
 
 from . import methods, protocols
 from ._memory import keep_freed_memory
@@ -45,6 +45,7 @@ from .primitive import structured as structured
 from .primitive import variadic as variadic
 from .primitive import zero as zero
 from .replay import jit as jit
+from .replay import linearize as linearize
 from .tensors import Tensor as Tensor
 from .transforms import check_grads as check_grads
 from .transforms import checkpoint as checkpoint
@@ -57,7 +58,6 @@ from .transforms import jacfwd as jacfwd
 from .transforms import jacobian as jacobian
 from .transforms import jacrev as jacrev
 from .transforms import jvp as jvp
-from .transforms import linearize as linearize
 from .transforms import value_and_grad as value_and_grad
 from .transforms import vjp as vjp
 from .transforms import vmap as vmap
@@ -66,14 +66,16 @@ from .tensors import tensor as tensor
 _SUBPACKAGES = ("curvature", "data", "nn", "optim", "viz")
 
 
-def __getattr__(name: str) -> _ModuleType:
+def __getattr__(name: str) -> _Any:
     if name in _SUBPACKAGES:  # on first use: curvature alone brings scipy.sparse
         return _import_module(f"{__name__}.{name}")
+    if name == "sparsity":
+        return _import_module(f"{__name__}.transforms.sparse").sparsity
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_SUBPACKAGES})
+    return sorted({*globals(), *_SUBPACKAGES, "sparsity"})
 
 
 from ._version import __version__ as __version__

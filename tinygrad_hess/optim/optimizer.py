@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import trees
+from .. import modes, trees
 from ..errors import NonDifferentiableError, describe
 from ..tensors import Tensor, constant
+from ..transforms.composite import opaque
+from ..transforms.recording import is_tracked
 
 Array = np.ndarray[Any, Any]
 Rate = float | Callable[[int], float]
@@ -29,13 +31,13 @@ class State(NamedTuple):
 
     Attributes
     ----------
-    step : int
-        How many updates were made.
+    step : numpy.int64
+        How many updates were made. (A Python int would be static under ``jit``.)
     slots : tuple of tuples of arrays
         For each leaf of the parameters, in their order, the rule's moments.
     """
 
-    step: int
+    step: Any
     slots: tuple[tuple[Array, ...], ...]
 
 
@@ -79,10 +81,10 @@ class Optimizer:
         """
         leaves = [self._array(p, "params") for p in trees.leaves(params)]
         zeros = tuple(tuple(np.zeros_like(p) for _ in range(self.moments)) for p in leaves)
-        return State(0, zeros)
+        return State(np.int64(0), zeros)
 
     def update(self, params: Any, grads: Any, state: State) -> tuple[Any, State]:
-        """One update; nothing that is passed in is changed.
+        """One update; nothing that is passed in is changed. It may stand inside ``jit``.
 
         Parameters
         ----------
@@ -112,17 +114,26 @@ class Optimizer:
                 f"{who}: the state is for {len(state.slots)} arrays, but params hold {len(given)}; "
                 "make a new one with opt.init(params)"
             )
-        rate = self.rate(state.step)
         values, slots = [], []
         for x, grad, old in zip(given, gradients, state.slots, strict=True):
-            p, g = self._array(x, "params"), self._array(grad, "grads")
-            if p.shape != g.shape:
-                raise ValueError(f"{who}: gradient {describe(g)} for parameter {describe(p)}")
-            new = tuple(np.empty_like(m) for m in old)
-            value = self._rule(p, g, (old, new), rate, state.step + 1)
-            values.append(value if isinstance(x, np.ndarray) else _alike(value, x))
-            slots.append(new)
+            if getattr(x, "shape", ()) != getattr(grad, "shape", ()):
+                raise ValueError(f"{who}: gradient {describe(grad)} for parameter {describe(x)}")
+            operands = (x, grad, state.step, *old)
+            if modes.is_tracing() and any(map(is_tracked, operands)):
+                value, *new = opaque(who, self._updated, operands)
+            else:
+                p, g = self._array(x, "params"), self._array(grad, "grads")
+                value, *new = self._updated(p, g, state.step, *old)
+                value = value if isinstance(x, np.ndarray) else _alike(value, x)
+            values.append(value)
+            slots.append(tuple(new))
         return trees.unflatten(spec, values), State(state.step + 1, tuple(slots))
+
+    def _updated(self, p: Array, g: Array, step: Any, *old: Array) -> tuple[Array, ...]:
+        """The new value of one leaf and its new moments."""
+        new = tuple(np.empty_like(m) for m in old)
+        value = self._rule(p, g, (old, new), self.rate(int(step)), int(step) + 1)
+        return value, *new
 
     # ---- define by run ------------------------------------------------------------------------
 

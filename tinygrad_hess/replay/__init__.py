@@ -2,3 +2,4 @@
 
 from .jitted import Jitted as Jitted
 from .jitted import jit as jit
+from .linearized import linearize as linearize

@@ -20,7 +20,7 @@ import numpy as np
 from ..transforms.recording import owned
 from .blocking import LARGE, Line, Run, Touched, blocked
 from .program import Instruction, Program
-from .writers import GLOBALS, Name, Writer, writer_of
+from .writers import GLOBALS, Name, Writer, is_tall, writer_of
 
 _VIEWS = ("reshape", "transpose", "broadcast_to", "index", "windows")
 _ALIGNMENT = 64
@@ -93,10 +93,7 @@ class Plan:
         program = self.program
         self._shapes = program.shapes()
         self._lives = _lifetimes(program)
-        # beside stacks of matrices, which are stored by rows, matrices are too
-        stacks = any(len(i.shape) > 2 and isinstance(i.fn, np.ufunc) for i in program.instructions)
-        reshaped = {i.args[0] for i in program.instructions if i.name == "reshape"}
-        self._by_rows = {i.out for i in program.instructions if stacks or i.out in reshaped}
+        self._by_rows = _stored_by_rows(program, self._shapes)
         self._free: dict[Any, list[Buffer]] = {}
         self._held: dict[int, Buffer] = {}  # slot -> the buffer that it fills
         self._names: dict[int, str] = {s: f"x{n}" for n, s in enumerate(program.inputs)}
@@ -128,10 +125,13 @@ class Plan:
             self._names[slot] = f"({c!r})" if repr(c).startswith("-") else repr(c)
             return
         self._names[slot] = f"c{slot}"
-        self.globals[f"c{slot}"] = c
         if isinstance(c, np.ndarray):
+            if slot not in self._by_rows and is_tall(c.shape):
+                c = np.asfortranarray(c)
+            self.globals[f"c{slot}"] = c
             self._samples[slot] = c
             self._memory[f"c{slot}"] = f"c{slot}"
+        self.globals[f"c{slot}"] = c
 
     def _results(self) -> str:
         """What is returned: nothing that the caller has, or that a later call overwrites."""
@@ -256,6 +256,33 @@ def _copied(x: Any) -> Any:
 def _own(x: Any, *others: Any) -> Any:
     """A result of which no more is known: copied if it is one of these, or a view."""
     return _copied(x) if any([x is y for y in others]) else owned(x)
+
+
+def _stored_by_rows(program: Program, shapes: Any) -> set[int]:
+    """Slots of matrices that are not laid out by columns, tall as they may be.
+
+    Those are matrices beside stacks of matrices, those that are reshaped, those that meet an input
+    element by element (inputs lie by rows), and constants that meet nothing element by element.
+    """
+    elementwise = [i for i in program.instructions if isinstance(i.fn, np.ufunc)]
+    slots = {*program.constants, *(i.out for i in program.instructions)}
+    if any(len(i.shape) > 2 for i in elementwise):
+        return slots
+    inputs = set(program.inputs)
+    beside_inputs = {
+        i.shape
+        for i in elementwise
+        for a in i.args
+        if a in inputs and shapes.get(a, ((),))[0] == i.shape and is_tall(i.shape, _NARROW)
+    }
+    met = {a for i in elementwise for a in i.args if shapes.get(a, ((),))[0] == i.shape}
+    found = {s for s in slots if shapes.get(s, ((),))[0] in beside_inputs}
+    found |= {i.args[0] for i in program.instructions if i.name == "reshape"}
+    return found | (set(program.constants) - met)
+
+
+_NARROW = 16
+"""Columns of a matrix that may meet one of the other layout: what reduces its rows gains more."""
 
 
 class _Lifetimes(NamedTuple):

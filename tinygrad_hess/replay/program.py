@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from .. import modes
 from ..primitive import snapshot
 from ..tape import Tape
 from ..tensors import START, Batched, Tensor, record, unrecorded
-from ..transforms.composite import PICK, Composite
+from ..transforms.composite import PICK, Composite, Opaque
 from .hidden import Operand, spelled_out
 
 
@@ -142,6 +143,8 @@ class _Reader:
                 raise SurroundedError
             if not node.parents:  # a leaf made on the way
                 self.slots[node.time] = self.slot_of(None, unrecorded(node))
+            elif isinstance(prim, Opaque):
+                self._parts[node.time] = self._opaque(node, prim)
             elif isinstance(prim, Composite):
                 self._parts[node.time] = self._composite(node, prim)
             elif prim is PICK:
@@ -150,6 +153,19 @@ class _Reader:
                 self.slots[node.time] = self._parts[bundle.time][part]
             else:
                 self.slots[node.time] = self._instruction(node, prim).slot
+
+    def _opaque(self, node: Tensor, prim: Opaque) -> list[int]:
+        """One call, and what takes each result out of it."""
+        args = tuple(self.slot_of(p, a) for p, a in zip(node.parents, node.args, strict=True))
+        whole = self._new()
+        self.instructions.append(Instruction(prim.name, prim.fn, args, whole, (), None))
+        parts = []
+        for n, value in enumerate(node.value):
+            out, shape = self._new(), np.shape(value)
+            take = Instruction("part", itemgetter(n), (whole,), out, shape, value.dtype, {"n": n})
+            self.instructions.append(take)
+            parts.append(out)
+        return parts
 
     def _composite(self, node: Tensor, prim: Composite) -> list[int]:
         """Record the function inside, and read that in its place."""

@@ -99,7 +99,7 @@ class Sharded:
             return [worker[high - low](*self._arguments(slots, low, high)) for low, high in bounds]
 
     def _arguments(self, slots: dict[int, Any], low: int, high: int) -> list[Any]:
-        split, constants = self.split, self.split.shard.constants
+        split, constants = self.split, self.split.before.constants
         found = []
         for slot in split.shard.inputs:
             whole, cut = split.cut.get(slot, (slot, None))

@@ -117,19 +117,6 @@ def split(program: Program, least: int = 2) -> Split | None:
             best = work, found
     total = sum(i.flops for i in program.instructions)
 
-    if os.environ.get("DBG"):
-        print(
-            "SPLIT",
-            best
-            and (
-                best[0] / total,
-                best[1].length,
-                best[1].sums,
-                len(best[1].before.instructions),
-                len(best[1].shard.instructions),
-                len(best[1].after.instructions),
-            ),
-        )
     return best[1] if best is not None and best[0] > 0.9 * total else None
 
 
@@ -218,7 +205,13 @@ class _Splitter:
                 tuple(sorted((wholes | read_later) & first)),
                 program.types,
             ),
-            Program(read_slots, constants, tuple(shard), tuple(given), read_types),
+            Program(
+                read_slots,
+                {slot: c for slot, c in constants.items() if slot not in cut},
+                tuple(shard),
+                tuple(given),
+                read_types,
+            ),
             Program(
                 program.inputs + late_slots,
                 constants,

@@ -46,6 +46,8 @@ class Traced:
         self.program, self.plan = program, Plan(program)
         self.flops = sum(i.flops for i in program.instructions)
         self._split = split(program) if self.flops >= SHARDED else None
+        # whether one thread alone works off stretches too, for the sake of its cache
+        self._cut_alone = self._split is not None and len(stretches(self._split, 1)) > 1
         self._sharded: dict[int, Sharded] = {}
         self._boxed = boxed if any(boxed) else None
         self._build = builder_of(out_spec, len(boxed)) or partial(trees.unflatten, out_spec)
@@ -71,7 +73,7 @@ class Traced:
         if self._split is None:
             return 0
         count = min(threads.available(), self._split.length)
-        return 0 if count == 1 and len(stretches(self._split, 1)) == 1 else count
+        return 0 if count == 1 and not self._cut_alone else count
 
     def _planned(self, count: int) -> Plan | Sharded:
         if count == 0 or self._split is None:

@@ -27,6 +27,11 @@ TALL = 48
 measured up to 20% faster so, a bias is added faster, and what reduces short rows several times."""
 
 
+def is_tall(shape: tuple[int, ...], columns: int = 0) -> bool:
+    """Whether a matrix of more than so many columns is to be laid out by columns."""
+    return len(shape) == 2 and shape[0] >= TALL and shape[0] > shape[1] > columns
+
+
 class Name(NamedTuple):
     """An operand in the source: its name, the text for its transpose, and what is known of it."""
 
@@ -94,8 +99,7 @@ def _product(i: Instruction, args: Sequence[Name], by_rows: bool = False) -> Wri
         )
         return Writer(f"matmul({stacks}, OUT)", f"matmul({stacks})")
     plain = ", ".join(x.transposed() if turn else x.text for x, turn in ((a, left), (b, right)))
-    rows, columns = i.shape
-    if rows >= TALL and rows > columns and not by_rows:  # the transposes, in the other order
+    if is_tall(i.shape) and not by_rows:  # the transposes, in the other order
         turned = ", ".join(
             x.text if turn else x.transposed() for x, turn in ((b, right), (a, left))
         )

@@ -7,7 +7,6 @@ from .custom import custom_vjp as custom_vjp
 from .gradients import grad as grad
 from .gradients import hvp as hvp
 from .gradients import jvp as jvp
-from .gradients import linearize as linearize
 from .gradients import value_and_grad as value_and_grad
 from .gradients import vjp as vjp
 from .jacobians import hessian as hessian

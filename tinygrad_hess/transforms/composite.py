@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import modes, trees
 from ..errors import NonDifferentiableError
-from ..tensors import Parts, Tensor, record, unrecorded
+from ..tensors import Batched, Parts, Tensor, record, unrecorded
 
 Cotangents = Sequence[Any]
 
@@ -30,6 +30,16 @@ class Composite:
     ):
         self.name = self.label = name
         self.fn, self.pullback, self.pushforward = fn, pullback, pushforward
+
+
+class Opaque(Composite):
+    """A composite that is called as it is wherever it is replayed, and never differentiated."""
+
+    def __init__(self, name: str, fn: Callable[..., tuple[Any, ...]]):
+        super().__init__(name, fn, self._refuse, self._refuse)
+
+    def _refuse(self, *args: Any) -> Any:
+        raise NonDifferentiableError(f"{self.name} is not differentiated")
 
 
 class _Pick:
@@ -52,6 +62,17 @@ class _Pick:
 
 
 PICK: Any = _Pick()
+
+
+def opaque(name: str, fn: Callable[..., tuple[Any, ...]], args: Sequence[Any]) -> list[Any]:
+    """Append ``fn(*args)``, a function of raw arrays, as one node that replay calls as it is."""
+    held = tuple(unrecorded(x) for x in args)
+    if any(isinstance(x, Batched) for x in held):
+        raise NonDifferentiableError(f"{name} does not work on the examples of a vmap")
+    values = Parts(fn(*held))
+    parents = tuple(x if isinstance(x, Tensor) and x.prim is not None else None for x in args)
+    bundle = record(Opaque(name, fn), values, held, parents)  # type: ignore[arg-type]
+    return [record(PICK, v, (values,), (bundle,), {"part": i}) for i, v in enumerate(values)]
 
 
 def call(

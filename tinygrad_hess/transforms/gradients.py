@@ -185,27 +185,34 @@ def _tangents(run: Recording, given: Any, who: str) -> list[Any]:
     return out
 
 
-def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
-    """Record ``f`` and return ``(f(*primals), push)``: products with its Jacobian at one point.
+class Push:
+    """Products with a Jacobian at one point: each call is a forward sweep over the same tape."""
 
-    Each ``push(*tangents)`` is a forward sweep over the tape that is already there. With
-    ``f = tg.grad(loss)`` it gives Hessian-vector products at one point in many directions.
+    def __init__(self, f: Callable[..., Any], primals: Sequence[Any]):
+        self.run = Recording(f, primals, None, tuple(range(len(primals))), "linearize")
+        self.tape = self.run.tape()
 
-    Examples
-    --------
-    >>> import numpy as np, tinygrad_hess as tg
-    >>> gradient, push = tg.linearize(tg.grad(lambda x: (x**3).sum()), np.array([1.0, 2.0]))
-    >>> push(np.array([1.0, 0.0])), push(np.array([0.0, 1.0]))
-    (array([6., 0.]), array([ 0., 12.]))
-    """
-    run = Recording(f, primals, None, tuple(range(len(primals))), "linearize")
-    tape = run.tape()
+    @property
+    def value(self) -> Any:
+        """What ``f`` gave."""
+        return self.run.values(self.run.outputs, self.run.is_linked(self.tape))
 
-    def push(*tangents: Any) -> Any:
-        given = _tangents(run, tangents, "linearize")
-        return _pushed(run, tape, run.outputs, given, run.out_spec)
+    def leaves(self, tangents: Sequence[Any]) -> list[Any]:
+        """The leaves of the tangents of all arguments, checked against these."""
+        return _tangents(self.run, tangents, "linearize")
 
-    return run.values(run.outputs, run.is_linked(tape)), push
+    def __call__(self, *tangents: Any) -> Any:
+        run, given = self.run, self.leaves(tangents)
+        return _pushed(run, self.tape, run.outputs, given, run.out_spec)
+
+    def sweep(self, tangents: Sequence[Any]) -> list[Any]:
+        """Leaves of the result from leaves of the tangents, which may themselves be recorded."""
+        with modes.recording():
+            found = self.run.push(self.tape, self.run.outputs, tangents)
+        return [
+            np.zeros(np.shape(y), getattr(y, "dtype", float)) if t is None else t
+            for t, y in zip(found, self.run.outputs, strict=True)
+        ]
 
 
 def _pushed(run: Recording, tape: Tape, outputs: Any, given: Any, spec: Any) -> Any:

@@ -11,47 +11,37 @@ import numpy as np
 
 from .. import modes, trees
 from ..ops.broadcasting import reshape
-from ..ops.hidden_axes import enter, leave
+from ..ops.hidden_axes import leave
 from ..ops.identity import astype
 from ..ops.shape import concatenate_along, index, moveaxis
 from ..tape import Tape
-from ..tensors import Axis, Tensor
+from ..tensors import Tensor
+from .directions import basis
 from .gradients import Argnums, _argnums, gradients_on_tape
 from .recording import Recording
+from .symmetric import hessian_by_symmetry, is_symmetric
 
 MEMORY_OF_A_SWEEP = 64 * 2**20
 """Bytes that one batched sweep may hold, when the number of directions is chosen automatically."""
+
+CACHED_SWEEP, REPLAYED_SWEEP = 4 * 2**20, 2 * 2**20
+"""Bytes that it holds if it can: what then stays in cache was measured up to twice as fast as
+64 MiB. Replayed, a sweep costs no Python, and smaller ones pay."""
+
+FEW_DIRECTIONS = 16
+"""As many it has in any case, where memory allows."""
 
 
 def chunks(count: int, bytes_each: int, chunk_size: int | None) -> Iterator[slice]:
     """Cut ``count`` directions into sweeps of bounded memory."""
     if chunk_size is None:
-        chunk_size = max(1, MEMORY_OF_A_SWEEP // max(bytes_each, 1))
+        best = REPLAYED_SWEEP if modes.is_tracing() else CACHED_SWEEP
+        cached = max(best // max(bytes_each, 1), FEW_DIRECTIONS)
+        chunk_size = max(1, min(MEMORY_OF_A_SWEEP // max(bytes_each, 1), cached))
     if chunk_size < 1:
         raise ValueError(f"chunk_size must be at least 1, got {chunk_size}")
     for first in range(0, count, chunk_size):
         yield slice(first, min(first + chunk_size, count))
-
-
-def basis(leaves: Sequence[Any], rows: slice) -> list[Any]:
-    """Unit vectors number ``rows`` of all the leaves' elements, as one batch for each leaf.
-
-    A leaf that none of them touches gets None, so that a sweep skips what is zero throughout.
-    """
-    axis = Axis(rows.stop - rows.start)
-    seeds: list[Any] = []
-    at = 0
-    for x in leaves:
-        size = math.prod(x.shape)
-        first, last = max(rows.start, at), min(rows.stop, at + size)
-        if first < last:
-            seed = np.zeros((axis.size, size), x.dtype)
-            seed[np.arange(first, last) - rows.start, np.arange(first, last) - at] = 1
-            seeds.append(enter(seed.reshape(axis.size, *x.shape), axis=axis))
-        else:
-            seeds.append(None)
-        at += size
-    return [axis, seeds]
 
 
 def _batched_sweeps(
@@ -104,6 +94,7 @@ def jacrev(
     argnums: Argnums = 0,
     has_aux: bool = False,
     chunk_size: int | None = None,
+    sparse: Any = False,
 ) -> Callable[..., Any]:
     """Jacobian by reverse sweeps, one direction for each element of the output.
 
@@ -116,7 +107,7 @@ def jacrev(
     array([[2., 0.],
            [0., 4.]])
     """
-    return _jacobian(f, argnums, has_aux, chunk_size, "reverse")
+    return _jacobian(f, argnums, has_aux, chunk_size, "reverse", sparse)
 
 
 def jacfwd(
@@ -124,6 +115,7 @@ def jacfwd(
     argnums: Argnums = 0,
     has_aux: bool = False,
     chunk_size: int | None = None,
+    sparse: Any = False,
 ) -> Callable[..., Any]:
     """Jacobian by forward sweeps, one direction for each element of the input.
 
@@ -136,7 +128,7 @@ def jacfwd(
     array([[2., 0.],
            [0., 4.]])
     """
-    return _jacobian(f, argnums, has_aux, chunk_size, "forward")
+    return _jacobian(f, argnums, has_aux, chunk_size, "forward", sparse)
 
 
 def jacobian(
@@ -145,6 +137,7 @@ def jacobian(
     has_aux: bool = False,
     mode: str = "auto",
     chunk_size: int | None = None,
+    sparse: Any = False,
 ) -> Callable[..., Any]:
     """Make a function that returns the Jacobian of ``f``.
 
@@ -159,13 +152,31 @@ def jacobian(
     mode : {"auto", "forward", "reverse"}
         ``auto`` takes the direction with fewer sweeps.
     chunk_size : int, optional
-        Directions in one batched sweep; by default as many as keep its memory below 64 MiB.
+        Directions in one batched sweep; by default about as many as keep it in cache, and never
+        more than 64 MiB of them.
+    sparse : bool or matrix
+        True: detect which entries can be other than zero, and find them by few sweeps, each along
+        many columns (or rows) that share no row (or column). A matrix: take its entries for these,
+        as ``sparsity`` makes it; an entry that it lacks makes others wrong.
 
     Returns
     -------
     callable
         For an output of shape ``m`` and an input of shape ``n``, an array of shape ``m + n``;
-        for pytrees, a tree of outputs whose leaves are trees of inputs.
+        for pytrees, a tree of outputs whose leaves are trees of inputs. With ``sparse``, a
+        ``scipy.sparse.csr_array`` of as many rows as the output has elements and as many columns
+        as the input has, of whatever shape they are; entries that happen to be zero are kept.
+
+    Raises
+    ------
+    NonDifferentiableError
+        With ``sparse`` inside another transform: a scipy.sparse array cannot be derived.
+    ValueError
+        When a given pattern has another shape than the matrix.
+
+    References
+    ----------
+    Curtis, Powell & Reid (1974), On the estimation of sparse Jacobian matrices.
 
     Examples
     --------
@@ -173,30 +184,51 @@ def jacobian(
     >>> tg.jacobian(lambda x: {"sum": x.sum(), "twice": 2 * x})(np.ones(2))
     {'sum': array([1., 1.]), 'twice': array([[2., 0.],
            [0., 2.]])}
+    >>> tg.jacobian(lambda x: x[1:] - x[:-1], sparse=True)(np.ones(1000)).nnz
+    1998
     """
     if mode not in ("auto", "forward", "reverse"):
         raise ValueError(f"jacobian: mode={mode!r} is not 'auto', 'forward' or 'reverse'")
-    return _jacobian(f, argnums, has_aux, chunk_size, mode)
+    return _jacobian(f, argnums, has_aux, chunk_size, mode, sparse)
 
 
-def _jacobian(f: Any, argnums: Argnums, has_aux: bool, chunk_size: Any, mode: str) -> Any:
+def _jacobian(
+    f: Any, argnums: Argnums, has_aux: bool, chunk_size: Any, mode: str, sparse: Any
+) -> Any:
     nums, single = _argnums(argnums)
+    planner = _planner(sparse, "jacobian")
 
     @functools.wraps(f)
     def jacobian_f(*args: Any, **kwargs: Any) -> Any:
         run = Recording(f, args, kwargs, nums, "jacobian", has_aux)
         tape = run.tape()
-        how = mode
-        if how == "auto":
-            n, m = (
-                sum(math.prod(_shaped(x).shape) for x in xs) for xs in (run.starts, run.outputs)
-            )
-            how = "forward" if n <= m else "reverse"
-        blocks = (_forward if how == "forward" else _reverse)(run, tape, run.outputs, chunk_size)
+        if planner is None:
+            forward = mode == "forward" or (mode == "auto" and _is_tall(run))
+            blocks = (_forward if forward else _reverse)(run, tape, run.outputs, chunk_size)
+        else:
+            outputs = [_shaped(y) for y in run.outputs]
+            blocks = planner.jacobian(run, tape, outputs, mode, _cut(tape, chunk_size))
         out = _nested(blocks, run, run.out_spec, single)
         return (out, run.auxiliary()) if has_aux else out
 
     return jacobian_f
+
+
+def _is_tall(run: Recording) -> bool:
+    n, m = (sum(math.prod(_shaped(x).shape) for x in xs) for xs in (run.starts, run.outputs))
+    return n <= m
+
+
+def _planner(sparse: Any, who: str) -> Any:
+    if sparse is False:
+        return None
+    from .sparse import Planner  # scipy.sparse takes as long to import as everything else together
+
+    return Planner(sparse, who)
+
+
+def _cut(tape: Tape, chunk_size: int | None) -> Callable[[int], Iterator[slice]]:
+    return lambda count: chunks(count, tape.nbytes, chunk_size)
 
 
 def _forward(run: Recording, tape: Tape, outputs: Any, chunk_size: Any) -> list[list[Any]]:
@@ -254,8 +286,12 @@ def hessian(
     argnums: Argnums = 0,
     has_aux: bool = False,
     chunk_size: int | None = None,
+    sparse: Any = False,
 ) -> Callable[..., Any]:
     """Make a function that returns the Hessian of ``f``, by batched forward over reverse.
+
+    Of two mirrored blocks or entries one is computed, unless ``f`` calls a function with rules of
+    its own (``custom_vjp``, say), which need not make a symmetric Hessian.
 
     Parameters
     ----------
@@ -264,12 +300,20 @@ def hessian(
         one Hessian for each of its elements.
     argnums, has_aux, chunk_size
         As in :func:`jacobian`.
+    sparse : bool or matrix
+        As in :func:`jacobian`, for a scalar output. Directions are fewer still, since an entry is
+        read off its mirror image too.
 
     Returns
     -------
     callable
         For an input of shape ``n``, an array of shape ``m + n + n``; for a pytree, nested blocks
-        ``H[a][b]`` of shape ``shape(a) + shape(b)``.
+        ``H[a][b]`` of shape ``shape(a) + shape(b)``. With ``sparse``, csr_arrays of as many rows
+        and columns as the leaves have elements.
+
+    References
+    ----------
+    Coleman & Moré (1984), Estimation of sparse Hessian matrices and graph coloring problems.
 
     Examples
     --------
@@ -277,15 +321,28 @@ def hessian(
     >>> tg.hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
     array([[4., 2.],
            [2., 0.]])
+    >>> def rosenbrock(x):
+    ...     return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+    >>> tg.hessian(rosenbrock, sparse=True)(np.zeros(10_000)).nnz  # by three products
+    29998
     """
     nums, single = _argnums(argnums)
+    planner = _planner(sparse, "hessian")
 
     @functools.wraps(f)
     def hessian_f(*args: Any, **kwargs: Any) -> Any:
         run = Recording(f, args, kwargs, nums, "hessian", has_aux)
-        if len(run.outputs) == 1 and _shaped(run.outputs[0]).shape == ():
+        if planner is not None:
+            blocks = planner.hessian(run, lambda tape: _cut(tape, chunk_size))
+            out = run.split([run.split(row, single) for row in blocks], single)
+        elif len(run.outputs) == 1 and _shaped(run.outputs[0]).shape == ():
             gradients, tape = gradients_on_tape(run)
-            blocks = _forward(run, tape, gradients, chunk_size)
+            if is_symmetric(run.tape()):
+                cut = _cut(tape, chunk_size)
+                found = hessian_by_symmetry(run, tape, gradients, cut)
+                blocks = _finished(found, run, run.is_linked(tape))
+            else:
+                blocks = _forward(run, tape, gradients, chunk_size)
             out = run.split([run.split(row, single) for row in blocks], single)
         else:
             inner = jacrev(_without_aux(f) if has_aux else f, argnums, chunk_size=chunk_size)
