@@ -6,6 +6,8 @@ from .adam import AdamW as AdamW
 from .clipping import clip_by_global_norm as clip_by_global_norm
 from .clipping import clip_grad_norm as clip_grad_norm
 from .clipping import global_norm as global_norm
+from .fitting import Fitted as Fitted
+from .fitting import fit as fit
 from .optimizer import Optimizer as Optimizer
 from .optimizer import State as State
 from .schedules import constant as constant
