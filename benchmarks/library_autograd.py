@@ -1,4 +1,4 @@
-"""HIPS/autograd."""
+"""HIPS/autograd. It has no batching: many directions and many examples are loops."""
 
 from __future__ import annotations
 
@@ -7,35 +7,127 @@ from typing import Any
 
 import autograd
 import autograd.numpy as np
-import problems
+import autograd.scipy.linalg
+import autograd.scipy.signal
+from autograd.misc import flatten
 from autograd.scipy.special import logsumexp
 
+from .models import MODELS, Functions, Model, adam
+from .problems import DIRECTIONS, JACOBIAN_EXAMPLES, Problem, problem
+from .tasks import (
+    ADAM, AGAIN, EACH, GRADIENT, HESSIAN, HVP, JACOBIAN, MANY, SPARSE, VALUE, Forms,
+)  # fmt: skip
 
-def chain(x: Any) -> Any:
-    for _ in range(problems.CHAIN_LENGTH // 4):
-        x = np.tanh(np.sin(x) * 1.01 + 0.1)
-    return np.sum(x)
-
-
-def loss(params: Any, x: Any, y: Any) -> Any:
-    h = x
-    for i in range(0, len(params), 2):
-        h = np.dot(h, params[i]) + params[i + 1]
-        if i < len(params) - 2:
-            h = np.tanh(h)
-    return np.mean(logsumexp(h, axis=-1) - np.sum(h * y, axis=-1))
+HESSIAN_LIMIT = 200
+"""More parameters take it a reverse sweep over two recordings each: minutes for a net of 910."""
 
 
-def hvp(params: Any, x: Any, y: Any, v: Any) -> Any:
-    """Reverse over reverse, as its documentation has it."""
-    return autograd.make_hvp(lambda p: loss(p, x, y))(params)[0](v)
+def _conv(x: Any, w: Any) -> Any:
+    """As in its own example of a convolutional net; that convolution mirrors its kernel."""
+    convolve = autograd.scipy.signal.convolve
+    return convolve(x, w[:, :, ::-1, ::-1], axes=([2, 3], [2, 3]), dot_axes=([1], [1]), mode="valid")
 
 
-def tasks() -> dict[str, Callable[[], Any]]:
-    chain_grad, value_and_grad = autograd.grad(chain), autograd.value_and_grad(loss)
-    made: dict[str, Callable[[], Any]] = {"chain grad": lambda: chain_grad(problems.CHAIN_START)}
-    for name in problems.NETS:
-        params, x, y, v = problems.net(name)
-        made[f"{name} value and grad"] = lambda a=(params, x, y): value_and_grad(*a)
-        made[f"{name} HVP"] = lambda a=(params, x, y, v): hvp(*a)
-    return made
+FUNCTIONS = Functions(
+    numpy=np,
+    dot=np.dot,
+    logsumexp=lambda z: logsumexp(z, axis=-1),
+    softplus=lambda z: np.logaddexp(0.0, z),
+    conv=_conv,
+    cholesky=np.linalg.cholesky,
+    solve_lower=lambda a, b: autograd.scipy.linalg.solve_triangular(a, b, lower=True),
+)
+
+
+def make(workload: str, task: str, dtype: str) -> Forms:
+    """The forms of a task."""
+    p = problem(workload, dtype)
+    run = TASKS[task](MODELS[p.model](FUNCTIONS), p)
+    return {} if run is None else {"eager": run}
+
+
+Run = Callable[[], Any] | None
+
+
+def _product_at(m: Model, p: Problem) -> Callable[[Any], Any]:
+    """Reverse over reverse: the gradient is recorded here, a product is a sweep back over it."""
+    return autograd.make_hvp(lambda params: m.loss(params, *p.args))(p.params)[0]
+
+
+def _value(m: Model, p: Problem) -> Run:
+    return lambda: m.loss(p.params, *p.args)
+
+
+def _value_and_grad(m: Model, p: Problem) -> Run:
+    f = autograd.value_and_grad(m.loss)
+    return lambda: f(p.params, *p.args)
+
+
+def _product(m: Model, p: Problem) -> Run:
+    v = p.direction
+    return lambda: _product_at(m, p)(v)
+
+
+def _again(m: Model, p: Problem) -> Run:
+    v, push = p.direction, _product_at(m, p)
+    return lambda: push(v)
+
+
+def _many(m: Model, p: Problem) -> Run:
+    columns = [[d[i] for d in p.directions] for i in range(DIRECTIONS)]
+
+    def products() -> Any:
+        push = _product_at(m, p)
+        return _stacked([push(v) for v in columns])
+
+    return products
+
+
+def _each(m: Model, p: Problem) -> Run:
+    f = autograd.grad(m.loss)
+    return lambda: _stacked([f(p.params, *one) for one in zip(*p.args, strict=True)])
+
+
+def _stacked(results: list[Any]) -> list[Any]:
+    return [np.stack(leaves) for leaves in zip(*results, strict=True)]
+
+
+def _jacobian(m: Model, p: Problem) -> Run:
+    assert m.outputs is not None
+    outputs, x = m.outputs, p.args[0][:JACOBIAN_EXAMPLES]
+    start, unflatten = flatten(p.params)
+    f = autograd.jacobian(lambda flat: outputs(unflatten(flat), x))
+    return lambda: f(start)
+
+
+def _hessian(m: Model, p: Problem) -> Run:
+    if sum(p.sizes) > HESSIAN_LIMIT:
+        return None
+    start, unflatten = flatten(p.params)
+    f = autograd.hessian(lambda flat: m.loss(unflatten(flat), *p.args))
+    return lambda: f(start)
+
+
+def _adam(m: Model, p: Problem) -> Run:
+    f, state = autograd.value_and_grad(m.loss), p.stepped()
+
+    def run() -> Any:
+        nonlocal state
+        state = adam(np.sqrt, *state, f(state[0], *p.args)[1])
+        return state[0]
+
+    return run
+
+
+TASKS: dict[str, Callable[[Model, Problem], Run]] = {
+    VALUE: _value,
+    GRADIENT: _value_and_grad,
+    HVP: _product,
+    AGAIN: _again,
+    MANY: _many,
+    EACH: _each,
+    JACOBIAN: _jacobian,
+    HESSIAN: _hessian,
+    SPARSE: _hessian,
+    ADAM: _adam,
+}

@@ -1,4 +1,4 @@
-"""tinygrad_hess, recording each time."""
+"""tinygrad_hess, in two forms: jitted, and recorded anew in each call."""
 
 from __future__ import annotations
 
@@ -6,33 +6,120 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import problems
 
 import tinygrad_hess as tg
 
-
-def chain(x: Any) -> Any:
-    for _ in range(problems.CHAIN_LENGTH // 4):
-        x = tg.ops.tanh(tg.ops.sin(x) * 1.01 + 0.1)
-    return x.sum()
+from .models import MODELS, Functions, Model
+from .problems import JACOBIAN_EXAMPLES, Problem, problem
+from .tasks import ADAM, AGAIN, EACH, GRADIENT, HESSIAN, HVP, JACOBIAN, MANY, SPARSE, VALUE, Forms
 
 
-def loss(params: Any, x: Any, y: Any) -> Any:
-    h = x
-    for i in range(0, len(params), 2):
-        h = h @ params[i] + params[i + 1]
-        if i < len(params) - 2:
-            h = np.tanh(h)
-    return (tg.ops.logsumexp(h, axis=-1) - (h * y).sum(-1)).mean()
+def _solve_lower(a: Any, b: Any) -> Any:
+    from tinygrad_hess.scipy import linalg  # SciPy's linear algebra is slow to import
+
+    return linalg.solve_triangular(a, b, lower=True)
 
 
-def tasks() -> dict[str, Callable[[], Any]]:
-    chain_grad, value_and_grad = tg.grad(chain), tg.value_and_grad(loss)
-    made: dict[str, Callable[[], Any]] = {"chain grad": lambda: chain_grad(problems.CHAIN_START)}
-    for name in problems.NETS:
-        params, x, y, v = problems.net(name)
-        _, push = tg.linearize(lambda p, x=x, y=y: tg.grad(loss)(p, x, y), params)
-        made[f"{name} value and grad"] = lambda a=(params, x, y): value_and_grad(*a)
-        made[f"{name} HVP"] = lambda a=(loss, params, v, x, y): tg.hvp(*a)
-        made[f"{name} HVP again"] = lambda push=push, v=v: push(v)
-    return made
+FUNCTIONS = Functions(
+    numpy=np,
+    dot=np.matmul,
+    logsumexp=lambda z: tg.ops.logsumexp(z, axis=-1),
+    softplus=lambda z: np.logaddexp(0.0, z),
+    conv=tg.ops.conv2d,
+    cholesky=np.linalg.cholesky,
+    solve_lower=_solve_lower,
+)
+
+
+def make(workload: str, task: str, dtype: str) -> Forms:
+    """The forms of a task."""
+    p = problem(workload, dtype)
+    return TASKS[task](MODELS[p.model](FUNCTIONS), p)
+
+
+def _both(f: Callable[..., Any], *args: Any) -> Forms:
+    replayed = tg.jit(f)
+    return {"jit": lambda: replayed(*args), "recorded": lambda: f(*args)}
+
+
+def _hvp(loss: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda params, v, *args: tg.hvp(loss, params, v, *args)
+
+
+def _value(m: Model, p: Problem) -> Forms:
+    return _both(m.loss, p.params, *p.args)
+
+
+def _value_and_grad(m: Model, p: Problem) -> Forms:
+    return _both(tg.value_and_grad(m.loss), p.params, *p.args)
+
+
+def _product(m: Model, p: Problem) -> Forms:
+    return _both(_hvp(m.loss), p.params, p.direction, *p.args)
+
+
+def _again(m: Model, p: Problem) -> Forms:
+    gradient = tg.grad(m.loss)
+    _, push = tg.linearize(lambda params: gradient(params, *p.args), p.params)
+    return _both(push, p.direction)
+
+
+def _many(m: Model, p: Problem) -> Forms:
+    def products(params: Any, directions: Any, *args: Any) -> Any:
+        return tg.vmap(lambda v: tg.hvp(m.loss, params, v, *args))(directions)
+
+    return _both(products, p.params, p.directions, *p.args)
+
+
+def _each(m: Model, p: Problem) -> Forms:
+    return _both(tg.vmap(tg.grad(m.loss), (None, 0, 0)), p.params, *p.args)
+
+
+def _jacobian(m: Model, p: Problem) -> Forms:
+    assert m.outputs is not None
+    return _both(tg.jacobian(m.outputs), p.params, p.args[0][:JACOBIAN_EXAMPLES])
+
+
+def _hessian(m: Model, p: Problem) -> Forms:
+    return _both(tg.hessian(m.loss), p.params, *p.args)
+
+
+def _sparse(m: Model, p: Problem) -> Forms:
+    hessian = tg.hessian(m.loss, sparse=True)
+    return {"recorded": lambda: hessian(p.params, *p.args)}
+
+
+def _adam(m: Model, p: Problem) -> Forms:
+    recorded = tg.value_and_grad(m.loss)
+    return {
+        form: Training(gradient, p)
+        for form, gradient in {"jit": tg.jit(recorded), "recorded": recorded}.items()
+    }
+
+
+class Training:
+    """A training loop, one step a call."""
+
+    def __init__(self, gradient: Callable[..., Any], p: Problem):
+        self.gradient, self.params, self.args = gradient, p.params, p.args
+        self.optimizer = tg.optim.Adam(lr=1e-3)
+        self.state = self.optimizer.init(p.params)
+
+    def __call__(self) -> Any:
+        _, grads = self.gradient(self.params, *self.args)
+        self.params, self.state = self.optimizer.update(self.params, grads, self.state)
+        return self.params
+
+
+TASKS: dict[str, Callable[[Model, Problem], Forms]] = {
+    VALUE: _value,
+    GRADIENT: _value_and_grad,
+    HVP: _product,
+    AGAIN: _again,
+    MANY: _many,
+    EACH: _each,
+    JACOBIAN: _jacobian,
+    HESSIAN: _hessian,
+    SPARSE: _sparse,
+    ADAM: _adam,
+}

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import scipy.special
+from references_linalg import LINALG
 
 from tinygrad_hess.ops.indexing import ARRAY
 from tinygrad_hess.primitive import Primitive
@@ -103,6 +104,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "stop_gradient": _same,
     "enter": lambda x, axis: x,
     "leave": lambda x, axis: np.stack([x] * axis.size),
+    **LINALG,
 }
 
 

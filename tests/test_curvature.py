@@ -257,7 +257,7 @@ class TestData:
             return mse(p, batch)
 
         batches = in_batches(data, 40, 40, 21)
-        op = HessianOperator(counted, params, batches, tape_memory=tape_memory)
+        op = HessianOperator(counted, params, batches, tape_memory=tape_memory, check=False)
         assert not calls  # nothing is recorded before it is needed
         v = rng.normal(size=op.shape[0])
         close(op @ v, HessianOperator(mse, params, data) @ v, 1e-13)
@@ -280,8 +280,9 @@ class TestData:
         op = HessianOperator(mse, params, loader, tape_memory=0)
         v = rng.normal(size=op.shape[0])
         close(op @ v, HessianOperator(mse, params, data) @ v, 1e-13)
+        assert loader.passes == 2  # the second checks that it is like the first
         close(op @ (2 * v), 2 * (op @ v), 1e-13)
-        assert loader.passes == 3
+        assert loader.passes == 4
 
     @pytest.mark.parametrize("trick", ["shuffles", "drops", "adds", "augments"])
     def test_loader_that_changes_is_detected(self, rng, trick):
@@ -303,8 +304,12 @@ class TestData:
                     return iter([*batches, batches[0]])
                 return iter([(x + rng.normal(size=x.shape), y) for x, y in batches])
 
-        op = HessianOperator(mse, params, Loader(), tape_memory=0)
-        v = np.ones(op.shape[0])
+        v = np.ones(HessianOperator(mse, params, data).shape[0])
+        for tape_memory in (0, 2**30):  # also where no later pass would notice
+            op = HessianOperator(mse, params, Loader(), tape_memory=tape_memory)
+            with pytest.raises(ValueError, match=r"list\(loader\)"):
+                op @ v
+        op = HessianOperator(mse, params, Loader(), tape_memory=0, check=False)
         op @ v
         with pytest.raises(ValueError, match=r"list\(loader\)"):
             op @ v
@@ -484,7 +489,7 @@ class TestBadInput:
 
     def test_random_loss_is_detected_where_it_would_matter(self, rng):
         loss = lambda w, x: ((x * rng.integers(0, 2, 2)) @ w * rng.normal()).mean() ** 2
-        op = HessianOperator(loss, np.ones(2), [np.ones((3, 2))] * 2, tape_memory=0)
+        op = HessianOperator(loss, np.ones(2), [np.ones((3, 2))] * 2, tape_memory=0, check=False)
         op @ np.ones(2)
         with pytest.raises(ValueError, match="dropout"):
             op @ np.ones(2)
@@ -495,11 +500,10 @@ class TestBadInput:
 
     def test_top_eigenpairs_arguments(self):
         A = np.eye(100)
-        for bad in ({"which": "LI"}, {"k": 0}, {"tol": 0}, {"v0": np.ones(3)}):
+        for bad in ({"which": "LI"}, {"k": 0}, {"tol": 0}, {"v0": np.ones(3)}, {"rtol": 0.0}, {"atol": -1.0},
+                    {"method": "power"}, {"block_size": 0}, {"max_matvecs": 0}, {"seconds": 0}):  # fmt: skip
             with pytest.raises(ValueError, match=next(iter(bad))):
                 top_eigenpairs(A, **bad)
-        with pytest.raises(ValueError, match="max_matvecs=3 is too few"):
-            top_eigenpairs(A, max_matvecs=3)
         with pytest.raises(ValueError, match="not symmetric"):
             top_eigenpairs(np.triu(np.ones((3, 3))))
         with pytest.raises(ValueError, match="square"):
@@ -554,8 +558,8 @@ class TestEigenpairs:
             np.testing.assert_allclose(values, wanted(SPECTRA[name], k, which), atol=1e-8 * norm)
             close(top.vectors.T @ top.vectors, np.eye(k), 1e-8)
             residuals = np.linalg.norm(A @ top.vectors - top.vectors * top.values, axis=0)
-            np.testing.assert_allclose(top.residuals, residuals, atol=1e-12 * norm)
-            assert (residuals <= 1.1e-6 * norm).all()
+            assert (residuals <= top.residuals + 1e-13 * norm).all()
+            assert (top.residuals <= 1e-6 * norm).all()
 
     @pytest.mark.parametrize("dtype", [np.float64, np.float32])
     @pytest.mark.parametrize("scale", [1e-12, 1e12])
@@ -614,8 +618,10 @@ class TestEigenpairs:
         for budget in (16, 40, 80):
             top = top_eigenpairs(A, 5, max_matvecs=budget)
             assert not top.converged and top.matvecs <= budget
-            assert len(top.values) < 5 and top.vectors.shape == (500, len(top.values))
-            assert "NOT converged" in repr(top)
+            assert top.vectors.shape == (500, 5) and top.residuals.max() > 1e-6
+            residuals = np.linalg.norm(A @ top.vectors - top.vectors * top.values, axis=0)
+            np.testing.assert_allclose(top.residuals, residuals, rtol=1e-6)
+            assert "NOT converged: max_matvecs" in repr(top)
 
     def test_budget_is_kept(self):
         for name, spectrum in SPECTRA.items():

@@ -30,7 +30,8 @@ Shapes = tuple[tuple[int, ...], ...]
 UFUNCS = sorted(
     name
     for name in vars(tnp)
-    if isinstance(getattr(np, name, None), np.ufunc) and name not in ("matmul", "matvec", "vecdot")
+    if isinstance(getattr(np, name, None), np.ufunc)
+    and name not in ("matmul", "matvec", "vecdot", "vecmat")
 )
 
 
@@ -282,6 +283,16 @@ def examples() -> list[tuple[str, Function, Shapes]]:
     for a, b in (((3,), (2,)), ((2, 2), (3,)), ((), (3,))):
         add("outer", a, b)
     add("vdot", (2, 3), (2, 3))
+    add("vecdot", M, M)
+    if hasattr(np, "matvec"):  # since NumPy 2.2
+        add("matvec", (2, 3, 4), (2, 4))
+        add("vecmat", (2, 3), (2, 3, 4))
+    for name in ("tril", "triu", "diag"):
+        add(name, (3, 4))
+        add(name, (3,), args=(-1,))
+    add("diagflat", M, args=(1,))
+    add("kron", (2,), (2, 3))
+    add("cross", (2, 3), (3,))
     for a, b, axes in (
         (T, (4, 3, 5), ((2, 1), (0, 1))), (T, (3, 4, 2), ((0, 1, 2), (2, 0, 1))),
         (T, (5, 2), (0, 1)), (T, (3, 4, 2), 2), (M, M, 0), (T, (4, 5), ((-1,), (0,))),
@@ -326,7 +337,7 @@ LOOKS_ONLY = {
     "searchsorted", "unique", "bincount", "digitize", "shape", "ndim", "size",
 }  # fmt: skip
 MAKERS = {"zeros_like", "ones_like", "empty_like", "full_like", "array", "asarray", "astype"}
-BY_THEMSELVES = {"einsum"}
+BY_THEMSELVES = {"einsum", "vander"}
 """Tested in a file or a function of their own."""
 
 

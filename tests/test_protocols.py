@@ -222,6 +222,10 @@ OWN: dict[str, list[Call]] = {
     "lstsq": [lambda f, x: f(x, np.ones(3))],
     "matrix_power": [lambda f, x: f(x, 2)],
     "multi_dot": [lambda f, x: f([x, x, x])],
+    # These take their input to be symmetric, so they are asked about a symmetric one.
+    "cholesky": [lambda f, x: f(x @ x.mT)],
+    "eigh": [lambda f, x: f(x + x.mT)],
+    "eigvalsh": [lambda f, x: f(x + x.mT)],
 }  # fmt: skip
 for _name in [
     "sum",

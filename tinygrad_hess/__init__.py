@@ -3,8 +3,8 @@
 - A gradient: ``grad(f)(x)``, ``value_and_grad(f)(x)``; or ``loss.backward()`` and ``x.grad`` on
   a ``tensor``.
 - A Hessian-vector product: ``hvp(f, x, v)``; many at one point: ``linearize(grad(f), x)``.
-- Jacobians and Hessians: ``jacobian(f)(x)``, ``jacfwd``, ``jacrev``, ``hessian(f)(x)``; products
-  with a Jacobian: ``jvp``, ``vjp``.
+- Jacobians and Hessians: ``jacobian(f)(x)``, ``jacfwd``, ``jacrev``, ``hessian(f)(x)``; sparse
+  ones with ``sparse=True``; products with a Jacobian: ``jvp``, ``vjp``.
 - Over a batch: ``vmap(f)``; per-example gradients: ``vmap(grad(f), (None, 0))(w, xs)``.
 - Recorded once, then replayed: ``jit(f)``.
 - Rules of one's own: ``custom_vjp``, ``custom_jvp``, ``stop_gradient``, ``checkpoint``.
@@ -63,7 +63,7 @@ from .transforms import vjp as vjp
 from .transforms import vmap as vmap
 from .tensors import tensor as tensor
 
-_SUBPACKAGES = ("curvature", "data", "nn", "optim", "viz")
+_SUBPACKAGES = ("curvature", "data", "nn", "optim", "scipy", "viz")
 
 
 def __getattr__(name: str) -> _Any:

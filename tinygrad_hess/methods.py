@@ -35,7 +35,7 @@ _METHODS = [
     "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh",
     "floor", "ceil", "trunc", "sign", "isnan", "isinf", "isfinite", "sinc", "erf", "relu",
     "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "maximum", "minimum", "flip",
-    "outer",
+    "outer", "tril", "triu", "diag",
 ]  # fmt: skip
 _ALIASES = {
     "abs": ops.absolute, "neg": ops.negative, "pow": ops.power, "round": ops.rint,

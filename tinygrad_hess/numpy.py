@@ -7,7 +7,6 @@ both go through the same functions.
 
 from __future__ import annotations
 
-import types
 from typing import Any
 
 import numpy as _np
@@ -45,6 +44,7 @@ from numpy import (  # noqa: F401
     zeros,
 )  # fmt: skip
 
+from . import linalg  # noqa: F401
 from .ops import (  # noqa: F401
     absolute,
     add,
@@ -78,9 +78,12 @@ from .ops import (  # noqa: F401
     copysign,
     cos,
     cosh,
+    cross,
     cumprod,
     cumsum,
     deg2rad,
+    diag,
+    diagflat,
     diagonal,
     diff,
     divide,
@@ -107,6 +110,7 @@ from .ops import (  # noqa: F401
     isfinite,
     isinf,
     isnan,
+    kron,
     less,
     less_equal,
     log,
@@ -121,6 +125,7 @@ from .ops import (  # noqa: F401
     logical_xor,
     matmul,
     matrix_transpose,
+    matvec,
     max,
     maximum,
     mean,
@@ -169,12 +174,16 @@ from .ops import (  # noqa: F401
     tile,
     trace,
     transpose,
+    tril,
+    triu,
     trunc,
+    vander,
     var,
     vdot,
+    vecdot,
+    vecmat,
     vstack,
 )  # fmt: skip
-from .ops import norm as _norm
 from .ops import where as _where
 from .tensors import Tensor
 
@@ -186,7 +195,6 @@ acos, acosh, asin, asinh, atan, atan2, atanh = (
     arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh,
 )  # fmt: skip
 concat, permute_dims, pow, bitwise_not = concatenate, transpose, power, invert
-linalg = types.SimpleNamespace(norm=_norm)
 
 
 def zeros_like(x: Any, dtype: Any = None, shape: Any = None) -> Any:

@@ -23,8 +23,11 @@ TABLE: dict[Any, Any] = {
     if callable(function) and not name.startswith("_") and hasattr(np, name)
     if not isinstance(getattr(np, name), type) and getattr(np, name) is not function
 }
-TABLE[np.linalg.norm] = namespace.linalg.norm
-TABLE[np.linalg.matmul] = namespace.matmul
+TABLE |= {
+    getattr(np.linalg, name): getattr(namespace.linalg, name)
+    for name in namespace.linalg.__all__
+    if name != "LinAlgError"
+}
 
 _REDUCTIONS: dict[tuple[Any, str], Any] = {
     (np.add, "reduce"): namespace.sum,

@@ -53,6 +53,11 @@ class Batches:
     """
 
     def __init__(self, data: Any, who: str):
+        if isinstance(data, Batches):  # read already, where it could be read only once
+            self.single: bool = data.single
+            self.data: Any = data.data
+            self.held: bool = data.held
+            return
         self.single = data is None or is_one_batch(data)
         if self.single:
             data = [data]

@@ -5,19 +5,27 @@ top_eigenpairs : operator -> Eigenpairs
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 
+from .arpack import arpack_vectors
+from .budget import Budget
+from .checkpoints import Checkpoint
+from .ends import ENDS, gap_intervals, order
 from .operands import Array, Counted
+from .plotting import BLUE, axes
+from .restarted import Accuracy, RestartedLanczos
+from .shifted import nearest_vectors
 
-ENDS = ("LA", "SA", "LM", "BE")
-SHIFTS = {"LA": 2.0, "SA": -2.0, "LM": 0.0, "BE": 2.0}
 DENSE = 64
 """Up to this many parameters, LAPACK on the dense matrix is cheaper than iterating."""
+
+DENSE_LIMIT = 3000
+"""Up to this many, the dense matrix is a way out when iterating has cost as many products."""
+
+METHODS = ("auto", "lanczos", "dense", "eigsh")
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,27 +43,46 @@ class Eigenpairs:
     intervals : ndarray, shape (k, 2)
         ``λ ± residual``: each holds an eigenvalue for certain (up to rounding), since the operator
         is symmetric. Which one in the order it is, a residual cannot tell.
+    gap_intervals : ndarray, shape (k, 2)
+        Much narrower bounds of the same eigenvalues, by Temple and Kato: the error is about
+        ``residual² / gap``. They hold when no eigenvalue close by was missed.
     matvecs : int
         Products spent.
     converged : bool
-        Whether all pairs asked for were found to the tolerance.
+        Whether all pairs asked for were found to the accuracy asked for, and copies of repeated
+        eigenvalues were looked for where they matter.
     which : str
-        The end of the spectrum asked for.
+        The end of the spectrum asked for, or "near σ".
+    exact : bool
+        Whether the dense matrix was diagonalised, so that nothing can be missing.
+    method : str
+        "Lanczos", "dense", "folded Lanczos" or "eigsh".
+    seconds : float
+    seed : int
+    reason : str
+        Why ``converged`` is False and what to do; otherwise empty. Pairs that are not accurate
+        yet are still given: their residuals say how far they are.
     """
 
     values: Array
     vectors: Array
     residuals: Array
     intervals: Array
+    gap_intervals: Array
     matvecs: int
     converged: bool
     which: str
+    exact: bool = False
+    method: str = ""
+    seconds: float = 0.0
+    seed: int = 0
+    reason: str = ""
 
     def __repr__(self) -> str:
         pairs = ", ".join(
             f"{v:.6g} ± {r:.1g}" for v, r in zip(self.values, self.residuals, strict=True)
         )
-        state = "converged" if self.converged else "NOT converged"
+        state = "converged" if self.converged else f"NOT converged: {self.reason}"
         return f"Eigenpairs({self.which}: [{pairs}], {self.matvecs} products, {state})"
 
     def to_dict(self, vectors: bool = False) -> dict[str, Any]:
@@ -65,12 +92,29 @@ class Eigenpairs:
             "values": self.values.tolist(),
             "residuals": self.residuals.tolist(),
             "intervals": self.intervals.tolist(),
+            "gap_intervals": self.gap_intervals.tolist(),
             "matvecs": self.matvecs,
             "converged": self.converged,
+            "exact": self.exact,
+            "method": self.method,
+            "seconds": self.seconds,
+            "seed": self.seed,
+            "reason": self.reason,
         }
         if vectors:
             out["vectors"] = self.vectors.tolist()
         return out
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the values in their order, with the certain intervals; return matplotlib axes."""
+        ax = axes(ax)
+        place = np.arange(1, len(self.values) + 1)
+        ax.errorbar(place, self.values, yerr=self.residuals, fmt="o", color=BLUE, capsize=3)
+        ax.axhline(0, color="#6B6B6B", linewidth=0.8)
+        ax.set_xticks(place if len(place) <= 20 else place[:: len(place) // 10])
+        ax.set_xlabel(f"rank ({self.which})")
+        ax.set_ylabel("eigenvalue ± residual")
+        return ax
 
 
 def top_eigenpairs(
@@ -79,9 +123,17 @@ def top_eigenpairs(
     which: str = "LA",
     *,
     tol: float = 1e-6,
+    rtol: float | None = None,
+    atol: float | None = None,
+    sigma: float | None = None,
     v0: Any = None,
+    block_size: int = 1,
+    method: str = "auto",
     max_matvecs: int | None = None,
+    seconds: float | None = None,
     seed: int = 0,
+    progress: bool = False,
+    checkpoint: Any = None,
 ) -> Eigenpairs:
     """Extreme eigenpairs of a symmetric operator, with their residuals.
 
@@ -99,37 +151,64 @@ def top_eigenpairs(
         A pair has converged when ``‖H v - λ v‖ <= tol * max(|λ|, s)``, where s is the root mean
         square eigenvalue, estimated from one product. The error of λ is about the square of that
         where its neighbours are apart. In float32, tol is taken as at least 1.2e-5.
+    rtol, atol : float, optional
+        When one is given, stop as soon as the values are known to
+        ``max(atol, rtol * max(|λ|, s))`` by their gap intervals, rather than on ``tol``. That
+        takes about half the products; the vectors are then good to about ``√rtol``.
+    sigma : float, optional
+        Find the k eigenvalues nearest to sigma instead, in the order of their distance; ``which``
+        is not used. Up to 3,000 parameters by the dense matrix. Beyond, by Lanczos on
+        ``(H - σ)²``, two products a step: for eigenvalues inside a dense part of the spectrum
+        that takes some ``(λmax - λmin) / spacing`` steps, thousands where a Hessian's bulk is.
     v0 : ndarray, shape (P,) or (P, j), optional
-        Where to start: the vectors of an earlier, similar operator (their sum is taken).
+        Where to start: vectors of an earlier, similar operator. When all k are given and still
+        right, this takes k + 1 products. Eigenvalues that have come to the end from elsewhere are
+        found when the iteration goes on, but copies are not looked for.
+    block_size : int
+        Random vectors to begin with. More take more products in all, but in blocks, which are
+        cheaper a column for most operators, and see repeated eigenvalues at once.
+    method : {"auto", "lanczos", "dense", "eigsh"}
+        Auto is dense where P is at most ``max(64, 6 * k)``, else Lanczos; and dense, too, when
+        Lanczos has spent P products in vain and P is at most 3,000. ``eigsh`` is SciPy's ARPACK,
+        to check against; it looks for no copies, and takes no seconds, progress or checkpoint.
     max_matvecs : int, optional
-        Products to spend at most; by default ``max(2000, 100 * k)``. At least ``2 * k + 6``.
+        Products to spend at most; by default ``max(2000, 100 * k)``.
+    seconds : float, optional
+        Time to spend at most.
     seed : int
-        Of the random starting vectors.
+        Of the random starting vectors. The same seed gives the same answer.
+    progress : bool
+        Show a bar with the time expected.
+    checkpoint : path-like, optional
+        A file (.npz) that keeps the basis while it grows. Called again after a kill, with the same
+        arguments, it goes on from there, and gives the same answer. Costs one product.
 
     Returns
     -------
     Eigenpairs
-        With ``converged=False`` and the pairs that did converge (perhaps none) when the products
-        ran out.
+        With ``converged=False`` and a reason when the budget ran out, or on Ctrl-C; the pairs are
+        then as good as their residuals say.
 
     Raises
     ------
     ValueError
-        For an unknown ``which``, a bad shape, a matrix that is not symmetric, too few products, or
-        products that are not finite.
+        For an unknown ``which`` or ``method``, a bad shape, a matrix that is not symmetric,
+        products that are not finite, or a checkpoint of another problem.
 
     Notes
     -----
-    The work is done by ARPACK (implicitly restarted Lanczos), or by LAPACK on the dense matrix
-    where P is at most ``max(64, 4 * k)``. Lanczos from one vector can miss copies of a repeated
-    eigenvalue; for ``k > 1`` the complement of what was found is therefore searched too, at a cost
-    of some 10 to 30 products, until it shows nothing that belongs among the pairs (or the products
-    run out).
+    Lanczos with full reorthogonalisation, by blocks, with thick restarts (Wu and Simon). Lanczos
+    from one vector can miss copies of a repeated eigenvalue. For ``k > 1`` the complement of what
+    was found is therefore searched too, for some 5 to 30 products, until a copy would have shown
+    with probability 99.9% (Kuczyński and Woźniakowski). As exact copies are rare and products
+    dear, ``k=1`` does without: a copy would not change the answer.
 
     References
     ----------
-    Lehoucq, Sorensen and Yang (1998), ARPACK Users' Guide. Parlett (1998), The Symmetric
-    Eigenvalue Problem, theorem 4.5.1 (the residual interval).
+    Wu and Simon (2000), Thick-restart Lanczos method for large symmetric eigenvalue problems.
+    Parlett (1998), The Symmetric Eigenvalue Problem, theorem 4.5.1 (the residual interval).
+    Kato (1949), On the upper and lower bounds of eigenvalues. Kuczyński and Woźniakowski (1992),
+    Estimating the largest eigenvalue by the power and Lanczos algorithms with a random start.
 
     Examples
     --------
@@ -143,25 +222,67 @@ def top_eigenpairs(
     """
     if which not in ENDS:
         raise ValueError(f"top_eigenpairs: which={which!r} is not one of {', '.join(ENDS)}")
-    if k < 1:
-        raise ValueError(f"top_eigenpairs: k must be at least 1, got {k}")
-    if not tol > 0:
-        raise ValueError(f"top_eigenpairs: tol must be positive, got {tol}")
+    if method not in METHODS:
+        raise ValueError(f"top_eigenpairs: method={method!r} is not one of {', '.join(METHODS)}")
+    for name, given in (("k", k), ("block_size", block_size)):
+        if given < 1:
+            raise ValueError(f"top_eigenpairs: {name} must be at least 1, got {given}")
+    for name, accuracy in (("tol", tol), ("rtol", rtol), ("atol", atol)):
+        if accuracy is not None and not accuracy > 0:
+            raise ValueError(f"top_eigenpairs: {name} must be positive, got {accuracy}")
     A = Counted(op, "top_eigenpairs")
     P, k = A.size, min(k, A.size)
-    budget = max(2000, 100 * k) if max_matvecs is None else max_matvecs
-    tol = max(tol, 100 * A.eps)
-    if (max(DENSE, 4 * k) >= P or k >= P - 1) and budget >= P:
-        return _dense(A, k, which)
-    if budget < 2 * k + 6:
-        raise ValueError(
-            f"top_eigenpairs: max_matvecs={budget} is too few for k={k} pairs of {P} parameters; "
-            f"give at least {min(2 * k + 6, P)}"
+    start = _starting_vectors(v0, P)
+    limit = max(2000, 100 * k) if max_matvecs is None else max_matvecs
+    least = 100 * A.eps  # what rounding leaves
+    asked = Accuracy(max(tol, least), None if rtol is None else max(rtol, least), atol)
+    with Budget(A, limit, seconds, progress=progress) as budget:
+        found = _Assembly(A, k, which, sigma, budget, seed)
+        small = max(DENSE, 6 * k) >= P or (sigma is not None and P <= DENSE_LIMIT)
+        if method == "dense" or (method == "auto" and small and limit >= P):
+            return found.of_dense()
+        if method == "eigsh":
+            if sigma is not None:
+                raise ValueError("top_eigenpairs: method='eigsh' takes no sigma; use 'lanczos'")
+            scale = A.scale(seed)
+            vectors = arpack_vectors(A, k, which, scale, asked.tol, start, limit, seed)
+            return found.of_vectors(vectors, "eigsh", asked, scale)
+        options = {
+            "k": k,
+            "which": which,
+            "sigma": sigma,
+            "seed": seed,
+            "block_size": block_size,
+            "v0": None if start is None else float(np.abs(start).sum()),
+        }
+        save = Checkpoint(checkpoint, A, options)
+        if sigma is not None:
+            scale = A.scale(seed)
+            vectors, reason = nearest_vectors(A, k, sigma, scale, asked, budget, save, start, seed)
+            return found.of_vectors(vectors, "folded Lanczos", asked, scale, reason)
+        dense_later = method == "auto" and P <= DENSE_LIMIT and limit >= 2 * P and not seconds
+        if dense_later:
+            budget.max_matvecs = P
+        iteration = RestartedLanczos(
+            A, k, which, accuracy=asked, budget=budget, checkpoint=save, start=start,
+            block=min(block_size, P), seed=seed,
+        )  # fmt: skip
+        ritz = iteration.run()
+        if iteration.reason and dense_later and budget.over(1):
+            budget.max_matvecs = limit
+            return found.of_dense()
+        chosen = order(ritz.values, k, which)
+        return found.assemble(
+            ritz.values[chosen],
+            iteration.space.vectors(ritz.coefficients[:, chosen]),
+            ritz.residuals[chosen],
+            gap_intervals(ritz.values, ritz.residuals)[chosen],
+            method="Lanczos",
+            reason=iteration.reason,
         )
-    return _Iteration(A, k, which, tol=tol, budget=budget, seed=seed).run(_starting_vector(v0, P))
 
 
-def _starting_vector(v0: Any, P: int) -> Array | None:
+def _starting_vectors(v0: Any, P: int) -> Array | None:
     if v0 is None:
         return None
     v = np.asarray(v0, float)
@@ -169,175 +290,97 @@ def _starting_vector(v0: Any, P: int) -> Array | None:
         raise ValueError(
             f"top_eigenpairs: v0 of shape {v.shape} must be finite and of shape ({P},) or ({P}, j)"
         )
-    v = v if v.ndim == 1 else v.sum(axis=1)
-    norm = np.linalg.norm(v)
-    return v / norm if norm > 0 else None
+    v = v.reshape(P, -1)
+    v = v[:, np.abs(v).max(axis=0) > 0]
+    return v if v.shape[1] else None
 
 
-def _order(values: Array, k: int, which: str) -> Array:
-    """The indices of the k values that ``which`` asks for, in the order it asks for."""
-    ascending = np.argsort(values, kind="stable")
-    if which == "LM":
-        return np.argsort(-np.abs(values), kind="stable")[:k]
-    if which == "LA":
-        return ascending[::-1][:k]
-    if which == "SA":
-        return ascending[:k]
-    low, high = k // 2, k - k // 2
-    return np.r_[ascending[:low], ascending[len(values) - high :]]
+@dataclass(frozen=True)
+class _Assembly:
+    """What the results of all methods share."""
 
+    A: Counted
+    k: int
+    which: str
+    sigma: float | None
+    budget: Budget
+    seed: int
 
-def _result(
-    A: Counted, vectors: Array, products: Array, *, wanted: int, which: str, allowed: Any
-) -> Eigenpairs:
-    """Rayleigh quotients and residuals of orthonormal ``vectors``, given ``A @ vectors``.
-
-    ``allowed(values)`` are the residuals that count as converged.
-    """
-    values = np.einsum("ij,ij->j", vectors, products)
-    order = _order(values, min(wanted, len(values)), which)
-    values, vectors, products = values[order], vectors[:, order], products[:, order]
-    residuals = np.linalg.norm(products - values * vectors, axis=0)
-    # A vector is known up to its sign: make its largest component positive.
-    if vectors.size:
-        largest = np.abs(vectors).argmax(axis=0)
-        signs = np.where(vectors[largest, np.arange(len(values))] < 0, -1, 1)
-        vectors = vectors * signs.astype(vectors.dtype)
-    return Eigenpairs(
-        values=values,
-        vectors=vectors,
-        residuals=residuals,
-        intervals=np.stack([values - residuals, values + residuals], axis=1),
-        matvecs=A.matvecs,
-        converged=bool(len(values) == wanted and (residuals <= allowed(values)).all()),
-        which=which,
-    )
-
-
-def _dense(A: Counted, k: int, which: str) -> Eigenpairs:
-    matrix = A.matmat(np.eye(A.size, dtype=A.dtype))
-    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
-    chosen = vectors[:, _order(values, k, which)]
-    return _result(A, chosen, matrix @ chosen, wanted=k, which=which, allowed=lambda values: np.inf)
-
-
-class _Iteration:
-    """ARPACK on an operator of size one: what it works with is ``A / scale + shift``.
-
-    ARPACK stops at ``tol * |θ|``, but never below a floor that is absolute; so the operator is
-    scaled by the root mean square of its eigenvalues, and, where the order allows, shifted so that
-    the wanted end is never near zero (a Hessian's smallest eigenvalue often is).
-    """
-
-    def __init__(self, A: Counted, k: int, which: str, *, tol: float, budget: int, seed: int):
-        self.A, self.k, self.tol, self.budget = A, k, tol, budget
-        self.which = which
-        self.rng = np.random.default_rng(seed)
-        z = self.rng.standard_normal(A.size).astype(A.dtype)
-        self.scale = _norm(A.matvec(z)) / _norm(z)
-
-    def run(self, start: Array | None) -> Eigenpairs:
-        A, k = self.A, self.k
-        if self.scale == 0:  # almost surely the zero operator: every vector is an eigenvector
-            vectors = np.eye(A.size, k, dtype=A.dtype)
-        else:
-            which = "LA" if k == 1 and self.which == "BE" else self.which
-            vectors = self._arpack(np.zeros((A.size, 0), A.dtype), k, which, start, reserve=k)
-        products = A.matmat(vectors)
-        if self.scale > 0 and k > 1 and vectors.shape[1] == k:
-            vectors, products = self._search_the_complement(vectors, products)
-        return _result(A, vectors, products, wanted=k, which=self.which, allowed=self._allowed)
-
-    def _allowed(self, values: Any) -> Any:
-        return self.tol * np.maximum(np.abs(values), self.scale)
-
-    def _arpack(
-        self,
-        known: Array,
-        k: int,
-        which: str,
-        start: Array | None,
-        *,
-        reserve: int,
-        tol: float | None = None,
-    ) -> Array:
-        """Orthonormal vectors of up to k pairs, orthogonal to the columns of ``known``.
-
-        ``reserve`` products are kept back of what may be spent.
-        """
-        A, P = self.A, self.A.size
-        left = self.budget - A.matvecs - reserve - 1
-        # Of the Krylov basis. ARPACK restarts at least once before it gives up, so leave room.
-        least = 10 if known.shape[1] or start is not None else 20  # a good start needs less
-        size = min(max(2 * k + 1, least), P, (left + k) // 2)
-        if size < k + 2:
-            return np.zeros((P, 0), A.dtype)
-        shift = A.dtype.type(SHIFTS[which])
-        scale = A.dtype.type(self.scale)
-
-        def product(x: Array) -> Array:
-            x = _outside(known, x.astype(A.dtype, copy=False).reshape(-1))
-            return _outside(known, A.matvec(x) / scale + shift * x)
-
-        # An exact eigenvector would end the recurrence at once, with nothing else found.
-        noise = self.rng.standard_normal(P) / np.sqrt(P)
-        start = noise if start is None else start + 1e-3 * noise
-        try:
-            _, vectors = eigsh(
-                LinearOperator((P, P), matvec=product, dtype=A.dtype),
-                k=k,
-                which=which,
-                v0=_outside(known, start.astype(A.dtype)),
-                ncv=size,
-                tol=(tol or self.tol) / 3,  # θ = λ/s ± 2, so |θ| is at most 3 max(|λ|/s, 1)
-                maxiter=(left - size) // (size - k),
-                **_seeded(self.rng),
-            )
-        except ArpackNoConvergence as stopped:
-            vectors = stopped.eigenvectors
-        except ArpackError:  # the recurrence broke down, and nothing came of it
-            vectors = np.zeros((P, 0))
-        vectors = _outside(known, np.asarray(vectors, A.dtype))
-        # A vector that lay in the span of what is known is no new one.
-        return np.linalg.qr(vectors[:, np.linalg.norm(vectors, axis=0) > 0.5])[0]
-
-    def _search_the_complement(self, vectors: Array, products: Array) -> tuple[Array, Array]:
-        """Add what a Krylov space of one vector cannot see: copies of repeated eigenvalues."""
+    def of_dense(self) -> Eigenpairs:
+        """Everything, by LAPACK."""
         A = self.A
-        for end in ("LA", "SA") if self.which == "BE" else (self.which,):
-            for _ in range(self.k):
-                found = self._arpack(vectors, 1, end, None, reserve=2, tol=1e-2)
-                if found.shape[1] == 0:
-                    break
-                value = found[:, 0] @ A.matvec(found[:, 0])
-                if not self._belongs(value, vectors, products, end):
-                    break
-                better = self._arpack(vectors, 1, end, found[:, 0], reserve=1)
-                found = better if better.shape[1] else found
-                vectors = np.concatenate([vectors, found], axis=1)
-                products = np.concatenate([products, A.matmat(found)], axis=1)
-        return vectors, products
+        matrix = A.dense()
+        values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+        chosen = vectors[:, self._order(values)]
+        return self.of_vectors(chosen, "dense", products=matrix @ chosen)
 
-    def _belongs(self, value: Any, vectors: Array, products: Array, end: str) -> bool:
-        """Whether ``value`` lies further out than the innermost one that is now kept at ``end``."""
+    def of_vectors(
+        self,
+        vectors: Array,
+        method: str,
+        asked: Accuracy | None = None,
+        scale: float = 0.0,
+        reason: str = "",
+        products: Array | None = None,
+    ) -> Eigenpairs:
+        """Rayleigh quotients and residuals of orthonormal ``vectors``, from their products."""
+        if products is None:
+            products = self.A.matmat(vectors) if vectors.shape[1] else vectors
         values = np.einsum("ij,ij->j", vectors, products)
-        count = self.k if self.which != "BE" else self.k // 2 + (self.k % 2 if end == "LA" else 0)
-        innermost = values[_order(values, count, end)[-1]]
-        further = {"LA": value - innermost, "SA": innermost - value}.get(
-            end, abs(value) - abs(innermost)
+        first = self._order(values)
+        values, vectors, products = values[first], vectors[:, first], products[:, first]
+        residuals = np.linalg.norm(products - values * vectors, axis=0)
+        up = np.argsort(values, kind="stable")
+        bounds = np.empty((len(values), 2))
+        bounds[up] = _inside(gap_intervals(values[up], residuals[up]), values[up], residuals[up])
+        missed = asked is not None and (
+            len(values) < self.k or (residuals > asked.allowed(values, scale)).any()
         )
-        return bool(further > self._allowed(innermost))
+        if missed and not reason:
+            reason = "the iteration stopped early; give more max_matvecs"
+        return self.assemble(values, vectors, residuals, bounds, method=method, reason=reason)
+
+    def assemble(
+        self,
+        values: Array,
+        vectors: Array,
+        residuals: Array,
+        bounds: Array,
+        *,
+        method: str,
+        reason: str,
+    ) -> Eigenpairs:
+        dtype = self.A.dtype
+        values, residuals = values.astype(dtype), residuals.astype(dtype)
+        # A vector is known up to its sign: make its largest component positive.
+        if vectors.size:
+            largest = np.abs(vectors).argmax(axis=0)
+            signs = np.where(vectors[largest, np.arange(len(values))] < 0, -1, 1)
+            vectors = vectors * signs.astype(dtype)
+        return Eigenpairs(
+            values=values,
+            vectors=vectors,
+            residuals=residuals,
+            intervals=np.stack([values - residuals, values + residuals], axis=1),
+            gap_intervals=bounds.astype(dtype),
+            matvecs=self.A.matvecs,
+            converged=not reason,
+            which=self.which if self.sigma is None else f"near {self.sigma:g}",
+            exact=method == "dense",
+            method=method,
+            seconds=self.budget.seconds,
+            seed=self.seed,
+            reason=reason,
+        )
+
+    def _order(self, values: Array) -> Array:
+        if self.sigma is None:
+            return order(values, self.k, self.which)
+        return np.argsort(np.abs(values - self.sigma), kind="stable")[: self.k]
 
 
-def _seeded(rng: np.random.Generator) -> dict[str, Any]:
-    """What ARPACK draws from when a Krylov space ends early; older SciPy cannot be told."""
-    return {"rng": rng} if "rng" in inspect.signature(eigsh).parameters else {}
-
-
-def _outside(known: Array, x: Array) -> Array:
-    """The part of x orthogonal to the columns of ``known``."""
-    return x - known @ (known.T @ x) if known.shape[1] else x
-
-
-def _norm(x: Array) -> float:
-    return float(np.linalg.norm(x))
+def _inside(bounds: Array, values: Array, residuals: Array) -> Array:
+    """Gap intervals where the ends of ``values`` are not the ends of the spectrum."""
+    bounds[0, 1] = max(bounds[0, 1], values[0] + residuals[0]) if len(values) else 0.0
+    bounds[-1, 0] = min(bounds[-1, 0], values[-1] - residuals[-1]) if len(values) else 0.0
+    return bounds

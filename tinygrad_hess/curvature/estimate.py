@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from .plotting import BLUE, axes
 
 
 @dataclass(frozen=True)
@@ -14,32 +16,56 @@ class Estimate:
     ----------
     value : float
     standard_error : float
-        Of the mean over the probes; 0 when exact.
+        Of the value; 0 when exact.
     interval : (float, float)
-        The 95% confidence interval, by Student's t.
+        The 95% confidence interval.
     matvecs : int
         Products spent.
     converged : bool
         Whether the accuracy asked for was reached; True when none was asked for.
     exact : bool
         Whether the value was computed rather than estimated.
+    seconds : float
+        Wall-clock time spent; left out when two estimates are compared.
+    seed : int or None
+        Of the random probes.
+    method : str
+        How the value was found, such as "Hutchinson" or "XTrace".
+    reason : str
+        Why ``converged`` is False and what to do; otherwise empty.
+
+    Examples
+    --------
+    >>> from tinygrad_hess.curvature import Estimate
+    >>> Estimate(5.0, 0.5, (4.0, 6.0), matvecs=10)
+    Estimate(5 ± 0.5, 95% in [4, 6], 10 products)
     """
 
     value: float
     standard_error: float
     interval: tuple[float, float]
     matvecs: int
-    converged: bool
+    converged: bool = True
     exact: bool = False
+    seconds: float = field(default=0.0, compare=False)
+    seed: int | None = None
+    method: str = ""
+    reason: str = ""
+
+    @classmethod
+    def of_exact(cls, value: float, matvecs: int, **more: Any) -> Estimate:
+        """A value that was computed."""
+        return cls(value, 0.0, (value, value), matvecs, True, exact=True, **more)
 
     def __repr__(self) -> str:
         if self.exact:
             return f"Estimate({self.value:.8g}, exact, {self.matvecs} products)"
         low, high = self.interval
-        state = "" if self.converged else ", NOT converged"
+        by = f", {self.method}" if self.method else ""
+        state = "" if self.converged else f", NOT converged: {self.reason}".rstrip(": ")
         return (
             f"Estimate({self.value:.6g} ± {self.standard_error:.2g}, 95% in "
-            f"[{low:.6g}, {high:.6g}], {self.matvecs} products{state})"
+            f"[{low:.6g}, {high:.6g}], {self.matvecs} products{by}{state})"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -51,4 +77,21 @@ class Estimate:
             "matvecs": self.matvecs,
             "converged": self.converged,
             "exact": self.exact,
+            "seconds": self.seconds,
+            "seed": self.seed,
+            "method": self.method,
+            "reason": self.reason,
         }
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the value as a point and the interval as a bar; return the matplotlib axes."""
+        ax = axes(ax, (6.0, 1.6))
+        low, high = self.interval
+        ax.errorbar(
+            [self.value], [0], xerr=[[self.value - low], [high - self.value]],
+            fmt="o", color=BLUE, capsize=5,
+        )  # fmt: skip
+        ax.set_yticks([])
+        spread = f"± {(high - low) / 2:.2g} (95%)" if high > low else "exact"
+        ax.set_title(f"{self.value:.6g} {spread}, {self.matvecs} products", fontsize=10)
+        return ax

@@ -5,8 +5,9 @@ flatten   : tree -> (P,)          unflatten : (P,) -> tree
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ import numpy as np
 from .. import trees
 from ..errors import NonDifferentiableError
 from ..tensors import Batched, Tensor, constant
+from .paths import Paths
+
+Array = np.ndarray[Any, Any]
 
 
 class Flattening:
@@ -28,13 +32,24 @@ class Flattening:
         Real floating-point leaves, of any shape; at least one element in all.
     who : str
         The caller, for errors.
+    what : str
+        What the tree is, for errors.
+
+    Attributes
+    ----------
+    size : int
+        Elements in all, P.
+    dtype : dtype
+        The widest of the leaves' types.
+    values, sizes, slices : list
+        Of each leaf: its value, how many elements it has, and where they lie in the vector.
 
     Raises
     ------
     NonDifferentiableError
         For a leaf that is not real floating point.
     ValueError
-        For a tree without a single element.
+        For a tree without a leaf, and for parameters without a single element.
 
     Examples
     --------
@@ -43,21 +58,30 @@ class Flattening:
     array([0., 1., 2., 3., 4., 5.])
     """
 
-    def __init__(self, tree: Any, who: str):
+    def __init__(self, tree: Any, who: str, what: str = "params"):
         leaves, self.spec = trees.flatten(tree)
-        self.who = who
+        self.who, self.what = who, what
         self.boxed = [isinstance(x, Tensor) for x in leaves]
-        self.values = [
-            _value(x, f"{who}: params{path}")
-            for x, path in zip(leaves, trees.paths(tree), strict=True)
-        ]
+        where = lambda i: f"{who}: {what}{trees.paths(tree)[i]}"
+        self.values = [_value(x, what, functools.partial(where, i)) for i, x in enumerate(leaves)]
         self.sizes = [math.prod(x.shape) for x in self.values]
         self.size = sum(self.sizes)
-        if self.size == 0:
-            raise ValueError(f"{who}: params hold no element to differentiate ({self.spec})")
+        if not leaves or (self.size == 0 and what == "params"):
+            raise ValueError(f"{who}: {what} hold no element to differentiate ({self.spec})")
         ends = np.cumsum(self.sizes).tolist()
         self.slices = [slice(end - n, end) for end, n in zip(ends, self.sizes, strict=True)]
         self.dtype = np.result_type(*(x.dtype for x in self.values))
+
+    @functools.cached_property
+    def paths(self) -> Paths:
+        """The names of the leaves."""
+        return Paths(self.tree())
+
+    def indices(self, leaves: Sequence[int]) -> Array:
+        """Where the elements of these leaves lie in the vector, in the order of the leaves."""
+        return np.concatenate(
+            [np.arange(s.start, s.stop) for s in (self.slices[i] for i in leaves)]
+        )
 
     def tree(self) -> Any:
         """The parameters themselves, as arrays in their tree."""
@@ -67,10 +91,10 @@ class Flattening:
         """Whether ``tree`` has the structure and the shapes of the parameters."""
         leaves, spec = trees.flatten(tree)
         return bool(spec == self.spec) and all(
-            np.shape(_raw(x)) == v.shape for x, v in zip(leaves, self.values, strict=True)
+            np.shape(raw(x)) == v.shape for x, v in zip(leaves, self.values, strict=True)
         )
 
-    def join(self, leaves: Sequence[Any], columns: int | None = None) -> np.ndarray[Any, Any]:
+    def join(self, leaves: Sequence[Any], columns: int | None = None) -> Array:
         """Leaves ``(*shape)`` as ``(P,)``, or leaves ``(columns, *shape)`` as ``(P, columns)``.
 
         None is zero.
@@ -83,9 +107,9 @@ class Flattening:
                 out[place] = flat if columns is None else flat.T
         return out
 
-    def part(self, vectors: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any] | None]:
+    def part(self, vectors: Array) -> list[Array | None]:
         """The converse of :meth:`join`, in each leaf's dtype; None where all is exactly zero."""
-        out: list[np.ndarray[Any, Any] | None] = []
+        out: list[Array | None] = []
         for value, place in zip(self.values, self.slices, strict=True):
             block = vectors[place]
             if not block.any():
@@ -96,10 +120,10 @@ class Flattening:
             out.append(flat)
         return out
 
-    def flatten(self, tree: Any) -> np.ndarray[Any, Any]:
+    def flatten(self, tree: Any) -> Array:
         """A tree like the parameters as one new vector of shape (P,)."""
         given = trees.match(tree, self.values, self.spec, self.who, "the tree", "the parameters")
-        return self.join([_raw(x) for x in given])
+        return self.join([raw(x) for x in given])
 
     def unflatten(self, vector: Any, boxed: Sequence[bool] | None = None) -> Any:
         """A vector of shape (P,) as a tree like the parameters (new arrays, or tensors)."""
@@ -117,20 +141,21 @@ class Flattening:
         return trees.unflatten(self.spec, leaves)
 
 
-def _raw(x: Any) -> Any:
+def raw(x: Any) -> Any:
+    """The array in a tensor, and anything else as it is."""
     return x.value if isinstance(x, Tensor) else x
 
 
-def _value(x: Any, what: str) -> np.ndarray[Any, Any]:
+def _value(x: Any, what: str, where: Callable[[], str]) -> Array:
     if isinstance(x, Batched):
         raise NonDifferentiableError(
-            f"{what} has a different value for each example of a vmap. Build the operator outside "
-            "vmap, or use tg.hvp inside it."
+            f"{where()} has a different value for each example of a vmap. Build the operator "
+            "outside vmap, or use tg.hvp inside it."
         )
-    value = np.array(_raw(x))
+    value = np.array(raw(x))
     if value.dtype.kind != "f":
         raise NonDifferentiableError(
-            f"{what} has dtype {value.dtype}; a Hessian needs real floating-point parameters. "
-            "Convert it first, as in x.astype(float), or keep it out of params."
+            f"{where()} has dtype {value.dtype}; curvature needs real floating-point {what}. "
+            f"Convert it first, as in x.astype(float), or keep it out of {what}."
         )
     return value

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
+from .probes import gaussians
+
 Array = np.ndarray[Any, Any]
+
+BLOCK_MEMORY = 64 * 2**20
+"""Bytes of vectors that are multiplied at a time."""
 
 
 class Counted:
@@ -48,13 +54,41 @@ class Counted:
 
     def matvec(self, x: Array) -> Array:
         """One product, for x of shape (P,)."""
-        self.matvecs += 1
-        return self._finite(self.op.matvec(x))
+        y = self._finite(self.op.matvec(x))
+        self.matvecs += 1  # an interrupted product does not count
+        return y
 
     def matmat(self, X: Array) -> Array:
         """Products with the columns of X, shape (P, k)."""
+        Y = self._finite(self.op.matmat(X))
         self.matvecs += X.shape[1]
-        return self._finite(self.op.matmat(X))
+        return Y
+
+    def scale(self, seed: int) -> float:
+        """The root mean square eigenvalue, estimated from one product."""
+        z = gaussians(self.size, range(1), seed, self.dtype)[:, 0]
+        return float(np.linalg.norm(self.matvec(z)) / np.linalg.norm(z))
+
+    def dense(self) -> Array:
+        """The matrix, shape (P, P), by products with the unit vectors."""
+        out = np.empty((self.size, self.size), self.dtype)
+        for columns in self.blocks(self.size):
+            out[:, columns.start : columns.stop] = self.matmat(self.unit(columns))
+        return out
+
+    def unit(self, columns: range) -> Array:
+        """Some columns of the identity matrix."""
+        return np.eye(self.size, len(columns), -columns.start, dtype=self.dtype)
+
+    @property
+    def width(self) -> int:
+        """How many vectors to multiply at a time, for bounded memory."""
+        return max(1, BLOCK_MEMORY // (self.size * self.dtype.itemsize))
+
+    def blocks(self, count: int, first: int = 0) -> Iterator[range]:
+        """``count`` columns from ``first`` on, in blocks of bounded memory."""
+        for at in range(first, first + count, self.width):
+            yield range(at, min(at + self.width, first + count))
 
     def _finite(self, y: Any) -> Array:
         y = np.asarray(y, self.dtype)

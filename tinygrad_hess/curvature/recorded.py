@@ -1,34 +1,55 @@
-"""The gradient of a loss recorded at one point: products with the Hessian repeat one sweep."""
+"""What is recorded once at a point and a batch, so that products repeat sweeps alone.
+
+    RecordedGradient    : loss  -> value, gradient, H v
+    RecordedModel       : predict -> outputs, J v, Jᵀ u
+    RecordedGaussNewton : predict, and a curvature M of the outputs -> value, gradient, Jᵀ M J v
+
+A product is a function of the tape and of vectors: one of shape (P,), or k of them, (P, k).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
-from .. import modes
+from .. import modes, trees
 from ..ops.hidden_axes import enter, leave
 from ..tensors import Axis, Tensor, unrecorded
 from ..transforms.gradients import gradients_on_tape
 from ..transforms.jacobians import chunks
 from ..transforms.recording import Recording
-from .flattening import Flattening
+from .flattening import Array, Flattening
 
-Array = np.ndarray[Any, Any]
+Leaves = list[Array | None]
+"""Leaves of a tree, each (*shape) or a stack (k, *shape); None is zero."""
+
+
+class Recorded(Protocol):
+    """What a sum over batches needs of each."""
+
+    @property
+    def value(self) -> Any:
+        """The loss."""
+
+    @property
+    def gradient(self) -> Array:
+        """Shape (P,)."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the values on the tape."""
+
+    def product(self, vector: Array) -> Array:
+        """For a vector of shape (P,)."""
+
+    def products(self, vectors: Array, chunk_size: int | None) -> Array:
+        """For vectors of shape (P, k), in sweeps of bounded memory."""
 
 
 class RecordedGradient:
-    """``loss`` and its gradient on one tape, at the flattened parameters.
-
-    Attributes
-    ----------
-    value : numpy scalar
-        The loss.
-    gradient : ndarray, shape (P,)
-    nbytes : int
-        Bytes of the values on the tape.
-    """
+    """``loss`` and its gradient on one tape, at the flattened parameters."""
 
     def __init__(self, loss: Callable[..., Any], at: Flattening, args: Any):
         self.at = at
@@ -39,21 +60,135 @@ class RecordedGradient:
         self.nbytes = self.tape.nbytes
 
     def product(self, vector: Array) -> Array:
-        """``H v`` for v of shape (P,), by one tangent sweep."""
-        return self.at.join(self._sweep(self.at.part(vector)))
+        """``H v`` by one tangent sweep."""
+        return self.at.join(self.sweep(self.at.part(vector), None))
 
-    def products(self, vectors: Array, chunk_size: int | None) -> Array:
-        """``H V`` for V of shape (P, k), by batched tangent sweeps of bounded memory."""
-        out = np.empty(vectors.shape, self.at.dtype)
-        for columns in chunks(vectors.shape[1], self.nbytes, chunk_size):
-            axis = Axis(columns.stop - columns.start)
-            blocks = self.at.part(vectors[:, columns])
-            seeds = [None if b is None else enter(b, axis=axis) for b in blocks]
-            found = [None if t is None else leave(t, axis=axis) for t in self._sweep(seeds)]
-            out[:, columns] = self.at.join(found, axis.size)
-        return out
+    def products(self, vectors: Array, chunk_size: int | None = None) -> Array:
+        """``H V`` by batched tangent sweeps."""
+        return _in_chunks(self.sweep, vectors, self.at, self.at, self.nbytes, chunk_size)
 
-    def _sweep(self, seeds: list[Any]) -> list[Any]:
-        with modes.recording():
-            found = self.run.push(self.tape, self.gradients, seeds)
-        return [t.value if type(t) is Tensor else t for t in found]
+    def sweep(self, tangents: Leaves, columns: int | None) -> Leaves:
+        """Tangents of the gradient from those of the parameters."""
+        return _swept(lambda ts: self.run.push(self.tape, self.gradients, ts), tangents, columns)
+
+
+class RecordedModel:
+    """``predict`` on one tape, at the flattened parameters.
+
+    Attributes
+    ----------
+    outputs : Flattening
+        Of what ``predict`` returned: its values, and how they lie in a vector of M elements.
+    value : float
+        The sum of the outputs, by which the same model on the same data is known again.
+    """
+
+    def __init__(self, predict: Callable[..., Any], at: Flattening, args: Any):
+        self.at = at
+        self.run = Recording(predict, (at.tree(), *args), None, (0,), at.who)
+        self.tape = self.run.tape()
+        found = [unrecorded(y) for y in self.run.outputs]
+        self.outputs = Flattening(trees.unflatten(self.run.out_spec, found), at.who, "outputs")
+        self.value = total_of(found)
+        self.nbytes = self.tape.nbytes
+
+    def push(self, tangents: Leaves, columns: int | None) -> Leaves:
+        """``J v``, by one forward sweep."""
+        return _swept(lambda ts: self.run.push(self.tape, self.run.outputs, ts), tangents, columns)
+
+    def pull(self, cotangents: Leaves, columns: int | None) -> Leaves:
+        """``Jᵀ u``, by one reverse sweep."""
+        return _swept(lambda cs: self.run.pull(self.tape, cs), cotangents, columns)
+
+    def product(self, vector: Array) -> Array:
+        """``J v``, shape (M,), for v of shape (P,)."""
+        return self.outputs.join(self.push(self.at.part(vector), None))
+
+    def products(self, vectors: Array, chunk_size: int | None = None) -> Array:
+        """``J V``, shape (M, k), for V of shape (P, k)."""
+        return _in_chunks(self.push, vectors, self.at, self.outputs, self.nbytes, chunk_size)
+
+    def transposed(self, vector: Array) -> Array:
+        """``Jᵀ u``, shape (P,), for u of shape (M,)."""
+        return self.at.join(self.pull(self.outputs.part(vector), None))
+
+    def transposeds(self, vectors: Array, chunk_size: int | None = None) -> Array:
+        """``Jᵀ U``, shape (P, k), for U of shape (M, k)."""
+        return _in_chunks(self.pull, vectors, self.outputs, self.at, self.nbytes, chunk_size)
+
+
+def total_of(outputs: Sequence[Any]) -> float:
+    """The sum of all elements of the outputs."""
+    return sum(float(np.sum(y, dtype=np.float64)) for y in outputs)
+
+
+Middle = Callable[[list[Array], int | None], Leaves]
+"""A symmetric matrix on the outputs: leaves, or stacks of so many columns, to their products."""
+
+
+class RecordedGaussNewton:
+    """``Jᵀ M J`` for the Jacobian J of a recorded model.
+
+    Parameters
+    ----------
+    model : RecordedModel
+    middle : Middle
+        ``M``.
+    slope : RecordedGradient
+        The loss, recorded in the outputs.
+    """
+
+    def __init__(self, model: RecordedModel, middle: Middle, slope: RecordedGradient):
+        self.at, self.model, self.middle, self.value = model.at, model, middle, slope.value
+        self.gradient = model.transposed(slope.gradient)
+        self.nbytes = model.nbytes
+
+    def product(self, vector: Array) -> Array:
+        """``Jᵀ M J v`` by one forward and one reverse sweep."""
+        return self.at.join(self.sweep(self.at.part(vector), None))
+
+    def products(self, vectors: Array, chunk_size: int | None = None) -> Array:
+        """``Jᵀ M J V`` by batched sweeps."""
+        return _in_chunks(self.sweep, vectors, self.at, self.at, self.nbytes, chunk_size)
+
+    def sweep(self, tangents: Leaves, columns: int | None) -> Leaves:
+        """What :meth:`product` does, on leaves."""
+        moved = self.model.push(tangents, columns)
+        if all([u is None for u in moved]):
+            return [None] * len(tangents)
+        lead = () if columns is None else (columns,)
+        filled = [
+            np.zeros((*lead, *y.shape), y.dtype) if u is None else u
+            for u, y in zip(moved, self.model.outputs.values, strict=True)
+        ]
+        return self.model.pull(self.middle(filled, columns), columns)
+
+
+def _swept(sweep: Callable[[list[Any]], list[Any]], given: Leaves, columns: int | None) -> Leaves:
+    """Run a sweep on raw leaves, or once on stacks of them, whose first axis is hidden from it."""
+    axis = None if columns is None else Axis(columns)
+    if axis is not None:
+        seeds: list[Any] = [None if x is None else enter(x, axis=axis) for x in given]
+    else:
+        seeds = given
+    with modes.recording():
+        found = sweep(seeds)
+        if axis is not None:
+            found = [None if t is None else leave(t, axis=axis) for t in found]
+    return [t.value if type(t) is Tensor else t for t in found]
+
+
+def _in_chunks(
+    sweep: Callable[[Leaves, int | None], Leaves],
+    vectors: Array,
+    start: Flattening,
+    end: Flattening,
+    nbytes: int,
+    chunk_size: int | None,
+) -> Array:
+    """A sweep on the columns of ``vectors``, as many at a time as fit in bounded memory."""
+    out = np.empty((end.size, vectors.shape[1]), end.dtype)
+    for columns in chunks(vectors.shape[1], nbytes, chunk_size):
+        count = columns.stop - columns.start
+        out[:, columns] = end.join(sweep(start.part(vectors[:, columns]), count), count)
+    return out

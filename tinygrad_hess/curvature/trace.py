@@ -1,67 +1,100 @@
 """The trace of a symmetric operator, from random probes.
 
-trace : operator -> Estimate
+trace        : operator -> Estimate
+layer_traces : operator -> {layer: Estimate}      (layers.py)
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
 
+from .budget import INTERRUPTED, Budget
+from .checkpoints import Checkpoint
+from .deflation import BLOCK, SKETCH_MEMORY, Deflation
 from .estimate import Estimate
 from .operands import Array, Counted
+from .probes import signs
+from .probing import Running, run_probes, student, unpack
+from .xtrace import XTrace
 
-BLOCK_MEMORY = 64 * 2**20
-"""Bytes of probes that are drawn at a time."""
+METHODS = ("auto", "hutchinson", "xtrace", "exact")
+
+PILOT = 12
+"""Probes that decide how far to deflate; and of XTrace to begin with."""
+
+SAMPLES = 128
+"""Products that are spent when neither an accuracy nor a budget is given."""
 
 
 def trace(
     op: Any,
-    samples: int = 64,
+    samples: int | None = None,
     *,
     rtol: float | None = None,
     atol: float | None = None,
+    method: str = "auto",
     max_matvecs: int | None = None,
+    seconds: float | None = None,
     seed: int = 0,
+    progress: bool = False,
+    checkpoint: Any = None,
 ) -> Estimate:
-    """Hutchinson's estimate of the trace, with its standard error.
-
-    The mean of ``zᵀ A z`` over probes z of independent random signs. It has no bias, and its
-    variance with m probes is ``2 (‖A‖_F² − Σ a_ii²) / m``: zero for a diagonal matrix.
+    """An estimate of the trace, with its 95% interval.
 
     Parameters
     ----------
     op : LinearOperator, ndarray or sparse matrix, shape (P, P)
         Real and symmetric, such as a :class:`HessianOperator`.
-    samples : int
-        Probes, at least 2; with ``rtol`` or ``atol``, how many to begin with. If P is no more
-        than this, the trace is computed exactly, with P products.
+    samples : int, optional
+        Probes of Hutchinson's method, at least 2; with an accuracy, how many to begin with. By
+        default the method is chosen (see ``method``).
     rtol, atol : float, optional
         Go on until half the width of the 95% interval is at most ``max(atol, rtol * |value|)``.
         When P products are seen to be the cheaper way there, the trace is computed exactly.
+    method : {"auto", "hutchinson", "xtrace", "exact"}
+        - ``auto``: Hutch++ with a Krylov basis. The trace on a Krylov space is known exactly;
+          probes estimate the rest. The space grows while that saves more probes than it costs,
+          as a few probes tell; where it never does, this is Hutchinson's method. Exact where P is
+          small. Holds the basis in memory, 512 MiB at most.
+        - ``hutchinson``: the mean of ``zᵀ A z`` over random signs z. No bias; variance with m
+          probes ``2 (‖A‖_F² - Σ a_ii²) / m``: zero for a diagonal matrix.
+        - ``xtrace``: every vector serves for both, at two products. Its leave-one-out error is
+          widened until the interval covers.
+        - ``exact``: P products.
     max_matvecs : int, optional
-        Products to spend at most; by default ``samples``, or with an accuracy 10,000.
+        Products to spend at most; by default 128, or with an accuracy 10,000.
+    seconds : float, optional
+        Time to spend at most.
     seed : int
         Of the probes.
+    progress : bool
+        Show a bar with the time expected.
+    checkpoint : path-like, optional
+        A file (.npz) that keeps the probes' sums. Called again after a kill, with the same
+        arguments, it goes on from there and gives the same answer. Costs one product.
 
     Returns
     -------
     Estimate
-        With ``converged=False`` when the products ran out before the accuracy was reached.
+        With ``converged=False`` and a reason when the budget ran out before the accuracy was
+        reached, or on Ctrl-C.
 
     Raises
     ------
     ValueError
-        For fewer than 2 samples, accuracies that are not positive, a bad shape, or products that
-        are not finite.
+        For fewer than 2 samples, accuracies that are not positive, a bad shape, products that are
+        not finite, or a checkpoint of another problem.
 
     References
     ----------
     Hutchinson (1990), A stochastic estimator of the trace of the influence matrix. Avron and
-    Toledo (2011), Randomized algorithms for estimating the trace, for the variance.
+    Toledo (2011), Randomized algorithms for estimating the trace, for the variance. Meyer, Musco,
+    Musco and Woodruff (2021), Hutch++. Chen and Hallman (2023), Krylov-aware stochastic trace
+    estimation. Epperly, Tropp and Webber (2024), XTrace.
 
     Examples
     --------
@@ -69,60 +102,275 @@ def trace(
     >>> from tinygrad_hess.curvature import trace
     >>> trace(np.array([[2.0, 1.0], [1.0, 3.0]]))
     Estimate(5, exact, 2 products)
-    >>> estimate = trace(np.diag(np.arange(100.0)))
+    >>> estimate = trace(np.diag(np.arange(200.0)))
     >>> estimate.value, estimate.standard_error
-    (4950.0, 0.0)
+    (19900.0, 0.0)
     """
-    if samples < 2:
+    if samples is not None and samples < 2:
         raise ValueError(f"trace: samples must be at least 2 for a standard error, got {samples}")
-    asked = rtol is not None or atol is not None
-    if any(x is not None and not x > 0 for x in (rtol, atol)):
-        raise ValueError(f"trace: accuracies must be positive, got rtol={rtol}, atol={atol}")
+    if method not in METHODS:
+        raise ValueError(f"trace: method={method!r} is not one of {', '.join(METHODS)}")
+    if method == "auto" and samples is not None:
+        method = "hutchinson"
+    target = Target("trace", rtol, atol)
     A = Counted(op, "trace")
-    limit = max_matvecs if max_matvecs is not None else 10_000 if asked else samples
+    default = 10_000 if target.asked else samples or SAMPLES
+    limit = default if max_matvecs is None else max_matvecs
     if limit < 2:
         raise ValueError(f"trace: max_matvecs must be at least 2, got {limit}")
-    if min(samples, limit) >= A.size:
-        return _exact(A)
-
-    rng = np.random.default_rng(seed)
-    forms = _quadratic_forms(A, min(samples, limit), rng)
-    while True:
-        m = len(forms)
-        value = float(forms.mean())
-        error = float(forms.std(ddof=1)) / math.sqrt(m)
-        half = float(stdtrit(m - 1, 0.975)) * error
-        target = max(atol or 0.0, (rtol or 0.0) * abs(value))
-        left = limit - A.matvecs
-        met = not asked or half <= target
-        if met or left == 0:
-            return Estimate(value, error, (value - half, value + half), A.matvecs, met)
-        # The error falls as 1/√m. Never more than double, for the error is itself an estimate.
-        needed = m * (half / target) ** 2 if target > 0 else math.inf
-        if needed - m >= A.size and left >= A.size:
-            return _exact(A)
-        more = math.ceil(min(max(needed - m, 1), m, left))
-        forms = np.concatenate([forms, _quadratic_forms(A, more, rng)])
+    first = samples or (PILOT if target.asked else limit)
+    with Budget(A, limit, seconds, progress=progress) as budget:
+        # What a checkpoint costs is not part of the samples.
+        save = Checkpoint(checkpoint, A, {"method": method, "samples": samples, "seed": seed})
+        if max_matvecs is None and not target.asked:
+            budget.max_matvecs = limit + A.matvecs
+        few = 2 * PILOT if samples is None and target.asked else min(first, limit)
+        if method == "exact" or (few >= A.size and method in ("auto", "hutchinson")):
+            return exact_trace(A, budget)
+        run = _Trace(A, target, budget, save, seed)
+        if method == "hutchinson":
+            return run.hutchinson(first)
+        return run.xtrace() if method == "xtrace" else run.deflated()
 
 
-def _quadratic_forms(A: Counted, count: int, rng: np.random.Generator) -> Array:
-    """``zᵀ A z`` for ``count`` vectors of random signs, summed in float64."""
-    width = max(1, BLOCK_MEMORY // (A.size * A.dtype.itemsize))
-    out = []
-    for first in range(0, count, width):
-        signs = rng.integers(0, 2, (A.size, min(width, count - first)), np.int8)
-        z = (2 * signs - 1).astype(A.dtype)
-        out.append(np.einsum("ij,ij->j", z, A.matmat(z), dtype=np.float64))
-    return np.concatenate(out)
+@dataclass(frozen=True)
+class Target:
+    """The half width of a 95% interval that is allowed: ``max(atol, rtol * |value|)``."""
+
+    who: str
+    rtol: float | None
+    atol: float | None
+
+    def __post_init__(self) -> None:
+        if any(x is not None and not x > 0 for x in (self.rtol, self.atol)):
+            raise ValueError(
+                f"{self.who}: accuracies must be positive, got rtol={self.rtol}, atol={self.atol}"
+            )
+
+    @property
+    def asked(self) -> bool:
+        return self.rtol is not None or self.atol is not None
+
+    def ratio(self, half: float, value: float) -> float:
+        """The half width over what is allowed; 0 where nothing is asked."""
+        if not self.asked or half == 0:
+            return 0.0
+        allowed = max(self.atol or 0.0, (self.rtol or 0.0) * abs(value))
+        return half / allowed if allowed > 0 else math.inf
 
 
-def _exact(A: Counted) -> Estimate:
+def exact_trace(A: Counted, budget: Budget) -> Estimate:
     """The sum of the diagonal, by products with the unit vectors."""
-    P = A.size
-    width = max(1, BLOCK_MEMORY // (P * A.dtype.itemsize))
-    value = 0.0
-    for first in range(0, P, width):
-        unit = np.eye(P, min(width, P - first), -first, dtype=A.dtype)
-        diagonal = np.diagonal(A.matmat(unit)[first:])
-        value += float(diagonal.sum(dtype=np.float64))
-    return Estimate(value, 0.0, (value, value), A.matvecs, True, exact=True)
+    value = float(exact_diagonal(A, budget).sum(dtype=np.float64))
+    return Estimate.of_exact(value, A.matvecs, seconds=budget.seconds, method="exact")
+
+
+def exact_diagonal(A: Counted, budget: Budget) -> Array:
+    """The diagonal, shape (P,), by products with the unit vectors."""
+    out = np.empty(A.size, A.dtype)
+    begun = A.matvecs
+    for columns in A.blocks(A.size):
+        places = np.arange(columns.start, columns.stop)
+        out[places] = A.matmat(A.unit(columns))[places, np.arange(len(columns))]
+        budget.show(begun + A.size, "exact")
+    return out
+
+
+@dataclass
+class _Trace:
+    A: Counted
+    target: Target
+    budget: Budget
+    save: Checkpoint
+    seed: int
+    interrupted: bool = False
+
+    def hutchinson(self, first: int, running: Running | None = None) -> Estimate:
+        A = self.A
+
+        def forms(columns: range) -> Array:
+            z = signs(A.size, columns, self.seed, A.dtype)
+            return np.einsum("ij,ij->j", z, A.matmat(z), dtype=np.float64)[None]
+
+        saved = self.save.load() if running is None else None
+        if saved is not None:
+            running, first = unpack(saved, self.budget)
+        return self._probed(forms, running or Running(), first, 0.0, "Hutchinson", {})
+
+    def deflated(self) -> Estimate:
+        """Grow a Krylov space as long as it pays, then probe what is outside."""
+        A, budget = self.A, self.budget
+        split = Deflation(A, int(min(budget.left // 2, A.size // 2)), self.seed)
+        saved = self.save.load()
+        if saved is not None:
+            split.restore(saved)
+        if saved is not None and "count" in saved:
+            running, first = unpack(saved, budget)
+        else:
+            running = self._grow(split, saved)
+            first = running.count if self.target.asked else running.count + int(budget.left)
+            if budget.limit is None and 2 * split.columns >= A.size <= budget.left:
+                return exact_trace(A, budget)
+
+        def forms(columns: range) -> Array:
+            z = signs(A.size, columns, self.seed, A.dtype)
+            return np.einsum("ij,ij->j", z, split.remainder(z), dtype=np.float64)[None]
+
+        method = f"Hutch++ ({split.columns} deflated)" if split.columns else "Hutchinson"
+        return self._probed(forms, running, first, float(split.trace), method, split.state())
+
+    def _grow(self, split: Deflation, saved: dict[str, Array] | None) -> Running:
+        """The probes of the pilot, of what is outside the space that it made grow."""
+        A, budget = self.A, self.budget
+        z = signs(A.size, range(int(min(PILOT, max(budget.left, 2)))), self.seed, A.dtype)
+        if saved is None:
+            Az, history = A.matmat(z), list[tuple[int, float]]()
+        else:
+            Az, history = saved["Az"], [(int(r), float(e)) for r, e in saved["history"]]
+            budget.resume(float(saved["seconds"]), int(saved["matvecs"]))
+        while True:
+            running = Running()
+            running.add(split.remaining_forms(z, Az)[None])
+            half, value = float(running.half_width[0]), float(split.trace + running.mean[0])
+            ratio = self.target.ratio(half, value)
+            # Probes that this space would need in the end, or leave.
+            probes = running.count * ratio**2 if self.target.asked else running.count + budget.left
+            history.append((split.columns, math.log(max(half, 1e-300))))
+            budget.show(A.matvecs + probes - running.count if self.target.asked else None)
+            known = half <= 100 * A.eps * abs(value)
+            if known or not split.next or not _pays(history, probes):
+                return running
+            if budget.over(2 * split.next):
+                return running
+            if self.save.due():
+                spent = {"matvecs": A.matvecs, "seconds": budget.seconds}
+                past = np.array(history[:-1]).reshape(-1, 2)
+                self.save.save({**split.state(), **spent, "Az": Az, "history": past})
+            try:
+                split.grow()
+            except KeyboardInterrupt:
+                self.interrupted = True
+                return running
+
+    def _probed(
+        self,
+        forms: Any,
+        running: Running,
+        first: int,
+        known: float,
+        method: str,
+        state: dict[str, Array],
+    ) -> Estimate:
+        A, budget = self.A, self.budget
+        room = budget.left >= A.size and budget.limit is None
+        reason = (
+            INTERRUPTED
+            if self.interrupted
+            else run_probes(
+                forms,
+                running,
+                first=first,
+                ratio=lambda r: self.target.ratio(float(r.half_width[0]), known + float(r.mean[0])),
+                budget=budget,
+                checkpoint=self.save,
+                state=state,
+                exact_from=A.size if room else math.inf,
+            )
+        )
+        if reason == "exact":
+            if budget.left >= A.size:
+                return exact_trace(A, budget)
+            reason = f"max_matvecs={budget.max_matvecs} allows no more; give more"
+        value, half = known + float(running.mean[0]), float(running.half_width[0])
+        return self._result(value, float(running.standard_error[0]), half, method, reason)
+
+    def xtrace(self) -> Estimate:
+        A, budget, target = self.A, self.budget, self.target
+        x, saved, reason = XTrace(A, self.seed), self.save.load(), ""
+        history: list[tuple[float, float]] = []
+        if saved is not None:
+            x.restore(saved)
+            history = [(float(m), float(e)) for m, e in saved["history"]]
+            budget.resume(float(saved["seconds"]), int(saved["matvecs"]))
+        room = max(PILOT, SKETCH_MEMORY // (A.size * A.dtype.itemsize))
+        most = min(int(min(budget.left + 2 * x.count, A.size)) // 2, room)
+        if most < 2:
+            raise ValueError(f"trace: max_matvecs={budget.max_matvecs} is too few for XTrace: 4")
+        try:
+            while not x.count or not x.exact:
+                goal = min(PILOT, most)
+                if x.count:
+                    value, error = x.estimate()
+                    ratio = target.ratio(student(x.count - 1) * error, value)
+                    expected = 2 * (x.count * ratio if target.asked else most)
+                    budget.show(expected, f"{ratio:.2g} × allowed" if target.asked else "")
+                    if target.asked and ratio <= 1:
+                        break
+                    history.append((math.log(x.count), math.log(max(error, 1e-300))))
+                    goal = min(_next(history, ratio), most) if target.asked else most
+                    if goal <= x.count:
+                        break
+                    reason = budget.over(2 * (goal - x.count))
+                    if reason:
+                        break
+                    if self.save.due():
+                        self.save.save(self._state(x, history[:-1]))
+                x.sketch(goal)
+                x.project()
+        except KeyboardInterrupt:
+            if x.count < 2:
+                raise
+            reason = INTERRUPTED
+            x.forget_sketch()
+        if self.save.path:
+            self.save.save(self._state(x, history))
+        value, error = x.estimate()
+        half = student(x.count - 1) * error
+        if target.ratio(half, value) > 1 and not reason:
+            if budget.left >= A.size and budget.limit is None:
+                return exact_trace(A, budget)
+            reason = f"max_matvecs={budget.max_matvecs} allows no more; give more"
+        return self._result(value, error, half, "XTrace", reason)
+
+    def _state(self, x: XTrace, history: list[tuple[float, float]]) -> dict[str, Any]:
+        past = np.array(history).reshape(-1, 2)
+        spent = {"matvecs": self.A.matvecs, "seconds": self.budget.seconds}
+        return {**x.state(), **spent, "history": past}
+
+    def _result(self, value: float, error: float, half: float, method: str, why: str) -> Estimate:
+        if self.target.asked and self.target.ratio(half, value) <= 1:
+            why = ""
+        return Estimate(
+            value,
+            error,
+            (value - half, value + half),
+            self.A.matvecs,
+            converged=not why,
+            seconds=self.budget.seconds,
+            seed=self.seed,
+            method=method,
+            reason=why,
+        )
+
+
+def _next(history: list[tuple[float, float]], ratio: float) -> int:
+    """How many vectors XTrace needs, if the error goes on to fall as it did; half more at most."""
+    (m1, e1), power = history[-1], 1.0
+    if len(history) > 1:
+        m0, e0 = history[-2]
+        power = min(max((e0 - e1) / (m1 - m0), 0.5), 3.0)
+    grown = min(max(ratio, 1.0) ** (1 / power), 1.5)
+    return math.ceil(math.exp(m1) * max(grown, 1.03) - 1e-9)
+
+
+def _pays(history: list[tuple[int, float]], probes: float) -> bool:
+    """Whether another column saves more than one of so many probes.
+
+    Their number goes as the square of the deviation, of which the logarithm falls by a slope that
+    the last half of the columns tells.
+    """
+    columns, now = history[-1]
+    if columns < 3 * BLOCK:
+        return probes > 4 * PILOT
+    before, then = [h for h in history if h[0] <= columns / 2][-1]
+    return 2 * probes * (then - now) / (columns - before) > 1

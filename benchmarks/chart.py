@@ -1,0 +1,73 @@
+"""Time against size, a line for each library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .measuring import Measured
+from .problems import problem
+from .processes import OURS, PEERS
+from .report import PLACES
+from .tasks import GRADIENT, HVP, SPARSE
+
+# Okabe and Ito's colours, which people of all kinds of sight can tell apart
+STYLES: dict[tuple[str, str], dict[str, Any]] = {
+    (OURS, "jit"): {"label": "tinygrad_hess, jit", "color": "#D55E00", "marker": "o"},
+    (OURS, "recorded"): {
+        "label": "tinygrad_hess, recorded", "color": "#E69F00", "marker": "o", "linestyle": "--",
+    },
+    ("jax", ""): {"label": "JAX", "color": "#0072B2", "marker": "s"},
+    ("torch", ""): {"label": "PyTorch", "color": "#CC79A7", "marker": "^"},
+    ("autograd", ""): {"label": "autograd", "color": "#009E73", "marker": "D"},
+}  # fmt: skip
+PANELS = {
+    GRADIENT: ("Value and gradient of a tanh net", "parameters (64-w-w-10, batch 256)"),
+    HVP: ("Hessian-vector product of a tanh net", "parameters (64-w-w-10, batch 256)"),
+    SPARSE: ("Hessian of Rosenbrock's function\n(ours sparse, peers' full)", "variables"),
+}
+
+
+def size(m: Measured) -> int:
+    """Parameters of a workload."""
+    return sum(problem(m.cell.workload, m.cell.dtype).sizes)
+
+
+def draw(measured: Sequence[Measured], path: Path) -> None:
+    """Draw what was measured of growth, with the quartiles; nothing where nothing was."""
+    growing = [m for m in measured if m.cell.section == "growth"]
+    if not growing:
+        return
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context({"svg.hashsalt": "benchmarks", "font.size": 9}):
+        figure = Figure(figsize=(11, 4.2), layout="constrained")
+        panels = figure.subplots(1, len(PANELS))
+        for ax, (task, (title, unit)) in zip(panels, PANELS.items(), strict=True):
+            _panel(ax, [m for m in growing if m.cell.task == task])
+            ax.set(xscale="log", yscale="log", title=title, xlabel=unit)
+            ax.grid(which="major", color="0.9")
+            ax.spines[["top", "right"]].set_visible(False)
+        panels[0].set_ylabel(f"seconds a call, float64, {PLACES[growing[0].cell.cores]}")
+        named = {h.get_label(): h for ax in panels for h in ax.get_legend_handles_labels()[0]}
+        figure.legend(
+            handles=list(named.values()), loc="outside lower center", ncols=5, frameon=False
+        )
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else {})
+
+
+def _panel(ax: Any, lines: Sequence[Measured]) -> None:
+    lines = sorted(lines, key=size)
+    for (library, form), style in STYLES.items():
+        points = [(size(m), m.quartiles(library, form)) for m in lines]
+        found = [(n, q) for n, q in points if q is not None]
+        if found:
+            at = [n for n, _ in found]
+            low, middle, high = zip(*(q for _, q in found), strict=True)
+            ax.plot(at, middle, markersize=4, linewidth=1.5, **style)
+            ax.fill_between(at, low, high, color=style["color"], alpha=0.2, linewidth=0)
+
+
+assert {p for p, _ in STYLES} == {OURS, *PEERS}

@@ -1,0 +1,110 @@
+"""What the library means to reach, beside what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .measuring import Measured
+from .processes import OURS
+from .tasks import AGAIN, GRADIENT, HESSIAN, HVP, LARGEST, MANY, SPARSE, STARTED, Cell, cells
+
+SMALL, MIDDLE = STARTED, "net 256x64-64-64-10"
+
+
+class Figures:
+    """Looks up what was measured on some cores, in float64 unless said."""
+
+    def __init__(self, measured: Sequence[Measured], cores: str):
+        self.by_cell = {m.cell: m for m in measured}
+        self.cores = cores
+
+    def of(self, workload: str, task: str, section: str = "tasks") -> Measured | None:
+        """One line, if it was measured."""
+        return self.by_cell.get(Cell(section, workload, task, "float64", self.cores))
+
+    def over(self, peer: str, workload: str, task: str, section: str = "tasks") -> float | None:
+        """Median ratio of ours, jitted, to a peer's."""
+        found = self.of(workload, task, section)
+        ratios = None if found is None else found.ratios(peer)
+        return None if ratios is None else float(np.median(ratios))
+
+    def seconds(self, workload: str, task: str, section: str = "tasks") -> float | None:
+        """Our median, jitted where there is such a form."""
+        found = self.of(workload, task, section)
+        if found is None:
+            return None
+        jitted = found.median(OURS, "jit")
+        return found.median(OURS, "recorded") if jitted is None else jitted
+
+    def quotient(self, workload: str, task: str, unit: str, count: int = 1) -> float | None:
+        """Our time of a task over ``count`` of our times of another one."""
+        a, b = self.seconds(workload, task), self.seconds(workload, unit)
+        return None if a is None or b is None else a / b / count
+
+    def slowest_jit(self) -> float | None:
+        """The largest ratio of jitted to recorded, of all workloads and both dtypes."""
+        ratios = [
+            m.median(OURS, "jit") / recorded
+            for c, m in self.by_cell.items()
+            if c.cores == self.cores and c.section == "tasks"
+            if (recorded := m.median(OURS, "recorded")) and m.median(OURS, "jit")
+        ]
+        return max(ratios, default=None)
+
+    def growth(self) -> float | None:
+        """Sparse Hessian of Rosenbrock: time a variable at n = 100,000 over that at 1,000."""
+        few, many = (self.seconds(f"rosenbrock {n}", SPARSE, "growth") for n in (1_000, 100_000))
+        return None if few is None or many is None else many / few / 100
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A figure that should be at most ``limit`` (and with one core, ``pinned``)."""
+
+    what: str
+    limit: float
+    figure: Callable[[Figures], float | None]
+    pinned: float | None = None
+
+
+def _over(peer: str, workload: str, task: str, limit: float) -> Goal:
+    pinned = max(limit, 1.0) if peer == "jax" else limit
+    figure = lambda f: f.over(peer, workload, task)
+    return Goal(f"{task}, {workload}: ours / {peer}", limit, figure, pinned)
+
+
+def _start(peer: str) -> Goal:
+    figure = lambda f: f.over(peer, SMALL, HVP, "start")
+    return Goal(f"process start to the first HVP: ours / {peer}", 1 / 3, figure, 1 / 3)
+
+
+LIMITS = {SMALL: 0.6, MIDDLE: 0.8, LARGEST: 0.9}
+BOTH = (GRADIENT, HVP)
+GOALS = [
+    *(_over("jax", w, t, limit) for w, limit in LIMITS.items() for t in BOTH),
+    *(_over("torch", w, t, 0.5) for w in LIMITS for t in BOTH),
+    *(_over("autograd", w, t, 0.25) for w in LIMITS for t in BOTH),
+    *(
+        Goal(f"HVP again, {w}: / own value and grad", 1.5,
+             lambda f, w=w: f.quotient(w, AGAIN, GRADIENT), 1.5)
+        for w in LIMITS
+    ),
+    Goal(f"64 HVPs, {MIDDLE}: a column / own value and grad", 1.0,
+         lambda f: f.quotient(MIDDLE, MANY, GRADIENT, 64), 1.0),
+    Goal(f"64 HVPs, {SMALL}: / own HVP", 16.0, lambda f: f.quotient(SMALL, MANY, HVP), 16.0),
+    *(_over("jax", w, HESSIAN, 0.5) for w in ("net 64x2-8-8-2", "net 1797x64-12-10")),
+    _start("jax"),
+    _start("torch"),
+    *(
+        Goal(f"planning {t}, {LARGEST}: seconds", 0.05,
+             lambda f, t=t: f.seconds(LARGEST, t, "compile"), 0.05)
+        for t in BOTH
+    ),
+    Goal("sparse Hessian: a variable at n = 100,000 / at 1,000", 1.0, lambda f: f.growth()),
+    Goal("the slowest jitted / recorded, of all workloads", 1.0, lambda f: f.slowest_jit(), 1.0),
+]  # fmt: skip
+"""In the order of the report. Sparse Hessians are measured with default threads only."""
+assert all(w in {c.workload for c in cells(["all"], quick=False)} for w in LIMITS)

@@ -1,0 +1,157 @@
+"""The losses, written once over the few functions in which the libraries' namespaces differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+def unrolled(step: Callable[[Any, Any], Any], state: Any, inputs: Any) -> Any:
+    """The last state of a recurrence, by a Python loop."""
+    for x in inputs:
+        state = step(state, x)
+    return state
+
+
+@dataclass(frozen=True)
+class Functions:
+    """A library's own functions.
+
+    Attributes
+    ----------
+    numpy : module
+        With tanh, sin, exp, log, sqrt, sum(x, axis), mean and diagonal.
+    dot, logsumexp, softplus, conv, cholesky : callable
+        Products of matrices; over the last axis; log(1 + exp(x)); cross-correlation of
+        (N, C, H, W) with (O, C, h, w) without padding; the lower factor.
+    solve_lower : callable
+        ``solve_lower(L, b)`` with a lower triangular matrix.
+    scan : callable
+        ``scan(step, state, inputs)``: the last state of ``state = step(state, input)``.
+    """
+
+    numpy: Any
+    dot: Callable[[Any, Any], Any]
+    logsumexp: Callable[[Any], Any]
+    softplus: Callable[[Any], Any]
+    conv: Callable[[Any, Any], Any]
+    cholesky: Callable[[Any], Any]
+    solve_lower: Callable[[Any, Any], Any]
+    scan: Callable[..., Any] = unrolled
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loss in one library, and what it is a loss of where there is such a thing."""
+
+    loss: Callable[..., Any]
+    outputs: Callable[..., Any] | None = None
+
+
+def _cross_entropy(f: Functions, outputs: Callable[..., Any]) -> Model:
+    def loss(params: Any, x: Any, labels: Any, *more: Any) -> Any:
+        z = outputs(params, x, *more)
+        return f.numpy.mean(f.logsumexp(z) - f.numpy.sum(z * labels, -1))
+
+    return Model(loss, outputs)
+
+
+def net(f: Functions) -> Model:
+    def outputs(params: Any, x: Any) -> Any:
+        for i in range(0, len(params), 2):
+            x = f.dot(x, params[i]) + params[i + 1]
+            if i + 2 < len(params):
+                x = f.numpy.tanh(x)
+        return x
+
+    return _cross_entropy(f, outputs)
+
+
+def logistic(f: Functions) -> Model:
+    def loss(params: Any, x: Any, signs: Any) -> Any:
+        w, b = params
+        margins = signs * (f.dot(x, w) + b)
+        return f.numpy.mean(f.softplus(-margins)) + 0.01 * f.numpy.sum(w * w)
+
+    return Model(loss)
+
+
+def conv(f: Functions) -> Model:
+    def outputs(params: Any, x: Any) -> Any:
+        k1, b1, k2, b2, w, b = params
+        x = f.numpy.tanh(f.conv(x, k1) + b1)
+        x = f.numpy.tanh(f.conv(x, k2) + b2)
+        return f.dot(x.reshape((x.shape[0], w.shape[0])), w) + b
+
+    return _cross_entropy(f, outputs)
+
+
+def recurrent(f: Functions) -> Model:
+    def outputs(params: Any, x: Any, start: Any) -> Any:
+        inward, across, bias, out, b = params
+        step = lambda h, x: f.numpy.tanh(f.dot(x, inward) + f.dot(h, across) + bias)
+        return f.dot(f.scan(step, start, x), out) + b
+
+    return _cross_entropy(f, outputs)
+
+
+def rosenbrock(f: Functions) -> Model:
+    def loss(params: Any) -> Any:
+        (x,) = params
+        return f.numpy.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
+
+    return Model(loss)
+
+
+def gaussian(f: Functions) -> Model:
+    def loss(params: Any, x: Any, y: Any, identity: Any) -> Any:
+        """The parameters: log inverse length scales, log signal and noise variances."""
+        (theta,) = params
+        n = x.shape[1]
+        x = x * f.numpy.exp(theta[:n])
+        squares = f.numpy.sum(x * x, 1)
+        distances = squares[:, None] + squares[None, :] - 2.0 * f.dot(x, x.T)
+        noise = f.numpy.exp(theta[n + 1]) * identity
+        lower = f.cholesky(f.numpy.exp(theta[n] - 0.5 * distances) + noise)
+        whitened = f.solve_lower(lower, y)
+        log_determinant = 2.0 * f.numpy.sum(f.numpy.log(f.numpy.diagonal(lower)), -1)
+        return 0.5 * (f.numpy.sum(whitened * whitened) + log_determinant)
+
+    return Model(loss)
+
+
+def chain(f: Functions) -> Model:
+    def loss(params: Any, rounds: Any) -> Any:
+        (x,) = params
+        for _ in range(rounds.shape[0]):
+            x = f.numpy.tanh(f.numpy.sin(x) * 1.01 + 0.1)
+        return f.numpy.sum(x)
+
+    return Model(loss)
+
+
+MODELS: dict[str, Callable[[Functions], Model]] = {
+    "net": net,
+    "logistic": logistic,
+    "conv": conv,
+    "recurrent": recurrent,
+    "rosenbrock": rosenbrock,
+    "gaussian": gaussian,
+    "chain": chain,
+}
+
+
+def adam(
+    sqrt: Callable[[Any], Any], params: Sequence[Any], count: Any, m: Any, v: Any, grads: Any
+) -> tuple[Any, Any, Any, Any]:
+    """One update by Kingma and Ba's algorithm 1, for libraries that bring none: the new state."""
+    count = count + 1
+    m = [0.9 * a + 0.1 * g for a, g in zip(m, grads, strict=True)]
+    v = [0.999 * a + 0.001 * g * g for a, g in zip(v, grads, strict=True)]
+    small, large = 1 - 0.9**count, 1 - 0.999**count
+    params = [
+        p - 1e-3 * (a / small) / (sqrt(b / large) + 1e-8)
+        for p, a, b in zip(params, m, v, strict=True)
+    ]
+    return params, count, m, v

@@ -1,0 +1,167 @@
+"""Tables in Markdown: ratios, goals, and what they were measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .goals import GOALS, Figures
+from .measuring import Measured
+from .processes import OURS, PEERS
+from .tasks import MEANINGS
+
+PLACES = {"all": "default threads", "one": "everything pinned to one core"}
+NO_RATIO = "–"
+
+
+def seconds(x: float | None) -> str:
+    """A time in a unit that suits it."""
+    if x is None:
+        return NO_RATIO
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if x >= size or unit == "µs":
+            return f"{x / size:.3g} {unit}" if x < 100 * size else f"{x / size:.0f} {unit}"
+    raise AssertionError
+
+
+def spread(ratios: np.ndarray | None) -> str:
+    """The median, and the quartiles in brackets."""
+    if ratios is None:
+        return NO_RATIO
+    low, middle, high = np.quantile(ratios, (0.25, 0.5, 0.75))
+    return f"{middle:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table whose source lines up; text to the left, figures to the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    left = [not any(c[:1].isdigit() or c == NO_RATIO for c in cs) for cs in zip(*rows, strict=True)]
+    left = left or [True] * len(header)
+
+    def line(cells: Sequence[str]) -> str:
+        fitted = [
+            c.ljust(w) if at_left else c.rjust(w)
+            for c, w, at_left in zip(cells, widths, left, strict=True)
+        ]
+        return f"| {' | '.join(fitted)} |"
+
+    rule = [
+        ":" + "-" * (w + 1) if at_left else "-" * (w + 1) + ":"
+        for w, at_left in zip(widths, left, strict=True)
+    ]
+    return "\n".join([line(header), f"|{'|'.join(rule)}|", *map(line, rows)])
+
+
+def header(peers: Sequence[str]) -> list[str]:
+    """Of the tables of times."""
+    return ["workload", "task", "jit", "recorded", *(f"/ {p}" for p in peers), "jit / recorded"]
+
+
+def row(m: Measured, peers: Sequence[str]) -> list[str]:
+    """A line of the tables of times."""
+    ratios = [
+        f"{spread(m.ratios(p))} {'' if p == 'jax' else m.form(p)}".strip()
+        if p != "autograd" else spread(m.ratios(p))
+        for p in peers
+    ]  # fmt: skip
+    own = spread(m.ratios(f"{OURS} recorded")) if m.median(OURS, "jit") else NO_RATIO
+    times = [seconds(m.median(OURS, form)) for form in ("jit", "recorded")]
+    return [m.cell.workload, m.cell.task, *times, *ratios, own]
+
+
+def _present(measured: Sequence[Measured]) -> list[str]:
+    return [p for p in PEERS if any(m.form(p) for m in measured)]
+
+
+def _goals(measured: Sequence[Measured]) -> str:
+    figures = {cores: Figures(measured, cores) for cores in PLACES}
+    rows = []
+    for goal in GOALS:
+        found = {cores: goal.figure(f) for cores, f in figures.items()}
+        limits = {"all": goal.limit, "one": goal.pinned}
+        if any(x is not None for x in found.values()):
+            rows.append([goal.what, *(_against(found[c], limits[c]) for c in PLACES)])
+    return table(["at most", *PLACES.values()], rows) if rows else ""
+
+
+def _against(figure: float | None, limit: float | None) -> str:
+    if figure is None or limit is None:
+        return NO_RATIO
+    return f"{figure:.2g} of {limit:.2g}{'' if figure <= limit else ' (missed)'}"
+
+
+def _tables(measured: Sequence[Measured], peers: Sequence[str]) -> list[str]:
+    out = []
+    for cores, place in PLACES.items():
+        here = [m for m in measured if m.cell.cores == cores]
+        for dtype in ("float64", "float32"):
+            lines = [m for m in here if m.cell.section == "tasks" and m.cell.dtype == dtype]
+            if lines:
+                out += [f"## A call: {dtype}, {place}", _table(lines, peers)]
+        for section, title in (
+            ("start", "From process start to the first result"),
+            ("compile", "Compiling: a first call beyond a second one (recording and planning)"),
+        ):
+            lines = [m for m in here if m.cell.section == section]
+            if lines:
+                out += [f"## {title}: {place}", _table(lines, _present(lines))]
+    return out
+
+
+def _table(lines: Sequence[Measured], peers: Sequence[str]) -> str:
+    return table(header(peers), [row(m, peers) for m in lines])
+
+
+def _growth(measured: Sequence[Measured], peers: Sequence[str]) -> list[str]:
+    lines = [m for m in measured if m.cell.section == "growth"]
+    if not lines:
+        return []
+    names = ["workload", "task", "ours, jit", "ours, recorded", *peers]
+    rows = [
+        [
+            m.cell.workload, m.cell.task,
+            *(seconds(m.median(OURS, form)) for form in ("jit", "recorded")),
+            *(seconds(m.median(p)) for p in peers),
+        ]
+        for m in lines
+    ]  # fmt: skip
+    cores = PLACES[lines[0].cell.cores]
+    return [
+        f"## Growth with size: float64, {cores}",
+        "![Time against size for each library](RESULTS.svg)",
+        table(names, rows),
+    ]
+
+
+def markdown(measured: Sequence[Measured], about: dict[str, Any]) -> str:
+    """RESULTS.md: everything that was measured."""
+    peers = _present(measured)
+    named = ", ".join(f"{k} {v}" for k, v in about["versions"].items())
+    notes = [f"- {m.cell}: {note}" for m in measured for note in m.notes]
+    goals = _goals(measured)
+    parts = [
+        "# Times beside other libraries",
+        f"Made by `{about['command']}`; see [README.md](README.md) for how.",
+        "\n".join([
+            f"- Processor: {about['processor']}, {about['cores']} cores in use",
+            f"- System: {about['system']}, Python {about['python']}",
+            f"- Versions: {named}",
+            f"- BLAS of NumPy and SciPy: {'; '.join(about['blas'])}",
+            f"- Peers: {', '.join(peers) or 'none'}; PyTorch is measured when asked for",
+            f"- Date: {about['date']}; {about['minutes']:.0f} minutes; load of the machine "
+            f"{about['load']} before it began",
+        ]),
+        "Ratios are our times over theirs (below 1: ours is faster): the median of "
+        f"{about['rounds']} alternations, with the quartiles in brackets. \"jit\" and "
+        '"recorded" are our two forms; ratios to peers are of the jitted one where there is one. '
+        "Of PyTorch's forms the fastest counts, and is named.",
+        *(["## Goals", goals] if goals else []),
+        *_tables(measured, peers),
+        *_growth(measured, peers),
+        "## Tasks",
+        "\n".join(f"- {task}: {meaning}" for task, meaning in MEANINGS.items()),
+        *(["## What did not run, or disagreed", "\n".join(notes)] if notes else []),
+    ]  # fmt: skip
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,110 @@
+"""What is timed: tasks, and which workload has which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+VALUE, GRADIENT, HVP, AGAIN = "value", "value and grad", "HVP", "HVP again"
+MANY, EACH, JACOBIAN = "64 HVPs", "gradient of each example", "Jacobian of outputs"
+HESSIAN, SPARSE, ADAM = "Hessian", "sparse Hessian", "Adam step"
+
+MEANINGS = {
+    VALUE: "the loss",
+    GRADIENT: "the loss and its gradient",
+    HVP: "a Hessian-vector product at a new point",
+    AGAIN: "a Hessian-vector product at the same point in a new direction",
+    MANY: "products with 64 directions at one new point",
+    EACH: "the gradient of each example's loss",
+    JACOBIAN: "of the outputs of 16 examples by all parameters",
+    HESSIAN: "the full matrix",
+    SPARSE: "the matrix as scipy.sparse, the pattern found anew; peers: the full matrix",
+    ADAM: "gradient and update, the state carried on",
+}
+
+MAIN = (VALUE, GRADIENT, HVP, AGAIN)
+FULL = (*MAIN, MANY, EACH, JACOBIAN, ADAM)
+WORKLOADS = {
+    "net 64x2-16-16-2": FULL,
+    "net 256x64-64-64-10": FULL,
+    "net 1797x64-256-256-10": (*MAIN, ADAM),
+    "logistic 569x30": (*MAIN, MANY, EACH, HESSIAN),
+    "conv 256": (*MAIN, ADAM),
+    "recurrent 100": (*MAIN, ADAM),
+    "rosenbrock 1000": (*MAIN, MANY, HESSIAN),
+    "gaussian 200": (*MAIN, HESSIAN),
+    "net 64x2-8-8-2": (HESSIAN,),
+    "net 1797x64-12-10": (HESSIAN,),
+    "chain 2000": (GRADIENT,),
+}
+LARGEST = "net 1797x64-256-256-10"
+QUICK = ("net 64x2-16-16-2", "rosenbrock 1000", "net 64x2-8-8-2")
+
+STARTED = "net 64x2-16-16-2"
+PLANNED = (STARTED, "net 256x64-64-64-10", LARGEST)
+WIDTHS = (8, 16, 32, 64, 128, 256, 512)
+VARIABLES = (100, 1_000, 10_000, 100_000)
+DENSE_LIMIT = 1_000
+"""Variables up to which a peer makes the full matrix where ours makes the sparse one."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One line of the tables.
+
+    Attributes
+    ----------
+    section : {"tasks", "start", "compile", "growth"}
+        Time of a call; from process start to the first result; of the first call beyond the
+        second; of a call against size.
+    workload, task, dtype : str
+    cores : {"all", "one"}
+        Each library's default threads, or everything pinned to one core.
+    """
+
+    section: str
+    workload: str
+    task: str
+    dtype: str
+    cores: str
+
+    def __str__(self) -> str:
+        what = "" if self.section == "tasks" else f"{self.section}: "
+        where = "one core" if self.cores == "one" else "default threads"
+        return f"{what}{self.workload}, {self.task}, {self.dtype}, {where}"
+
+
+def cells(cores: list[str], quick: bool) -> Iterator[Cell]:
+    """All that is measured, in order."""
+    for where in cores:
+        for dtype in ("float64",) if quick else ("float64", "float32"):
+            for workload, tasks in WORKLOADS.items():
+                for task in tasks if not quick or workload in QUICK else ():
+                    yield Cell("tasks", workload, task, dtype, where)
+        for task in (GRADIENT, HVP):
+            yield Cell("start", STARTED, task, "float64", where)
+        for workload in PLANNED[:1] if quick else PLANNED:
+            for task in (GRADIENT, HVP):
+                yield Cell("compile", workload, task, "float64", where)
+    if not quick:
+        yield from growth(cores[0])
+
+
+def growth(where: str) -> Iterator[Cell]:
+    """For the chart: nets of growing width, and Rosenbrock's function of more variables."""
+    for task in (GRADIENT, HVP):
+        for width in WIDTHS:
+            yield Cell("growth", f"net 256x64-{width}-{width}-10", task, "float64", where)
+    for n in VARIABLES:
+        yield Cell("growth", f"rosenbrock {n}", SPARSE, "float64", where)
+
+
+Run = Callable[[], Any]
+Forms = dict[str, Run]
+"""The ways in which a library does one task, by name."""
+
+
+def on(cell: Cell, cores: str) -> Cell:
+    """The same line on other cores."""
+    return replace(cell, cores=cores)

@@ -1,0 +1,143 @@
+"""The primitives of linear algebra written another way, for the battery.
+
+Where the library takes the symmetric part of its input, so do these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+
+def _turned(x: Any) -> Any:
+    return np.swapaxes(x, -1, -2)
+
+
+def _symmetric(x: Any) -> Any:
+    return (x + _turned(x)) / 2
+
+
+def _place_diagonal(x: Any, k: int, shape: Any) -> Any:
+    out = np.zeros((*x.shape[:-1], *shape), x.dtype)
+    for i in range(x.shape[-1]):
+        out[..., i - min(k, 0), i + max(k, 0)] = x[..., i]
+    return out
+
+
+def _triangular(a: Any, b: Any, lower: bool, transposed: bool, unit: bool) -> Any:
+    part = np.tril(a, -1) if lower else np.triu(a, 1)
+    part = part + (np.eye(a.shape[-1]) if unit else a * np.eye(a.shape[-1])).astype(a.dtype)
+    return np.linalg.solve(_turned(part) if transposed else part, b)
+
+
+def _cofactor(x: Any) -> Any:
+    """Minors, one determinant each."""
+    out = np.zeros_like(x)
+    n = x.shape[-1]
+    for i in range(n):
+        for j in range(n):
+            minor = np.delete(np.delete(x, i, -2), j, -1)
+            out[..., i, j] = (-1) ** (i + j) * np.linalg.det(minor)
+    return out
+
+
+def _cofactor_slope(x: Any, t: Any) -> Any:
+    """Cofactors are polynomials of degree n - 1 <= 2, so that central differences are exact."""
+    return ((_cofactor(x + t) - _cofactor(x - t)) / 2).astype(x.dtype)
+
+
+def _eigh(x: Any) -> Any:
+    w, v = np.linalg.eigh(_symmetric(x))
+    return np.concatenate([w[..., None, :], v], -2)
+
+
+def _eig(x: Any) -> Any:
+    w, v = np.linalg.eig(x)
+    return np.concatenate([w[..., None, :], v], -2)
+
+
+def _svd(x: Any) -> Any:
+    u, s, vh = np.linalg.svd(x, full_matrices=False)
+    return np.concatenate([u, s[..., None, :], _turned(vh)], -2)
+
+
+def _qr(x: Any) -> Any:
+    q, r = np.linalg.qr(x)
+    return np.concatenate([q, _turned(r)], -2)
+
+
+def _eigenvalue_gradient(g: Any, x: Any) -> Any:
+    v = np.linalg.eigh(_symmetric(x))[1]
+    return np.einsum("...ik,...k,...jk->...ij", v, g, v)
+
+
+def _eigenvalue_slopes(x: Any, t: Any) -> Any:
+    v = np.linalg.eigh(_symmetric(x))[1]
+    return np.einsum("...ik,...ij,...jk->...k", v, t, v)
+
+
+def _singular_value_gradient(g: Any, x: Any) -> Any:
+    u, _, vh = np.linalg.svd(x, full_matrices=False)
+    return np.einsum("...ik,...k,...kj->...ij", u, g, vh)
+
+
+def _each(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def over_stacks(x: Any) -> Any:
+        out = np.empty(x.shape, x.dtype)
+        for i in np.ndindex(x.shape[:-2]):
+            if x.shape[-1]:
+                out[i] = fn(x[i])
+        return out
+
+    return over_stacks
+
+
+def _of_symmetric(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """By eigenvalues, in general those of a matrix that is only nearly symmetric."""
+
+    def of_matrix(x: Any) -> Any:
+        w, v = np.linalg.eig(np.asarray(x, np.float64))
+        return ((v * fn(w)) @ np.linalg.inv(v)).real
+
+    return _each(of_matrix)
+
+
+LINALG: dict[str, Callable[..., Any]] = {
+    "symmetrize": _symmetric,
+    "take_diagonal": lambda x, k: np.diagonal(x, k, -2, -1),
+    "place_diagonal": _place_diagonal,
+    "solve": lambda a, b: np.linalg.inv(a) @ b,
+    "solve_triangular": _triangular,
+    "inv": lambda x: np.linalg.solve(
+        x, np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape)
+    ),
+    "cholesky": lambda x: np.linalg.cholesky(_symmetric(x)),
+    "full_rank": lambda r: r,
+    "qr": _qr,
+    "det": np.linalg.det,
+    "slogdet": lambda x: np.stack(np.linalg.slogdet(x), -1),
+    "cofactor": _cofactor,
+    "cofactor_slope": _cofactor_slope,
+    "tied_groups": lambda w: np.argsort(np.argsort(w, -1), -1),
+    "untied": lambda m, numbers, ascending: m,
+    "alignment": lambda m, w, g: np.broadcast_to(np.eye(m.shape[-1]), m.shape).astype(m.dtype),
+    "eigh": _eigh,
+    "eigenvalue_gradient": _eigenvalue_gradient,
+    "eigenvalue_slopes": _eigenvalue_slopes,
+    "eigvalsh": lambda x: np.linalg.eigvalsh(_symmetric(x)),
+    "eig": _eig,
+    "svd": _svd,
+    "over_singular_values": lambda x, s: x / s[..., None, :],
+    "positive_values": lambda s: s > 1e-12,
+    "singular_value_gradient": _singular_value_gradient,
+    "svdvals": lambda x: np.linalg.svd(x, compute_uv=False),
+    "pinv": lambda x, rcond: np.linalg.pinv(x, rcond),
+    "rank_above": lambda s, rtol: np.sum(s > rtol * np.max(s, -1, keepdims=True, initial=0), -1),
+    "expm": lambda x: scipy.linalg.expm(x) if x.size else x,
+    "sqrtm": _of_symmetric(np.sqrt),
+    "logm": _of_symmetric(np.log),
+}
+"""By the name of the row."""

@@ -1,0 +1,107 @@
+"""What all operators on outputs share: batches, columns, types, trees."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+from small_nets import (
+    OPERATORS,
+    N,
+    Problem,
+    close,
+    mlp,
+    predict,
+    vector,
+)
+
+from tinygrad_hess import nn
+from tinygrad_hess.curvature import (
+    GGNOperator,
+)
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return Problem()
+
+
+class TestData:
+    @pytest.mark.parametrize("kind", ["ggn", "fisher", "empirical"])
+    def test_ragged_batches_weigh_by_their_size(self, problem, kind):
+        make, sizes = OPERATORS[kind], [5, 6, 1]
+        ends = np.cumsum(sizes)
+        for loss, y in ((nn.cross_entropy, problem.labels), (nn.mse, problem.y)):
+            batches = [(problem.x[e - n : e], y[e - n : e]) for e, n in zip(ends, sizes)]
+            full = make(predict, loss, problem.params, (problem.x, y))
+            for given in (batches, batches[::-1], iter(batches)):
+                op = make(predict, loss, problem.params, given)
+                close(op.to_dense(), full.to_dense())
+                close(op.gradient, full.gradient)
+                assert op.value == pytest.approx(full.value)
+            total = functools.partial(loss, reduction="sum")
+            added = make(predict, total, problem.params, batches, reduction="sum")
+            terms = 5 if loss is nn.mse else 1  # in an example; a gradient's square has it squared
+            close(
+                added.to_dense(), N * terms ** (2 if kind == "empirical" else 1) * full.to_dense()
+            )
+
+    @pytest.mark.parametrize("kind", OPERATORS)
+    def test_columns_batches_of_columns_and_symmetry(self, problem, kind):
+        V = np.random.default_rng(4).normal(size=(vector(problem.params).size, 6))
+        for chunk_size in (None, 1, 4):
+            op = OPERATORS[kind](
+                predict, nn.cross_entropy, problem.params, (problem.x, problem.labels),
+                chunk_size=chunk_size,
+            )  # fmt: skip
+            close(op @ V, np.stack([op @ v for v in V.T], axis=1))
+            dense = op.to_dense()
+            close(dense, dense.T)
+            close(op.rmatvec(V[:, 0]), dense.T @ V[:, 0])
+            close(op.H @ V, op @ V)
+            close(op @ (V + 2j * V), (1 + 2j) * (op @ V))
+
+    @pytest.mark.parametrize("kind", OPERATORS)
+    def test_float32_stays_float32(self, problem, kind):
+        params = mlp(np.random.default_rng(0), dtype=np.float32)
+        wide = [{k: v.astype(float) for k, v in layer.items()} for layer in params]
+        for loss, y in (
+            (nn.cross_entropy, problem.labels),
+            (nn.mse, problem.y.astype(np.float32)),
+            (nn.binary_cross_entropy_with_logits, problem.bits),
+        ):
+            data = (problem.x.astype(np.float32), y)
+            op = OPERATORS[kind](predict, loss, params, data)
+            assert op.dtype == (op @ np.ones(op.shape[0], np.float32)).dtype == np.float32
+            assert op.to_dense().dtype == op.gradient.dtype == op.value.dtype == np.float32
+            if kind != "monte carlo":
+                other = OPERATORS[kind](predict, loss, wide, (problem.x, y))
+                close(op.to_dense(), other.to_dense(), 1e-5)
+
+    @pytest.mark.parametrize("kind", OPERATORS)
+    def test_models_of_tensors_and_trees_of_products(self, problem, kind):
+        model = nn.MLP([3, 4, 5], seed=0)
+        op = OPERATORS[kind](lambda m, x: m(x), nn.mse, model, (problem.x, problem.y))
+        v = np.random.default_rng(5).normal(size=op.shape[0])
+        tree = op(op.unflatten(v))
+        assert isinstance(tree, nn.MLP)
+        np.testing.assert_array_equal(op.flatten(tree), op @ v)
+        tensors = model.parameters()
+        again = OPERATORS[kind](lambda m, x: m(x), nn.mse, model, (problem.x, problem.y))
+        np.testing.assert_array_equal(again @ v, op @ v)
+        assert all(t.grad is None and t.is_leaf for t in tensors)
+
+    @pytest.mark.parametrize("kind", OPERATORS)
+    def test_says_what_it_is(self, problem, kind):
+        op = OPERATORS[kind](predict, nn.mse, problem.params, [(problem.x, problem.y)] * 2)
+        op @ np.ones((op.shape[0], 2))
+        name = type(op).__name__
+        assert repr(op).startswith(f"<{name}: 41 parameters, float64, mean over 2 batches, loss ")
+        assert repr(op).endswith("2 products>") and op.matvecs == 2
+
+    def test_outputs_that_ignore_the_parameters(self, problem):
+        op = GGNOperator(lambda p, x: x, nn.mse, np.ones(3), (problem.x, problem.x + 1))
+        np.testing.assert_array_equal(op @ np.ones((3, 2)), np.zeros((3, 2)))
+        np.testing.assert_array_equal(op.gradient, np.zeros(3))
+        assert op.value == 1

@@ -1,0 +1,135 @@
+"""Passes over the data: each batch recorded once where its tape fits, else afresh each time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from . import checks
+from .batches import Batches, batch_size
+from .flattening import Flattening
+
+TAPE_MEMORY = 512 * 2**20
+"""Bytes of tapes that an operator keeps; batches beyond it are recorded again in each pass."""
+
+
+class Passes:
+    """All batches of some data, recorded at one point.
+
+    Parameters
+    ----------
+    at : Flattening
+        The point.
+    batches : Batches
+    record : callable
+        ``record(batch, number)`` gives an object with ``value`` and ``nbytes``.
+    evaluate : callable
+        ``evaluate(batch)`` gives the same value without recording.
+    weighted : bool
+        Whether a batch counts by its number of examples.
+    tape_memory : int
+        Bytes of tapes to keep.
+
+    Attributes
+    ----------
+    seen : list of (int, scalar)
+        Examples (1 where batches are not weighted) and value of each batch met so far.
+    """
+
+    def __init__(
+        self,
+        at: Flattening,
+        batches: Batches,
+        record: Callable[[Any, int], Any],
+        evaluate: Callable[[Any], Any],
+        *,
+        weighted: bool,
+        tape_memory: int,
+    ):
+        self.at, self.who, self.batches = at, at.who, batches
+        self.record, self.evaluate = record, evaluate
+        self.weighted = weighted and not batches.single
+        self.tape_memory = tape_memory
+        self.tapes: dict[int, Any] = {}
+        self.seen: list[tuple[int, Any]] = []
+        self.complete = False
+        self.prints: list[tuple[Any, ...]] = []  # of the batches of a loader
+
+    @property
+    def total(self) -> int:
+        """What the weights of all batches add up to; 1 where they are not weighted."""
+        return sum(size for size, _ in self.seen) if self.weighted else 1
+
+    def __iter__(self) -> Iterator[tuple[int, int, Any]]:
+        """All batches: number, weight, what was recorded."""
+        if self.complete and len(self.tapes) == len(self.seen):
+            for number, tape in self.tapes.items():
+                yield number, self.seen[number][0], tape
+            return
+        found = 0
+        for number, size, batch in self._sized():
+            found = number + 1
+            tape = self.tapes.get(number) or self._recorded(batch, number, size)
+            yield number, self.seen[number][0], tape
+        if not found:
+            raise ValueError(f"{self.who}: data holds no example")
+        checks.check_same_count(self.who, len(self.seen), found)
+        self.complete = True
+
+    def check(self) -> None:
+        """After a pass: evaluate the first batch again, and read the data of a loader again.
+
+        Raises
+        ------
+        ValueError
+            When the value, the model or the data changed.
+        """
+        found = 0
+        for number, _, batch in self._sized():
+            found = number + 1
+            if not self.batches.held:
+                checks.check_same_count(self.who, len(self.prints), max(found, len(self.prints)))
+                now = checks.fingerprint(batch)
+                checks.check_same_data(self.who, number, self.prints[number], now)
+            if number == 0:
+                before = checks.state(self.at.tree())
+                value = self.evaluate(batch)
+                checks.check_unchanged(self.who, before, checks.state(self.at.tree()))
+                checks.check_repeats(self.who, self.seen[0][1], value, self.at.dtype)
+            if self.batches.held:
+                return
+        checks.check_same_count(self.who, len(self.prints), found)
+
+    def _sized(self) -> Iterator[tuple[int, int, Any]]:
+        """Batches with an example in them: number, weight, batch."""
+        number = 0
+        for place, batch in enumerate(self.batches):
+            size = batch_size(batch, self.who, place) if self.weighted else 1
+            if size:  # a mean over nothing would be NaN
+                yield number, size, batch
+                number += 1
+
+    def _recorded(self, batch: Any, number: int, size: int) -> Any:
+        if self.complete:
+            checks.check_same_count(self.who, len(self.seen), max(number + 1, len(self.seen)))
+        tape = self.record(batch, number)
+        if number == len(self.seen):
+            self.seen.append((size, tape.value))
+            if not self.batches.held:
+                self.prints.append(checks.fingerprint(batch))
+        else:
+            self._check_same(number, size, tape.value)
+        kept = sum(t.nbytes for t in self.tapes.values())
+        if self.batches.single or kept + tape.nbytes <= self.tape_memory:
+            self.tapes[number] = tape
+        return tape
+
+    def _check_same(self, number: int, size: int, value: Any) -> None:
+        before, loss = self.seen[number]
+        if size != before or not checks.same_value(loss, value, self.at.dtype):
+            raise ValueError(
+                f"{self.who}: batch {number} had {before} examples and value {loss:.8g}, and "
+                f"now has {size} and {value:.8g} at the same parameters. If the data loader "
+                "shuffles or augments, give list(loader) instead; if the function is random "
+                "(dropout), switch that off."
+            )

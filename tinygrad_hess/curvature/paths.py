@@ -1,0 +1,101 @@
+"""Leaves of a tree by how one would write the way to them: ``layers[0]``, ``['w']``.
+
+under    : path -> numbers of the leaves below it
+by_layer : -> numbers of the leaves of each layer
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import optree
+
+STEP = re.compile(r"""\.?([^\W\d]\w*) | \[(-?\d+)\] | \[(?:'([^']*)'|"([^"]*)")\]""", re.VERBOSE)
+
+
+class Paths:
+    """The ways to the leaves of a tree.
+
+    Attributes
+    ----------
+    names : list of str
+        One for each leaf, such as ``layers[0].weight`` or ``['layers'][0]['w']``; the empty string
+        for a tree that is itself a leaf.
+
+    Examples
+    --------
+    >>> paths = Paths({"a": [1.0, 2.0], "b": 3.0})
+    >>> paths.names
+    ["['a'][0]", "['a'][1]", "['b']"]
+    >>> paths.under("a[1]"), paths.under("['a']")
+    ([1], [0, 1])
+    """
+
+    def __init__(self, tree: Any):
+        self._accessors = optree.tree_accessors(tree)
+        self.names = [_written(a) for a in self._accessors]
+        self.steps = [tuple(entry.entry for entry in a) for a in self._accessors]
+        self._prefixes = [[_written(a[:i]) for i in range(len(a))] for a in self._accessors]
+
+    def under(self, path: str, who: str = "paths") -> list[int]:
+        """The leaves at or below ``path``.
+
+        Keys of dictionaries may be written like attributes: ``layers[0].w`` also finds
+        ``['layers'][0]['w']``.
+
+        Raises
+        ------
+        ValueError
+            When nothing is there; the error lists what is.
+        """
+        return [i for i, _ in self._found(path, who)]
+
+    def node(self, tree: Any, path: str, who: str = "paths") -> Any:
+        """What stands at ``path`` in ``tree``: a leaf, or a container of leaves."""
+        leaf, depth = self._found(path, who)[0]
+        return self._accessors[leaf][:depth](tree)
+
+    def _found(self, path: str, who: str) -> list[tuple[int, int]]:
+        """The leaves at or below ``path``, and how many steps of theirs lead to it."""
+        written = [[*before, name] for before, name in zip(self._prefixes, self.names, strict=True)]
+        found = [(i, names.index(path)) for i, names in enumerate(written) if path in names]
+        if not found and (steps := _parsed(path)) is not None:
+            n = len(steps)
+            found = [(i, n) for i, own in enumerate(self.steps) if own[:n] == steps]
+        if not found:
+            raise ValueError(f"{who}: params have nothing at {path!r}. There is {self._listing()}")
+        return found
+
+    def by_layer(self) -> dict[str, list[int]]:
+        """The leaves of each layer: those in one container, or one that stands in none."""
+        layers: dict[str, list[int]] = {}
+        for i, (name, steps) in enumerate(zip(self.names, self.steps, strict=True)):
+            layer = name if len(steps) < 2 else self._prefixes[i][-1]
+            layers.setdefault(layer, []).append(i)
+        return layers
+
+    def _listing(self) -> str:
+        layers = [name for name in self.by_layer() if name not in self.names]
+        listed = [repr(name) for name in [*layers, *self.names]]
+        return ", ".join(listed[:40]) + (
+            f" and {len(listed) - 40} more" if len(listed) > 40 else ""
+        )
+
+
+def _written(accessor: Any) -> str:
+    return str(accessor.codify("")).removeprefix(".")
+
+
+def _parsed(path: str) -> tuple[Any, ...] | None:
+    """The steps of a path; None where it is not written as one."""
+    steps: list[Any] = []
+    at = 0
+    while at < len(path):
+        step = STEP.match(path, at)
+        if step is None:
+            return None
+        name, number, single, double = step.groups()
+        steps.append(int(number) if number else name or single or double or "")
+        at = step.end()
+    return tuple(steps)

@@ -1,0 +1,152 @@
+"""Means over random probes: drawn in blocks, until they are known well enough."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.special import stdtrit
+
+from .budget import INTERRUPTED, Budget
+from .checkpoints import Checkpoint
+from .operands import Array
+
+WIDTH = 32
+"""Probes in one block, at most."""
+
+
+def student(degrees: int) -> float:
+    """The factor of a 95% interval by Student's t."""
+    return float(stdtrit(degrees, 0.975))
+
+
+@dataclass
+class Running:
+    """Mean and spread of statistics, in float64, as probes come in.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> running = Running()
+    >>> running.add(np.array([[1.0, 2.0]]))
+    >>> running.add(np.array([[3.0]]))
+    >>> running.count, running.mean, running.standard_error.round(3)
+    (3, array([2.]), array([0.577]))
+    """
+
+    count: int = 0
+    mean: Array = field(default_factory=lambda: np.zeros(1))
+    squares: Array = field(default_factory=lambda: np.zeros(1))  # of deviations from the mean
+
+    def add(self, block: Array) -> None:
+        """Take in statistics of shape (number, probes). Chan, Golub and LeVeque (1983)."""
+        block = np.asarray(block, np.float64)
+        more = block.shape[1]
+        mean = block.mean(axis=1)
+        squares = ((block - mean[:, None]) ** 2).sum(axis=1)
+        total, step = self.count + more, mean - self.mean
+        squares = self.squares + squares + step**2 * (self.count * more / total)
+        self.count, self.mean, self.squares = total, self.mean + step * (more / total), squares
+
+    @property
+    def standard_error(self) -> Array:
+        """Of the mean; infinite for one probe."""
+        if self.count < 2:
+            return np.full(np.shape(self.mean), np.inf)
+        return np.sqrt(self.squares / (self.count - 1) / self.count)
+
+    @property
+    def half_width(self) -> Array:
+        """Of the 95% interval of the mean."""
+        return student(max(self.count - 1, 1)) * self.standard_error
+
+
+def run_probes(
+    statistic: Callable[[range], Array],
+    running: Running,
+    *,
+    first: int,
+    ratio: Callable[[Running], float],
+    budget: Budget,
+    checkpoint: Checkpoint,
+    state: Mapping[str, Any] | None = None,
+    exact_from: float = math.inf,
+) -> str:
+    """Add probes to ``running`` until the error is what is allowed.
+
+    Parameters
+    ----------
+    statistic : callable
+        From a range of probes to their statistics, shape (number, probes), at one product each.
+    first : int
+        Probes to begin with.
+    ratio : callable
+        The error over the error that is allowed; 1 or less is enough.
+    state : mapping, optional
+        Further arrays for the checkpoint.
+    exact_from : float
+        Give up when this many more probes would be needed.
+
+    Returns
+    -------
+    str
+        Why it stopped early: the budget's reason, "exact", or nothing.
+    """
+    A, goal, reason = budget.A, max(first, running.count), ""
+    width = max(1, min(WIDTH, A.width))
+    try:
+        while True:
+            while running.count < goal and not reason:
+                columns = range(running.count, min(running.count + width, goal))
+                allowed = int(min(budget.left, len(columns)))
+                columns = columns[: max(allowed, 1)]
+                reason = budget.over(len(columns)) if running.count >= 2 else ""
+                if not reason:
+                    running.add(statistic(columns))
+                    error = ratio(running)
+                    budget.show(A.matvecs + _more(running.count, error), f"{error:.2g} × allowed")
+                    if checkpoint.due():
+                        checkpoint.save({**(state or {}), **pack(running, budget), "goal": goal})
+            error = ratio(running)
+            if error <= 1:
+                reason = ""
+            if error <= 1 or reason:
+                break
+            more = _more(running.count, error)
+            if more >= exact_from:
+                return "exact"
+            # Never more than double, for the error is itself an estimate.
+            goal = running.count + math.ceil(min(more, running.count))
+    except KeyboardInterrupt:
+        if running.count < 2:
+            raise
+        reason = INTERRUPTED
+    if checkpoint.path:
+        checkpoint.save({**(state or {}), **pack(running, budget), "goal": goal})
+    return reason
+
+
+def _more(count: int, error: float) -> float:
+    """How many more probes: the error falls as one over the root of their number."""
+    return max(count * (error**2 - 1), 1.0 if error > 1 else 0.0)
+
+
+def pack(running: Running, budget: Budget) -> dict[str, Any]:
+    """For a checkpoint."""
+    return {
+        "count": running.count,
+        "mean": running.mean,
+        "squares": running.squares,
+        "matvecs": budget.A.matvecs,
+        "seconds": budget.seconds,
+    }
+
+
+def unpack(saved: Mapping[str, Any], budget: Budget) -> tuple[Running, int]:
+    """The probes so far, and how many were to be drawn before the next look at the error."""
+    budget.resume(float(saved["seconds"]), int(saved["matvecs"]))
+    running = Running(int(saved["count"]), saved["mean"], saved["squares"])
+    return running, int(saved["goal"])

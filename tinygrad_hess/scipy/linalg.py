@@ -1,0 +1,54 @@
+"""``scipy.linalg``, differentiable: systems by structure, and functions of matrices.
+
+Stacks of matrices lie on leading axes. Functions take arrays and tensors alike.
+
+Examples
+--------
+>>> import numpy as np, tinygrad_hess as tg
+>>> from tinygrad_hess.scipy import linalg
+>>> tg.grad(lambda a: linalg.expm(a).trace())(np.zeros((2, 2)))
+array([[1., 0.],
+       [0., 1.]])
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..ops import (
+    cho_solve,
+    det,
+    expm,
+    inv,
+    logm,
+    lstsq,
+    norm,
+    pinv,
+    solve_triangular,
+    sqrtm,
+    svdvals,
+    toeplitz,
+)
+from ..ops import cholesky as _cholesky
+from ..ops import solve_assuming as solve
+
+__all__ = [
+    "cho_factor", "cho_solve", "cholesky", "det", "expm", "inv", "logm", "lstsq", "norm",
+    "pinv", "solve", "solve_triangular", "sqrtm", "svdvals", "toeplitz",
+]  # fmt: skip
+
+
+def cholesky(a: Any, lower: bool = False) -> Any:
+    """The Cholesky factor of symmetric positive definite matrices: upper, unless ``lower``.
+
+    See :func:`tinygrad_hess.linalg.cholesky`, whose factor is lower unless asked otherwise.
+    """
+    return _cholesky(a, upper=not lower)
+
+
+def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
+    """What :func:`cho_solve` takes: the Cholesky factor, and whether it is the lower one.
+
+    The triangle that SciPy leaves undefined is zero here.
+    """
+    return cholesky(a, lower), lower
