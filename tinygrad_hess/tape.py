@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from .tensors import Tensor, released
 
 
@@ -85,6 +87,13 @@ class Tape:
     def nbytes(self) -> int:
         """Bytes of all values on it."""
         return sum(getattr(node.value, "nbytes", 0) for node in self.nodes)
+
+    def freeze(self) -> None:
+        """Let nobody write to the values, so that what reads them later need not copy them."""
+        for node in self.nodes:
+            value = node.value
+            if isinstance(value, np.ndarray) and value.base is None:
+                value.flags.writeable = False
 
     def release(self) -> None:
         """Cut the tape: free what rules would have read; later derivatives are an error."""

@@ -21,9 +21,10 @@ from ..transforms.gradients import gradients_on_tape
 from ..transforms.jacobians import chunks
 from ..transforms.recording import Recording
 from .flattening import Array, Flattening
+from .replayed import Leaves, Replayed
 
-Leaves = list[Array | None]
-"""Leaves of a tree, each (*shape) or a stack (k, *shape); None is zero."""
+LARGE = 2**23
+"""Bytes of a tape from which columns are taken one at a time."""
 
 
 class Recorded(Protocol):
@@ -55,17 +56,19 @@ class RecordedGradient:
         self.at = at
         self.run = Recording(loss, (at.tree(), *args), None, (0,), at.who)
         self.gradients, self.tape = gradients_on_tape(self.run)
+        self._replayed = Replayed(self.sweep)
+        self.tape.freeze()
         self.value = np.asarray(unrecorded(self.run.outputs[0]))[()]
         self.gradient = at.join([unrecorded(g) for g in self.gradients])
         self.nbytes = self.tape.nbytes
 
     def product(self, vector: Array) -> Array:
         """``H v`` by one tangent sweep."""
-        return self.at.join(self.sweep(self.at.part(vector), None))
+        return self.at.join(self._replayed(self.at.part(vector), None))
 
     def products(self, vectors: Array, chunk_size: int | None = None) -> Array:
         """``H V`` by batched tangent sweeps."""
-        return _in_chunks(self.sweep, vectors, self.at, self.at, self.nbytes, chunk_size)
+        return _in_chunks(self._replayed, vectors, self.at, self.at, self.nbytes, chunk_size)
 
     def sweep(self, tangents: Leaves, columns: int | None) -> Leaves:
         """Tangents of the gradient from those of the parameters."""
@@ -91,6 +94,8 @@ class RecordedModel:
         self.outputs = Flattening(trees.unflatten(self.run.out_spec, found), at.who, "outputs")
         self.value = total_of(found)
         self.nbytes = self.tape.nbytes
+        self._pushed, self._pulled = Replayed(self.push), Replayed(self.pull)
+        self.tape.freeze()
 
     def push(self, tangents: Leaves, columns: int | None) -> Leaves:
         """``J v``, by one forward sweep."""
@@ -102,19 +107,19 @@ class RecordedModel:
 
     def product(self, vector: Array) -> Array:
         """``J v``, shape (M,), for v of shape (P,)."""
-        return self.outputs.join(self.push(self.at.part(vector), None))
+        return self.outputs.join(self._pushed(self.at.part(vector), None))
 
     def products(self, vectors: Array, chunk_size: int | None = None) -> Array:
         """``J V``, shape (M, k), for V of shape (P, k)."""
-        return _in_chunks(self.push, vectors, self.at, self.outputs, self.nbytes, chunk_size)
+        return _in_chunks(self._pushed, vectors, self.at, self.outputs, self.nbytes, chunk_size)
 
     def transposed(self, vector: Array) -> Array:
         """``Jᵀ u``, shape (P,), for u of shape (M,)."""
-        return self.at.join(self.pull(self.outputs.part(vector), None))
+        return self.at.join(self._pulled(self.outputs.part(vector), None))
 
     def transposeds(self, vectors: Array, chunk_size: int | None = None) -> Array:
         """``Jᵀ U``, shape (P, k), for U of shape (M, k)."""
-        return _in_chunks(self.pull, vectors, self.outputs, self.at, self.nbytes, chunk_size)
+        return _in_chunks(self._pulled, vectors, self.outputs, self.at, self.nbytes, chunk_size)
 
 
 def total_of(outputs: Sequence[Any]) -> float:
@@ -142,14 +147,15 @@ class RecordedGaussNewton:
         self.at, self.model, self.middle, self.value = model.at, model, middle, slope.value
         self.gradient = model.transposed(slope.gradient)
         self.nbytes = model.nbytes
+        self._replayed = Replayed(self.sweep)
 
     def product(self, vector: Array) -> Array:
         """``Jᵀ M J v`` by one forward and one reverse sweep."""
-        return self.at.join(self.sweep(self.at.part(vector), None))
+        return self.at.join(self._replayed(self.at.part(vector), None))
 
     def products(self, vectors: Array, chunk_size: int | None = None) -> Array:
         """``Jᵀ M J V`` by batched sweeps."""
-        return _in_chunks(self.sweep, vectors, self.at, self.at, self.nbytes, chunk_size)
+        return _in_chunks(self._replayed, vectors, self.at, self.at, self.nbytes, chunk_size)
 
     def sweep(self, tangents: Leaves, columns: int | None) -> Leaves:
         """What :meth:`product` does, on leaves."""
@@ -175,7 +181,7 @@ def _swept(sweep: Callable[[list[Any]], list[Any]], given: Leaves, columns: int 
         found = sweep(seeds)
         if axis is not None:
             found = [None if t is None else leave(t, axis=axis) for t in found]
-    return [t.value if type(t) is Tensor else t for t in found]
+    return [t.value if type(t) is Tensor and t.prim is None else t for t in found]
 
 
 def _in_chunks(
@@ -186,8 +192,15 @@ def _in_chunks(
     nbytes: int,
     chunk_size: int | None,
 ) -> Array:
-    """A sweep on the columns of ``vectors``, as many at a time as fit in bounded memory."""
+    """A sweep on the columns of ``vectors``, as many at a time as fit in bounded memory.
+
+    Where one sweep alone fills the cache, side by side is no faster: then it is one at a time.
+    """
     out = np.empty((end.size, vectors.shape[1]), end.dtype)
+    if chunk_size is None and nbytes > LARGE:
+        for k in range(vectors.shape[1]):
+            out[:, k] = end.join(sweep(start.part(vectors[:, k]), None))
+        return out
     for columns in chunks(vectors.shape[1], nbytes, chunk_size):
         count = columns.stop - columns.start
         out[:, columns] = end.join(sweep(start.part(vectors[:, columns]), count), count)

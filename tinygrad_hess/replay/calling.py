@@ -19,6 +19,10 @@ from .. import trees
 Reader = Callable[[tuple[Any, ...]], "list[Any] | None"]
 
 
+_TOO_DEEP = (SyntaxError, RecursionError, MemoryError)
+"""What Python says of source that is nested too deeply."""
+
+
 class _NotPlainError(Exception):
     """A container or leaf that needs the general way."""
 
@@ -43,10 +47,11 @@ def reader_of(args: tuple[Any, ...], scalar: Any) -> Reader | None:
                 for item, n in zip(x, inner, strict=True):
                     visit(item, n)
         elif kind is dict:
-            lines.append(f"if type({name}) is not dict or len({name}) != {len(x)}:")
+            keys = [_key(key) for key in x]  # in their order: the function may walk them
+            lines.append(f"if type({name}) is not dict or [*{name}] != [{', '.join(keys)}]:")
             lines.append("    return None")
             for place, key in enumerate(_sorted(x)):
-                lines.append(f"{name}_{place} = {name}.get({key!r})")
+                lines.append(f"{name}_{place} = {name}[{key!r}]")
                 visit(x[key], f"{name}_{place}")
         elif kind is np.ndarray:
             known[f"d{len(values)}"] = x.dtype
@@ -73,10 +78,10 @@ def reader_of(args: tuple[Any, ...], scalar: Any) -> Reader | None:
 
     try:
         visit(args, "args")
-    except _NotPlainError:
+        lines.append(f"return [{', '.join(values)}]")
+        return _compiled("read", "args", lines, known)
+    except (_NotPlainError, *_TOO_DEEP):
         return None
-    lines.append(f"return [{', '.join(values)}]")
-    return _compiled("read", "args", lines, known)
 
 
 def builder_of(spec: Any, count: int) -> Callable[[Sequence[Any]], Any] | None:
@@ -84,10 +89,10 @@ def builder_of(spec: Any, count: int) -> Callable[[Sequence[Any]], Any] | None:
     names = [f"y{n}" for n in range(count)]
     try:
         text = _literal(trees.unflatten(spec, names))
-    except _NotPlainError:
+        lines = [f"{', '.join(names)}, = results"] if names else []
+        return _compiled("build", "results", [*lines, f"return {text}"], {})
+    except (_NotPlainError, *_TOO_DEEP):
         return None
-    lines = [f"{', '.join(names)}, = results"] if names else []
-    return _compiled("build", "results", [*lines, f"return {text}"], {})
 
 
 def _literal(tree: Any) -> str:

@@ -120,7 +120,7 @@ class Jitted:
         static = [i % len(args) for i in self.static_argnums if -len(args) <= i < len(args)]
         dynamic = tuple([a for i, a in enumerate(args) if i not in static]) if static else args
         leaves, spec = trees.flatten((dynamic, kwargs))
-        fixed = tuple([_typed(args[i]) for i in static])
+        fixed = (_orders(dynamic), _orders(kwargs), *[_typed(args[i]) for i in static])
         if all([type(x) is np.ndarray for x in leaves]):
             kinds: Any = tuple([(x.shape, x.dtype) for x in leaves])
             key = (spec, kinds, fixed, _modes())
@@ -238,6 +238,15 @@ def _raw(x: Any, scalar: Any) -> Any:
 def _typed(x: Any) -> Any:
     """A static value as part of a key that tells 1, 1.0 and True apart, also inside tuples."""
     return (type(x), x, repr(x)) if isinstance(x, (int, float, complex, tuple)) else (type(x), x)
+
+
+def _orders(tree: Any) -> Any:
+    """The order of the keys of all dictionaries: a function may walk them in it."""
+    if type(tree) is dict:
+        return tuple([(key, _orders(x)) for key, x in tree.items()])
+    if type(tree) in (list, tuple):
+        return tuple([found for x in tree if (found := _orders(x))])
+    return ()
 
 
 def _modes() -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .planning import Plan
 from .program import Instruction
-from .shards import Split
+from .shards import Cut, Split
 from .threads import one_blas_thread, side_by_side
 
 CACHE = 2**19
@@ -109,7 +109,18 @@ class Sharded:
 
     def _joined(self, slot: int, parts: Sequence[Any]) -> Any:
         cut = self.split.parts.get(slot)
-        return reduce(_added, parts) if cut is None else np.concatenate(parts, cut.axis)
+        return reduce(_added, parts) if cut is None else _stretched(parts, cut)
+
+
+def _stretched(parts: Sequence[Any], cut: Cut) -> Any:
+    """The stretches side by side along the axis that was cut, also where it was joined since."""
+    if cut.times == 1:
+        return np.concatenate(parts, cut.axis)
+    place = parts[0].ndim + cut.axis
+    front, behind = parts[0].shape[:place], parts[0].shape[place + 1 :]
+    lengths = [x.shape[place] // cut.times for x in parts]
+    apart = [x.reshape(*front, cut.times, n, *behind) for x, n in zip(parts, lengths, strict=True)]
+    return np.concatenate(apart, place + 1).reshape(*front, cut.times * sum(lengths), *behind)
 
 
 def _added(total: Any, part: Any) -> Any:

@@ -234,7 +234,8 @@ class _Splitter:
         while waiting:
             slot, cut = waiting.pop()
             if slot not in made:
-                found.setdefault(slot, cut)
+                if cut.times == 1:
+                    found.setdefault(slot, cut)
                 continue
             for step in self._behind(made[slot], cut):
                 if step not in seen:

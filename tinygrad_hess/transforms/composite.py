@@ -24,7 +24,7 @@ class Composite:
     def __init__(
         self,
         name: str,
-        fn: Callable[..., list[Any]],
+        fn: Callable[..., Sequence[Any]],
         pullback: Callable[..., Any],
         pushforward: Callable[..., Any],
     ):

@@ -1,0 +1,49 @@
+"""Products and reductions in the memory layouts that the planner chooses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from replayed import same
+
+import tinygrad_hess as tg
+from tinygrad_hess import nn
+
+
+@pytest.mark.parametrize("rows", [511, 512, 1000, 1797])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_tall_products(rows: int, dtype: Any) -> None:
+    """Products that are laid out by columns from 512 rows on, under everything that follows."""
+    rng = np.random.default_rng(0)
+    p = [rng.normal(size=s).astype(dtype) / 4 for s in ((8, 6), (6,), (6, 5), (5,))]
+    calls = []
+    for _ in range(2):
+        calls.append(
+            (
+                [q * dtype(rng.uniform(0.5, 2)) for q in p],
+                rng.normal(size=(rows, 8)).astype(dtype),
+                rng.integers(0, 5, rows),
+            )
+        )
+
+    def objective(p: Any, x: Any, k: Any) -> Any:
+        h = np.tanh(x @ p[0] + p[1])
+        return nn.cross_entropy(h @ p[2] + p[3], k)
+
+    def outputs(p: Any, x: Any, k: Any) -> Any:
+        h = np.tanh(x @ p[0] + p[1])
+        return h, (h @ p[2]).T, (h.reshape(-1, 2)).sum(axis=1), h[::2] @ p[2]
+
+    for f in (
+        outputs,
+        objective,
+        tg.grad(objective),
+        lambda p, x, k: tg.hvp(objective, p, p, x, k),
+    ):
+        jitted = tg.jit(f)
+        for args in [*calls, calls[0]]:
+            same(jitted(*args), f(*args), f"{rows} rows", ulps=256)
+        p, x, k = calls[1]
+        same(jitted(p, np.asfortranarray(x), k), f(p, x, k), "by columns", ulps=256)
