@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+BENCH := .venv-bench
 
 .PHONY: demo test quick peers lint bench sizes clean help
 
@@ -28,6 +29,15 @@ $(VENV)/.peers: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -e ".[test]" autograd jax
 	@touch $@
 
+$(BENCH)/.made: pyproject.toml
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet -e ".[viz]" autograd jax
+	@touch $@
+
+$(BENCH)/.torch: $(BENCH)/.made
+	$(BENCH)/bin/python -m pip install --quiet torch
+	@touch $@
+
 demo: $(VENV)/.viz  ## Train a net on digits, print its curvature, draw figures and graphs
 	$(BIN)/python -m tinygrad_hess demo
 
@@ -45,13 +55,12 @@ lint: $(VENV)/.lint  ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.peers  ## Time recording against the peers that are installed
-	$(BIN)/python benchmarks/recording.py
-	$(BIN)/python benchmarks/recording.py --pin
+bench: $(BENCH)/.made $(if $(TORCH),$(BENCH)/.torch)  ## Time everything beside autograd and JAX; TORCH=1: and PyTorch (gigabytes)
+	$(BENCH)/bin/python -m benchmarks $(if $(TORCH),--torch) $(ARGS)
 
 sizes: $(VENV)/.viz  ## Print lines a file, and microseconds an operation
 	@wc -l ops/*.py tinygrad_hess/*.py tinygrad_hess/*/*.py | sort -n | grep -v 'tinygrad_hess/ops'
-	@$(BIN)/python benchmarks/overhead.py
+	@$(BIN)/python -m benchmarks.overhead
 
 clean:  ## Remove what was made
-	rm -rf $(VENV) build dist *.egg-info demo_output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist *.egg-info demo_output .pytest_cache .mypy_cache .ruff_cache .hypothesis

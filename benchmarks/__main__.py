@@ -1,9 +1,9 @@
 """Measure, print, and save: ``python -m benchmarks``.
 
-    python -m benchmarks --quick                   a smoke run, well under a minute; saves nothing
-    python -m benchmarks --only 'rosenbrock.*HVP'  what matches, as "workload, task, dtype, threads"
-    python -m benchmarks --pin                     pinned to one core only; --no-pin: never pinned
-    python -m benchmarks --torch                   with PyTorch
+python -m benchmarks --quick                   a smoke run, well under a minute; saves nothing
+python -m benchmarks --only 'rosenbrock.*HVP'  what matches, as "workload, task, dtype, threads"
+python -m benchmarks --pin                     pinned to one core only; --no-pin: never pinned
+python -m benchmarks --torch                   with PyTorch
 """
 
 from __future__ import annotations

@@ -15,7 +15,17 @@ from autograd.scipy.special import logsumexp
 from .models import MODELS, Functions, Model, adam
 from .problems import DIRECTIONS, JACOBIAN_EXAMPLES, Problem, problem
 from .tasks import (
-    ADAM, AGAIN, EACH, GRADIENT, HESSIAN, HVP, JACOBIAN, MANY, SPARSE, VALUE, Forms,
+    ADAM,
+    AGAIN,
+    EACH,
+    GRADIENT,
+    HESSIAN,
+    HVP,
+    JACOBIAN,
+    MANY,
+    SPARSE,
+    VALUE,
+    Forms,
 )  # fmt: skip
 
 HESSIAN_LIMIT = 200
@@ -25,7 +35,9 @@ HESSIAN_LIMIT = 200
 def _conv(x: Any, w: Any) -> Any:
     """As in its own example of a convolutional net; that convolution mirrors its kernel."""
     convolve = autograd.scipy.signal.convolve
-    return convolve(x, w[:, :, ::-1, ::-1], axes=([2, 3], [2, 3]), dot_axes=([1], [1]), mode="valid")
+    return convolve(
+        x, w[:, :, ::-1, ::-1], axes=([2, 3], [2, 3]), dot_axes=([1], [1]), mode="valid"
+    )
 
 
 FUNCTIONS = Functions(
@@ -35,6 +47,7 @@ FUNCTIONS = Functions(
     softplus=lambda z: np.logaddexp(0.0, z),
     conv=_conv,
     cholesky=np.linalg.cholesky,
+    diagonal=lambda a: np.diagonal(a, 0, -1, -2),  # the only axes whose gradient it knows
     solve_lower=lambda a, b: autograd.scipy.linalg.solve_triangular(a, b, lower=True),
 )
 

@@ -12,7 +12,18 @@ from jax.scipy.linalg import solve_triangular
 from .models import MODELS, Functions, Model, adam
 from .problems import JACOBIAN_EXAMPLES, Problem, problem
 from .tasks import (
-    ADAM, AGAIN, DENSE_LIMIT, EACH, GRADIENT, HESSIAN, HVP, JACOBIAN, MANY, SPARSE, VALUE, Forms,
+    ADAM,
+    AGAIN,
+    DENSE_LIMIT,
+    EACH,
+    GRADIENT,
+    HESSIAN,
+    HVP,
+    JACOBIAN,
+    MANY,
+    SPARSE,
+    VALUE,
+    Forms,
 )  # fmt: skip
 
 jax.config.update("jax_enable_x64", True)
@@ -30,6 +41,7 @@ FUNCTIONS = Functions(
     softplus=jax.nn.softplus,
     conv=lambda x, w: jax.lax.conv(x, w, (1, 1), "VALID"),
     cholesky=jnp.linalg.cholesky,
+    diagonal=jnp.diagonal,
     solve_lower=lambda a, b: solve_triangular(a, b, lower=True),
     scan=_scan,
 )

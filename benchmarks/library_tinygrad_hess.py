@@ -27,6 +27,7 @@ FUNCTIONS = Functions(
     softplus=lambda z: np.logaddexp(0.0, z),
     conv=tg.ops.conv2d,
     cholesky=np.linalg.cholesky,
+    diagonal=np.diagonal,
     solve_lower=_solve_lower,
 )
 

@@ -12,8 +12,19 @@ from torch.func import grad, grad_and_value, hessian, jacrev, jvp, linearize, vm
 from .models import MODELS, Functions, Model
 from .problems import JACOBIAN_EXAMPLES, Problem, problem
 from .tasks import (
-    ADAM, AGAIN, DENSE_LIMIT, EACH, GRADIENT, HESSIAN, HVP, JACOBIAN, MANY, SPARSE, VALUE,
-    WORKLOADS, Forms,
+    ADAM,
+    AGAIN,
+    DENSE_LIMIT,
+    EACH,
+    GRADIENT,
+    HESSIAN,
+    HVP,
+    JACOBIAN,
+    MANY,
+    SPARSE,
+    VALUE,
+    WORKLOADS,
+    Forms,
 )  # fmt: skip
 
 COMPILED = (VALUE, GRADIENT, HVP)
@@ -29,6 +40,7 @@ FUNCTIONS = Functions(
     softplus=lambda z: torch.logaddexp(z, torch.zeros_like(z)),
     conv=torch.nn.functional.conv2d,
     cholesky=torch.linalg.cholesky,
+    diagonal=torch.diagonal,
     solve_lower=lambda a, b: torch.linalg.solve_triangular(a, b, upper=False),
 )
 

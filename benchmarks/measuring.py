@@ -41,27 +41,46 @@ class Measured:
     seconds: dict[str, list[float]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def median(self, library: str, form: str = "") -> float | None:
-        """Median seconds of a library, in the form that the table holds."""
-        found = self._of(library, form)
-        return None if found is None else float(np.median(found))
-
-    def ratios(self, library: str, ours: str = "jit") -> np.ndarray | None:
-        """Our times over a peer's, round by round."""
-        mine = self._of(OURS, ours)
-        mine = self._of(OURS, "recorded") if mine is None else mine
-        theirs = self._of(library, "")
-        return None if mine is None or theirs is None else mine / theirs
-
-    def form(self, library: str) -> str:
-        """The form of a peer that was the fastest."""
-        return next((k.split()[1] for k in self.seconds if k.split()[0] == library), "")
-
-    def _of(self, library: str, form: str) -> np.ndarray | None:
+    def times(self, library: str, form: str = "") -> np.ndarray | None:
+        """Of a library, in this form or in the one that the table holds."""
         for entry, seconds in self.seconds.items():
-            if entry.startswith(f"{library} {form}"):
+            if entry.split()[0] == library and form in ("", entry.split()[1]):
                 return np.array(seconds)
         return None
+
+    def quartiles(self, library: str, form: str = "") -> tuple[float, float, float] | None:
+        """The first quartile of its times, the median, and the third."""
+        found = self.times(library, form)
+        if found is None:
+            return None
+        low, middle, high = np.quantile(found, (0.25, 0.5, 0.75))
+        return float(low), float(middle), float(high)
+
+    def median(self, library: str, form: str = "") -> float | None:
+        """Seconds of a library."""
+        found = self.quartiles(library, form)
+        return None if found is None else found[1]
+
+    def form(self, library: str) -> str:
+        """The form of a peer that was the fastest; "" when it is not in the table."""
+        return next((k.split()[1] for k in self.seconds if k.split()[0] == library), "")
+
+    @property
+    def ours(self) -> np.ndarray | None:
+        """Our times, jitted where there is such a form."""
+        jitted = self.times(OURS, "jit")
+        return self.times(OURS) if jitted is None else jitted
+
+    @property
+    def replayed(self) -> np.ndarray | None:
+        """Jitted over recorded, round by round."""
+        jitted, recorded = (self.times(OURS, form) for form in ("jit", "recorded"))
+        return None if jitted is None or recorded is None else jitted / recorded
+
+    def ratios(self, peer: str) -> np.ndarray | None:
+        """Our times over a peer's, round by round."""
+        mine, theirs = self.ours, self.times(peer)
+        return None if mine is None or theirs is None else mine / theirs
 
     def to_dict(self) -> dict[str, Any]:
         """Plain, for JSON."""
@@ -75,12 +94,16 @@ class Measured:
 
 def measure(cell: Cell, workers: Mapping[str, Worker], rounds: int) -> Measured:
     """Fill one line; what a library cannot do is noted, and left out."""
-    return HOW[cell.section](cell, workers, rounds)
-
-
-def _task(cell: Cell, workers: Mapping[str, Worker], rounds: int) -> Measured:
     found = Measured(cell)
-    forms = _agreeing(cell, workers, found)
+    try:
+        HOW[cell.section](found, workers, rounds)
+    except TaskError as error:
+        found.notes.append(str(error))
+    return found
+
+
+def _task(found: Measured, workers: Mapping[str, Worker], rounds: int) -> None:
+    forms = _agreeing(found, workers)
     first = {e: workers[e[0]].ask("time", e[1], repeats=1) for e in forms}
     kept = _best(first)
     repeats = {e: max(1, int(SECONDS_A_TURN / max(first[e], 1e-7))) for e in kept}
@@ -88,24 +111,22 @@ def _task(cell: Cell, workers: Mapping[str, Worker], rounds: int) -> Measured:
     # a single call says little where calls are short: once more, for the number of repeats
     repeats = {e: max(1, int(SECONDS_A_TURN / max(turn(e), 1e-7))) for e in kept}
     _alternate(found, kept, turn, rounds)
-    return found
 
 
-def _start(cell: Cell, workers: Mapping[str, Worker], rounds: int) -> Measured:
-    found, what = Measured(cell), [cell.workload, cell.task, cell.dtype]
-    turn = lambda e: seconds_to_first(e[0], cell.cores, what, e[1])
+def _start(found: Measured, workers: Mapping[str, Worker], rounds: int) -> None:
+    what, cores = _named(found.cell), found.cell.cores
+    turn = lambda e: seconds_to_first(e[0], cores, what, e[1])
     first = {}
     for library, worker in workers.items():
         for form in worker.ask("make", what):
             if form != "compile":  # never the quickest to a first result
                 first[library, form] = turn((library, form))
     _alternate(found, _best(first), turn, rounds)
-    return found
 
 
-def _compile(cell: Cell, workers: Mapping[str, Worker], rounds: int) -> Measured:
-    """Of libraries that compile: of each, the forms that are named so."""
-    found, what = Measured(cell), [cell.workload, cell.task, cell.dtype]
+def _compile(found: Measured, workers: Mapping[str, Worker], rounds: int) -> None:
+    """Of ours and JAX, whose form is "jit"; PyTorch's compiler keeps its results on disk."""
+    what = _named(found.cell)
     compiling = {n: w for n, w in workers.items() if n in (OURS, "jax")}
     for worker in compiling.values():
         worker.ask("compile", what)  # what is prepared once in a process
@@ -113,10 +134,13 @@ def _compile(cell: Cell, workers: Mapping[str, Worker], rounds: int) -> Measured
         for library, worker in compiling.items():
             seconds = worker.ask("compile", what)["jit"]
             found.seconds.setdefault(f"{library} jit", []).append(seconds)
-    return found
 
 
-HOW: dict[str, Callable[[Cell, Mapping[str, Worker], int], Measured]] = {
+def _named(cell: Cell) -> list[str]:
+    return [cell.workload, cell.task, cell.dtype]
+
+
+HOW: dict[str, Callable[[Measured, Mapping[str, Worker], int], None]] = {
     "tasks": _task,
     "growth": _task,
     "start": _start,
@@ -143,7 +167,7 @@ def _best(seconds: Mapping[Entry, float]) -> list[Entry]:
     return kept
 
 
-def _agreeing(cell: Cell, workers: Mapping[str, Worker], found: Measured) -> list[Entry]:
+def _agreeing(found: Measured, workers: Mapping[str, Worker]) -> list[Entry]:
     """The forms that run, and whose numbers agree with the first one's."""
     agreed: list[Entry] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -151,7 +175,7 @@ def _agreeing(cell: Cell, workers: Mapping[str, Worker], found: Measured) -> lis
         reference = None
         for library, worker in workers.items():
             try:
-                forms = worker.ask("make", [cell.workload, cell.task, cell.dtype])
+                forms = worker.ask("make", _named(found.cell))
             except TaskError as error:
                 found.notes.append(str(error))
                 continue
@@ -163,7 +187,7 @@ def _agreeing(cell: Cell, workers: Mapping[str, Worker], found: Measured) -> lis
                     continue
                 got = np.load(path)
                 reference = got if reference is None else reference
-                wrong = difference(got, reference, cell.dtype)
+                wrong = difference(got, reference, found.cell.dtype)
                 if wrong:
                     found.notes.append(f"{library} {form}: {wrong}")
                 else:

@@ -21,10 +21,12 @@ class Functions:
     Attributes
     ----------
     numpy : module
-        With tanh, sin, exp, log, sqrt, sum(x, axis), mean and diagonal.
+        With tanh, sin, exp, log, sqrt, sum(x, axis) and mean.
     dot, logsumexp, softplus, conv, cholesky : callable
         Products of matrices; over the last axis; log(1 + exp(x)); cross-correlation of
         (N, C, H, W) with (O, C, h, w) without padding; the lower factor.
+    diagonal : callable
+        Of a matrix.
     solve_lower : callable
         ``solve_lower(L, b)`` with a lower triangular matrix.
     scan : callable
@@ -37,6 +39,7 @@ class Functions:
     softplus: Callable[[Any], Any]
     conv: Callable[[Any, Any], Any]
     cholesky: Callable[[Any], Any]
+    diagonal: Callable[[Any], Any]
     solve_lower: Callable[[Any, Any], Any]
     scan: Callable[..., Any] = unrolled
 
@@ -115,7 +118,7 @@ def gaussian(f: Functions) -> Model:
         noise = f.numpy.exp(theta[n + 1]) * identity
         lower = f.cholesky(f.numpy.exp(theta[n] - 0.5 * distances) + noise)
         whitened = f.solve_lower(lower, y)
-        log_determinant = 2.0 * f.numpy.sum(f.numpy.log(f.numpy.diagonal(lower)), -1)
+        log_determinant = 2.0 * f.numpy.sum(f.numpy.log(f.diagonal(lower)), -1)
         return 0.5 * (f.numpy.sum(whitened * whitened) + log_determinant)
 
     return Model(loss)

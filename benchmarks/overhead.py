@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Callable
-from typing import Any
-
-import problems
-from library_tinygrad_hess import chain
 
 import tinygrad_hess as tg
 
+from .library_tinygrad_hess import FUNCTIONS
+from .models import chain
+from .problems import problem
+from .worker import timed
 
-def microseconds(f: Callable[[], Any], rounds: int = 15) -> float:
-    """Median time of a call, an operation of the chain."""
-    times = []
-    for _ in range(rounds):
-        begin = time.perf_counter()
-        f()
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times) * 1e6 / problems.CHAIN_LENGTH
+LENGTH = 2000
+ROUNDS = 15
 
 
 def main() -> None:
-    start = tg.tensor(problems.CHAIN_START, requires_grad=True)
-    gradient = tg.grad(chain)
-    print(f"NumPy alone  {microseconds(lambda: chain(problems.CHAIN_START)):5.2f} µs an operation")
-    print(f"recorded     {microseconds(lambda: chain(start)):5.2f}")
-    print(f"gradient     {microseconds(lambda: gradient(problems.CHAIN_START)):5.2f}")
+    start, loss = problem(f"chain {LENGTH}", "float64"), chain(FUNCTIONS).loss
+    params, rounds = start.params, start.args[0]
+    recorded, gradient = [tg.tensor(params[0], requires_grad=True)], tg.grad(loss)
+    for name, run in {
+        "NumPy alone": lambda: loss(params, rounds),
+        "recorded": lambda: loss(recorded, rounds),
+        "gradient": lambda: gradient(params, rounds),
+    }.items():
+        each = statistics.median(timed(run) for _ in range(ROUNDS)) / LENGTH
+        print(f"{name:12s} {each * 1e6:5.2f} µs an operation")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """The numbers that all libraries work on: the same for each. A workload is a kind and a size.
 
-    net 64x2-16-16-2     dense tanh net: batch x layer sizes, cross-entropy
-    logistic 569x30      logistic regression with a ridge on the breast cancer data
-    conv 256             two convolutions and a dense layer on so many handwritten digits
-    recurrent 100        a tanh recurrence of so many steps, cross-entropy of the last state
-    rosenbrock 1000      Rosenbrock's function of so many variables
-    gaussian 200         negative log-likelihood of a Gaussian process at so many points
-    chain 2000           so many operations in a row on ten numbers
+net 64x2-16-16-2     dense tanh net: batch x layer sizes, cross-entropy
+logistic 569x30      logistic regression with a ridge on the breast cancer data
+conv 128             two convolutions and a dense layer on so many handwritten digits
+recurrent 100        a tanh recurrence of so many steps, cross-entropy of the last state
+rosenbrock 1000      Rosenbrock's function of so many variables
+gaussian 200         negative log-likelihood of a Gaussian process at so many points
+chain 2000           so many operations in a row on ten numbers
 """
 
 from __future__ import annotations

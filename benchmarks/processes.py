@@ -52,7 +52,7 @@ def _started(library: str, cores: str, *first: str, **pipes: Any) -> subprocess.
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.worker", f"library_{library}"]
     return subprocess.Popen(
         [*command, *first], cwd=ROOT, env=env, text=True, preexec_fn=pinned,
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **pipes,
+        stdout=subprocess.PIPE, **pipes,
     )  # fmt: skip
 
 
@@ -80,8 +80,11 @@ class Worker:
     """
 
     def __init__(self, library: str, cores: str):
-        self.library = library
-        self.process = _started(library, cores, stdin=subprocess.PIPE)
+        self.library, self.cores = library, cores
+        self._start()
+
+    def _start(self) -> None:
+        self.process = _started(self.library, self.cores, stdin=subprocess.PIPE)
         self._read()
 
     def ask(self, what: str, given: Any, **more: Any) -> Any:
@@ -92,6 +95,8 @@ class Worker:
         TaskError
             When the library could not, with the first line of its error.
         """
+        if self.process.poll() is not None:  # out of memory in an earlier task, say
+            self._start()
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # then there is no answer, which says more
             print(json.dumps({what: given, **more}), file=self.process.stdin, flush=True)
@@ -101,7 +106,8 @@ class Worker:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise TaskError(f"{self.library}: its process ended")
+            self.process.wait()
+            raise TaskError(f"{self.library}: its process ended; its error stands above")
         reply = json.loads(line)
         if reply and "error" in reply:
             raise TaskError(f"{self.library}: {reply['error']}")

@@ -31,7 +31,12 @@ def spread(ratios: np.ndarray | None) -> str:
     if ratios is None:
         return NO_RATIO
     low, middle, high = np.quantile(ratios, (0.25, 0.5, 0.75))
-    return f"{middle:.2f} [{low:.2f}, {high:.2f}]"
+    return f"{_ratio(middle)} [{_ratio(low)}, {_ratio(high)}]"
+
+
+def _ratio(x: float) -> str:
+    """Two decimals, more where they would be zeros."""
+    return f"{x:.2f}" if x >= 0.1 else f"{x:.2g}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -61,14 +66,9 @@ def header(peers: Sequence[str]) -> list[str]:
 
 def row(m: Measured, peers: Sequence[str]) -> list[str]:
     """A line of the tables of times."""
-    ratios = [
-        f"{spread(m.ratios(p))} {'' if p == 'jax' else m.form(p)}".strip()
-        if p != "autograd" else spread(m.ratios(p))
-        for p in peers
-    ]  # fmt: skip
-    own = spread(m.ratios(f"{OURS} recorded")) if m.median(OURS, "jit") else NO_RATIO
+    ratios = [f"{spread(m.ratios(p))} {m.form(p) if p == 'torch' else ''}".strip() for p in peers]
     times = [seconds(m.median(OURS, form)) for form in ("jit", "recorded")]
-    return [m.cell.workload, m.cell.task, *times, *ratios, own]
+    return [m.cell.workload, m.cell.task, *times, *ratios, spread(m.replayed)]
 
 
 def _present(measured: Sequence[Measured]) -> list[str]:

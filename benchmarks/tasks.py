@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 VALUE, GRADIENT, HVP, AGAIN = "value", "value and grad", "HVP", "HVP again"
@@ -30,7 +30,7 @@ WORKLOADS = {
     "net 256x64-64-64-10": FULL,
     "net 1797x64-256-256-10": (*MAIN, ADAM),
     "logistic 569x30": (*MAIN, MANY, EACH, HESSIAN),
-    "conv 256": (*MAIN, ADAM),
+    "conv 128": (*MAIN, ADAM),
     "recurrent 100": (*MAIN, ADAM),
     "rosenbrock 1000": (*MAIN, MANY, HESSIAN),
     "gaussian 200": (*MAIN, HESSIAN),
@@ -103,8 +103,3 @@ def growth(where: str) -> Iterator[Cell]:
 Run = Callable[[], Any]
 Forms = dict[str, Run]
 """The ways in which a library does one task, by name."""
-
-
-def on(cell: Cell, cores: str) -> Cell:
-    """The same line on other cores."""
-    return replace(cell, cores=cores)

@@ -1,14 +1,14 @@
 """One library in a process of its own: reads a request a line, answers a line, both as JSON.
 
-    {"make": [workload, task, dtype]}       the names of its forms of the task
-    {"save": form, "path": file}            runs it for the first time, writes its numbers
-    {"time": form, "repeats": n}            seconds a call
-    {"compile": [workload, task, dtype]}    by form, seconds by which a first call exceeds a second
-    {"versions": null}                      of the library and of what it stands on
-    {"blas": null}                          NumPy's and SciPy's
+{"make": [workload, task, dtype]}       the names of its forms of the task
+{"save": form, "path": file}            runs it for the first time, writes its numbers
+{"time": form, "repeats": n}            seconds a call
+{"compile": [workload, task, dtype]}    by form, seconds by which a first call exceeds a second
+{"versions": null}                      of the library and of what it stands on
+{"blas": null}                          NumPy's and SciPy's
 
-    python -m benchmarks.worker library_jax
-    python -m benchmarks.worker library_jax --first WORKLOAD TASK FORM DTYPE      one call, and ends
+python -m benchmarks.worker library_jax
+python -m benchmarks.worker library_jax --first WORKLOAD TASK FORM DTYPE      one call, and ends
 """
 
 from __future__ import annotations

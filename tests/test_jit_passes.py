@@ -17,6 +17,7 @@ from tinygrad_hess.primitive import REGISTRY
 from tinygrad_hess.replay import passes
 from tinygrad_hess.replay.passes import (
     PASSES,
+    compose_views,
     drop_dead,
     fold_constants,
     lower,
@@ -72,7 +73,8 @@ class Written:
 
     def program(self, *outputs: int) -> Program:
         """What was written, giving these slots."""
-        return Program(self.inputs, dict(self.constants), tuple(self.instructions), outputs)
+        types = tuple((np.shape(x), np.asarray(x).dtype) for x in self.values[: len(self.inputs)])
+        return Program(self.inputs, dict(self.constants), tuple(self.instructions), outputs, types)
 
 
 def names(program: Program) -> list[str]:
@@ -428,6 +430,44 @@ def test_lower_leaves_unknown_shapes_and_unkeyed_operations_alone() -> None:
 
 
 # ---- all together -------------------------------------------------------------------------------
+
+
+# ---- views of views ------------------------------------------------------------------------------
+
+
+def test_views_of_views_are_views_of_the_first() -> None:
+    x = np.arange(24.0).reshape(2, 3, 4)
+    w = Written(x)
+    a = w.op("reshape", w.op("reshape", 0, shape=(6, 4)), shape=(4, 6))
+    b = w.op("transpose", w.op("transpose", 0, axes=(-1, -3, -2)), axes=(-2, -3, -1))
+    c = w.op("broadcast_to", w.op("broadcast_to", 0, shape=(5, 2, 3, 4)), shape=(2, 5, 2, 3, 4))
+    d = w.op("transpose", w.op("transpose", 0, axes=(-1, -2, -3)), axes=(-1, -2, -3))
+    new = applied(compose_views, w.program(a, b, c, d), x)
+    for i in new.instructions:
+        if i.out in (a, b, c, d):
+            assert i.args == (0,), f"{i} is still a view of a view"
+    assert names(drop_dead(simplify(new))) == ["reshape", "transpose", "broadcast_to"]
+
+
+def test_what_was_only_spread_is_summed_by_multiplying() -> None:
+    x = np.array([[0.5], [-3.0]])
+    w = Written(x)
+    wide = w.op("broadcast_to", 0, shape=(4, 2, 8))  # powers of two: exact either way
+    a = w.op("sum", wide, axis=(-3, -1), keepdims=False)
+    b = w.op("sum", wide, axis=(-3, -1), keepdims=True)
+    new = drop_dead(applied(compose_views, w.program(a, b), x))
+    assert names(new) == ["reshape", "multiply"] * 2
+    for axis in ((-2,), (-3,), (-2, -1), (-3, -2, -1)):  # an axis of its own, or one that stays
+        w = Written(x)
+        a = w.op("sum", w.op("broadcast_to", 0, shape=(4, 2, 8)), axis=axis, keepdims=False)
+        assert names(applied(compose_views, w.program(a), x)) == ["broadcast_to", "sum"]
+
+
+def test_sums_of_integers_and_of_nothing_stay() -> None:
+    for x, shape in ((np.array([1, 2]), (3, 2)), (np.ones(2), (0, 2)), (np.ones(0), (3, 0))):
+        w = Written(x)
+        a = w.op("sum", w.op("broadcast_to", 0, shape=shape), axis=(-2,), keepdims=False)
+        applied(compose_views, w.program(a), x)
 
 
 def test_every_pass_of_the_list_is_tested_here() -> None:

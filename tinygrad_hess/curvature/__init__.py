@@ -64,6 +64,7 @@ from .regions import is_convex_on as is_convex_on
 from .regions import lipschitz_of_gradient as lipschitz_of_gradient
 from .search_regions import Ball as Ball
 from .search_regions import Box as Box
+from .replayed import no_replay as no_replay
 from .sharpness import Sharpness as Sharpness
 from .sharpness import sharpness as sharpness
 from .stability import contraction as contraction
@@ -134,6 +135,7 @@ __all__ = [
     "layer_traces",
     "lipschitz_of_gradient",
     "log_determinant",
+    "no_replay",
     "observed_information",
     "per_example_gradients",
     "quadratic_model",

@@ -101,7 +101,8 @@ class ConditionNumber:
         ax.set_xscale("log")
         ax.set_yticks([])
         ax.set_xlabel("smallest positive and largest eigenvalue; dashed: what counts as zero")
-        ax.set_title(f"condition number {self.value:.4g}", fontsize=10)
+        number = f"{self.value:.4g}" if self.converged else f"at least {self.interval[0]:.4g}"
+        ax.set_title(f"condition number {number}", fontsize=10)
         return ax
 
 
@@ -131,7 +132,7 @@ def condition_number(
     rtol : float
         Both ends are wanted to this relative accuracy.
     zero : float, optional
-        An eigenvalue of at most this magnitude counts as zero; by default ``10 √P eps`` times
+        An eigenvalue of at most this magnitude counts as zero; by default ``max(10, √P) eps`` times
         the largest magnitude.
     probes : int
         Random vectors, at least 4; all must find the same ends.
@@ -198,7 +199,7 @@ def condition_number(
         reason = sample.draw(probes)
         spectrum = Spectrum.of_sample(sample, zero)
         ends = _Ends(_pairs(sample.tridiagonals[: sample.scouts], A.eps), spectrum.zero, rtol)
-        signs = count_signs(spectrum, A.matvecs, budget.seconds, seed=seed)
+        signs = count_signs(spectrum, A.matvecs, budget.seconds, seed=seed, reason=reason)
         return _result(ends, signs, A, budget, seed=seed, reason=reason)
 
 

@@ -81,7 +81,7 @@ class Deflation:
         self.space.expand()
 
     @property
-    def Q(self) -> Array:
+    def Q(self) -> Array:  # noqa: N802 (a matrix)
         return self.space.V[:, : self.columns]
 
     @property
@@ -117,6 +117,12 @@ class Deflation:
         return (
             forms - 2 * (W * (self.Q.T @ Az)).sum(axis=0) + (W * (self.space.at.T @ W)).sum(axis=0)
         )
+
+    def remaining_square(self, Az: Array) -> float:
+        """``‖(I - P) A (I - P)‖²`` in the Frobenius norm, estimated from products of random z."""
+        squares = np.einsum("ij,ij->j", Az, Az, dtype=np.float64)
+        seen = ((self.Q.T @ Az).astype(np.float64) ** 2).sum(axis=0)
+        return float((squares - seen).mean() - (self.space.at.B**2).sum())
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint."""

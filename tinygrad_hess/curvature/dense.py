@@ -53,5 +53,5 @@ def all_eigenvalues(A: Counted, budget: Budget, method: str) -> Array | None:
 
 
 def numerical_zero(A: Counted, largest: float) -> float:
-    """Below this an eigenvalue is rounding: ``10 √P eps`` of the largest magnitude."""
-    return 10 * A.size**0.5 * A.eps * largest
+    """Below this an eigenvalue is rounding: ``max(10, √P) eps`` of the largest magnitude."""
+    return max(10.0, A.size**0.5) * A.eps * largest

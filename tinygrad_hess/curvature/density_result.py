@@ -86,6 +86,8 @@ class SpectralDensity:
         P.
     zero : float
         What counts as zero.
+    resolution : float
+        Magnitudes below this are not told apart from each other (when exact, ``zero``).
     matvecs : int
         Products spent.
     converged : bool
@@ -114,6 +116,7 @@ class SpectralDensity:
     steps: int
     size: int
     zero: float
+    resolution: float
     matvecs: int
     converged: bool
     exact: bool
@@ -141,7 +144,7 @@ class SpectralDensity:
         """Plain Python values, for JSON."""
         arrays = ("grid", "density", "band", "cumulative", "cumulative_bounds")
         plain = (
-            "bulk", "outliers", "gap", "probes", "steps", "size", "zero", "matvecs",
+            "bulk", "outliers", "gap", "probes", "steps", "size", "zero", "resolution", "matvecs",
             "converged", "exact", "seconds", "seed", "method", "reason",
         )  # fmt: skip
         return {
@@ -229,5 +232,9 @@ class SpectralDensity:
                     heights = counts / (self.size * np.diff(edges))
                     ax.stairs(heights, 10.0**edges, color=colour, alpha=0.6, linewidth=0.8)
         ax.set_xscale("log")
+        if len(places) and self.resolution > 10.0 ** places[0]:
+            ax.axvspan(
+                10.0 ** places[0], self.resolution, color=GREY, alpha=0.15, label="not resolved"
+            )
         ax.set_xlabel("magnitude of the eigenvalue")
         ax.set_ylabel("share of eigenvalues a decade")

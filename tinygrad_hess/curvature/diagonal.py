@@ -19,6 +19,9 @@ from .probes import signs
 from .probing import Running, run_probes, student, unpack
 from .trace import SAMPLES, Target, exact_diagonal
 
+FIRST = 8
+"""Probes before the error is looked at."""
+
 
 @dataclass(frozen=True, eq=False)
 class Diagonal:
@@ -103,8 +106,8 @@ def diagonal(
     """The diagonal of a symmetric operator, with a standard error for each entry.
 
     The mean of ``z ∘ A z`` over random signs z. It has no bias; the variance of entry i with m
-    probes is the sum of the squares of row i, without the diagonal, over m. Nothing is spent on a
-    diagonal matrix.
+    probes is the sum of the squares of row i, without the diagonal, over m. It is zero
+    for a diagonal matrix.
 
     Parameters
     ----------
@@ -145,7 +148,7 @@ def diagonal(
     target = Target("diagonal", rtol, atol)
     A = Counted(op, "diagonal")
     limit = max_matvecs or (10_000 if target.asked else samples or SAMPLES)
-    first = min(samples or (2 if target.asked else limit), limit)
+    first = min(samples or (FIRST if target.asked else limit), limit)
     with Budget(A, limit, seconds, progress=progress) as budget:
         save = Checkpoint(checkpoint, A, {"seed": seed, "samples": samples})
         if max_matvecs is None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .arpack import arpack_vectors
-from .budget import Budget
+from .budget import INTERRUPTED, Budget
 from .checkpoints import Checkpoint
 from .ends import ENDS, gap_intervals, order
 from .operands import Array, Counted
@@ -268,7 +268,7 @@ def top_eigenpairs(
             block=min(block_size, P), seed=seed,
         )  # fmt: skip
         ritz = iteration.run()
-        if iteration.reason and dense_later and budget.over(1):
+        if dense_later and iteration.reason not in ("", INTERRUPTED):
             budget.max_matvecs = limit
             return found.of_dense()
         chosen = order(ritz.values, k, which)

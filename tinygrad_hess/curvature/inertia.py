@@ -115,7 +115,7 @@ def inertia(
     op : LinearOperator, ndarray or sparse matrix, shape (P, P)
         Real and symmetric, such as a :class:`HessianOperator`.
     zero : float, optional
-        An eigenvalue of at most this magnitude counts as zero; by default ``10 √P eps`` times
+        An eigenvalue of at most this magnitude counts as zero; by default ``max(10, √P) eps`` times
         the largest magnitude. Where much of the spectrum crowds at zero, a larger one gives
         sharper answers.
     probes : int

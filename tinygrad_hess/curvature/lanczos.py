@@ -138,7 +138,7 @@ class KrylovSpace:
         if Q.shape[1] > room:  # what has no room is error
             Q, R, D = Q[:, :room], R[:room], _both(D, R[room:])
         self.V[:, n : n + Q.shape[1]] = Q
-        self.at = Projection(T, R, D)
+        self.at = Projection(T, np.ascontiguousarray(R), D)
         return lengths
 
     def ritz(self) -> Ritz:

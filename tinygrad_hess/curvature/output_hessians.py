@@ -155,7 +155,7 @@ class OuterProducts:
         g = self.g.transpose(1, 0, 2)  # (terms, S, D)
         found = g.swapaxes(1, 2) @ (g @ u)
         found *= self.scale / samples
-        return [np.ascontiguousarray(found.transpose(2, 0, 1)).reshape(leaves[0].shape)]
+        return [found.transpose(2, 0, 1).reshape(leaves[0].shape)]
 
 
 # ---- what they are made of -------------------------------------------------------------------

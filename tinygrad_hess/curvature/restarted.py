@@ -306,6 +306,8 @@ class RestartedLanczos:
         for name, kind in _STATE.items():
             setattr(self, name, kind(saved[name]))
         self.budget.resume(float(saved["seconds"]), int(saved["matvecs"]))
+        if self.unlooked == 0:  # look once more: it may be done, or done to this accuracy
+            self.unlooked = self.space.known
 
 
 _STATE: dict[str, Any] = {

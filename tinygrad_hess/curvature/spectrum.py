@@ -115,6 +115,12 @@ class Spectrum:
         parts = [self.nodes_of(i) for i in range(len(self.rules))]
         return float(np.mean([weights @ np.abs(nodes) for nodes, weights in parts]))
 
+    @property
+    def resolution(self) -> float:
+        """Magnitudes below this are not told apart: the residual of the nodes nearest to zero."""
+        near = [r.residuals[np.abs(r.nodes).argmin()] for r in self.rules if len(r.nodes)]
+        return max(float(np.median(near)) if near else 0.0, self.zero)
+
     def top(self, sign: int = 1) -> Array:
         """The known values above all that are not, descending; then the next one after them.
 

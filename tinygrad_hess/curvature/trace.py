@@ -235,7 +235,8 @@ class _Trace:
             ratio = self.target.ratio(half, value)
             # Probes that this space would need in the end, or leave.
             probes = running.count * ratio**2 if self.target.asked else running.count + budget.left
-            history.append((split.columns, math.log(max(half, 1e-300))))
+            square = split.remaining_square(Az)
+            history.append((split.columns, math.log(max(square, 1e-300))))
             budget.show(A.matvecs + probes - running.count if self.target.asked else None)
             known = half <= 100 * A.eps * abs(value)
             if known or not split.next or not _pays(history, probes):
@@ -366,11 +367,11 @@ def _next(history: list[tuple[float, float]], ratio: float) -> int:
 def _pays(history: list[tuple[int, float]], probes: float) -> bool:
     """Whether another column saves more than one of so many probes.
 
-    Their number goes as the square of the deviation, of which the logarithm falls by a slope that
-    the last half of the columns tells.
+    Their number goes as the squared norm outside the space, of which the logarithm falls by a
+    slope that the last half of the columns tells.
     """
     columns, now = history[-1]
     if columns < 3 * BLOCK:
-        return probes > 4 * PILOT
+        return probes > 2 * PILOT
     before, then = [h for h in history if h[0] <= columns / 2][-1]
-    return 2 * probes * (then - now) / (columns - before) > 1
+    return probes * (then - now) / (columns - before) > 1

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..ops.reduction import shift
 from .program import Instruction, Program
+from .views import compose_views
 
 Pass = Callable[[Program], Program]
 
@@ -234,5 +235,13 @@ def _reshaped(x: Any, shape: tuple[int, ...]) -> Any:
     return x.reshape(shape)
 
 
-PASSES: tuple[Pass, ...] = (lower, fold_constants, simplify, share, spread_late, drop_dead)
+PASSES: tuple[Pass, ...] = (
+    lower,
+    fold_constants,
+    simplify,
+    compose_views,
+    share,
+    spread_late,
+    drop_dead,
+)
 """In the order in which they run."""

@@ -210,7 +210,7 @@ class _Reader:
         ``value`` is a sample of the result where there is one already.
         """
         raw = [x.sample for x in operands]
-        key = (prim.name, _hashable(params)) if fn is None else None
+        key = (prim.name, hashable(params)) if fn is None else None
         fn = fn or (partial(prim.fn, **params) if params else prim.fn)
         if value is None:
             with np.errstate(all="ignore"):
@@ -246,7 +246,7 @@ def _is_fresh(prim: Any, value: Any, operands: Sequence[Any]) -> bool:
     return not any(isinstance(x, np.ndarray) and np.may_share_memory(value, x) for x in operands)
 
 
-def _hashable(params: dict[str, Any]) -> Any:
+def hashable(params: dict[str, Any]) -> Any:
     """Static parameters as a key that tells 1, 1.0 and True apart."""
 
     def plain(value: Any) -> Any:
