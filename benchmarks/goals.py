@@ -77,29 +77,38 @@ def _start(peer: str) -> Goal:
     return Goal(f"process start to the first HVP: ours / {peer}", 1 / 3, figure, 1 / 3)
 
 
+def _again(workload: str) -> Goal:
+    figure = lambda f: f.quotient(workload, AGAIN, GRADIENT)
+    return Goal(f"HVP again, {workload}: / own value and grad", 1.5, figure, 1.5)
+
+
+def _planned(task: str) -> Goal:
+    figure = lambda f: f.seconds(LARGEST, task, "compile")
+    return Goal(f"planning {task}, {LARGEST}: seconds", 0.05, figure, 0.05)
+
+
+def _column(f: Figures) -> float | None:
+    return f.quotient(MIDDLE, MANY, GRADIENT, 64)
+
+
+def _columns(f: Figures) -> float | None:
+    return f.quotient(SMALL, MANY, HVP)
+
+
 LIMITS = {SMALL: 0.6, MIDDLE: 0.8, LARGEST: 0.9}
 BOTH = (GRADIENT, HVP)
 GOALS = [
     *(_over("jax", w, t, limit) for w, limit in LIMITS.items() for t in BOTH),
     *(_over("torch", w, t, 0.5) for w in LIMITS for t in BOTH),
     *(_over("autograd", w, t, 0.25) for w in LIMITS for t in BOTH),
-    *(
-        Goal(f"HVP again, {w}: / own value and grad", 1.5,
-             lambda f, w=w: f.quotient(w, AGAIN, GRADIENT), 1.5)
-        for w in LIMITS
-    ),
-    Goal(f"64 HVPs, {MIDDLE}: a column / own value and grad", 1.0,
-         lambda f: f.quotient(MIDDLE, MANY, GRADIENT, 64), 1.0),
-    Goal(f"64 HVPs, {SMALL}: / own HVP", 16.0, lambda f: f.quotient(SMALL, MANY, HVP), 16.0),
+    *(_again(w) for w in LIMITS),
+    Goal(f"64 HVPs, {MIDDLE}: a column / own value and grad", 1.0, _column, 1.0),
+    Goal(f"64 HVPs, {SMALL}: / own HVP", 16.0, _columns, 16.0),
     *(_over("jax", w, HESSIAN, 0.5) for w in ("net 64x2-8-8-2", "net 1797x64-12-10")),
     _start("jax"),
     _start("torch"),
-    *(
-        Goal(f"planning {t}, {LARGEST}: seconds", 0.05,
-             lambda f, t=t: f.seconds(LARGEST, t, "compile"), 0.05)
-        for t in BOTH
-    ),
-    Goal("sparse Hessian: a variable at n = 100,000 / at 1,000", 1.0, lambda f: f.growth()),
-    Goal("the slowest jitted / recorded, of all workloads", 1.0, lambda f: f.slowest_jit(), 1.0),
-]  # fmt: skip
+    *(_planned(t) for t in BOTH),
+    Goal("sparse Hessian: a variable at n = 100,000 / at 1,000", 1.0, Figures.growth),
+    Goal("the slowest jitted / recorded, of all workloads", 1.0, Figures.slowest_jit, 1.0),
+]
 """In the order of the report. Sparse Hessians are measured with default threads only."""

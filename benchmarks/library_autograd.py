@@ -26,9 +26,9 @@ from .tasks import (
     SPARSE,
     VALUE,
     Forms,
-)  # fmt: skip
+)
 
-HESSIAN_LIMIT = 200
+HESSIAN_LIMIT = 300
 """More parameters take it a reverse sweep over two recordings each: minutes for a net of 910."""
 
 

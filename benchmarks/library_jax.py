@@ -24,7 +24,7 @@ from .tasks import (
     SPARSE,
     VALUE,
     Forms,
-)  # fmt: skip
+)
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_platforms", "cpu")

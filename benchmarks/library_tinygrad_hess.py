@@ -92,10 +92,7 @@ def _sparse(m: Model, p: Problem) -> Forms:
 
 def _adam(m: Model, p: Problem) -> Forms:
     recorded = tg.value_and_grad(m.loss)
-    return {
-        form: Training(gradient, p)
-        for form, gradient in {"jit": tg.jit(recorded), "recorded": recorded}.items()
-    }
+    return {"jit": Training(tg.jit(recorded), p), "recorded": Training(recorded, p)}
 
 
 class Training:

@@ -25,7 +25,7 @@ from .tasks import (
     VALUE,
     WORKLOADS,
     Forms,
-)  # fmt: skip
+)
 
 COMPILED = (VALUE, GRADIENT, HVP)
 """Tasks that are compiled too; each takes seconds."""

@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +43,12 @@ def one_core() -> int:
 
 def _started(library: str, cores: str, *first: str, **pipes: Any) -> subprocess.Popen[str]:
     env = {k: v for k, v in os.environ.items() if k not in UNSET}
-    pinned: Callable[[], None] | None = None
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.worker", f"library_{library}"]
     if cores == "one":
         env |= dict.fromkeys(THREADS, "1")
-        core = one_core()
-        pinned = lambda: os.sched_setaffinity(0, {core})
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.worker", f"library_{library}"]
+        command.append(f"--core={one_core()}")
     return subprocess.Popen(
-        [*command, *first], cwd=ROOT, env=env, text=True, preexec_fn=pinned,
+        [*command, *first], cwd=ROOT, env=env, text=True,
         stdout=subprocess.PIPE, **pipes,
     )  # fmt: skip
 
@@ -96,6 +93,7 @@ class Worker:
             When the library could not, with the first line of its error.
         """
         if self.process.poll() is not None:  # out of memory in an earlier task, say
+            self.close()
             self._start()
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # then there is no answer, which says more

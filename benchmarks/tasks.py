@@ -44,7 +44,7 @@ QUICK = ("net 64x2-16-16-2", "rosenbrock 1000", "net 64x2-8-8-2")
 STARTED = "net 64x2-16-16-2"
 PLANNED = (STARTED, "net 256x64-64-64-10", LARGEST)
 WIDTHS = (8, 16, 32, 64, 128, 256, 512)
-VARIABLES = (100, 1_000, 10_000, 100_000)
+VARIABLES = (100, 300, 1_000, 10_000, 100_000)
 DENSE_LIMIT = 1_000
 """Variables up to which a peer makes the full matrix where ours makes the sparse one."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,11 @@ ROUTES: dict[str, dict[str, int]] = {
 """Options of :func:`route`."""
 
 
+def along(path: str | None) -> Any:
+    """One of the routes by name, or the library as it is."""
+    return nullcontext() if path is None else route(**ROUTES[path])
+
+
 def steady(f: Callable[..., Any], *calls: Sequence[Any], what: str = "", ulps: float = 512) -> None:
     """Each call gives what ``f`` gives, other calls between; results stay, arguments too."""
     jitted, kept = tg.jit(f), []
@@ -80,7 +85,10 @@ def every_split(program: Any, least: int = 2) -> Iterator[tuple[str, Split]]:
 
 
 def every_cut(
-    f: Callable[..., Any], *points: Sequence[Any], counts: Sequence[int] = (1, 2, 3), ulps: Any = 512
+    f: Callable[..., Any],
+    *points: Sequence[Any],
+    counts: Sequence[int] = (1, 2, 3),
+    ulps: Any = 512,
 ) -> int:
     """Run all splits of ``f``'s program on so many threads, at each point twice; how many there are.
 

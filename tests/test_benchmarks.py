@@ -102,8 +102,10 @@ def test_the_losses_are_the_textbook_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "library", [OURS, *(pytest.param(p, marks=pytest.mark.peers) for p in PEERS)]
+    "library",
+    [OURS, *(pytest.param(p, marks=[pytest.mark.peers, pytest.mark.slow]) for p in PEERS)],
 )
+@pytest.mark.filterwarnings("ignore")  # the peers warn of what is no concern here
 def test_tasks_of_a_library_fit_together(library: str) -> None:
     pytest.importorskip(library)
     name = "net 20x2-4-3"
@@ -136,8 +138,9 @@ def test_tasks_of_a_library_fit_together(library: str) -> None:
     close(np.einsum("ni,nip->np", slope, jacobian), want)
 
 
-@pytest.mark.filterwarnings("ignore")  # the peers warn of what is no concern here
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.peers
+@pytest.mark.slow
 @pytest.mark.parametrize("peer", PEERS)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_libraries_agree(peer: str, dtype: str) -> None:
@@ -292,9 +295,9 @@ def test_a_table_lines_up() -> None:
     peers = ["jax", "torch"]
     assert report.table(report.header(peers), [report.row(line, peers)]).splitlines() == [
         "| workload  | task           |  jit | recorded |             / jax |"
-        "                       / torch |    jit / recorded |",
+        "                     / torch |    jit / recorded |",
         "|:----------|:---------------|-----:|---------:|------------------:|"
-        "------------------------------:|------------------:|",
+        "----------------------------:|------------------:|",
         "| net 8x2-2 | value and grad | 2 ms |     4 ms | 1.00 [0.75, 1.25] |"
         " 0.002 [0.0015, 0.0025] func | 0.50 [0.50, 0.55] |",
     ]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jit_functions import INSIDE, RETURNS, loss
-from jit_routes import ROUTES, every_cut, recorded, route, steady
+from jit_routes import ROUTES, along, every_cut, recorded, route, steady
 from replayed import M, N, X, Y, same
 from test_jit_passes import STEPS, composed, total
 
@@ -24,6 +24,10 @@ softmax = tg.ops.softmax
 
 def draw(*shapes: tuple[int, ...]) -> list[Any]:
     return [RNG.normal(size=s) for s in shapes]
+
+
+def _repeated(y: Any) -> Any:
+    return y, y, y.T, y.sum(), y.reshape(-1)
 
 
 # ---- each axis of each argument -----------------------------------------------------------------
@@ -94,12 +98,12 @@ STRETCHED: dict[str, Case] = {
     "concatenated across": (lambda x, y: np.concatenate([np.sin(x), y], 1) * 2, [(4, 3), (4, 2)]),
     "stacked": (lambda x, y: np.stack([np.sin(x), y], axis=1) * 2, [(4, 3), (4, 3)]),
     "spread": (lambda x, y: np.broadcast_to(np.sin(x), (3, 4, 5)) * y, [(4, 5), (3, 1, 5)]),
-    "spread along the axis": (lambda x: np.broadcast_to(np.sin(x), (4, 5)) + x.T, [(4, 1)]),
+    "spread along the axis": (lambda x: np.broadcast_to(np.sin(x), (4, 5)) + x, [(4, 1)]),
     "running sums": (lambda x: np.cumsum(np.sin(x), axis=0) * np.cos(x), [(5, 3)]),
     "where": (lambda x, y: np.where(x > y, np.sin(x), y), [(5, 3), (3,)]),
     "masks": (lambda x: ((x > 0), (x > 0).sum(axis=0), np.isnan(x)), [(5, 3)]),
     "arguments and constants back": (lambda x, y: (x, y.T, np.ones(3), x[1:], np.sin(x)), [(4, 3)] * 2),
-    "results twice": (lambda x: (lambda y: (y, y, y.T, y.sum(), y.reshape(-1)))(np.sin(x)), [(4, 3)]),
+    "results twice": (lambda x: _repeated(np.sin(x)), [(4, 3)]),
     "a constant with the axis": (lambda x: np.sin(x) * np.arange(4.0)[:, None] + np.ones((4, 3)), [(4, 3)]),
     "a constant product": (lambda x: np.sin(x) @ np.arange(12.0).reshape(3, 4), [(4, 3)]),
     "empty results": (lambda x, e: (np.sin(x), x.T @ e), [(4, 3), (4, 0)]),
@@ -139,7 +143,9 @@ def test_jitted_on_three_threads(name: str) -> None:
         steady(f, draw(*shapes), draw(*shapes), what=name)
 
 
-@pytest.mark.parametrize("name", ["elementwise", "chain of products", "each sum", "gradient", "hvps"])
+@pytest.mark.parametrize(
+    "name", ["elementwise", "chain of products", "each sum", "gradient", "hvps"]
+)
 def test_float32_stays_float32(name: str) -> None:
     f, shapes = STRETCHED[name]
     points = [[x.astype(np.float32) for x in draw(*shapes)] for _ in range(2)]
@@ -197,7 +203,7 @@ def test_layouts_of_arguments() -> None:
 
 def test_what_each_part_of_a_split_program_holds() -> None:
     """The loss of a regression: rows are the shards', the mean is the rest's."""
-    f = lambda w, x: (np.tanh(x @ w) ** 2).sum() / 6 + (w * w).sum()
+    f = lambda w, x: (np.tanh(x @ w) ** 2).sum() / 6 + np.sin(w[0, 0])
     found = split(recorded(f, *draw((4, 3), (40, 4))).program)
     assert found is not None and found.length == 40
     assert [i.name for i in found.shard.instructions] == ["matmul", "tanh", "multiply", "sum"]
@@ -246,7 +252,7 @@ def test_cutting_can_be_told_from_explain_and_source() -> None:
 @pytest.mark.parametrize("path", ROUTES)
 @pytest.mark.parametrize("name", INSIDE)
 def test_transforms_inside(name: str, path: str) -> None:
-    with route(**ROUTES[path]):
+    with along(path):
         steady(INSIDE[name], (X, M), (Y, N), what=name)
 
 
@@ -278,7 +284,7 @@ def test_nets_with_ambiguous_axes(path: str, width: int) -> None:
     net = lambda seed: nn.MLP([width, 4, width, 4], seed=np.random.default_rng(seed))
     calls = [(net(k), *draw((4, width)), RNG.integers(0, 4, 4)) for k in range(2)]
     each = tg.vmap(tg.grad(lambda m, x, y: loss(m, x[None], y[None])), (None, 0, 0))
-    with route(**ROUTES[path]):
+    with along(path):
         for f in (tg.value_and_grad(loss), lambda m, x, y: tg.hvp(loss, m, m, x, y), each):
             steady(f, *calls)
 
@@ -313,7 +319,7 @@ def check(steps: Any, shapes: Any, seed: int, way: str, path: str) -> None:
     lead = (3,) if "vmap" in way else ()
     points = [[np.asarray(rng.normal(size=lead + s)) for s in shapes] for _ in range(2)]
     f = WAYS[way](composed(steps))
-    with route(**ROUTES[path]):
+    with along(path):
         every_cut(f, *points, counts=(1, 2), ulps=2**16)
         steady(f, *[[x[()] for x in p] for p in points], ulps=2**16)
 

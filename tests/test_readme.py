@@ -33,7 +33,7 @@ def printed() -> list[str]:
 
 
 def test_first_block_prints_what_it_says(printed: list[str]) -> None:
-    (expected,) = blocks("text")
+    expected = blocks("text")[0]
     assert NUMBER.sub("#", printed[0]) == NUMBER.sub("#", expected)
     got, want = (np.array(NUMBER.findall(text), float) for text in (printed[0], expected))
     np.testing.assert_allclose(got, want, rtol=0, atol=2e-8)
@@ -46,6 +46,10 @@ def test_each_answer_stands_beside_its_differences(printed: list[str]) -> None:
         np.testing.assert_allclose(
             np.array(numbers[:half], float), np.array(numbers[half:], float), atol=1e-8
         )
+
+
+def test_the_replayed_program_reads_as_it_says(printed: list[str]) -> None:
+    assert printed[2].strip() == blocks("text")[1].strip()
 
 
 def test_the_loops_train(printed: list[str]) -> None:

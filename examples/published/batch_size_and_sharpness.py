@@ -14,14 +14,13 @@ from common import QUICK, cross_entropy, digits, mlp, panels, save, train_to
 import tinygrad_hess as tg
 from tinygrad_hess.curvature import HessianOperator, plotting, sharpness, trace
 
-SEEDS, SIZES = range(1 if QUICK else 3), (8, 1200)
+SEEDS, SIZES, TARGET = range(1 if QUICK else 3), (8, 1200), (0.1 if QUICK else 0.02)
 
 
 def measured(optimizer, batch_size, seed):
     data = digits(1200, seed=0)
-    model = train_to(
-        0.02, cross_entropy, mlp(64, 64, 64, 10, seed=seed), data, optimizer, batch_size, seed=seed
-    )
+    start = mlp(64, 64, 64, 10, seed=seed)
+    model = train_to(TARGET, cross_entropy, start, data, optimizer, batch_size, seed=seed)
     H = HessianOperator(cross_entropy, model, data)
     found = sharpness(H, tol=1e-3)
     return found.largest_eigenvalue, trace(H, rtol=0.05).value, found.keskar

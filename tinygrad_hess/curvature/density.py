@@ -91,7 +91,8 @@ def spectral_density(
     the mean over probes of their Gauss rules, smoothed. Where no bulk node is negative, the
     density has no mass below zero. The band is over probes; what smoothing hides it does not
     cover, and where few eigenvalues make the density, as at the edge of a bulk, it covers less
-    than 95% (90% was measured). ``cumulative_bounds`` do not smooth and hold for certain, up to chance.
+    than 95% (90% was measured). ``cumulative_bounds`` do not smooth; they hold for certain, but
+    for chance over probes.
 
     References
     ----------

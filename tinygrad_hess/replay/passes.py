@@ -119,27 +119,45 @@ def share(program: Program) -> Program:
 
 
 def spread_late(program: Program) -> Program:
-    """Give elementwise operations what was broadcast for them as it was before: they spread it."""
+    """Give elementwise operations what was broadcast for them as it was before: they spread it.
+
+    A constant that is one number all over is given as that number.
+    """
     made = {i.out: i for i in program.instructions}
     shapes = program.shapes()
+    constants = dict(program.constants)
+    slot = program.fresh_slots().__next__
+    numbers: dict[int, int] = {}  # slots of the numbers that constants are made of
     kept = []
-    for old in program.instructions:
-        i = old
-        if isinstance(i.fn, np.ufunc) and len(i.args) == 2:
-            for place in (0, 1):
-                source = made.get(i.args[place])
-                other = shapes.get(i.args[1 - place])
-                if source is None or source.name != "broadcast_to" or source.key is None:
-                    continue
+    for i in program.instructions:
+        args = list(i.args)
+        for place in (0, 1) if isinstance(i.fn, np.ufunc) and len(args) == 2 else ():
+            a, other = args[place], shapes.get(args[1 - place])
+            if other is None or other != (i.shape, i.dtype) or not i.shape:
+                continue
+            source = made.get(a)
+            if a in constants and shapes[a][1] == i.dtype:
+                if a not in numbers:
+                    numbers[a] = a
+                    if (number := _uniform(constants[a])) is not None:
+                        constants[new := slot()] = number
+                        numbers[a] = new
+                args[place] = numbers[a]
+            elif source is not None and source.name == "broadcast_to" and source.key is not None:
                 before = shapes.get(source.args[0], (None, None))[1]
-                if before is None or before != source.dtype:
-                    continue  # a Python number would not promote, and an input's type is not known
-                if other is not None and other[0] == i.shape and source.dtype == i.dtype:
-                    args = list(i.args)
+                if source.dtype == i.dtype == before:  # a Python number would not promote
                     args[place] = source.args[0]
-                    i = replace(i, args=tuple(args))
-        kept.append(i)
-    return program.with_instructions(kept)
+        kept.append(i if tuple(args) == i.args else replace(i, args=tuple(args)))
+    return replace(program, instructions=tuple(kept), constants=constants)
+
+
+def _uniform(x: Any) -> float | None:
+    """The number that an array consists of, if it is one and finite."""
+    if not isinstance(x, np.ndarray) or not x.size or x.dtype.kind != "f":
+        return None
+    first = x.flat[0]
+    same = bool(np.isfinite(first) and first != 0 and (x == first).all())
+    return float(first) if same else None
 
 
 def lower(program: Program) -> Program:

@@ -29,10 +29,10 @@ def stretches(split: Split, count: int) -> list[tuple[int, int]]:
     """
     sizes = {i.out: _nbytes(i) for i in split.shard.instructions}
     pieces = max(count, -(-max(sizes.values(), default=0) // CACHE))
-    if split.sums:
-        affordable = ADDITIONS * sum(sizes.values()) / sum(sizes[s] for s in split.sums)
-        pieces = min(pieces, max(count, int(affordable)))
-    pieces = min(pieces, split.length)
+    added = sum(sizes[s] for s in split.sums)
+    if added:
+        pieces = min(pieces, max(count, int(ADDITIONS * sum(sizes.values()) / added)))
+    pieces = min(-(-pieces // count) * count, split.length)
     length = -(-split.length // pieces)
     return [(k, min(k + length, split.length)) for k in range(0, split.length, length)]
 

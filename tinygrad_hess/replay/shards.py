@@ -103,21 +103,21 @@ class Split:
         return replace(i, shape=shape, flops=flops, params={"shape": shape}, fn=fn, key=key)
 
 
-def split(program: Program, least: int = 2) -> Split | None:
-    """Cut the program along the axis that leaves most of its work to the shards.
+MOST = 0.9
+"""Share of the work that must be in the shards."""
 
-    ``least`` is the smallest length worth cutting.
+
+def split(program: Program, least: int = 2) -> Split | None:
+    """Cut the program along an axis that leaves most of its work to the shards.
+
+    Best is an axis along which nothing is summed, then the longest. ``least`` is the smallest
+    length worth cutting.
     """
     shapes = program.shapes()
-    best: tuple[int, Split] | None = None
-    for slot, axis in _candidates(program, shapes, least):
-        found = _whole_split(program, shapes, slot, axis)
-        work = sum(i.flops for i in found.shard.instructions)
-        if best is None or work > best[0]:
-            best = work, found
     total = sum(i.flops for i in program.instructions)
-
-    return best[1] if best is not None and best[0] > 0.9 * total else None
+    found = [_whole_split(program, shapes, *c) for c in _candidates(program, shapes, least)]
+    worth = [s for s in found if sum(i.flops for i in s.shard.instructions) > MOST * total]
+    return max(worth, key=lambda s: (not s.sums, s.length), default=None)
 
 
 def _whole_split(program: Program, shapes: Any, slot: int, axis: int) -> Split:
