@@ -46,7 +46,7 @@ zeta_of: Any = elementwise(
     "zeta",
     _zeta,
     refused("zeta", 0, "x"),
-    lambda g, y, s, q: g * (-s * zeta_of(s + 1, q)),
+    lambda g, y, s, q: -g * (s * zeta_of(s + 1, q)),
     **_beside_integers,
 )
 digamma = elementwise(

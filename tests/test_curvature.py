@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy.sparse import diags_array
 from scipy.sparse.linalg import LinearOperator, aslinearoperator, eigsh
+from spectra import symmetric
 
 import tinygrad_hess as tg
 from tinygrad_hess import nn
@@ -21,14 +22,6 @@ from tinygrad_hess.curvature import (
     top_eigenpairs,
     trace,
 )
-
-
-def symmetric(eigenvalues, seed=0):
-    """A symmetric matrix with these eigenvalues and random eigenvectors."""
-    d = np.asarray(eigenvalues, float)
-    Q = np.linalg.qr(np.random.default_rng(seed).normal(size=(d.size, d.size)))[0]
-    A = (Q * d) @ Q.T
-    return (A + A.T) / 2
 
 
 def close(a, b, rtol=1e-10):

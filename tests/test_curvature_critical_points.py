@@ -7,15 +7,9 @@ import json
 import numpy as np
 import pytest
 from scipy.sparse import diags_array
+from spectra import symmetric
 
 from tinygrad_hess.curvature import HessianOperator, classify_critical_point
-
-
-def symmetric(eigenvalues, seed=0):
-    d = np.asarray(eigenvalues, float)
-    Q = np.linalg.qr(np.random.default_rng(seed).normal(size=(d.size, d.size)))[0]
-    A = (Q * d) @ Q.T
-    return (A + A.T) / 2
 
 
 def classify(eigenvalues, **options):

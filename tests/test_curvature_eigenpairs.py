@@ -8,19 +8,12 @@ import numpy as np
 import pytest
 from scipy.sparse import diags_array
 from scipy.sparse.linalg import LinearOperator
+from spectra import symmetric
 
 from tinygrad_hess.curvature import top_eigenpairs
 from tinygrad_hess.curvature.ends import gap_intervals
 from tinygrad_hess.curvature.lanczos import KrylovSpace
 from tinygrad_hess.curvature.operands import Counted
-
-
-def symmetric(eigenvalues, seed=0):
-    """A symmetric matrix with these eigenvalues and random eigenvectors."""
-    d = np.asarray(eigenvalues, float)
-    Q = np.linalg.qr(np.random.default_rng(seed).normal(size=(d.size, d.size)))[0]
-    A = (Q * d) @ Q.T
-    return (A + A.T) / 2
 
 
 def outliers(P=600, seed=0):

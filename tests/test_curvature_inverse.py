@@ -8,16 +8,10 @@ import numpy as np
 import pytest
 from scipy.sparse import diags_array
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
+from spectra import symmetric
 
 from tinygrad_hess import nn
 from tinygrad_hess.curvature import GGNOperator, HessianOperator, InverseOperator, Solution
-
-
-def symmetric(eigenvalues, seed=0):
-    d = np.asarray(eigenvalues, float)
-    Q = np.linalg.qr(np.random.default_rng(seed).normal(size=(d.size, d.size)))[0]
-    A = (Q * d) @ Q.T
-    return (A + A.T) / 2
 
 
 def close(a, b, rtol=1e-10):

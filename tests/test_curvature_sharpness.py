@@ -8,16 +8,11 @@ import json
 import numpy as np
 import pytest
 from scipy.optimize import brentq
+from spectra import symmetric
 
 import tinygrad_hess as tg
 from tinygrad_hess import nn, trees
 from tinygrad_hess.curvature import HessianOperator, sharpness
-
-
-def symmetric(eigenvalues, seed=0):
-    d = np.asarray(eigenvalues, float)
-    Q = np.linalg.qr(np.random.default_rng(seed).normal(size=(d.size, d.size)))[0]
-    return (Q * d) @ Q.T
 
 
 def highest_in_ball(H, g, rho):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -49,10 +51,14 @@ def _refuse(name: str, args: Any, why: str) -> Any:
 def _array_ufunc(self: Tensor, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
     if not kwargs and method == "__call__" and ufunc in TABLE:
         return TABLE[ufunc](*args)
-    name = f"numpy.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+    special = ufunc not in TABLE and _is_special(ufunc)
+    name = f"{'scipy.special' if special else 'numpy'}.{ufunc.__name__}"
+    name += "" if method == "__call__" else f".{method}"
     out = kwargs.pop("out", None)
     if out is not None and any(o is not None for o in out):
         _refuse(name, args, "writing a tensor's result into out= would lose its gradient.")
+    if special:  # the table grows on first use: scipy.special takes long to load
+        TABLE.update(import_module(f"{__package__}.scipy.special").UFUNCS)
     function = TABLE.get(ufunc)
     if method != "__call__":
         function = _REDUCTIONS.get((ufunc, method))
@@ -63,6 +69,12 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *args: Any, **kwargs: An
     if function is None:
         _refuse(name, args, "this NumPy function has no derivative here.")
     return _call(function, name, args, kwargs)
+
+
+def _is_special(ufunc: Any) -> bool:
+    """Whether it is one of ``scipy.special``, which the caller must have loaded then."""
+    module = sys.modules.get("scipy.special")
+    return getattr(module, ufunc.__name__, None) is ufunc
 
 
 _SAVING = (np.save, np.savez, np.savez_compressed, np.savetxt)

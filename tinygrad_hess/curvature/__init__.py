@@ -22,7 +22,6 @@ from .directions import TrajectoryDirections as TrajectoryDirections
 from .directions import filter_normalized as filter_normalized
 from .directions import trajectory_directions as trajectory_directions
 from .effective_rank import effective_rank as effective_rank
-from .eigenpairs import Eigenpairs as Eigenpairs
 from .eigenpairs import top_eigenpairs as top_eigenpairs
 from .estimate import Estimate as Estimate
 from .fisher import EmpiricalFisherOperator as EmpiricalFisherOperator
@@ -50,8 +49,10 @@ from .layer_shares import LayerShares as LayerShares
 from .layer_shares import layer_shares as layer_shares
 from .layers import LayerTraces as LayerTraces
 from .layers import layer_traces as layer_traces
+from .monitor import Monitor as Monitor
 from .noise_scale import GradientNoiseScale as GradientNoiseScale
 from .noise_scale import gradient_noise_scale as gradient_noise_scale
+from .pairs import Eigenpairs as Eigenpairs
 from .per_example import per_example_gradients as per_example_gradients
 from .posterior import Laplace as Laplace
 from .posterior import Predictive as Predictive
@@ -62,9 +63,9 @@ from .regions import ConvexityCheck as ConvexityCheck
 from .regions import LipschitzBound as LipschitzBound
 from .regions import is_convex_on as is_convex_on
 from .regions import lipschitz_of_gradient as lipschitz_of_gradient
+from .replayed import no_replay as no_replay
 from .search_regions import Ball as Ball
 from .search_regions import Box as Box
-from .replayed import no_replay as no_replay
 from .sharpness import Sharpness as Sharpness
 from .sharpness import sharpness as sharpness
 from .stability import contraction as contraction
@@ -105,6 +106,7 @@ __all__ = [
     "LayerShares",
     "LayerTraces",
     "LipschitzBound",
+    "Monitor",
     "ObservedInformation",
     "Overlap",
     "Predictive",

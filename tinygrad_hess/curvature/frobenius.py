@@ -16,8 +16,8 @@ from .deflation import SKETCH, Deflation
 from .estimate import Estimate
 from .operands import Array, Counted
 from .probes import signs
-from .probing import Running, run_probes, unpack
-from .trace import SAMPLES, Target
+from .probing import Running, Target, run_probes, unpack
+from .trace import SAMPLES
 
 
 def frobenius_norm(

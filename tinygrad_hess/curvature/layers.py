@@ -16,11 +16,12 @@ from .budget import Budget
 from .checkpoints import Checkpoint
 from .deflation import SKETCH, Deflation
 from .estimate import Estimate
+from .exact import exact_diagonal
 from .operands import Array, Counted
 from .plotting import BLUE, axes
 from .probes import signs
-from .probing import Running, run_probes, unpack
-from .trace import SAMPLES, Target, exact_diagonal
+from .probing import Running, Target, run_probes, unpack
+from .trace import SAMPLES
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,32 @@ def student(degrees: int) -> float:
     return float(stdtrit(degrees, 0.975))
 
 
+@dataclass(frozen=True)
+class Target:
+    """The half width of a 95% interval that is allowed: ``max(atol, rtol * |value|)``."""
+
+    who: str
+    rtol: float | None
+    atol: float | None
+
+    def __post_init__(self) -> None:
+        if any(x is not None and not x > 0 for x in (self.rtol, self.atol)):
+            raise ValueError(
+                f"{self.who}: accuracies must be positive, got rtol={self.rtol}, atol={self.atol}"
+            )
+
+    @property
+    def asked(self) -> bool:
+        return self.rtol is not None or self.atol is not None
+
+    def ratio(self, half: float, value: float) -> float:
+        """The half width over what is allowed; 0 where nothing is asked."""
+        if not self.asked or half == 0:
+            return 0.0
+        allowed = max(self.atol or 0.0, (self.rtol or 0.0) * abs(value))
+        return half / allowed if allowed > 0 else math.inf
+
+
 @dataclass
 class Running:
     """Mean and spread of statistics, in float64, as probes come in.

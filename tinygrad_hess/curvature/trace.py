@@ -16,9 +16,10 @@ from .budget import INTERRUPTED, Budget
 from .checkpoints import Checkpoint
 from .deflation import BLOCK, SKETCH_MEMORY, Deflation
 from .estimate import Estimate
+from .exact import exact_trace
 from .operands import Array, Counted
 from .probes import signs
-from .probing import Running, run_probes, student, unpack
+from .probing import Running, Target, run_probes, student, unpack
 from .xtrace import XTrace
 
 METHODS = ("auto", "hutchinson", "xtrace", "exact")
@@ -131,49 +132,6 @@ def trace(
         if method == "hutchinson":
             return run.hutchinson(first)
         return run.xtrace() if method == "xtrace" else run.deflated()
-
-
-@dataclass(frozen=True)
-class Target:
-    """The half width of a 95% interval that is allowed: ``max(atol, rtol * |value|)``."""
-
-    who: str
-    rtol: float | None
-    atol: float | None
-
-    def __post_init__(self) -> None:
-        if any(x is not None and not x > 0 for x in (self.rtol, self.atol)):
-            raise ValueError(
-                f"{self.who}: accuracies must be positive, got rtol={self.rtol}, atol={self.atol}"
-            )
-
-    @property
-    def asked(self) -> bool:
-        return self.rtol is not None or self.atol is not None
-
-    def ratio(self, half: float, value: float) -> float:
-        """The half width over what is allowed; 0 where nothing is asked."""
-        if not self.asked or half == 0:
-            return 0.0
-        allowed = max(self.atol or 0.0, (self.rtol or 0.0) * abs(value))
-        return half / allowed if allowed > 0 else math.inf
-
-
-def exact_trace(A: Counted, budget: Budget) -> Estimate:
-    """The sum of the diagonal, by products with the unit vectors."""
-    value = float(exact_diagonal(A, budget).sum(dtype=np.float64))
-    return Estimate.of_exact(value, A.matvecs, seconds=budget.seconds, method="exact")
-
-
-def exact_diagonal(A: Counted, budget: Budget) -> Array:
-    """The diagonal, shape (P,), by products with the unit vectors."""
-    out = np.empty(A.size, A.dtype)
-    begun = A.matvecs
-    for columns in A.blocks(A.size):
-        places = np.arange(columns.start, columns.stop)
-        out[places] = A.matmat(A.unit(columns))[places, np.arange(len(columns))]
-        budget.show(begun + A.size, "exact")
-    return out
 
 
 @dataclass
