@@ -13,13 +13,6 @@ from .models import MODELS, Functions, Model
 from .problems import JACOBIAN_EXAMPLES, Problem, problem
 from .tasks import ADAM, AGAIN, EACH, GRADIENT, HESSIAN, HVP, JACOBIAN, MANY, SPARSE, VALUE, Forms
 
-
-def _solve_lower(a: Any, b: Any) -> Any:
-    from tinygrad_hess.scipy import linalg  # SciPy's linear algebra is slow to import
-
-    return linalg.solve_triangular(a, b, lower=True)
-
-
 FUNCTIONS = Functions(
     numpy=np,
     dot=np.matmul,
@@ -28,7 +21,7 @@ FUNCTIONS = Functions(
     conv=tg.ops.conv2d,
     cholesky=np.linalg.cholesky,
     diagonal=np.diagonal,
-    solve_lower=_solve_lower,
+    solve_lower=lambda a, b: tg.ops.solve_triangular(a, b, lower=True),
 )
 
 

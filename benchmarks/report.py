@@ -148,7 +148,7 @@ def markdown(measured: Sequence[Measured], about: dict[str, Any]) -> str:
             f"- Processor: {about['processor']}, {about['cores']} cores in use",
             f"- System: {about['system']}, Python {about['python']}",
             f"- Versions: {named}",
-            f"- BLAS of NumPy and SciPy: {'; '.join(about['blas'])}",
+            f"- BLAS, with default threads: {'; '.join(about['blas'])}",
             f"- Peers: {', '.join(peers) or 'none'}; PyTorch is measured when asked for",
             f"- Date: {about['date']}; {about['minutes']:.0f} minutes; load of the machine "
             f"{about['load']} before it began",

@@ -24,7 +24,6 @@ from .broadcasting import broadcast_to, ravel, reshape
 from .comparison import equal
 from .identity import astype
 from .indexing import (
-    ARRAY,
     _batched_key,
     _fill,
     _front,
@@ -149,7 +148,7 @@ def set_at(x: Any, key: Any, value: Any) -> Any:
     array([1., 0., 2.])
     """
     x = x if isinstance(x, Tensor) else np.asarray(x)
-    value = _as_type_of(x, value)
+    value = in_type_of(x, value)
     mask = _mask(key)
     if mask is not None and value.shape == () and mask.shape == x.shape[: len(mask.shape)]:
         return where(_over(mask, x), value, x)
@@ -162,7 +161,7 @@ def set_at(x: Any, key: Any, value: Any) -> Any:
     return out if out.shape == final else reshape(out, shape=final)
 
 
-def _as_type_of(x: Any, value: Any) -> Any:
+def in_type_of(x: Any, value: Any) -> Any:
     value = value if isinstance(value, Tensor) else np.asarray(value)
     if value.dtype == x.dtype:
         return value
@@ -173,6 +172,17 @@ def _as_type_of(x: Any, value: Any) -> Any:
             "derivative would be lost. Make x floating first, as in x.astype(float)."
         )
     return astype(value, x.dtype)
+
+
+def _operand(x: Any, value: Any) -> Any:
+    """The value in the type of ``x``, where NumPy's updates in place would take it."""
+    value = value if isinstance(value, Tensor) else np.asarray(value)
+    if not np.can_cast(value.dtype, x.dtype, "same_kind"):
+        raise TypeError(
+            f"an update of {describe(x)} cannot hold {describe(value)}. Convert x first, as in "
+            "x.astype(float)."
+        )
+    return value if value.dtype == x.dtype else astype(value, x.dtype)
 
 
 def _mask(key: Any) -> Any:
@@ -229,7 +239,7 @@ def add_at(x: Any, key: Any, value: Any) -> Any:
     array([2., 0., 1.])
     """
     x = x if isinstance(x, Tensor) else np.asarray(x)
-    value = _as_type_of(x, value)
+    value = _operand(x, value)
     if (mask := _unknown_mask(x, key, value)) is not None:
         return where(_over(mask, x), x + value, x)
     final = x.shape
@@ -256,9 +266,9 @@ def combine_at(x: Any, key: Any, value: Any, function: Callable[..., Any]) -> An
     array([25.,  1.,  5.])
     """
     x = x if isinstance(x, Tensor) else np.asarray(x)
-    value = _as_type_of(x, value)
+    value = _operand(x, value)
     if (mask := _unknown_mask(x, key, value)) is not None:
-        return where(_over(mask, x), function(x, value), x)
+        return where(_over(mask, x), _operand(x, function(x, value)), x)
     final = x.shape
     if _has_flag(key):
         x, key = _without_flags(x, key)
@@ -269,12 +279,12 @@ def combine_at(x: Any, key: Any, value: Any, function: Callable[..., Any]) -> An
     rounds = _rounds(places)
     if len(rounds) == 1:
         picked = take_pattern(x, *arrays, pattern=pattern, shape=x.shape)
-        out = scatter(x, _as_type_of(x, function(picked, value)), *arrays, pattern=pattern)
+        out = scatter(x, _operand(x, function(picked, value)), *arrays, pattern=pattern)
         return out if out.shape == final else reshape(out, shape=final)
     flat, values, where_to = ravel(x), ravel(value), ravel(places)
     for turn in rounds:
         at = where_to[turn]
-        taken = function(index(flat, at), index(values, turn))
+        taken = _operand(x, function(index(flat, at), index(values, turn)))
         flat = set_at(flat, at, taken)
     return reshape(flat, shape=final)
 
@@ -313,5 +323,3 @@ def _rounds(places: Any) -> list[Any]:
     turn = np.empty(flat.size, int)
     turn[order] = np.arange(flat.size) - np.repeat(first, lengths)
     return [np.flatnonzero(turn == t) for t in range(max(int(turn.max(initial=0)) + 1, 1))]
-
-

@@ -123,7 +123,7 @@ def check_narrow(row: Primitive) -> None:
 
 def check_mixed(row: Primitive) -> None:
     """An integer or float32 operand beside a float64 one: the derivative is the float64 one."""
-    if row.kind != "elementwise" or len(row.vjps or ()) != 2:
+    if row.kind != "elementwise" or len(row.vjps or ()) != 2 or row.domain is None:
         return
     intervals = domains(row.domain, 2)
     for i, (low, high) in enumerate(intervals):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import scipy.special
 from references_linalg import LINALG
+from references_special import SPECIAL
 
 from tinygrad_hess.ops.indexing import ARRAY
 from tinygrad_hess.primitive import Primitive
@@ -105,6 +106,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "enter": lambda x, axis: x,
     "leave": lambda x, axis: np.stack([x] * axis.size),
     **LINALG,
+    **SPECIAL,
 }
 
 

@@ -145,7 +145,8 @@ def test_tasks_of_a_library_fit_together(library: str) -> None:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_libraries_agree(peer: str, dtype: str) -> None:
     pytest.importorskip(peer)
-    for workload, task in CASES:
+    compared = CASES if dtype == "float64" else [c for c in CASES if c[1] in (GRADIENT, HVP)]
+    for workload, task in compared:
         want = results(OURS, workload, task, dtype)
         for form, got in results(peer, workload, task, dtype).items():
             assert difference(got, want["recorded"], dtype) == "", (workload, task, form)

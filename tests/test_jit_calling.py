@@ -308,7 +308,22 @@ KINDS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("first", KINDS)
+TELLING = (
+    "tuple",
+    "pair",
+    "dict",
+    "none in a dict",
+    "ordered dict",
+    "float",
+    "NumPy's float",
+    "mask",
+)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [pytest.param(name, marks=[] if name in TELLING else pytest.mark.slow) for name in KINDS],
+)
 def test_no_kind_is_taken_for_another(first: str) -> None:
     """Each kind after this one was recorded, and this one again: as if each were the first."""
     jitted = tg.jit(described)

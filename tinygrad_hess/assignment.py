@@ -12,7 +12,8 @@ one by one costs n copies; ``stack`` makes it one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,9 @@ from . import numpy as namespace
 from .errors import describe
 from .ops.identity import alias
 from .ops.scatter import add_at, combine_at, set_at
+from .tape import Tape
 from .tensors import LEAF, START, Tensor, unrecorded
-from .versions import move, stand_in
+from .versions import EARLIER, move, relink, stand_in
 
 
 def setitem(self: Tensor, key: Any, value: Any) -> None:
@@ -178,3 +180,16 @@ class At:
         if self._key is None:
             raise TypeError("x.at needs a key: write x.at[key].set(value); x.at[...] is all of x")
         return self._key
+
+
+def install() -> None:
+    """Have every tape read operands as they were when they were recorded."""
+    read = Tape.__init__
+
+    @functools.wraps(read)
+    def read_relinked(self: Tape, roots: Sequence[Tensor], starts: Sequence[Tensor] = ()) -> None:
+        if EARLIER:
+            relink(roots, starts[0].time - 1 if starts else 0)
+        read(self, roots, starts)
+
+    Tape.__init__ = read_relinked  # type: ignore[method-assign]

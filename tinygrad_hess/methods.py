@@ -1,20 +1,51 @@
 """Tensor's operators and methods, bound from the operations by name.
 
-Methods carry NumPy's names and those that users of PyTorch and tinygrad type. Where the two
-differ in meaning, NumPy's wins.
+Methods carry NumPy's names and those that users of PyTorch and tinygrad type, and take ``dim`` and
+``keepdim`` for ``axis`` and ``keepdims``. Where the libraries differ in meaning, NumPy's wins:
+
+- ``size`` is the number of elements (a method of PyTorch's that gives the shape);
+- ``max``, ``min``, ``median`` and ``sort`` give values alone, also along an axis; positions are
+  ``argmax``, ``argmin`` and ``argsort``; an even count has the mean of the middle two as median;
+- ``std`` and ``var`` divide by n unless ``ddof=1`` is given;
+- ``split(3)`` cuts into three parts (PyTorch: into parts of length 3); ``chunk(3)`` is PyTorch's;
+- ``repeat(2)`` repeats each element; PyTorch's ``repeat`` is ``tile``;
+- ``transpose`` takes all axes; two axes alone are ``swapaxes``;
+- ``pad`` takes a pair (before, after) for each axis, first axis first;
+- assignment to a view ``y = x[1:]`` does not change ``x`` (see :mod:`assignment`).
+
+Names that NumPy doesn't have mean what they mean in PyTorch (``gather``, ``scatter``, ``topk``,
+``cummax``, ...), but for ``where``, which is called on the condition as in tinygrad, or on the
+values with the condition first as in PyTorch.
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from . import modes, ops
+from . import assignment, creation, ops
 from .backward import backward
 from .errors import describe
-from .tensors import LEAF, Batched, Tensor, unrecorded
+from .nn.losses import cross_entropy
+from .ops.normalization import batch_norm, layer_norm
+from .ops.ordering import cummax, cummin, topk
+from .ops.resampling import interpolate
+from .ops.selecting import (
+    chunk,
+    gather,
+    index_select,
+    masked_fill,
+    one_hot,
+    scatter_add_along,
+    scatter_along,
+)
+from .ops.transposed_convolution import conv_transpose1d, conv_transpose2d
+from .tensors import Batched, Tensor
 
 _OPERATORS = {
     "add": ops.add, "sub": ops.subtract, "mul": ops.multiply, "truediv": ops.divide,
@@ -35,13 +66,21 @@ _METHODS = [
     "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh",
     "floor", "ceil", "trunc", "sign", "isnan", "isinf", "isfinite", "sinc", "erf", "relu",
     "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "maximum", "minimum", "flip",
-    "outer", "tril", "triu", "diag",
+    "outer", "tril", "triu", "diag", "hard_tanh", "take_along_axis", "conv1d", "conv2d",
+    "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d", "pad",
 ]  # fmt: skip
-_ALIASES = {
+_ALIASES: dict[str, Callable[..., Any]] = {
     "abs": ops.absolute, "neg": ops.negative, "pow": ops.power, "round": ops.rint,
     "add": ops.add, "sub": ops.subtract, "mul": ops.multiply, "div": ops.divide,
-    "clamp": ops.clip, "unsqueeze": ops.expand_dims,
+    "unsqueeze": ops.expand_dims, "rsqrt": lambda x: ops.reciprocal(ops.sqrt(x)),
+    "chunk": chunk, "gather": gather, "scatter": scatter_along, "scatter_add": scatter_add_along,
+    "index_select": index_select, "masked_fill": masked_fill, "one_hot": one_hot, "topk": topk,
+    "cummax": cummax, "cummin": cummin, "interpolate": interpolate, "layernorm": layer_norm,
+    "batchnorm": batch_norm, "conv_transpose1d": conv_transpose1d,
+    "conv_transpose2d": conv_transpose2d, "cross_entropy": cross_entropy,
 }  # fmt: skip
+_OTHER_NAMES = {"dim": "axis", "dims": "axis", "keepdim": "keepdims"}
+_IN_PLACE = ("add", "sub", "mul", "truediv", "pow", "mod", "floordiv", "and", "or", "xor")
 
 
 def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -62,15 +101,97 @@ def _variable(function: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
+def _with_dim(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, which also takes PyTorch's names for the axis and for keeping it."""
+    names = inspect.signature(function).parameters
+    if "axis" not in names or "dim" in names:
+        return function
+
+    @functools.wraps(function)
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            for other, name in _OTHER_NAMES.items():
+                if other in kwargs and name not in kwargs:
+                    kwargs[name] = kwargs.pop(other)
+        return function(self, *args, **kwargs)
+
+    return method
+
+
 def _transpose(self: Tensor, *axes: Any) -> Any:
     """Permute the axes, given as a tuple or one by one; reverse them when none are given."""
     nested = len(axes) == 1 and np.iterable(axes[0])
-    return ops.transpose(self, (axes[0] if nested else axes) or None)
+    order = (axes[0] if nested else axes) or None
+    if order is not None and len(order) == 2 != self.ndim:
+        raise ValueError(
+            f"transpose{tuple(order)} of a tensor with {self.ndim} axes: it takes all of them, as "
+            f"in NumPy; to exchange two, write x.swapaxes{tuple(order)}"
+        )
+    return ops.transpose(self, order)
 
 
-def _flatten(self: Tensor, start: int = 0) -> Any:
-    """Join all axes from ``start`` on."""
-    return ops.reshape(self, (*self.shape[:start], -1))
+def _flatten(self: Tensor, start: int = 0, end: int = -1) -> Any:
+    """Join the axes from ``start`` to ``end``, both included."""
+    shape, ndim = self.shape, max(self.ndim, 1)
+    if not (-ndim <= start < ndim and -ndim <= end < ndim and start % ndim <= end % ndim):
+        raise ValueError(f"flatten: no axes from {start} to {end} in a shape {shape}")
+    first, last = start % ndim, end % ndim + 1
+    return ops.reshape(self, (*shape[:first], math.prod(shape[first:last]), *shape[last:]))
+
+
+def _expand(self: Tensor, *lengths: Any) -> Any:
+    """Repeat along new or length-1 axes, as a view; -1 keeps the length of an axis."""
+    nested = len(lengths) == 1 and np.iterable(lengths[0])
+    want = tuple(lengths[0] if nested else lengths)
+    missing = len(want) - self.ndim
+    if missing < 0 or -1 in want[:missing]:
+        raise ValueError(f"expand{want} of a shape {self.shape}: -1 needs an axis that is there")
+    have = (*want[:missing], *self.shape)
+    return ops.broadcast_to(self, tuple(h if w == -1 else w for w, h in zip(want, have)))
+
+
+def _flip(self: Tensor, *axes: Any, axis: Any = None, dims: Any = None) -> Any:
+    """Reverse the order along axes, given as a tuple or one by one (none: all)."""
+    nested = len(axes) == 1 and (axes[0] is None or np.iterable(axes[0]))
+    named = dims if axis is None else axis
+    return ops.flip(self, axes[0] if nested else axes or named)
+
+
+def _clamp(self: Tensor, min: Any = None, max: Any = None) -> Any:
+    """Limit to an interval; the derivative is 0 outside it."""
+    return ops.clip(self, min, max)
+
+
+def _where(self: Tensor, first: Any, second: Any) -> Any:
+    """Choose elements by a boolean tensor.
+
+    ``condition.where(x, y)`` has ``x`` where the condition holds and ``y`` elsewhere (tinygrad);
+    ``x.where(condition, y)`` is the same (PyTorch). A boolean tensor is taken as the condition.
+    """
+    if self.dtype == np.bool:
+        return ops.where(self, first, second)
+    condition = first if isinstance(first, Tensor) else np.asarray(first)
+    if condition.dtype != np.bool:
+        raise TypeError(
+            f"where: one of {describe(self)} and {describe(condition)} must be boolean; "
+            "write condition.where(x, y) or np.where(condition, x, y)"
+        )
+    return ops.where(condition, self, second)
+
+
+def _cat(self: Tensor, *others: Any, axis: int = 0) -> Any:
+    """Join with others along an axis: ``x.cat(y, z, axis=1)``."""
+    return ops.concatenate([self, *others], axis)
+
+
+def _stack(self: Tensor, *others: Any, axis: int = 0) -> Any:
+    """Join with others along a new axis: ``x.stack(y, z, axis=1)``."""
+    return ops.stack([self, *others], axis)
+
+
+def _tolist(self: Tensor) -> Any:
+    """The values as nested lists of Python numbers."""
+    return self.numpy().tolist()
 
 
 def _copy(self: Tensor) -> Any:
@@ -78,56 +199,45 @@ def _copy(self: Tensor) -> Any:
     return ops.positive(self)
 
 
-def _in_place(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """``p -= d`` gives a leaf a new value under ``no_grad``; elsewhere it is ``p = p - d``."""
-
-    def method(self: Tensor, other: Any) -> Any:
-        if modes.is_recording() or self.prim is not LEAF:
-            return function(self, other)
-        value = function(self.value, unrecorded(other))
-        if np.shape(value) != self.shape:
-            raise ValueError(f"{name}: a leaf {describe(self)} cannot become {describe(value)}")
-        self.value = np.asarray(value, self.dtype)[()]
-        return self
-
-    return method
-
-
-def _setitem(self: Tensor, key: Any, value: Any) -> None:
-    raise TypeError(
-        "a tensor cannot be assigned to in place: the tape may still need its value. Build the "
-        "new value instead, as in np.where(mask, new, x), or assign to x.numpy() (a copy)."
-    )
-
-
 def install() -> None:
     """Bind operators, methods and properties to :class:`Tensor`."""
+    assignment.install()
     for name, function in _OPERATORS.items():
         setattr(Tensor, f"__{name}__", function)
         setattr(Tensor, f"__r{name}__", _reflected(function))
-    for name in ("add", "sub", "mul", "truediv"):
-        setattr(Tensor, f"__i{name}__", _in_place(name, _OPERATORS[name]))
+    for name in _IN_PLACE:
+        setattr(Tensor, f"__i{name}__", assignment.in_place(name, _OPERATORS[name]))
     for name, function in _COMPARISONS.items():
         setattr(Tensor, f"__{name}__", function)
     for name in _METHODS:
-        setattr(Tensor, name, getattr(ops, name))
+        setattr(Tensor, name, _with_dim(getattr(ops, name)))
     for name, alias in _ALIASES.items():
-        setattr(Tensor, name, alias)
+        setattr(Tensor, name, _with_dim(alias))
+    for name in ("zeros", "ones", "full", "arange", "linspace", "eye", "rand", "randn"):
+        setattr(Tensor, name, staticmethod(getattr(creation, name)))
     special: dict[str, Any] = {
         "__neg__": ops.negative,
         "__pos__": ops.positive,
         "__abs__": ops.absolute,
         "__invert__": ops.invert,
         "__getitem__": ops.index,
-        "__setitem__": _setitem,
+        "__setitem__": assignment.setitem,
+        "at": property(assignment.At, doc=assignment.At.__doc__),
         "backward": backward,
         "reshape": _variable(ops.reshape),
         "view": _variable(ops.reshape),
         "permute": _variable(ops.transpose),
-        "expand": _variable(ops.broadcast_to),
+        "expand": _expand,
         "broadcast_to": _variable(ops.broadcast_to),
         "transpose": _transpose,
         "flatten": _flatten,
+        "flip": _flip,
+        "clamp": _clamp,
+        "where": _where,
+        "cat": _with_dim(_cat),
+        "stack": _with_dim(_stack),
+        "einsum": staticmethod(ops.einsum),
+        "tolist": _tolist,
         "copy": _copy,
         "T": property(ops.transpose, doc="The axes reversed."),
         "mT": property(ops.matrix_transpose, doc="The last two axes swapped."),

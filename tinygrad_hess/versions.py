@@ -67,7 +67,7 @@ def move(x: Tensor, old: Tensor, new: Any) -> None:
 
 
 def relink(outputs: Iterable[Tensor], floor: int) -> None:
-    """Point operands of all that the outputs were computed from, since ``floor``, to what they were.
+    """Point what outputs were computed from, since ``floor``, to operands as they were then.
 
     Raises
     ------
@@ -94,9 +94,9 @@ def _as_of(x: Tensor, time: int) -> Tensor:
         earlier = EARLIER.get(x.time)
         if earlier is None:
             raise TapeReleasedError(
-                f"a derivative was asked through a {describe(x)} tensor that was assigned to since, "
-                "and an earlier backward() released what it was. Call backward(retain_graph=True) "
-                "the first time, or compute the loss again."
+                f"a derivative was asked through a {describe(x)} tensor that was assigned to "
+                "since, and an earlier backward() released what it was. Call "
+                "backward(retain_graph=True) the first time, or compute the loss again."
             )
         x = earlier
     return x

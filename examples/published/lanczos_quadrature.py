@@ -2,8 +2,8 @@
 
 A 64-16-10 tanh net after 300 steps on 1,000 digits: P = 1,210, so that all eigenvalues can be
 computed. The density from 10 random vectors and 90 Lanczos steps, smoothed by Gaussians of variance
-1e-5, differs from the exact one, smoothed alike, by a few percent of its area. Controls: one random
-vector, or 15 steps, do visibly worse, so that the comparison can tell.
+1e-5, differs from the exact one, smoothed alike, by a few percent of its area. Control: 15 steps do
+visibly worse, so that the comparison can tell.
 
 Ghorbani, Krishnan and Xiao (2019), An investigation into neural net optimization via Hessian
 eigenvalue density (m = 90, k = 10, σ² = 1e-5).
@@ -49,20 +49,21 @@ def main():
         return np.mean([np.trapezoid(abs(c - exact), grid) for c in curves]), curves[0]
 
     found, curve = error(PROBES, STEPS)
-    one, short = error(1, STEPS)[0], error(PROBES, 15)[0]
+    control, coarse = error(PROBES, 15)
     figure, (ax,) = panels("spectral density of a trained net", size=(8, 3.8))
     ax.fill_between(grid, exact, color=plotting.GREY, alpha=0.4, label="all eigenvalues")
     ax.plot(grid, curve, color=plotting.BLUE, linewidth=1, label="10 vectors, 90 steps")
+    ax.plot(grid, coarse, color=plotting.ORANGE, linewidth=1, label="control: 15 steps")
     ax.set(yscale="log", ylim=(1e-4, 2 * exact.max()), xlabel="eigenvalue", ylabel="density")
     ax.legend(frameon=False)
     save(figure, __file__)
 
-    assert found < 0.04 < min(one, short)
+    assert found < 0.04 and control > 2 * found
     print(
-        f"The density is off by {found:.3f} of its area with {PROBES} vectors and {STEPS} steps; "
-        f"with one vector by {one:.3f}, with 15 steps by {short:.3f}."
+        f"With {PROBES} vectors and {STEPS} steps the density is off by {found:.3f} of its area; "
+        f"with 15 steps by {control:.3f}."
     )
-    return {"error": found, "one": one, "short": short}
+    return {"error": found, "control": control}
 
 
 if __name__ == "__main__":

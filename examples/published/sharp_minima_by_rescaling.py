@@ -10,26 +10,25 @@ and Choi (2021), ASAM.
 """
 
 import numpy as np
-from common import QUICK, cross_entropy, descend, digits, mlp, panels, save
+from common import QUICK, descend, digits, mlp, panels, save
 
-from tinygrad_hess.curvature import HessianOperator, plotting, sharpness
+import tinygrad_hess as tg
+from tinygrad_hess.curvature import plotting, sharpness
 
 ALPHAS = np.array([1, 10]) if QUICK else np.array([1, 3, 10, 30])
 
 
-def rescaled(model, first, second):
-    a, b = model.layers
-    return model.replace(layers=[a.replace(weight=first * a.weight), b.replace(weight=second * b.weight)])
+def loss(weights, batch):
+    (x, labels), (first, second) = batch, weights
+    return tg.nn.cross_entropy(tg.nn.relu(x @ first) @ second, labels)
 
 
 def main():
     data = digits(1000)
-    model = descend(cross_entropy, mlp(64, 16, 10, bias=False), data, rate=0.2, steps=500)
-    found = [
-        sharpness(HessianOperator(cross_entropy, rescaled(model, a, 1 / a), data), tol=1e-7)
-        for a in ALPHAS
-    ]
-    control = sharpness(HessianOperator(cross_entropy, rescaled(model, 2, 1), data))
+    first, second = (layer.weight for layer in mlp(64, 16, 10, bias=False).layers)
+    first, second = descend(loss, (first, second), data, rate=0.2, steps=500)
+    found = [sharpness(loss, (a * first, second / a), data, tol=1e-7) for a in ALPHAS]
+    control = sharpness(loss, (2 * first, second), data)
     losses = np.array([s.loss for s in found])
     plain = np.array([s.largest_eigenvalue for s in found])
     adaptive = np.array([s.adaptive_eigenvalue for s in found])

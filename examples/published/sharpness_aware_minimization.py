@@ -24,9 +24,10 @@ def moved(rho, direction):
     """The loss at a distance ρ along a direction, which is not differentiated."""
 
     def loss(model, batch):
-        d = tg.stop_gradient(direction(model, batch))
-        scale = rho / length(d)
-        return cross_entropy(tg.trees.map(lambda p, d: p + scale * d, model, d), batch)
+        step = direction(model, batch)
+        scale = rho / length(step)
+        shifted = lambda p, d: p + tg.stop_gradient(scale * d)
+        return cross_entropy(tg.trees.map(shifted, model, step), batch)
 
     return loss
 

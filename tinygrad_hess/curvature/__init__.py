@@ -47,6 +47,8 @@ from .landscape import landscape as landscape
 from .laplace import laplace as laplace
 from .layer_shares import LayerShares as LayerShares
 from .layer_shares import layer_shares as layer_shares
+from .layer_blocks import LayerBlocks as LayerBlocks
+from .layer_blocks import layer_blocks as layer_blocks
 from .layers import LayerTraces as LayerTraces
 from .layers import layer_traces as layer_traces
 from .monitor import Monitor as Monitor
@@ -66,6 +68,8 @@ from .regions import lipschitz_of_gradient as lipschitz_of_gradient
 from .replayed import no_replay as no_replay
 from .search_regions import Ball as Ball
 from .search_regions import Box as Box
+from .report import Report as Report
+from .report import report as report
 from .sharpness import Sharpness as Sharpness
 from .sharpness import sharpness as sharpness
 from .stability import contraction as contraction
@@ -103,6 +107,7 @@ __all__ = [
     "KroneckerFactors",
     "Landscape",
     "Laplace",
+    "LayerBlocks",
     "LayerShares",
     "LayerTraces",
     "LipschitzBound",
@@ -112,6 +117,7 @@ __all__ = [
     "Predictive",
     "QuadraticModel",
     "QuadraticSlice",
+    "Report",
     "Sharpness",
     "Solution",
     "SpectralDensity",
@@ -133,6 +139,7 @@ __all__ = [
     "jackknife",
     "landscape",
     "laplace",
+    "layer_blocks",
     "layer_shares",
     "layer_traces",
     "lipschitz_of_gradient",
@@ -141,6 +148,7 @@ __all__ = [
     "observed_information",
     "per_example_gradients",
     "quadratic_model",
+    "report",
     "sharpness",
     "spectral_density",
     "stability_threshold",

@@ -41,30 +41,40 @@ Append = Callable[..., Operand]
 
 
 def spelled_out(
-    append: Append, prim: Any, operands: Sequence[Operand], axes: Axes, params: dict[str, Any]
+    append: Append,
+    prim: Any,
+    operands: Sequence[Operand],
+    axes: Axes,
+    params: dict[str, Any],
+    value: Any,
 ) -> Operand:
-    """Append a primitive's work on operands with hidden axes; ``axes`` are the result's."""
+    """Append a primitive's work on operands with hidden axes; ``axes`` are those of ``value``."""
     if prim.name == "enter":  # names an axis that stands right already
         return operands[0]
     if prim.name == "leave":
         return _left(append, operands[0], params["axis"])
     lead = tuple(axis.size for axis in axes)
     aligned = [_lined_up(append, x, axes) for x in operands]
-    found = _by_name(append, prim, aligned, lead, params)
+    found = _by_name(append, prim, aligned, lead, params, value)
     if found is not None:
         return found
     if prim.batching == "broadcast":
         rank = max(x.ndim for x in aligned)
-        return append(prim, [_of_rank(append, x, rank, lead) for x in aligned], params)
+        return append(prim, [_of_rank(append, x, rank, lead) for x in aligned], params, value)
     if prim.batching == "trailing":
-        return append(prim, [_with_lead(append, x, lead) for x in aligned], params)
+        return append(prim, [_with_lead(append, x, lead) for x in aligned], params, value)
     ndims = [None if x.axes is None else x.ndim for x in aligned]
     run = lambda *values: prim.batch(list(values), ndims, lead, params)
-    return append(prim, aligned, params, fn=run)
+    return append(prim, aligned, params, value, fn=run)
 
 
 def _by_name(
-    append: Append, prim: Any, operands: Sequence[Operand], lead: tuple[int, ...], params: Any
+    append: Append,
+    prim: Any,
+    operands: Sequence[Operand],
+    lead: tuple[int, ...],
+    params: Any,
+    value: Any,
 ) -> Operand | None:
     """Operations whose parameters count axes or lengths, and products of matrices."""
     x = operands[0]
@@ -80,22 +90,24 @@ def _by_name(
     if prim.name in ("index", "scatter_add") and len(operands) == 1:
         x = _with_lead(append, x, lead)
         pattern = (slice(None),) * len(lead) + params["pattern"]
-        return append(prim, [x], {"pattern": pattern, "shape": lead + params["shape"]})
+        return append(prim, [x], {"pattern": pattern, "shape": lead + params["shape"]}, value)
     if prim.name in ("matmul", "matmul_nt", "matmul_tn"):
-        return _product(append, prim, operands, lead)
+        return _product(append, prim, operands, lead, value)
     return None
 
 
-def _product(append: Append, prim: Any, operands: Sequence[Operand], lead: Any) -> Operand:
+def _product(
+    append: Append, prim: Any, operands: Sequence[Operand], lead: Any, value: Any
+) -> Operand:
     """Where only the left factor is batched, its batch joins the rows of one product."""
     a, b = operands
     shape = np.shape(a.sample)
     if prim.name != "matmul_tn" and a.ndim == 2 and b.axes is None and b.ndim == 2:
         flat = _reshaped(append, a, (math.prod(shape[:-1]), shape[-1]))
-        product = append(prim, [flat, b], {})
-        return _reshaped(append, product, (*shape[:-1], product.sample.shape[-1]))
+        rows = value.reshape(math.prod(shape[:-1]), value.shape[-1])
+        return _reshaped(append, append(prim, [flat, b], {}, rows), value.shape)
     rank = max(a.ndim, b.ndim)
-    return append(prim, [_of_rank(append, x, rank, lead) for x in operands], {})
+    return append(prim, [_of_rank(append, x, rank, lead) for x in operands], {}, value)
 
 
 def _left(append: Append, x: Operand, axis: Axis) -> Operand:

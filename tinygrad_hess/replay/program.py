@@ -199,7 +199,7 @@ class _Reader:
         params = {} if prim.name == "seed" else node.params or {}
         if prim.name in ("enter", "leave") or isinstance(node, Batched):
             axes = node.axes if isinstance(node, Batched) else ()
-            return spelled_out(self.append, prim, operands, axes, params)
+            return spelled_out(self.append, prim, operands, axes, params, node.value)
         return self.append(prim, operands, params, node.value)
 
     def append(

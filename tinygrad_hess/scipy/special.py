@@ -134,7 +134,7 @@ def logsumexp(
     if b is None:
         out = _logsumexp(a, axis, keepdims)
         return (out, sign(exp(out))) if return_sign else out
-    a, factor = (x if hasattr(x, "dtype") else np.asarray(x, float) for x in (a, b))
+    a, factor = (1.0 * (x if hasattr(x, "dtype") else np.asarray(x)) for x in (a, b))
     shape = np.broadcast_shapes(a.shape, factor.shape)
     axes = canonical_axes(axis, len(shape), "logsumexp")
     counts = factor != 0

@@ -1,0 +1,239 @@
+"""A report in words.
+
+findings : Report -> headings and sentences        text : Report -> a dozen lines
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+WIDTH = 100
+
+NAMES = {
+    "eigenpairs": "Largest eigenvalues",
+    "alignment": "Gradient and top eigenvectors",
+    "layers": "Layers of the eigenvectors",
+    "model": "Quadratic model",
+    "point": "Kind of point",
+    "traces": "Traces by layer",
+    "slices": "Slices of the loss",
+    "density": "Spectral density",
+    "condition": "Condition number",
+    "blocks": "Blocks between layers",
+    "sharpness": "Measures of sharpness",
+    "data": "Error from the data",
+}
+"""What the parts are called."""
+
+
+def findings(report: Any) -> list[tuple[str, str]]:
+    """What was found: headings and sentences, in the order of their worth."""
+    tellers: dict[str, Callable[[Any], str]] = {
+        "The point": _point,
+        "Sharpness": _sharpness,
+        "Conditioning": _conditioning,
+        "Safe rate": _rate,
+        "Gradient": _gradient,
+        "Layers": _layers,
+        "How sure": _sure,
+        "Cost": _cost,
+    }
+    return [(name, said) for name, tell in tellers.items() if (said := tell(report))]
+
+
+def text(report: Any) -> str:
+    """A dozen lines for the terminal."""
+    lines = [f"{report.title}: {report.parameters:,} parameters, loss {report.loss:.5g}"]
+    for name, said in report.findings:
+        lines += textwrap.wrap(
+            said, WIDTH, initial_indent=f"  {name:<14}", subsequent_indent=" " * 16
+        )
+    return "\n".join(lines)
+
+
+def unfinished(report: Any) -> list[tuple[str, str]]:
+    """What was left out, failed or did not converge: names and reasons."""
+    out = []
+    for name, part in report.parts.items():
+        if part.result is None:
+            out.append((NAMES[name], f"{'failed: ' if part.failed else ''}{part.why}"))
+        elif not _of(part.result, "converged", True):
+            found = part.result.total if name == "traces" else part.result
+            out.append((NAMES[name], f"not to full accuracy: {found.reason}"))
+    return out
+
+
+# ---- sentences -----------------------------------------------------------------------------------
+
+
+def _point(report: Any) -> str:
+    found = report["point"]
+    norm = f"gradient norm {report.gradient_norm:.3g}"
+    if found is None:
+        return f"The loss is {report.loss:.5g}, {norm}; its kind was not looked into."
+    negative, P = _range(found.index), found.parameters
+    signs = f"{negative} of {P:,} directions curve down"
+    if found.kind == "not critical":
+        if found.index == (0, 0):
+            return f"Not a critical point ({norm}), and no direction curves down."
+        return f"Not a critical point ({norm}); {signs}."
+    proof = "" if found.proved else ", as far as is known"
+    return f"A {found.kind}{proof}: {found.reason} ({norm}; {signs})."
+
+
+def _sharpness(report: Any) -> str:
+    top = report["eigenpairs"]
+    if top is None or not len(top.values):
+        return ""
+    said = f"The largest eigenvalue is {top.values[0]:.5g} ± {_small(top.residuals[0])}"
+    if len(top.values) > 1:
+        said += f", the next {top.values[1]:.5g}"
+    density = report["density"]
+    if density is not None and density.outliers:
+        n = density.outliers
+        said += f"; {n} stand{'s' if n == 1 else ''} out from the rest ({density.gap:.2g}-fold gap)"
+    other = report["sharpness"]
+    if other is not None:
+        said += (
+            f". Within distance {other.rho:g} the loss rises by {other.sam:.3g} (SAM); where layers"
+            f" may be rescaled, the adaptive eigenvalue is {other.adaptive_eigenvalue:.3g}"
+        )
+    return said + "."
+
+
+def _conditioning(report: Any) -> str:
+    found = report["condition"]
+    if found is None:
+        return ""
+    negative, zero = (getattr(found.inertia, s) for s in ("negative", "zero"))
+    counts = f"{_count(negative)} negative and {_count(zero)} numerically zero eigenvalues"
+    low, high = found.interval
+    if found.exact and np.isfinite(found.value):
+        return f"Condition number {found.value:.3g} on the positive part, exact; beside {counts}."
+    if np.isfinite(low) and found.converged:
+        return f"Condition number {found.value:.3g} on the positive part; beside {counts}."
+    if np.isfinite(low):
+        at_most = f" and at most {high:.2g}" if np.isfinite(high) else ""
+        return f"Condition number at least {low:.2g}{at_most} on the positive part; {counts}."
+    return f"No condition number: {found.reason}; {counts}."
+
+
+def _rate(report: Any) -> str:
+    top, model = report["eigenpairs"], report["model"]
+    if top is None or not len(top.values):
+        return ""
+    largest = float(top.values[0])
+    if largest <= 0:
+        return "No curvature is positive, so the quadratic model bounds no rate."
+    said = (
+        f"Plain gradient descent is stable below 2/λ = {2 / largest:.4g} and does not oscillate "
+        f"below 1/λ = {1 / largest:.4g}"
+    )
+    if model is not None and model.gradient_curvature > 0:
+        said += f"; along the gradient {1 / model.gradient_curvature:.3g} is best"
+    if report.rate:
+        relative = report.rate * largest / 2
+        where = "above" if relative > 1.02 else "below" if relative < 0.98 else "at"
+        said += f". The rate in use, {report.rate:g}, is {relative:.2f} × 2/λ, {where} the edge"
+        if _threshold_is_other(report):
+            said += " of plain descent"
+    return said + "."
+
+
+def _threshold_is_other(report: Any) -> bool:
+    """Whether the training's own threshold is not 2/rate."""
+    records = report.monitor
+    last = records.records[-1] if records is not None and len(records) else {}
+    threshold = last.get("threshold")
+    return bool(last) and (threshold is None or abs(threshold * report.rate / 2 - 1) > 1e-6)
+
+
+def _gradient(report: Any) -> str:
+    found = report["alignment"]
+    if found is None or not np.isfinite(found.share):
+        return ""
+    return (
+        f"{found.share:.0%} of the gradient's square lies in the top {len(found.values)} "
+        f"eigenvectors, {found.baseline:.2g} of a random direction's."
+    )
+
+
+def _layers(report: Any) -> str:
+    traces, shares, blocks = report["traces"], report["layers"], report["blocks"]
+    said = []
+    if traces is not None and len(traces.layers) > 1 and traces.total.value > 0:
+        name, most = max(traces.layers.items(), key=lambda item: item[1].value)
+        said.append(
+            f"{name} carries {most.value / traces.total.value:.0%} of the trace "
+            f"{_with_error(traces.total)} with {traces.sizes[name] / report.parameters:.0%} of the "
+            "parameters"
+        )
+    elif traces is not None:
+        said.append(f"the trace is {_with_error(traces.total)}")
+    if shares is not None and len(shares.names) > 1:
+        i = int(shares.shares[:, 0].argmax())
+        said.append(f"the top eigenvector lies to {shares.shares[i, 0]:.0%} in {shares.names[i]}")
+    if blocks is not None and len(blocks.names) > 1:
+        said.append(f"{blocks.between:.0%} of ‖H‖² lies between layers")
+    joined = "; ".join(said)
+    return f"{joined[:1].upper()}{joined[1:]}." if joined else ""
+
+
+def _sure(report: Any) -> str:
+    top, traces, data = report["eigenpairs"], report["traces"], report["data"]
+    said = []
+    if top is not None and len(top.values):
+        said.append(f"the largest eigenvalue to {_small(top.residuals[0])}, by its residual")
+    if traces is not None and not traces.total.exact and traces.total.value:
+        half = (traces.total.interval[1] - traces.total.interval[0]) / 2
+        said.append(f"the trace to {half / abs(traces.total.value):.1%} (95%)")
+    if data is not None:
+        said.append(
+            f"with other data of this size, the largest eigenvalue would vary by "
+            f"{data.standard_error:.2g} (standard error, jackknife)"
+        )
+    joined = "; ".join(said)
+    return f"{joined[:1].upper()}{joined[1:]}." if joined else ""
+
+
+def _cost(report: Any) -> str:
+    said = (
+        f"{report.matvecs:,} Hessian-vector products, {report.seconds:.3g} s of "
+        f"{report.budget:g} s allowed"
+    )
+    missing = [NAMES[n].lower() for n, part in report.parts.items() if part.result is None]
+    return said + (f"; without: {', '.join(missing)}." if missing else ".")
+
+
+# ---- numbers -------------------------------------------------------------------------------------
+
+
+def _of(result: Any, name: str, default: Any) -> Any:
+    return getattr(result, name, default)
+
+
+def _range(bounds: tuple[int, int]) -> str:
+    low, high = bounds
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _count(estimate: Any) -> str:
+    low, high = estimate.interval
+    if estimate.exact or round(low) == round(high):
+        return f"{estimate.value:,.0f}"
+    return f"{low:,.0f} to {high:,.0f}"
+
+
+def _small(x: float) -> str:
+    return f"{x:.1g}"
+
+
+def _with_error(estimate: Any) -> str:
+    if estimate.exact:
+        return f"{estimate.value:.5g}"
+    half = (estimate.interval[1] - estimate.interval[0]) / 2
+    return f"{estimate.value:.4g} ± {half:.2g}"
