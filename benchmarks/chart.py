@@ -8,7 +8,7 @@ from typing import Any
 
 from .measuring import Measured
 from .problems import problem
-from .processes import OURS, PEERS
+from .processes import OURS
 from .report import PLACES
 from .tasks import GRADIENT, HVP, SPARSE
 
@@ -59,15 +59,11 @@ def draw(measured: Sequence[Measured], path: Path) -> None:
 
 
 def _panel(ax: Any, lines: Sequence[Measured]) -> None:
-    lines = sorted(lines, key=size)
+    by_size = sorted(((size(m), m) for m in lines), key=lambda pair: pair[0])
     for (library, form), style in STYLES.items():
-        points = [(size(m), m.quartiles(library, form)) for m in lines]
-        found = [(n, q) for n, q in points if q is not None]
+        found = [(n, q) for n, m in by_size if (q := m.quartiles(library, form)) is not None]
         if found:
             at = [n for n, _ in found]
             low, middle, high = zip(*(q for _, q in found), strict=True)
             ax.plot(at, middle, markersize=4, linewidth=1.5, **style)
             ax.fill_between(at, low, high, color=style["color"], alpha=0.2, linewidth=0)
-
-
-assert {p for p, _ in STYLES} == {OURS, *PEERS}

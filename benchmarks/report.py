@@ -36,7 +36,7 @@ def spread(ratios: np.ndarray | None) -> str:
 
 def _ratio(x: float) -> str:
     """Two decimals, more where they would be zeros."""
-    return f"{x:.2f}" if x >= 0.1 else f"{x:.2g}"
+    return f"{x:.2f}" if x >= 0.0995 else f"{x:.2g}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

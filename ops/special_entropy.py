@@ -12,9 +12,10 @@ import numpy as np
 from scipy import special
 
 from ..primitive import elementwise
-from .arithmetic import where
+from .arithmetic import _as_wide, where
 from .comparison import equal
 from .exponential import log, log1p
+from .narrow import narrow
 
 _any = (-2, 2)
 _positive = (0.3, 3)
@@ -27,8 +28,8 @@ def _nonzero(x: Any, y: Any) -> Any:
 
 xlogy = elementwise(
     "xlogy",
-    special.xlogy,
-    lambda g, y, a, b: g * log(b),
+    narrow(special.xlogy),
+    lambda g, y, a, b: g * log(_as_wide(b, y.dtype)),
     lambda g, y, a, b: g * (a / _nonzero(a, b)),
     analytic=True,
     domain=(_any, _positive),
@@ -41,8 +42,8 @@ xlogy = elementwise(
 )
 xlog1py = elementwise(
     "xlog1py",
-    special.xlog1py,
-    lambda g, y, a, b: g * log1p(b),
+    narrow(special.xlog1py),
+    lambda g, y, a, b: g * log1p(_as_wide(b, y.dtype)),
     lambda g, y, a, b: g * (a / _nonzero(a, 1 + b)),
     analytic=True,
     domain=(_any, (-0.6, 2)),

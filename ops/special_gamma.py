@@ -11,11 +11,12 @@ from scipy import special
 from ..errors import NonDifferentiableError, operands
 from ..primitive import elementwise
 from ..tensors import Tensor
-from .arithmetic import where
+from .arithmetic import _as_wide, where
 from .axes import shape_of
 from .broadcasting import reshape, sum
 from .comparison import equal
 from .exponential import exp
+from .narrow import narrow
 from .refused import refused
 from .special_entropy import xlog1py, xlogy
 
@@ -86,7 +87,7 @@ gamma = elementwise(
 )
 betaln = elementwise(
     "betaln",
-    special.betaln,
+    narrow(special.betaln),
     lambda g, y, a, b: g * (digamma(a) - digamma(a + b)),
     lambda g, y, a, b: g * (digamma(b) - digamma(a + b)),
     domain=(_positive, _positive),
@@ -95,7 +96,7 @@ betaln = elementwise(
 )
 beta = elementwise(
     "beta",
-    special.beta,
+    narrow(special.beta),
     lambda g, y, a, b: g * (y * (digamma(a) - digamma(a + b))),
     lambda g, y, a, b: g * (y * (digamma(b) - digamma(a + b))),
     domain=(_positive, _positive),
@@ -106,23 +107,24 @@ beta = elementwise(
 # ---- incomplete ---------------------------------------------------------------------------------
 
 
-def _gamma_density(a: Any, x: Any) -> Any:
+def _gamma_density(y: Any, a: Any, x: Any) -> Any:
+    a = _as_wide(a, y.dtype)
     return exp(xlogy(a - 1, x) - x - gammaln(a))
 
 
 gammainc = elementwise(
     "gammainc",
-    special.gammainc,
+    narrow(special.gammainc),
     refused("gammainc", 0, "a"),
-    lambda g, y, a, x: g * _gamma_density(a, x),
+    lambda g, y, a, x: g * _gamma_density(y, a, x),
     **_beside_integers,
     doc="The regularised lower incomplete gamma function, the gamma distribution function.",
 )
 gammaincc = elementwise(
     "gammaincc",
-    special.gammaincc,
+    narrow(special.gammaincc),
     refused("gammaincc", 0, "a"),
-    lambda g, y, a, x: -g * _gamma_density(a, x),
+    lambda g, y, a, x: -g * _gamma_density(y, a, x),
     **_beside_integers,
     doc="The regularised upper incomplete gamma function, 1 - gammainc(a, x).",
 )
@@ -136,12 +138,17 @@ def _two_integers(*shape: int) -> Any:
     return make
 
 
+def _beta_density(y: Any, a: Any, b: Any, x: Any) -> Any:
+    a, b = _as_wide(a, y.dtype), _as_wide(b, y.dtype)
+    return exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))
+
+
 betainc = elementwise(
     "betainc",
     special.betainc,
     refused("betainc", 0, "a"),
     refused("betainc", 1, "b"),
-    lambda g, y, a, b, x: g * exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b)),
+    lambda g, y, a, b, x: g * _beta_density(y, a, b, x),
     cases=[_two_integers(2, 3), _two_integers(3), _two_integers()],
     doc="The regularised incomplete beta function, the beta distribution function.",
 )

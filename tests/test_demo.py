@@ -24,6 +24,7 @@ FILES = {
     "graph_gradient.svg",
     "graph_hvp.svg",
 }
+REPORT = "report.html"
 SOME_PAIRS = tg.curvature.top_eigenpairs(np.diag([2.0, 1.0]), k=2)
 """Stands for a spectrum where a test is about the drawing of it."""
 
@@ -33,17 +34,19 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[demo.Course, Path, st
     """A short run: its course, its folder, and what it printed."""
     out = tmp_path_factory.mktemp("demo") / "not" / "yet" / "there"
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        course = demo.run(steps=30, every=10, out=out)
+        course = demo.run(steps=30, every=10, out=out, budget=2)
     return course, out, printed.getvalue()
 
 
 # ---- what it leaves ------------------------------------------------------------------------------
 
 
-def test_writes_five_files_and_says_so(ran: tuple[demo.Course, Path, str]) -> None:
+def test_writes_five_figures_and_a_report_and_says_so(ran: tuple[demo.Course, Path, str]) -> None:
     _, out, printed = ran
-    assert {path.name for path in out.iterdir()} == FILES
+    assert {path.name for path in out.iterdir()} == FILES | {REPORT}
     wrote = printed.split("Wrote\n")[1]
+    assert str(out / REPORT) in wrote
+    assert (out / REPORT).read_text(encoding="utf-8").endswith("</html>\n")
     for name in FILES:
         assert str(out / name) in wrote
         data = (out / name).read_bytes()
@@ -68,6 +71,23 @@ def test_the_course(ran: tuple[demo.Course, Path, str]) -> None:
     assert len(course.sharpness) == len(course.accuracy) == 4
     assert course.accuracy[0] < 0.5 < course.accuracy[-1]
     assert course.at_the_edge() == []
+
+
+def test_it_ends_with_the_report(ran: tuple[demo.Course, Path, str]) -> None:
+    course, _, printed = ran
+    last = printed.split("on digits after 30 steps")[1]
+    assert f"2,368 parameters, loss {course.losses[-1]:.5g}" in last
+    said = re.search(r"largest eigenvalue is ([\d.]+) ±", last)
+    assert said is not None and float(said[1]) == pytest.approx(course.sharpness[-1], rel=1e-3)
+    assert "The rate in use, 0.5, is" in last and "below the edge" in " ".join(last.split())
+
+
+def test_the_monitor_follows_the_same_sharpness(ran: tuple[demo.Course, Path, str]) -> None:
+    follow = ran[0].monitor
+    assert follow is not None and follow.records.steps.tolist() == [0]
+    assert follow.records.series("threshold").tolist() == [4.0]
+    largest = follow.records.series("top_eigenvalues")[0, 0]
+    assert largest == pytest.approx(ran[0].sharpness[0], rel=1e-2)
 
 
 def by_hand(w1: Any, w2: Any, batch: Any) -> tuple[Any, Any, Any]:
@@ -332,5 +352,7 @@ def test_the_sharpness_climbs_to_2_over_rate_and_hovers(
     assert np.all(np.diff(course.losses[:reached]) < 0)
     assert np.any(np.diff(course.losses[reached:]) > 0)
     assert course.losses[-1] < 0.8 * course.losses[reached]
-    assert "since it first reached 2/rate = 4: mean 1.0" in capsys.readouterr().out
-    assert {path.name for path in tmp_path.iterdir()} == FILES
+    printed = capsys.readouterr().out
+    assert "since it first reached 2/rate = 4: mean 1.0" in printed
+    assert re.search(r"The rate in use, 0\.5, is (0\.9|1\.)\d+ × 2/λ", printed)
+    assert {path.name for path in tmp_path.iterdir()} == FILES | {REPORT}

@@ -210,7 +210,7 @@ def test_transforms_inside(name: str) -> None:
 
 
 @given(STEPS, st.integers(0, 99), st.sampled_from([1, 24, 64]), st.sampled_from([1, NEVER]))
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_random_programs(steps: Any, seed: int, block: int, tall: int) -> None:
     """And their gradients."""
     rng = np.random.default_rng(seed)

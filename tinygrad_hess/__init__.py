@@ -37,7 +37,6 @@ from .modes import debug_nans as debug_nans
 from .modes import enable_grad as enable_grad
 from .modes import nan_safe as nan_safe
 from .modes import no_grad as no_grad
-from .ops import stop_gradient as stop_gradient
 from .primitive import bilinear as bilinear
 from .primitive import elementwise as elementwise
 from .primitive import linear as linear
@@ -58,6 +57,7 @@ from .transforms import jacfwd as jacfwd
 from .transforms import jacobian as jacobian
 from .transforms import jacrev as jacrev
 from .transforms import jvp as jvp
+from .transforms import stop_gradient as stop_gradient
 from .transforms import value_and_grad as value_and_grad
 from .transforms import vjp as vjp
 from .transforms import vmap as vmap

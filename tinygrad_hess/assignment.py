@@ -25,7 +25,7 @@ from .ops.identity import alias
 from .ops.scatter import add_at, combine_at, set_at
 from .tape import Tape
 from .tensors import LEAF, START, Tensor, unrecorded
-from .versions import EARLIER, move, relink, stand_in
+from .versions import EARLIER, ended, is_held, move, relink, stand_in
 
 
 def setitem(self: Tensor, key: Any, value: Any) -> None:
@@ -36,8 +36,9 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
     Raises
     ------
     TypeError
-        For a leaf with ``requires_grad=True``, whose gradient would be another tensor's, and for an
-        argument of a function that is being differentiated or replayed: it belongs to the caller.
+        For a leaf with ``requires_grad=True``, whose gradient would be another tensor's; for an
+        argument of a function that is being differentiated or replayed, which belongs to the
+        caller; and for what was computed inside such a function after this has returned.
 
     Notes
     -----
@@ -59,24 +60,38 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
     if self.prim is LEAF and not modes.is_recording():
         self.value = set_at(self.value, key, unrecorded(value))
         return
-    _refuse_argument(self, "x[key] = value")
+    _refuse_fixed(self)
     old = stand_in(self)
     move(self, old, set_at(old, key, value))
 
 
-def _refuse_argument(x: Tensor, what: str) -> None:
+def _is_argument(x: Tensor) -> bool:
+    return x.prim is START or x.prim is alias.primitive
+
+
+def _refuse_fixed(x: Tensor) -> None:
+    """Refuse to move what others count on."""
     if x.prim is LEAF:
-        raise TypeError(
-            f"{what}: a leaf {describe(x)} with requires_grad=True cannot be changed in place: its "
-            "gradient would be that of another value. Write y = x.at[key].set(value), or "
-            "np.where(mask, value, x), or x = x.copy() first; for an update, use tg.no_grad()."
+        what = (
+            "a leaf with requires_grad=True cannot be changed in place: its gradient would be that "
+            "of another value. For an update, use tg.no_grad(); else"
         )
-    if x.prim is START or x.prim is alias.primitive:
-        raise TypeError(
-            f"{what}: an argument {describe(x)} of a function that is being differentiated or "
-            "replayed cannot be changed in place: it is the caller's. Write x = x.copy() first, or "
-            "y = x.at[key].set(value), or np.where(mask, value, x)."
+    elif _is_argument(x):
+        what = (
+            "an argument of a function that is being differentiated or replayed cannot be changed "
+            "in place: it is the caller's. So"
         )
+    elif is_held(x):
+        what = (
+            "it was computed in a recording that has ended, and cannot be changed in place: a "
+            "derivative to come may still go through it. So"
+        )
+    else:
+        return
+    raise TypeError(
+        f"x[key] = value for a {describe(x)} tensor: {what} write x = x.copy() first, or "
+        "y = x.at[key].set(value), or np.where(mask, value, x)."
+    )
 
 
 def in_place(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -90,7 +105,7 @@ def in_place(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             self.value = np.asarray(value, self.dtype)[()]
             return self
         # a number is no array: NumPy too gives the name another one
-        if not self.shape or self.prim in (LEAF, START) or self.prim is alias.primitive:
+        if not self.shape or self.prim is LEAF or _is_argument(self) or is_held(self):
             return function(self, other)
         old = stand_in(self)
         new = function(old, other)
@@ -107,7 +122,10 @@ def in_place(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         move(self, old, new if new.dtype == self.dtype else ops.astype(new, self.dtype))
         return self
 
-    method.__doc__ = f"``x {_SIGNS[name]}= y``: the tensor takes the new value, unless a leaf."
+    method.__doc__ = (
+        f"``x {_SIGNS[name]}= y``: the tensor takes the new value; one without axes, a leaf, or an "
+        f"argument stays, and the name is given to ``x {_SIGNS[name]} y``."
+    )
     return method
 
 
@@ -191,5 +209,7 @@ def install() -> None:
         if EARLIER:
             relink(roots, starts[0].time - 1 if starts else 0)
         read(self, roots, starts)
+        if starts:
+            ended(starts[0].time)
 
     Tape.__init__ = read_relinked  # type: ignore[method-assign]

@@ -27,6 +27,9 @@ TRAINING_EXAMPLES = 1000
 DRAWN_EXAMPLES = 8
 """The graphs are recorded on a few examples: their form does not depend on how many."""
 
+FOLLOWED = 50
+"""Steps between two measurements of the largest five eigenvalues, for the report."""
+
 DIVERGED = 1e3
 """A loss so many times the first one will not come back: the spikes of the edge are far smaller."""
 
@@ -51,6 +54,8 @@ class Course:
         The largest eigenvalue of the Hessian of the training loss.
     accuracy : list of float
         On the test set, a fraction.
+    monitor : Monitor or None
+        What followed the largest five eigenvalues.
     """
 
     model: Any
@@ -60,6 +65,7 @@ class Course:
     measured: list[int] = field(default_factory=list)
     sharpness: list[float] = field(default_factory=list)
     accuracy: list[float] = field(default_factory=list)
+    monitor: curvature.Monitor | None = None
 
     def at_the_edge(self) -> list[float]:
         """The sharpness times rate/2, from the first time that it is at least 1."""
@@ -96,7 +102,8 @@ def train(steps: int, rate: float, every: int, seed: int) -> Course:
     batch = (x, np.eye(10)[y])
     # Glorot's weights let the climb begin at half of 2/rate; without biases it overshoots less.
     model = nn.MLP([64, 32, 10], nn.tanh, bias=False, init=nn.init.xavier_normal, seed=seed)
-    course = Course(model, batch, rate)
+    follow = curvature.Monitor(loss, batch, optimizer=rate, every=FOLLOWED, seed=seed)
+    course = Course(model, batch, rate, monitor=follow)
     loss_and_gradient = value_and_grad(loss)
     direction = None  # the last top eigenvector: the next one is near it
     with _progress(steps) as bar:
@@ -108,6 +115,7 @@ def train(steps: int, rate: float, every: int, seed: int) -> Course:
                     f"gradient descent diverged: the loss went from {course.losses[0]:.4g} to "
                     f"{value:.4g} in {step} steps. The rate {rate:g} is too large."
                 )
+            follow(step, model, value)
             if step % every == 0 or step == steps:
                 op = curvature.HessianOperator(loss, model, batch)
                 top = curvature.top_eigenpairs(op, 1, v0=direction, tol=1e-3)
@@ -231,14 +239,29 @@ def draw(course: Course, top: Eigenpairs, exact: Any, out: Path) -> list[tuple[P
     return wrote
 
 
+def sum_up(course: Course, budget: str | float, seed: int) -> curvature.Report:
+    """All that the budget allows to say about the curvature at the end."""
+    return curvature.report(
+        loss,
+        course.model,
+        course.batch,
+        budget=budget,
+        monitor=course.monitor,
+        rate=course.rate,
+        title=f"The loss on digits after {len(course.losses) - 1:,} steps of gradient descent",
+        seed=seed,
+    )
+
+
 def run(
     steps: int = 1500,
     rate: float = 0.5,
     every: int = 10,
     seed: int = 0,
     out: Path | str = "demo_output",
+    budget: str | float = "15s",
 ) -> Course:
-    """Train, report, draw, and say what was written.
+    """Train, report, draw, say what was written, and sum up.
 
     Parameters
     ----------
@@ -251,7 +274,9 @@ def run(
     seed : int
         Of the weights, the split and the probes.
     out : path
-        The folder for figures and graphs; made if missing. Files are replaced whole.
+        The folder for figures, graphs and the report; made if missing. Files are replaced whole.
+    budget : str or float
+        Time for the report; see :func:`tinygrad_hess.curvature.report`.
 
     Returns
     -------
@@ -273,9 +298,12 @@ def run(
     with _one_blas_thread():
         course = train(steps, rate, every, seed)
         top, exact = report(course, seed)
-    print()
-    wrote = draw(course, top, exact, out)
+        print()
+        wrote = draw(course, top, exact, out)
+        whole = sum_up(course, budget, seed)
+        wrote.append((whole.save_html(out / "report.html"), "all of it on one page"))
     print("Wrote")
     for path, what in wrote:
         print(f"  {path!s:<36}  {what}")
+    print(f"\n{whole.text}")
     return course

@@ -5,22 +5,57 @@
 
 ``x[i] = v`` cannot rebind the name ``x``, so the tensor object itself moves to a new node. What was
 recorded before holds the same object as its operand. Times tell: an operand is older than what
-was computed from it, so one that is younger has moved since, and the node that it was then is
-looked up.
+was computed from it, so one that is not has moved since, and the node that it was then is looked
+up.
+
+A transform may keep its tape, for pullbacks to come, and that lists the tensors themselves. So
+the times of recordings that have ended are kept, and what was computed in them does not move.
 """
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 from weakref import WeakValueDictionary
 
 from .errors import TapeReleasedError, describe
 from .primitive import REGISTRY
-from .tensors import Batched, Tensor, record, unrecorded
+from .tensors import Batched, Tensor, record, tick, unrecorded
 
 EARLIER: WeakValueDictionary[int, Tensor] = WeakValueDictionary()
 """The node that a moved tensor was, by the time of what it is now. Empty where nothing moved."""
+
+_REMEMBERED = 1024
+
+
+class _Recordings(threading.local):
+    """First and last times of this thread's latest recordings, none inside another."""
+
+    def __init__(self) -> None:
+        self.times: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
+
+
+_ended = _Recordings()
+
+
+def ended(began: int) -> None:
+    """Note that a recording which began at a time is on a tape now."""
+    times = _ended.times
+    while times and times[-1][0] >= began:
+        times.pop()
+    times.append((began, tick()))
+
+
+def is_held(x: Tensor) -> bool:
+    """Whether a tape may list ``x``: it was computed in a recording that has ended, or long ago."""
+    times = _ended.times
+    if x.prim is None or not times or x.time > times[-1][1]:
+        return False
+    forgotten = len(times) == _REMEMBERED and x.time < times[0][0]
+    return forgotten or any(first <= x.time <= last for first, last in times)
+
 
 _NODE = ("value", "prim", "args", "parents", "params", "time")
 _NOTES = ("_name", "_scope", "_where")
@@ -64,6 +99,7 @@ def move(x: Tensor, old: Tensor, new: Any) -> None:
         x._where = new._where
     if old.prim is not None:
         EARLIER[x.time] = old
+        relink([x], old.time)  # at once: what it was computed from would hold it, and it that
 
 
 def relink(outputs: Iterable[Tensor], floor: int) -> None:
@@ -79,7 +115,7 @@ def relink(outputs: Iterable[Tensor], floor: int) -> None:
     while stack:
         node = stack.pop()
         made, parents = node.time, node.parents
-        if any([p is not None and p.time > made for p in parents]):
+        if any([p is not None and p.time >= made for p in parents]):
             parents = tuple([p if p is None else _as_of(p, made) for p in parents])
             node.parents = parents
         for p in parents:
@@ -90,7 +126,7 @@ def relink(outputs: Iterable[Tensor], floor: int) -> None:
 
 def _as_of(x: Tensor, time: int) -> Tensor:
     """The node that ``x`` was at a time."""
-    while x.time > time and x.parents:  # a leaf that became one again is as young, and itself
+    while x.time >= time and x.parents:  # a leaf that became one again is as young, and itself
         earlier = EARLIER.get(x.time)
         if earlier is None:
             raise TapeReleasedError(

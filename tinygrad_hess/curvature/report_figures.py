@@ -112,7 +112,7 @@ def _drawn(number: int, title: str, caption: str, draw: Callable[[Any], Any]) ->
     from matplotlib.figure import Figure
 
     colours = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-    style: dict[Any, Any] = {name: INK for name in colours} | {
+    style: dict[Any, Any] = dict.fromkeys(colours, INK) | {
         "svg.fonttype": "none",  # text that the page's font draws, and that can be selected
         "svg.hashsalt": f"report {number}",  # the ids of two pictures in one page differ
         "font.size": 10,

@@ -131,7 +131,8 @@ class Run:
         self._do("layers", lambda: layer_shares(self.op, top), 0.0, missing)
         cost = self.pace.product + self.pace.gradient
         self._do("model", lambda: quadratic_model(self.op), cost)
-        end = 2 * P if few else int(max(0.15 * self.left / self.pace.product, 24))
+        # Where all eigenvalues take too long, both ends alone, in a share of what is left.
+        end = 2 * P if few else int(np.clip(0.15 * self.left / self.pace.product, 24, P - 1))
         self._do(
             "point",
             lambda: classify_critical_point(self.op, max_matvecs=end, seed=self.seed),

@@ -89,7 +89,7 @@ def _sharpness(report: Any) -> str:
     top = report["eigenpairs"]
     if top is None or not len(top.values):
         return ""
-    said = f"The largest eigenvalue is {top.values[0]:.5g} ± {_small(top.residuals[0])}"
+    said = f"The largest eigenvalue is {top.values[0]:.5g} ± {_residual(top)}"
     if len(top.values) > 1:
         said += f", the next {top.values[1]:.5g}"
     density = report["density"]
@@ -157,8 +157,8 @@ def _gradient(report: Any) -> str:
     if found is None or not np.isfinite(found.share):
         return ""
     return (
-        f"{found.share:.0%} of the gradient's square lies in the top {len(found.values)} "
-        f"eigenvectors, {found.baseline:.2g} of a random direction's."
+        f"{_percent(found.share)} of the gradient's square lies in the top {len(found.values)} "
+        f"eigenvectors; of a random direction's, {_percent(found.baseline)}."
     )
 
 
@@ -187,7 +187,7 @@ def _sure(report: Any) -> str:
     top, traces, data = report["eigenpairs"], report["traces"], report["data"]
     said = []
     if top is not None and len(top.values):
-        said.append(f"the largest eigenvalue to {_small(top.residuals[0])}, by its residual")
+        said.append(f"the largest eigenvalue to {_residual(top)}, by its residual")
     if traces is not None and not traces.total.exact and traces.total.value:
         half = (traces.total.interval[1] - traces.total.interval[0]) / 2
         said.append(f"the trace to {half / abs(traces.total.value):.1%} (95%)")
@@ -228,8 +228,14 @@ def _count(estimate: Any) -> str:
     return f"{low:,.0f} to {high:,.0f}"
 
 
-def _small(x: float) -> str:
-    return f"{x:.1g}"
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share > 0.095 or share == 0 else f"{100 * share:.2g}%"
+
+
+def _residual(top: Any) -> str:
+    """Of the largest eigenvalue, but no less than rounding."""
+    least = 10 * np.finfo(top.values.dtype).eps * abs(top.values[0])
+    return f"{max(top.residuals[0], least):.1g}"
 
 
 def _with_error(estimate: Any) -> str:

@@ -27,6 +27,9 @@ METHODS = ("auto", "hutchinson", "xtrace", "exact")
 PILOT = 12
 """Probes that decide how far to deflate; and of XTrace to begin with."""
 
+FEWEST = 8
+"""Probes that tell an error, at least."""
+
 SAMPLES = 128
 """Products that are spent when neither an accuracy nor a budget is given."""
 
@@ -164,21 +167,33 @@ class _Trace:
             split.restore(saved)
         if saved is not None and "count" in saved:
             running, first = unpack(saved, budget)
+            begin = int(saved["begin"])
         else:
-            running = self._grow(split, saved)
-            first = running.count if self.target.asked else running.count + int(budget.left)
+            running, first = self._grow(split, saved)
             if budget.limit is None and 2 * split.columns >= A.size <= budget.left:
                 return exact_trace(A, budget)
+            begin = 0
+            # The space was chosen by how well the pilot did: the error is told by other probes.
+            if self.target.asked and split.columns and budget.left >= 2 and first > 0:
+                begin, running = running.count, Running()
+            if not self.target.asked:
+                first = running.count + int(budget.left)
 
         def forms(columns: range) -> Array:
+            columns = range(columns.start + begin, columns.stop + begin)
             z = signs(A.size, columns, self.seed, A.dtype)
             return np.einsum("ij,ij->j", z, split.remainder(z), dtype=np.float64)[None]
 
         method = f"Hutch++ ({split.columns} deflated)" if split.columns else "Hutchinson"
-        return self._probed(forms, running, first, float(split.trace), method, split.state())
+        return self._probed(
+            forms, running, first, float(split.trace), method, {**split.state(), "begin": begin}
+        )
 
-    def _grow(self, split: Deflation, saved: dict[str, Array] | None) -> Running:
-        """The probes of the pilot, of what is outside the space that it made grow."""
+    def _grow(self, split: Deflation, saved: dict[str, Array] | None) -> tuple[Running, int]:
+        """Let the space grow as long as a pilot says that it pays.
+
+        Returns what the pilot's probes see outside of it, and how many more would be needed.
+        """
         A, budget = self.A, self.budget
         z = signs(A.size, range(int(min(PILOT, max(budget.left, 2)))), self.seed, A.dtype)
         if saved is None:
@@ -197,10 +212,11 @@ class _Trace:
             history.append((split.columns, math.log(max(square, 1e-300))))
             budget.show(A.matvecs + probes - running.count if self.target.asked else None)
             known = half <= 100 * A.eps * abs(value)
-            if known or not split.next or not _pays(history, probes):
-                return running
-            if budget.over(2 * split.next):
-                return running
+            if known:
+                return running, 0
+            enough = max(FEWEST, math.ceil(min(probes, 2 * PILOT + split.columns)))
+            if not split.next or not _pays(history, probes) or budget.over(2 * split.next):
+                return running, enough
             if self.save.due():
                 spent = {"matvecs": A.matvecs, "seconds": budget.seconds}
                 past = np.array(history[:-1]).reshape(-1, 2)
@@ -209,7 +225,7 @@ class _Trace:
                 split.grow()
             except KeyboardInterrupt:
                 self.interrupted = True
-                return running
+                return running, 0
 
     def _probed(
         self,

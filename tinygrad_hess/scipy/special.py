@@ -140,7 +140,7 @@ def logsumexp(
     counts = factor != 0
     top = stop_gradient(_max(where(counts, a, -np.inf), axes, keepdims=True))
     top = where(isfinite(top), top, 0.0)
-    # A term with factor 0 has a derivative in its factor, so it is left out only where it overflows.
+    # A term with factor 0 has a derivative in its factor: it is left out only where it overflows.
     safe = counts | (a - top < np.log(np.finfo(a.dtype).max) - 1)
     total = sum(factor * exp(where(safe, a - top, -np.inf)), axes, keepdims=True)
     sign_of_total = sign(total)

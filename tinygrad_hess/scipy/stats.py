@@ -54,9 +54,21 @@ __all__ = [
 _LOG_2PI = math.log(2 * math.pi)
 
 
-def _operand(x: Any) -> Any:
-    """Numbers, arrays and tensors as they are; lists as arrays."""
-    return x if hasattr(x, "dtype") or isinstance(x, (int, float)) else np.asarray(x)
+def _operands(*given: Any) -> list[Any]:
+    """Arrays and tensors as they are, lists as arrays, Python numbers in the type of the others."""
+    found = [x if hasattr(x, "dtype") or _is_number(x) else np.asarray(x) for x in given]
+    types = [x.dtype for x in found if not _is_number(x) and x.dtype.kind == "f"]
+    number = np.result_type(*types).type if types else np.float64
+    return [number(x) if _is_number(x) else x for x in found]
+
+
+def _is_number(x: Any) -> bool:
+    return type(x) in (int, float, bool)
+
+
+def _positive(x: Any) -> Any:
+    """``x`` where it may be a scale or a shape, NaN elsewhere."""
+    return where(x > 0, x, np.nan)
 
 
 def _limited(out: Any, inside: Any, valid: Any) -> Any:
@@ -74,8 +86,8 @@ class _Family:
     def __repr__(self) -> str:
         return f"<{self.name} distributions: ({', '.join(self.arguments)})>"
 
-    def _bound(self, args: Sequence[Any], named: dict[str, Any]) -> list[Any]:
-        """The value of each argument; a TypeError where one is missing, unknown or given twice."""
+    def _bound(self, x: Any, args: Sequence[Any], named: dict[str, Any]) -> list[Any]:
+        """``x`` and each argument; a TypeError where one is missing, unknown or given twice."""
         names = list(self.arguments)
         given = dict(zip(names, args, strict=False))
         wrong = [n for n in named if n not in names or n in given]
@@ -85,7 +97,7 @@ class _Family:
             told = [*(f"{v!r} by position" for v in args[len(names) :]), *wrong]
             what = f"got {', '.join(told)}" if told else f"{', '.join(missing)} is missing"
             raise TypeError(f"{self.name}: {what}; its arguments are ({', '.join(names)})")
-        return [_operand(found[n]) for n in names]
+        return _operands(x, *(found[n] for n in names))
 
 
 class _Continuous(_Family):
@@ -120,12 +132,13 @@ class _Continuous(_Family):
         The broadcast shape. Minus infinity outside the support; NaN where ``x`` is NaN, or a
         shape or the scale is not positive.
         """
-        *shapes, loc, scale = self._bound(args, named)
-        z = (_operand(x) - loc) / scale
+        x, *shapes, loc, scale = self._bound(x, args, named)
+        shapes, scale = [_positive(shape) for shape in shapes], _positive(scale)
+        z = (x - loc) / scale
         inside = (z >= self._low) & (z <= self._high)
-        valid = (scale > 0) & equal(z, z)
+        valid = equal(z, z)
         for shape in shapes:
-            valid = valid & (shape > 0)
+            valid = valid & equal(shape, shape)
         within = where(inside, z, 0.5)  # which every support holds
         return _limited(self._standard(within, *shapes) - log(scale), inside, valid)
 
@@ -138,8 +151,8 @@ class _Normal(_Continuous):
     """The normal distributions, with their distribution function."""
 
     def _z(self, x: Any, args: Sequence[Any], named: dict[str, Any]) -> Any:
-        loc, scale = self._bound(args, named)
-        return (_operand(x) - loc) / where(scale > 0, scale, np.nan)
+        x, loc, scale = self._bound(x, args, named)
+        return (x - loc) / _positive(scale)
 
     def cdf(self, x: Any, *args: Any, **named: Any) -> Any:
         """The probability of at most ``x``; arguments ``loc`` and ``scale``."""
@@ -159,8 +172,8 @@ class _Normal(_Continuous):
 
     def ppf(self, q: Any, *args: Any, **named: Any) -> Any:
         """The quantile: the inverse of :meth:`cdf`, for ``q`` from 0 to 1."""
-        loc, scale = self._bound(args, named)
-        return ndtri(_operand(q)) * where(scale > 0, scale, np.nan) + loc
+        q, loc, scale = self._bound(q, args, named)
+        return ndtri(q) * _positive(scale) + loc
 
 
 def _t(z: Any, df: Any) -> Any:
@@ -244,8 +257,8 @@ class _Discrete(_Family):
         The broadcast shape. Minus infinity for what is no count or beyond the bound; NaN where
         ``k`` is NaN or a parameter is not allowed.
         """
-        *shapes, loc = self._bound(args, named)
-        k = _counts(_operand(k), *shapes) - loc
+        k, *shapes, loc = self._bound(k, args, named)
+        k = _counts(k, *shapes) - loc
         inside = _is_count(k) & (k <= self._bound_of(*shapes))
         whole = where(inside, floor(k), 0.0)
         valid = self._valid(*shapes) & equal(k, k)
@@ -314,7 +327,7 @@ class _Multinomial:
         >>> tg.grad(lambda p: multinomial.logpmf([2, 1], 3, p))(np.array([0.5, 0.5]))
         array([4., 2.])
         """
-        x, n, p = map(_operand, (x, n, p))
+        x, n, p = _operands(x, n, p)
         x, n = _counts(x, p), _counts(n, p)
         inside = all(_is_count(x), -1) & equal(sum(x, -1), n)
         x = floor(where(_is_count(x), x, 0.0))
@@ -356,12 +369,13 @@ class _Dirichlet:
         >>> print(round(float(dirichlet.logpdf(np.array([0.5, 0.5]), np.array([2.0, 2.0]))), 6))
         0.405465
         """
-        x, alpha = _operand(x), _operand(alpha)
+        x, alpha = _operands(x, alpha)
         if len(alpha.shape) != 1 or not x.shape or x.shape[0] not in (n := alpha.shape[0], n - 1):
             raise ValueError(
                 f"dirichlet.logpdf: x of shape {x.shape} does not fit alpha of shape "
                 f"{alpha.shape}: x needs as many components along its first axis, or one less"
             )
+        alpha = _positive(alpha)
         powers = reshape(alpha - 1, shape=(n, *(1,) * (len(x.shape) - 1)))
         inside = all(x >= 0, 0)
         if x.shape[0] == n:
@@ -373,7 +387,7 @@ class _Dirichlet:
             density = sum(xlogy(powers[:-1], where(x >= 0, x, 1.0)), 0)
             density = density + xlog1py(powers[-1], -where(rest <= 1, rest, 0.0))
         scale = sum(gammaln(alpha)) - gammaln(sum(alpha))
-        return _limited(density - scale, inside, all(alpha > 0))
+        return _limited(density - scale, inside, all(equal(alpha, alpha)))
 
     def pdf(self, x: Any, alpha: Any) -> Any:
         """The density at ``x``: see :meth:`logpdf`."""
@@ -415,20 +429,18 @@ class _MultivariateNormal:
         >>> print(tg.grad(lambda m: multivariate_normal.logpdf(x, m, cov))(np.zeros(2)))
         [1.  0.5]
         """
-        x, cov = _operand(x), _operand(cov)
-        mean = 0.0 if mean is None else _operand(mean)
-        shapes = [np.shape(mean) if isinstance(mean, float) else mean.shape, np.shape(cov)]
-        d = max((s[-1] for s in shapes if s), default=1)
-        if d == 1 and (len(np.shape(x)) < 2):
+        x, mean, cov = _operands(x, 0 if mean is None else mean, cov)
+        d = max((p.shape[-1] for p in (mean, cov) if p.shape), default=1)
+        if d == 1 and len(x.shape) < 2:
             x = expand_dims(x, -1)
-        fits = len(x.shape) > 0 and x.shape[-1] == d and shapes[0] in ((), (1,), (d,))
-        if not fits or shapes[1] not in ((), (d,), (d, d)):
+        fits = len(x.shape) > 0 and x.shape[-1] == d and mean.shape in ((), (1,), (d,))
+        if not fits or cov.shape not in ((), (d,), (d, d)):
             raise ValueError(
-                f"multivariate_normal.logpdf: x of shape {x.shape}, mean of shape {shapes[0]} and "
-                f"cov of shape {shapes[1]} do not fit: they are to be (..., d), (d,) and (d, d)"
+                f"multivariate_normal.logpdf: x of shape {x.shape}, mean of shape {mean.shape} and "
+                f"cov of shape {cov.shape} do not fit: they are to be (..., d), (d,) and (d, d)"
             )
-        if len(shapes[1]) < 2:
-            cov = diag(cov * np.ones(d, getattr(cov, "dtype", x.dtype)))
+        if len(cov.shape) < 2:
+            cov = diag(cov * np.ones(d, cov.dtype))
         lower = cholesky(cov)
         lead = x.shape[:-1]
         deviations = reshape(x - mean, shape=(math.prod(lead), d))

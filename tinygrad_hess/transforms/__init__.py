@@ -13,4 +13,5 @@ from .jacobians import hessian as hessian
 from .jacobians import jacfwd as jacfwd
 from .jacobians import jacobian as jacobian
 from .jacobians import jacrev as jacrev
+from .stopping import stop_gradient as stop_gradient
 from .vectorize import vmap as vmap

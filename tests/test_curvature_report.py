@@ -1,0 +1,321 @@
+"""The report: what it says, that it keeps to its budget, and the page it writes."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_hess as tg
+from tinygrad_hess import nn, optim
+from tinygrad_hess.curvature import HessianOperator, Monitor, layer_blocks, report, report_parts
+from tinygrad_hess.curvature.report import seconds_of
+from tinygrad_hess.curvature.report_text import unfinished
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 6))
+Y = np.tanh(X @ RNG.normal(size=(6, 3)))
+PARTS = [
+    "eigenpairs", "alignment", "layers", "model", "point", "traces", "slices", "density",
+    "condition", "blocks", "sharpness", "data",
+]  # fmt: skip
+
+
+def loss(model: Any, batch: Any) -> Any:
+    x, y = batch
+    return ((model(x) - y) ** 2).sum() / (2 * len(x))
+
+
+@pytest.fixture(scope="module")
+def trained() -> tuple[Any, Monitor]:
+    monitor = Monitor(loss, (X, Y), optimizer=optim.SGD(lr=0.2), k=3, every=20)
+    model = nn.MLP([6, 8, 3], nn.tanh, seed=0)
+    fitted = optim.fit(loss, model, (X, Y), optim.SGD(lr=0.2), epochs=101, callback=monitor)
+    return fitted.params, monitor
+
+
+@pytest.fixture(scope="module")
+def found(trained: tuple[Any, Monitor]) -> Any:
+    model, monitor = trained
+    return report(loss, model, (X, Y), budget="60s", monitor=monitor, title="A <small> net")
+
+
+def dense(model: Any) -> Any:
+    return HessianOperator(loss, model, (X, Y)).to_dense()
+
+
+# ---- what it finds -------------------------------------------------------------------------------
+
+
+def test_all_parts_in_their_order(found: Any) -> None:
+    assert list(found.parts) == PARTS
+    assert [(n, p.why) for n, p in found.parts.items() if p.result is None] == []
+    assert unfinished(found) == []
+
+
+def test_its_numbers_are_those_of_the_dense_hessian(
+    found: Any, trained: tuple[Any, Monitor]
+) -> None:
+    H = dense(trained[0])
+    values = np.linalg.eigvalsh(H)
+    np.testing.assert_allclose(found["eigenpairs"].values, values[::-1][:10], rtol=1e-6)
+    np.testing.assert_allclose(found["traces"].total.value, np.trace(H), rtol=0.05)
+    assert found["point"].index == ((values < -found["point"].zero).sum(),) * 2
+    positive = values[values > found["condition"].inertia.threshold]
+    np.testing.assert_allclose(found["condition"].value, values[-1] / positive[0], rtol=1e-6)
+    g = HessianOperator(loss, trained[0], (X, Y)).gradient
+    np.testing.assert_allclose(found["model"].gradient_curvature, g @ H @ g / (g @ g), rtol=1e-9)
+    np.testing.assert_allclose(found.gradient_norm, np.linalg.norm(g))
+    assert found.parameters == len(H) == sum(found.layers.values())
+
+
+def test_what_it_says(found: Any, trained: tuple[Any, Monitor]) -> None:
+    largest = np.linalg.eigvalsh(dense(trained[0]))[-1]
+    said = dict(found.findings)
+    assert f"largest eigenvalue is {largest:.5g} ±" in said["Sharpness"]
+    assert f"2/λ = {2 / largest:.4g}" in said["Safe rate"]
+    assert f"rate in use, 0.2, is {0.1 * largest:.2f} × 2/λ" in said["Safe rate"]
+    assert said["The point"].startswith("Not a critical point")
+    assert "parameters" in said["Layers"] and "jackknife" in said["How sure"]
+    lines = found.text.splitlines()
+    assert lines[0].startswith("A <small> net: 83 parameters, loss ")
+    assert 8 <= len(lines) <= 20 and max(map(len, lines)) <= 100
+
+
+def test_the_same_seed_the_same_report(trained: tuple[Any, Monitor], found: Any) -> None:
+    again = report(loss, trained[0], (X, Y), budget="60s", rate=0.2)
+    ours = [pair for pair in found.findings if pair[0] != "Cost"]
+    assert [pair for pair in again.findings if pair[0] != "Cost"] == ours
+
+
+@pytest.mark.parametrize(
+    ("f", "w", "says"),
+    [
+        (lambda w: (w**2).sum() / 2, np.zeros(3), "A minimum: all curvature is positive"),
+        (lambda w: w[0] * w[1], np.zeros(2), "A saddle: there is curvature of both signs"),
+        (lambda w: -(w**2).sum(), np.zeros(2), "A maximum"),
+        (lambda w: w.sum(), np.ones(2), "no direction curves down"),
+    ],
+)
+def test_kinds_of_points(f: Any, w: Any, says: str) -> None:
+    found = report(f, w, budget=20)
+    assert says in dict(found.findings)["The point"]
+    assert found.data == "no data" and "to leave out" in found.parts["data"].why
+
+
+def test_a_notebook_shows_a_point_without_layers_or_data() -> None:
+    shown = report(lambda w: (w**2).sum() / 2, np.zeros(3), budget=20)._repr_html_()
+    assert shown.startswith("<iframe srcdoc=") and "&lt;" not in shown.split("<")[0]
+    assert shown.count("Could not be drawn") == 0 and shown.count("<") == 2
+
+
+def test_many_batches_and_a_sum(trained: tuple[Any, Monitor]) -> None:
+    whole = lambda model, batch: ((model(batch[0]) - batch[1]) ** 2).sum() / 2
+    batches = [(X[:40], Y[:40]), (X[40:], Y[40:])]
+    found = report(whole, trained[0], batches, reduction="sum", budget=60)
+    largest = 60 * np.linalg.eigvalsh(dense(trained[0]))[-1]
+    np.testing.assert_allclose(found["eigenpairs"].values[0], largest, rtol=1e-6)
+    assert found.data == "2 batches" and len(found["data"].sizes) == 2
+
+
+# ---- the budget ----------------------------------------------------------------------------------
+
+
+def test_a_small_budget_leaves_out_what_is_worth_less(trained: tuple[Any, Monitor]) -> None:
+    """Products on a clock of our own: each takes 10 ms."""
+    found = report(Slow(trained[0], 0.01), budget=1.5)
+    done = [name for name, part in found.parts.items() if part.result is not None]
+    assert done[:5] == PARTS[:5] and "sharpness" not in done
+    why = found.parts["sharpness"].why
+    assert "were left of the budget of 1.5 s" in why
+    assert "without: " in found.text and "measures of sharpness" in " ".join(found.text.split())
+    assert found.seconds < 1.2 * 1.5 + 0.5
+
+
+class Slow(HessianOperator):
+    """A Hessian whose products take time."""
+
+    def __init__(self, model: Any, seconds: float):
+        super().__init__(loss, model, (X, Y))
+        self.delay = seconds
+
+    def _matvec(self, x: Any) -> Any:
+        time.sleep(self.delay)
+        return super()._matvec(x)
+
+    def _matmat(self, X: Any) -> Any:
+        time.sleep(self.delay * X.shape[1])
+        return super()._matmat(X)
+
+
+def test_a_part_that_fails_says_so_and_leaves_the_others(
+    trained: tuple[Any, Monitor], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def failing(*args: Any, **options: Any) -> Any:
+        raise RuntimeError("no <luck>")
+
+    for name in ("spectral_density", "top_eigenpairs"):
+        monkeypatch.setattr(report_parts, name, failing)
+    found = report(loss, trained[0], (X, Y), budget=60)
+    assert found.parts["density"].failed and found["density"] is None
+    assert found.parts["density"].why == "RuntimeError: no <luck>"
+    assert found.parts["alignment"].why == "there are no eigenpairs"
+    assert found["point"].parameters == 83 and found["traces"] is not None
+    page = found.save_html(tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "failed: RuntimeError: no &lt;luck&gt;" in page
+    assert ("Spectral density", "failed: RuntimeError: no <luck>") in unfinished(found)
+
+
+def test_ctrl_c_leaves_what_there_is(
+    trained: tuple[Any, Monitor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*args: Any, **options: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report_parts, "layer_traces", interrupted)
+    found = report(loss, trained[0], (X, Y), budget=60)
+    assert found["point"] is not None
+    assert {found.parts[n].why for n in PARTS[5:]} == {"interrupted (Ctrl-C)"}
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("1.5 min", 90), ("2h", 7200), (3, 3)])
+def test_budgets(text: Any, seconds: float) -> None:
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-3s", "0", "3 weeks", "nan", "1.2.3s", "inf"])
+def test_bad_budgets(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a time; write '30s'"):
+        report(lambda w: (w**2).sum(), np.ones(2), budget=text)
+
+
+def test_a_loss_that_is_not_finite() -> None:
+    with pytest.raises(ValueError, match="there is no curvature to report"):
+        report(lambda w: (w**2).sum() * np.inf, np.ones(2))
+
+
+# ---- what it writes ------------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """Checks that elements are closed in order, and collects what is asked about."""
+
+    EMPTY = ("meta", "br")
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.references: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: Any) -> None:
+        self.tags.append(tag)
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+        self._look(attributes)
+
+    def handle_startendtag(self, tag: str, attributes: Any) -> None:
+        self.tags.append(tag)
+        self._look(attributes)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def _look(self, attributes: Any) -> None:
+        for name, value in attributes:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("href", "src", "xlink:href") or "url(" in (value or ""):
+                self.references.append(value)
+
+
+def test_the_page_is_whole_and_needs_nothing_else(found: Any, tmp_path: Path) -> None:
+    path = found.save_html(tmp_path / "report.html")
+    text = path.read_text(encoding="utf-8")
+    page = Page(text)
+    assert page.open == []
+    assert page.tags.count("svg") == page.tags.count("figure") == 8
+    for reference in page.references:
+        assert re.search(r"(^|url\()#", reference) or reference.startswith("data:"), reference
+    for used in re.findall(r'(?:xlink:href="|url\()#([^")]+)', text):
+        assert used in page.ids
+    clips = [i for i in page.ids if re.fullmatch(r"[pm][0-9a-f]{10}", i)]
+    assert clips and len(clips) == len(set(clips))  # the figures don't share names
+    assert "A &lt;small&gt; net" in text and "<small>" not in text
+    assert "prefers-color-scheme: dark" in text and 'name="viewport"' in text
+    assert "#010203" not in text and "currentColor" in text
+    assert "Could not be drawn" not in text
+    for heading in ("In words", "In figures", "Largest eigenvalues", "Layers", "How it was comp"):
+        assert f"<h2>{heading}" in text
+    assert f"tinygrad_hess {tg.__version__}" in text and "seed 0" in text
+
+
+def test_json_is_plain_and_whole(found: Any, tmp_path: Path) -> None:
+    read = json.loads(
+        found.save_json(tmp_path / "r.json").read_text(encoding="utf-8"), parse_constant=pytest.fail
+    )
+    assert read["parameters"] == 83 and list(read["parts"]) == PARTS
+    assert read["parts"]["eigenpairs"]["result"]["values"] == found["eigenpairs"].values.tolist()
+    assert len(read["parts"]["slices"]["result"]) == 2
+    assert read["monitor"]["records"][-1]["step"] == 100
+    assert read["findings"] == [list(pair) for pair in found.findings]
+
+
+def test_files_are_replaced_whole(
+    found: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "r.json"
+    path.write_text("old")
+    write = Path.write_bytes
+
+    def full(self: Path, data: Any) -> int:
+        write(self, data[: len(data) // 2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        found.save_json(path)
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_without_matplotlib_the_page_says_so(
+    found: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
+    text = found.save_html(tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "matplotlib is not installed" in text and "<svg" not in text
+
+
+# ---- blocks between layers -----------------------------------------------------------------------
+
+
+def test_blocks_between_layers(trained: tuple[Any, Monitor]) -> None:
+    op = HessianOperator(loss, trained[0], (X, Y))
+    H, places = op.to_dense(), list(op.layers.values())
+    norms = np.array([[np.square(H[np.ix_(a, b)]).sum() for b in places] for a in places])
+    exact = layer_blocks(op, probes=100)
+    np.testing.assert_allclose(exact.squares, norms, rtol=1e-10)
+    assert exact.exact and exact.matvecs == len(H)
+    many = [layer_blocks(op, probes=8, seed=100 * s) for s in range(60)]
+    mean = np.mean([m.squares for m in many], axis=0)
+    spread = np.std([m.squares for m in many], axis=0, ddof=1)
+    np.testing.assert_array_less(abs(mean - norms), 4 * spread / np.sqrt(60))
+    claimed = np.sqrt(np.mean([m.standard_errors**2 for m in many], axis=0))
+    np.testing.assert_allclose(claimed, spread, rtol=0.5)
+    expected = 1 - np.trace(norms) / norms.sum()
+    assert exact.between == pytest.approx(expected)
+
+
+def test_blocks_refuse_what_has_no_layers() -> None:
+    with pytest.raises(TypeError, match="ndarray names no layers"):
+        layer_blocks(np.eye(3))
+    with pytest.raises(ValueError, match="at least 2, got 1"):
+        layer_blocks(HessianOperator(lambda w: (w**2).sum(), np.ones(2)), probes=1)
