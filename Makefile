@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 
-.PHONY: demo test quick peers lint bench sizes clean help
+.PHONY: demo test quick peers lint bench sizes accuracy clean help
 
 help:  ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -61,6 +61,9 @@ bench: $(BENCH)/.made $(if $(TORCH),$(BENCH)/.torch)  ## Time everything beside 
 sizes: $(VENV)/.viz  ## Print lines a file, and microseconds an operation
 	@wc -l ops/*.py tinygrad_hess/*.py tinygrad_hess/*/*.py | sort -n | grep -v 'tinygrad_hess/ops'
 	@$(BIN)/python -m benchmarks.overhead
+
+accuracy: $(VENV)/.test  ## Measure accuracy anew and write docs/accuracy.md (minutes)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/accuracy.py
 
 clean:  ## Remove what was made
 	rm -rf $(VENV) $(BENCH) build dist *.egg-info demo_output .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,7 +11,7 @@ from typing import Any
 from .axes import shape_of
 from .broadcasting import reshape
 from .products import matmul
-from .shape import concatenate_along, index, permute
+from .shape import concatenate_along, index, pad_zeros, permute
 from .windows import _each, fold
 
 
@@ -109,10 +109,10 @@ def _conv_transpose(
         )
     size = ws[2:]
     space = tuple(
-        (n - 1) * s + d * (k - 1) + 1 + e
-        for n, s, d, k, e in zip(xs[2:], stride, dilation, size, extra, strict=True)
+        (n - 1) * s + d * (k - 1) + 1
+        for n, s, d, k in zip(xs[2:], stride, dilation, size, strict=True)
     )
-    kept = tuple(slice(p, n - p) for n, p in zip(space, padding, strict=True))
+    kept = tuple(slice(p, n + e - p) for n, e, p in zip(space, extra, padding, strict=True))
     if any(k.stop <= k.start for k in kept):
         raise ValueError(f"{who}: padding={padding} leaves nothing of a result of {space}")
     c = xs[1] // groups
@@ -127,6 +127,8 @@ def _conv_transpose(
         for i in range(groups)
     ]
     out = concatenate_along(*parts, axis=-rank - 1) if groups > 1 else parts[0]
+    if any(extra):
+        out = pad_zeros(out, width=((0, 0), (0, 0), *((0, e) for e in extra)))
     out = index(out, (Ellipsis, *kept))
     return out if b is None else out + reshape(b, shape=(*shape_of(b), *(1,) * rank))
 

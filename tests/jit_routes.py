@@ -47,6 +47,10 @@ ROUTES: dict[str, dict[str, int]] = {
 }
 """Options of :func:`route`."""
 
+MAIN = ("two threads", "three threads, stretches")
+PATHS = [pytest.param(p, marks=[] if p in MAIN else pytest.mark.slow) for p in ROUTES]
+"""Names of routes, the others in the extended suite alone."""
+
 
 def along(path: str | None) -> Any:
     """One of the routes by name, or the library as it is."""

@@ -436,6 +436,11 @@ def test_many_recordings_are_forgotten_on_the_safe_side(monkeypatch: pytest.Monk
     old = w * 2
     for _ in range(9):
         tg.grad(lambda x: x * x)(1.0)
+    assert len(versions._ended.times) == 1  # nothing in between
+    for _ in range(9):
+        w * 2
+        tg.grad(lambda x: x * x)(1.0)
+    assert len(versions._ended.times) == 8
     young = w * 2
     young[0] = 1.0
     with pytest.raises(TypeError, match="recording that has ended"):

@@ -147,7 +147,7 @@ class TestMethods:
 
     def test_deflates_only_where_that_pays(self):
         flat = symmetric(np.linspace(0.99, 1.01, 500))
-        assert trace(flat, rtol=0.01).matvecs <= 12
+        assert trace(flat, rtol=0.01).matvecs <= 24
         assert trace(flat, rtol=0.01).method == "Hutchinson"
         steep = symmetric(0.9 ** np.arange(500.0))
         assert "deflated" in trace(steep, rtol=0.01).method

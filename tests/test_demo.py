@@ -187,7 +187,8 @@ def test_report_agrees_with_the_dense_hessian(
     assert top.converged and top.values.shape == (5,)
     np.testing.assert_allclose(top.values, exact[:-6:-1], rtol=1e-8)
     residuals = np.linalg.norm(dense @ top.vectors - top.values * top.vectors, axis=0)
-    np.testing.assert_allclose(top.residuals, residuals, atol=1e-12)
+    assert np.all(top.residuals >= residuals * (1 - 1e-9) - 1e-14)  # bounds, and close ones
+    np.testing.assert_allclose(top.residuals, residuals, rtol=0.3, atol=1e-12)
 
     printed = capsys.readouterr().out
     rows = re.findall(r"^ +([\d.]+) +([\d.e+-]+) +([\d.]+) +([\d.e+-]+)$", printed, re.MULTILINE)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jit_routes import ROUTES, along, recorded, steady
+from jit_routes import PATHS, along, recorded, steady
 from replayed import same
 from test_jit_passes import STEPS, composed, total
 
@@ -196,7 +196,7 @@ NESTED: dict[str, tuple[Callable[..., Any], list[tuple[int, ...]]]] = {
 }
 
 
-@pytest.mark.parametrize("path", [None, *ROUTES])
+@pytest.mark.parametrize("path", [None, *PATHS])
 @pytest.mark.parametrize("name", NESTED)
 def test_axes_inside_axes(name: str, path: str | None) -> None:
     f, shapes = NESTED[name]

@@ -20,6 +20,7 @@ from tinygrad_hess.replay.passes import (
     compose_views,
     drop_dead,
     fold_constants,
+    fold_signs,
     lower,
     share,
     simplify,
@@ -468,6 +469,49 @@ def test_sums_of_integers_and_of_nothing_stay() -> None:
         w = Written(x)
         a = w.op("sum", w.op("broadcast_to", 0, shape=shape), axis=(-2,), keepdims=False)
         applied(compose_views, w.program(a), x)
+
+
+# ---- signs and factors ---------------------------------------------------------------------------
+
+
+def test_negations_move_into_what_follows() -> None:
+    w = Written(X, X[::-1].copy())
+    minus = w.op("negative", 1)
+    a = w.op("add", 0, minus)
+    b = w.op("add", w.op("negative", 0), 1)
+    c = w.op("subtract", 0, minus)
+    d = w.op("negative", w.op("negative", 0))
+    e = w.op("multiply", w.constant(3.0), minus)
+    f = w.op("negative", w.op("multiply", 0, w.constant(0.1)))
+    new = drop_dead(applied(fold_signs, w.program(a, b, c, d, e, f), X, X[::-1].copy()))
+    assert "negative" not in names(new)
+    assert sorted(names(new)) == ["add", "multiply", "multiply", "subtract", "subtract"]
+
+
+def test_factors_are_joined_where_that_is_exact() -> None:
+    w = Written(X)
+    joined = w.op("multiply", w.constant(100.0), w.op("multiply", 0, w.constant(2)))
+    small = w.op("multiply", w.op("multiply", w.constant(0.5), 0), w.constant(-0.1))
+    new = drop_dead(applied(fold_signs, w.program(joined, small), X))
+    assert names(new) == ["multiply", "multiply"]
+    assert sorted(new.constants.values()) == [-0.05, 200.0]
+
+
+@pytest.mark.parametrize("a, b", [(3.0, 0.1), (1e-300, 2.0), (0.5, 3.0), (np.inf, 2.0), (0.0, 2.0)])
+def test_other_factors_stay(a: float, b: float) -> None:
+    w = Written(X)
+    y = w.op("multiply", w.constant(a), w.op("multiply", w.constant(b), 0))
+    assert names(applied(fold_signs, w.program(y), X)) == ["multiply", "multiply"]
+
+
+def test_signs_of_integers_and_of_numbers_that_change_stay() -> None:
+    k = np.array([1, -2, 3])
+    w = Written(k, k)
+    y = w.op("add", 0, w.op("negative", 1))
+    assert names(applied(fold_signs, w.program(y), k, k)) == ["negative", "add"]
+    w = Written(X, X)
+    z = w.op("negative", w.op("multiply", 0, 1))
+    assert names(applied(fold_signs, w.program(z), X, X)) == ["multiply", "negative"]
 
 
 def test_every_pass_of_the_list_is_tested_here() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jit_functions import INSIDE, RETURNS, loss
-from jit_routes import ROUTES, along, every_cut, recorded, route, steady
+from jit_routes import PATHS, ROUTES, along, every_cut, recorded, route, steady
 from replayed import M, N, X, Y, same
 from test_jit_passes import STEPS, composed, total
 
@@ -251,7 +251,7 @@ def test_cutting_can_be_told_from_explain_and_source() -> None:
 # ---- everything that jit replays elsewhere ------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ROUTES)
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("name", INSIDE)
 def test_transforms_inside(name: str, path: str) -> None:
     with along(path):
@@ -279,7 +279,7 @@ def test_results_belong_to_the_caller(name: str) -> None:
 SQUARES = {"widths as the batch": 4, "widths of one": 1, "widths apart": 3}
 
 
-@pytest.mark.parametrize("path", ROUTES)
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("width", SQUARES.values(), ids=list(SQUARES))
 def test_nets_with_ambiguous_axes(path: str, width: int) -> None:
     """Four examples through layers of four units: only the program tells which axis is which."""

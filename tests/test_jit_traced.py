@@ -22,7 +22,10 @@ SETS |= {f"without {p.__name__}": tuple(q for q in PASSES if q is not p) for p i
 SETS |= {f"{p.__name__} alone": (p,) for p in PASSES}
 
 
-@pytest.mark.parametrize("passes", SETS)
+@pytest.mark.parametrize(
+    "passes",
+    [pytest.param(s, marks=pytest.mark.slow if s.endswith("alone") else []) for s in SETS],
+)
 def test_passes_left_out(passes: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each alone, all but each, none, all twice over, on ways that small programs never take."""
     monkeypatch.setattr(traced, "PASSES", SETS[passes])

@@ -53,6 +53,10 @@ def test_parameters_that_make_no_distribution_give_nan(name: str) -> None:
         for i in range(len(shapes)):
             bad = [*shapes[:i], np.array([-1.0, 0.0]), *shapes[i + 1 :]]
             assert np.isnan(ours.logpdf(0.5, *bad)).all()
+            assert np.isnan(ours.logpdf(-5.0, *bad)).all()
+    arguments = (*shapes, 0.0, -1.0)
+    found = tg.grad(lambda *a: ours.logpdf(0.5, *a), range(len(arguments)))(*arguments)
+    assert np.isnan(found[-1]), "the derivative in a negative scale must not pass for a zero"
 
 
 @pytest.mark.parametrize("name", CONTINUOUS)
@@ -188,6 +192,8 @@ def test_bad_probabilities_and_rates_give_nan(name: str) -> None:
     with np.errstate(all="ignore"):
         got, want = (d.logpmf(1, *shapes) for d in (ours, theirs))
     np.testing.assert_allclose(got, want, rtol=1e-13)
+    slope = tg.grad(lambda p: ours.logpmf(1, *shapes[:-1], p).sum())(last)
+    assert np.isnan(slope).tolist() == np.isnan(want).tolist()
 
 
 @pytest.mark.parametrize("name", DISCRETE)

@@ -25,7 +25,7 @@ from .ops.identity import alias
 from .ops.scatter import add_at, combine_at, set_at
 from .tape import Tape
 from .tensors import LEAF, START, Tensor, unrecorded
-from .versions import EARLIER, ended, is_held, move, relink, stand_in
+from .versions import MOVED, ended, is_held, move, relink, stand_in
 
 
 def setitem(self: Tensor, key: Any, value: Any) -> None:
@@ -206,7 +206,7 @@ def install() -> None:
 
     @functools.wraps(read)
     def read_relinked(self: Tape, roots: Sequence[Tensor], starts: Sequence[Tensor] = ()) -> None:
-        if EARLIER:
+        if MOVED:
             relink(roots, starts[0].time - 1 if starts else 0)
         read(self, roots, starts)
         if starts:

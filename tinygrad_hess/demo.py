@@ -118,7 +118,7 @@ def train(steps: int, rate: float, every: int, seed: int) -> Course:
             follow(step, model, value)
             if step % every == 0 or step == steps:
                 op = curvature.HessianOperator(loss, model, batch)
-                top = curvature.top_eigenpairs(op, 1, v0=direction, tol=1e-3)
+                top = curvature.top_eigenpairs(op, 1, v0=direction, tol=3e-4)
                 direction = top.vectors
                 course.measured.append(step)
                 course.sharpness.append(float(top.values[0]))

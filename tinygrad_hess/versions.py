@@ -25,7 +25,10 @@ from .primitive import REGISTRY
 from .tensors import Batched, Tensor, record, tick, unrecorded
 
 EARLIER: WeakValueDictionary[int, Tensor] = WeakValueDictionary()
-"""The node that a moved tensor was, by the time of what it is now. Empty where nothing moved."""
+"""The node that a moved tensor was, by the time of what it is now."""
+
+MOVED: WeakValueDictionary[int, Tensor] = WeakValueDictionary()
+"""Tensors that moved, by their ids. While there are none, operands are what they were."""
 
 _REMEMBERED = 1024
 
@@ -45,6 +48,8 @@ def ended(began: int) -> None:
     times = _ended.times
     while times and times[-1][0] >= began:
         times.pop()
+    if times and times[-1][1] + 1 == began:  # nothing was recorded in between: one stretch of time
+        began = times.pop()[0]
     times.append((began, tick()))
 
 
@@ -98,7 +103,7 @@ def move(x: Tensor, old: Tensor, new: Any) -> None:
     if hasattr(new, "_where"):
         x._where = new._where
     if old.prim is not None:
-        EARLIER[x.time] = old
+        EARLIER[x.time], MOVED[id(x)] = old, x
         relink([x], old.time)  # at once: what it was computed from would hold it, and it that
 
 

@@ -47,8 +47,8 @@ def main():
     assert eigenvalue > 2.5 and total > 1.5 and phi > 1.5, ratios
     assert control[:, 0].max() < 2, control
     print(
-        f"With {SIZES[1]} in a batch the largest eigenvalue is at least {eigenvalue:.1f}, the trace "
-        f"{total:.1f} and φ {phi:.1f} times as large; with Adam the eigenvalue is "
+        f"With {SIZES[1]} in a batch the largest eigenvalue is at least {eigenvalue:.1f}, the "
+        f"trace {total:.1f} and φ {phi:.1f} times as large; with Adam the eigenvalue is "
         f"{control[:, 0].mean():.1f} times as large."
     )
     return {"eigenvalue": eigenvalue, "trace": total, "phi": phi, "control": control[:, 0].max()}

@@ -13,7 +13,7 @@ QUICK = bool(os.environ.get("TINYGRAD_HESS_QUICK"))
 
 
 def digits(n=None, classes=10, seed=None):
-    """The first ``n`` handwritten digits below ``classes``, pixels from 0 to 1; shuffled by seed."""
+    """The first ``n`` digits below ``classes``, pixels from 0 to 1; shuffled with a seed."""
     data = tg.data.digits()
     data = data.take(data.y < classes)
     if seed is not None:

@@ -49,8 +49,8 @@ def main():
     assert all(0.98 < mean < 1.08 for mean in found["mean"])
     assert all(abs(np.log(mean)) > np.log(1.25) for mean in found["control"])
     print(
-        "After step {:.0f}, the sharpness stays at {:.3f} of 2/rate; at the smaller rate, after step "
-        "{:.0f}, at {:.3f}.".format(*np.ravel([found["crossing"], found["mean"]], order="F"))
+        "After step {:.0f} the sharpness stays at {:.3f} of 2/rate; at the smaller rate, after "
+        "step {:.0f}, at {:.3f}.".format(*np.ravel([found["crossing"], found["mean"]], order="F"))
     )
     return found
 

@@ -13,7 +13,11 @@ from common import QUICK, cross_entropy, digits, mlp, panels, save
 
 import tinygrad_hess as tg
 from tinygrad_hess.curvature import (
-    HessianOperator, gradient_alignment, plotting, subspace_overlap, top_eigenpairs,
+    HessianOperator,
+    gradient_alignment,
+    plotting,
+    subspace_overlap,
+    top_eigenpairs,
 )  # fmt: skip
 
 STEPS, EVERY, K = (600 if QUICK else 2000), (200 if QUICK else 100), 10

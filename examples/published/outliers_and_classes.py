@@ -10,7 +10,6 @@ Dauphin and Bottou (2017), Empirical analysis of the Hessian of over-parametrize
 Papyan (2019), Measurements of three-level hierarchical structure in the outliers.
 """
 
-import numpy as np
 from common import QUICK, cross_entropy, descend, digits, mlp, panels, save
 
 from tinygrad_hess.curvature import HessianOperator, plotting, top_eigenpairs

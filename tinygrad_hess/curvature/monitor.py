@@ -209,7 +209,10 @@ class Monitor:
             "preconditioned": point.diagonal is not None,
         }
         for name, quantity in self.quantities.items():
-            record[name] = point.named(name) if quantity == name else quantity(point.full)
+            if isinstance(quantity, str):
+                record[name] = point.named(name)
+            else:
+                record[name] = quantity(point.full)
         record["seconds"] = time.perf_counter() - begin
         record = plain(record)
         self.records.records.append(record)

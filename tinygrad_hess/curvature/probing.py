@@ -18,6 +18,10 @@ WIDTH = 32
 """Probes in one block, at most."""
 
 
+MARGIN = 0.5
+"""Standard errors of the error itself by which it must be smaller than what is allowed."""
+
+
 def student(degrees: int) -> float:
     """The factor of a 95% interval by Student's t."""
     return float(stdtrit(degrees, 0.975))
@@ -137,8 +141,12 @@ def run_probes(
                     if checkpoint.due():
                         checkpoint.save({**(state or {}), **pack(running, budget), "goal": goal})
             error = ratio(running)
-            if error <= 1:
+            if error <= 1 and reason:
                 reason = ""
+                break
+            # An error that happens to look small would stop the run, and its interval would then
+            # cover too rarely; so ask for more.
+            error *= 1 + MARGIN / math.sqrt(2 * running.count)
             if error <= 1 or reason:
                 break
             more = _more(running.count, error)

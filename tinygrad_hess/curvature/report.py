@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ class Report:
 
     def _repr_html_(self) -> str:
         """For notebooks: the page in a frame of its own, so that styles do not mix."""
-        inner = page(self).replace("&", "&amp;").replace('"', "&quot;")
+        inner = escape(page(self))
         return (
             f'<iframe srcdoc="{inner}" style="width:100%;height:720px;border:0" '
             'title="Curvature report"></iframe>'

@@ -12,8 +12,19 @@ from typing import Any
 
 import numpy as np
 
+from .plotting import BLUE, GREY, ORANGE
+
 INK = "#010203"
 """Stands for the colour of the page's text until the picture is put into the page."""
+
+COLOURS = {
+    INK: "currentColor",
+    "#e4e4e4": "var(--line)",
+    BLUE.lower(): "var(--blue)",
+    ORANGE.lower(): "var(--orange)",
+    GREY.lower(): "var(--soft)",
+}
+"""Those of the figures, and the page's own, which are others in the dark."""
 
 SIZE = (5.4, 3.3)
 """In inches, for labels that can be read on a phone."""
@@ -52,12 +63,13 @@ def _wanted(report: Any) -> Iterator[tuple[str, str, Callable[[Any], Any]]]:
             f"Share of the eigenvalues in each decade of |λ|; {how}. Zeros are left out.",
             lambda ax: density.plot(ax, scale="log"),
         )
-        yield (
-            "Spectrum",
-            "Density of the eigenvalues; those that stand apart as stems, as high as their share "
-            f"of all. The vertical axis is logarithmic; {how}.",
-            density.plot,
-        )
+        if len(density.grid):  # else all are zero or atoms
+            yield (
+                "Spectrum",
+                "Density of the eigenvalues; those that stand apart as stems, as high as their "
+                f"share of all. The vertical axis is logarithmic; {how}.",
+                density.plot,
+            )
     if alignment is not None and np.isfinite(alignment.share):
         yield (
             "Where the gradient points",
@@ -136,7 +148,9 @@ def _for_page(svg: str, title: str) -> str:
     svg = svg.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
     svg = re.sub(r"font: ([\d.]+px) '[^;\"]*", r"font: \1 inherit", svg)
     svg = re.sub(r"(font-family|font): ?[^;\"]*(DejaVu|sans-serif)[^;\"]*", _plain_font, svg)
-    return svg.replace(INK, "currentColor").replace("#e4e4e4", "var(--line)")
+    for colour, variable in COLOURS.items():
+        svg = svg.replace(colour, variable)
+    return svg
 
 
 def _plain_font(found: re.Match[str]) -> str:

@@ -16,10 +16,10 @@ from .report_text import NAMES, unfinished
 
 STYLE = """
 :root { --ink: #1c2024; --soft: #5c6670; --line: #dfe3e6; --paper: #ffffff; --tint: #f4f6f8;
-  --accent: #0072b2; color-scheme: light dark }
+  --blue: #0072b2; --orange: #d55e00; color-scheme: light dark }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e4e7ea; --soft: #9aa4ad; --line: #343b42; --paper: #15191d; --tint: #1d2328;
-    --accent: #56b4e9 } }
+    --blue: #56b4e9; --orange: #f0883e } }
 * { box-sizing: border-box }
 body { margin: 0 auto; padding: 2.5rem 1.25rem 4rem; max-width: 62rem; background: var(--paper);
   color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Helvetica, Arial,
@@ -30,14 +30,14 @@ h2 { font-size: 1.2rem; margin: 2.8rem 0 .9rem; padding-bottom: .35rem;
 h3 { font-size: .95rem; margin: 0 0 .4rem }
 p { margin: .4rem 0 }
 .facts, figcaption, .note { color: var(--soft); font-size: .88rem }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .8rem;
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.4rem, 1fr)); gap: .8rem;
   margin: 1.6rem 0 }
 .tile { background: var(--tint); border-radius: .6rem; padding: .8rem 1rem }
 .tile b { display: block; font-size: 1.45rem; font-weight: 600; line-height: 1.25;
   font-variant-numeric: tabular-nums; overflow-wrap: anywhere }
 .tile span { color: var(--soft); font-size: .82rem; display: block; line-height: 1.35 }
 dl { display: grid; grid-template-columns: 8rem 1fr; gap: .55rem 1.2rem; margin: 0 }
-dt { font-weight: 600; color: var(--accent) }
+dt { font-weight: 600; color: var(--blue) }
 dd { margin: 0 }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr));
   gap: 2rem 2rem }
@@ -108,9 +108,9 @@ def _tiles(report: Any) -> Iterable[str]:
         largest = float(top.values[0])
         yield tile(f"{largest:.4g}", "largest eigenvalue λ")
         if largest > 0:
-            yield tile(f"{2 / largest:.3g}", "largest stable rate, 2/λ")
+            yield tile(f"{2 / largest:.3g}", "largest stable rate, 2/\u2060λ")
         if largest > 0 and report.rate:
-            yield tile(f"{report.rate * largest / 2:.2f}", "rate in use, in units of 2/λ")
+            yield tile(f"{report.rate * largest / 2:.2f}", "rate in use, in units of 2/\u2060λ")
     if report["traces"] is not None:
         yield tile(f"{report['traces'].total.value:.4g}", "trace")
 

@@ -13,6 +13,9 @@ import numpy as np
 
 WIDTH = 100
 
+UNKNOWN = 1e6
+"""An upper bound so many times the lower one says nothing."""
+
 NAMES = {
     "eigenpairs": "Largest eigenvalues",
     "alignment": "Gradient and top eigenvectors",
@@ -89,6 +92,8 @@ def _sharpness(report: Any) -> str:
     top = report["eigenpairs"]
     if top is None or not len(top.values):
         return ""
+    if _rough(top):  # the interval holds an eigenvalue, but hardly the largest
+        return f"The largest eigenvalue is at least {top.values[0]:.3g}; {top.reason}."
     said = f"The largest eigenvalue is {top.values[0]:.5g} ± {_residual(top)}"
     if len(top.values) > 1:
         said += f", the next {top.values[1]:.5g}"
@@ -117,7 +122,7 @@ def _conditioning(report: Any) -> str:
     if np.isfinite(low) and found.converged:
         return f"Condition number {found.value:.3g} on the positive part; beside {counts}."
     if np.isfinite(low):
-        at_most = f" and at most {high:.2g}" if np.isfinite(high) else ""
+        at_most = f" and at most {high:.2g}" if high < UNKNOWN * low else ""
         return f"Condition number at least {low:.2g}{at_most} on the positive part; {counts}."
     return f"No condition number: {found.reason}; {counts}."
 
@@ -129,6 +134,11 @@ def _rate(report: Any) -> str:
     largest = float(top.values[0])
     if largest <= 0:
         return "No curvature is positive, so the quadratic model bounds no rate."
+    if _rough(top):
+        return (
+            f"Plain gradient descent is unstable above {2 / largest:.3g}; how far below that it is, "
+            "too, is not known, as the largest eigenvalue was not found."
+        )
     said = (
         f"Plain gradient descent is stable below 2/λ = {2 / largest:.4g} and does not oscillate "
         f"below 1/λ = {1 / largest:.4g}"
@@ -168,25 +178,26 @@ def _layers(report: Any) -> str:
     if traces is not None and len(traces.layers) > 1 and traces.total.value > 0:
         name, most = max(traces.layers.items(), key=lambda item: item[1].value)
         said.append(
-            f"{name} carries {most.value / traces.total.value:.0%} of the trace "
-            f"{_with_error(traces.total)} with {traces.sizes[name] / report.parameters:.0%} of the "
-            "parameters"
+            f"Of the trace {_with_error(traces.total)}, {name} carries "
+            f"{most.value / traces.total.value:.0%}, with "
+            f"{traces.sizes[name] / report.parameters:.0%} of the parameters"
         )
     elif traces is not None:
-        said.append(f"the trace is {_with_error(traces.total)}")
+        said.append(f"The trace is {_with_error(traces.total)}")
     if shares is not None and len(shares.names) > 1:
         i = int(shares.shares[:, 0].argmax())
-        said.append(f"the top eigenvector lies to {shares.shares[i, 0]:.0%} in {shares.names[i]}")
+        said.append(
+            f"{'the' if said else 'The'} top eigenvector lies to {shares.shares[i, 0]:.0%} in {shares.names[i]}"
+        )
     if blocks is not None and len(blocks.names) > 1:
         said.append(f"{blocks.between:.0%} of ‖H‖² lies between layers")
-    joined = "; ".join(said)
-    return f"{joined[:1].upper()}{joined[1:]}." if joined else ""
+    return "; ".join(said) + "." if said else ""
 
 
 def _sure(report: Any) -> str:
     top, traces, data = report["eigenpairs"], report["traces"], report["data"]
     said = []
-    if top is not None and len(top.values):
+    if top is not None and len(top.values) and not _rough(top):
         said.append(f"the largest eigenvalue to {_residual(top)}, by its residual")
     if traces is not None and not traces.total.exact and traces.total.value:
         half = (traces.total.interval[1] - traces.total.interval[0]) / 2
@@ -218,7 +229,7 @@ def _of(result: Any, name: str, default: Any) -> Any:
 
 def _range(bounds: tuple[int, int]) -> str:
     low, high = bounds
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    return f"{low:,}" if low == high else f"at least {low:,}"
 
 
 def _count(estimate: Any) -> str:
@@ -230,6 +241,11 @@ def _count(estimate: Any) -> str:
 
 def _percent(share: float) -> str:
     return f"{share:.0%}" if share > 0.095 or share == 0 else f"{100 * share:.2g}%"
+
+
+def _rough(top: Any) -> bool:
+    """Whether the largest eigenvalue is known from below only."""
+    return bool(top.residuals[0] > 0.02 * abs(top.values[0]) and not top.converged)
 
 
 def _residual(top: Any) -> str:

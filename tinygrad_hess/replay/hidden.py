@@ -106,8 +106,27 @@ def _product(
         flat = _reshaped(append, a, (math.prod(shape[:-1]), shape[-1]))
         rows = value.reshape(math.prod(shape[:-1]), value.shape[-1])
         return _reshaped(append, append(prim, [flat, b], {}, rows), value.shape)
+    if a.axes is None and a.ndim == 2 == b.ndim and value.shape[-1] == 1:
+        # a matrix times many vectors: these are the rows of one product
+        inner = shape[-2] if prim.name == "matmul_tn" else shape[-1]
+        rows = _reshaped(append, b, (math.prod(lead), inner))
+        other = REGISTRY["matmul" if prim.name == "matmul_tn" else "matmul_nt"]
+        flat = value.reshape(math.prod(lead), value.shape[-2])
+        return _reshaped(append, append(other, [rows, a], {}, flat), value.shape)
     rank = max(a.ndim, b.ndim)
-    return append(prim, [_of_rank(append, x, rank, lead) for x in operands], {}, value)
+    a, b = (_of_rank(append, x, rank, lead) for x in operands)
+    if rank == 2 and np.shape(a.sample)[-2 if prim.name == "matmul_tn" else -1] == 1:
+        # nothing is summed: each is an outer product
+        a = _turned(append, a) if prim.name == "matmul_tn" else a
+        b = _turned(append, b) if prim.name == "matmul_nt" else b
+        return append(REGISTRY["multiply"], [a, b], {}, value)
+    return append(prim, [a, b], {}, value)
+
+
+def _turned(append: Append, x: Operand) -> Operand:
+    """Each matrix of a stack transposed."""
+    ndim = np.ndim(x.sample)
+    return append(REGISTRY["transpose"], [x], {"axes": (*range(-ndim, -2), -1, -2)})
 
 
 def _left(append: Append, x: Operand, axis: Axis) -> Operand:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..ops.reduction import shift
 from .program import Instruction, Program
+from .signs import fold_signs
 from .views import compose_views
 
 Pass = Callable[[Program], Program]
@@ -260,6 +261,8 @@ PASSES: tuple[Pass, ...] = (
     compose_views,
     share,
     spread_late,
+    fold_signs,
+    simplify,
     drop_dead,
 )
 """In the order in which they run."""

@@ -187,11 +187,12 @@ class Plan:
             return None
         name = self._names[i.out] = f"t{i.out}"
         writer = writer_of(i, args, by_rows=i.out in self._by_rows)
-        if writer is None:
+        alone = i.shape == () or i.out in self._lives.escaping
+        if writer is None or (alone and writer.fresh is None):
             self.globals[f"f{i.out}"] = i.fn
             return Line(f"{name} = f{i.out}({', '.join(a.text for a in args)})")
         self.globals |= writer.needs or {}
-        if i.shape == () or i.out in self._lives.escaping:
+        if alone:
             self._owned.add(i.out)
             self._apart.add(i.out)
             return Line(f"{name} = {writer.fresh}")

@@ -18,10 +18,19 @@ def _blas() -> list[Any]:
     return [c for c in ThreadpoolController().lib_controllers if c.user_api == "blas"]
 
 
+def _is_main() -> bool:
+    """OpenBLAS heeds its first thread alone: told by another, it goes on as before."""
+    return threading.current_thread() is threading.main_thread()
+
+
 def available() -> int:
-    """Threads that BLAS would use: the user's limits on it are limits on us."""
+    """Threads that BLAS would use: the user's limits on it are limits on us.
+
+    In any thread but the main one it is 1, since BLAS cannot be told from there to leave the cores
+    to the shards.
+    """
     found = _blas()
-    if not found:
+    if not found or not _is_main():
         return 1
     return min(int(found[0].get_num_threads()), len(os.sched_getaffinity(0)))
 
@@ -30,31 +39,35 @@ class _OneThread:
     """How many blocks are open that want BLAS on one thread, and what its setting was before."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._open = 0
         self._before: list[int] = []
 
     def __enter__(self) -> None:
-        with self._lock:
-            if self._open == 0:
-                self._before = [int(c.get_num_threads()) for c in _blas()]
-                for c in _blas():
-                    c.set_num_threads(1)
-            self._open += 1
+        if not _is_main():
+            return
+        if self._open == 0:
+            self._before = [int(c.get_num_threads()) for c in _blas()]
+            for c in _blas():
+                c.set_num_threads(1)
+        self._open += 1
 
     def __exit__(self, *error: object) -> None:
-        with self._lock:
+        if _is_main():
             self._open -= 1
             if self._open == 0:
-                for c, n in zip(_blas(), self._before, strict=True):
-                    c.set_num_threads(n)
+                self.put_back()
+
+    def put_back(self) -> None:
+        """Give BLAS the setting that it had before; in a forked child, the block is no more."""
+        for c, n in zip(_blas(), self._before, strict=False):
+            c.set_num_threads(n)
+        self._open, self._before = 0, []
 
 
 one_blas_thread = _OneThread()
 """``with one_blas_thread:`` BLAS works on one thread inside, and afterwards as before.
 
-The setting is the whole process's: the first block that opens keeps what it was, and the last one
-that closes puts it back.
+The setting is the whole process's. Blocks of other threads than the main one change nothing.
 """
 
 
@@ -78,3 +91,4 @@ def side_by_side(calls: Sequence[Callable[[], Any]]) -> list[Any]:
 
 if hasattr(os, "register_at_fork"):  # threads do not live on in a child
     os.register_at_fork(after_in_child=_pool.cache_clear)
+    os.register_at_fork(after_in_child=one_blas_thread.put_back)

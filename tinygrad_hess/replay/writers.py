@@ -18,7 +18,7 @@ from .program import Instruction
 
 GLOBALS: dict[str, Any] = {
     "dot": np.dot, "matmul": np.matmul, "add_reduce": np.add.reduce,
-    "max_reduce": np.maximum.reduce, "shift": shift, "copyto": np.copyto,
+    "max_reduce": np.maximum.reduce, "shift": shift, "copyto": np.copyto, "where": np.where,
 }  # fmt: skip
 """What every program may call."""
 
@@ -43,10 +43,10 @@ class Name(NamedTuple):
 
 @dataclass(frozen=True)
 class Writer:
-    """A line that fills OUT, and an expression for a fresh result."""
+    """A line that fills OUT, and an expression for a fresh result, if there is one."""
 
     into: str
-    fresh: str
+    fresh: str | None
     order: str = "C"  # memory layout that OUT must have
     needs: dict[str, Any] | None = None  # further globals
     template: str | None = None  # of an elementwise line, with holes for operands and result
@@ -158,7 +158,22 @@ def _shift(i: Instruction, args: Sequence[Name]) -> Writer:
     return Writer(f"{call}, OUT)", f"{call})", _kept_order(i, args))
 
 
+def _scatter(i: Instruction, args: Sequence[Name]) -> Writer | None:
+    if len(args) != 1:  # positions that may coincide
+        return None
+    key = f"part{i.out}"
+    into = f"copyto(OUT, 0); OUT[{key}] = {args[0].text}"
+    return Writer(into, None, needs={key: i.params["pattern"]})
+
+
+def _where(i: Instruction, args: Sequence[Name]) -> Writer:
+    condition, a, b = (x.text for x in args)
+    into = f"copyto(OUT, {b}); copyto(OUT, {a}, where={condition})"
+    return Writer(into, f"where({condition}, {a}, {b})", _kept_order(i, args))
+
+
 _WRITERS: dict[str, Callable[[Instruction, Sequence[Name]], Writer | None]] = {
     "matmul": _product, "matmul_nt": _product, "matmul_tn": _product,
-    "sum": _sum, "amax": lambda i, args: _reduction("max_reduce", i, args), "shift": _shift,
+    "scatter_add": _scatter, "where": _where, "shift": _shift, "sum": _sum,
+    "amax": lambda i, args: _reduction("max_reduce", i, args),
 }  # fmt: skip

@@ -1,0 +1,184 @@
+"""Distributions of vectors: multinomial, Dirichlet, and normal."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..ops import (
+    all,
+    cholesky,
+    diag,
+    diagonal,
+    equal,
+    exp,
+    expand_dims,
+    floor,
+    log,
+    reshape,
+    solve_triangular,
+    sum,
+    transpose,
+    where,
+)
+from ._stats_operands import counts, is_count, is_share, limited, operands, positive
+from .special import gammaln, xlog1py, xlogy
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+def _sums_to_one(p: Any, axis: int) -> Any:
+    total = sum(p, axis)
+    dtype = total.dtype if total.dtype.kind == "f" else np.dtype(float)
+    return abs(total - 1) <= math.sqrt(np.finfo(dtype).eps)
+
+
+class Multinomial:
+    """Counts of ``n`` draws over categories."""
+
+    def logpmf(self, x: Any, n: Any, p: Any) -> Any:
+        """The logarithm of the probability of the counts ``x``.
+
+        Parameters
+        ----------
+        x : array_like, shape (..., k)
+            Counts. No derivative flows to them, nor to ``n``.
+        n : array_like, shape (...)
+        p : array_like, shape (..., k)
+            Probabilities, each a parameter of its own: the derivative is that of Σ x log(p), not
+            one along the simplex. Where they do not sum to one, the result is NaN (SciPy puts
+            another number in place of the last).
+
+        Examples
+        --------
+        >>> import numpy as np, tinygrad_hess as tg
+        >>> from tinygrad_hess.scipy.stats import multinomial
+        >>> tg.grad(lambda p: multinomial.logpmf([2, 1], 3, p))(np.array([0.5, 0.5]))
+        array([4., 2.])
+        """
+        x, n, p = operands(x, n, p)
+        x, n = counts(x, p), counts(n, p)
+        inside = all(is_count(x), -1) & equal(sum(x, -1), n)
+        x = floor(where(is_count(x), x, 0.0))
+        valid = all(is_share(p), -1) & _sums_to_one(p, -1) & is_count(n)
+        ways = gammaln(floor(n) + 1) - sum(gammaln(x + 1), -1)
+        return limited(ways + sum(xlogy(x, p), -1), inside, valid)
+
+    def pmf(self, x: Any, n: Any, p: Any) -> Any:
+        """The probability of the counts ``x``: see :meth:`logpmf`."""
+        return exp(self.logpmf(x, n, p))
+
+
+class Dirichlet:
+    """Distributions over probability vectors."""
+
+    def logpdf(self, x: Any, alpha: Any) -> Any:
+        """The logarithm of the density at ``x``.
+
+        Parameters
+        ----------
+        x : array_like, shape (k, ...) or (k - 1, ...)
+            Points of the simplex, their components along the first axis, as in SciPy. Given k,
+            each is a variable of its own; given k - 1, the last is what is left to one.
+        alpha : array_like, shape (k,)
+
+        Returns
+        -------
+        shape (...). Minus infinity off the simplex, NaN where an ``alpha`` is not positive.
+
+        Raises
+        ------
+        ValueError
+            When the number of components fits ``alpha`` in neither way.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from tinygrad_hess.scipy.stats import dirichlet
+        >>> print(round(float(dirichlet.logpdf(np.array([0.5, 0.5]), np.array([2.0, 2.0]))), 6))
+        0.405465
+        """
+        x, alpha = operands(x, alpha)
+        if len(alpha.shape) != 1 or not x.shape or x.shape[0] not in (n := alpha.shape[0], n - 1):
+            raise ValueError(
+                f"dirichlet.logpdf: x of shape {x.shape} does not fit alpha of shape "
+                f"{alpha.shape}: x needs as many components along its first axis, or one less"
+            )
+        alpha = positive(alpha)
+        powers = reshape(alpha - 1, shape=(n, *(1,) * (len(x.shape) - 1)))
+        inside = all(x >= 0, 0)
+        if x.shape[0] == n:
+            inside = inside & _sums_to_one(x, 0)
+            density = sum(xlogy(powers, where(x >= 0, x, 1.0)), 0)
+        else:
+            rest = sum(x, 0)
+            inside = inside & (rest <= 1)
+            density = sum(xlogy(powers[:-1], where(x >= 0, x, 1.0)), 0)
+            density = density + xlog1py(powers[-1], -where(rest <= 1, rest, 0.0))
+        scale = sum(gammaln(alpha)) - gammaln(sum(alpha))
+        return limited(density - scale, inside, all(equal(alpha, alpha)))
+
+    def pdf(self, x: Any, alpha: Any) -> Any:
+        """The density at ``x``: see :meth:`logpdf`."""
+        return exp(self.logpdf(x, alpha))
+
+
+class MultivariateNormal:
+    """Normal distributions of vectors."""
+
+    def logpdf(self, x: Any, mean: Any = None, cov: Any = 1) -> Any:
+        """The logarithm of the density at ``x``.
+
+        Parameters
+        ----------
+        x : array_like, shape (..., d)
+            Points. In one dimension also shape () or (n,).
+        mean : array_like, shape (d,), optional
+            Zero by default.
+        cov : array_like, shape (d, d), (d,) or ()
+            The covariance; its diagonal; or one variance for all. Of a matrix, the symmetric
+            part is taken, so its derivative is symmetric.
+
+        Returns
+        -------
+        shape (...)
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            When the covariance is not positive definite.
+        ValueError
+            When shapes do not fit.
+
+        Examples
+        --------
+        >>> import numpy as np, tinygrad_hess as tg
+        >>> from tinygrad_hess.scipy.stats import multivariate_normal
+        >>> x, cov = np.array([1.0, 2.0]), np.diag([1.0, 4.0])
+        >>> print(tg.grad(lambda m: multivariate_normal.logpdf(x, m, cov))(np.zeros(2)))
+        [1.  0.5]
+        """
+        x, mean, cov = operands(x, 0 if mean is None else mean, cov)
+        d = max((p.shape[-1] for p in (mean, cov) if p.shape), default=1)
+        if d == 1 and len(x.shape) < 2:
+            x = expand_dims(x, -1)
+        fits = len(x.shape) > 0 and x.shape[-1] == d and mean.shape in ((), (1,), (d,))
+        if not fits or cov.shape not in ((), (d,), (d, d)):
+            raise ValueError(
+                f"multivariate_normal.logpdf: x of shape {x.shape}, mean of shape {mean.shape} and "
+                f"cov of shape {cov.shape} do not fit: they are to be (..., d), (d,) and (d, d)"
+            )
+        if len(cov.shape) < 2:
+            cov = diag(cov * np.ones(d, cov.dtype))
+        lower = cholesky(cov)
+        lead = x.shape[:-1]
+        deviations = reshape(x - mean, shape=(math.prod(lead), d))
+        white = solve_triangular(lower, transpose(deviations), lower=True)
+        distance = reshape(sum(white * white, 0), shape=lead)
+        return -0.5 * (d * LOG_2PI + distance) - sum(log(diagonal(lower)))
+
+    def pdf(self, x: Any, mean: Any = None, cov: Any = 1) -> Any:
+        """The density at ``x``: see :meth:`logpdf`."""
+        return exp(self.logpdf(x, mean, cov))
