@@ -84,21 +84,24 @@ def _sparse(m: Model, p: Problem) -> Forms:
 
 
 def _adam(m: Model, p: Problem) -> Forms:
-    recorded = tg.value_and_grad(m.loss)
-    return {"jit": Training(tg.jit(recorded), p), "recorded": Training(recorded, p)}
+    return {"jit": Training(m.loss, p, tg.jit), "recorded": Training(m.loss, p, lambda f: f)}
 
 
 class Training:
     """A training loop, one step a call."""
 
-    def __init__(self, gradient: Callable[..., Any], p: Problem):
-        self.gradient, self.params, self.args = gradient, p.params, p.args
-        self.optimizer = tg.optim.Adam(lr=1e-3)
-        self.state = self.optimizer.init(p.params)
+    def __init__(self, loss: Callable[..., Any], p: Problem, how: Callable[..., Any]):
+        optimizer = tg.optim.Adam(lr=1e-3)
+
+        def step(params: Any, state: Any, *args: Any) -> Any:
+            _, grads = tg.value_and_grad(loss)(params, *args)
+            return optimizer.update(params, grads, state)
+
+        self.step, self.args = how(step), p.args
+        self.params, self.state = p.params, optimizer.init(p.params)
 
     def __call__(self) -> Any:
-        _, grads = self.gradient(self.params, *self.args)
-        self.params, self.state = self.optimizer.update(self.params, grads, self.state)
+        self.params, self.state = self.step(self.params, self.state, *self.args)
         return self.params
 
 

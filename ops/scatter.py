@@ -42,9 +42,14 @@ from .indexing import (
 # ---- the primitive ------------------------------------------------------------------------------
 
 
+def _in_order(x: Any) -> Any:
+    """A copy by rows: NumPy walks positions in the order of memory, and the last one must win."""
+    return x if np.ndim(x) == 0 or x.flags.c_contiguous else x.copy(order="C")
+
+
 def _scatter(x: Any, v: Any, *arrays: Any, pattern: tuple[Any, ...]) -> Any:
     out = np.array(x)
-    out[_fill(pattern, arrays)] = v
+    out[_fill(pattern, [_in_order(a) for a in arrays])] = _in_order(v) if arrays else v
     return out
 
 

@@ -59,8 +59,8 @@ erfcinv = elementwise(
 # ---- erfcx and dawsn ----------------------------------------------------------------------------
 #
 # Both solve y' = s (2 x y - c). Far out the difference on the right loses all digits, and so
-# would each further derivative; the asymptotic series, derived term by term, loses none
-# (DLMF 7.12.1 and 7.6.3 for its radius of use).
+# would each further derivative; the asymptotic series (DLMF 7.12.1 for erfcx; for dawsn the same
+# without alternating signs), derived term by term, loses none.
 
 _FAR = 6.5
 """From here on the smallest term of the series is below rounding: exp(-6.5²) = 4e-19."""

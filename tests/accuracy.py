@@ -41,7 +41,7 @@ itself alone: answers are closed forms, dense matrices by NumPy, identities that
 results that others published.
 """
 
-SEEDS = 500
+SEEDS = 1000
 
 
 def table(head: str, rows: list[tuple[str, ...]]) -> str:
@@ -72,7 +72,7 @@ def oracles() -> str:
 def _matrix() -> Any:
     """200 eigenvalues as a Hessian's are: a decaying bulk, some outliers, some negative."""
     return symmetric(
-        np.r_[2.0 * 0.95 ** np.arange(170), -0.1 * np.linspace(0, 1, 25), 3.0 * np.arange(1, 6)]
+        np.r_[2.0 * 0.95 ** np.arange(170), -0.1 * np.linspace(0.1, 1, 25), 3.0 * np.arange(1, 6)]
     )
 
 
@@ -116,7 +116,7 @@ def coverage() -> str:
         rows.append((name, f"{covered(found, truth):.1%}", wanted, f"± {spread:.1%}"))
     return (
         f"## Intervals: how often 95% is 95%\n\nOn a matrix of {len(_matrix())} known eigenvalues, "
-        f"{SEEDS} seeds each: two standard deviations of the share are 2%. More are asserted in "
+        f"{SEEDS} seeds each: two standard deviations of the share are 1.4%. More are asserted in "
         "the tests of each estimate, among them the intervals of `jackknife`, "
         "`observed_information`, `gradient_noise_scale` and the bands of `spectral_density`.\n\n"
         + table("estimate | covered | wanted | median half width", rows)
@@ -185,14 +185,14 @@ def published() -> str:
             env={**os.environ, **settings, "TINYGRAD_HESS_QUICK": ""},
             capture_output=True,
             encoding="utf-8",
-            check=True,
+            check=False,
         )
+        if done.returncode:
+            raise SystemExit(f"accuracy: {script.stem} failed\n{done.stderr}")
         sentence = done.stdout.splitlines()[-1]
         print(f"{script.stem}: {sentence} ({time.perf_counter() - began:.0f} s)", flush=True)
         claim, source = _described(script)
-        picture = (
-            f"[![]({{}}docs/published/{script.stem}.png)]({{}}docs/published/{script.stem}.png)"
-        )
+        picture = f"[![{claim}]({{}}docs/published/{script.stem}.png)]({{}}docs/published/{script.stem}.png)"
         there.append(
             (f"[{claim}]({script.name})", source, sentence, picture.format(*["../../"] * 2))
         )

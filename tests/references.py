@@ -31,6 +31,21 @@ def _scatter(g: Any, *arrays: Any, pattern: Any, shape: Any) -> Any:
     return out
 
 
+def _written(x: Any, v: Any, *arrays: Any, pattern: Any) -> Any:
+    out = x.copy()
+    places = np.arange(out.size).reshape(x.shape)[_filled(pattern, arrays)]
+    for place, value in zip(np.ravel(places), np.ravel(v), strict=True):
+        out.flat[place] = value
+    return out
+
+
+def _last_largest(x: Any, *, axis: int) -> Any:
+    def along(line: Any) -> Any:
+        return [max(range(n + 1), key=lambda i: (line[i], i)) for n in range(line.size)]
+
+    return np.apply_along_axis(along, axis, x)
+
+
 def _windows(x: Any, *, size: Any, stride: Any, dilation: Any) -> Any:
     rank = len(size)
     reach = tuple((k - 1) * d + 1 for k, d in zip(size, dilation, strict=True))
@@ -75,6 +90,8 @@ def _same(x: Any, **note: Any) -> Any:
 
 
 REFERENCES: dict[str, Callable[..., Any]] = {
+    "scatter": _written,
+    "argcummax": _last_largest,
     "power_scalar": lambda x, exponent: x**exponent,
     "log_of_base": np.log,
     "greater_share": _greater_share,

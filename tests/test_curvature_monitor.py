@@ -225,6 +225,14 @@ def test_adam_by_its_state_and_by_its_own_tensors() -> None:
     assert before["preconditioned"] is False and before["threshold"] is None
 
 
+def test_adam_in_fit_is_preconditioned_from_its_first_update_on() -> None:
+    optimizer = optim.Adam(lr=0.01)
+    monitor = Monitor(loss, (X, Y), optimizer=optimizer, k=2, every=5)
+    trained(monitor, optimizer, steps=11)
+    assert [r["preconditioned"] for r in monitor.records] == [False, True, True]
+    np.testing.assert_allclose(monitor.records.series("threshold"), [np.nan, 3800, 3800])
+
+
 # ---- the file ------------------------------------------------------------------------------------
 
 
@@ -235,8 +243,8 @@ def test_the_file_can_be_read_at_any_time(tmp_path: Path) -> None:
     assert len(Monitor.read(path)) == 0
     lengths = []
 
-    def callback(step: int, params: Any, value: float) -> None:
-        monitor(step, params, value)
+    def callback(step: int, params: Any, value: float, state: Any) -> None:
+        monitor(step, params, value, state)
         lengths.append(len(Monitor.read(path)))
 
     trained(callback, steps=11)

@@ -109,7 +109,8 @@ def test_a_loss_that_cannot_be_replayed_is_recorded() -> None:
 def test_a_callback_sees_each_step_and_can_end_it() -> None:
     seen = []
 
-    def callback(step: int, params: Any, value: float) -> bool:
+    def callback(step: int, params: Any, value: float, state: Any) -> bool:
+        assert state.step == step
         seen.append((step, value))
         return step == 5
 

@@ -26,7 +26,8 @@ BOUNDS: dict[str, dict[str, tuple[float, float]]] = {
     "edge_of_stability_momentum": {"means": (0.92, 1.03), "control": (0.95, 1.05)},
     "outliers_and_classes": {"least": (3.5, 12.0), "control": (1.0, 3.0)},
     "gradient_in_top_subspace": {
-        "share": (0.85, 1.0), "batch": (0.7, 0.9), "overlap": (0.8, 1.0), "control": (0.0, 0.05),
+        "share": (0.85, 1.0), "least": (0.7, 1.0), "batch": (0.7, 0.9),
+        "overlap": (0.88, 1.0), "control": (0.0, 0.05),
     },
     "batch_size_and_sharpness": {
         "eigenvalue": (2.5, 8.0), "trace": (2.0, 5.0), "phi": (1.5, 4.0), "control": (0.5, 2.0),

@@ -12,8 +12,7 @@ one by one costs n copies; ``stack`` makes it one.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,9 +22,8 @@ from . import numpy as namespace
 from .errors import describe
 from .ops.identity import alias
 from .ops.scatter import add_at, combine_at, set_at
-from .tape import Tape
 from .tensors import LEAF, START, Tensor, unrecorded
-from .versions import MOVED, ended, is_held, move, relink, stand_in
+from .versions import is_held, move, stand_in
 
 
 def setitem(self: Tensor, key: Any, value: Any) -> None:
@@ -198,18 +196,3 @@ class At:
         if self._key is None:
             raise TypeError("x.at needs a key: write x.at[key].set(value); x.at[...] is all of x")
         return self._key
-
-
-def install() -> None:
-    """Have every tape read operands as they were when they were recorded."""
-    read = Tape.__init__
-
-    @functools.wraps(read)
-    def read_relinked(self: Tape, roots: Sequence[Tensor], starts: Sequence[Tensor] = ()) -> None:
-        if MOVED:
-            relink(roots, starts[0].time - 1 if starts else 0)
-        read(self, roots, starts)
-        if starts:
-            ended(starts[0].time)
-
-    Tape.__init__ = read_relinked  # type: ignore[method-assign]

@@ -201,7 +201,6 @@ def _copy(self: Tensor) -> Any:
 
 def install() -> None:
     """Bind operators, methods and properties to :class:`Tensor`."""
-    assignment.install()
     for name, function in _OPERATORS.items():
         setattr(Tensor, f"__{name}__", function)
         setattr(Tensor, f"__r{name}__", _reflected(function))

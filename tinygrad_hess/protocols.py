@@ -17,6 +17,7 @@ import numpy as np
 from . import numpy as namespace
 from . import trees
 from .errors import NonDifferentiableError, operands
+from .ops import cummax, cummin
 from .tensors import Batched, Tensor
 
 TABLE: dict[Any, Any] = {
@@ -38,6 +39,8 @@ _REDUCTIONS: dict[tuple[Any, str], Any] = {
     (np.minimum, "reduce"): namespace.min,
     (np.add, "accumulate"): namespace.cumsum,
     (np.multiply, "accumulate"): namespace.cumprod,
+    (np.maximum, "accumulate"): lambda x, axis=0: cummax(x, axis)[0],
+    (np.minimum, "accumulate"): lambda x, axis=0: cummin(x, axis)[0],
 }
 
 

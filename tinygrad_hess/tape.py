@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .tensors import Tensor, released
+from .versions import MOVED, ended, relink
 
 
 class Tape:
@@ -40,6 +41,8 @@ class Tape:
 
     def __init__(self, roots: Sequence[Tensor], starts: Sequence[Tensor] = ()):
         floor = starts[0].time - 1 if starts else 0
+        if MOVED:
+            relink(roots, floor)
         outside = False
         found: dict[int, Tensor | None] = {}
         for start in starts:
@@ -72,6 +75,8 @@ class Tape:
         if starts and outside:
             self._keep_what_depends_on_starts()
         self._last_uses: list[list[int]] | None = None
+        if starts:
+            ended(starts[0].time)
 
     def _keep_what_depends_on_starts(self) -> None:
         """Drop nodes that were computed from what lies outside alone: no sweep visits them."""

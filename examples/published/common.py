@@ -40,7 +40,7 @@ def train_to(target, loss, params, data, optimizer, batch_size, *, seed=0, judge
     x, y = data
     value, steps = tg.jit(judge or loss), -(-len(x) // batch_size)
 
-    def reached(step, params, _):
+    def reached(step, params, *_):
         return step % steps == 0 and value(params, data) < target
 
     batches = tg.data.batches(x, y, batch_size, seed, epochs)
@@ -53,7 +53,7 @@ def follow(loss, params, batch, optimizer, steps, every):
     """Train by full batches; all losses, and the largest Hessian eigenvalue at every so many."""
     found, top = [], None
 
-    def measure(step, params, _):
+    def measure(step, params, *_):
         nonlocal top
         if step % every == 0:
             H = HessianOperator(loss, params, batch, check=False)

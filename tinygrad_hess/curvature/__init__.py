@@ -45,10 +45,10 @@ from .kronecker_block import KroneckerBlock as KroneckerBlock
 from .landscape import Landscape as Landscape
 from .landscape import landscape as landscape
 from .laplace import laplace as laplace
-from .layer_shares import LayerShares as LayerShares
-from .layer_shares import layer_shares as layer_shares
 from .layer_blocks import LayerBlocks as LayerBlocks
 from .layer_blocks import layer_blocks as layer_blocks
+from .layer_shares import LayerShares as LayerShares
+from .layer_shares import layer_shares as layer_shares
 from .layers import LayerTraces as LayerTraces
 from .layers import layer_traces as layer_traces
 from .monitor import Monitor as Monitor
@@ -66,10 +66,10 @@ from .regions import LipschitzBound as LipschitzBound
 from .regions import is_convex_on as is_convex_on
 from .regions import lipschitz_of_gradient as lipschitz_of_gradient
 from .replayed import no_replay as no_replay
-from .search_regions import Ball as Ball
-from .search_regions import Box as Box
 from .report import Report as Report
 from .report import report as report
+from .search_regions import Ball as Ball
+from .search_regions import Box as Box
 from .sharpness import Sharpness as Sharpness
 from .sharpness import sharpness as sharpness
 from .stability import contraction as contraction

@@ -136,8 +136,8 @@ def _rate(report: Any) -> str:
         return "No curvature is positive, so the quadratic model bounds no rate."
     if _rough(top):
         return (
-            f"Plain gradient descent is unstable above {2 / largest:.3g}; how far below that it is, "
-            "too, is not known, as the largest eigenvalue was not found."
+            f"Plain gradient descent is unstable above {2 / largest:.3g}, and perhaps below, as "
+            "the largest eigenvalue was not found."
         )
     said = (
         f"Plain gradient descent is stable below 2/λ = {2 / largest:.4g} and does not oscillate "
@@ -187,7 +187,8 @@ def _layers(report: Any) -> str:
     if shares is not None and len(shares.names) > 1:
         i = int(shares.shares[:, 0].argmax())
         said.append(
-            f"{'the' if said else 'The'} top eigenvector lies to {shares.shares[i, 0]:.0%} in {shares.names[i]}"
+            f"{'the' if said else 'The'} top eigenvector lies to {shares.shares[i, 0]:.0%} in "
+            f"{shares.names[i]}"
         )
     if blocks is not None and len(blocks.names) > 1:
         said.append(f"{blocks.between:.0%} of ‖H‖² lies between layers")

@@ -236,7 +236,7 @@ class _Trace:
         first: int,
         known: float,
         method: str,
-        state: dict[str, Array],
+        state: dict[str, Any],
     ) -> Estimate:
         A, budget = self.A, self.budget
         room = budget.left >= A.size and budget.limit is None

@@ -41,7 +41,7 @@ def fit(
     *,
     epochs: int = 1,
     state: State | None = None,
-    callback: Callable[[int, Any, float], Any] | None = None,
+    callback: Callable[[int, Any, float, State], Any] | None = None,
     jit: bool = True,
 ) -> Fitted:
     """Train: one step of the optimiser for each batch, epoch after epoch.
@@ -62,7 +62,8 @@ def fit(
     state : State, optional
         Of an earlier run, to go on from.
     callback : callable, optional
-        ``callback(step, params, value)`` before each step, with the loss there. A true answer ends
+        ``callback(step, params, value, state)`` before each step, with the loss there and the
+        optimiser's state, such as a :class:`tinygrad_hess.curvature.Monitor`. A true answer ends
         the training.
     jit : bool
         Record the step once for each kind of batch, and replay it. A loss that cannot be replayed
@@ -103,7 +104,7 @@ def fit(
                     f"fit: the loss is {value} at step {len(losses)}. A smaller learning rate may "
                     "help; debug_nans() finds where a NaN is made."
                 )
-            stop = callback is not None and callback(len(losses), params, float(value))
+            stop = callback is not None and callback(len(losses), params, float(value), state)
             losses.append(float(value))
             if stop:
                 return Fitted(params, state, np.array(losses))
