@@ -26,7 +26,7 @@ def route(
     of ``tall`` rows and more are laid out by columns.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(traced, "SHARDED", 0)
+        patch.setattr(traced, "CUT", 0)
         patch.setattr(sharded, "CACHE", cache)
         patch.setattr(sharded, "ADDITIONS", 1e9)
         patch.setattr(threads, "available", lambda: count)

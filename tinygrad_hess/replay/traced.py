@@ -20,8 +20,15 @@ from .program import Program
 from .sharded import Sharded, stretches
 from .shards import split
 
-SHARDED = 5_000_000
-"""Floating-point operations from which a program runs in shards, where there are cores for them."""
+CUT = 5_000_000
+"""Floating-point operations from which it is looked whether a program can be cut."""
+
+SHARDED = 200_000_000
+"""Operations from which threads share a program, and a tenth of that where nothing is summed.
+
+Below, BLAS's own threads were measured to be faster: waking another thread and giving it Python's
+lock for each operation cost more than they bring.
+"""
 
 
 class Traced:
@@ -45,7 +52,7 @@ class Traced:
             self.sizes.append((simplify.__name__, len(program.instructions)))
         self.program, self.plan = program, Plan(program)
         self.flops = sum(i.flops for i in program.instructions)
-        self._split = split(program) if self.flops >= SHARDED else None
+        self._split = split(program) if self.flops >= CUT else None
         # whether one thread alone works off stretches too, for the sake of its cache
         self._cut_alone = self._split is not None and len(stretches(self._split, 1)) > 1
         self._sharded: dict[int, Sharded] = {}
@@ -72,7 +79,8 @@ class Traced:
         """On how many threads a call would run now; 0 where it is not cut into stretches."""
         if self._split is None:
             return 0
-        count = min(threads.available(), self._split.length)
+        shared = self.flops >= (SHARDED if self._split.sums else SHARDED // 10)
+        count = min(threads.available(), self._split.length) if shared else 1
         return 0 if count == 1 and not self._cut_alone else count
 
     def _planned(self, count: int) -> Plan | Sharded:
@@ -105,11 +113,11 @@ class Traced:
 
     def _parts(self) -> str:
         if self._split is None:
-            small = self.flops < SHARDED
+            small = self.flops < CUT
             return "on one thread: " + ("too small to share" if small else "no axis to cut along")
         count = self._threads()
         if count == 0:
-            return "on one thread: BLAS is limited to one"
+            return "on one thread: too small to share, or BLAS is limited to one"
         pieces = len(stretches(self._split, count))
         return f"an axis of {self._split.length} cut into {pieces} stretches, on {count} threads"
 
