@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -16,7 +18,7 @@ from . import threads
 from .calling import builder_of
 from .passes import PASSES
 from .planning import Plan
-from .program import Program
+from .program import Instruction, Program
 from .sharded import Sharded, stretches
 from .shards import split
 
@@ -26,8 +28,9 @@ CUT = 5_000_000
 SHARDED = 200_000_000
 """Operations from which threads share a program, and a tenth of that where nothing is summed.
 
-Below, BLAS's own threads were measured to be faster: waking another thread and giving it Python's
-lock for each operation cost more than they bring.
+Below, one thread does all: waking another one and giving it Python's lock for each operation costs
+more than it brings, and BLAS's own threads, which spin while they wait, gain little on an idle machine
+and make it several times slower on a busy one.
 """
 
 
@@ -56,6 +59,8 @@ class Traced:
         # whether one thread alone works off stretches too, for the sake of its cache
         self._cut_alone = self._split is not None and len(stretches(self._split, 1)) > 1
         self._sharded: dict[int, Sharded] = {}
+        small = self.flops < SHARDED and any(map(_threaded, program.instructions))
+        self._alone: Any = threads.one_blas_thread if small else nullcontext()
         self._boxed = boxed if any(boxed) else None
         self._build = builder_of(out_spec, len(boxed)) or partial(trees.unflatten, out_spec)
         self._idle: dict[int, list[Callable[..., Any]]] = {0: []}  # by number of threads
@@ -68,7 +73,7 @@ class Traced:
         except (IndexError, KeyError):
             self._idle.setdefault(count, [])
             function = self._planned(count).instance()
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), self._alone if count == 0 else nullcontext():
             results = function(*values)
         self._idle[count].append(function)  # not after an exception: its buffers are half-written
         if self._boxed:
@@ -120,6 +125,12 @@ class Traced:
             return "on one thread: too small to share, or BLAS is limited to one"
         pieces = len(stretches(self._split, count))
         return f"an axis of {self._split.length} cut into {pieces} stretches, on {count} threads"
+
+
+def _threaded(i: Instruction) -> bool:
+    """Whether OpenBLAS would share it, though it may be too small to gain by that."""
+    least = {"matmul": 500_000, "matmul_nt": 500_000, "matmul_tn": 500_000, "sum": 200}
+    return i.flops > least.get(i.name, math.inf)
 
 
 def _timed(plan: Plan, values: Sequence[Any], repeats: int) -> list[str]:
