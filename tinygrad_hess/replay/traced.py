@@ -26,11 +26,12 @@ CUT = 5_000_000
 """Floating-point operations from which it is looked whether a program can be cut."""
 
 SHARDED = 200_000_000
-"""Operations from which threads share a program, and a tenth of that where nothing is summed.
+"""Operations from which threads share a program that sums over its batch.
 
 Below, one thread does all: waking another one and giving it Python's lock for each operation costs
-more than it brings, and BLAS's own threads, which spin while they wait, gain little on an idle machine
-and make it several times slower on a busy one.
+more than it brings, and BLAS's own threads, which spin while they wait, gain little on an idle
+machine and make it several times slower on a busy one. Stacks of small products, as a batch of
+directions has them, were measured to gain nothing from a second thread.
 """
 
 
@@ -84,7 +85,7 @@ class Traced:
         """On how many threads a call would run now; 0 where it is not cut into stretches."""
         if self._split is None:
             return 0
-        shared = self.flops >= (SHARDED if self._split.sums else SHARDED // 10)
+        shared = self.flops >= SHARDED and self._split.sums
         count = min(threads.available(), self._split.length) if shared else 1
         return 0 if count == 1 and not self._cut_alone else count
 
