@@ -161,11 +161,11 @@ def costs() -> str:
     )
 
 
-def _scripts() -> list[Path]:
+def scripts() -> list[Path]:
     return sorted(path for path in PUBLISHED.glob("*.py") if path.stem != "common")
 
 
-def _described(script: Path) -> tuple[str, str]:
+def described(script: Path) -> tuple[str, str]:
     """Its claim and its source: the first line and the last paragraph of what it says."""
     text = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
     paragraphs = text.split("\n\n")
@@ -177,7 +177,7 @@ def published() -> str:
     PICTURES.mkdir(exist_ok=True)
     settings = {"MPLBACKEND": "Agg", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     here, there = [], []
-    for script in _scripts():
+    for script in scripts():
         began = time.perf_counter()
         done = subprocess.run(
             [sys.executable, str(script)],
@@ -191,7 +191,7 @@ def published() -> str:
             raise SystemExit(f"accuracy: {script.stem} failed\n{done.stderr}")
         sentence = done.stdout.splitlines()[-1]
         print(f"{script.stem}: {sentence} ({time.perf_counter() - began:.0f} s)", flush=True)
-        claim, source = _described(script)
+        claim, source = described(script)
         picture = f"[![{claim}]({{}}docs/published/{script.stem}.png)]({{}}docs/published/{script.stem}.png)"
         there.append(
             (f"[{claim}]({script.name})", source, sentence, picture.format(*["../../"] * 2))

@@ -11,8 +11,8 @@ from accuracy import (
     PUBLISHED,
     ROOT,
     SECTIONS,
-    _described,
-    _scripts,
+    described,
+    scripts,
     coverage_rows,
     sections_of,
 )
@@ -66,9 +66,9 @@ def test_costs_are_within_what_was_promised(sections: dict[str, str]) -> None:
 def test_every_published_result_is_listed(sections: dict[str, str]) -> None:
     readme = rows((PUBLISHED / "README.md").read_text(encoding="utf-8"))
     here = rows(sections["published"])
-    assert len(here) == len(readme) == len(_scripts())
-    for script, (claim, sentence), there in zip(_scripts(), here, readme, strict=True):
-        title, source = _described(script)
+    assert len(here) == len(readme) == len(scripts())
+    for script, (claim, sentence), there in zip(scripts(), here, readme, strict=True):
+        title, source = described(script)
         assert claim == f"[{title}](../examples/published/{script.name})"
         assert there[:3] == [f"[{title}]({script.name})", source, sentence]
 

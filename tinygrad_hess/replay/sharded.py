@@ -81,14 +81,11 @@ class Sharded:
             partial(self._work, worker, slots, self.bounds[k :: self.count])
             for k, worker in enumerate(workers)
         ]
-        if len(calls) == 1:
-            results = calls[0]()
-        else:
-            with one_blas_thread:
-                found = side_by_side(calls)
-            results = [None] * len(self.bounds)
-            for k, part in enumerate(found):
-                results[k :: self.count] = part
+        with one_blas_thread:
+            found = side_by_side(calls)
+        results: list[Any] = [None] * len(self.bounds)
+        for k, part in enumerate(found):
+            results[k :: self.count] = part
         joined = map(self._joined, split.shard.outputs, zip(*results, strict=True))
         slots |= zip(split.shard.outputs, joined, strict=True)
         late = split.after.inputs[len(values) :]
