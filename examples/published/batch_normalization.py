@@ -16,7 +16,7 @@ import tinygrad_hess as tg
 from tinygrad_hess.curvature import HessianOperator, plotting, top_eigenpairs
 
 KINDS = {"none": plotting.BLUE, "affine": plotting.ORANGE, "batch norm": plotting.GREEN}
-SEEDS = range(1 if QUICK else 3)
+SIZE, SEEDS = (500, range(1)) if QUICK else (1200, range(3))
 
 
 def loss_of(kind):
@@ -36,9 +36,9 @@ def loss_of(kind):
 
 def spectrum(kind, seed):
     """The ten largest eigenvalues at a loss of 0.5."""
-    data, loss = digits(1200, seed=0), loss_of(kind)
+    data, loss = digits(SIZE, seed=0), loss_of(kind)
     start = mlp(64, 64, 64, 10, seed=seed), [(np.ones(64), np.zeros(64)) for _ in range(2)]
-    params = train_to(0.5, loss, start, data, tg.optim.SGD(lr=0.1), 1200)
+    params = train_to(0.5, loss, start, data, tg.optim.SGD(lr=0.1), SIZE)
     return top_eigenpairs(HessianOperator(loss, params, data), 10, tol=1e-3).values
 
 

@@ -55,7 +55,7 @@ def main():
     left.plot(steps, noisy, "o-", color=plotting.GREEN, label="SGD, one mini-batch")
     left.plot(steps, control, "o-", color=plotting.ORANGE, label="control: full batches")
     left.set(xlabel="step", ylim=(-0.02, 1.02))
-    left.legend(frameon=False, loc="center right")
+    left.legend(frameon=False, loc="center right", bbox_to_anchor=(1, 0.26))
     right.semilogy(range(1, K + 1), tops[-1].values, "o-", color=plotting.BLUE)
     right.semilogy(range(1, K + 1), other[-1].values, "o-", color=plotting.ORANGE)
     right.set(xlabel="rank", ylabel="eigenvalue")

@@ -14,6 +14,7 @@ import tinygrad_hess as tg
 from tinygrad_hess.curvature import HessianOperator, plotting, top_eigenpairs
 
 RADII, SEEDS = ((0, 0.1, 0.5), range(1)) if QUICK else ((0, 0.05, 0.1, 0.2, 0.5), range(3))
+SIZE = 600 if QUICK else 1200
 
 
 def length(tree):
@@ -34,7 +35,7 @@ def moved(rho, direction):
 
 def eigenvalue(loss, seed):
     """The largest, of the plain loss, where training on this one ended."""
-    data, sgd = digits(1200, seed=0), tg.optim.SGD(lr=0.1)
+    data, sgd = digits(SIZE, seed=0), tg.optim.SGD(lr=0.1)
     model = mlp(64, 64, 64, 10, seed=seed)
     model = train_to(0.03, loss, model, data, sgd, 128, seed=seed, judge=cross_entropy)
     return top_eigenpairs(HessianOperator(cross_entropy, model, data), 1, tol=1e-3).values[0]

@@ -85,7 +85,7 @@ def trace(
     -------
     Estimate
         With ``converged=False`` and a reason when the budget ran out before the accuracy was
-        reached, or on Ctrl-C. Measured over many seeds, the interval covers in 94 to 95% with a
+        reached, or on Ctrl-C. Measured over many seeds, the interval covers in 93.5 to 95% with a
         fixed budget, and in 92 to 95% when it stops at an accuracy, for it stops sooner where the
         error happens to look small.
 
