@@ -92,7 +92,7 @@ class Worker:
         TaskError
             When the library could not, with the first line of its error.
         """
-        if self.process.poll() is not None:  # out of memory in an earlier task, say
+        if self.process.returncode is not None:  # it ended in the last task, out of memory say
             self.close()
             self._start()
         assert self.process.stdin is not None

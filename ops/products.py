@@ -18,6 +18,9 @@ from .broadcasting import broadcast_to, reduce_sum, reshape
 from .indexing import index
 from .shape import permute
 
+PRODUCTS = ("matmul", "matmul_nt", "matmul_tn")
+"""The names of the three."""
+
 
 def _rows(x: Any) -> Any:
     """All leading axes as rows of one matrix."""

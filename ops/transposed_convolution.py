@@ -11,8 +11,8 @@ from typing import Any
 from .axes import shape_of
 from .broadcasting import reshape
 from .products import matmul
-from .shape import concatenate_along, index, pad_zeros, permute
-from .windows import _each, fold
+from .shape import index, pad_zeros, permute
+from .windows import _each, fold, in_groups, with_bias
 
 
 def conv_transpose1d(
@@ -115,22 +115,10 @@ def _conv_transpose(
     kept = tuple(slice(p, n + e - p) for n, e, p in zip(space, extra, padding, strict=True))
     if any(k.stop <= k.start for k in kept):
         raise ValueError(f"{who}: padding={padding} leaves nothing of a result of {space}")
-    c = xs[1] // groups
-    parts = [
-        _laid_down(
-            index(x, (slice(None), slice(i * c, (i + 1) * c))) if groups > 1 else x,
-            index(w, slice(i * c, (i + 1) * c)) if groups > 1 else w,
-            space,
-            stride,
-            dilation,
-        )
-        for i in range(groups)
-    ]
-    out = concatenate_along(*parts, axis=-rank - 1) if groups > 1 else parts[0]
+    out = in_groups(lambda x, w: _laid_down(x, w, space, stride, dilation), x, w, groups, rank)
     if any(extra):
         out = pad_zeros(out, width=((0, 0), (0, 0), *((0, e) for e in extra)))
-    out = index(out, (Ellipsis, *kept))
-    return out if b is None else out + reshape(b, shape=(*shape_of(b), *(1,) * rank))
+    return with_bias(index(out, (Ellipsis, *kept)), b, rank)
 
 
 def _laid_down(x: Any, w: Any, space: Any, stride: Any, dilation: Any) -> Any:

@@ -149,22 +149,28 @@ def _conv(
     x = _padded(x, padding, rank, size, dilation, who)
     if any(n < 1 for n in _places(shape_of(x)[2:], size, stride, dilation)):
         raise ValueError(f"{who}: a window {size} does not fit an input of {xs} after padding")
-    if groups > 1:
-        c, o = ws[1], ws[0] // groups
-        parts = [
-            _conv_group(
-                index(x, (slice(None), slice(i * c, (i + 1) * c))),
-                index(w, slice(i * o, (i + 1) * o)),
-                stride,
-                dilation,
-                rank,
-            )
-            for i in range(groups)
-        ]
-        out = concatenate_along(*parts, axis=-rank - 1)
-    else:
-        out = _conv_group(x, w, stride, dilation, rank)
-    return out if b is None else out + reshape(b, shape=(*shape_of(b), *(1,) * rank))
+    one = lambda x, w: _conv_group(x, w, stride, dilation, rank)
+    return with_bias(in_groups(one, x, w, groups, rank), b, rank)
+
+
+def in_groups(one: Any, x: Any, w: Any, groups: int, rank: int) -> Any:
+    """``one(x, w)`` for equal parts of the channels of x and of the first axis of w, joined."""
+    if groups == 1:
+        return one(x, w)
+    c, o = shape_of(x)[1] // groups, shape_of(w)[0] // groups
+    parts = [
+        one(
+            index(x, (slice(None), slice(i * c, (i + 1) * c))),
+            index(w, slice(i * o, (i + 1) * o)),
+        )
+        for i in range(groups)
+    ]
+    return concatenate_along(*parts, axis=-rank - 1)
+
+
+def with_bias(x: Any, b: Any, rank: int) -> Any:
+    """Add one number for each channel."""
+    return x if b is None else x + reshape(b, shape=(*shape_of(b), *(1,) * rank))
 
 
 def _conv_group(x: Any, w: Any, stride: Any, dilation: Any, rank: int) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 # Tests run side by side on few cores, where BLAS threads would wait for each other. Before NumPy.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -21,3 +22,26 @@ hypothesis.settings.load_profile("repeatable")
 def rng() -> np.random.Generator:
     """A seeded random generator."""
     return np.random.default_rng(0)
+
+
+# ---- other libraries, where they are installed -------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def jax() -> Any:
+    module = pytest.importorskip("jax")
+    module.config.update("jax_enable_x64", True)
+    module.config.update("jax_platforms", "cpu")
+    return module
+
+
+@pytest.fixture(scope="module")
+def torch() -> Any:
+    module = pytest.importorskip("torch")
+    module.set_num_threads(1)
+    return module
+
+
+@pytest.fixture(scope="module")
+def curvlinops(torch: Any) -> Any:
+    return pytest.importorskip("curvlinops")

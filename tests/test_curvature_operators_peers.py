@@ -27,18 +27,6 @@ pytestmark = [
 SIZES = [5, 7, 6, 3]
 
 
-@pytest.fixture(scope="module")
-def torch() -> Any:
-    module = pytest.importorskip("torch")
-    module.set_num_threads(1)
-    return module
-
-
-@pytest.fixture(scope="module")
-def curvlinops(torch: Any) -> Any:
-    return pytest.importorskip("curvlinops")
-
-
 def in_torch(torch: Any, net: nn.MLP) -> Any:
     """The same net with the same weights."""
     layers = []

@@ -17,18 +17,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def torch() -> Any:
-    module = pytest.importorskip("torch")
-    module.set_num_threads(1)
-    return module
-
-
-@pytest.fixture(scope="module")
-def curvlinops(torch: Any) -> Any:
-    return pytest.importorskip("curvlinops")
-
-
 def dense_net() -> nn.Sequential:
     return nn.Sequential(nn.Linear(5, 4, seed=0), nn.tanh, nn.Linear(4, 3, seed=1))
 

@@ -26,13 +26,6 @@ MASK = A > 0.2
 Call = Callable[..., Any]
 
 
-@pytest.fixture(scope="module")
-def torch() -> Any:
-    module = pytest.importorskip("torch")
-    module.set_num_threads(1)
-    return module
-
-
 def compare(torch: Any, here: Call, there: Call, *xs: Any) -> None:
     """Values, and gradients of a sum with unequal weights."""
     mine = [tg.tensor(x, requires_grad=True) for x in xs]

@@ -20,21 +20,6 @@ RTOL = 1e-9
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(scope="module")
-def jax() -> Any:
-    module = pytest.importorskip("jax")
-    module.config.update("jax_enable_x64", True)
-    module.config.update("jax_platforms", "cpu")
-    return module
-
-
-@pytest.fixture(scope="module")
-def torch() -> Any:
-    module = pytest.importorskip("torch")
-    module.set_num_threads(1)
-    return module
-
-
 def leaf(x: Any) -> Any:
     """A start of the tape, as a user makes one."""
     return tg.tensor(x, requires_grad=True)

@@ -64,14 +64,6 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], Any]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def jax() -> Any:
-    module = pytest.importorskip("jax")
-    module.config.update("jax_enable_x64", True)
-    module.config.update("jax_platforms", "cpu")
-    return module
-
-
 def close(got: Any, want: Any) -> None:
     """To 1e-9 of the largest entry."""
     got, want = np.asarray(got), np.asarray(want)

@@ -32,19 +32,6 @@ from . import assignment, creation, ops
 from .backward import backward
 from .errors import describe
 from .nn.losses import cross_entropy
-from .ops.normalization import batch_norm, layer_norm
-from .ops.ordering import cummax, cummin, topk
-from .ops.resampling import interpolate
-from .ops.selecting import (
-    chunk,
-    gather,
-    index_select,
-    masked_fill,
-    one_hot,
-    scatter_add_along,
-    scatter_along,
-)
-from .ops.transposed_convolution import conv_transpose1d, conv_transpose2d
 from .tensors import Batched, Tensor
 
 _OPERATORS = {
@@ -67,17 +54,16 @@ _METHODS = [
     "floor", "ceil", "trunc", "sign", "isnan", "isinf", "isfinite", "sinc", "erf", "relu",
     "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "maximum", "minimum", "flip",
     "outer", "tril", "triu", "diag", "hard_tanh", "take_along_axis", "conv1d", "conv2d",
-    "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d", "pad",
+    "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d", "pad", "chunk", "gather",
+    "index_select", "masked_fill", "one_hot", "topk", "cummax", "cummin", "interpolate",
+    "conv_transpose1d", "conv_transpose2d",
 ]  # fmt: skip
 _ALIASES: dict[str, Callable[..., Any]] = {
     "abs": ops.absolute, "neg": ops.negative, "pow": ops.power, "round": ops.rint,
     "add": ops.add, "sub": ops.subtract, "mul": ops.multiply, "div": ops.divide,
     "unsqueeze": ops.expand_dims, "rsqrt": lambda x: ops.reciprocal(ops.sqrt(x)),
-    "chunk": chunk, "gather": gather, "scatter": scatter_along, "scatter_add": scatter_add_along,
-    "index_select": index_select, "masked_fill": masked_fill, "one_hot": one_hot, "topk": topk,
-    "cummax": cummax, "cummin": cummin, "interpolate": interpolate, "layernorm": layer_norm,
-    "batchnorm": batch_norm, "conv_transpose1d": conv_transpose1d,
-    "conv_transpose2d": conv_transpose2d, "cross_entropy": cross_entropy,
+    "scatter": ops.scatter_along, "scatter_add": ops.scatter_add_along,
+    "layernorm": ops.layer_norm, "batchnorm": ops.batch_norm, "cross_entropy": cross_entropy,
 }  # fmt: skip
 _OTHER_NAMES = {"dim": "axis", "dims": "axis", "keepdim": "keepdims"}
 _IN_PLACE = ("add", "sub", "mul", "truediv", "pow", "mod", "floordiv", "and", "or", "xor")

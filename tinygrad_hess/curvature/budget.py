@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from tqdm import tqdm
 
-from .operands import Counted
+from .operands import Counted, check_positive
 
 
 class Budget:
@@ -51,9 +51,7 @@ class Budget:
         *,
         progress: bool = False,
     ):
-        for name, given in (("max_matvecs", max_matvecs), ("seconds", seconds)):
-            if given is not None and not given > 0:
-                raise ValueError(f"{A.who}: {name} must be positive, got {given}")
+        check_positive(A.who, max_matvecs=max_matvecs, seconds=seconds)
         self.A, self.max_matvecs, self.limit = A, max_matvecs, seconds
         self.bar: Any = None
         if progress:

@@ -14,7 +14,7 @@ import numpy as np
 from .budget import Budget
 from .dense import all_eigenvalues, numerical_zero
 from .inertia import SIGNS, Inertia, count_signs
-from .operands import Array, Counted
+from .operands import Array, Counted, check_positive
 from .plotting import BLUE, GREY, axes
 from .quadrature import gauss
 from .resolved import rounding
@@ -175,9 +175,7 @@ def condition_number(
     ConditionNumber(4 = 8 / 2 on the positive part, exact; eigenvalues: 1 negative, 1 zero,
     2 positive; 4 products)
     """
-    for name, given in (("rtol", rtol), ("zero", zero)):
-        if given is not None and not given > 0:
-            raise ValueError(f"condition_number: {name} must be positive, got {given}")
+    check_positive("condition_number", rtol=rtol, zero=zero)
     A = Counted(op, "condition_number")
     with Budget(A, max_matvecs, seconds, progress=progress) as budget:
         eigenvalues = all_eigenvalues(A, budget, method)

@@ -12,7 +12,7 @@ import numpy as np
 
 from .at_a_point import with_gradient
 from .eigenpairs import top_eigenpairs
-from .operands import Array, Counted
+from .operands import Array, Counted, check_positive
 from .plotting import BLUE, GREY, ORANGE, axes
 
 DENSE = 3000
@@ -198,9 +198,7 @@ def classify_critical_point(
     1, of 2 1 negative, 0 zero, 1 positive; 2 products)
     """
     who = "classify_critical_point"
-    for name, tolerance in (("gradient_tol", gradient_tol), ("zero_tol", zero_tol)):
-        if tolerance is not None and not tolerance > 0:
-            raise ValueError(f"{who}: {name} must be positive, got {tolerance}")
+    check_positive(who, gradient_tol=gradient_tol, zero_tol=zero_tol)
     A, g = with_gradient(op, gradient, who)
     P = A.size
     if min(DENSE, P if max_matvecs is None else max_matvecs) >= P:

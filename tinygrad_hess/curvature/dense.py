@@ -45,8 +45,8 @@ def all_eigenvalues(A: Counted, budget: Budget, method: str) -> Array | None:
             return None
         if why:
             raise ValueError(f"{A.who}: method='dense' needs {P} products, but {why}")
-        unit = np.eye(P, min(width, P - first), -first, dtype=A.dtype)
-        matrix[:, first : first + width] = A.matmat(unit)
+        columns = range(first, min(first + width, P))
+        matrix[:, columns.start : columns.stop] = A.matmat(A.unit(columns))
         budget.show(P, "dense")
     matrix = matrix.astype(np.float64, copy=False)
     return np.linalg.eigvalsh((matrix + matrix.T) / 2)

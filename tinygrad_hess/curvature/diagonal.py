@@ -13,11 +13,12 @@ import numpy as np
 
 from .budget import Budget
 from .checkpoints import Checkpoint
+from .estimate import student
 from .exact import exact_diagonal
 from .operands import Array, Counted
 from .plotting import BLUE, axes
 from .probes import signs
-from .probing import Running, Target, run_probes, student, unpack
+from .probing import Running, Target, run_probes, unpack
 from .trace import SAMPLES
 
 FIRST = 8

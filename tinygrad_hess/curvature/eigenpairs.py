@@ -13,7 +13,7 @@ from .arpack import arpack_vectors
 from .budget import INTERRUPTED, Budget
 from .checkpoints import Checkpoint
 from .ends import ENDS, gap_intervals, order
-from .operands import Array, Counted
+from .operands import Array, Counted, check_positive
 from .pairs import Assembly, Eigenpairs
 from .restarted import Accuracy, RestartedLanczos
 from .shifted import nearest_vectors
@@ -137,9 +137,7 @@ def top_eigenpairs(
     for name, given in (("k", k), ("block_size", block_size)):
         if given < 1:
             raise ValueError(f"top_eigenpairs: {name} must be at least 1, got {given}")
-    for name, accuracy in (("tol", tol), ("rtol", rtol), ("atol", atol)):
-        if accuracy is not None and not accuracy > 0:
-            raise ValueError(f"top_eigenpairs: {name} must be positive, got {accuracy}")
+    check_positive("top_eigenpairs", tol=tol, rtol=rtol, atol=atol)
     A = Counted(op, "top_eigenpairs")
     P, k = A.size, min(k, A.size)
     start = _starting_vectors(v0, P)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from scipy.special import stdtrit
+
 from .plotting import BLUE, axes
+
+
+def student(degrees: int) -> float:
+    """The factor of a 95% interval by Student's t."""
+    return float(stdtrit(degrees, 0.975))
 
 
 @dataclass(frozen=True)

@@ -108,17 +108,18 @@ class Flattening:
         return out
 
     def part(self, vectors: Array) -> list[Array | None]:
-        """The converse of :meth:`join`, in each leaf's dtype; None where all is exactly zero."""
-        out: list[Array | None] = []
-        for value, place in zip(self.values, self.slices, strict=True):
-            block = vectors[place]
-            if not block.any():
-                out.append(None)
-                continue
-            shape = value.shape if vectors.ndim == 1 else (vectors.shape[1], *value.shape)
-            flat = np.ascontiguousarray(block.T, value.dtype).reshape(shape)
-            out.append(flat)
-        return out
+        """:meth:`leaves`, with None where all is exactly zero."""
+        return [
+            _leaf(vectors[place], value) if vectors[place].any() else None
+            for value, place in zip(self.values, self.slices, strict=True)
+        ]
+
+    def leaves(self, vectors: Array) -> list[Array]:
+        """The converse of :meth:`join`, in each leaf's dtype."""
+        return [
+            _leaf(vectors[place], value)
+            for value, place in zip(self.values, self.slices, strict=True)
+        ]
 
     def flatten(self, tree: Any) -> Array:
         """A tree like the parameters as one new vector of shape (P,)."""
@@ -139,6 +140,11 @@ class Flattening:
             x = vector[place].reshape(value.shape).astype(value.dtype)[()]
             leaves.append(constant(np.asarray(x)) if box else x)
         return trees.unflatten(self.spec, leaves)
+
+
+def _leaf(block: Array, like: Array) -> Array:
+    """Some rows of a vector, or of k vectors side by side, as a leaf or a stack of k."""
+    return np.ascontiguousarray(block.T, like.dtype).reshape((*block.shape[1:], *like.shape))
 
 
 def raw(x: Any) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 from .budget import Budget
 from .dense import all_eigenvalues
 from .estimate import Estimate
-from .operands import Counted
+from .operands import Counted, check_positive
 from .plotting import BLUE, axes
 from .spectral_sample import SpectralSample
 from .spectrum import Spectrum, over_probes
@@ -160,8 +160,7 @@ def inertia(
     >>> inertia(np.diag([-1.0, 0.0, 2.0, 3.0]))
     Inertia(negative 1, zero 1, positive 2; 4 products)
     """
-    if zero is not None and not zero > 0:
-        raise ValueError(f"inertia: zero must be positive, got {zero}")
+    check_positive("inertia", zero=zero)
     A = Counted(op, "inertia")
     with Budget(A, max_matvecs, seconds, progress=progress) as budget:
         eigenvalues = all_eigenvalues(A, budget, method)

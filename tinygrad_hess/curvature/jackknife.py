@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
 
 from .. import trees
 from .batches import Batches, batch_size
+from .estimate import student
 from .hessian import HessianOperator
 from .operands import Array
 from .plotting import BLUE, GREY, ORANGE, axes
@@ -194,7 +194,7 @@ def jackknife(
     pseudo = h * value - (h - 1) * without
     unbiased = g * value - ((1 - 1 / h) * without).sum(axis=0)
     error = np.sqrt((np.square(pseudo - unbiased) / (h - 1)).mean(axis=0))
-    half = float(stdtrit(g - 1, 0.975)) * error
+    half = student(g - 1) * error
     return Jackknife(
         value=value[()],
         standard_error=error[()],

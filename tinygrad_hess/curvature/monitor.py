@@ -18,7 +18,7 @@ from .alignment import gradient_alignment
 from .eigenpairs import Eigenpairs, top_eigenpairs
 from .hessian import HessianOperator
 from .moving import MovingHessian
-from .operands import Array
+from .operands import Array, check_positive
 from .preconditioners import preconditioner, threshold_of, updates_made
 from .records import FORMAT, Records, plain
 from .trace import trace
@@ -129,9 +129,7 @@ class Monitor:
         for name, given in (("k", k), ("every", every)):
             if given < 1:
                 raise ValueError(f"Monitor: {name} must be at least 1, got {given}")
-        for name, limit in (("rtol", rtol), ("overhead", overhead)):
-            if limit is not None and not limit > 0:
-                raise ValueError(f"Monitor: {name} must be positive, got {limit}")
+        check_positive("Monitor", rtol=rtol, overhead=overhead)
         self.loss, self.data, self.args, self.reduction = loss, data, args, reduction
         self.optimizer, self.quantities = optimizer, dict(zip(names, quantities, strict=True))
         self.k, self.every, self.rtol, self.seed = k, every, rtol, seed

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import trees
-from ..errors import NonDifferentiableError, TracingError
-from ..replay import jit
+from ..replay import Attempted
 from ..tensors import unrecorded
 from ..transforms.gradients import hvp, value_and_grad
 from ..transforms.vectorize import vmap
@@ -61,8 +60,8 @@ class MovingHessian(SymmetricOperator):
         if self._batches.held:  # converted once
             self._batches.data = [trees.map(self._cast, b) for b in self._batches.data]
         self._args = None if data is None and not args else tuple(map(self._cast_tree, args))
-        self._gradient = _Replayed(value_and_grad(loss))
-        self._product = _Replayed(
+        self._gradient = Attempted(value_and_grad(loss))
+        self._product = Attempted(
             lambda at, stack, *batch: vmap(lambda v: hvp(loss, at, v, *batch))(stack)
         )
         super().__init__(Flattening(self._cast_tree(params), "MovingHessian"))
@@ -111,13 +110,7 @@ class MovingHessian(SymmetricOperator):
 
     def _matmat(self, X: Any) -> Array:
         at, columns, total = self._at, X.shape[1], 0
-        stack = trees.unflatten(
-            at.spec,
-            [
-                np.ascontiguousarray(X[place].T, value.dtype).reshape(columns, *value.shape)
-                for value, place in zip(at.values, at.slices, strict=True)
-            ],
-        )
+        stack = trees.unflatten(at.spec, at.leaves(X))
         out = np.zeros((at.size, columns), self.dtype)
         for weight, batch in self._weighted():
             out += weight * at.join(trees.leaves(self._product(at.tree(), stack, *batch)), columns)
@@ -150,20 +143,3 @@ def _to(dtype: Any) -> Callable[[Any], Any]:
         return np.asarray(raw, dtype)
 
     return cast
-
-
-class _Replayed:
-    """A function that is replayed as long as it can be, and recorded each time where it cannot."""
-
-    def __init__(self, f: Callable[..., Any]):
-        self._recorded = f
-        self._call: Callable[..., Any] = jit(f)
-
-    def __call__(self, *args: Any) -> Any:
-        try:
-            return self._call(*args)
-        except (TracingError, NonDifferentiableError):
-            if self._call is self._recorded:
-                raise
-            self._call = self._recorded
-            return self._call(*args)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
 
 from .batches import Batches
+from .estimate import student
 from .flattening import Array, Flattening
 from .per_example import gradient_rows
 from .plotting import BLUE, GREY, axes
@@ -176,7 +176,7 @@ def gradient_noise_scale(
             "drops, give list(loader) instead."
         )
     S, G2, covariance = _jackknife(a, b, q)
-    t = float(stdtrit(n - 1, 0.975))
+    t = student(n - 1)
     interval = _fieller(S, G2, covariance, t)
     ratio = S / G2 if G2 > 0 else math.inf
     gradient = np.array([1.0, -ratio])

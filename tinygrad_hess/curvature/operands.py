@@ -100,6 +100,13 @@ class Counted:
         return y
 
 
+def check_positive(who: str, **options: float | None) -> None:
+    """Refuse an option that is given and not positive (nor a NaN)."""
+    for name, given in options.items():
+        if given is not None and not given > 0:
+            raise ValueError(f"{who}: {name} must be positive, got {given}")
+
+
 def _check_symmetric(A: Array, who: str) -> None:
     if A.ndim != 2 or A.shape[0] != A.shape[1]:
         raise ValueError(f"{who}: a symmetric matrix is square, not of shape {A.shape}")

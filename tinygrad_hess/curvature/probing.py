@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
 
 from .budget import INTERRUPTED, Budget
 from .checkpoints import Checkpoint
+from .estimate import student
 from .operands import Array
 
 WIDTH = 32
@@ -20,11 +20,6 @@ WIDTH = 32
 
 MARGIN = 0.5
 """Standard errors of the error itself by which it must be smaller than what is allowed."""
-
-
-def student(degrees: int) -> float:
-    """The factor of a 95% interval by Student's t."""
-    return float(stdtrit(degrees, 0.975))
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import NonDifferentiableError, TracingError
-from ..replay import Jitted
+from ..replay import Attempted
 
 Leaves = list["np.ndarray[Any, Any] | None"]
 """Leaves of a tree, each (*shape) or a stack (k, *shape); None is zero."""
@@ -52,17 +51,12 @@ class Replayed:
 
     def __init__(self, sweep: Sweep):
         self._sweep = sweep
-        self._plans: dict[Any, Jitted] = {}
-        self._possible = True
+        self._plans: dict[Any, Attempted] = {}
 
     def __call__(self, given: Leaves, columns: int | None) -> Leaves:
-        if not self._possible or not _enabled.get():
+        if not _enabled.get():
             return self._sweep(given, columns)
         kind = (columns, tuple(x is None for x in given))
         if kind not in self._plans:
-            self._plans[kind] = Jitted(lambda leaves: self._sweep(leaves, columns), pure=True)
-        try:
-            return self._plans[kind](given)
-        except (TracingError, NonDifferentiableError):  # a rule that looks at values
-            self._possible = False
-            return self._sweep(given, columns)
+            self._plans[kind] = Attempted(lambda leaves: self._sweep(leaves, columns), pure=True)
+        return self._plans[kind](given)

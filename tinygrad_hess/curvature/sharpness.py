@@ -19,7 +19,7 @@ from ..transforms.vectorize import vmap
 from .at_a_point import scaled
 from .batches import batch_size
 from .eigenpairs import top_eigenpairs
-from .operands import Array
+from .operands import Array, check_positive
 from .plotting import BLUE, axes
 from .search_regions import Ball, ascend
 from .total_loss import TotalLoss, as_hessian
@@ -193,10 +193,7 @@ def sharpness(
     0.10125
     """
     who = "sharpness"
-    sizes = {"rho": rho, "adaptive_rho": adaptive_rho, "keskar_epsilon": keskar_epsilon}
-    for name, size in sizes.items():
-        if not size > 0:
-            raise ValueError(f"{who}: {name} must be positive, got {size}")
+    check_positive(who, rho=rho, adaptive_rho=adaptive_rho, keskar_epsilon=keskar_epsilon)
     if keskar_iterations < 1:
         raise ValueError(f"{who}: keskar_iterations must be at least 1, got {keskar_iterations}")
     started = time.perf_counter()

@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
 
 from .budget import Budget
 from .dense import all_eigenvalues
-from .estimate import Estimate
-from .operands import Array, Counted
+from .estimate import Estimate, student
+from .operands import Array, Counted, check_positive
 from .quadrature import gauss
 from .spectral_sample import SpectralSample, Tridiagonals
 
@@ -67,9 +66,7 @@ def spectral_sum(
     -----
     The error over probes is the jackknife's, which for a single sum is the usual standard error.
     """
-    for name, given in (("rtol", rtol), ("atol", atol)):
-        if given is not None and not given > 0:
-            raise ValueError(f"{A.who}: {name} must be positive, got {given}")
+    check_positive(A.who, rtol=rtol, atol=atol)
     functions = [_checked(f, A.who) for f in functions]
     asked = rtol is not None or atol is not None
     limit = 10_000 if asked and max_matvecs is None else max_matvecs
@@ -166,7 +163,7 @@ class _Combined:
         self.error = float(left_out.std()) * math.sqrt(k - 1) * (1 + 2 / k if looks else 1)
         moved = [combine(mean + step, largest) - self.value for step in np.diag(errors)]
         self.quadrature = float(np.abs(moved).sum())
-        self.half = float(stdtrit(k - 1, 0.975)) * self.error + self.quadrature
+        self.half = student(k - 1) * self.error + self.quadrature
 
 
 def _checked(f: Function, who: str) -> Function:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 from .dense import numerical_zero
+from .estimate import student
 from .operands import Array, Counted
 from .quadrature import Rule, mass_bounds
 from .spectral_sample import SpectralSample
@@ -189,7 +189,7 @@ def over_probes(lower: Array, upper: Array) -> tuple[Array, Array, Array]:
     middle = (lower + upper).mean(axis=0) / 2
     if k == 1:
         return middle, lower[0], upper[0]
-    t = float(stdtrit(k - 1, 0.975)) / np.sqrt(k)
+    t = student(k - 1) / np.sqrt(k)
     low = lower.mean(axis=0) - t * lower.std(axis=0, ddof=1)
     high = upper.mean(axis=0) + t * upper.std(axis=0, ddof=1)
     return middle, low, high

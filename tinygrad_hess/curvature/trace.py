@@ -15,11 +15,11 @@ import numpy as np
 from .budget import INTERRUPTED, Budget
 from .checkpoints import Checkpoint
 from .deflation import BLOCK, SKETCH_MEMORY, Deflation
-from .estimate import Estimate
+from .estimate import Estimate, student
 from .exact import exact_trace
 from .operands import Array, Counted
 from .probes import signs
-from .probing import Running, Target, run_probes, student, unpack
+from .probing import Running, Target, run_probes, unpack
 from .xtrace import XTrace
 
 METHODS = ("auto", "hutchinson", "xtrace", "exact")

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import trees
-from ..errors import NonDifferentiableError, TracingError
-from ..replay import jit as replayed
+from ..replay import Attempted
 from ..tensors import Tensor
 from ..transforms import value_and_grad
 from .optimizer import Optimizer, State
@@ -92,7 +91,9 @@ def fit(
     if epochs < 0:
         raise ValueError(f"fit: epochs must be at least 0, got {epochs}")
     batches = data if _is_many(data) else [data]
-    step = _Step(loss, optimizer, jit)
+    step = _step(loss, optimizer)
+    if jit:
+        step = Attempted(step)
     params = trees.map(_array, params)
     state = optimizer.init(params) if state is None else state
     losses: list[float] = []
@@ -121,24 +122,12 @@ def _array(x: Any) -> Any:
     return np.asarray(x.value if isinstance(x, Tensor) else x)
 
 
-class _Step:
-    """One update, replayed as long as the loss allows it."""
+def _step(loss: Callable[..., Any], optimizer: Optimizer) -> Callable[..., Any]:
+    """One update: ``step(params, state, batch) -> value, params, state``."""
+    gradient = value_and_grad(loss)
 
-    def __init__(self, loss: Callable[..., Any], optimizer: Optimizer, jit: bool):
-        gradient = value_and_grad(loss)
+    def step(params: Any, state: State, batch: Any) -> tuple[Any, Any, State]:
+        value, slope = gradient(params, batch)
+        return value, *optimizer.update(params, slope, state)
 
-        def step(params: Any, state: State, batch: Any) -> tuple[Any, Any, State]:
-            value, slope = gradient(params, batch)
-            return value, *optimizer.update(params, slope, state)
-
-        self._recorded = step
-        self._call: Callable[..., Any] = replayed(step) if jit else step
-
-    def __call__(self, params: Any, state: State, batch: Any) -> tuple[Any, Any, State]:
-        try:
-            return self._call(params, state, batch)
-        except (TracingError, NonDifferentiableError):
-            if self._call is self._recorded:
-                raise
-            self._call = self._recorded
-            return self._call(params, state, batch)
+    return step

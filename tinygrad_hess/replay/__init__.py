@@ -1,5 +1,6 @@
 """Record once, plan, replay."""
 
+from .attempted import Attempted as Attempted
 from .jitted import Jitted as Jitted
 from .jitted import jit as jit
 from .linearized import linearize as linearize

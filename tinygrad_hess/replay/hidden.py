@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..ops.products import PRODUCTS
 from ..primitive import REGISTRY, line_up
 from ..tensors import Axis
 
@@ -91,7 +92,7 @@ def _by_name(
         x = _with_lead(append, x, lead)
         pattern = (slice(None),) * len(lead) + params["pattern"]
         return append(prim, [x], {"pattern": pattern, "shape": lead + params["shape"]}, value)
-    if prim.name in ("matmul", "matmul_nt", "matmul_tn"):
+    if prim.name in PRODUCTS:
         return _product(append, prim, operands, lead, value)
     return None
 

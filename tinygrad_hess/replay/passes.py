@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..ops.reduction import shift
-from .program import Instruction, Program
+from .program import Instruction, Program, hashable
 from .signs import fold_signs
 from .views import compose_views
 
@@ -178,8 +178,7 @@ def lower(program: Program) -> Program:
         elif i.name == "tanh_slope":
             out.tanh_slope(i, *shapes.get(i.args[1], ((), None)))
         elif i.name == "relu":
-            zero = out.constant(0)
-            out.last(i, "maximum", np.maximum, (i.args[0], zero))
+            out.lines.append(i.as_ufunc(np.maximum, (i.args[0], out.constant(0))))
         else:
             out.lines.append(i)
     return replace(program, instructions=tuple(out.lines), constants=out.constants)
@@ -201,21 +200,17 @@ class _Lowered:
     def step(
         self, name: str, fn: Any, args: tuple[int, ...], shape: Any, dtype: Any, **params: Any
     ) -> int:
-        key = (name, tuple(sorted(params.items())))
+        key = (name, hashable(params))
         out = self._slot()
         self.lines.append(Instruction(name, fn, args, out, shape, dtype, params, key, fresh=True))
         return out
-
-    def last(self, i: Instruction, name: str, fn: Any, args: tuple[int, ...]) -> None:
-        """The step that gives what ``i`` gave."""
-        self.lines.append(replace(i, name=name, fn=fn, args=args, key=(name, ()), params={}))
 
     def tanh_slope(self, i: Instruction, shape: Any, dtype: Any) -> None:
         """g (1 - y²)"""
         g, y = i.args
         square = self.step("multiply", np.multiply, (y, y), shape, dtype)
         slope = self.step("subtract", np.subtract, (self.constant(1), square), shape, dtype)
-        self.last(i, "multiply", np.multiply, (slope, g))
+        self.lines.append(i.as_ufunc(np.multiply, (slope, g)))
 
     def over_axes(self, i: Instruction, shape: Any, dtype: Any) -> None:
         """Exponentials over axes, shifted by the maximum."""
@@ -227,31 +222,17 @@ class _Lowered:
         e = self.step("exp", np.exp, (shifted,), shape, dtype)
         total = self.step("sum", partial(np.add.reduce, **options), (e,), kept, dtype, **options)
         if i.name == "softmax":
-            self.last(i, "divide", np.divide, (e, total))
+            self.lines.append(i.as_ufunc(np.divide, (e, total)))
             return
         log = self.step("log", np.log, (total,), kept, dtype)
         if i.name == "log_softmax":
-            self.last(i, "subtract", np.subtract, (shifted, log))
+            self.lines.append(i.as_ufunc(np.subtract, (shifted, log)))
             return
         whole = self.step("add", np.add, (log, top), kept, dtype)
-        self.lines.append(
-            replace(
-                i,
-                name="reshape",
-                fn=partial(_reshaped, shape=i.shape),
-                args=(whole,),
-                params={"shape": i.shape},
-                fresh=False,
-                key=("reshape", (("shape", i.shape),)),
-            )
-        )
+        self.lines.append(i.called("reshape", (whole,), {"shape": i.shape}))
 
 
 _OVER_AXES = ("logsumexp", "softmax", "log_softmax")
-
-
-def _reshaped(x: Any, shape: tuple[int, ...]) -> Any:
-    return x.reshape(shape)
 
 
 PASSES: tuple[Pass, ...] = (

@@ -128,7 +128,6 @@ class Plan:
         if isinstance(c, np.ndarray):
             if slot not in self._by_rows and is_tall(c.shape):
                 c = np.asfortranarray(c)
-            self.globals[f"c{slot}"] = c
             self._samples[slot] = c
             self._memory[f"c{slot}"] = f"c{slot}"
         self.globals[f"c{slot}"] = c

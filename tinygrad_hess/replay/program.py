@@ -8,6 +8,7 @@ Everything a tape says about derivatives is gone; what is left is what to comput
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .. import modes
-from ..primitive import snapshot
+from ..primitive import REGISTRY, snapshot
 from ..tape import Tape
 from ..tensors import START, Batched, Tensor, record, unrecorded
 from ..transforms.composite import PICK, Composite, Opaque
@@ -45,6 +46,22 @@ class Instruction:
             return self
         return replace(self, args=tuple(new.get(a, a) for a in self.args))
 
+    def called(self, name: str, args: tuple[int, ...], params: dict[str, Any]) -> Instruction:
+        """The same result from one of the library's operations, which may give a view."""
+        fn = partial(REGISTRY[name].fn, **params)
+        key = (name, hashable(params))
+        return replace(self, name=name, fn=fn, args=args, params=params, key=key, fresh=False)
+
+    def as_ufunc(self, fn: np.ufunc, args: tuple[int, ...]) -> Instruction:
+        """The same result from a ufunc."""
+        name = fn.__name__
+        return replace(self, name=name, fn=fn, args=args, params={}, key=(name, ()))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the result."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
     def __str__(self) -> str:
         operands = ", ".join(f"t{a}" for a in self.args)
         options = "".join(f", {k}={v!r}" for k, v in self.params.items())
@@ -71,10 +88,6 @@ class Program:
         """Numbers that no slot has yet."""
         taken = (*self.inputs, *self.constants, *(i.out for i in self.instructions))
         return itertools.count(1 + max(taken, default=0))
-
-    def with_instructions(self, instructions: Sequence[Instruction]) -> Program:
-        """The same inputs, constants and outputs around other instructions."""
-        return replace(self, instructions=tuple(instructions))
 
     def __str__(self) -> str:
         lines = [f"inputs {', '.join(f't{i}' for i in self.inputs)}"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from functools import partial, reduce
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from .planning import Plan
-from .program import Instruction
 from .shards import Cut, Split
 from .threads import one_blas_thread, side_by_side
 
@@ -27,7 +25,7 @@ def stretches(split: Split, count: int) -> list[tuple[int, int]]:
 
     Where parts are summed, each costs another addition of the sums: that must not weigh.
     """
-    sizes = {i.out: _nbytes(i) for i in split.shard.instructions}
+    sizes = {i.out: i.nbytes for i in split.shard.instructions}
     pieces = max(count, -(-max(sizes.values(), default=0) // CACHE))
     added = sum(sizes[s] for s in split.sums)
     if added:
@@ -35,10 +33,6 @@ def stretches(split: Split, count: int) -> list[tuple[int, int]]:
     pieces = min(-(-pieces // count) * count, split.length)
     length = -(-split.length // pieces)
     return [(k, min(k + length, split.length)) for k in range(0, split.length, length)]
-
-
-def _nbytes(i: Instruction) -> int:
-    return math.prod(i.shape) * np.dtype(i.dtype).itemsize
 
 
 class Sharded:

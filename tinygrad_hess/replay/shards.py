@@ -12,11 +12,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..ops.products import PRODUCTS
 from ..primitive import REGISTRY
 from .program import Instruction, Program
 
@@ -98,9 +98,7 @@ class Split:
         shape = state.shape(i.shape, length)
         if i.name not in ("reshape", "broadcast_to"):
             return replace(i, shape=shape, flops=flops)
-        fn = partial(REGISTRY[i.name].fn, shape=shape)
-        key = (i.name, (("shape", shape),))
-        return replace(i, shape=shape, flops=flops, params={"shape": shape}, fn=fn, key=key)
+        return replace(i, shape=shape, flops=flops).called(i.name, i.args, {"shape": shape})
 
 
 MOST = 0.9
@@ -246,7 +244,7 @@ class _Splitter:
     def _behind(self, i: Instruction, cut: Cut) -> Iterator[tuple[int, Cut]]:
         """Operands that the axis of a result comes from, where it keeps its place."""
         axis = cut.axis
-        if i.name in _PRODUCTS and axis >= -2:
+        if i.name in PRODUCTS and axis >= -2:
             a, b = i.args
             if axis == -2:
                 yield a, cut._replace(axis=-1 if i.name == "matmul_tn" else -2)
@@ -258,7 +256,7 @@ class _Splitter:
                 yield i.args[0], before
         elif i.name == "transpose":
             yield i.args[0], cut._replace(axis=i.params["axes"][cut.axis])
-        elif i.name in _PRODUCTS or isinstance(i.fn, np.ufunc) or _is_elementwise(i):
+        elif i.name in PRODUCTS or isinstance(i.fn, np.ufunc) or _is_elementwise(i):
             for a in i.args:
                 shape = self._shape(a)
                 if len(shape) >= -axis and shape == cut.shape(shape, self.length):
@@ -278,15 +276,10 @@ class _Splitter:
             if i.name in ("add", "subtract") and held == [SUM, SUM] and same:
                 return i, SUM
             raise _NotSplitError
-        if i.name in _PRODUCTS:
+        if i.name in PRODUCTS:
             return self._product(i, held)
         if len(i.args) == 1 and i.name in _UNARY:
-            if i.name == "reshape":
-                found = _reshaped_cut(self._shape(i.args[0]), i.shape, held[0], self.length)
-                if found is None:
-                    raise _NotSplitError
-                return i, found
-            return i, _UNARY[i.name](i, self._shape(i.args[0]), held[0])
+            return i, _UNARY[i.name](i, self._shape(i.args[0]), held[0], self.length)
         if isinstance(i.fn, np.ufunc) or i.name == "shift" or _is_elementwise(i):
             return self._elementwise(i, held)
         raise _NotSplitError
@@ -335,19 +328,16 @@ class _Splitter:
         raise _NotSplitError
 
 
-_PRODUCTS = ("matmul", "matmul_nt", "matmul_tn")
-
-
 def _is_elementwise(i: Instruction) -> bool:
     row = REGISTRY.get(i.name)
     return row is not None and row.kind in ("elementwise", "zero") and row.batching == "broadcast"
 
 
-def _of_sum(i: Instruction, shape: Any, cut: Cut) -> State:
-    return SUM if cut.axis in i.params["axis"] else _of_reduction(i, shape, cut)
+def _of_sum(i: Instruction, shape: Any, cut: Cut, length: int) -> State:
+    return SUM if cut.axis in i.params["axis"] else _of_reduction(i, shape, cut, length)
 
 
-def _of_reduction(i: Instruction, shape: Any, cut: Cut) -> State:
+def _of_reduction(i: Instruction, shape: Any, cut: Cut, length: int) -> State:
     if cut.axis in i.params["axis"]:
         raise _NotSplitError
     if i.params["keepdims"]:
@@ -368,15 +358,22 @@ def _reshaped_cut(old: tuple[int, ...], new: tuple[int, ...], cut: Cut, length: 
     return None
 
 
-def _of_transpose(i: Instruction, shape: Any, cut: Cut) -> State:
+def _of_reshape(i: Instruction, shape: Any, cut: Cut, length: int) -> State:
+    found = _reshaped_cut(shape, i.shape, cut, length)
+    if found is None:
+        raise _NotSplitError
+    return found
+
+
+def _of_transpose(i: Instruction, shape: Any, cut: Cut, length: int) -> State:
     return cut._replace(axis=i.params["axes"].index(cut.axis) - len(shape))
 
 
-def _of_spread(i: Instruction, shape: Any, cut: Cut) -> State:
+def _of_spread(i: Instruction, shape: Any, cut: Cut, length: int) -> State:
     return cut
 
 
 _UNARY: Any = {
     "sum": _of_sum, "amax": _of_reduction, "transpose": _of_transpose,
-    "broadcast_to": _of_spread, "reshape": None,
+    "broadcast_to": _of_spread, "reshape": _of_reshape,
 }  # fmt: skip

@@ -37,16 +37,10 @@ def fold_signs(program: Program) -> Program:
         i = made.get(a)
         if i is None or i.name != "multiply" or i.key is None or i.dtype.kind != "f":
             return None
-        for c, other in (i.args, i.args[::-1]):
-            if type(constants.get(c)) in (int, float):
-                return float(constants[c]), other
-        return None
+        return _with_number(i, constants)
 
     def as_multiple(i: Instruction, value: float, x: int) -> Instruction:
-        key: Any = ("multiply", ())
-        return replace(
-            i, name="multiply", fn=np.multiply, args=(number(value), x), params={}, key=key
-        )
+        return i.as_ufunc(np.multiply, (number(value), x))
 
     for old in program.instructions:
         i = old.reading(new)
@@ -62,9 +56,9 @@ def fold_signs(program: Program) -> Program:
         elif i.name in ("add", "subtract"):
             first, second = (negated(a) for a in i.args)
             if second is not None:
-                i = _other(i, (i.args[0], second))
+                i = i.as_ufunc(_OPPOSITE[i.name], (i.args[0], second))
             elif first is not None and i.name == "add":
-                i = _other(i, (i.args[1], first))
+                i = i.as_ufunc(np.subtract, (i.args[1], first))
         elif i.name == "multiply" and (found := _with_number(i, constants)) is not None:
             value, x = found
             inner, scaled = negated(x), factor(x)
@@ -78,13 +72,11 @@ def fold_signs(program: Program) -> Program:
     return replace(program, instructions=tuple(kept), constants=constants, outputs=outputs)
 
 
-def _other(i: Instruction, args: tuple[int, int]) -> Instruction:
-    """A sum as a difference, a difference as a sum."""
-    name, fn = ("subtract", np.subtract) if i.name == "add" else ("add", np.add)
-    return replace(i, name=name, fn=fn, args=args, key=(name, ()))
+_OPPOSITE = {"add": np.subtract, "subtract": np.add}
 
 
 def _with_number(i: Instruction, constants: dict[int, Any]) -> tuple[float, int] | None:
+    """A product of a number and another slot as these two."""
     for c, other in (i.args, i.args[::-1]):
         if type(constants.get(c)) in (int, float):
             return float(constants[c]), other

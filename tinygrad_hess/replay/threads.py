@@ -59,8 +59,9 @@ class _OneThread:
 
     def put_back(self) -> None:
         """Give BLAS the setting that it had before; in a forked child, the block is no more."""
-        for c, n in zip(_blas(), self._before, strict=False):
-            c.set_num_threads(n)
+        if self._before:  # a fork is no occasion to look for libraries
+            for c, n in zip(_blas(), self._before, strict=True):
+                c.set_num_threads(n)
         self._open, self._before = 0, []
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import trees
+from ..ops.products import PRODUCTS
 from ..tensors import constant
 from . import threads
 from .calling import builder_of
@@ -68,7 +69,7 @@ class Traced:
 
     def replay(self, values: Sequence[Any]) -> Any:
         """Run on an idle function, or a new one where all are busy in other threads."""
-        count = 0 if self._split is None else self._threads()
+        count = self._threads()
         try:
             function = self._idle[count].pop()
         except (IndexError, KeyError):
@@ -130,7 +131,7 @@ class Traced:
 
 def _threaded(i: Instruction) -> bool:
     """Whether OpenBLAS would share it, though it may be too small to gain by that."""
-    least = {"matmul": 500_000, "matmul_nt": 500_000, "matmul_tn": 500_000, "sum": 200}
+    least = {"sum": 200, **dict.fromkeys(PRODUCTS, 500_000)}
     return i.flops > least.get(i.name, math.inf)
 
 

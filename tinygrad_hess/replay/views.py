@@ -4,22 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..primitive import REGISTRY
-from .program import Instruction, Program, hashable
-
-
-def _called(
-    name: str, arg: int, out: int, shape: Any, dtype: Any, params: dict[str, Any]
-) -> Instruction:
-    """An operation of the library with these parameters, as a new instruction."""
-    key = (name, hashable(params))
-    fn = partial(REGISTRY[name].fn, **params)
-    return Instruction(name, fn, (arg,), out, shape, dtype, params, key)
+from .program import Instruction, Program
 
 
 def compose_views(program: Program) -> Program:
@@ -40,17 +29,14 @@ def compose_views(program: Program) -> Program:
         elif i.name == before.name == "transpose":
             first, second = before.params["axes"], i.params["axes"]
             axes = tuple(first[k] for k in second)
-            i = _called("transpose", source, i.out, i.shape, i.dtype, {"axes": axes})
+            i = i.called("transpose", (source,), {"axes": axes})
         elif i.name == "sum" and before.name == "broadcast_to" and source in shapes:
             count = _spread_count(shapes[source], before.shape, i)
             if count is not None:
-                narrow = _called("reshape", source, slot(), i.shape, i.dtype, {"shape": i.shape})
+                narrow = replace(i, out=slot()).called("reshape", (source,), {"shape": i.shape})
                 constants[number := slot()] = count
                 kept.append(narrow)
-                i = replace(
-                    i, name="multiply", fn=np.multiply, args=(narrow.out, number), params={},
-                    key=("multiply", ()),
-                )  # fmt: skip
+                i = i.as_ufunc(np.multiply, (narrow.out, number))
         made[i.out] = i
         kept.append(i)
     return replace(program, instructions=tuple(kept), constants=constants)

@@ -173,7 +173,7 @@ def _where(i: Instruction, args: Sequence[Name]) -> Writer:
 
 
 _WRITERS: dict[str, Callable[[Instruction, Sequence[Name]], Writer | None]] = {
-    "matmul": _product, "matmul_nt": _product, "matmul_tn": _product,
+    **dict.fromkeys(_TRANSPOSED, _product),
     "scatter_add": _scatter, "where": _where, "shift": _shift, "sum": _sum,
     "amax": lambda i, args: _reduction("max_reduce", i, args),
 }  # fmt: skip
