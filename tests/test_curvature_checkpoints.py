@@ -10,13 +10,13 @@ import pytest
 from scipy.sparse.linalg import LinearOperator
 
 from tinygrad_hess.curvature import (
-    checkpoints,
     diagonal,
     frobenius_norm,
     layer_traces,
     top_eigenpairs,
     trace,
 )
+from tinygrad_hess.curvature.estimates import checkpoints
 
 P = 400
 A = np.random.default_rng(0).normal(size=(P, P)) / P**0.5
@@ -86,7 +86,8 @@ def test_a_killed_process(tmp_path):
     script = f"""
 import os, signal, numpy as np
 from scipy.sparse.linalg import LinearOperator
-from tinygrad_hess.curvature import checkpoints, top_eigenpairs
+from tinygrad_hess.curvature import top_eigenpairs
+from tinygrad_hess.curvature.estimates import checkpoints
 checkpoints.EVERY, checkpoints.SHARE = 0.0, 1e9
 P = {P}
 A = np.random.default_rng(0).normal(size=(P, P)) / P**0.5

@@ -13,8 +13,8 @@ from tinygrad_hess.curvature import (
     GGNOperator,
     HessianOperator,
     JacobianOperator,
-    checks,
 )
+from tinygrad_hess.curvature.operators import checks
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(20, 3)), RNG.integers(0, 2, 20)

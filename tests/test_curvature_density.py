@@ -12,7 +12,7 @@ from spectra import semicircle, symmetric, wishart
 import tinygrad_hess as tg
 from tinygrad_hess import nn
 from tinygrad_hess.curvature import HessianOperator, SpectralDensity, spectral_density
-from tinygrad_hess.curvature.outliers import outliers
+from tinygrad_hess.curvature.spectra.outliers import outliers
 
 
 def total(s):
@@ -181,7 +181,9 @@ class TestDegenerate:
         A = symmetric(MIXED)
         op = LinearOperator(A.shape, matvec=lambda x: A @ x, dtype=float)
         together = spectral_density(op, method="lanczos", steps=40)
-        monkeypatch.setattr("tinygrad_hess.curvature.spectral_sample.BASIS_MEMORY", 41 * 200 * 8)
+        monkeypatch.setattr(
+            "tinygrad_hess.curvature.spectra.spectral_sample.BASIS_MEMORY", 41 * 200 * 8
+        )
         apart = spectral_density(op, method="lanczos", steps=40)
         assert apart.matvecs == together.matvecs == 400
         # Memory for one basis holds few vectors of eigenvalues, so fewer are counted.
@@ -231,8 +233,8 @@ class TestSpending:
         assert np.abs(other.density - one.density).max() > 0
 
     def test_killed_and_resumed_gives_the_same(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("tinygrad_hess.curvature.checkpoints.EVERY", 0.0)
-        monkeypatch.setattr("tinygrad_hess.curvature.checkpoints.SHARE", 1e9)
+        monkeypatch.setattr("tinygrad_hess.curvature.estimates.checkpoints.EVERY", 0.0)
+        monkeypatch.setattr("tinygrad_hess.curvature.estimates.checkpoints.SHARE", 1e9)
         A, path = symmetric(MIXED), tmp_path / "run.npz"
         options = {"method": "lanczos", "steps": 12, "probes": 4, "rtol": 0.02}
 

@@ -11,9 +11,9 @@ from scipy.sparse.linalg import LinearOperator
 from spectra import symmetric
 
 from tinygrad_hess.curvature import top_eigenpairs
-from tinygrad_hess.curvature.ends import gap_intervals
-from tinygrad_hess.curvature.lanczos import KrylovSpace
-from tinygrad_hess.curvature.operands import Counted
+from tinygrad_hess.curvature.eigenpairs.ends import gap_intervals
+from tinygrad_hess.curvature.eigenpairs.lanczos import KrylovSpace
+from tinygrad_hess.curvature.estimates.operands import Counted
 
 
 def outliers(P=600, seed=0):

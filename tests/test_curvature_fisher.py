@@ -18,7 +18,7 @@ from small_nets import (
 
 from tinygrad_hess import nn
 from tinygrad_hess.curvature import EmpiricalFisherOperator, FisherOperator
-from tinygrad_hess.curvature.output_hessians import scores
+from tinygrad_hess.curvature.operators.output_hessians import scores
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import pytest
 import tinygrad_hess as tg
 from tinygrad_hess import nn
 from tinygrad_hess.curvature import InverseOperator, KroneckerFactors, per_example_gradients
-from tinygrad_hess.curvature.flattening import Flattening
-from tinygrad_hess.curvature.layer_taps import LayerTaps
-from tinygrad_hess.curvature.output_roots import output_roots
+from tinygrad_hess.curvature.operators.flattening import Flattening
+from tinygrad_hess.curvature.operators.layer_taps import LayerTaps
+from tinygrad_hess.curvature.operators.output_roots import output_roots
 
 LOSSES = {
     "cross_entropy": nn.cross_entropy,

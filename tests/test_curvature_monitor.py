@@ -12,8 +12,8 @@ import pytest
 import tinygrad_hess as tg
 from tinygrad_hess import nn, optim
 from tinygrad_hess.curvature import HessianOperator, Monitor, trace
-from tinygrad_hess.curvature.moving import MovingHessian
-from tinygrad_hess.curvature.preconditioners import preconditioner
+from tinygrad_hess.curvature.training.moving import MovingHessian
+from tinygrad_hess.curvature.training.preconditioners import preconditioner
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 6))
@@ -281,7 +281,9 @@ def test_a_file_of_another_kind(tmp_path: Path, content: str) -> None:
 def test_measurements_that_cost_too_much_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock of our own: a step takes 1 s, a measurement 3 s."""
     clock = [0.0]
-    monkeypatch.setattr("tinygrad_hess.curvature.monitor.time.perf_counter", lambda: clock[0])
+    monkeypatch.setattr(
+        "tinygrad_hess.curvature.training.monitor.time.perf_counter", lambda: clock[0]
+    )
     monitor = Monitor(lambda w: (w**2).sum(), k=1, every=10, overhead=0.1)
     measure = monitor.measure
 

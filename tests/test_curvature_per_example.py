@@ -10,8 +10,8 @@ import pytest
 import tinygrad_hess as tg
 from tinygrad_hess import nn
 from tinygrad_hess.curvature import gradient_noise_scale, per_example_gradients
-from tinygrad_hess.curvature.flattening import Flattening
-from tinygrad_hess.curvature.per_example import gradient_rows, output_jacobians
+from tinygrad_hess.curvature.operators.flattening import Flattening
+from tinygrad_hess.curvature.statistics.per_example import gradient_rows, output_jacobians
 
 
 def ce(model, batch):
@@ -123,7 +123,7 @@ class TestNoiseScale:
     def test_fieller_ends_are_as_far_as_t_errors_allow(self, rng):
         from scipy.stats import t
 
-        from tinygrad_hess.curvature.noise_scale import _jackknife
+        from tinygrad_hess.curvature.statistics.noise_scale import _jackknife
 
         x, w = rng.normal(size=(60, 2)), np.array([1.0, 0.5])
         found = gradient_noise_scale(quadratic, w, x)
@@ -182,7 +182,7 @@ class TestNoiseScale:
     @pytest.mark.parametrize(("n", "P", "mean"), [(50, 10, 0.5), (1000, 1, 0.5), (400, 30, 0.1)])
     def test_intervals_cover(self, n, P, mean):
         """In 93 to 97% of samples (98% where the gradient is weak: wider, never narrower)."""
-        from tinygrad_hess.curvature.noise_scale import _fieller, _jackknife
+        from tinygrad_hess.curvature.statistics.noise_scale import _fieller, _jackknife
 
         rng = np.random.default_rng(0)
         scales = np.linspace(0.5, 2, P)

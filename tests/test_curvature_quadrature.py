@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 from spectra import symmetric
 
-from tinygrad_hess.curvature.operands import Counted
-from tinygrad_hess.curvature.quadrature import Recurrences, Rule, gauss, mass_bounds, tridiagonal
+from tinygrad_hess.curvature.estimates.operands import Counted
+from tinygrad_hess.curvature.spectra.quadrature import (
+    Recurrences,
+    Rule,
+    gauss,
+    mass_bounds,
+    tridiagonal,
+)
 
 
 def run(A, Z, steps, **more):

@@ -15,9 +15,9 @@ from tinygrad_hess.curvature import (
     is_convex_on,
     lipschitz_of_gradient,
 )
-from tinygrad_hess.curvature.curvature_search import ExtremeCurvature
-from tinygrad_hess.curvature.search_regions import ascend
-from tinygrad_hess.curvature.total_loss import TotalLoss
+from tinygrad_hess.curvature.analysis.curvature_search import ExtremeCurvature
+from tinygrad_hess.curvature.analysis.search_regions import ascend
+from tinygrad_hess.curvature.analysis.total_loss import TotalLoss
 
 
 def net(rng):

@@ -14,9 +14,10 @@ import pytest
 
 import tinygrad_hess as tg
 from tinygrad_hess import nn, optim
-from tinygrad_hess.curvature import HessianOperator, Monitor, layer_blocks, report, report_parts
-from tinygrad_hess.curvature.report import seconds_of
-from tinygrad_hess.curvature.report_text import unfinished
+from tinygrad_hess.curvature import HessianOperator, Monitor, layer_blocks, report
+from tinygrad_hess.curvature.reports import parts as report_parts
+from tinygrad_hess.curvature.reports.report import seconds_of
+from tinygrad_hess.curvature.reports.text import unfinished
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 6))

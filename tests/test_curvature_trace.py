@@ -10,11 +10,11 @@ from scipy.sparse import diags_array
 from scipy.sparse.linalg import LinearOperator
 
 from tinygrad_hess.curvature import Estimate, diagonal, frobenius_norm, layer_traces, trace
-from tinygrad_hess.curvature.deflation import Deflation
-from tinygrad_hess.curvature.operands import Counted
-from tinygrad_hess.curvature.probes import signs
-from tinygrad_hess.curvature.probing import Running
-from tinygrad_hess.curvature.xtrace import XTrace
+from tinygrad_hess.curvature.eigenpairs.deflation import Deflation
+from tinygrad_hess.curvature.estimates.operands import Counted
+from tinygrad_hess.curvature.estimates.probes import signs
+from tinygrad_hess.curvature.estimates.probing import Running
+from tinygrad_hess.curvature.traces.xtrace import XTrace
 
 
 def symmetric(eigenvalues, seed=0):

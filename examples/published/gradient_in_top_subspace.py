@@ -15,10 +15,10 @@ import tinygrad_hess as tg
 from tinygrad_hess.curvature import (
     HessianOperator,
     gradient_alignment,
-    plotting,
     subspace_overlap,
     top_eigenpairs,
 )  # fmt: skip
+from tinygrad_hess.curvature.estimates import plotting
 
 STEPS, EVERY, K = (600 if QUICK else 2000), (200 if QUICK else 100), 10
 

@@ -12,7 +12,8 @@ import numpy as np
 from common import QUICK, cross_entropy, descend, digits, mlp, panels, save
 
 import tinygrad_hess as tg
-from tinygrad_hess.curvature import HessianOperator, inertia, plotting, top_eigenpairs
+from tinygrad_hess.curvature import HessianOperator, inertia, top_eigenpairs
+from tinygrad_hess.curvature.estimates import plotting
 
 STEPS, SEEDS = ((0, 100, 1000), range(1)) if QUICK else ((0, 100, 1000, 3000), range(5))
 

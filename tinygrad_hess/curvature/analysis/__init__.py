@@ -1,0 +1,1 @@
+"""What curvature means for a loss: sharpness, critical points, steps, landscapes."""

@@ -1,0 +1,229 @@
+"""How much an answer would vary with the data: the jackknife over batches.
+
+jackknife : answer of an operator, loss and data -> Jackknife
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ... import trees
+from ..estimates.estimate import student
+from ..estimates.operands import Array
+from ..estimates.plotting import BLUE, GREY, ORANGE, axes
+from ..operators.batches import Batches, batch_size
+from ..operators.hessian import HessianOperator
+
+
+@dataclass(frozen=True, eq=False)
+class Jackknife:
+    """An answer with its data error.
+
+    Attributes
+    ----------
+    value : float or ndarray
+        The answer on all data.
+    standard_error : float or ndarray
+        How much it would vary between data sets of this size, from leaving out one batch at a
+        time. Beside it the answer has its own error, such as that of random probes, which the
+        same seed leaves out of this one.
+    interval : (lo, hi)
+        95%, by Student's t with one degree of freedom less than there are batches, around the
+        value.
+    bias : float or ndarray
+        What the value exceeds that of endless data by, estimated to first order; not subtracted.
+    without : ndarray, shape (batches, ...)
+        The answers without each batch.
+    sizes : tuple of int
+        Examples in each batch.
+    seconds : float
+    """
+
+    value: Any
+    standard_error: Any
+    interval: tuple[Any, Any]
+    bias: Any
+    without: Array
+    sizes: tuple[int, ...]
+    seconds: float
+
+    def __repr__(self) -> str:
+        count = f"{len(self.sizes)} batches of {sum(self.sizes)} examples"
+        if np.ndim(self.value):
+            pairs = ", ".join(
+                f"{v:.6g} ± {e:.2g}"
+                for v, e in zip(self.value.ravel()[:8], self.standard_error.ravel(), strict=False)
+            )
+            return f"Jackknife([{pairs}{', ...' if self.value.size > 8 else ''}] over {count})"
+        low, high = self.interval
+        return (
+            f"Jackknife({self.value:.6g} ± {self.standard_error:.2g}, 95% in [{low:.6g}, "
+            f"{high:.6g}] over {count})"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values, for JSON."""
+        plain = lambda x: np.asarray(x).tolist()
+        return {
+            "value": plain(self.value),
+            "standard_error": plain(self.standard_error),
+            "interval": [plain(x) for x in self.interval],
+            "bias": plain(self.bias),
+            "without": self.without.tolist(),
+            "sizes": list(self.sizes),
+            "seconds": self.seconds,
+        }
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the answer with its interval, and the answers without each batch.
+
+        Returns the matplotlib axes.
+        """
+        ax = axes(ax, (6.0, 3.2))
+        value, low, high = (np.ravel(x) for x in (self.value, *self.interval))
+        number = np.arange(value.size)
+        columns = self.without.reshape(len(self.sizes), -1)
+        ax.errorbar(
+            number, value, yerr=[value - low, high - value],
+            fmt="o", color=BLUE, capsize=5, label="all data, 95%",
+        )  # fmt: skip
+        for i, row in enumerate(columns):
+            label = "without one batch" if i == 0 else None
+            ax.plot(number + 0.15, row, "_", color=ORANGE, markersize=9, label=label)
+        ax.set_xticks(number[:: max(1, value.size // 10)])
+        ax.set_xlim(-0.6, value.size - 0.4)
+        ax.set_xlabel("answer")
+        ax.tick_params(colors=GREY)
+        ax.legend(frameon=False)
+        return ax
+
+
+def jackknife(
+    answer: Callable[[HessianOperator], Any],
+    loss: Callable[..., Any],
+    params: Any,
+    data: Any,
+    *args: Any,
+    reduction: str = "mean",
+    groups: int = 10,
+    seed: int = 0,
+) -> Jackknife:
+    """The data error of an answer: how it varies when batches are left out.
+
+    Parameters
+    ----------
+    answer : callable
+        ``answer(op)`` of a :class:`HessianOperator`: a number, an array of the same shape each
+        time, or a result with ``.value`` or ``.values``, as from :func:`trace` and
+        :func:`top_eigenpairs`. Use fixed seeds in it.
+    loss, params, data, *args, reduction
+        As for :class:`HessianOperator`. Under "sum" what is left of the data is scaled up to all
+        of it.
+    groups : int
+        One batch is cut into so many parts, after a random permutation.
+    seed : int
+        Of that permutation.
+
+    Returns
+    -------
+    Jackknife
+
+    Raises
+    ------
+    ValueError
+        For fewer than two batches, batches of unclear size, or answers that differ in shape.
+
+    Notes
+    -----
+    Right for answers that depend smoothly on the data: a simple eigenvalue or a trace, but not a
+    count or a rank. The parameters stay: this is not how the answer would vary if the net were
+    trained again. Costs one more answer for each batch.
+
+    References
+    ----------
+    Busing, Meijer and van der Leeden (1999), Delete-m jackknife for unequal m, which for batches
+    of equal size is that of Quenouille (1956) and Tukey (1958).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess.curvature import jackknife, trace
+    >>> loss = lambda w, x: 0.5 * ((x @ w) ** 2).mean()  # its Hessian is xᵀx / n
+    >>> x = np.array([[1.0], [2.0], [3.0], [4.0]])
+    >>> jackknife(trace, loss, np.zeros(1), x, groups=4)
+    Jackknife(7.5 ± 3.3, 95% in [-2.93435, 17.9343] over 4 batches of 4 examples)
+    """
+    who = "jackknife"
+    started = time.perf_counter()
+    held = Batches(data, who)
+    batches = _cut(held.data[0], groups, seed) if held.single else list(held)
+    sizes = np.array([batch_size(b, who, i) for i, b in enumerate(batches)])
+    batches = [b for b, n in zip(batches, sizes, strict=True) if n]
+    sizes = sizes[sizes > 0]
+    if len(batches) < 2:
+        raise ValueError(
+            f"{who}: {len(batches)} batch with examples; to leave one out takes two or more"
+        )
+
+    def on(kept: list[Any], scale: float) -> Array:
+        part = loss if scale == 1 else lambda *given: scale * loss(*given)
+        check = len(kept) == len(batches)  # once is enough
+        op = HessianOperator(part, params, kept, *args, reduction=reduction, check=check)
+        return _number(answer(op))
+
+    total = int(sizes.sum())
+    value = on(batches, 1.0)
+    left_out = []
+    for i, size in enumerate(sizes):
+        kept = [b for j, b in enumerate(batches) if j != i]
+        scale = total / (total - int(size)) if reduction == "sum" else 1.0
+        left_out.append(on(kept, scale))
+        if left_out[-1].shape != value.shape:
+            raise ValueError(
+                f"{who}: the answer has shape {value.shape} on all data and "
+                f"{left_out[-1].shape} without batch {i}"
+            )
+    without = np.stack(left_out)
+    g = len(sizes)
+    h = (total / sizes).reshape(-1, *[1] * value.ndim)
+    pseudo = h * value - (h - 1) * without
+    unbiased = g * value - ((1 - 1 / h) * without).sum(axis=0)
+    error = np.sqrt((np.square(pseudo - unbiased) / (h - 1)).mean(axis=0))
+    half = student(g - 1) * error
+    return Jackknife(
+        value=value[()],
+        standard_error=error[()],
+        interval=((value - half)[()], (value + half)[()]),
+        bias=(value - unbiased)[()],
+        without=without,
+        sizes=tuple(int(n) for n in sizes),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _number(found: Any) -> Array:
+    for name in ("value", "values"):
+        if hasattr(found, name):
+            found = getattr(found, name)
+            break
+    return np.asarray(found, float)
+
+
+def _cut(batch: Any, groups: int, seed: int) -> list[Any]:
+    """One batch as several, of nearly equal size, after a permutation of its examples."""
+    size = 0 if batch is None else batch_size(batch, "jackknife", 0)
+    if not 2 <= groups <= size:
+        raise ValueError(
+            f"jackknife: one batch of {size} examples cannot be cut into groups={groups}; at least "
+            "2 groups, and no more than examples"
+        )
+    order = np.random.default_rng(seed).permutation(size)
+    return [
+        trees.map(lambda x, rows=rows: x[rows] if np.ndim(x) else x, batch)
+        for rows in np.array_split(order, groups)
+    ]

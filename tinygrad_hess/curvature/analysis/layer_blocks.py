@@ -1,0 +1,153 @@
+"""How much curvature lies between each pair of layers: norms of the blocks of an operator.
+
+layer_blocks : operator -> LayerBlocks
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..estimates.operands import Array, Counted
+from ..estimates.plotting import axes
+from ..estimates.probes import signs
+
+
+@dataclass(frozen=True, eq=False)
+class LayerBlocks:
+    """Frobenius norms of the blocks ``H_ij`` between layers i and j.
+
+    Attributes
+    ----------
+    names : tuple of str
+    sizes : tuple of int
+        Parameters in each layer.
+    squares : ndarray, shape (layers, layers)
+        ``‖H_ij‖_F²``, symmetric.
+    standard_errors : ndarray, shape (layers, layers)
+        Of the squares; 0 where both estimates of a block come from exact columns.
+    matvecs : int
+    seed : int
+    """
+
+    names: tuple[str, ...]
+    sizes: tuple[int, ...]
+    squares: Array
+    standard_errors: Array
+    matvecs: int
+    seed: int
+
+    @property
+    def exact(self) -> bool:
+        """Whether all columns of all blocks were computed."""
+        return not self.standard_errors.any()
+
+    @property
+    def between(self) -> float:
+        """The share of ``‖H‖_F²`` that lies outside the diagonal blocks."""
+        total = float(self.squares.sum())
+        return 1 - float(np.trace(self.squares)) / total if total else 0.0
+
+    def __repr__(self) -> str:
+        how = "exact" if self.exact else "estimated"
+        return (
+            f"LayerBlocks({len(self.names)} layers, {self.between:.1%} of ‖H‖² between layers, "
+            f"{how}, {self.matvecs} products)"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values, for JSON."""
+        return {
+            "names": list(self.names),
+            "sizes": list(self.sizes),
+            "squares": self.squares.tolist(),
+            "standard_errors": self.standard_errors.tolist(),
+            "between": self.between,
+            "matvecs": self.matvecs,
+            "exact": self.exact,
+            "seed": self.seed,
+        }
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the norms as a table of shades; return the matplotlib axes."""
+        n = len(self.names)
+        ax = axes(ax, (2.2 + 0.55 * n, 1.4 + 0.5 * n))
+        norms = np.sqrt(self.squares)
+        ax.imshow(norms, cmap="Blues", vmin=0, vmax=float(norms.max()) or 1.0)
+        if n <= 12:
+            for (i, j), norm in np.ndenumerate(norms):
+                color = "white" if norm > 0.6 * norms.max() else "black"
+                ax.text(j, i, f"{norm:.3g}", ha="center", va="center", color=color, fontsize=9)
+        ax.set_xticks(range(n), self.names, rotation=30 if n > 2 else 0, ha="center")
+        ax.set_yticks(range(n), self.names)
+        ax.grid(False)
+        return ax
+
+
+def layer_blocks(op: Any, *, probes: int = 8, seed: int = 0) -> LayerBlocks:
+    """Frobenius norms of the blocks of a symmetric operator between its layers.
+
+    Parameters
+    ----------
+    op : HessianOperator, or another operator with ``layers``
+    probes : int
+        Random vectors for each layer, at least 2, and so many products. Layers that have no more
+        parameters than this are computed exactly.
+    seed : int
+        Of the probes.
+
+    Returns
+    -------
+    LayerBlocks
+
+    Raises
+    ------
+    TypeError
+        For an operator that does not name its layers.
+    ValueError
+        For fewer than 2 probes.
+
+    Notes
+    -----
+    For random signs z on layer j, the squared length of ``H z`` on layer i has the mean
+    ``‖H_ij‖_F²``. Both ``H_ij`` and ``H_ji`` are sampled; the mean of the two is given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess.curvature import HessianOperator, layer_blocks
+    >>> op = HessianOperator(lambda p: p["a"] ** 2 + 3 * p["a"] * p["b"], {"a": 1.0, "b": 1.0})
+    >>> layer_blocks(op).squares
+    array([[4., 9.],
+           [9., 0.]])
+    """
+    layers = getattr(op, "layers", None)
+    if layers is None:
+        raise TypeError(
+            f"layer_blocks: {type(op).__name__} names no layers; give a HessianOperator"
+        )
+    if probes < 2:
+        raise ValueError(f"layer_blocks: probes must be at least 2, got {probes}")
+    places = {name: p for name, p in layers.items() if p.size}
+    A, count = Counted(op, "layer_blocks"), len(places)
+    squares, variances = np.zeros((count, count)), np.zeros((count, count))
+    for j, own in enumerate(places.values()):
+        exact = own.size <= probes
+        width = own.size if exact else probes
+        z = np.zeros((A.size, width), A.dtype)
+        z[own] = np.eye(own.size) if exact else signs(own.size, range(width), seed + j, A.dtype)
+        lengths = np.square(A.matmat(z), dtype=np.float64)
+        for i, rows in enumerate(places.values()):
+            found = lengths[rows].sum(axis=0)
+            squares[i, j] = found.sum() if exact else found.mean()
+            variances[i, j] = 0.0 if exact else found.var(ddof=1) / width
+    return LayerBlocks(
+        names=tuple(places),
+        sizes=tuple(p.size for p in places.values()),
+        squares=(squares + squares.T) / 2,
+        standard_errors=np.sqrt(variances + variances.T) / 2,
+        matvecs=A.matvecs,
+        seed=seed,
+    )

@@ -1,0 +1,194 @@
+"""Eigenpairs with their residuals and intervals: the result of every method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..estimates.budget import Budget
+from ..estimates.operands import Array, Counted
+from ..estimates.plotting import BLUE, GREY, axes
+from .ends import gap_intervals, order
+from .restarted import Accuracy
+
+
+@dataclass(frozen=True, eq=False)
+class Eigenpairs:
+    """Some eigenpairs of a symmetric operator.
+
+    Attributes
+    ----------
+    values : ndarray, shape (k,)
+        Eigenvalues, as Rayleigh quotients of the vectors.
+    vectors : ndarray, shape (P, k)
+        Orthonormal columns. ``HessianOperator.unflatten`` makes a tree of one.
+    residuals : ndarray, shape (k,)
+        ``‖H v - λ v‖`` for each pair.
+    intervals : ndarray, shape (k, 2)
+        ``λ ± residual``: each holds an eigenvalue for certain (up to rounding), since the operator
+        is symmetric. Which one in the order it is, a residual cannot tell.
+    gap_intervals : ndarray, shape (k, 2)
+        Much narrower bounds of the same eigenvalues, by Temple and Kato: the error is about
+        ``residual² / gap``. They hold when no eigenvalue close by was missed.
+    matvecs : int
+        Products spent.
+    converged : bool
+        Whether all pairs asked for were found to the accuracy asked for, and copies of repeated
+        eigenvalues were looked for where they matter.
+    which : str
+        The end of the spectrum asked for, or "near σ".
+    exact : bool
+        Whether the dense matrix was diagonalised, so that nothing can be missing.
+    method : str
+        "Lanczos", "dense", "folded Lanczos" or "eigsh".
+    seconds : float
+    seed : int
+    reason : str
+        Why ``converged`` is False and what to do; otherwise empty. Pairs that are not accurate
+        yet are still given: their residuals say how far they are.
+    """
+
+    values: Array
+    vectors: Array
+    residuals: Array
+    intervals: Array
+    gap_intervals: Array
+    matvecs: int
+    converged: bool
+    which: str
+    exact: bool = False
+    method: str = ""
+    seconds: float = 0.0
+    seed: int = 0
+    reason: str = ""
+
+    def __repr__(self) -> str:
+        pairs = ", ".join(
+            f"{v:.6g} ± {r:.1g}" for v, r in zip(self.values, self.residuals, strict=True)
+        )
+        state = "converged" if self.converged else f"NOT converged: {self.reason}"
+        return f"Eigenpairs({self.which}: [{pairs}], {self.matvecs} products, {state})"
+
+    def to_dict(self, vectors: bool = False) -> dict[str, Any]:
+        """Plain Python values, for JSON; the vectors only on request."""
+        out: dict[str, Any] = {
+            "which": self.which,
+            "values": self.values.tolist(),
+            "residuals": self.residuals.tolist(),
+            "intervals": self.intervals.tolist(),
+            "gap_intervals": self.gap_intervals.tolist(),
+            "matvecs": self.matvecs,
+            "converged": self.converged,
+            "exact": self.exact,
+            "method": self.method,
+            "seconds": self.seconds,
+            "seed": self.seed,
+            "reason": self.reason,
+        }
+        if vectors:
+            out["vectors"] = self.vectors.tolist()
+        return out
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the values in their order, with the certain intervals; return matplotlib axes."""
+        ax = axes(ax)
+        place = np.arange(1, len(self.values) + 1)
+        ax.errorbar(place, self.values, yerr=self.residuals, fmt="o", color=BLUE, capsize=3)
+        ax.axhline(0, color=GREY, linewidth=0.8)
+        ax.set_xticks(place if len(place) <= 20 else place[:: len(place) // 10])
+        ax.set_xlabel(f"rank ({self.which})")
+        ax.set_ylabel("eigenvalue ± residual")
+        return ax
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """What the results of all methods share."""
+
+    A: Counted
+    k: int
+    which: str
+    sigma: float | None
+    budget: Budget
+    seed: int
+
+    def of_dense(self) -> Eigenpairs:
+        """Everything, by LAPACK."""
+        A = self.A
+        matrix = A.dense()
+        values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+        chosen = vectors[:, self._order(values)]
+        return self.of_vectors(chosen, "dense", products=matrix @ chosen)
+
+    def of_vectors(
+        self,
+        vectors: Array,
+        method: str,
+        asked: Accuracy | None = None,
+        scale: float = 0.0,
+        reason: str = "",
+        products: Array | None = None,
+    ) -> Eigenpairs:
+        """Rayleigh quotients and residuals of orthonormal ``vectors``, from their products."""
+        if products is None:
+            products = self.A.matmat(vectors) if vectors.shape[1] else vectors
+        values = np.einsum("ij,ij->j", vectors, products)
+        first = self._order(values)
+        values, vectors, products = values[first], vectors[:, first], products[:, first]
+        residuals = np.linalg.norm(products - values * vectors, axis=0)
+        up = np.argsort(values, kind="stable")
+        bounds = np.empty((len(values), 2))
+        bounds[up] = _inside(gap_intervals(values[up], residuals[up]), values[up], residuals[up])
+        missed = asked is not None and (
+            len(values) < self.k or (residuals > asked.allowed(values, scale)).any()
+        )
+        if missed and not reason:
+            reason = "the iteration stopped early; give more max_matvecs"
+        return self.assemble(values, vectors, residuals, bounds, method=method, reason=reason)
+
+    def assemble(
+        self,
+        values: Array,
+        vectors: Array,
+        residuals: Array,
+        bounds: Array,
+        *,
+        method: str,
+        reason: str,
+    ) -> Eigenpairs:
+        dtype = self.A.dtype
+        values, residuals = values.astype(dtype), residuals.astype(dtype)
+        # A vector is known up to its sign: make its largest component positive.
+        if vectors.size:
+            largest = np.abs(vectors).argmax(axis=0)
+            signs = np.where(vectors[largest, np.arange(len(values))] < 0, -1, 1)
+            vectors = vectors * signs.astype(dtype)
+        return Eigenpairs(
+            values=values,
+            vectors=vectors,
+            residuals=residuals,
+            intervals=np.stack([values - residuals, values + residuals], axis=1),
+            gap_intervals=bounds.astype(dtype),
+            matvecs=self.A.matvecs,
+            converged=not reason,
+            which=self.which if self.sigma is None else f"near {self.sigma:g}",
+            exact=method == "dense",
+            method=method,
+            seconds=self.budget.seconds,
+            seed=self.seed,
+            reason=reason,
+        )
+
+    def _order(self, values: Array) -> Array:
+        if self.sigma is None:
+            return order(values, self.k, self.which)
+        return np.argsort(np.abs(values - self.sigma), kind="stable")[: self.k]
+
+
+def _inside(bounds: Array, values: Array, residuals: Array) -> Array:
+    """Gap intervals where the ends of ``values`` are not the ends of the spectrum."""
+    bounds[0, 1] = max(bounds[0, 1], values[0] + residuals[0]) if len(values) else 0.0
+    bounds[-1, 0] = min(bounds[-1, 0], values[-1] - residuals[-1]) if len(values) else 0.0
+    return bounds

@@ -1,0 +1,322 @@
+"""Thick-restart block Lanczos: from a Krylov space to the eigenpairs that were asked for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..estimates.budget import INTERRUPTED, Budget
+from ..estimates.checkpoints import Checkpoint
+from ..estimates.probes import gaussians
+from .ends import edges, gap_intervals, order
+from .lanczos import KrylovSpace, Ritz
+
+BASIS_MEMORY = 256 * 2**20
+"""Bytes of the basis, beyond the least that the pairs asked for need."""
+
+DOUBT = 1e-3
+"""Probability, at most, with which a copy of a repeated eigenvalue goes unnoticed."""
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """What is asked of each pair: a small residual, or, where rtol or atol is given, a sure value.
+
+    ``tol`` and ``rtol`` are relative to the larger of the value's magnitude and the scale; ``tol``
+    bounds the residual norm, ``rtol`` and ``atol`` half the width of the gap interval.
+    """
+
+    tol: float
+    rtol: float | None = None
+    atol: float | None = None
+
+    @property
+    def of_values(self) -> bool:
+        return self.rtol is not None or self.atol is not None
+
+    def allowed(self, values: Any, scale: float) -> Any:
+        size = np.maximum(np.abs(values), scale)
+        if self.of_values:
+            return np.maximum(self.atol or 0.0, (self.rtol or 0.0) * size)
+        return self.tol * size
+
+    def errors(self, ritz: Ritz, chosen: Any, scale: float) -> Any:
+        """The error of each chosen pair over what is allowed; 1 or less is accurate."""
+        found = ritz.residuals
+        if self.of_values:
+            intervals = gap_intervals(ritz.values, found)
+            found = (intervals[:, 1] - intervals[:, 0]) / 2
+        found, allowed = found[chosen], self.allowed(ritz.values[chosen], scale)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(found > 0, found / allowed, 0.0)
+
+
+class RestartedLanczos:
+    """The iteration behind :func:`~tinygrad_hess.curvature.top_eigenpairs`.
+
+    It has two phases. *Converge*: expand, look, restart when the basis is full, until the wanted
+    Ritz pairs are accurate. *Look for copies*: a Krylov space of one vector holds one vector of
+    each eigenspace, so copies of repeated eigenvalues are missing. The wanted pairs are kept, what
+    is pending is dropped, and a random vector orthogonal to all is added. Its Krylov space is that
+    of the operator on the complement, where a copy is the largest eigenvalue; a bound of Kuczyński
+    and Woźniakowski tells when it would have been seen. A copy that is found takes its place among
+    the wanted, and the search begins again with twice as many vectors.
+
+    Parameters
+    ----------
+    A : operator, as KrylovSpace takes it
+    k, which : as in top_eigenpairs
+    accuracy : Accuracy, or another with its methods
+    budget : Budget
+    checkpoint : Checkpoint
+    start : ndarray, shape (P, j), optional
+        Vectors of an earlier, similar operator. They are taken to be complete: no copies are
+        looked for.
+    block : int
+        Random vectors to begin with.
+    seed : int
+    cost : int
+        Products counted for one of ``A``.
+    reserve : int
+        Products to leave for the caller.
+
+    Attributes
+    ----------
+    space : KrylovSpace
+    scale : float
+        The root mean square eigenvalue, estimated from the product of one random vector.
+    reason : str
+        Why the pairs asked for are not all found; empty when they are.
+    """
+
+    def __init__(
+        self,
+        A: Any,
+        k: int,
+        which: str,
+        *,
+        accuracy: Any,
+        budget: Budget,
+        checkpoint: Checkpoint,
+        start: Any = None,
+        block: int = 1,
+        seed: int = 0,
+        cost: int = 1,
+        reserve: int = 0,
+    ):
+        self.A, self.k, self.which, self.accuracy = A, k, which, accuracy
+        self.budget, self.checkpoint, self.seed = budget, checkpoint, seed
+        self.start, self.block, self.cost, self.reserve = start, block, cost, reserve
+        width = block if start is None else start.shape[1] + 1
+        least = 2 * k + 4 * width + 8
+        room = BASIS_MEMORY // (A.size * A.dtype.itemsize)
+        capacity = min(A.size, max(least, min(room, 4 * k + 100)))
+        self.space = KrylovSpace(A, capacity)
+        self.scale = 0.0
+        self.drawn = 0  # random vectors so far
+        self.reason = ""
+        self.searching = False
+        self.kept = 0  # columns that the search is orthogonal to
+        self.depth = 0  # of the Krylov space of the search
+        self.width = 1  # random vectors of the search
+        self.before = np.zeros(0)  # the wanted values when the search began
+        self.unlooked = 0  # columns since the Ritz pairs were looked at
+        self._history: list[tuple[int, float]] = []
+
+    def run(self) -> Ritz:
+        """Iterate until the pairs are found or the budget is spent; return all Ritz pairs."""
+        saved = self.checkpoint.load()
+        try:
+            if saved is None:
+                self._begin()
+            else:
+                self._restore(saved)
+            self._iterate()
+        except KeyboardInterrupt:
+            if self.space.known == 0 or not self.space.whole:
+                raise
+            self.reason = INTERRUPTED
+        self.checkpoint.save(self._state() if self.checkpoint.path else {})
+        return self.space.ritz()
+
+    # ---- phases ----------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        left = max(1, (self.budget.left - self.reserve) // self.cost)
+        if self.start is not None:
+            self.space.add(self.start[:, : int(max(1, min(left - 1, self.start.shape[1])))])
+            left -= self.space.pending
+        self._add_random(int(min(self.block if self.start is None else 1, left)))
+        self.scale = float(self._expand()[-1])  # a random vector stands last
+
+    def _expand(self) -> Any:
+        count = self.space.pending
+        norms = self.space.expand()
+        self.depth += 1
+        self.unlooked += count
+        return norms
+
+    def _over(self, columns: int) -> str:
+        return self.budget.over(columns * self.cost + self.reserve)
+
+    def _iterate(self) -> None:
+        space = self.space
+        while True:
+            stop = self._over(max(space.pending, 1))
+            often = space.known <= 24 or self.unlooked >= space.known // 16
+            if self.unlooked and (often or stop or not space.pending):
+                self.unlooked = 0
+                if self._done():
+                    self.reason = ""
+                    return
+            if not space.pending and self._add_random(1) == 0:
+                self.reason = ""
+                return  # the basis spans everything
+            self.reason = self._over(space.pending)
+            if self.reason:
+                return
+            if self.checkpoint.due():
+                self.checkpoint.save(self._state())
+            self._make_room()
+            self._expand()
+
+    def _done(self) -> bool:
+        """Look at the Ritz pairs; go on to the search, or on with it, when they are accurate."""
+        ritz = self.space.ritz()
+        chosen = order(ritz.values, self.k, self.which)
+        errors = self.accuracy.errors(ritz, chosen, self.scale)
+        self._show(float(errors.max(initial=0.0)))
+        if len(chosen) < self.k or (errors > 1).any():
+            again = self.searching and not self._over(self.k + self.space.pending)
+            if again and self._dropped_too_much(ritz.coefficients[:, chosen], errors):
+                self.space.reopen(ritz.coefficients[:, chosen])
+                self.searching = False
+            return False
+        lower, upper = edges(ritz.values[chosen], self.which)
+        if self.start is not None or (lower is None and upper is None):
+            return True
+        if self.space.known == self.A.size:
+            return True
+        if not self.searching:
+            self._search(ritz, chosen)
+            return False
+        values = np.sort(ritz.values[chosen])
+        slack = float(self.accuracy.allowed(values, self.scale).max())
+        if not self._seen_enough(lower, upper, slack):
+            return False
+        if np.abs(values - self.before).max() <= slack:
+            return True
+        self.width = min(2 * self.width, self.k)
+        self._search(ritz, chosen)
+        return False
+
+    def _search(self, ritz: Ritz, chosen: Any) -> None:
+        """Begin to look for copies of what was found."""
+        space = self.space
+        space.drop_pending()
+        space.compress(ritz.coefficients[:, chosen])
+        self.kept, self.depth, self.searching = space.known, 0, True
+        self.before = np.sort(ritz.values[chosen])
+        self._add_random(self.width)
+
+    def _dropped_too_much(self, S: Any, errors: Any) -> bool:
+        """Whether going on cannot help a pair, as its error is in what was dropped."""
+        s = S[:, [int(errors.argmax())]]
+        _, B, D = self.space.at
+        return bool(np.linalg.norm(D @ s) > 10 * np.linalg.norm(B @ s))
+
+    def _seen_enough(self, lower: float | None, upper: float | None, slack: float) -> bool:
+        """Whether an eigenvalue beyond the edges would have shown in the space of the search."""
+        space, first = self.space, self.kept
+        if space.known == first:
+            return not space.pending
+        values, S = np.linalg.eigh(space.at.T[first:, first:])
+        residuals = space.residuals(S, first)
+        small = 1e-2 * np.maximum(np.abs(values), self.scale)
+        everything = np.linalg.eigvalsh(space.at.T)
+        for edge, sign, at in ((upper, 1.0, -1), (lower, -1.0, 0)):
+            if edge is None or residuals[at] <= small[at]:
+                continue
+            missing = sign * (edge - values[at]) + slack
+            spread = sign * (edge - everything[0 if sign > 0 else -1]) + slack
+            if missing <= 0 or self._overlooked(missing / spread) > DOUBT:
+                return False
+        return True
+
+    def _overlooked(self, gap: float) -> float:
+        """A bound of the probability that the search has missed an eigenvalue.
+
+        The eigenvalue lies further out than the search has seen, by this part of the spread of
+        the spectrum (Kuczyński and Woźniakowski 1992, theorem 4.1, for random starts).
+        """
+        one = 1.648 * math.sqrt(self.A.size) * math.exp(-math.sqrt(gap) * (2 * self.depth - 1))
+        return one**self.width
+
+    # ---- the basis -------------------------------------------------------------------------------
+
+    def _add_random(self, count: int) -> int:
+        """Add random columns, but no more than there is room for; return how many."""
+        count = min(count, self.A.size - self.space.total)
+        if self.space.total + count > self.space.capacity:
+            self._restart()
+        columns = range(self.drawn, self.drawn + count)
+        self.drawn += count
+        return self.space.add(gaussians(self.A.size, columns, self.seed, self.A.dtype))
+
+    def _make_room(self) -> None:
+        space = self.space
+        if space.total + space.pending > space.capacity and space.capacity < self.A.size:
+            self._restart()
+
+    def _restart(self) -> None:
+        ritz, space = self.space.ritz(), self.space
+        room = space.capacity - 2 * space.pending
+        count = min(self.k + (room - self.k) // 2, room - 1)
+        # What the search is orthogonal to stays in front. What it has seen is in the rest.
+        first = order(ritz.values, max(self.k, min(self.kept, count)), self.which)
+        rest = order(ritz.values, count, self.which)
+        keep = np.r_[first, rest[~np.isin(rest, first)]]
+        space.compress(ritz.coefficients[:, keep])
+        self.kept = min(self.kept, len(first))
+
+    # ---- progress and checkpoints ----------------------------------------------------------------
+
+    def _show(self, error: float) -> None:
+        """The error falls by about the same factor with each product."""
+        self._history.append((self.A.matvecs, math.log(max(error, 1e-300))))
+        (m0, e0), (m1, e1) = self._history[-min(len(self._history), 8)], self._history[-1]
+        remaining = e1 * (m1 - m0) / (e0 - e1) if e1 > 0 and e0 > e1 else 0.0
+        known = math.isfinite(e1) and (e1 <= 0 or remaining > 0)
+        self.budget.show(m1 + remaining if known else None, f"error {error:.1e} × allowed")
+
+    def _state(self) -> dict[str, Any]:
+        small = {name: getattr(self, name) for name in _STATE}
+        return {
+            **self.space.state(),
+            **small,
+            "matvecs": self.A.matvecs,
+            "seconds": self.budget.seconds,
+        }
+
+    def _restore(self, saved: dict[str, Any]) -> None:
+        self.space.restore(saved)
+        for name, kind in _STATE.items():
+            setattr(self, name, kind(saved[name]))
+        self.budget.resume(float(saved["seconds"]), int(saved["matvecs"]))
+        if self.unlooked == 0:  # look once more: it may be done, or done to this accuracy
+            self.unlooked = self.space.known
+
+
+_STATE: dict[str, Any] = {
+    "scale": float,
+    "drawn": int,
+    "searching": bool,
+    "kept": int,
+    "depth": int,
+    "width": int,
+    "before": np.asarray,
+    "unlooked": int,
+}

@@ -1,0 +1,1 @@
+"""What every estimate is made with: results, budgets, probes, checkpoints."""

@@ -1,0 +1,111 @@
+"""What an estimate may spend: products and seconds; and how far it has come."""
+
+from __future__ import annotations
+
+import math
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from tqdm import tqdm
+
+from .operands import Counted, check_positive
+
+
+class Budget:
+    """Products and seconds that may be spent on one estimate, with a progress bar on request.
+
+    Parameters
+    ----------
+    A : Counted
+        Counts the products.
+    max_matvecs : int, optional
+        Products to spend at most, those already counted by ``A`` included.
+    seconds : float, optional
+        Wall-clock time to spend at most. A step is not begun when, at the pace so far, it would
+        end too late; so the limit is kept, but for the first products.
+    progress : bool
+        Show a bar (tqdm, on standard error) with the time that is expected to remain.
+
+    Raises
+    ------
+    ValueError
+        For a budget that is not positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess.curvature.estimates.operands import Counted
+    >>> A = Counted(np.eye(3), "example")
+    >>> with Budget(A, max_matvecs=2) as budget:
+    ...     y = A.matvec(np.ones(3))
+    ...     budget.over(1), budget.over(2)
+    ('', 'max_matvecs=2 allows no more; give more')
+    """
+
+    def __init__(
+        self,
+        A: Counted,
+        max_matvecs: int | None = None,
+        seconds: float | None = None,
+        *,
+        progress: bool = False,
+    ):
+        check_positive(A.who, max_matvecs=max_matvecs, seconds=seconds)
+        self.A, self.max_matvecs, self.limit = A, max_matvecs, seconds
+        self.bar: Any = None
+        if progress:
+            self.bar = tqdm(desc=A.who, unit=" products", leave=False, dynamic_ncols=True)
+        self._begin, self._before, self._earlier = time.perf_counter(), A.matvecs, 0.0
+
+    def resume(self, seconds: float, matvecs: int) -> None:
+        """Count what an earlier run, read from a checkpoint, has spent."""
+        self._earlier = seconds
+        self.A.matvecs = self._before = matvecs
+
+    @property
+    def seconds(self) -> float:
+        """Spent so far."""
+        return self._earlier + time.perf_counter() - self._begin
+
+    @property
+    def left(self) -> float:
+        """Products that ``max_matvecs`` still allows."""
+        return math.inf if self.max_matvecs is None else self.max_matvecs - self.A.matvecs
+
+    def over(self, needed: int = 1) -> str:
+        """Why ``needed`` more products would be too many; empty when they are not."""
+        if needed > self.left:
+            return f"max_matvecs={self.max_matvecs} allows no more; give more"
+        if self.limit is not None:
+            spent = time.perf_counter() - self._begin
+            pace = spent / max(self.A.matvecs - self._before, 1)
+            if self._earlier + spent + needed * pace > self.limit:
+                return f"seconds={self.limit:g} allow no more; give more"
+        return ""
+
+    def show(self, expected: float | None, text: str = "") -> None:
+        """Move the bar: products spent of those that are ``expected`` in all."""
+        if self.bar is None:
+            return
+        known = expected is not None and math.isfinite(expected)
+        self.bar.total = max(math.ceil(expected or 0), self.A.matvecs) if known else None
+        self.bar.n = self.A.matvecs
+        self.bar.set_postfix_str(text, refresh=False)
+        self.bar.refresh()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+INTERRUPTED = "interrupted (Ctrl-C); call again to go on, with checkpoint= from where it stopped"
+"""The reason of a partial result after a KeyboardInterrupt."""

@@ -1,0 +1,149 @@
+"""The state of a long run in a file, so that a run that was killed can go on.
+
+The file is a plain NumPy archive (.npz), read without pickle and replaced whole: a kill at any
+moment leaves the last complete state.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .operands import Counted
+from .probes import Array, gaussians
+
+EVERY = 5.0
+"""Seconds between two states that are saved, at least."""
+
+SHARE = 0.05
+"""Of the time, spent on saving, at most."""
+
+FORMAT = 1
+
+
+class Checkpoint:
+    """Saves and loads the state of one run, and refuses the state of another.
+
+    What identifies a run: its caller, the operator's size and dtype, its options and seed, and
+    one product with the operator (of a fixed random vector), which is spent and counted here.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        The file. With None nothing is saved and nothing is spent.
+    A : Counted
+    options : dict
+        Plain values that the course of the run depends on. Budgets and accuracies are no part of
+        them: a run may go on with more.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from tinygrad_hess.curvature.estimates.operands import Counted
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> A = Counted(np.eye(3), "example")
+    >>> Checkpoint(folder.name + "/run.npz", A, {"seed": 0}).save({"total": np.arange(2)})
+    >>> Checkpoint(folder.name + "/run.npz", A, {"seed": 0}).load()["total"]
+    array([0, 1])
+    >>> Checkpoint(folder.name + "/run.npz", A, {"seed": 1}).load()
+    Traceback (most recent call last):
+    ...
+    ValueError: example: the checkpoint run.npz was made with seed 0, not 1; ...
+    >>> folder.cleanup()
+    """
+
+    def __init__(self, path: Any, A: Counted, options: Mapping[str, Any]):
+        self.path = None if path is None else Path(path)
+        if self.path is None:
+            return
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(
+                f"{A.who}: checkpoint={str(self.path)!r}: there is no folder {self.path.parent}"
+            )
+        self.who = A.who
+        self.identity = {
+            "format": FORMAT,
+            "estimate": A.who,
+            "size": A.size,
+            "dtype": str(A.dtype),
+            **options,
+        }
+        self.product = _sketch(A)
+        self.tolerance = A.eps**0.5
+        self._saved, self._cost = time.perf_counter(), 0.0
+
+    def load(self) -> dict[str, Array] | None:
+        """The state that was saved last; None where there is no file.
+
+        Raises
+        ------
+        ValueError
+            When the file is of another run, or no checkpoint at all.
+        """
+        if self.path is None or not self.path.exists():
+            return None
+        remedy = "give another path, or delete the file to begin anew"
+        try:
+            with np.load(self.path, allow_pickle=False) as archive:
+                state = {name: archive[name] for name in archive.files}
+            identity = json.loads(str(state.pop("identity")))
+            product = state.pop("product")
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(
+                f"{self.who}: {self.path.name} is not a checkpoint ({error}); {remedy}"
+            ) from error
+        for name, ours in json.loads(json.dumps(self.identity)).items():
+            if identity.get(name) != ours:
+                raise ValueError(
+                    f"{self.who}: the checkpoint {self.path.name} was made with {name} "
+                    f"{identity.get(name)}, not {ours}; {remedy}"
+                )
+        scale = max(float(np.abs(self.product).max()), float(np.abs(product).max()))
+        if np.abs(product - self.product).max() > self.tolerance * scale:
+            raise ValueError(
+                f"{self.who}: the checkpoint {self.path.name} was made with another operator of "
+                f"the same size: a product with it differs; {remedy}"
+            )
+        return state
+
+    def due(self) -> bool:
+        """Whether it is time to save: every few seconds, and for a small share of the time."""
+        if self.path is None:
+            return False
+        return time.perf_counter() - self._saved >= max(EVERY, self._cost / SHARE)
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Replace the file by one that holds these arrays and numbers."""
+        if self.path is None:
+            return
+        begin = time.perf_counter()
+        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        try:
+            with beside.open("wb") as file:
+                np.savez(
+                    file,
+                    identity=np.array(json.dumps(self.identity)),
+                    product=self.product,
+                    **state,
+                )
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, self.path)
+        finally:
+            beside.unlink(missing_ok=True)
+        self._saved = time.perf_counter()
+        self._cost = self._saved - begin
+
+
+def _sketch(A: Counted) -> Array:
+    """A few numbers that tell operators apart: sums of parts of one product."""
+    y = A.matvec(gaussians(A.size, range(1), 20_090, A.dtype)[:, 0]).astype(np.float64)
+    places = np.linspace(0, A.size, min(A.size, 16), endpoint=False).astype(int)
+    return np.add.reduceat(y, places)

@@ -1,0 +1,90 @@
+"""What ``data`` may be: nothing, one batch, or many batches, read again on every pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ... import trees
+from ...tensors import Tensor
+
+CONTAINERS = (tuple, list, dict)
+
+
+def is_one_batch(data: Any) -> bool:
+    """Whether ``data`` is one batch: an array, a tuple or dict of arrays, a registered container.
+
+    A list, another iterable, and a tuple of tuples (lists, dicts) are many batches.
+
+    Examples
+    --------
+    >>> x, y = np.ones((4, 2)), np.zeros(4)
+    >>> is_one_batch((x, y)), is_one_batch([(x, y), (x, y)]), is_one_batch(((x, y), (x, y)))
+    (True, False, False)
+    """
+    if hasattr(data, "shape") or isinstance(data, dict):
+        return True
+    if isinstance(data, tuple):
+        return type(data) is not tuple or not all(isinstance(b, CONTAINERS) for b in data)
+    return not isinstance(data, Iterable)
+
+
+def batch_size(batch: Any, who: str, number: int) -> int:
+    """How many examples a batch holds: the common length of the first axes of its arrays."""
+    arrays = trees.leaves(batch)
+    lengths = {x.shape[0] for x in arrays if len(getattr(x, "shape", ())) > 0}
+    if len(lengths) != 1:
+        found = ", ".join(str(getattr(x, "shape", type(x).__name__)) for x in arrays) or "nothing"
+        raise ValueError(
+            f"{who}: batch {number} holds {found}, so its number of examples (the common length "
+            "of the first axes) is unclear. It weights the batch under reduction='mean'; use "
+            "reduction='sum' if the loss sums over examples."
+        )
+    return int(lengths.pop())
+
+
+class Batches:
+    """Batches that can be walked again and again.
+
+    Lists and tuples are held. An iterator, which can be walked only once, is read into a list.
+    Any other iterable (a data loader) is iterated afresh on each pass.
+    """
+
+    def __init__(self, data: Any, who: str):
+        if isinstance(data, Batches):  # read already, where it could be read only once
+            self.single: bool = data.single
+            self.data: Any = data.data
+            self.held: bool = data.held
+            return
+        self.single = data is None or is_one_batch(data)
+        if self.single:
+            data = [data]
+        elif isinstance(data, Iterator):
+            data = list(data)
+        self.data = data
+        self.held = isinstance(data, (list, tuple))
+        if self.held:
+            if not data:
+                raise ValueError(f"{who}: data holds no batch")
+            _check_alike(data, who)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.data)
+
+
+def _check_alike(batches: Any, who: str) -> None:
+    """Batches have one structure; ``[x, y]`` for ``(x, y)`` is the usual slip."""
+
+    def form(batch: Any) -> Any:
+        arrays, spec = trees.flatten(batch)
+        return spec, [x.ndim if isinstance(x, Tensor) else np.ndim(x) for x in arrays]
+
+    first = form(batches[0])
+    for i, batch in enumerate(batches):
+        if form(batch) != first:
+            raise ValueError(
+                f"{who}: data is a list of batches, but batch {i} is not built like batch 0. "
+                "One batch of several arrays is a tuple: write (x, y), not [x, y]."
+            )

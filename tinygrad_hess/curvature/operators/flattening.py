@@ -1,0 +1,167 @@
+"""A tree of parameters as one vector, and back.
+
+flatten   : tree -> (P,)          unflatten : (P,) -> tree
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ... import trees
+from ...errors import NonDifferentiableError
+from ...tensors import Batched, Tensor, constant
+from .paths import Paths
+
+Array = np.ndarray[Any, Any]
+
+
+class Flattening:
+    """How the leaves of one tree lie one after the other in a vector.
+
+    Leaves may be arrays, tensors or Python floats. Values are copied, so that nothing done here
+    can change the tree, and training it further does not change what was flattened.
+
+    Parameters
+    ----------
+    tree : pytree
+        Real floating-point leaves, of any shape; at least one element in all.
+    who : str
+        The caller, for errors.
+    what : str
+        What the tree is, for errors.
+
+    Attributes
+    ----------
+    size : int
+        Elements in all, P.
+    dtype : dtype
+        The widest of the leaves' types.
+    values, sizes, slices : list
+        Of each leaf: its value, how many elements it has, and where they lie in the vector.
+
+    Raises
+    ------
+    NonDifferentiableError
+        For a leaf that is not real floating point.
+    ValueError
+        For a tree without a leaf, and for parameters without a single element.
+
+    Examples
+    --------
+    >>> flat = Flattening({"b": np.zeros(2), "w": np.ones((2, 2))}, "example")
+    >>> flat.flatten(flat.unflatten(np.arange(6.0)))
+    array([0., 1., 2., 3., 4., 5.])
+    """
+
+    def __init__(self, tree: Any, who: str, what: str = "params"):
+        leaves, self.spec = trees.flatten(tree)
+        self.who, self.what = who, what
+        self.boxed = [isinstance(x, Tensor) for x in leaves]
+        where = lambda i: f"{who}: {what}{trees.paths(tree)[i]}"
+        self.values = [_value(x, what, functools.partial(where, i)) for i, x in enumerate(leaves)]
+        self.sizes = [math.prod(x.shape) for x in self.values]
+        self.size = sum(self.sizes)
+        if not leaves or (self.size == 0 and what == "params"):
+            raise ValueError(f"{who}: {what} hold no element to differentiate ({self.spec})")
+        ends = np.cumsum(self.sizes).tolist()
+        self.slices = [slice(end - n, end) for end, n in zip(ends, self.sizes, strict=True)]
+        self.dtype = np.result_type(*(x.dtype for x in self.values))
+
+    @functools.cached_property
+    def paths(self) -> Paths:
+        """The names of the leaves."""
+        return Paths(self.tree())
+
+    def indices(self, leaves: Sequence[int]) -> Array:
+        """Where the elements of these leaves lie in the vector, in the order of the leaves."""
+        return np.concatenate(
+            [np.arange(s.start, s.stop) for s in (self.slices[i] for i in leaves)]
+        )
+
+    def tree(self) -> Any:
+        """The parameters themselves, as arrays in their tree."""
+        return trees.unflatten(self.spec, self.values)
+
+    def holds(self, tree: Any) -> bool:
+        """Whether ``tree`` has the structure and the shapes of the parameters."""
+        leaves, spec = trees.flatten(tree)
+        return bool(spec == self.spec) and all(
+            np.shape(raw(x)) == v.shape for x, v in zip(leaves, self.values, strict=True)
+        )
+
+    def join(self, leaves: Sequence[Any], columns: int | None = None) -> Array:
+        """Leaves ``(*shape)`` as ``(P,)``, or leaves ``(columns, *shape)`` as ``(P, columns)``.
+
+        None is zero.
+        """
+        shape = (self.size,) if columns is None else (self.size, columns)
+        out = np.zeros(shape, self.dtype, order="F")
+        for x, place, size in zip(leaves, self.slices, self.sizes, strict=True):
+            if x is not None and size:
+                flat = np.reshape(x, (size,) if columns is None else (columns, size))
+                out[place] = flat if columns is None else flat.T
+        return out
+
+    def part(self, vectors: Array) -> list[Array | None]:
+        """:meth:`leaves`, with None where all is exactly zero."""
+        return [
+            _leaf(vectors[place], value) if vectors[place].any() else None
+            for value, place in zip(self.values, self.slices, strict=True)
+        ]
+
+    def leaves(self, vectors: Array) -> list[Array]:
+        """The converse of :meth:`join`, in each leaf's dtype."""
+        return [
+            _leaf(vectors[place], value)
+            for value, place in zip(self.values, self.slices, strict=True)
+        ]
+
+    def flatten(self, tree: Any) -> Array:
+        """A tree like the parameters as one new vector of shape (P,)."""
+        given = trees.match(tree, self.values, self.spec, self.who, "the tree", "the parameters")
+        return self.join([raw(x) for x in given])
+
+    def unflatten(self, vector: Any, boxed: Sequence[bool] | None = None) -> Any:
+        """A vector of shape (P,) as a tree like the parameters (new arrays, or tensors)."""
+        vector = np.asarray(vector)
+        if vector.shape != (self.size,):
+            raise ValueError(
+                f"{self.who}: a vector of shape {vector.shape} cannot be unflattened into "
+                f"{self.size} parameters; its shape must be ({self.size},)"
+            )
+        leaves = []
+        boxes = self.boxed if boxed is None else boxed
+        for value, place, box in zip(self.values, self.slices, boxes, strict=True):
+            x = vector[place].reshape(value.shape).astype(value.dtype)[()]
+            leaves.append(constant(np.asarray(x)) if box else x)
+        return trees.unflatten(self.spec, leaves)
+
+
+def _leaf(block: Array, like: Array) -> Array:
+    """Some rows of a vector, or of k vectors side by side, as a leaf or a stack of k."""
+    return np.ascontiguousarray(block.T, like.dtype).reshape((*block.shape[1:], *like.shape))
+
+
+def raw(x: Any) -> Any:
+    """The array in a tensor, and anything else as it is."""
+    return x.value if isinstance(x, Tensor) else x
+
+
+def _value(x: Any, what: str, where: Callable[[], str]) -> Array:
+    if isinstance(x, Batched):
+        raise NonDifferentiableError(
+            f"{where()} has a different value for each example of a vmap. Build the operator "
+            "outside vmap, or use tg.hvp inside it."
+        )
+    value = np.array(raw(x))
+    if value.dtype.kind != "f":
+        raise NonDifferentiableError(
+            f"{where()} has dtype {value.dtype}; curvature needs real floating-point {what}. "
+            f"Convert it first, as in x.astype(float), or keep it out of {what}."
+        )
+    return value

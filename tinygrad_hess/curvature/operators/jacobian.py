@@ -1,0 +1,216 @@
+"""The Jacobian of a model's outputs over data, as a SciPy linear operator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ... import trees
+from . import checks
+from .batches import Batches
+from .blocks import subparameters
+from .flattening import Array, Flattening, raw
+from .operator import DENSE_BLOCK, OnParameters
+from .passes import TAPE_MEMORY, Passes
+from .recorded import RecordedModel, total_of
+
+
+class JacobianOperator(OnParameters):
+    """The Jacobian J of ``predict`` in ``params``: rows are outputs, columns parameters.
+
+    The model is recorded once at this point. ``matvec`` is one forward sweep over it (J v),
+    ``rmatvec`` one reverse sweep (Jᵀ u); with k vectors, one batched sweep.
+
+    Parameters
+    ----------
+    predict : callable
+        ``predict(params)`` without data, else ``predict(params, x, *args)``; returns an array, or
+        a pytree of arrays.
+    params : pytree
+        P elements in all; as for :class:`HessianOperator`.
+    data : optional
+        One batch of inputs, or an iterable of them; the outputs of all, M elements, lie one after
+        the other. The data are read at once, for M is not known before.
+    *args
+        Further arguments of ``predict``, held fixed.
+    chunk_size, tape_memory, check
+        As for :class:`HessianOperator`. What is checked: a model that is random or changes itself,
+        a loader that changes, outputs that are not finite, and ``uᵀ(J v) = (Jᵀu)ᵀ v``.
+
+    Attributes
+    ----------
+    shape : (M, P)
+    dtype : dtype
+    outputs : array or pytree
+        What ``predict`` returned, for all data (batches joined along the first axis).
+    matvecs : int
+        Products spent, with J or its transpose.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess.curvature import JacobianOperator
+    >>> x = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    >>> J = JacobianOperator(lambda w, x: x @ w, np.zeros(2), x)
+    >>> J
+    <JacobianOperator: 3 outputs, 2 parameters, float64, one batch, 0 products>
+    >>> J @ np.array([1.0, 0.0]), J.rmatvec(np.array([1.0, 0.0, 0.0]))
+    (array([1., 3., 5.]), array([1., 2.]))
+    """
+
+    def __init__(
+        self,
+        predict: Callable[..., Any],
+        params: Any,
+        data: Any = None,
+        *args: Any,
+        chunk_size: int | None = None,
+        tape_memory: int = TAPE_MEMORY,
+        check: bool = True,
+    ):
+        who = "JacobianOperator"
+        if chunk_size is not None and chunk_size < 1:
+            raise ValueError(f"{who}: chunk_size must be at least 1, got {chunk_size}")
+        at = Flattening(params, who)
+        self.predict = predict
+        self.chunk_size, self.tape_memory, self.check = chunk_size, tape_memory, check
+        self.matvecs = 0
+        self._args = args if data is not None or args else None
+        self._at = at
+        self._batches = Batches(data, who)
+        self._passes = Passes(
+            at,
+            self._batches,
+            self._record,
+            self._evaluate,
+            weighted=False,
+            tape_memory=tape_memory,
+        )
+        self._unchecked = check
+        found = [
+            (run.outputs.tree(), run.outputs.size, run.outputs.dtype) for _, _, run in self._passes
+        ]
+        self.outputs = _joined([tree for tree, _, _ in found])
+        ends = np.cumsum([size for _, size, _ in found]).tolist()
+        self._rows = [slice(end - n, end) for end, (_, n, _) in zip(ends, found, strict=True)]
+        super().__init__(at, ends[-1], np.result_type(at.dtype, *(dtype for _, _, dtype in found)))
+
+    def _record(self, batch: Any, number: int) -> RecordedModel:
+        return RecordedModel(self.predict, self._at, self._arguments(batch))
+
+    def _evaluate(self, batch: Any) -> Any:
+        outputs = self.predict(self._at.tree(), *self._arguments(batch))
+        return total_of([raw(y) for y in trees.leaves(outputs)])
+
+    def _arguments(self, batch: Any) -> tuple[Any, ...]:
+        return () if self._args is None else (batch, *self._args)
+
+    # ---- products --------------------------------------------------------------------------------
+
+    def _matvec(self, x: Any) -> Array:
+        return self._forward(np.asarray(x).reshape(-1), 1, lambda run, v: run.product(v))
+
+    def _matmat(self, X: Any) -> Array:
+        X = np.asarray(X)
+        return self._forward(X, X.shape[1], lambda run, V: run.products(V, self.chunk_size))
+
+    def _rmatvec(self, x: Any) -> Array:
+        return self._reverse(np.asarray(x).reshape(-1), 1, lambda run, u: run.transposed(u))
+
+    def _rmatmat(self, X: Any) -> Array:
+        X = np.asarray(X)
+        return self._reverse(X, X.shape[1], lambda run, U: run.transposeds(U, self.chunk_size))
+
+    def _forward(self, v: Array, count: int, product: Callable[..., Array]) -> Array:
+        if np.iscomplexobj(v):
+            parts = [self._forward(x, c, product) for x, c in ((v.real, count), (v.imag, 0))]
+            return parts[0] + 1j * parts[1]
+        out = np.empty((self.shape[0], *v.shape[1:]), self.dtype)
+        for rows, run in self._recorded():
+            out[rows] = product(run, v)
+        self.matvecs += count
+        return out
+
+    def _reverse(self, u: Array, count: int, product: Callable[..., Array]) -> Array:
+        if np.iscomplexobj(u):
+            parts = [self._reverse(x, c, product) for x, c in ((u.real, count), (u.imag, 0))]
+            return parts[0] + 1j * parts[1]
+        out = np.zeros((self.shape[1], *u.shape[1:]), self.dtype)
+        for rows, run in self._recorded():
+            out += product(run, u[rows])
+        self.matvecs += count
+        return out
+
+    def _recorded(self) -> Iterator[tuple[slice, RecordedModel]]:
+        for number, _, run in self._passes:
+            if self._unchecked:
+                self._check(number, run)
+            yield self._rows[number], run
+        if self._unchecked:
+            self._passes.check()
+            self._unchecked = False
+
+    def _check(self, number: int, run: RecordedModel) -> None:
+        who = self._at.who
+        f = run.outputs.join(run.outputs.values)
+        checks.check_finite(who, number, run.value, f)
+        if number == 0:
+            rng = np.random.default_rng(0)
+            v = rng.choice([-1.0, 1.0], run.at.size).astype(run.at.dtype)
+            u = rng.choice([-1.0, 1.0], run.outputs.size).astype(run.outputs.dtype)
+            moved, back = run.product(v).astype(float), run.transposed(u).astype(float)
+            size = float(np.linalg.norm(moved) + np.linalg.norm(back))
+            checks.check_transposed(who, float(u @ moved), float(back @ v), size, self.dtype)
+
+    # ---- trees, parts ----------------------------------------------------------------------------
+
+    def __call__(self, v: Any) -> Any:
+        """``J v`` with v a tree like the parameters: a tree like the outputs; or with an array."""
+        if not self._at.holds(v) and isinstance(v, np.ndarray):
+            return self @ v
+        product = self.matvec(self._at.flatten(v))
+        return _joined([run.outputs.unflatten(product[rows]) for rows, run in self._recorded()])
+
+    def to_dense(self) -> Array:
+        """The matrix, shape (M, P), by products with the unit vectors of the shorter side."""
+        rows, columns = self.shape
+        if columns <= rows:
+            return super().to_dense()
+        out = np.empty(self.shape, self.dtype)
+        width = max(1, DENSE_BLOCK // columns)
+        for first in range(0, rows, width):
+            unit = np.eye(rows, min(width, rows - first), -first, dtype=self.dtype)
+            out[first : first + width] = self.rmatmat(unit).T
+        return out
+
+    def block(self, *paths: str) -> JacobianOperator:
+        """The columns of some of the parameters; see :meth:`HessianOperator.block`."""
+        params, fill = subparameters(self._at, paths, f"{self._at.who}.block")
+        predict = lambda part, *batch: self.predict(fill(part), *batch)
+        data = None if self._args is None else self._batches
+        return JacobianOperator(
+            predict,
+            params,
+            data,
+            *(self._args or ()),
+            chunk_size=self.chunk_size,
+            tape_memory=self.tape_memory,
+            check=self.check,
+        )
+
+    def __repr__(self) -> str:
+        n = len(self._passes.seen)
+        batches = "one batch" if self._batches.single else f"{n} batches"
+        return (
+            f"<JacobianOperator: {self.shape[0]} outputs, {self.shape[1]} parameters, "
+            f"{self.dtype}, {batches}, {self.matvecs} products>"
+        )
+
+
+def _joined(outputs: list[Any]) -> Any:
+    """The outputs of all batches as one tree, joined along the first axis."""
+    if len(outputs) == 1:
+        return outputs[0]
+    return trees.map(lambda *parts: np.concatenate([np.atleast_1d(x) for x in parts]), *outputs)

@@ -1,0 +1,1 @@
+"""All of it in one call: a report in words and figures."""

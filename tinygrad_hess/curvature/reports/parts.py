@@ -1,0 +1,257 @@
+"""The parts of a report, in the order of their worth, within a budget of seconds.
+
+run_parts : operator, seconds -> parts
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..analysis.alignment import gradient_alignment
+from ..analysis.critical_points import classify_critical_point
+from ..analysis.jackknife import jackknife
+from ..analysis.landscape import landscape
+from ..analysis.layer_blocks import layer_blocks
+from ..analysis.layer_shares import layer_shares
+from ..analysis.quadratic import quadratic_model
+from ..analysis.sharpness import sharpness
+from ..analysis.total_loss import TotalLoss
+from ..eigenpairs.eigenpairs import top_eigenpairs
+from ..operators.hessian import HessianOperator
+from ..spectra.conditioning import condition_number
+from ..spectra.density import spectral_density
+from ..traces.layers import layer_traces
+
+TOP = 10
+"""Eigenpairs to find."""
+
+DENSE = 600
+"""Up to this many parameters all eigenvalues are computed: a second or so each time."""
+
+POINTS = 31
+"""Of each slice."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One part of a report.
+
+    Attributes
+    ----------
+    name : str
+    result : object or None
+        What was found; None when it was left out or failed.
+    why : str
+        Why there is no result; otherwise empty.
+    failed : bool
+    seconds : float
+    matvecs : int
+        Products spent on it.
+    """
+
+    name: str
+    result: Any = None
+    why: str = ""
+    failed: bool = False
+    seconds: float = 0.0
+    matvecs: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values, for JSON."""
+        result = self.result
+        if isinstance(result, tuple):
+            result = [r.to_dict() for r in result]
+        elif result is not None:
+            result = result.to_dict()
+        return {
+            "result": result,
+            "why": self.why,
+            "failed": self.failed,
+            "seconds": self.seconds,
+            "matvecs": self.matvecs,
+        }
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What things cost here, in seconds."""
+
+    product: float
+    evaluation: float
+
+    @property
+    def gradient(self) -> float:
+        """Recorded anew: about three evaluations and the recording."""
+        return 5 * self.evaluation
+
+
+class Run:
+    """The parts of one report, one after the other.
+
+    Parameters
+    ----------
+    op : HessianOperator
+    seconds : float
+        For all of them.
+    seed : int
+    """
+
+    def __init__(self, op: HessianOperator, seconds: float, seed: int, begun: float | None = None):
+        self.op, self.seconds, self.seed = op, seconds, seed
+        self.begun = time.perf_counter() if begun is None else begun
+        self.parts: dict[str, Part] = {}
+        self.pace = Pace(0.0, 0.0)
+        self.interrupted = False
+
+    @property
+    def left(self) -> float:
+        """Seconds left."""
+        return self.seconds - (time.perf_counter() - self.begun)
+
+    def found(self, name: str) -> Any:
+        """The result of an earlier part, or None."""
+        part = self.parts.get(name)
+        return None if part is None else part.result
+
+    def all(self) -> dict[str, Part]:
+        """Run what the budget allows."""
+        self.pace = self._measured_pace()
+        P, share = self.op.shape[0], self._share
+        few = P <= DENSE
+        self._do("eigenpairs", lambda: self._eigenpairs(share(0.3)), (TOP + 1) * self.pace.product)
+        top = self.found("eigenpairs")
+        usable = top is not None and len(top.values) > 0
+        missing = "" if usable else "there are no eigenpairs"
+        self._do("alignment", lambda: gradient_alignment(self.op, top), 0.0, missing)
+        self._do("layers", lambda: layer_shares(self.op, top), 0.0, missing)
+        cost = self.pace.product + self.pace.gradient
+        self._do("model", lambda: quadratic_model(self.op), cost)
+        # Where all eigenvalues take too long, both ends alone, in a share of what is left.
+        end = 2 * P if few else int(np.clip(0.15 * self.left / self.pace.product, 24, P - 1))
+        self._do(
+            "point",
+            lambda: classify_critical_point(self.op, max_matvecs=end, seed=self.seed),
+            24 * self.pace.product,
+        )
+        self._do("traces", lambda: self._traces(share(0.15)), 20 * self.pace.product)
+        cost = 2 * (POINTS * self.pace.evaluation + 3 * self.pace.gradient)
+        self._do("slices", self._slices, cost, missing)
+        self._do("density", lambda: self._density(share(0.3)), 80 * self.pace.product)
+        self._do("condition", lambda: self._condition(share(0.4)), 80 * self.pace.product)
+        blocks = len(self.op.layers) * 8
+        self._do(
+            "blocks", lambda: layer_blocks(self.op, seed=self.seed), blocks * self.pace.product
+        )
+        cost = 150 * self.pace.product + 250 * self.pace.gradient
+        self._do("sharpness", lambda: sharpness(self.op, tol=1e-3, seed=self.seed), cost)
+        groups = self._groups()
+        cost = groups * (20 * self.pace.product + 2 * self.pace.gradient)
+        self._do(
+            "data", self._data, cost, "" if groups else "there are no data at hand to leave out"
+        )
+        return self.parts
+
+    # ---- what bounds a part ----------------------------------------------------------------------
+
+    def _do(self, name: str, part: Callable[[], Any], cost: float, missing: str = "") -> None:
+        """Run one part when ``cost`` seconds are there; whatever it raises stays its own."""
+        if self.interrupted:
+            missing = "interrupted (Ctrl-C)"
+        elif not missing and cost > self.left:
+            missing = (
+                f"it takes about {max(cost, 0.1):.2g} s, and {max(self.left, 0):.2g} s were left "
+                f"of the budget of {self.seconds:g} s"
+            )
+        if missing:
+            self.parts[name] = Part(name, why=missing)
+            return
+        begin, before = time.perf_counter(), self.op.matvecs
+        result, why, failed = None, "", False
+        try:
+            result = part()
+        except KeyboardInterrupt:
+            self.interrupted, why = True, "interrupted (Ctrl-C)"
+        except Exception as error:  # a part that fails must not take the others with it
+            failed, why = True, f"{type(error).__name__}: {error}"
+        seconds, products = time.perf_counter() - begin, self.op.matvecs - before
+        self.parts[name] = Part(name, result, why, failed, seconds, products)
+
+    def _share(self, share: float) -> float:
+        """Seconds for one part: at most this share of what is left."""
+        return max(share * self.left, 0.05)
+
+    def _measured_pace(self) -> Pace:
+        """One block of products, which also makes the checks, then what one and a loss cost."""
+        op, total = self.op, TotalLoss(self.op, who="report")
+        v = np.random.default_rng(self.seed).standard_normal(op.shape[0]).astype(op.dtype)
+        op.matvec(v)
+        return Pace(_timed(lambda: op.matvec(v)), _timed(lambda: total.value(total.start)))
+
+    # ---- parts -----------------------------------------------------------------------------------
+
+    def _eigenpairs(self, seconds: float) -> Any:
+        return top_eigenpairs(self.op, TOP, tol=1e-4, seconds=seconds, seed=self.seed)
+
+    def _traces(self, seconds: float) -> Any:
+        options: dict[str, Any] = {"rtol": 0.02, "max_matvecs": max(self.op.shape[0], 2000)}
+        return layer_traces(self.op, seconds=seconds, seed=self.seed, **options)
+
+    def _method(self) -> str:
+        return "auto" if self.op.shape[0] <= DENSE else "lanczos"
+
+    def _density(self, seconds: float) -> Any:
+        """As many steps as there is time for."""
+        steps = int(np.clip(seconds / (10 * self.pace.product), 8, 100))
+        return spectral_density(
+            self.op, steps=steps, seconds=seconds, method=self._method(), seed=self.seed
+        )
+
+    def _condition(self, seconds: float) -> Any:
+        steps = int(np.clip(seconds / (4 * self.pace.product), 8, 150))
+        return condition_number(
+            self.op, probes=4, steps=steps, seconds=seconds, method=self._method(), seed=self.seed
+        )
+
+    def _slices(self) -> Any:
+        """Along the top eigenvector, to twice the loss by the model; and along the gradient."""
+        top, model = self.found("eigenpairs"), self.found("model")
+        value, largest = abs(float(self.op.value)), float(top.values[0])
+        length = (2 * value / largest) ** 0.5 if value > 0 and largest > 0 else 0.5
+        along = [(top.vectors[:, 0], length)]
+        if model is not None and model.gradient.any():
+            bent, norm = model.gradient_curvature, float(np.linalg.norm(model.gradient))
+            # steps of steepest descent: twice the best one, or to the same distance
+            along.append((-model.gradient, 2 / bent if bent > 0 else length / norm))
+        return tuple(
+            landscape(self.op, directions=[d], radius=float(r), points=POINTS) for d, r in along
+        )
+
+    def _groups(self) -> int:
+        """Parts of the data that the jackknife leaves out in turn; 0 where it cannot."""
+        batches = self.op._batches
+        if batches.data[0] is None or not batches.held:
+            return 0
+        return 10 if batches.single else len(batches.data)
+
+    def _data(self) -> Any:
+        """The error of the largest eigenvalue that the data make."""
+        op, start = self.op, self.found("eigenpairs")
+        v0 = None if start is None else start.vectors[:, :3]
+        data = op._batches.data[0] if op._batches.single else op._batches.data
+        answer = lambda h: float(top_eigenpairs(h, 1, rtol=1e-3, v0=v0, seed=self.seed).values[0])
+        return jackknife(
+            answer, op.loss, op._at.tree(), data, *(op._args or ()),
+            reduction=op.reduction, seed=self.seed,
+        )  # fmt: skip
+
+
+def _timed(call: Callable[[], Any]) -> float:
+    call()
+    begin = time.perf_counter()
+    call()
+    return time.perf_counter() - begin

@@ -1,0 +1,261 @@
+"""All that a budget allows to say about the curvature at a point, in one call.
+
+report : loss, params, data, budget -> Report
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy
+
+from ..._version import __version__
+from ...viz.rendering import replace_whole
+from ..analysis.total_loss import as_hessian
+from ..operators.hessian import HessianOperator
+from ..training.monitor import Monitor
+from ..training.records import Records, plain
+from .html import page
+from .parts import Part, Run
+from .text import findings, text
+
+UNITS = {"": 1.0, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What was found out about the curvature at a point.
+
+    Attributes
+    ----------
+    title : str
+    parts : dict of str to Part
+        In the order in which they were run: ``eigenpairs``, ``alignment``, ``layers``, ``model``,
+        ``point``, ``traces``, ``slices``, ``density``, ``condition``, ``blocks``, ``sharpness``,
+        ``data``.
+    loss : float
+    gradient_norm : float
+    layers : dict of str to int
+        Parameters in each layer.
+    dtype, reduction : str
+    data : str
+        What the data are, in words.
+    monitor : Records or None
+        Of the training run before.
+    rate : float or None
+        The learning rate in use.
+    seed : int
+    budget, seconds : float
+        Allowed and spent, in seconds.
+    matvecs : int
+        Products spent in all.
+    versions : dict of str to str
+    """
+
+    title: str
+    parts: dict[str, Part]
+    loss: float
+    gradient_norm: float
+    layers: dict[str, int]
+    dtype: str
+    reduction: str
+    data: str
+    monitor: Records | None
+    rate: float | None
+    seed: int
+    budget: float
+    seconds: float
+    matvecs: int
+    versions: dict[str, str]
+
+    @property
+    def parameters(self) -> int:
+        """P."""
+        return sum(self.layers.values())
+
+    def __getitem__(self, name: str) -> Any:
+        """The result of a part; None where it was left out or failed."""
+        return self.parts[name].result
+
+    @cached_property
+    def findings(self) -> list[tuple[str, str]]:
+        """What was found, in words: headings and sentences."""
+        return findings(self)
+
+    @cached_property
+    def text(self) -> str:
+        """A dozen lines for the terminal."""
+        return text(self)
+
+    def __repr__(self) -> str:
+        done = sum(part.result is not None for part in self.parts.values())
+        return (
+            f"<Report: {self.title}; {done} of {len(self.parts)} parts, {self.matvecs} products, "
+            f"{self.seconds:.3g} s; print(report.text), report.save_html(path)>"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values, for JSON; None where a number is not finite."""
+        names = (
+            "title", "loss", "gradient_norm", "parameters", "layers", "dtype", "reduction", "data",
+            "rate", "seed", "budget", "seconds", "matvecs", "versions",
+        )  # fmt: skip
+        return {
+            **{name: plain(getattr(self, name)) for name in names},
+            "findings": [list(pair) for pair in self.findings],
+            "parts": {name: plain(part.to_dict()) for name, part in self.parts.items()},
+            "monitor": None if self.monitor is None else self.monitor.to_dict(),
+        }
+
+    def save_json(self, path: str | Path) -> Path:
+        """Write everything as JSON; a file that is there is replaced whole."""
+        data = json.dumps(self.to_dict(), indent=1, allow_nan=False, ensure_ascii=False)
+        return replace_whole(Path(path), data.encode())
+
+    def save_html(self, path: str | Path) -> Path:
+        """Write one self-contained page with figures; a file that is there is replaced whole.
+
+        Without matplotlib it has no figures, and says so.
+        """
+        return replace_whole(Path(path), page(self).encode())
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the page in a frame of its own, so that styles do not mix."""
+        inner = escape(page(self))
+        return (
+            f'<iframe srcdoc="{inner}" style="width:100%;height:720px;border:0" '
+            'title="Curvature report"></iframe>'
+        )
+
+
+def report(
+    loss: Callable[..., Any] | HessianOperator,
+    params: Any = None,
+    data: Any = None,
+    *args: Any,
+    budget: str | float = "30s",
+    reduction: str = "mean",
+    monitor: Monitor | Records | None = None,
+    rate: float | None = None,
+    title: str = "Curvature of the training loss",
+    seed: int = 0,
+) -> Report:
+    """All that a budget allows to say about the curvature of a loss at a point.
+
+    Parts are run in the order of their worth, each within its share of what is left; what there is
+    no time for is named. A part that fails says so and leaves the others be.
+
+    Parameters
+    ----------
+    loss, params, data, *args, reduction
+        As for :class:`HessianOperator`; or such an operator alone.
+    budget : str or float
+        Time: ``"30s"``, ``"2min"``, ``"1h"``, or seconds. It is kept to within about a fifth, but
+        for the first products, without which nothing can be said. Drawing the figures of a page
+        comes on top, some seconds.
+    monitor : Monitor or Records, optional
+        Of the training before, for the figure of eigenvalues over training.
+    rate : float, optional
+        The learning rate in use, to set beside the safe one; by default the monitor's last.
+    title : str
+    seed : int
+        Of all probes and starting vectors.
+
+    Returns
+    -------
+    Report
+        ``print(report.text)``, ``report.save_html(path)``, ``report.save_json(path)``,
+        ``report.to_dict()``, ``report["eigenpairs"]``; in a notebook it shows itself.
+
+    Raises
+    ------
+    ValueError
+        For a budget that cannot be read, and for what :class:`HessianOperator` refuses: a loss
+        that is not scalar, that is random, or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess.curvature import report
+    >>> found = report(lambda w: (w**2 * np.array([4.0, 1.0])).sum() / 2, np.zeros(2), budget=10)
+    >>> found["point"].kind, found["eigenpairs"].values
+    ('minimum', array([4., 1.]))
+    >>> print(found.text.splitlines()[0])
+    Curvature of the training loss: 2 parameters, loss 0
+    """
+    begun = time.perf_counter()
+    seconds = seconds_of(budget)
+    _, op = as_hessian(loss, params, data, args, reduction, "report")
+    before = op.matvecs
+    value, norm = float(op.value), float(np.linalg.norm(op.gradient))
+    if not (np.isfinite(value) and np.isfinite(norm)):
+        raise ValueError(
+            f"report: the loss is {value} and its gradient has norm {norm}: there is no curvature "
+            "to report. debug_nans() finds where a NaN is made."
+        )
+    run = Run(op, seconds, seed, begun)
+    parts = run.all()
+    records = monitor.records if isinstance(monitor, Monitor) else monitor
+    if rate is None and records is not None and len(records):
+        rate = records.records[-1]["rate"]
+    return Report(
+        title=title,
+        parts=parts,
+        loss=value,
+        gradient_norm=norm,
+        layers={name: len(places) for name, places in op.layers.items() if len(places)},
+        dtype=str(op.dtype),
+        reduction=op.reduction,
+        data=_described(op),
+        monitor=records,
+        rate=rate,
+        seed=seed,
+        budget=seconds,
+        seconds=time.perf_counter() - begun,
+        matvecs=op.matvecs - before,
+        versions={
+            "tinygrad_hess": __version__,
+            "numpy": np.__version__,
+            "scipy": scipy.__version__,
+            "python": platform.python_version(),
+        },
+    )
+
+
+def seconds_of(budget: str | float) -> float:
+    """``"30s"``, ``"2min"``, ``"1.5h"`` or a number, in seconds.
+
+    Examples
+    --------
+    >>> seconds_of("2min"), seconds_of(5)
+    (120.0, 5.0)
+    """
+    found = re.fullmatch(r"\s*([\d.]+(?:e[+-]?\d+)?)\s*([a-z]*)\s*", str(budget))
+    try:
+        seconds = float(found[1]) * UNITS[found[2]] if found else 0.0
+    except (ValueError, KeyError):
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise ValueError(
+            f"report: budget={budget!r} is not a time; write '30s', '2min', '1h', or seconds"
+        )
+    return seconds
+
+
+def _described(op: HessianOperator) -> str:
+    batches = op._batches
+    if op._args is None:
+        return "no data"
+    if batches.single:
+        return "one batch"
+    return f"{len(op._passes.seen)} batches"

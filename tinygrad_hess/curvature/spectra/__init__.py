@@ -1,0 +1,1 @@
+"""Whole spectra by stochastic Lanczos quadrature, and what is read off them."""

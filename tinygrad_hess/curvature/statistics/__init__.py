@@ -1,0 +1,1 @@
+"""What curvature means for inference: information, posteriors, influence."""

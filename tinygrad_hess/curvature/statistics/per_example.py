@@ -1,0 +1,129 @@
+"""Derivatives of each example on its own, by vmap: gradients of the loss, Jacobians of the outputs.
+
+per_example_gradients : loss, params, batch -> a tree with a leading axis of examples
+gradient_rows         : the same as matrices (m, P), a chunk of examples at a time
+output_jacobians      : predict, params, x -> (n, K, P), likewise
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ... import trees
+from ...ops.broadcasting import reshape
+from ...tensors import Tensor
+from ...transforms.gradients import grad
+from ...transforms.jacobians import MEMORY_OF_A_SWEEP, jacrev
+from ...transforms.vectorize import vmap
+from ..operators.batches import batch_size
+from ..operators.flattening import Array, Flattening
+
+
+def per_example_gradients(
+    loss: Callable[..., Any], params: Any, batch: Any, *, chunk_size: int | None = None
+) -> Any:
+    """The gradient of the loss of each example, all at once.
+
+    Parameters
+    ----------
+    loss : callable
+        ``loss(params, batch)``, a real scalar. It is given batches of one example: whether it is a
+        mean or a sum over examples makes no difference.
+    params : pytree
+        Real floating-point arrays, or a model of :mod:`tinygrad_hess.nn`.
+    batch : pytree of arrays
+        Their first axes are the n examples.
+    chunk_size : int, optional
+        Examples in one sweep; by default as many as keep their gradients below 64 MiB.
+
+    Returns
+    -------
+    pytree
+        Like ``params``, each leaf of shape (n, ...): arrays, in the dtype of the parameter.
+
+    Raises
+    ------
+    ValueError
+        When the arrays of the batch differ in length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess.curvature import per_example_gradients
+    >>> loss = lambda w, batch: ((batch[0] @ w - batch[1]) ** 2).mean()
+    >>> x, y = np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([1.0, 3.0])
+    >>> per_example_gradients(loss, np.zeros(2), (x, y))
+    array([[ -2.,   0.],
+           [  0., -12.]])
+    """
+    at = Flattening(params, "per_example_gradients")
+    parts = list(_leaf_gradients(loss, at, batch, chunk_size))
+    if not parts:
+        empty = [np.zeros((0, *v.shape), v.dtype) for v in at.values]
+        return trees.unflatten(at.spec, empty)
+    joined = [p[0] if len(p) == 1 else np.concatenate(p) for p in zip(*parts, strict=True)]
+    return trees.unflatten(at.spec, joined)
+
+
+def gradient_rows(
+    loss: Callable[..., Any], at: Flattening, batch: Any, chunk_size: int | None = None
+) -> Iterator[Array]:
+    """Per-example gradients as matrices of shape (m, P), m examples at a time."""
+    for leaves in _leaf_gradients(loss, at, batch, chunk_size):
+        yield at.join(leaves, len(leaves[0])).T
+
+
+def output_jacobians(
+    predict: Callable[..., Any], at: Flattening, x: Any, chunk_size: int | None = None
+) -> Iterator[Array]:
+    """Jacobians of each example's outputs in the parameters, shape (m, K, P), m at a time.
+
+    ``predict(params, x)`` is given batches of one example; K elements of output an example.
+    """
+
+    def of_one(x: Any) -> Any:
+        return jacrev(lambda params: reshape(predict(params, x), shape=(-1,)))(at.tree())
+
+    outputs: int | None = None  # known after the first example
+    batched, n = _ones(x, at.who)
+    first = 0
+    while first < n:
+        m = 1 if outputs is None else _chunk(at, outputs, chunk_size)
+        part = trees.map(lambda a: a[first : first + m], batched)  # noqa: B023 - used at once
+        leaves = trees.leaves(vmap(of_one)(part))
+        m, outputs = leaves[0].shape[:2]
+        rows = [
+            np.reshape(g, (m * outputs, *v.shape)) for g, v in zip(leaves, at.values, strict=True)
+        ]
+        yield at.join(rows, m * outputs).T.reshape(m, outputs, at.size)
+        first += m
+
+
+def _leaf_gradients(
+    loss: Callable[..., Any], at: Flattening, batch: Any, chunk_size: int | None
+) -> Iterator[list[Array]]:
+    gradients = vmap(grad(loss), in_axes=(None, 0))
+    batched, n = _ones(batch, at.who)
+    m = _chunk(at, 1, chunk_size)
+    for first in range(0, n, m):
+        part = trees.map(lambda a: a[first : first + m], batched)  # noqa: B023 - used at once
+        yield trees.leaves(gradients(at.tree(), part))
+
+
+def _ones(batch: Any, who: str) -> tuple[Any, int]:
+    """A batch of n examples as n batches of one, stacked: (n, ...) becomes (n, 1, ...)."""
+    n = batch_size(batch, who, 0)
+    arrays = trees.map(lambda a: a.numpy() if isinstance(a, Tensor) else np.asarray(a), batch)
+    return trees.map(lambda a: a[:, None], arrays), n
+
+
+def _chunk(at: Flattening, rows: int, chunk_size: int | None) -> int:
+    """How many examples at a time, when each has ``rows`` gradients."""
+    if chunk_size is None:
+        return max(1, MEMORY_OF_A_SWEEP // (rows * at.size * at.dtype.itemsize))
+    if chunk_size < 1:
+        raise ValueError(f"{at.who}: chunk_size must be at least 1, got {chunk_size}")
+    return chunk_size

@@ -1,0 +1,228 @@
+"""The trace of each diagonal block of an operator, in one pass.
+
+layer_traces : operator -> LayerTraces
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..eigenpairs.deflation import SKETCH, Deflation
+from ..estimates.budget import Budget
+from ..estimates.checkpoints import Checkpoint
+from ..estimates.estimate import Estimate
+from ..estimates.exact import exact_diagonal
+from ..estimates.operands import Array, Counted
+from ..estimates.plotting import BLUE, axes
+from ..estimates.probes import signs
+from ..estimates.probing import Running, Target, run_probes, unpack
+from .trace import SAMPLES
+
+
+@dataclass(frozen=True)
+class LayerTraces:
+    """The trace of each layer's own block, and of the whole.
+
+    Attributes
+    ----------
+    layers : dict of str to Estimate
+        In the order of the parameters. Their values sum to that of ``total``.
+    total : Estimate
+        The trace, from the same probes.
+    sizes : dict of str to int
+        Parameters of each layer.
+    """
+
+    layers: dict[str, Estimate]
+    total: Estimate
+    sizes: dict[str, int]
+
+    @property
+    def converged(self) -> bool:
+        return self.total.converged
+
+    def __repr__(self) -> str:
+        width = max(len(name) for name in self.layers)
+        lines = [
+            f"  {name:<{width}}  {e.value:.6g} ± {e.standard_error:.2g}"
+            f"  ({self.sizes[name]} parameters)"
+            for name, e in self.layers.items()
+        ]
+        return "\n".join([f"LayerTraces(total {self.total!r})", *lines])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values, for JSON."""
+        return {
+            "layers": {name: e.to_dict() for name, e in self.layers.items()},
+            "total": self.total.to_dict(),
+            "sizes": self.sizes,
+        }
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw a bar for each layer with its interval; return the matplotlib axes."""
+        ax = axes(ax)
+        values = [e.value for e in self.layers.values()]
+        halves = [(e.interval[1] - e.interval[0]) / 2 for e in self.layers.values()]
+        ax.barh(range(len(values)), values, xerr=halves, color=BLUE, ecolor="#333333", capsize=3)
+        ax.set_yticks(range(len(values)), list(self.layers))
+        ax.invert_yaxis()
+        ax.set_xlabel("trace of the layer's block (95%)")
+        return ax
+
+
+def layer_traces(
+    op: Any,
+    layers: Mapping[str, Any] | None = None,
+    *,
+    rtol: float | None = None,
+    atol: float | None = None,
+    max_matvecs: int | None = None,
+    seconds: float | None = None,
+    seed: int = 0,
+    progress: bool = False,
+    checkpoint: Any = None,
+) -> LayerTraces:
+    """Traces of the diagonal blocks of a symmetric operator, one for each layer.
+
+    Every product serves all layers: a probe's share ``Σ z_i (A z)_i`` over a layer's parameters has
+    that layer's trace as its mean. A Krylov space of up to 48 vectors first takes out the largest
+    eigenvalues (see Hutch++), which leaves less variance.
+
+    Parameters
+    ----------
+    op : LinearOperator, ndarray or sparse matrix, shape (P, P)
+    layers : mapping of str to integer array, optional
+        Which parameters belong to which layer; each to one. By default ``op.layers``, which
+        operators of a loss have.
+    rtol, atol : float, optional
+        Go on until half the width of each layer's 95% interval is at most
+        ``max(atol, rtol * |trace of the whole|)``.
+    max_matvecs : int, optional
+        Products to spend at most; by default 128, or with an accuracy 10,000. When P is no more,
+        and no cheaper way is seen, the traces are computed exactly.
+    seconds, seed, progress, checkpoint
+        As in :func:`~tinygrad_hess.curvature.trace`.
+
+    Returns
+    -------
+    LayerTraces
+
+    Raises
+    ------
+    ValueError
+        When the layers don't name each parameter once, and as in ``trace``.
+
+    References
+    ----------
+    Meyer, Musco, Musco and Woodruff (2021), Hutch++: optimal stochastic trace estimation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess.curvature import layer_traces
+    >>> layer_traces(np.diag([1.0, 2.0, 4.0]), {"first": [0, 1], "second": [2]})
+    LayerTraces(total Estimate(7, exact, 3 products))
+      first   3 ± 0  (2 parameters)
+      second  4 ± 0  (1 parameters)
+    """
+    target = Target("layer_traces", rtol, atol)
+    A = Counted(op, "layer_traces")
+    names, starts, order = _places(A, layers if layers is not None else _of_operator(op))
+    limit = max_matvecs or (10_000 if target.asked else SAMPLES)
+    with Budget(A, limit, seconds, progress=progress) as budget:
+        save = Checkpoint(checkpoint, A, {"seed": seed, "layers": names})
+        if min(limit, SAMPLES) >= A.size:
+            diagonal = exact_diagonal(A, budget)
+            return _exact(names, starts, order, diagonal, A, budget)
+
+        def sums(values: Array) -> Array:
+            """Over each layer, and over all: shape (layers + 1, probes)."""
+            parts = np.add.reduceat(values[order], starts, axis=0, dtype=np.float64)
+            return np.concatenate([parts, parts.sum(axis=0, keepdims=True)])
+
+        running, saved, split = Running(), save.load(), Deflation(A, SKETCH, seed)
+        if saved is None:
+            while split.next and split.columns + split.next <= min(SKETCH, limit // 2):
+                split.grow()
+            first = SKETCH if target.asked else max(2, limit - split.columns)
+        else:
+            split.restore(saved)
+            running, first = unpack(saved, budget)
+        known = sums(split.diagonal()[:, None])[:, 0]
+
+        def statistic(columns: range) -> Array:
+            z = signs(A.size, columns, seed, A.dtype)
+            return sums(z * split.remainder(z))
+
+        def ratio(running: Running) -> float:
+            return target.ratio(float(running.half_width.max()), float((known + running.mean)[-1]))
+
+        room = budget.limit is None and limit >= A.matvecs + A.size
+        reason = run_probes(
+            statistic, running, first=first, ratio=ratio, budget=budget, checkpoint=save,
+            state=split.state(), exact_from=A.size if room else math.inf,
+        )  # fmt: skip
+        if reason == "exact" and budget.left >= A.size:
+            return _exact(names, starts, order, exact_diagonal(A, budget), A, budget)
+        if reason == "exact":
+            reason = f"max_matvecs={limit} allows no more; give more"
+        values, errors, halves = known + running.mean, running.standard_error, running.half_width
+        estimates = [
+            Estimate(
+                float(v), float(e), (float(v - h), float(v + h)), A.matvecs, not reason,
+                seconds=budget.seconds, seed=seed, method="Hutch++", reason=reason,
+            )
+            for v, e, h in zip(values, errors, halves, strict=True)
+        ]  # fmt: skip
+    return _assembled(names, starts, order, estimates)
+
+
+def _of_operator(op: Any) -> Mapping[str, Any]:
+    layers = getattr(op, "layers", None)
+    if layers is None:
+        raise ValueError(
+            f"layer_traces: {type(op).__name__} does not name its layers; give layers={{name: "
+            "positions in the vector}"
+        )
+    return dict(layers)
+
+
+def _places(A: Counted, layers: Mapping[str, Any]) -> tuple[list[str], Array, Array]:
+    """Names, where each begins, and all positions, layer after layer; empty layers left out."""
+    places = {name: np.asarray(p, int).ravel() for name, p in layers.items()}
+    places = {name: p for name, p in places.items() if p.size}
+    order = np.concatenate([np.zeros(0, int), *places.values()])
+    if not np.array_equal(np.sort(order), np.arange(A.size)):
+        raise ValueError(
+            f"layer_traces: layers must hold each of the {A.size} parameters once; they hold "
+            f"{order.size} positions, {np.unique(order).size} of them different"
+        )
+    sizes = [p.size for p in places.values()]
+    return list(places), np.cumsum([0, *sizes[:-1]]), order
+
+
+def _exact(
+    names: list[str], starts: Array, order: Array, diagonal: Array, A: Counted, budget: Budget
+) -> LayerTraces:
+    parts = np.add.reduceat(diagonal[order], starts, dtype=np.float64)
+    estimates = [
+        Estimate.of_exact(float(v), A.matvecs, seconds=budget.seconds, method="exact")
+        for v in [*parts, parts.sum()]
+    ]
+    return _assembled(names, starts, order, estimates)
+
+
+def _assembled(
+    names: list[str], starts: Array, order: Array, estimates: list[Estimate]
+) -> LayerTraces:
+    sizes = np.diff([*starts, order.size])
+    return LayerTraces(
+        dict(zip(names, estimates[:-1], strict=True)),
+        estimates[-1],
+        {name: int(n) for name, n in zip(names, sizes, strict=True)},
+    )

@@ -1,0 +1,300 @@
+"""Curvature while a net trains.
+
+Monitor : (step, params, value) -> a record, now and then
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...optim.optimizer import Optimizer
+from ..analysis.alignment import gradient_alignment
+from ..eigenpairs.eigenpairs import Eigenpairs, top_eigenpairs
+from ..estimates.operands import Array, check_positive
+from ..operators.hessian import HessianOperator
+from ..traces.trace import trace
+from .moving import MovingHessian
+from .preconditioners import preconditioner, threshold_of, updates_made
+from .records import FORMAT, Records, plain
+
+NAMES = ("top_eigenvalues", "trace", "gradient_norm", "alignment")
+
+PROBES = 16
+"""Of the trace: one block."""
+
+
+class Monitor:
+    """Follows the curvature of a loss while a net trains.
+
+    It is the callback of :func:`tinygrad_hess.optim.fit`, or is called in a loop of your own, with
+    each step's number and parameters. It never ends the training, and leaves it as it would be.
+
+    Parameters
+    ----------
+    loss, data, *args, reduction
+        As for :class:`HessianOperator`. A part of the training data makes it cheaper.
+    optimizer : Optimizer or float, optional
+        Or the learning rate of plain gradient descent: for the threshold of stability, 2/rate,
+        (2 + 2β)/rate with momentum, (2 + 2β₁)/((1 - β₁) rate) for Adam. Adam's is about the
+        preconditioned Hessian ``D^-½ H D^-½``, D = (1 - β₁ᵗ)(sqrt(v̂) + eps); where the optimiser's
+        state is known (one made with parameters, or ``state=`` in the call), the eigenvalues are
+        those.
+    quantities : sequence of str or callable
+        ``"top_eigenvalues"``, ``"trace"``, ``"gradient_norm"``, ``"alignment"`` (the share of the
+        gradient in the top eigenspace), or functions of a :class:`HessianOperator`, recorded under
+        their names.
+    k : int
+        How many eigenvalues.
+    every : int
+        Steps between measurements.
+    rtol : float
+        Accuracy of the eigenvalues, relative, by their gap intervals. Each search starts from the
+        eigenvectors of the one before.
+    overhead : float, optional
+        What the measurements may take, as a share of the time spent in training, the first one
+        not counted, which searches from nothing. Where one would exceed it, it is left out; so
+        the steps depend on the clock. By default none is left out, whatever that takes.
+    path : path-like, optional
+        A file of JSON lines to write; it can be read at any time with :meth:`read`. One that is
+        there is replaced.
+    dtype : dtype or None
+        Of the products. By default float32, which halves their cost and is good to about 1e-6 of
+        the largest eigenvalue; None stays with the parameters'.
+    seed : int
+
+    Attributes
+    ----------
+    records : Records
+    spent, trained : float
+        Seconds in measurements, and in training between the calls.
+    left_out : int
+        Measurements that ``overhead`` did not allow.
+
+    Raises
+    ------
+    ValueError
+        For an unknown quantity, two with one name, or options that are not positive.
+
+    Notes
+    -----
+    The top k take at least k + 1 products, two to four times as many where neighbouring eigenvalues
+    are close and ``rtol`` is small, and a product takes about as long as a gradient. The first
+    search takes some 80, and plans the products.
+
+    References
+    ----------
+    Cohen et al. (2021), Gradient descent on neural networks typically occurs at the edge of
+    stability. Cohen et al. (2022), Adaptive gradient methods at the edge of stability.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess import optim
+    >>> from tinygrad_hess.curvature import Monitor
+    >>> loss = lambda w, scale: (scale * w**2).sum() / 2
+    >>> follow = Monitor(loss, np.array([3.0, 1.0]), optimizer=0.1, k=1, every=2)
+    >>> w = optim.fit(loss, np.ones(2), np.array([3.0, 1.0]), optim.SGD(lr=0.1), epochs=5,
+    ...               callback=follow).params
+    >>> follow.records.steps, follow.records.series("top_eigenvalues").ravel()
+    (array([0, 2, 4]), array([3., 3., 3.]))
+    >>> follow.records.series("threshold")
+    array([20., 20., 20.])
+    """
+
+    def __init__(
+        self,
+        loss: Callable[..., Any],
+        data: Any = None,
+        *args: Any,
+        optimizer: Optimizer | float | None = None,
+        quantities: Sequence[str | Callable[[Any], Any]] = ("top_eigenvalues", "gradient_norm"),
+        k: int = 5,
+        every: int = 50,
+        rtol: float = 1e-2,
+        overhead: float | None = None,
+        path: str | Path | None = None,
+        dtype: Any = np.float32,
+        reduction: str = "mean",
+        seed: int = 0,
+    ):
+        names = [_name(q) for q in quantities]
+        if len(set(names)) < len(names):
+            raise ValueError(f"Monitor: two quantities have one name: {', '.join(names)}")
+        for name, given in (("k", k), ("every", every)):
+            if given < 1:
+                raise ValueError(f"Monitor: {name} must be at least 1, got {given}")
+        check_positive("Monitor", rtol=rtol, overhead=overhead)
+        self.loss, self.data, self.args, self.reduction = loss, data, args, reduction
+        self.optimizer, self.quantities = optimizer, dict(zip(names, quantities, strict=True))
+        self.k, self.every, self.rtol, self.seed = k, every, rtol, seed
+        self.overhead, self.dtype = overhead, dtype
+        self.path = None if path is None else Path(path)
+        self.records = Records({
+            "format": FORMAT, "quantities": names, "k": k, "every": every, "rtol": rtol,
+            "overhead": overhead, "reduction": reduction, "seed": seed,
+            "optimizer": None if optimizer is None else repr(optimizer),
+            "dtype": None if dtype is None else np.dtype(dtype).name,
+        })  # fmt: skip
+        if self.path is not None:
+            self.path.write_text(json.dumps(self.records.about) + "\n", encoding="utf-8")
+        self.spent = self.trained = 0.0
+        self.left_out = 0
+        self._op: MovingHessian | None = None
+        self._vectors: Array | None = None
+        self._last: float | None = None  # when the call before ended
+        self._first = self._cost = 0.0  # of the first measurement, and of the last
+
+    def __call__(self, step: int, params: Any, value: Any = None, state: Any = None) -> None:
+        """Measure, if it is time to.
+
+        Parameters
+        ----------
+        step : int
+            Updates made before.
+        params : pytree
+            As ``loss`` takes them.
+        value : float, optional
+            The loss there, which is recorded.
+        state : optional
+            The optimiser's, for Adam's preconditioner.
+        """
+        begin = time.perf_counter()
+        if self._last is not None:
+            self.trained += begin - self._last
+        if step % self.every == 0:
+            if self._affordable():
+                self.measure(step, params, value, state)
+                cost = time.perf_counter() - begin
+                self.spent += cost
+                if self._first:
+                    self._cost = cost
+                else:  # a later one begins where this one ends, and is cheaper
+                    self._first = cost
+            else:
+                self.left_out += 1
+        self._last = time.perf_counter()
+
+    def _affordable(self) -> bool:
+        if self.overhead is None or not len(self.records):
+            return True
+        return self.spent - self._first + self._cost <= self.overhead * self.trained
+
+    def measure(
+        self, step: int, params: Any, value: Any = None, state: Any = None
+    ) -> dict[str, Any]:
+        """Measure now; return the record that was appended."""
+        begin = time.perf_counter()
+        if self._op is None:
+            self._op = MovingHessian(
+                self.loss, params, self.data, *self.args, reduction=self.reduction, dtype=self.dtype
+            )
+        else:
+            self._op.move(params)
+        point = _Point(self, self._op, params, preconditioner(self.optimizer, params, state))
+        made = updates_made(self.optimizer, state, step)
+        rate, threshold = threshold_of(self.optimizer, made, point.diagonal is not None)
+        record: dict[str, Any] = {
+            "step": int(step),
+            "loss": None if value is None else float(value),
+            "rate": rate,
+            "threshold": threshold,
+            "preconditioned": point.diagonal is not None,
+        }
+        for name, quantity in self.quantities.items():
+            if isinstance(quantity, str):
+                record[name] = point.named(name)
+            else:
+                record[name] = quantity(point.full)
+        record["seconds"] = time.perf_counter() - begin
+        record = plain(record)
+        self.records.records.append(record)
+        if self.path is not None:  # one write of one whole line
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+        return record
+
+    @staticmethod
+    def read(path: str | Path) -> Records:
+        """The records in a file, also while training runs; see :meth:`Records.read`."""
+        return Records.read(path)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the eigenvalues over training against the threshold; return matplotlib axes."""
+        return self.records.plot(ax)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values, for JSON."""
+        costs = {"spent": self.spent, "trained": self.trained, "left_out": self.left_out}
+        return {**self.records.to_dict(), **costs}
+
+    def __repr__(self) -> str:
+        share = f", {self.spent / self.trained:.1%} of the training time" if self.trained else ""
+        out = f", {self.left_out} left out" if self.left_out else ""
+        return (
+            f"<Monitor: {', '.join(self.quantities)} every {self.every} steps; "
+            f"{len(self.records)} measurements{out}{share}>"
+        )
+
+
+def _name(quantity: Any) -> str:
+    if isinstance(quantity, str):
+        if quantity not in NAMES:
+            raise ValueError(f"Monitor: quantity {quantity!r} is not one of {', '.join(NAMES)}")
+        return quantity
+    name = getattr(quantity, "__name__", "")
+    if not callable(quantity) or not name or name == "<lambda>":
+        raise ValueError(
+            f"Monitor: a quantity is a name ({', '.join(NAMES)}) or a function with a name (def); "
+            f"got {quantity!r}"
+        )
+    return name
+
+
+class _Point:
+    """What is measured at one point; each thing once."""
+
+    def __init__(self, monitor: Monitor, op: MovingHessian, params: Any, diagonal: Array | None):
+        self.monitor, self.base, self.params, self.diagonal = monitor, op, params, diagonal
+        self.op: Any = op if diagonal is None else op.preconditioned(diagonal)
+        self._full: HessianOperator | None = None
+        self._top: Eigenpairs | None = None
+
+    @property
+    def full(self) -> HessianOperator:
+        """For functions: with all that a HessianOperator can do, in the parameters' precision."""
+        if self._full is None:
+            m = self.monitor
+            self._full = HessianOperator(
+                m.loss, self.params, m.data, *m.args, reduction=m.reduction, check=False
+            )
+        return self._full
+
+    @property
+    def top(self) -> Eigenpairs:
+        if self._top is None:
+            m = self.monitor
+            self._top = top_eigenpairs(
+                self.op, m.k, rtol=m.rtol, v0=m._vectors, seed=m.seed, block_size=m.k
+            )
+            m._vectors = self._top.vectors
+        return self._top
+
+    def named(self, name: str) -> Any:
+        if name == "top_eigenvalues":
+            found = self.top.to_dict()
+            kept = ("values", "residuals", "gap_intervals", "matvecs", "converged")
+            return {key: found[key] for key in kept}
+        if name == "gradient_norm":
+            return float(np.linalg.norm(self.base.gradient))
+        if name == "trace":
+            return trace(self.op, PROBES, seed=self.monitor.seed)
+        gradient = self.base.gradient
+        if self.diagonal is not None:
+            gradient = gradient / np.sqrt(self.diagonal)
+        return gradient_alignment(self.op, self.top, gradient=gradient)

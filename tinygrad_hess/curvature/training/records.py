@@ -1,0 +1,153 @@
+"""What a monitor has seen: a list of records, in memory and as lines of a file."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..estimates.plotting import BLUE, GREY, ORANGE, axes
+
+FORMAT = "tinygrad_hess.curvature.Monitor, 1"
+
+
+class Records:
+    """Measurements along a training run, in the order of the steps.
+
+    Attributes
+    ----------
+    records : list of dict
+        One for each measurement: ``step``, ``loss``, ``rate``, ``threshold``, ``seconds`` (spent on
+        it), and one entry for each quantity. None stands for what is unknown or not finite.
+    about : dict
+        What was followed, and how.
+    """
+
+    def __init__(self, about: dict[str, Any] | None = None):
+        self.about = about or {}
+        self.records: list[dict[str, Any]] = []
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.records)
+
+    @property
+    def steps(self) -> Any:
+        """Where measurements were made, shape (n,)."""
+        return np.array([r["step"] for r in self.records], int)
+
+    def series(self, name: str) -> Any:
+        """One quantity over the measurements: shape (n,), or (n, k) for eigenvalues.
+
+        Of an estimate, or another result with a value, the value. NaN where it is unknown.
+
+        Raises
+        ------
+        KeyError
+            For a quantity that was not followed.
+        """
+        if self.records and not any(name in r for r in self.records):
+            known = ", ".join(self.records[0])
+            raise KeyError(f"{name!r} was not followed; there is {known}")
+        found = [_value(r.get(name)) for r in self.records]
+        width = max([np.size(x) for x in found], default=1)
+        if all(np.ndim(x) == 0 for x in found):
+            return np.array(found, float)
+        out = np.full((len(found), width), np.nan)
+        for row, x in zip(out, found, strict=True):
+            row[: np.size(x)] = x
+        return out
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values, for JSON."""
+        return {"about": self.about, "records": self.records}
+
+    @classmethod
+    def read(cls, path: str | Path) -> Records:
+        """The records in a file, also while it is being written.
+
+        A last line that has no end yet is left out.
+
+        Raises
+        ------
+        ValueError
+            For a file that no monitor wrote.
+        """
+        lines = Path(path).read_text(encoding="utf-8").split("\n")[:-1]
+        try:
+            parsed = [json.loads(line) for line in lines]
+        except json.JSONDecodeError as error:
+            raise ValueError(f"Monitor.read: {path} is not a monitor's file: {error}") from None
+        if parsed and (not isinstance(parsed[0], dict) or parsed[0].get("format") != FORMAT):
+            raise ValueError(
+                f"Monitor.read: {path} does not begin with the format {FORMAT!r}; is it a file "
+                "that a Monitor with path= wrote?"
+            )
+        out = cls(parsed[0] if parsed else None)
+        out.records = parsed[1:]
+        return out
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the eigenvalues over training, and the threshold of stability.
+
+        Returns the matplotlib axes.
+        """
+        if not len(self):
+            raise ValueError("Monitor.plot: nothing was measured yet")
+        if not any("top_eigenvalues" in r for r in self.records):
+            raise ValueError("Monitor.plot: 'top_eigenvalues' are not among the quantities")
+        ax = axes(ax, (7.0, 3.8))
+        values = np.reshape(self.series("top_eigenvalues"), (len(self), -1))
+        few = "o-" if len(self) <= 60 else "-"
+        for i, column in enumerate(values.T):
+            color, alpha = (ORANGE, 1.0) if i == 0 else (BLUE, max(0.25, 0.9 - 0.15 * i))
+            label = "largest" if i == 0 else f"next {values.shape[1] - 1}" if i == 1 else None
+            ax.plot(self.steps, column, few, color=color, alpha=alpha, label=label,
+                    markersize=3, linewidth=1.6 if i == 0 else 1.1)  # fmt: skip
+        threshold = self.series("threshold")
+        if np.isfinite(threshold).any():
+            ax.plot(self.steps, threshold, "--", color=GREY, linewidth=1.4,
+                    label=f"stable below {threshold[np.isfinite(threshold)][-1]:.4g}")  # fmt: skip
+        largest = np.nanmax(np.abs(values)) if np.isfinite(values).any() else 1.0
+        ax.set_ylim(min(0.0, 1.1 * float(np.nanmin(values, initial=0.0))), None)
+        if np.isfinite(threshold).any() and np.nanmin(threshold) > 20 * largest:
+            ax.set_ylim(top=1.3 * largest)  # a threshold far away would flatten what is drawn
+        preconditioned = any(r.get("preconditioned") for r in self.records)
+        ax.set_xlabel("step")
+        ax.set_ylabel("preconditioned eigenvalues" if preconditioned else "eigenvalues")
+        ax.legend(frameon=False, fontsize=9, loc="best")
+        return ax
+
+
+def plain(x: Any) -> Any:
+    """``x`` for JSON: arrays as lists, results by their ``to_dict``, NaN and infinity as None."""
+    if hasattr(x, "to_dict"):
+        return plain(x.to_dict())
+    if isinstance(x, dict):
+        return {str(k): plain(v) for k, v in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [plain(v) for v in x]
+    if isinstance(x, (np.ndarray, np.generic)):
+        return plain(x.tolist())
+    if isinstance(x, float):
+        return x if math.isfinite(x) else None
+    if x is None or isinstance(x, (bool, int, str)):
+        return x
+    raise TypeError(
+        f"a quantity gave {type(x).__name__}, which cannot be recorded; give a number, an array, a "
+        "dict or a result with to_dict()"
+    )
+
+
+def _value(x: Any) -> Any:
+    if isinstance(x, dict):
+        x = x.get("values", x.get("value", x.get("share")))
+    if x is None or isinstance(x, (str, dict)):
+        return np.nan
+    return np.array(x, float) if isinstance(x, list) else float(x)
