@@ -54,9 +54,14 @@ from .comparison import logical_or as logical_or
 from .comparison import logical_xor as logical_xor
 from .comparison import not_equal as not_equal
 from .comparison import rint as rint
-from .comparison import sign as sign
 from .comparison import signbit as signbit
 from .comparison import trunc as trunc
+from .complexes import angle as angle
+from .complexes import conj as conj
+from .complexes import imag as imag
+from .complexes import real as real
+from .complexes import real_if_close as real_if_close
+from .complexes import sign as sign
 from .determinants import det as det
 from .determinants import slogdet as slogdet
 from .eigen import eig as eig
@@ -79,6 +84,7 @@ from .factorizations import cholesky as cholesky
 from .factorizations import qr as qr
 from .factorizations import solve_assuming as solve_assuming
 from .identity import astype as astype
+from .identity import checked as checked
 from .identity import stop_gradient as stop_gradient
 from .indexing import argsort as argsort
 from .indexing import index as index
@@ -143,6 +149,7 @@ from .resampling import interpolate as interpolate
 from .scatter import add_at as add_at
 from .scatter import combine_at as combine_at
 from .scatter import set_at as set_at
+from .selecting import ClassNumbers as ClassNumbers
 from .selecting import chunk as chunk
 from .selecting import gather as gather
 from .selecting import index_select as index_select

@@ -6,18 +6,18 @@ The names and the order of arguments are those that users of PyTorch and tinygra
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .. import modes
 from ..errors import describe
-from ..tensors import Batched, Tensor
+from ..tensors import Tensor
 from .arithmetic import where
 from .axes import canonical_axis, shape_of
 from .broadcasting import reshape
 from .comparison import equal
-from .identity import astype
+from .identity import astype, checked
 from .indexing import index, take
 from .scatter import add_at, in_type_of, set_at
 
@@ -156,6 +156,31 @@ def masked_fill(x: Any, mask: Any, value: Any) -> Any:
     return where(mask, value, x)
 
 
+@dataclass(frozen=True)
+class ClassNumbers:
+    """A check that integers are from 0 to ``classes - 1``.
+
+    Parameters
+    ----------
+    who : str
+        The function that asks.
+    classes : int
+    context : str
+        More to say in the error.
+    """
+
+    who: str
+    classes: int
+    context: str = ""
+
+    def __call__(self, labels: Any) -> None:
+        if labels.size and (labels.min() < 0 or labels.max() >= self.classes):
+            raise ValueError(
+                f"{self.who}: class numbers must be from 0 to {self.classes - 1}{self.context}, "
+                f"got values from {labels.min()} to {labels.max()}"
+            )
+
+
 def one_hot(labels: Any, classes: int, dtype: Any = np.int64) -> Any:
     """A new last axis of ``classes``: 1 at the class number, 0 elsewhere.
 
@@ -174,7 +199,7 @@ def one_hot(labels: Any, classes: int, dtype: Any = np.int64) -> Any:
     TypeError
         When the labels are not integers.
     ValueError
-        When a label is out of range (not seen where it is an argument of a replayed function).
+        When a label is out of range.
 
     Examples
     --------
@@ -187,14 +212,7 @@ def one_hot(labels: Any, classes: int, dtype: Any = np.int64) -> Any:
     labels = _tensor_or_array(labels)
     if labels.dtype.kind not in "iu":
         raise TypeError(f"one_hot: class numbers must be integers, got {describe(labels)}")
-    known = not (isinstance(labels, Tensor) and labels.prim is not None and modes.is_tracing())
-    if known:
-        raw = np.asarray(labels.value if isinstance(labels, Batched | Tensor) else labels)
-        if raw.size and (raw.min() < 0 or raw.max() >= classes):
-            raise ValueError(
-                f"one_hot: class numbers must be from 0 to {classes - 1}, got values from "
-                f"{raw.min()} to {raw.max()}"
-            )
+    labels = checked(labels, ClassNumbers("one_hot", classes))
     column = reshape(labels, shape=(*labels.shape, 1))
     return astype(equal(column, np.arange(classes)), dtype)
 

@@ -257,20 +257,38 @@ def flip(x: Any, axis: Any = None) -> Any:
     return index(x, key)
 
 
+def _roll_fn(x: Any, *, shift: int, axis: int) -> Any:
+    x = np.asarray(x)
+    cut, tail = x.shape[axis] - shift, (slice(None),) * (-axis - 1)
+    return np.concatenate((x[..., cut:, *tail], x[..., :cut, *tail]), axis)
+
+
+roll_along: Any = linear(
+    "roll",
+    _roll_fn,
+    lambda g, y, x, shift, axis: roll_along(g, shift=x.shape[axis] - shift, axis=axis),
+    analytic=True,
+    cases=[
+        ([(2, 3)], {"shift": 1, "axis": -1}),
+        ([(3, 2)], {"shift": 2, "axis": -2}),
+        ([(2, 4, 0)], {"shift": 3, "axis": -2}),
+    ],
+)
+
+
 def roll(x: Any, shift: Any, axis: Any = None) -> Any:
     """Shift elements along axes, those that fall off coming back at the other end."""
     shape = shape_of(x)
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), shape=shape)
-    pairs = np.broadcast(np.atleast_1d(shift), np.atleast_1d(axis))
+    pairs: Any = ((shift, axis),)
+    if not isinstance(shift, int) or not isinstance(axis, int):
+        pairs = np.broadcast(np.atleast_1d(shift), np.atleast_1d(axis))
     for s, a in pairs:
         a = canonical_axis(int(a), len(shape), "roll")
         n = shape[a]
         if n and s % n:
-            tail = (slice(None),) * (-a - 1)
-            cut = n - int(s) % n
-            parts = [index(x, (Ellipsis, part, *tail)) for part in (slice(cut, n), slice(0, cut))]
-            x = concatenate_along(*parts, axis=a)
+            x = roll_along(x, shift=int(s) % n, axis=a)
     return x
 
 

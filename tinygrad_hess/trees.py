@@ -23,6 +23,10 @@ structure: Any = optree.tree_structure
 leaves: Any = optree.tree_leaves
 flatten_with_none: Any = functools.partial(optree.tree_flatten, none_is_leaf=True)
 
+CHILDREN: dict[type, Any] = {}
+"""Containers that keep what they hold as attributes: a function of one gives the names of those
+that are trees; the others are static."""
+
 
 def paths(tree: Any) -> list[str]:
     """How to reach each leaf, as one would write it: ``['layers'][0]``."""
@@ -42,6 +46,8 @@ def match(values: Any, like: Sequence[Any], spec: Any, who: str, what: str, of: 
             raise ValueError(f"{who}: {what} of shape {v.shape} for {of} of shape {shape}")
         dtype = getattr(x, "dtype", np.dtype(float))
         if v.dtype != dtype:
+            if v.dtype.kind == "c" and dtype.kind != "c":
+                raise TypeError(f"{who}: {what} is complex ({v.dtype}), but {of} is {dtype}")
             v = v.astype(dtype)
         out.append(v[()] if isinstance(v, np.ndarray) and v.ndim == 0 else v)
     return out

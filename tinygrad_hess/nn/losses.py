@@ -8,11 +8,12 @@ train on nonsense, so it is an error.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .. import modes, ops
+from .. import ops
 from ..errors import describe
 from ..ops.axes import shape_of
 from ..tensors import Batched, Tensor
@@ -78,10 +79,7 @@ def hinge(score: Any, label: Any, reduction: str = "mean") -> Any:
         When the shapes differ, or a label is neither -1 nor 1.
     """
     score, label = _pair(score, label, "hinge")
-    if not _comes_later(label) and not (np.abs(_value(label)) == 1).all():
-        raise ValueError(
-            "hinge: labels must be -1 or 1; turn labels 0 and 1 into them by 2 * labels - 1"
-        )
+    label = ops.checked(label, _check_signs)
     return _reduce(ops.relu(1 - label * score), reduction, "hinge")
 
 
@@ -108,9 +106,7 @@ def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = 
     """
     who = "binary_cross_entropy_with_logits"
     logits, target = _pair(logits, target, who)
-    raw = np.zeros(0) if _comes_later(target) else _value(target)
-    if not ((raw >= 0) & (raw <= 1)).all():
-        raise ValueError(f"{who}: targets must be in [0, 1], got {_range(raw)}")
+    target = ops.checked(target, _check_shares)
     return _reduce(ops.softplus(logits) - target * logits, reduction, who)
 
 
@@ -154,13 +150,11 @@ def cross_entropy(
     if not shape or not shape[-1]:
         raise ValueError(f"{who}: logits need a last axis of classes, got {describe(logits)}")
     if labels.dtype.kind == "f" and labels.shape == shape:
-        if not _comes_later(labels):
-            _check_probabilities(_value(labels), who)
-        labels = _as(labels, logits)
+        labels = _as(ops.checked(labels, Probabilities(who)), logits)
         if label_smoothing:
             labels = (1 - label_smoothing) * labels + label_smoothing / shape[-1]
         return _reduce(-ops.sum(labels * ops.log_softmax(logits), axis=-1), reduction, who)
-    _check_labels(logits, labels, who)
+    labels = _class_numbers(logits, labels, who)
     losses = ops.logsumexp(logits, axis=-1)
     if label_smoothing < 1:
         picked = _picked(logits, labels)
@@ -190,8 +184,7 @@ def kl_div(logits: Any, target: Any, reduction: str = "mean") -> Any:
     logits, target = _pair(logits, target, "kl_div")
     if not logits.shape:
         raise ValueError("kl_div: logits need a last axis of classes, got a scalar")
-    if not _comes_later(target):
-        _check_probabilities(_value(target), "kl_div")
+    target = ops.checked(target, Probabilities("kl_div"))
     log_p = ops.log(ops.where(ops.greater(target, 0), target, 1.0))
     divergence = ops.sum(target * (log_p - ops.log_softmax(logits)), axis=-1)
     return _reduce(divergence, reduction, "kl_div")
@@ -210,7 +203,7 @@ def accuracy(logits: Any, labels: Any) -> float:
     logits, labels = _array(logits), _array(labels)
     if not logits.shape or not logits.shape[-1]:
         raise ValueError(f"accuracy: logits need a last axis of classes, got {describe(logits)}")
-    _check_labels(logits, labels, "accuracy")
+    labels = _class_numbers(logits, labels, "accuracy")
     scores, truth = (x.numpy() if isinstance(x, Batched) else _value(x) for x in (logits, labels))
     if not truth.size:
         raise ValueError("accuracy: there are no examples")
@@ -222,11 +215,6 @@ def accuracy(logits: Any, labels: Any) -> float:
 
 def _array(x: Any) -> Any:
     return x if isinstance(x, Tensor) else np.asarray(x)
-
-
-def _comes_later(x: Any) -> bool:
-    """Whether a program is being traced, whose later calls bring other numbers for ``x``."""
-    return modes.is_tracing() and isinstance(x, Tensor) and x.requires_grad
 
 
 def _value(x: Any) -> Any:
@@ -276,7 +264,8 @@ def _picked(logits: Any, labels: Any) -> Any:
     return picked if len(shape) == 2 else ops.reshape(picked, shape[:-1])
 
 
-def _check_labels(logits: Any, labels: Any, who: str) -> None:
+def _class_numbers(logits: Any, labels: Any, who: str) -> Any:
+    """The labels, checked against the logits."""
     shape, classes = shape_of(logits)[:-1], shape_of(logits)[-1]
     if labels.dtype.kind not in "iu":
         raise TypeError(
@@ -293,22 +282,37 @@ def _check_labels(logits: Any, labels: Any, who: str) -> None:
             f"{who}: labels {describe(labels)} for logits {describe(logits)}: class numbers must "
             f"have shape {shape}, one for each example"
         )
-    if _comes_later(labels):
-        return
-    raw = _value(labels)
-    if raw.size and (raw.min() < 0 or raw.max() >= classes):
+    return ops.checked(labels, ops.ClassNumbers(who, classes, f" for logits {describe(logits)}"))
+
+
+@dataclass(frozen=True)
+class Probabilities:
+    """A check that each row is a distribution."""
+
+    who: str
+
+    def __call__(self, p: Any) -> None:
+        if p.size and not (p >= 0).all():
+            raise ValueError(f"{self.who}: probabilities must not be negative, got {_range(p)}")
+        off = np.abs(np.add.reduce(p, axis=-1) - 1)
+        if not (off <= 1e-3).all():
+            raise ValueError(
+                f"{self.who}: probabilities must sum to 1, one sum is off by {off.max():.3g}"
+            )
+
+
+def _check_signs(labels: Any) -> None:
+    if not (np.abs(labels) == 1).all():
         raise ValueError(
-            f"{who}: class numbers must be from 0 to {classes - 1} for logits {describe(logits)}, "
-            f"got {_range(raw)}"
+            "hinge: labels must be -1 or 1; turn labels 0 and 1 into them by 2 * labels - 1"
         )
 
 
-def _check_probabilities(p: Any, who: str) -> None:
-    if p.size and not (p >= 0).all():
-        raise ValueError(f"{who}: probabilities must not be negative, got {_range(p)}")
-    off = np.abs(np.add.reduce(p, axis=-1) - 1)
-    if not (off <= 1e-3).all():
-        raise ValueError(f"{who}: probabilities must sum to 1, one sum is off by {off.max():.3g}")
+def _check_shares(targets: Any) -> None:
+    if not ((targets >= 0) & (targets <= 1)).all():
+        raise ValueError(
+            "binary_cross_entropy_with_logits: targets must be in [0, 1], got " + _range(targets)
+        )
 
 
 def _range(x: Any) -> str:

@@ -82,6 +82,7 @@ class Module:
             path_entry_type=optree.GetAttrEntry,
             namespace=GLOBAL_NAMESPACE,
         )
+        trees.CHILDREN[cls] = lambda module: _flatten(module)[2]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         _complete(cls)

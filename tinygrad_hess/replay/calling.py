@@ -4,11 +4,12 @@
     builder_of : (tree)      -> function: values -> tree
 
 Walking a tree of a few arrays costs as much as some products of small matrices. For plain
-containers of arrays and floats, a straight line of checks does the same at a fraction of that.
+containers and modules, a straight line of checks does the same at a fraction of that.
 """
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,24 +24,45 @@ _TOO_DEEP = (SyntaxError, RecursionError, MemoryError)
 """What Python says of source that is nested too deeply."""
 
 
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, np.ufunc, type)
+"""What is known by its identity."""
+
+
 class _NotPlainError(Exception):
     """A container or leaf that needs the general way."""
 
 
-def reader_of(args: tuple[Any, ...], scalar: Any) -> Reader | None:
+def reader_of(args: tuple[Any, ...], scalar: Any, want: Sequence[Any]) -> Reader | None:
     """Generate the reader of calls like this one; None where the general way is needed.
 
-    ``scalar`` is the type that Python floats are given.
+    ``scalar`` is the type that Python floats are given, ``want`` what the general way reads here.
     """
     known: dict[str, Any] = {"ndarray": np.ndarray, "scalar": scalar}
     lines: list[str] = []
     values: list[str] = []
 
+    def require(condition: str) -> None:
+        lines.append(f"if not ({condition}):")
+        lines.append("    return None")
+
+    def guard(x: Any, name: str) -> None:
+        """What is part of the recording must be what it was."""
+        if x is None or type(x) in _FUNCTIONS:
+            known[f"s{len(known)}"] = x
+            require(f"{name} is s{len(known) - 1}")
+        elif _is_literal(x):
+            kept = f"s{len(known)}"
+            known[kept] = x
+            require(f"type({name}) is {type(x).__name__} and {name} == {kept}")
+            if type(x) is tuple:
+                require(f"[*map(type, {name})] == [*map(type, {kept})]")
+        else:
+            raise _NotPlainError
+
     def visit(x: Any, name: str) -> None:
         kind = type(x)
         if kind in (list, tuple):
-            lines.append(f"if type({name}) is not {kind.__name__} or len({name}) != {len(x)}:")
-            lines.append("    return None")
+            require(f"type({name}) is {kind.__name__} and len({name}) == {len(x)}")
             if x:
                 inner = [f"{name}_{n}" for n in range(len(x))]
                 lines.append(f"{', '.join(inner)}, = {name}")
@@ -48,40 +70,51 @@ def reader_of(args: tuple[Any, ...], scalar: Any) -> Reader | None:
                     visit(item, n)
         elif kind is dict:
             keys = [_key(key) for key in x]  # in their order: the function may walk them
-            lines.append(f"if type({name}) is not dict or [*{name}] != [{', '.join(keys)}]:")
-            lines.append("    return None")
+            require(f"type({name}) is dict and [*{name}] == [{', '.join(keys)}]")
             for place, key in enumerate(_sorted(x)):
                 lines.append(f"{name}_{place} = {name}[{key!r}]")
                 visit(x[key], f"{name}_{place}")
         elif kind is np.ndarray:
             known[f"d{len(values)}"] = x.dtype
-            lines.append(
-                f"if type({name}) is not ndarray or {name}.dtype is not d{len(values)} "
-                f"or {name}.shape != {x.shape}:"
+            require(
+                f"type({name}) is ndarray and {name}.dtype is d{len(values)} "
+                f"and {name}.shape == {x.shape}"
             )
-            lines.append("    return None")
             values.append(name)
         elif kind is float:
-            lines.append(f"if type({name}) is not float:")
-            lines.append("    return None")
+            require(f"type({name}) is float")
             values.append(f"scalar({name})")
         elif isinstance(x, np.floating):
             known[f"k{len(values)}"] = kind
-            lines.append(f"if type({name}) is not k{len(values)}:")
-            lines.append("    return None")
+            require(f"type({name}) is k{len(values)}")
             values.append(name)
-        elif x is None:
-            lines.append(f"if {name} is not None:")
-            lines.append("    return None")
+        elif kind in trees.CHILDREN:
+            known[f"c{len(known)}"] = kind
+            fields, children = f"{name}_f", trees.CHILDREN[kind](x)
+            require(f"type({name}) is c{len(known) - 1}")
+            lines.append(f"{fields} = {name}.__dict__")
+            require(f"[*{fields}] == {[*x.__dict__]}")
+            for place, (field, value) in enumerate(x.__dict__.items()):
+                lines.append(f"{name}_{place} = {fields}[{field!r}]")
+                (visit if field in children else guard)(value, f"{name}_{place}")
         else:
-            raise _NotPlainError
+            guard(x, name)
 
     try:
         visit(args, "args")
         lines.append(f"return [{', '.join(values)}]")
-        return _compiled("read", "args", lines, known)
+        read: Reader = _compiled("read", "args", lines, known)
+        return read if _agree(read(args), want) else None
     except (_NotPlainError, *_TOO_DEEP):
         return None
+
+
+def _agree(got: Sequence[Any] | None, want: Sequence[Any]) -> bool:
+    return (
+        got is not None
+        and len(got) == len(want)
+        and all(a is b or type(a) is type(b) is not np.ndarray for a, b in zip(got, want))
+    )
 
 
 def builder_of(spec: Any, count: int) -> Callable[[Sequence[Any]], Any] | None:
@@ -107,6 +140,13 @@ def _literal(tree: Any) -> str:
     if tree is None:
         return "None"
     raise _NotPlainError
+
+
+def _is_literal(x: Any) -> bool:
+    """Whether it cannot change in place, and compares by value."""
+    if type(x) is tuple:
+        return all(type(item) in (bool, int, float, str) for item in x)
+    return type(x) in (bool, int, float, str)
 
 
 def _key(key: Any) -> str:

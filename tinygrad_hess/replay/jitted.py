@@ -153,9 +153,8 @@ class Jitted:
             self._known[call.key] = traced
             while len(self._known) > CACHE_SIZE:
                 self._known.popitem(last=False)
-            plain = not kwargs and not call.static and len(call.moving) == len(call.leaves)
-            if plain and not modes.special[0]:
-                read = reader_of(args, call.scalar)
+            if not kwargs and not call.static and not modes.special[0]:
+                read = reader_of(args, call.scalar, call.values)
                 if read is not None:
                     self._recent = ((read, traced), *self._recent[: READERS - 1])
         return traced
@@ -293,8 +292,8 @@ def jit(f: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Jitt
     Notes
     -----
     A jitted function may be called from several threads; each running call has its own buffers.
-    What it returns is never overwritten by a later call. Replay gives no floating-point warnings,
-    and checks of values that a function makes (labels in range, say) are made at recording only.
+    What it returns is never overwritten by a later call. Replay gives no floating-point warnings.
+    Losses check their labels at each replay; a check of your own does so with ``ops.checked``.
 
     Examples
     --------

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from .. import modes, trees
+from ..errors import NonDifferentiableError
 from ..ops.broadcasting import reshape
+from ..ops.complexes import complex_dtype
 from ..ops.hidden_axes import leave
 from ..ops.identity import astype
 from ..ops.shape import concatenate_along, index, moveaxis
@@ -18,6 +20,7 @@ from ..tape import Tape
 from ..tensors import Tensor
 from .directions import basis
 from .gradients import Argnums, _argnums, gradients_on_tape
+from .holomorphic import complexes, require_real_arguments, sweep_for
 from .recording import Recording
 from .symmetric import hessian_by_symmetry, is_symmetric
 
@@ -30,6 +33,9 @@ CACHED_SWEEP, REPLAYED_SWEEP = 4 * 2**20, 2 * 2**20
 
 FEW_DIRECTIONS = 16
 """As many it has in any case, where memory allows."""
+
+MANY_TRACED, MANY_RECORDED = 64, 512
+"""Columns from which it pays to look whether most entries are zero: once, or at every call."""
 
 
 def chunks(count: int, bytes_each: int, chunk_size: int | None) -> Iterator[slice]:
@@ -95,6 +101,7 @@ def jacrev(
     has_aux: bool = False,
     chunk_size: int | None = None,
     sparse: Any = False,
+    holomorphic: bool = False,
 ) -> Callable[..., Any]:
     """Jacobian by reverse sweeps, one direction for each element of the output.
 
@@ -107,7 +114,7 @@ def jacrev(
     array([[2., 0.],
            [0., 4.]])
     """
-    return _jacobian(f, argnums, has_aux, chunk_size, "reverse", sparse)
+    return _jacobian(f, argnums, has_aux, chunk_size, "reverse", sparse, holomorphic)
 
 
 def jacfwd(
@@ -116,6 +123,7 @@ def jacfwd(
     has_aux: bool = False,
     chunk_size: int | None = None,
     sparse: Any = False,
+    holomorphic: bool = False,
 ) -> Callable[..., Any]:
     """Jacobian by forward sweeps, one direction for each element of the input.
 
@@ -128,7 +136,7 @@ def jacfwd(
     array([[2., 0.],
            [0., 4.]])
     """
-    return _jacobian(f, argnums, has_aux, chunk_size, "forward", sparse)
+    return _jacobian(f, argnums, has_aux, chunk_size, "forward", sparse, holomorphic)
 
 
 def jacobian(
@@ -138,6 +146,7 @@ def jacobian(
     mode: str = "auto",
     chunk_size: int | None = None,
     sparse: Any = False,
+    holomorphic: bool = False,
 ) -> Callable[..., Any]:
     """Make a function that returns the Jacobian of ``f``.
 
@@ -158,6 +167,10 @@ def jacobian(
         True: detect which entries can be other than zero, and find them by few sweeps, each along
         many columns (or rows) that share no row (or column). A matrix: take its entries for these,
         as ``sparsity`` makes it; an entry that it lacks makes others wrong.
+    holomorphic : bool
+        ``f`` is a holomorphic function of complex arguments (not checked), and the result its
+        complex Jacobian. Without it, complex outputs of real arguments (by forward sweeps) or real
+        outputs of complex arguments x + iy (by reverse sweeps: df/dx - i df/dy) are possible.
 
     Returns
     -------
@@ -170,7 +183,8 @@ def jacobian(
     Raises
     ------
     NonDifferentiableError
-        With ``sparse`` inside another transform: a scipy.sparse array cannot be derived.
+        With ``sparse`` inside another transform: a scipy.sparse array cannot be derived. Where
+        arguments and outputs are complex, and ``f`` is not said to be holomorphic.
     ValueError
         When a given pattern has another shape than the matrix.
 
@@ -189,11 +203,17 @@ def jacobian(
     """
     if mode not in ("auto", "forward", "reverse"):
         raise ValueError(f"jacobian: mode={mode!r} is not 'auto', 'forward' or 'reverse'")
-    return _jacobian(f, argnums, has_aux, chunk_size, mode, sparse)
+    return _jacobian(f, argnums, has_aux, chunk_size, mode, sparse, holomorphic)
 
 
 def _jacobian(
-    f: Any, argnums: Argnums, has_aux: bool, chunk_size: Any, mode: str, sparse: Any
+    f: Any,
+    argnums: Argnums,
+    has_aux: bool,
+    chunk_size: Any,
+    mode: str,
+    sparse: Any,
+    holomorphic: bool,
 ) -> Any:
     nums, single = _argnums(argnums)
     planner = _planner(sparse, "jacobian")
@@ -202,10 +222,17 @@ def _jacobian(
     def jacobian_f(*args: Any, **kwargs: Any) -> Any:
         run = Recording(f, args, kwargs, nums, "jacobian", has_aux)
         tape = run.tape()
+        way = sweep_for(run.starts, run.outputs, mode, holomorphic, "jacobian")
         if planner is None:
-            forward = mode == "forward" or (mode == "auto" and _is_tall(run))
-            blocks = (_forward if forward else _reverse)(run, tape, run.outputs, chunk_size)
+            forward = way == "forward" or (way == "auto" and _is_tall(run))
+            dense = way != "auto" or holomorphic
+            few = None if dense else _compressed(run, tape, run.outputs, False, chunk_size)
+            blocks = few or (_forward if forward else _reverse)(run, tape, run.outputs, chunk_size)
         else:
+            if complexes([*run.starts, *run.outputs]):
+                raise NonDifferentiableError(
+                    "jacobian: sparse is for real arguments and outputs, not for complex ones"
+                )
             outputs = [_shaped(y) for y in run.outputs]
             blocks = planner.jacobian(run, tape, outputs, mode, _cut(tape, chunk_size))
         out = _nested(blocks, run, run.out_spec, single)
@@ -270,15 +297,35 @@ def _reverse(run: Recording, tape: Tape, outputs: Any, chunk_size: Any) -> list[
     return _finished(blocks, run, linked)
 
 
+def _compressed(
+    run: Recording, tape: Tape, outputs: Any, symmetric: bool, chunk_size: Any
+) -> list[list[Any]] | None:
+    """From few sweeps, if most entries are zero at every point; else None."""
+    columns = sum(math.prod(x.shape) for x in run.starts)
+    if columns < (MANY_TRACED if modes.is_tracing() else MANY_RECORDED):
+        return None
+    from .compressed import compressed  # brings scipy.sparse
+
+    shaped = [_shaped(y) for y in outputs]
+    with modes.recording():
+        blocks = compressed(run, tape, shaped, symmetric, _cut(tape, chunk_size))
+    return blocks and _finished(blocks, run, run.is_linked(tape))
+
+
 def _finished(blocks: list[list[Any]], run: Recording, linked: bool) -> list[list[Any]]:
     """Blocks as the caller gets them, in the type of the argument they differentiate."""
     return [
         [
-            run.result(b if b is None else astype(b, x.dtype), x, linked)
+            run.result(b if b is None else astype(b, _type_of(b, x)), x, linked)
             for b, x in zip(row, run.starts, strict=True)
         ]
         for row in blocks
     ]
+
+
+def _type_of(block: Any, x: Tensor) -> Any:
+    """The type of the argument, complex where the block is."""
+    return complex_dtype(x.dtype) if block.dtype.kind == "c" else x.dtype
 
 
 def hessian(
@@ -287,6 +334,7 @@ def hessian(
     has_aux: bool = False,
     chunk_size: int | None = None,
     sparse: Any = False,
+    holomorphic: bool = False,
 ) -> Callable[..., Any]:
     """Make a function that returns the Hessian of ``f``, by batched forward over reverse.
 
@@ -303,6 +351,9 @@ def hessian(
     sparse : bool or matrix
         As in :func:`jacobian`, for a scalar output. Directions are fewer still, since an entry is
         read off its mirror image too.
+    holomorphic : bool
+        As in :func:`jacobian`: the second complex derivatives. Of other functions of complex
+        arguments there is no complex Hessian; :func:`hvp` gives its products.
 
     Returns
     -------
@@ -332,21 +383,27 @@ def hessian(
     @functools.wraps(f)
     def hessian_f(*args: Any, **kwargs: Any) -> Any:
         run = Recording(f, args, kwargs, nums, "hessian", has_aux)
+        if not holomorphic or planner is not None:
+            require_real_arguments(run.starts, "hessian")
         if planner is not None:
             blocks = planner.hessian(run, lambda tape: _cut(tape, chunk_size))
             out = run.split([run.split(row, single) for row in blocks], single)
         elif len(run.outputs) == 1 and _shaped(run.outputs[0]).shape == ():
-            gradients, tape = gradients_on_tape(run)
-            if is_symmetric(run.tape()):
-                cut = _cut(tape, chunk_size)
-                found = hessian_by_symmetry(run, tape, gradients, cut)
+            gradients, tape = gradients_on_tape(run, holomorphic)
+            symmetric = is_symmetric(run.tape())
+            few = None if holomorphic else _compressed(run, tape, gradients, symmetric, chunk_size)
+            if few is not None:
+                blocks = few
+            elif symmetric:
+                found = hessian_by_symmetry(run, tape, gradients, _cut(tape, chunk_size))
                 blocks = _finished(found, run, run.is_linked(tape))
             else:
                 blocks = _forward(run, tape, gradients, chunk_size)
             out = run.split([run.split(row, single) for row in blocks], single)
         else:
-            inner = jacrev(_without_aux(f) if has_aux else f, argnums, chunk_size=chunk_size)
-            out = jacfwd(inner, argnums, chunk_size=chunk_size)(*args, **kwargs)
+            options: Any = {"chunk_size": chunk_size, "holomorphic": holomorphic}
+            inner = jacrev(_without_aux(f) if has_aux else f, argnums, **options)
+            out = jacfwd(inner, argnums, **options)(*args, **kwargs)
         return (out, run.auxiliary()) if has_aux else out
 
     return hessian_f

@@ -3,10 +3,8 @@
     dependences : (tape, starts, outputs) -> pattern, one row an output element, one column an input
 
 The sets follow from the operations alone, never from values: an element that happens to be zero
-stays, and both branches of a ``where`` count. Many elements share a set (all of a row of a matrix
-product, say), so a node holds for each element the number of its set: what moves elements moves
-numbers, and only what joins elements makes new sets. An operation that no rule here knows is taken
-to join everything that it reads, which is right for any operation, if wide.
+stays, and both branches of a ``where`` count. An operation that no rule here knows is taken to join
+everything that it reads, which is right for any operation, if wide.
 
 References
 ----------
@@ -20,93 +18,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from ..ops.arithmetic import add
 from ..ops.shape import swapaxes
 from ..primitive import REGISTRY
 from ..tape import Tape
 from ..tensors import Batched, Parts, Tensor, batched, unrecorded
-
-NOTHING, ALL = 0, -1
-"""The numbers of the empty set, and of the set of all start elements, which is never stored."""
-
-
-class Dependence:
-    """For each element of an array, the set of start elements that it can depend on.
-
-    Parameters
-    ----------
-    numbers : (size,) int
-        Number of each element's set; elements in C order, hidden axes first.
-    sets : (count, n) boolean csr_array
-        One set a row; row 0 is empty.
-    """
-
-    __slots__ = ("numbers", "sets")
-
-    def __init__(self, numbers: Any, sets: Any):
-        self.numbers, self.sets = numbers, sets
-
-    def take(self, places: Any) -> Dependence:
-        """The elements at these places; place -1 is a constant."""
-        return Dependence(np.append(self.numbers, NOTHING)[places], self.sets)
-
-    def join(self, source: Any, target: Any, size: int) -> Dependence:
-        """An array whose element ``target[i]`` depends on all that element ``source[i]`` does."""
-        numbers, count = self.numbers[source], self.sets.shape[0]
-        some = numbers > NOTHING
-        pairs = np.unique(target[some] * count + numbers[some])
-        rows, columns = np.divmod(pairs, count)
-        members = sparse.csr_array(
-            (np.ones(len(pairs), bool), (rows + 1, columns)), shape=(size + 1, count)
-        )
-        joined = np.arange(1, size + 1)
-        joined[target[numbers == ALL]] = ALL
-        return Dependence(joined, members @ self.sets)._without_full_sets()
-
-    def union(self, other: Dependence) -> Dependence:
-        """An array whose every element depends on what the elements of both depend on."""
-        if self.sets is other.sets and np.array_equal(self.numbers, other.numbers):
-            return self
-        whole = (self.numbers == ALL) | (other.numbers == ALL)
-        count = other.sets.shape[0]
-        keys = np.where(whole, NOTHING, self.numbers * count + other.numbers)
-        pairs, numbers = np.unique(np.append(keys, NOTHING), return_inverse=True)
-        a, b = np.divmod(pairs, count)
-        joined = np.where(whole, ALL, numbers[:-1])
-        return Dependence(joined, self.sets[a] + other.sets[b])._without_full_sets()
-
-    def _without_full_sets(self) -> Dependence:
-        """Sets that came to hold everything get the number ALL: their unions then cost nothing."""
-        full = np.diff(self.sets.indptr) == self.sets.shape[1]
-        full[NOTHING] = False
-        if full.any():
-            renamed = np.append(np.where(full, ALL, np.arange(len(full))), ALL)
-            self.numbers = renamed[self.numbers]
-        return self
-
-    def matrix(self) -> Any:
-        """The pattern: a boolean csr_array with a row for each element."""
-        everything = sparse.csr_array(np.ones((1, self.sets.shape[1]), bool))
-        rows = sparse.vstack([self.sets, everything], format="csr")[self.numbers]
-        rows.sort_indices()
-        return rows
-
-
-def stack(parts: Sequence[Dependence]) -> Dependence:
-    """All elements of several arrays, one after the other."""
-    first: dict[int, int] = {}  # numbers of equal sets are made equal, if the sets are one object
-    sets, count, numbers = [], 0, []
-    for p in parts:
-        if id(p.sets) not in first:
-            first[id(p.sets)] = count
-            sets.append(p.sets)
-            count += p.sets.shape[0]
-        moved = p.numbers + first[id(p.sets)]
-        numbers.append(np.where(p.numbers > NOTHING, moved, p.numbers))
-    joined = sets[0] if len(sets) == 1 else sparse.vstack(sets, format="csr")
-    return Dependence(np.concatenate(numbers), joined)
+from .dependence import BITS, Dependence, Sets, Sketch
 
 
 def dependences(tape: Tape, starts: Sequence[Tensor], outputs: Sequence[Any]) -> Any:
@@ -126,13 +44,22 @@ def dependences(tape: Tape, starts: Sequence[Tensor], outputs: Sequence[Any]) ->
     csr_array
         Boolean, sorted, true wherever the Jacobian can be other than zero at some point.
     """
-    sizes = [x.size for x in starts]
-    n = sum(sizes)
-    indptr = np.maximum(np.arange(-1, n + 1), 0)  # row 0 is empty, then one element a row
-    sets = sparse.csr_array((np.ones(n, bool), np.arange(n), indptr), shape=(n + 1, n))
-    known: dict[int, Dependence] = {}
-    for x, first in zip(starts, np.cumsum([0, *sizes]), strict=False):
-        known[x.time] = Dependence(np.arange(first + 1, first + x.size + 1), sets)
+    return _carried(tape, starts, outputs, Dependence).matrix()
+
+
+def fill(tape: Tape, starts: Sequence[Tensor], outputs: Sequence[Any]) -> float:
+    """About how full that pattern is, from 0 to 1, for a fraction of its cost."""
+    found = _carried(tape, starts, outputs, Sketch).fill()
+    return found * BITS / min(BITS, sum(x.size for x in starts))
+
+
+def _carried(tape: Tape, starts: Sequence[Tensor], outputs: Sequence[Any], kind: Any) -> Any:
+    whole = kind.on_itself(sum(x.size for x in starts))
+    known: dict[int, Sets] = {}
+    first = 0
+    for x in starts:
+        known[x.time] = whole.take(np.arange(first, first + x.size))
+        first += x.size
     roots = {y.time for y in outputs if isinstance(y, Tensor) and y.prim is not None}
     for node, dead in zip(tape.nodes, tape.last_uses(roots), strict=True):
         given = [None if p is None else known.get(p.time) for p in node.parents]
@@ -142,17 +69,17 @@ def dependences(tape: Tape, starts: Sequence[Tensor], outputs: Sequence[Any]) ->
                 known[node.time] = found
         for time in dead:
             known.pop(time, None)
-    nothing = [Dependence(np.zeros(np.size(unrecorded(y)), int), sets) for y in outputs]
+    nothing = [whole.take(np.full(np.size(unrecorded(y)), -1)) for y in outputs]
     found_of = [
         known.get(y.time, none) if isinstance(y, Tensor) and y.prim is not None else none
         for y, none in zip(outputs, nothing, strict=True)
     ]
-    return stack([*found_of, Dependence(np.zeros(0, int), sets)]).matrix()
+    return whole.stack([*found_of, whole.take(np.zeros(0, int))])
 
 
 # ---- rules: (node, what its operands depend on, None for constants) -> what it depends on --------
 
-Given = Sequence[Dependence | None]
+Given = Sequence[Sets | None]
 
 
 def _filled(values: Any, like: Any) -> Any:
@@ -179,19 +106,19 @@ def _flat(x: Any) -> Any:
     return np.asarray(x.value if isinstance(x, Tensor) else x).ravel()
 
 
-def _union(parts: Sequence[Dependence]) -> Dependence:
+def _union(parts: Sequence[Sets]) -> Sets:
     total = parts[0]
     for p in parts[1:]:
         total = total.union(p)
     return total
 
 
-def _everything(node: Tensor, given: Given) -> Dependence:
+def _everything(node: Tensor, given: Given) -> Sets:
     """Each element of the output depends on all elements of all operands."""
     joined = []
     for d in given:
         if d is not None:
-            source = np.arange(len(d.numbers))
+            source = np.arange(d.size)
             joined.append(d.join(source, np.zeros_like(source), 1))
     return _union(joined).take(np.zeros(_size(node), int))
 
@@ -200,11 +127,11 @@ def _nothing(node: Tensor, given: Given) -> None:
     """A piecewise constant function."""
 
 
-def _same(node: Tensor, given: Given) -> Dependence | None:
+def _same(node: Tensor, given: Given) -> Sets | None:
     return given[0]
 
 
-def _elementwise(node: Tensor, given: Given) -> Dependence | None:
+def _elementwise(node: Tensor, given: Given) -> Sets | None:
     spread = []
     rules: Any = node.prim.vjps  # type: ignore[union-attr]
     for d, parent, rule in zip(given, node.parents, rules, strict=True):
@@ -222,7 +149,7 @@ def _indices_move(node: Tensor) -> bool:
     return any(p is not None for p in node.parents[1:])
 
 
-def _gather(node: Tensor, given: Given) -> Dependence | None:
+def _gather(node: Tensor, given: Given) -> Sets | None:
     """What moves, repeats or drops elements: it is asked where it puts their numbers."""
     d = given[0]
     if d is None or _indices_move(node):
@@ -232,7 +159,7 @@ def _gather(node: Tensor, given: Given) -> Dependence | None:
     return d.take(_flat(moved) - 1)  # zeros that it puts in between are constants
 
 
-def _scatter(node: Tensor, given: Given) -> Dependence | None:
+def _scatter(node: Tensor, given: Given) -> Sets | None:
     """What adds elements up: its transpose moves numbers of the output to where they came from."""
     d = given[0]
     if d is None or _indices_move(node):
@@ -252,20 +179,20 @@ def _lines(x: Tensor, axis: Any) -> Any:
     return batched(lines, x.axes) if isinstance(x, Batched) else lines
 
 
-def _joined(d: Dependence, x: Tensor, lines: Any) -> Dependence:
+def _joined(d: Sets, x: Tensor, lines: Any) -> Sets:
     """Each line depends on all that its elements depend on."""
     target = _flat(add(lines, _zeros(x)))
     return d.join(np.arange(len(target)), target, _size(lines))
 
 
-def _reduce(node: Tensor, given: Given) -> Dependence | None:
+def _reduce(node: Tensor, given: Given) -> Sets | None:
     """A reduction over axes."""
     (d,), (x,), params = given, node.parents, node.params
     assert d is not None and x is not None and params is not None
     return _joined(d, x, _lines(x, params["axis"]))
 
 
-def _along(node: Tensor, given: Given) -> Dependence | None:
+def _along(node: Tensor, given: Given) -> Sets | None:
     """A function of whole lines that keeps their shape."""
     (d,), (x,), params = given, node.parents, node.params
     assert d is not None and x is not None and params is not None
@@ -276,7 +203,7 @@ def _along(node: Tensor, given: Given) -> Dependence | None:
 def _product(summed_a: int, summed_b: int) -> Rule:
     """A matrix product: an element depends on one line of each factor, along the summed axes."""
 
-    def rule(node: Tensor, given: Given) -> Dependence | None:
+    def rule(node: Tensor, given: Given) -> Sets | None:
         found = []
         for d, x, axis, free in zip(given, node.parents, (summed_a, summed_b), (-2, -1)):
             if d is not None and x is not None:
@@ -288,27 +215,28 @@ def _product(summed_a: int, summed_b: int) -> Rule:
     return rule
 
 
-def _concatenate(node: Tensor, given: Given) -> Dependence | None:
+def _concatenate(node: Tensor, given: Given) -> Sets | None:
     first, places = 1, []
     for d, x, held in zip(given, node.parents, node.args, strict=True):
         if d is None:
             places.append(_zeros(held))
         else:
             places.append(_numbered(x) + first)
-            first += len(d.numbers)
+            first += d.size
     prim: Any = node.prim
     moved = prim.call(*places, **(node.params or {}))
-    return stack([d for d in given if d is not None]).take(_flat(moved) - 1)
+    found = [d for d in given if d is not None]
+    return found[0].stack(found).take(_flat(moved) - 1)
 
 
-Rule = Callable[[Tensor, Given], Dependence | None]
+Rule = Callable[[Tensor, Given], Sets | None]
 
 _KINDS: dict[str, Rule] = {"zero": _nothing, "elementwise": _elementwise}
 
 _RULES: dict[str, Rule] = {
     **dict.fromkeys(("alias", "seed", "astype"), _same),
     **dict.fromkeys(("reshape", "transpose", "broadcast_to", "index", "windows", "pad"), _gather),
-    **dict.fromkeys(("enter", "leave"), _gather),
+    **dict.fromkeys(("enter", "leave", "roll"), _gather),
     **dict.fromkeys(("scatter_add", "fold"), _scatter),
     **dict.fromkeys(("sum", "amax", "logsumexp", "norm"), _reduce),
     **dict.fromkeys(("softmax", "log_softmax", "cumsum"), _along),

@@ -1,0 +1,122 @@
+"""Checks of values hold at each replay, not only when a function is recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_hess as tg
+from tinygrad_hess import nn, ops
+
+RNG = np.random.default_rng(0)
+LOGITS, LABELS = RNG.normal(size=(5, 3)), np.array([0, 1, 2, 1, 0])
+SHARES = np.full((5, 3), 1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("f", "good", "bad", "message"),
+    [
+        (nn.cross_entropy, LABELS, LABELS - 1, "from 0 to 2 .* got values from -1 to 1"),
+        (nn.cross_entropy, LABELS, LABELS + 1, "from 0 to 2 .* got values from 1 to 3"),
+        (nn.cross_entropy, SHARES, 2 * SHARES, "sum to 1"),
+        (nn.cross_entropy, SHARES, SHARES - 1, "not be negative"),
+        (nn.kl_div, SHARES, 2 * SHARES, "kl_div: probabilities must sum to 1"),
+        (nn.hinge, np.ones((5, 3)), np.zeros((5, 3)), "labels must be -1 or 1"),
+        (nn.binary_cross_entropy_with_logits, SHARES, 5 * SHARES, r"in \[0, 1\], got values from"),
+        (lambda x, y: (x * ops.one_hot(y, 3)).sum(), LABELS, LABELS + 1, "one_hot: class numbers"),
+    ],
+)
+def test_other_labels_are_checked_too(f: Any, good: Any, bad: Any, message: str) -> None:
+    for make in (lambda: f, lambda: tg.value_and_grad(f)):
+        plain, replayed = make(), tg.jit(make())
+        want = plain(LOGITS, good)
+        for _ in range(2):
+            got = replayed(LOGITS, good)
+            np.testing.assert_allclose(tg.trees.leaves(got)[0], tg.trees.leaves(want)[0])
+            with pytest.raises(ValueError, match=message):
+                replayed(LOGITS, bad)
+            with pytest.raises(ValueError, match=message):
+                plain(LOGITS, bad)
+
+
+def test_in_a_batch() -> None:
+    f = tg.jit(tg.vmap(nn.cross_entropy))
+    np.testing.assert_allclose(f(LOGITS, LABELS).mean(), nn.cross_entropy(LOGITS, LABELS))
+    with pytest.raises(ValueError, match="got values from 0 to 3"):
+        f(LOGITS, np.array([0, 0, 3, 0, 0]))
+
+
+def test_derivatives_go_through() -> None:
+    def seen(p: Any) -> None:
+        if not (p > 0).all():
+            raise ValueError("not positive")
+
+    f = tg.jit(lambda p, v: tg.hvp(lambda p: (ops.checked(p, seen) ** 3).sum(), p, v))
+    x, v = np.array([1.0, 2.0]), np.array([1.0, -1.0])
+    np.testing.assert_allclose(f(x, v), 6 * x * v)
+    with pytest.raises(ValueError, match="not positive"):
+        f(-x, v)
+
+
+class Scaled(nn.Module):
+    factor: np.ndarray
+    power: int = 2
+    function: Any = np.tanh
+
+    def __call__(self, x: Any) -> Any:
+        return self.function(self.factor * x**self.power)
+
+
+def test_modules_are_read_anew() -> None:
+    f = tg.jit(lambda model, x: model(x))
+    x = np.array([0.1, 0.2])
+    for power, function, factor in (
+        (2, np.tanh, 1.0),
+        (3, np.tanh, 2.0),
+        (3, np.sin, 2.0),
+        (2, np.tanh, 3.0),
+    ):
+        model = Scaled(np.full(2, factor), power, function)
+        for _ in range(2):
+            np.testing.assert_allclose(f(model, x), function(factor * x**power))
+        model.power = 5  # in place
+        np.testing.assert_allclose(f(model, x), function(factor * x**5))
+        model.extra = 3  # another field
+        np.testing.assert_allclose(f(model, x), function(factor * x**5))
+
+
+def test_other_arguments_are_told_apart() -> None:
+    f = tg.jit(lambda x, k: x * len(repr(k)))
+    for _ in range(2):
+        for k in (
+            2,
+            12,
+            True,
+            False,
+            (1, 2),
+            (1, True),
+            (1, 22),
+            "a",
+            "ab",
+            None,
+            np.sin,
+            np.int64,
+        ):
+            np.testing.assert_array_equal(f(np.ones(2), k), np.full(2, len(repr(k))))
+
+
+def test_integer_arrays_in_the_lists_of_a_module_stay_part_of_it() -> None:
+    class Holder(nn.Module):
+        parts: list
+
+        def __call__(self, x: Any) -> Any:
+            return self.parts[0] * x[self.parts[1]]
+
+    f = tg.jit(lambda m, x: m(x))
+    x = np.arange(4.0)
+    for places in ([0, 1], [2, 3]):
+        m = Holder([np.ones(2), np.array(places)])
+        for _ in range(2):
+            np.testing.assert_array_equal(f(m, x), x[places])

@@ -1,0 +1,94 @@
+"""Dense matrices most of whose entries are zero at every point: made from few sweeps, as sparse
+ones are.
+
+Finding the pattern out costs as much as some hundred sweeps. So a sketch of it comes first, which
+costs as much as a few, and the dense way is taken where that is not nearly empty.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..ops.broadcasting import reshape
+from ..ops.hidden_axes import leave
+from ..ops.scatter import set_at
+from ..ops.shape import concatenate_along, index
+from ..tape import Tape
+from ..tensors import Axis, Batched
+from .directions import directions
+from .recording import Recording
+from .sparse import plan_hessian, plan_jacobian
+from .sparsity import dependences, fill
+
+FULL = 0.25
+"""A pattern that is fuller is not worth its colours."""
+
+FEW = 4
+"""So many times fewer sweeps there must be than columns."""
+
+
+def compressed(
+    run: Recording,
+    tape: Tape,
+    outputs: Sequence[Any],
+    symmetric: bool,
+    cut: Callable[[int], Iterator[slice]],
+) -> list[list[Any]] | None:
+    """``blocks[output][input]`` of a Jacobian by few forward sweeps; None if that does not pay.
+
+    Parameters
+    ----------
+    run : Recording
+        What the tape starts at.
+    tape : Tape
+        From its starts to ``outputs``.
+    outputs : tensors or arrays
+    symmetric : bool
+        Whether the matrix is known to be: entries may then be read off their mirror images.
+    cut : callable
+        Cuts a number of directions into sweeps.
+    """
+    starts = run.starts
+    if any(type(x) is Batched for x in (*starts, *outputs)) or fill(tape, starts, outputs) > FULL:
+        return None
+    pattern = dependences(tape, starts, outputs)
+    plan = plan_hessian(pattern) if symmetric else plan_jacobian(pattern, "forward")
+    if plan.count * FEW > pattern.shape[1]:
+        return None
+    linked = run.is_linked(tape)
+    products = [np.zeros((0, pattern.shape[0]))]
+    for colors in cut(plan.count):
+        axis, seeds = directions(starts, plan.colors, colors)
+        found = run.push(tape, outputs, seeds, linked)
+        rows = [_rows(t, y, axis) for t, y in zip(found, outputs, strict=True)]
+        products.append(concatenate_along(*rows, axis=-1))
+    entries = index(concatenate_along(*products, axis=-2), (plan.product, plan.place))
+    zeros = np.zeros(pattern.shape, np.result_type(*[x.dtype for x in (*starts, *outputs)]))
+    whole = set_at(zeros, plan.pattern.nonzero(), entries)
+    return [
+        [reshape(index(whole, (i, j)), shape=(*y.shape, *x.shape)) for x, j in _spans(starts)]
+        for y, i in _spans(outputs)
+    ]
+
+
+def _rows(tangent: Any, like: Any, axis: Axis) -> Any:
+    """One product a row."""
+    shape = (axis.size, math.prod(like.shape))
+    return (
+        np.zeros(shape, like.dtype)
+        if tangent is None
+        else reshape(leave(tangent, axis=axis), shape=shape)
+    )
+
+
+def _spans(arrays: Sequence[Any]) -> Iterator[tuple[Any, slice]]:
+    """Each array, and where its elements stand among those of all."""
+    at = 0
+    for x in arrays:
+        size = math.prod(x.shape)
+        yield x, slice(at, at + size)
+        at += size
