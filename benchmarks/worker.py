@@ -3,6 +3,7 @@
 {"make": [workload, task, dtype]}       the names of its forms of the task
 {"save": form, "path": file}            runs it for the first time, writes its numbers
 {"time": form, "repeats": n}            seconds a call
+{"call": form}                          what it returns, where that is plain
 {"compile": [workload, task, dtype]}    by form, seconds by which a first call exceeds a second
 {"versions": null}                      of the library and of what it stands on
 {"blas": null}                          NumPy's and SciPy's
@@ -79,6 +80,9 @@ class Server:
         seconds = timed(run, repeats)
         settle()
         return seconds
+
+    def call(self, form: str) -> Any:
+        return self.forms[form]()
 
     def compile(self, cell: list[str]) -> dict[str, float]:
         found = {}

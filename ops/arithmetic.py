@@ -14,7 +14,7 @@ import numpy as np
 from ..primitive import elementwise, zero
 from ..tensors import Tensor
 from .comparison import equal, floor_divide, sign
-from .identity import astype
+from .identity import astype, conjugate
 
 _any = (-2, 2)
 _two: dict[str, Any] = {"domain": (_any, _any)}
@@ -81,10 +81,25 @@ fmod = elementwise(
     domain=((6.0, 6.2), (2.2, 2.8)),
     edges=[((-7.0, 3.0), (1.0, 2.0))],
 )
+
+
+def finite_reciprocal(x: Any) -> Any:
+    """1 / x, but 0 at 0."""
+    none = equal(x, 0)
+    return where(none, 0.0, 1.0 / where(none, 1.0, x))
+
+
+def _absolute_rule(g: Any, y: Any, x: Any) -> Any:
+    if x.dtype.kind != "c":
+        return g * sign(x)
+    return g * (conjugate(x) * finite_reciprocal(y))
+
+
 absolute = elementwise(
     "absolute",
     np.abs,
-    lambda g, y, x: g * sign(x),
+    _absolute_rule,
+    on_complex=True,
     label="abs",
     domain=(0.2, 2),
     edges=[((0.0,), (0.0,)), ((-0.0,), (0.0,)), ((-2.0,), (-1.0,))],
@@ -152,6 +167,7 @@ log_of_base: Any = elementwise(
     "log_of_base",
     lambda x: np.log(np.where(x == 0, 1.0, x)).astype(np.result_type(x), copy=False)[()],
     lambda g, y, x: g / where(equal(x, 0), np.inf, x),
+    on_complex=True,
     label="log",
     domain=(0.5, 2),
     edges=[((0.0,), (0.0,))],
@@ -172,7 +188,7 @@ def power(a: Any, b: Any) -> Any:
             a = a * 1.0  # integers to a real power are real numbers
         return square(a) if b == 2 else power_scalar(a, exponent=b)
     if isinstance(b, Tensor) and not isinstance(a, Tensor):
-        a = a if isinstance(a, numbers.Real) else np.asarray(a)
+        a = a if isinstance(a, numbers.Complex) else np.asarray(a)
         a = np.asarray(a, np.result_type(a, b.dtype))[()]  # the logarithm of an integer is none
     return power_array(a, b)
 
@@ -185,6 +201,7 @@ where: Any = elementwise(
     None,
     lambda g, y, c, a, b: where(c, g, 0.0),
     lambda g, y, c, a, b: where(c, 0.0, g),
+    on_complex=True,
     domain=("bool", _any, _any),
 )
 

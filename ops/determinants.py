@@ -6,7 +6,8 @@
 
 The gradient of det is the matrix of cofactors, which exists where the inverse does not. It and
 its derivative are polynomials, evaluated from the singular values by products that leave one or
-two of them out, so nothing is divided by (the identity cof(U S Vᵀ) = cof(U) cof(S) cof(V)ᵀ).
+two of them out, so nothing is divided by (cof(U S W) = cof(U) cof(S) cof(W), and the cofactors of
+a unitary matrix are its conjugate times its determinant).
 From the third derivative on, the inverse is used: at a singular matrix that is a LinAlgError.
 """
 
@@ -17,12 +18,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..primitive import Primitive, broadcast_batch, structured
+from .arithmetic import where
 from .broadcasting import reduce_sum, reshape
+from .comparison import equal
+from .complexes import imag, is_complex, real
+from .exponential import exp
 from .indexing import index
 from .products import matmul2
 from .shape import matrix_transpose
 from .solving import invert_matrix, matrices, well_conditioned
 from .triangles import take_diagonal
+
+
+def _turned(case: Any) -> Any:
+    """The case with complex matrices."""
+    return lambda rng: ((case(rng)[0][0] + 0.4j * case(rng)[0][0],), {})
+
 
 _sizes = ((3,), (2, 3), (1,), (2,), (0,), (0, 2))
 _cases = [well_conditioned(*lead) for lead in _sizes]
@@ -60,7 +71,7 @@ def _cofactor(x: Any) -> Any:
     if not x.size:
         return np.zeros_like(x)
     u, s, vh, sign = _orthogonal_parts(x)
-    return (u * (sign[..., None] * _products_of_others(s))[..., None, :]) @ vh
+    return (u.conj() * (sign[..., None] * _products_of_others(s))[..., None, :]) @ vh.conj()
 
 
 def _cofactor_slope(x: Any, t: Any) -> Any:
@@ -68,6 +79,7 @@ def _cofactor_slope(x: Any, t: Any) -> Any:
     if not (x.size and t.size):
         return np.zeros(np.broadcast_shapes(x.shape, t.shape), np.result_type(x, t))
     u, s, vh, sign = _orthogonal_parts(x)
+    u, vh = u.conj(), vh.conj()
     inner = np.swapaxes(u, -1, -2) @ t @ np.swapaxes(vh, -1, -2)
     n = s.shape[-1]
     without = np.where(np.eye(n, dtype=bool), np.ones((), s.dtype), s[..., None, :])
@@ -115,6 +127,7 @@ cofactor_slope: Any = Primitive(
         )
         for case, lead in zip(_cases, _sizes, strict=True)
     ],
+    on_complex=True,
     doc="The derivative of the cofactors of A along T; symmetric as a map of T.",
 ).call
 
@@ -124,6 +137,7 @@ cofactor: Any = structured(
     jvp=lambda t, y, x: cofactor_slope(x, t),
     vjp=lambda g, y, x: cofactor_slope(x, g),
     cases=_cases,
+    on_complex=True,
     doc="The gradient of the determinant: det(A) A⁻ᵀ where A has an inverse.",
 )
 
@@ -166,6 +180,23 @@ def det(a: Any) -> Any:
     return determinant(a)
 
 
+def _log_determinant(x: Any) -> Any:
+    sign, size = np.linalg.slogdet(x)
+    return size + 1j * np.angle(sign)
+
+
+log_determinant: Any = structured(
+    "log_determinant",
+    _log_determinant,
+    jvp=lambda t, y, x: _trace(matmul2(invert_matrix(x), t)),
+    vjp=lambda g, y, x: on_matrices(g) * matrix_transpose(invert_matrix(x)),
+    on_complex=True,
+    flops=lambda y, x: 2 * int(np.size(x)) * int(np.shape(x)[-1]) // 3,
+    cases=[_turned(case) for case in _cases],
+    doc="The logarithm of the determinant of complex matrices, its angle as the imaginary part.",
+)
+
+
 class SlogdetResult(NamedTuple):
     """The sign of a determinant, and the logarithm of its absolute value."""
 
@@ -199,7 +230,8 @@ def slogdet(a: Any) -> SlogdetResult:
     Returns
     -------
     SlogdetResult
-        ``sign`` and ``logabsdet``, each of shape (...). The sign's derivative is zero.
+        ``sign`` and ``logabsdet``, each of shape (...). The sign's derivative is zero where
+        matrices are real; that of complex ones turns in the complex plane.
 
     Raises
     ------
@@ -214,5 +246,9 @@ def slogdet(a: Any) -> SlogdetResult:
            [0.  , 0.25]])
     """
     matrices(a, "slogdet")
+    if is_complex(a):
+        y = log_determinant(a)
+        size, zero = real(y), equal(real(y), -np.inf)
+        return SlogdetResult(where(zero, 0.0, exp(1j * where(zero, 0.0, imag(y)))), size)
     y = packed_slogdet(a)
     return SlogdetResult(index(y, (Ellipsis, 0)), index(y, (Ellipsis, 1)))

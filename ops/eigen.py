@@ -1,8 +1,10 @@
-"""Eigenvalues and eigenvectors of general square matrices, where they are real.
+"""Eigenvalues and eigenvectors of general square matrices, real and complex.
 
     A V = V diag(w)  ->  dw = diag(M), dV = V (F ∘ M) with M = V⁻¹ dA V, F_ij = 1 / (w_j - w_i)
 
-Giles (2008), section 3.1; the columns of V keep length 1, as LAPACK's have.
+Giles (2008), section 3.1; for complex numbers Boeddeker et al., "On the computation of complex-valued
+gradients with application to statistically optimum beamforming" (2017), section 4.2. The columns of
+V keep length 1, and of complex ones the largest element stays real: that is how LAPACK makes them.
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import NonDifferentiableError
-from ..primitive import structured
+from ..primitive import structured, zero
 from ..tensors import Tensor
 from .broadcasting import reduce_sum
+from .complexes import conj, imag, is_complex, real
 from .products import matmul2, matmul_nt, matmul_tn
 from .shape import matrix_transpose
 from .solving import matrices, solve_columns
@@ -23,33 +26,73 @@ from .ties import groups, reciprocal_gaps, untied
 from .triangles import on_diagonal, take_diagonal
 
 
-def _packed(x: Any) -> Any:
+class _ComplexEigenvaluesError(NonDifferentiableError):
+    """A real matrix has complex eigenvalues where real ones were asked for."""
+
+
+def _packed(x: Any, *, real: bool) -> Any:
     w, v = np.linalg.eig(x)
-    if w.dtype.kind == "c":
+    if real and w.dtype.kind == "c":
         if w.imag.any():
-            raise NonDifferentiableError(
-                "the matrix has complex eigenvalues, whose derivatives are not supported. Of a "
-                "symmetric matrix use eigh or eigvalsh; for the values alone pass x.numpy()."
+            raise _ComplexEigenvaluesError(
+                "the real matrix has complex eigenvalues, where it had real ones when the function "
+                "was recorded. Make it complex first, as in np.linalg.eig(a.astype(complex))."
             )
         w, v = w.real, v.real
-    return np.concatenate([w[..., None, :], v], axis=-2)
+    packed = np.concatenate([w[..., None, :], v], axis=-2)
+    return packed if real else packed.astype(np.result_type(packed, np.complex64), copy=False)
+
+
+def _largest(v: Any) -> Any:
+    """1 at the largest element of each column, 0 elsewhere."""
+    size = np.abs(v)
+    if not size.size:
+        return size
+    return (np.arange(v.shape[-2])[:, None] == size.argmax(-2)[..., None, :]).astype(size.dtype)
+
+
+largest_of_column: Any = zero(
+    "largest_of_column",
+    _largest,
+    along=True,
+    on_complex=True,
+    cases=[([(3, 3)], {}), ([(2, 3, 3)], {})],
+    doc=_largest.__doc__ or "",
+)
+
+
+def _down(x: Any) -> Any:
+    return reduce_sum(x, axis=(-2,), keepdims=True)
 
 
 def _along(x: Any, v: Any) -> Any:
-    """x without what would change the length of the columns of v."""
-    return x - v * reduce_sum(x * v, axis=(-2,), keepdims=True)
+    """x without what would change the length of the columns of v, or turn their largest element."""
+    kept = x - v * _down(real(x * conj(v)))
+    if not is_complex(v):
+        return kept
+    at = largest_of_column(v)
+    return kept - 1j * v * (_down(at * imag(x)) / _down(at * real(v)))
 
 
-def _eig_jvp(t: Any, y: Any, x: Any) -> Any:
+def _along_transposed(g: Any, v: Any) -> Any:
+    """The transpose of the same map."""
+    if not is_complex(v):
+        return _along(g, v)
+    total, at = _down(g * v), largest_of_column(v)
+    turned = at * (imag(total) / _down(at * real(v)))
+    return g - conj(v) * real(total) - 1j * turned
+
+
+def _eig_jvp(t: Any, y: Any, x: Any, real: bool) -> Any:
     w, v = unpack(y)
     m = solve_columns(v, matmul2(t, v))
     turn = matmul2(v, reciprocal_gaps(w) * untied(m, groups(w), ascending=False))
     return pack(take_diagonal(m, k=0), _along(turn, v))
 
 
-def _eig_vjp(g: Any, y: Any, x: Any) -> Any:
+def _eig_vjp(g: Any, y: Any, x: Any, real: bool) -> Any:
     (w, v), (gw, gv) = unpack(y), unpack(g)
-    turn = untied(matmul_tn(v, _along(gv, v)), groups(w), ascending=False)
+    turn = untied(matmul_tn(v, _along_transposed(gv, v)), groups(w), ascending=False)
     inner = on_diagonal(gw) + reciprocal_gaps(w) * turn
     return solve_columns(matrix_transpose(v), matmul_nt(inner, v))
 
@@ -61,7 +104,7 @@ def _distinct(*lead: int) -> Any:
         n = lead[-1]
         v = rng.uniform(-0.4, 0.4, (*lead, n)) + np.eye(n)
         w = np.arange(n) + rng.uniform(0.8, 1.2, lead)
-        return ((v * w[..., None, :]) @ np.linalg.inv(v),), {}
+        return ((v * w[..., None, :]) @ np.linalg.inv(v),), {"real": True}
 
     return case
 
@@ -71,9 +114,10 @@ packed_eig: Any = structured(
     _packed,
     jvp=_eig_jvp,
     vjp=_eig_vjp,
-    flops=lambda y, x: 25 * int(np.size(x)) * int(np.shape(x)[-1]),
+    on_complex=True,
+    flops=lambda y, x, real: 25 * int(np.size(x)) * int(np.shape(x)[-1]),
     cases=[_distinct(*lead) for lead in ((3,), (2, 3), (1,), (0,), (0, 2))],
-    doc="Real eigenvalues in LAPACK's order, and below them their eigenvectors as columns.",
+    doc="Eigenvalues in LAPACK's order, and below them their eigenvectors as columns.",
 )
 
 
@@ -85,22 +129,25 @@ class EigResult(NamedTuple):
 
 
 def eig(a: Any) -> EigResult:
-    """Eigenvalues and eigenvectors of square matrices, differentiable where they are real.
+    """Eigenvalues and eigenvectors of square matrices.
 
     Parameters
     ----------
     a : array_like, shape (..., n, n)
+        Real or complex.
 
     Returns
     -------
     EigResult
         ``eigenvalues`` (..., n) and ``eigenvectors`` (..., n, n), as columns of length 1 with
-        LAPACK's signs. Of plain arrays they may be complex, as NumPy's.
+        LAPACK's signs; the largest element of a complex one is real. As in NumPy they are complex
+        unless all eigenvalues of a real matrix (or stack) are real.
 
     Raises
     ------
     NonDifferentiableError
-        When a tensor has complex eigenvalues.
+        When a function was recorded by ``jit`` with real eigenvalues, and a later call has complex
+        ones: the type of a replayed result cannot change. Pass a complex matrix then.
     numpy.linalg.LinAlgError
         When a derivative depends on the choice of eigenvectors of a repeated eigenvalue, or the
         eigenvectors do not span the space.
@@ -115,11 +162,16 @@ def eig(a: Any) -> EigResult:
     matrices(a, "eig")
     if not isinstance(a, Tensor):
         return EigResult(*np.linalg.eig(a))
-    return EigResult(*unpack(packed_eig(a)))
+    if is_complex(a):
+        return EigResult(*unpack(packed_eig(a, real=False)))
+    try:
+        return EigResult(*unpack(packed_eig(a, real=True)))
+    except _ComplexEigenvaluesError:
+        return EigResult(*unpack(packed_eig(a, real=False)))
 
 
 def eigvals(a: Any) -> Any:
-    """Eigenvalues of square matrices, differentiable where they are real; see :func:`eig`."""
+    """Eigenvalues of square matrices; see :func:`eig`."""
     matrices(a, "eigvals")
     if not isinstance(a, Tensor):
         return np.linalg.eigvals(a)

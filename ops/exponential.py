@@ -13,7 +13,7 @@ _positive = (0.3, 3)
 _LN2, _LN10 = float(np.log(2)), float(np.log(10))
 
 exp = elementwise("exp", np.exp, lambda g, y, x: g * y, analytic=True, domain=_any)
-exp2 = elementwise("exp2", np.exp2, lambda g, y, x: g * (_LN2 * y), domain=_any)
+exp2 = elementwise("exp2", np.exp2, lambda g, y, x: g * (_LN2 * y), domain=_any, on_complex=True)
 expm1 = elementwise("expm1", np.expm1, lambda g, y, x: g * (y + 1), analytic=True, domain=_any)
 log = elementwise(
     "log",
@@ -23,8 +23,12 @@ log = elementwise(
     domain=_positive,
     edges=[((0.0,), (np.inf,))],
 )
-log2 = elementwise("log2", np.log2, lambda g, y, x: g / (_LN2 * x), domain=_positive)
-log10 = elementwise("log10", np.log10, lambda g, y, x: g / (_LN10 * x), domain=_positive)
+log2 = elementwise(
+    "log2", np.log2, lambda g, y, x: g / (_LN2 * x), domain=_positive, on_complex=True
+)
+log10 = elementwise(
+    "log10", np.log10, lambda g, y, x: g / (_LN10 * x), domain=_positive, on_complex=True
+)
 log1p = elementwise(
     "log1p",
     np.log1p,
@@ -51,6 +55,8 @@ cbrt = elementwise(
 
 
 def _sigmoid(x):  # type: ignore[no-untyped-def]
+    if np.iscomplexobj(x):
+        return 0.5 * (1 + np.tanh(0.5 * x))  # no overflow here either
     small = np.exp(-np.abs(x))  # never overflows, and keeps precision at both ends
     return np.where(x >= 0, np.ones_like(small), small) / (1 + small)
 
@@ -59,6 +65,7 @@ sigmoid = elementwise(
     "sigmoid",
     _sigmoid,
     lambda g, y, x: g * (y * (1 - y)),
+    on_complex=True,
     domain=_any,
     edges=[((800.0,), (0.0,)), ((-800.0,), (0.0,)), ((0.0,), (0.25,))],
     doc="The logistic function 1 / (1 + exp(-x)), without overflow.",

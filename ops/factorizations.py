@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import NonDifferentiableError
 from ..primitive import linear, structured
 from ..tensors import Tensor
+from .complexes import adjoint, conj, imag, is_complex, real
 from .indexing import index
 from .products import matmul2, matmul_nt, matmul_tn
 from .shape import concatenate_along, matrix_transpose
@@ -26,15 +27,15 @@ def _halved(x: Any) -> Any:
 
 def _cholesky_jvp(t: Any, y: Any, x: Any) -> Any:
     left = triangular_columns(y, symmetrize(t), lower=True, transposed=False, unit=False)
-    both = triangular_columns(y, matrix_transpose(left), lower=True, transposed=False, unit=False)
+    both = triangular_columns(y, adjoint(left), lower=True, transposed=False, unit=False)
     return matmul2(y, _halved(both))
 
 
 def _cholesky_vjp(g: Any, y: Any, x: Any) -> Any:
-    middle = _halved(matmul_tn(y, tril(g)))
-    left = triangular_columns(y, middle, lower=True, transposed=True, unit=False)
-    both = triangular_columns(y, matrix_transpose(left), lower=True, transposed=True, unit=False)
-    return symmetrize(both)
+    middle = conj(_halved(matmul_tn(y, tril(g))))
+    left = triangular_columns(conj(y), middle, lower=True, transposed=True, unit=False)
+    both = triangular_columns(conj(y), adjoint(left), lower=True, transposed=True, unit=False)
+    return conj(symmetrize(both))
 
 
 def positive_definite(*lead: int) -> Callable[..., Any]:
@@ -50,12 +51,13 @@ def positive_definite(*lead: int) -> Callable[..., Any]:
 
 lower_factor: Any = structured(
     "cholesky",
-    lambda x: np.linalg.cholesky((x + np.swapaxes(x, -1, -2)) / 2),
+    lambda x: np.linalg.cholesky((x + np.swapaxes(x, -1, -2).conj()) / 2),
     jvp=_cholesky_jvp,
     vjp=_cholesky_vjp,
+    on_complex=True,
     flops=lambda y, x: int(np.size(y)) * int(np.shape(x)[-1]) // 3,
     cases=[positive_definite(*lead) for lead in ((3,), (2, 3), (1,), (0,), (0, 2))],
-    doc="L of A = L Lᵀ, for the symmetric part A. Murray, arXiv:1602.07527, equations 8 and 10.",
+    doc="L of A = L Lᴴ, for the Hermitian part A. Murray, arXiv:1602.07527, equations 8 and 10.",
 )
 
 
@@ -65,14 +67,15 @@ def cholesky(a: Any, upper: bool = False) -> Any:
     Parameters
     ----------
     a : array_like, shape (..., n, n)
-        Taken to be symmetric: its symmetric part is factored, so derivatives are symmetric too.
+        Taken to be symmetric (Hermitian, if complex): that part of it is factored, so derivatives
+        are symmetric too.
     upper : bool
-        Return Lᵀ instead of L.
+        Return Lᴴ instead of L.
 
     Returns
     -------
     shape (..., n, n)
-        L with A = L Lᵀ, lower triangular with a positive diagonal.
+        L with A = L Lᴴ, lower triangular with a positive diagonal.
 
     Raises
     ------
@@ -88,7 +91,7 @@ def cholesky(a: Any, upper: bool = False) -> Any:
     """
     matrices(a, "cholesky")
     factor = lower_factor(a)
-    return matrix_transpose(factor) if upper else factor
+    return adjoint(factor) if upper else factor
 
 
 def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Any:
@@ -108,8 +111,8 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Any:
     array([1., 2.])
     """
     c, lower = c_and_lower
-    half = solve_triangular(c, b, 0 if lower else 1, lower)
-    return solve_triangular(c, half, 1 if lower else 0, lower)
+    half = solve_triangular(c, b, "N" if lower else "C", lower)
+    return solve_triangular(c, half, "C" if lower else "N", lower)
 
 
 def solve_assuming(a: Any, b: Any, lower: bool = False, assume_a: str | None = None) -> Any:
@@ -122,8 +125,8 @@ def solve_assuming(a: Any, b: Any, lower: bool = False, assume_a: str | None = N
     lower : bool
         Not read: a symmetric matrix is represented by both of its triangles.
     assume_a : {None, 'gen', 'sym', 'her', 'pos', 'upper triangular', 'lower triangular'}
-        'sym', 'her' and 'pos' take the symmetric part of A, so that the derivative is symmetric;
-        'pos' solves by Cholesky's factorization.
+        'sym', 'her' and 'pos' take the symmetric part of A ('her' and 'pos' the Hermitian part),
+        so that the derivative is symmetric; 'pos' solves by Cholesky's factorization.
 
     Raises
     ------
@@ -144,6 +147,8 @@ def solve_assuming(a: Any, b: Any, lower: bool = False, assume_a: str | None = N
     if assume_a in ("upper triangular", "lower triangular"):
         return solve_triangular(a, b, lower=assume_a.startswith("lower"))
     matrices(a, "solve")
+    if assume_a in ("sym", "symmetric") and is_complex(a):
+        return solve((a + matrix_transpose(a)) * 0.5, b)
     if assume_a in ("sym", "symmetric", "her", "hermitian"):
         return solve(symmetrize(a), b)
     if assume_a in ("pos", "positive definite"):
@@ -179,6 +184,7 @@ full_rank: Any = linear(
     "full_rank",
     _refuse_dependent,
     lambda g, y, r: g,
+    on_complex=True,
     batch=lambda values, ndims, lead, params: _refuse_dependent(values[0]),
     cases=[lambda rng: ((np.triu(rng.uniform(0.5, 1, (3, 3))),), {})],
     doc="A triangular factor as it is; a LinAlgError where it is singular.",
@@ -199,7 +205,7 @@ def _unpacked(y: Any) -> tuple[Any, Any]:
 
 
 def _over(x: Any, r: Any, transposed: bool) -> Any:
-    """x R⁻¹, or x R⁻ᵀ."""
+    """x R⁻¹, or x R⁻ᵀ (without a conjugate)."""
     turned = triangular_columns(
         full_rank(r), matrix_transpose(x), lower=False, transposed=not transposed, unit=False
     )
@@ -209,9 +215,11 @@ def _over(x: Any, r: Any, transposed: bool) -> Any:
 def _qr_jvp(t: Any, y: Any, x: Any) -> Any:
     q, r = _unpacked(y)
     scaled = _over(t, r, transposed=False)
-    inner = matmul_tn(q, scaled)
+    inner = matmul_tn(conj(q), scaled)
     below = tril(inner, -1)
-    turn = below - matrix_transpose(below)
+    turn = below - adjoint(below)
+    if is_complex(inner):  # the diagonal of R stays real, as LAPACK's
+        turn = turn + on_diagonal(1j * imag(take_diagonal(inner, k=0)))
     dq = scaled + matmul2(q, turn - inner)
     dr = matmul2(inner - turn, r)
     return concatenate_along(dq, matrix_transpose(dr), axis=-2)
@@ -219,11 +227,11 @@ def _qr_jvp(t: Any, y: Any, x: Any) -> Any:
 
 def _qr_vjp(g: Any, y: Any, x: Any) -> Any:
     q, r = _unpacked(y)
-    gq, gr = _unpacked(g)
+    gq, gr = _unpacked(g)  # for complex numbers, the conjugate of what arrives is used throughout
     inner = matmul_nt(r, triu(gr)) - matmul_tn(gq, q)
     below = tril(inner, -1)
-    mirrored = below + matrix_transpose(below) + on_diagonal(take_diagonal(inner, k=0))
-    return _over(gq + matmul2(q, mirrored), r, transposed=True)
+    mirrored = below + adjoint(below) + on_diagonal(real(take_diagonal(inner, k=0)))
+    return _over(gq + matmul2(conj(q), conj(mirrored)), r, transposed=True)
 
 
 packed_qr: Any = structured(
@@ -231,6 +239,7 @@ packed_qr: Any = structured(
     _qr,
     jvp=_qr_jvp,
     vjp=_qr_vjp,
+    on_complex=True,
     flops=lambda y, x: 4 * int(np.size(x)) * int(np.shape(x)[-1]),
     cases=[
         lambda rng, shape=shape: (
@@ -285,5 +294,5 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     k = min(m, n)
     q, r = _unpacked(packed_qr(index(a, (Ellipsis, slice(0, k))) if k < n else a))
     if k < n:
-        r = concatenate_along(r, matmul_tn(q, index(a, (Ellipsis, slice(k, n)))), axis=-1)
+        r = concatenate_along(r, matmul_tn(conj(q), index(a, (Ellipsis, slice(k, n)))), axis=-1)
     return r if mode == "r" else QRResult(q, r)

@@ -1,7 +1,7 @@
 """Matrices without an inverse: pseudo-inverse, least squares, rank, condition number.
 
 The pseudo-inverse jumps where the rank changes. Its derivative is that along changes which keep
-the rank: dA⁺ = -A⁺ dA A⁺ + A⁺ A⁺ᵀ dAᵀ (I - A A⁺) + (I - A⁺ A) dAᵀ A⁺ᵀ A⁺ (Golub and Pereyra,
+the rank: dA⁺ = -A⁺ dA A⁺ + A⁺ A⁺ᴴ dAᴴ (I - A A⁺) + (I - A⁺ A) dAᴴ A⁺ᴴ A⁺ (Golub and Pereyra,
 "The differentiation of pseudo-inverses and nonlinear least squares", 1973, equation 4.12).
 """
 
@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..primitive import structured, zero
-from .arithmetic import square
 from .axes import shape_of
 from .broadcasting import reduce_sum, reshape, sum
 from .comparison import greater, not_equal
+from .complexes import adjoint, conj, squared_magnitude
 from .identity import astype
 from .indexing import index
 from .norms import matrix_norm
@@ -36,17 +36,17 @@ def _default_rcond(x: Any) -> float:
 
 
 def _pinv_jvp(t: Any, y: Any, x: Any, rcond: float) -> Any:
-    residual = matrix_transpose(t - matmul2(x, matmul2(y, t)))
-    outside = matrix_transpose(t - matmul2(matmul2(t, y), x))
-    rise = matmul2(matmul_nt(y, y), residual) + matmul2(outside, matmul_tn(y, y))
+    residual = adjoint(t - matmul2(x, matmul2(y, t)))
+    outside = adjoint(t - matmul2(matmul2(t, y), x))
+    rise = matmul2(matmul_nt(y, conj(y)), residual) + matmul2(outside, matmul_tn(conj(y), y))
     return rise - matmul2(matmul2(y, t), y)
 
 
 def _pinv_vjp(g: Any, y: Any, x: Any, rcond: float) -> Any:
-    gt = matrix_transpose(g)
-    left, right = matmul2(gt, matmul_nt(y, y)), matmul2(matmul_tn(y, y), gt)
+    gt = matrix_transpose(g)  # of the gradient conj(g), the conjugate transpose
+    left, right = matmul2(gt, matmul_nt(y, conj(y))), matmul2(matmul_tn(conj(y), y), gt)
     rise = left - matmul2(x, matmul2(y, left)) + right - matmul2(matmul2(right, y), x)
-    return rise - matmul_nt(matmul_tn(y, g), y)
+    return conj(rise) - matmul_nt(matmul_tn(y, g), y)
 
 
 pseudo_inverse: Any = structured(
@@ -54,6 +54,7 @@ pseudo_inverse: Any = structured(
     lambda x, *, rcond: np.linalg.pinv(x, rcond),
     jvp=_pinv_jvp,
     vjp=_pinv_vjp,
+    on_complex=True,
     flops=lambda y, x, **params: 20 * int(np.size(x)) * min(np.shape(x)[-2:]),
     cases=[lambda rng, case=case: (case(rng)[0], {"rcond": 1e-5}) for case in _cases],
 )
@@ -151,7 +152,8 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> LstsqResult:
     columns = b if len(have) == 2 else reshape(b, shape=(m, 1))
     x = matmul2(pseudo_inverse(a, rcond=limit), columns)
     rank = astype(rank_above(singular_values(a), rtol=limit), np.intc)
-    residuals = reduce_sum(square(columns - matmul2(a, x)), axis=(-2,), keepdims=False)
+    off = squared_magnitude(columns - matmul2(a, x))
+    residuals = reduce_sum(off, axis=(-2,), keepdims=False)
     if m <= n:
         residuals = index(residuals, slice(0, 0))
     elif isinstance(rank, (int, np.integer)) and rank < n:

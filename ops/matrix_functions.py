@@ -36,7 +36,8 @@ def _slope(f: Callable[..., Any], x: Any, t: Any) -> Any:
 
 
 def _each(fn: Callable[[Any], Any], name: str) -> Callable[[Any], Any]:
-    """A function of one matrix as one of stacks; complex and infinite results are refused."""
+    """A function of one matrix as one of stacks. Infinite results are refused, and complex ones of
+    real matrices."""
 
     def over_stacks(x: Any) -> Any:
         x = np.asarray(x)
@@ -50,8 +51,8 @@ def _each(fn: Callable[[Any], Any], name: str) -> Callable[[Any], Any]:
             if made.dtype.kind == "c" and out.dtype.kind != "c":
                 if np.abs(made.imag).max() > 1e3 * np.finfo(out.dtype).eps * np.abs(made).max():
                     raise NonDifferentiableError(
-                        f"the {name} of the matrix is complex, which is not supported; its "
-                        "eigenvalues must not be negative"
+                        f"the {name} of the real matrix is complex, since an eigenvalue is "
+                        "negative; make the matrix complex first, as in a.astype(complex)"
                     )
                 made = made.real
             out[i] = made
@@ -72,6 +73,7 @@ def _matrix_function(name: str, fn: Callable[[Any], Any], **row: Any) -> Any:
         fn,
         jvp=jvp,
         vjp=vjp,
+        on_complex=True,
         flops=lambda y, x: 30 * int(np.size(x)) * int(np.shape(x)[-1]),
         **row,
     )
@@ -104,7 +106,7 @@ def _logm(x: Any) -> Any:
 
     if np.linalg.matrix_rank(x) < len(x):
         raise np.linalg.LinAlgError("the matrix is singular, so it has no logarithm")
-    return scipy.linalg.logm(x.astype(np.result_type(x, np.float64)))
+    return scipy.linalg.logm(x.astype(np.result_type(x, np.float64)))  # complex64 becomes double
 
 
 _small: list[Any] = [
@@ -136,7 +138,7 @@ def expm(a: Any) -> Any:
 
 
 def sqrtm(a: Any) -> Any:
-    """The principal square root of square matrices, shape (..., n, n), where it is real.
+    """The principal square root of square matrices, shape (..., n, n); of real ones, if real.
 
     A derivative costs a root of matrices twice as wide.
 
@@ -145,7 +147,7 @@ def sqrtm(a: Any) -> Any:
     numpy.linalg.LinAlgError
         When a derivative is taken at a singular matrix, or a singular matrix has no root.
     NonDifferentiableError
-        When the root is complex: an eigenvalue is negative.
+        When the root of a real matrix is complex: an eigenvalue is negative.
 
     Examples
     --------
@@ -160,7 +162,7 @@ def sqrtm(a: Any) -> Any:
 
 
 def logm(a: Any) -> Any:
-    """The principal logarithm of square matrices, shape (..., n, n), where it is real.
+    """The principal logarithm of square matrices, shape (..., n, n); of real ones, if real.
 
     A derivative costs a logarithm of matrices twice as wide.
 
@@ -169,7 +171,7 @@ def logm(a: Any) -> Any:
     numpy.linalg.LinAlgError
         When a matrix is singular.
     NonDifferentiableError
-        When the logarithm is complex: an eigenvalue is negative.
+        When the logarithm of a real matrix is complex: an eigenvalue is negative.
 
     Examples
     --------

@@ -13,6 +13,7 @@ import numpy as np
 from .arithmetic import power
 from .axes import canonical_axis, shape_of
 from .broadcasting import ravel, reduce_sum, reshape
+from .complexes import conj
 from .indexing import index
 from .products import matmul, outer
 from .reduction import cumprod
@@ -86,6 +87,8 @@ def cross(
 def vecdot(x: Any, y: Any, /, *, axis: int = -1) -> Any:
     """The sum of products along an axis, of stacks of vectors that broadcast.
 
+    A complex ``x`` is conjugated, as in NumPy.
+
     Raises
     ------
     ValueError
@@ -96,7 +99,8 @@ def vecdot(x: Any, y: Any, /, *, axis: int = -1) -> Any:
         raise ValueError(
             f"vecdot({shape_of(x)}, {shape_of(y)}): the lengths along axis {axis} differ"
         )
-    return reduce_sum(moveaxis(x, axis, -1) * moveaxis(y, axis, -1), axis=(-1,), keepdims=False)
+    left = moveaxis(conj(x), axis, -1)
+    return reduce_sum(left * moveaxis(y, axis, -1), axis=(-1,), keepdims=False)
 
 
 def matvec(a: Any, x: Any, /) -> Any:
@@ -106,9 +110,12 @@ def matvec(a: Any, x: Any, /) -> Any:
 
 
 def vecmat(x: Any, a: Any, /) -> Any:
-    """Vectors times matrices, of stacks that broadcast: (..., m) and (..., m, n) to (..., n)."""
+    """Vectors times matrices, of stacks that broadcast: (..., m) and (..., m, n) to (..., n).
+
+    A complex ``x`` is conjugated, as in NumPy.
+    """
     shape = shape_of(x)
-    product = matmul(reshape(x, shape=(*shape[:-1], 1, shape[-1])), a)
+    product = matmul(reshape(conj(x), shape=(*shape[:-1], 1, shape[-1])), a)
     return index(product, (Ellipsis, 0, slice(None)))
 
 

@@ -132,7 +132,8 @@ def _of_vectors(x: Any, ord: Any) -> Any:
     """The norm along the last axis. A kink at 0 counts as flat: its derivative is 0."""
     if ord in (0, 1, np.inf, -np.inf):
         return reduction.norm(x, ord, -1)
-    size, one = absolute(x), np.ones((), x.dtype)
+    size = absolute(x)
+    one = np.ones((), size.dtype)
     if 1 < ord < 2:  # flat at 0, and infinitely curved: an honest NaN in the second derivative
         terms = power(size, ord)
     else:

@@ -15,6 +15,7 @@ import numpy as np
 from ..primitive import bilinear, broadcast_batch
 from .axes import canonical_axis, shape_of
 from .broadcasting import broadcast_to, reduce_sum, reshape
+from .complexes import conj
 from .indexing import index
 from .shape import permute
 
@@ -179,9 +180,9 @@ def outer(a: Any, b: Any) -> Any:
 
 
 def vdot(a: Any, b: Any) -> Any:
-    """Sum of products of all elements, both flattened."""
+    """Sum of products of all elements, both flattened; a complex ``a`` is conjugated."""
     n, m = (math.prod(shape_of(x)) for x in (a, b))
-    return matmul(reshape(a, shape=(n,)), reshape(b, shape=(m,)))
+    return matmul(reshape(conj(a), shape=(n,)), reshape(b, shape=(m,)))
 
 
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:

@@ -11,10 +11,11 @@ import numpy as np
 
 from ..primitive import linear, structured, zero
 from . import short_axes
-from .arithmetic import absolute, divide, square, where
+from .arithmetic import absolute, divide, where
 from .axes import canonical_axes, canonical_axis, shape_of
 from .broadcasting import _sum, expanded_shape, ravel, reduce_sum, reshape, spread, sum
 from .comparison import equal
+from .complexes import conj, real, real_dtype, squared_magnitude
 from .exponential import exp
 from .indexing import index, sort
 from .shape import broadcast, concatenate_along, moveaxis
@@ -64,14 +65,14 @@ def _centred(x: Any, axes: tuple[int, ...]) -> Any:
 
 def var(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
     """Variance over axes: squared deviations over n - ddof (NaN or inf where that is not positive,
-    as in NumPy)."""
+    as in NumPy). Of complex numbers those of the absolute values: a real number."""
     axes = canonical_axes(axis, len(shape_of(x)), "var")
-    total = reduce_sum(square(_centred(x, axes)), axis=axes, keepdims=keepdims)
+    total = reduce_sum(squared_magnitude(_centred(x, axes)), axis=axes, keepdims=keepdims)
     return divide(total, _degrees_of_freedom(x, axes, ddof))
 
 
 def _degrees_of_freedom(x: Any, axes: tuple[int, ...], ddof: float) -> Any:
-    return _dtype(x).type(builtins.max(_length(shape_of(x), axes) - ddof, 0))
+    return real_dtype(_dtype(x)).type(builtins.max(_length(shape_of(x), axes) - ddof, 0))
 
 
 def std(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
@@ -87,24 +88,25 @@ def _dtype(x: Any) -> Any:
 
 
 def _norm(x: Any, *, axis: Any, keepdims: bool) -> Any:
-    return np.sqrt(_sum(x * x, axis=axis, keepdims=keepdims))
+    squares = x * x if x.dtype.kind != "c" else np.square(x.real) + np.square(x.imag)
+    return np.sqrt(_sum(squares, axis=axis, keepdims=keepdims))
 
 
 def _direction(x: Any, y: Any, axis: Any, keepdims: bool) -> Any:
     length = spread(y, x.shape, axis, keepdims)
-    return x / where(equal(length, 0), 1.0, length)
+    return conj(x) / where(equal(length, 0), 1.0, length)
 
 
 norm_along: Any = structured(
     "norm",
     _norm,
     jvp=lambda t, y, x, axis, keepdims: reduce_sum(
-        t * _direction(x, y, axis, keepdims), axis=axis, keepdims=keepdims
+        real(t * _direction(x, y, axis, keepdims)), axis=axis, keepdims=keepdims
     ),
     vjp=lambda g, y, x, axis, keepdims: (
         spread(g, x.shape, axis, keepdims) * _direction(x, y, axis, keepdims)
     ),
-    analytic=True,
+    on_complex=True,
     cases=_axis_cases,
     edges=[((np.zeros(3), {"axis": (-1,), "keepdims": False}), (np.zeros(3),))],
     doc="Euclidean length over axes. At 0 its derivative is 0; the second is not defined there.",
@@ -112,8 +114,8 @@ norm_along: Any = structured(
 
 
 def squared_norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Sum of squares over axes: smooth at 0 too, with Hessian 2."""
-    return sum(square(x), axis, keepdims=keepdims)
+    """Sum of squared absolute values over axes: smooth at 0 too, with Hessian 2."""
+    return sum(squared_magnitude(x), axis, keepdims=keepdims)
 
 
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
@@ -132,7 +134,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     if ord == -np.inf:
         return min(size, axes, keepdims=keepdims)
     if ord == 0:
-        return sum((size != 0).astype(_dtype(x)), axes, keepdims=keepdims)
+        return sum((size != 0).astype(_dtype(size)), axes, keepdims=keepdims)
     if ord == 1:
         return sum(size, axes, keepdims=keepdims)
     raise ValueError(f"norm: ord={ord!r} is none of 0, 1, 2, inf, -inf; linalg.norm takes any")
@@ -236,12 +238,14 @@ any_along = zero(
     "any",
     lambda x, *, axis, keepdims: np.any(x, axis=axis, keepdims=keepdims),
     along=True,
+    on_complex=True,
     cases=_axis_cases,
 )
 all_along = zero(
     "all",
     lambda x, *, axis, keepdims: np.all(x, axis=axis, keepdims=keepdims),
     along=True,
+    on_complex=True,
     cases=_axis_cases,
 )
 

@@ -171,10 +171,12 @@ def in_type_of(x: Any, value: Any) -> Any:
     if value.dtype == x.dtype:
         return value
     recorded = isinstance(value, Tensor) and value.prim is not None
-    if recorded and value.dtype.kind == "f" and x.dtype.kind not in "fc":
+    lost = value.dtype.kind == "f" and x.dtype.kind not in "fc"
+    if (recorded and lost) or (value.dtype.kind == "c" and x.dtype.kind != "c"):
         raise TypeError(
-            f"x[key] = value: {describe(x)} cannot hold a recorded {describe(value)}, whose "
-            "derivative would be lost. Make x floating first, as in x.astype(float)."
+            f"x[key] = value: {describe(x)} cannot hold {describe(value)}, a part of whose "
+            "value or derivative would be lost. Convert x first, as in x.astype(float) or "
+            "x.astype(complex)."
         )
     return astype(value, x.dtype)
 

@@ -1,9 +1,9 @@
 """Singular values alone: their derivatives need no choice of vectors.
 
     svdvals(A)                        s, descending
-    singular_value_gradient(g, A)     U diag(g) Vᵀ     its pullback
+    singular_value_gradient(g, A)     U diag(g) Vᴴ     its conjugate is the pullback
 
-Second derivatives go by way of the symmetric matrix [[0, A], [Aᵀ, 0]], whose largest eigenvalues
+Second derivatives go by way of the symmetric matrix [[0, A], [Aᴴ, 0]], whose largest eigenvalues
 are the singular values: so repeated and zero singular values are treated as in :mod:`spectral`.
 They cost as much as the eigenvalues of that larger matrix. Where a singular value is 0 it has a
 kink, as an absolute value has; its derivative there is 0.
@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from ..primitive import Primitive, full_lead, structured, zero
+from .complexes import adjoint, conj
 from .indexing import index
-from .shape import concatenate_along, matrix_transpose
+from .shape import concatenate_along
 from .solving import matrices
-from .spectral import eigenvalue_gradient, eigenvalue_slopes
+from .spectral import eigenvalue_gradient, eigenvalue_slopes, gradient_along, weights_in
 from .ties import TIED
 
 SHAPES: tuple[tuple[int, ...], ...] = (
@@ -48,11 +49,11 @@ def _positive(s: Any) -> Any:
 
 
 def _joined(x: Any) -> Any:
-    """[[0, A], [Aᵀ, 0]], whose eigenvalues are ± the singular values of A, and zeros."""
+    """[[0, A], [Aᴴ, 0]], whose eigenvalues are ± the singular values of A, and zeros."""
     m, n = x.shape[-2:]
     top = concatenate_along(np.zeros((*x.shape[:-2], m, m), x.dtype), x, axis=-1)
     below = np.zeros((*x.shape[:-2], n, n), x.dtype)
-    return concatenate_along(top, concatenate_along(matrix_transpose(x), below, axis=-1), axis=-2)
+    return concatenate_along(top, concatenate_along(adjoint(x), below, axis=-1), axis=-2)
 
 
 def _upper_block(x: Any, m: int) -> Any:
@@ -99,13 +100,12 @@ def _gradient_pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
 
 
 def _gradient_of_weights(u: Any, y: Any, g: Any, x: Any) -> Any:
-    rule = eigenvalue_gradient.primitive.vjps[0]
-    return _largest(rule(_joined(u), None, None, _joined(x)), g.shape[-1])
+    return _largest(weights_in(_joined(conj(u)), _joined(x)), g.shape[-1])
 
 
 def _gradient_of_matrix(u: Any, y: Any, g: Any, x: Any) -> Any:
-    rule = eigenvalue_gradient.primitive.vjps[1]
-    return _upper_block(rule(_joined(u), None, _weights(g, x), _joined(x)), x.shape[-2])
+    turned = gradient_along(_joined(conj(u)), _weights(g, x), _joined(x))
+    return conj(_upper_block(turned, x.shape[-2]))
 
 
 singular_value_gradient: Any = Primitive(
@@ -113,6 +113,7 @@ singular_value_gradient: Any = Primitive(
     "structured",
     _gradient,
     vjps=(_gradient_of_weights, _gradient_of_matrix),
+    on_complex=True,
     pushforward=_gradient_pushforward,
     batch=lambda values, ndims, lead, params: _gradient(*full_lead(values, ndims, lead)),
     cases=[
@@ -122,14 +123,15 @@ singular_value_gradient: Any = Primitive(
         )
         for case in (distinct(*shape) for shape in SHAPES if shape[-1] == shape[-2])
     ],
-    doc="U diag(g) Vᵀ, with the singular vectors U and V of a matrix; 0 for a singular value of 0.",
+    doc="U diag(g) Vᴴ, with the singular vectors U and V of a matrix; 0 for a singular value of 0.",
 ).call
 
 singular_values: Any = structured(
     "svdvals",
     lambda x: np.linalg.svd(x, compute_uv=False),
     jvp=lambda t, y, x: _largest(eigenvalue_slopes(_joined(x), _joined(t)), y.shape[-1]),
-    vjp=lambda g, y, x: singular_value_gradient(g, x),
+    vjp=lambda g, y, x: conj(singular_value_gradient(g, x)),
+    on_complex=True,
     flops=lambda y, x: 3 * int(np.size(x)) * min(np.shape(x)[-2:]),
     cases=_cases,
     edges=[((np.eye(3), {}), (np.eye(3),))],

@@ -1,6 +1,8 @@
-"""Singular values together with their vectors: A = U diag(s) Vᵀ, packed as [U; s; V].
+"""Singular values together with their vectors: A = U diag(s) Vᴴ, packed as [U; s; V].
 
-Giles (2008), section 3.1; Townsend, "Differentiating the singular value decomposition" (2016).
+Giles (2008), section 3.1; Townsend, "Differentiating the singular value decomposition" (2016);
+for complex matrices Wan and Zhang, "Automatic differentiation for complex valued SVD" (2019).
+A phase common to a pair of complex vectors is not determined: it is taken not to turn that of V.
 """
 
 from __future__ import annotations
@@ -14,9 +16,10 @@ from ..primitive import Primitive, full_lead, structured
 from ..tensors import Tensor
 from .axes import shape_of
 from .broadcasting import reduce_sum, reshape
+from .complexes import adjoint, conj, imag, is_complex, real
 from .indexing import index
 from .products import matmul2, matmul_nt, matmul_tn
-from .shape import concatenate_along, matrix_transpose
+from .shape import concatenate_along
 from .singular_values import SHAPES, distinct, svdvals
 from .solving import less, matrices
 from .ties import TIED, VANISHING, groups, reciprocal_gaps, untied
@@ -27,13 +30,13 @@ _cases = [distinct(*shape) for shape in SHAPES]
 
 def _packed(x: Any) -> Any:
     u, s, vh = np.linalg.svd(x, full_matrices=False)
-    return np.concatenate([u, s[..., None, :], np.swapaxes(vh, -1, -2)], axis=-2)
+    return np.concatenate([u, s[..., None, :], np.swapaxes(vh, -1, -2).conj()], axis=-2)
 
 
 def _unpack(y: Any, m: int) -> tuple[Any, Any, Any]:
     return (
         index(y, (Ellipsis, slice(0, m), slice(None))),
-        index(y, (Ellipsis, m, slice(None))),
+        real(index(y, (Ellipsis, m, slice(None)))),
         index(y, (Ellipsis, slice(m + 1, None), slice(None))),
     )
 
@@ -71,6 +74,7 @@ over_values: Any = Primitive(
     ),
     pushforward=lambda tangents, y, args, params: _over_pushforward(tangents, y, args),
     batch=lambda values, ndims, lead, params: _supported(*full_lead(values, ndims, lead)),
+    on_complex=True,
     cases=[
         lambda rng, lead=lead: (
             (rng.uniform(-1, 1, (*lead, 2, 3)), rng.uniform(0.5, 2, (*lead, 3))),
@@ -91,7 +95,7 @@ def _over_pushforward(tangents: Any, y: Any, args: Any) -> Any:
 
 def _off(x: Any, basis: Any) -> Any:
     """The part of x orthogonal to the columns of an orthonormal basis."""
-    return x - matmul2(basis, matmul_tn(basis, x))
+    return x - matmul2(basis, matmul_tn(conj(basis), x))
 
 
 def _square_gaps(s: Any) -> Any:
@@ -102,30 +106,35 @@ def _square_gaps(s: Any) -> Any:
 
 def _svd_jvp(t: Any, y: Any, x: Any) -> Any:
     u, s, v = _unpack(y, x.shape[-2])
-    left, right = matmul2(t, v), matmul_tn(t, u)
-    m = untied(matmul_tn(u, left), groups(s), ascending=False)
-    mt, gaps = matrix_transpose(m), _square_gaps(s)
-    du = matmul2(u, gaps * (m * _row(s) + _column(s) * mt))
+    left, right = matmul2(t, v), matmul_tn(conj(t), u)
+    m = untied(matmul_tn(conj(u), left), groups(s), ascending=False)
+    mt, gaps = adjoint(m), _square_gaps(s)
+    turn = gaps * (m * _row(s) + _column(s) * mt)
+    if is_complex(m):
+        turn = turn + over_values(on_diagonal(1j * imag(take_diagonal(m, k=0))), s)
+    du = matmul2(u, turn)
     dv = matmul2(v, gaps * (_column(s) * m + mt * _row(s)))
     if u.shape[-2] > s.shape[-1]:
         du = du + over_values(_off(left, u), s)
     if v.shape[-2] > s.shape[-1]:
         dv = dv + over_values(_off(right, v), s)
-    return concatenate_along(du, _row(take_diagonal(m, k=0)), dv, axis=-2)
+    return concatenate_along(du, _row(real(take_diagonal(m, k=0))), dv, axis=-2)
 
 
 def _svd_vjp(g: Any, y: Any, x: Any) -> Any:
-    (u, s, v), (gu, gs, gv) = _unpack(y, x.shape[-2]), _unpack(g, x.shape[-2])
-    gaps = _square_gaps(s)
-    a = gaps * untied(matmul_tn(u, gu), groups(s), ascending=False)
-    b = gaps * untied(matmul_tn(v, gv), groups(s), ascending=False)
+    (u, s, v), (gu, gs, gv) = _unpack(y, x.shape[-2]), _unpack(conj(g), x.shape[-2])
+    gaps, inner = _square_gaps(s), matmul_tn(conj(u), gu)
+    a = gaps * untied(inner, groups(s), ascending=False)
+    b = gaps * untied(matmul_tn(conj(v), gv), groups(s), ascending=False)
     m = 2 * (symmetrize(a) * _row(s) + _column(s) * symmetrize(b)) + on_diagonal(gs)
-    out = matmul_nt(matmul2(u, m), v)
+    if is_complex(inner):
+        m = m + over_values(on_diagonal(1j * imag(take_diagonal(inner, k=0))), s)
+    out = matmul_nt(matmul2(u, m), conj(v))
     if u.shape[-2] > s.shape[-1]:
-        out = out + matmul_nt(over_values(_off(gu, u), s), v)
+        out = out + matmul_nt(over_values(_off(gu, u), s), conj(v))
     if v.shape[-2] > s.shape[-1]:
-        out = out + matmul_nt(u, over_values(_off(gv, v), s))
-    return out
+        out = out + matmul_nt(u, conj(over_values(_off(gv, v), s)))
+    return conj(out)
 
 
 packed_svd: Any = structured(
@@ -133,6 +142,7 @@ packed_svd: Any = structured(
     _packed,
     jvp=_svd_jvp,
     vjp=_svd_vjp,
+    on_complex=True,
     flops=lambda y, x: 14 * int(np.size(x)) * min(np.shape(x)[-2:]),
     cases=_cases,
     doc="[U; s; V], the thin singular value decomposition.",
@@ -166,7 +176,7 @@ def svd(
     -------
     SVDResult
         U (..., m, k), S (..., k) descending and Vh (..., k, n), with k = min(m, n). Signs are
-        LAPACK's.
+        LAPACK's; a function of complex vectors must not depend on the phase of a pair.
 
     Raises
     ------
@@ -195,4 +205,4 @@ def svd(
             )
         return SVDResult(*np.linalg.svd(a))
     u, s, v = _unpack(packed_svd(a), m)
-    return SVDResult(u, s, matrix_transpose(v))
+    return SVDResult(u, s, adjoint(v))

@@ -17,6 +17,7 @@ import numpy as np
 from ..primitive import Primitive, broadcast_batch, structured
 from .axes import shape_of
 from .broadcasting import reshape
+from .complexes import conj
 from .products import matmul2, matmul_nt, matmul_tn
 from .shape import matrix_transpose, moveaxis
 from .triangles import tril, triu
@@ -228,8 +229,8 @@ def solve_triangular(
     ----------
     a : array_like, shape (..., n, n)
     b : array_like, shape (n,) or (..., n, k)
-    trans : {0, 1, 'N', 'T'}
-        1 or 'T' solves Tᵀ x = b.
+    trans : {0, 1, 2, 'N', 'T', 'C'}
+        1 or 'T' solves Tᵀ x = b; 2 or 'C' Tᴴ x = b, which is the same for real numbers.
     lower, unit_diagonal : bool
         Read the lower triangle; take its diagonal to be 1.
 
@@ -245,9 +246,14 @@ def solve_triangular(
     >>> solve_triangular(np.array([[2.0, 0.0], [1.0, 1.0]]), np.array([2.0, 3.0]), lower=True)
     array([1., 2.])
     """
-    if trans not in (0, 1, "N", "T"):
-        raise ValueError(f"solve_triangular: trans={trans!r} is none of 0, 1, 'N', 'T'")
-    params = {"lower": bool(lower), "transposed": trans in (1, "T"), "unit": bool(unit_diagonal)}
+    if trans not in (0, 1, 2, "N", "T", "C"):
+        raise ValueError(
+            f"solve_triangular: trans={trans!r} is none of 0, 1, 2, 'N', 'T', 'C'"
+        )
+    transposed = trans not in (0, "N")
+    if trans in (2, "C"):
+        a = conj(a)
+    params = {"lower": bool(lower), "transposed": transposed, "unit": bool(unit_diagonal)}
     return _with_columns(a, b, "solve_triangular", lambda a, b: triangular_columns(a, b, **params))
 
 

@@ -32,6 +32,7 @@ xlogy = elementwise(
     lambda g, y, a, b: g * log(_as_wide(b, y.dtype)),
     lambda g, y, a, b: g * (a / _nonzero(a, b)),
     analytic=True,
+    on_complex=False,
     domain=(_any, _positive),
     edges=[
         ((0.0, 0.0), (-np.inf, 0.0)),
@@ -46,6 +47,7 @@ xlog1py = elementwise(
     lambda g, y, a, b: g * log1p(_as_wide(b, y.dtype)),
     lambda g, y, a, b: g * (a / _nonzero(a, 1 + b)),
     analytic=True,
+    on_complex=False,
     domain=(_any, (-0.6, 2)),
     edges=[
         ((0.0, -1.0), (-np.inf, 0.0)),

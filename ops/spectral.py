@@ -1,12 +1,14 @@
-"""Eigenvalues and eigenvectors of symmetric matrices.
+"""Eigenvalues and eigenvectors of symmetric and Hermitian matrices.
 
-    eigh(A)                    [w; V]  with A = V diag(w) Vᵀ
+    eigh(A)                    [w; V]  with A = V diag(w) Vᴴ
     eigvalsh(A)                w
-    eigenvalue_gradient(g, A)  V diag(g) Vᵀ      the pullback of eigvalsh
-    eigenvalue_slopes(A, T)    diag(Vᵀ T V)      its pushforward
+    eigenvalue_gradient(g, A)  V diag(g) Vᴴ      its conjugate is the pullback of eigvalsh
+    eigenvalue_slopes(A, T)    diag(Vᴴ T V)      its pushforward
 
 Magnus, "On differentiating eigenvalues and eigenvectors" (1985); for repeated eigenvalues Lewis
-and Sendov, "Twice differentiable spectral functions" (2001). Input is taken to be symmetric.
+and Sendov, "Twice differentiable spectral functions" (2001). Input is taken to be symmetric
+(Hermitian, if complex). Rules for a cotangent g of complex matrices are those for the gradient
+conj(g), and give the conjugate of what these give.
 
 At repeated eigenvalues ``eigvalsh`` chooses, among the tied eigenvectors, those in which the
 tangent is diagonal. So its jvp is the one-sided directional derivative, and the Hessian-vector
@@ -23,6 +25,7 @@ import numpy as np
 from ..primitive import Primitive, full_lead, structured
 from .axes import shape_of
 from .broadcasting import reduce_sum, reshape
+from .complexes import conj, real
 from .indexing import index
 from .products import matmul2, matmul_nt, matmul_tn
 from .shape import concatenate_along
@@ -57,8 +60,14 @@ def unpack(y: Any) -> tuple[Any, Any]:
     return index(y, (Ellipsis, 0, slice(None))), index(y, (Ellipsis, slice(1, None), slice(None)))
 
 
+def _unpack_real(y: Any) -> tuple[Any, Any]:
+    """The same where eigenvalues are real."""
+    w, v = unpack(y)
+    return real(w), v
+
+
 def _symmetric(x: Any) -> Any:
-    return (x + np.swapaxes(x, -1, -2)) / 2
+    return (x + np.swapaxes(x, -1, -2).conj()) / 2
 
 
 def _packed(x: Any) -> Any:
@@ -68,30 +77,34 @@ def _packed(x: Any) -> Any:
 
 def _turned(x: Any, v: Any) -> Any:
     """The symmetric part of x in the basis of the eigenvectors."""
-    return matmul2(matmul_tn(v, symmetrize(x)), v)
+    return matmul2(matmul_tn(conj(v), symmetrize(x)), v)
 
 
 def _back(x: Any, v: Any) -> Any:
-    """V x Vᵀ."""
-    return matmul_nt(matmul2(v, x), v)
+    """V x Vᴴ."""
+    return matmul_nt(matmul2(v, x), conj(v))
+
+
+def _real_diagonal(x: Any) -> Any:
+    return real(take_diagonal(x, k=0))
 
 
 # ---- values and vectors -------------------------------------------------------------------------
 
 
 def _eigh_jvp(t: Any, y: Any, x: Any) -> Any:
-    w, v = unpack(y)
+    w, v = _unpack_real(y)
     m = _turned(t, v)
     turn = reciprocal_gaps(w) * untied(m, groups(w), ascending=False)
-    return pack(take_diagonal(m, k=0), matmul2(v, turn))
+    return pack(_real_diagonal(m), matmul2(v, turn))
 
 
 def _eigh_vjp(g: Any, y: Any, x: Any) -> Any:
-    (w, v), (gw, gv) = unpack(y), unpack(g)
+    (w, v), (gw, gv) = _unpack_real(y), _unpack_real(conj(g))
     inner = on_diagonal(gw) + reciprocal_gaps(w) * untied(
-        matmul_tn(v, gv), groups(w), ascending=False
+        matmul_tn(conj(v), gv), groups(w), ascending=False
     )
-    return symmetrize(_back(inner, v))
+    return conj(symmetrize(_back(inner, v)))
 
 
 packed_eigh: Any = structured(
@@ -99,6 +112,7 @@ packed_eigh: Any = structured(
     _packed,
     jvp=_eigh_jvp,
     vjp=_eigh_vjp,
+    on_complex=True,
     flops=lambda y, x: 9 * int(np.size(x)) * int(np.shape(x)[-1]),
     cases=_cases,
     doc="Eigenvalues in ascending order, and below them their eigenvectors as columns.",
@@ -113,12 +127,12 @@ class EighResult(NamedTuple):
 
 
 def eigh(a: Any, UPLO: str = "L") -> EighResult:
-    """Eigenvalues and eigenvectors of symmetric matrices.
+    """Eigenvalues and eigenvectors of symmetric matrices, or complex Hermitian ones.
 
     Parameters
     ----------
     a : array_like, shape (..., n, n)
-        Taken to be symmetric: the symmetric part is decomposed, so derivatives are symmetric.
+        Taken to be symmetric (Hermitian): that part is decomposed, so derivatives are symmetric.
     UPLO : {'L', 'U'}
         For NumPy's sake: both triangles are read.
 
@@ -126,7 +140,8 @@ def eigh(a: Any, UPLO: str = "L") -> EighResult:
     -------
     EighResult
         ``eigenvalues`` (..., n), ascending, and ``eigenvectors`` (..., n, n), as columns of length
-        1. Their signs are LAPACK's: a function of the vectors should not depend on them.
+        1. Their signs (and phases, if complex) are LAPACK's: a function of the vectors should not
+        depend on them.
 
     Raises
     ------
@@ -142,7 +157,7 @@ def eigh(a: Any, UPLO: str = "L") -> EighResult:
            [ 0.  , -0.25]])
     """
     _check(a, UPLO, "eigh")
-    return EighResult(*unpack(packed_eigh(a)))
+    return EighResult(*_unpack_real(packed_eigh(a)))
 
 
 def _check(a: Any, triangle: str, who: str) -> None:
@@ -156,14 +171,14 @@ def _check(a: Any, triangle: str, who: str) -> None:
 
 def _gradient(g: Any, x: Any) -> Any:
     v = np.linalg.eigh(_symmetric(x))[1]
-    return (v * np.asarray(g)[..., None, :]) @ np.swapaxes(v, -1, -2)
+    return (v * np.asarray(g)[..., None, :]) @ np.swapaxes(v, -1, -2).conj()
 
 
 def _slopes(x: Any, t: Any) -> Any:
     w, v = np.linalg.eigh(_symmetric(x))
-    m = np.swapaxes(v, -1, -2) @ _symmetric(t) @ v
+    m = np.swapaxes(v, -1, -2).conj() @ _symmetric(t) @ v
     r = alignment.primitive.fn(m, w, w)  # type: ignore[attr-defined]
-    return np.diagonal(np.swapaxes(r, -1, -2) @ m @ r, 0, -2, -1)
+    return np.diagonal(np.swapaxes(r, -1, -2).conj() @ m @ r, 0, -2, -1).real
 
 
 def _batch(fn: Any, at: int) -> Any:
@@ -196,7 +211,7 @@ def _differences(g: Any, w: Any) -> Any:
 
 def _gradient_pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
     (tg, tx), (g, x) = tangents, args
-    w, v = unpack(packed_eigh(x))
+    w, v = _unpack_real(packed_eigh(x))
     inner = None if tg is None else on_diagonal(tg)
     if tx is not None:
         m = _turned(tx, v)
@@ -206,54 +221,60 @@ def _gradient_pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
     return _back(inner, v)
 
 
-def _gradient_of_matrix(u: Any, y: Any, g: Any, x: Any) -> Any:
-    w, v = unpack(packed_eigh(x))
+def gradient_along(u: Any, g: Any, x: Any) -> Any:
+    """The derivative of V diag(g) Vᴴ along u with the weights held: as a map of u symmetric."""
+    w, v = _unpack_real(packed_eigh(x))
     return _back(_differences(g, w) * untied(_turned(u, v), groups(w), ascending=False), v)
 
 
-def _gradient_of_weights(u: Any, y: Any, g: Any, x: Any) -> Any:
-    return take_diagonal(_turned(u, unpack(packed_eigh(x))[1]), k=0)
+def weights_in(u: Any, x: Any) -> Any:
+    """The real diagonal of Vᴴ u V."""
+    return _real_diagonal(_turned(u, unpack(packed_eigh(x))[1]))
 
 
 eigenvalue_gradient: Any = Primitive(
     "eigenvalue_gradient",
     "structured",
     _gradient,
-    vjps=(_gradient_of_weights, _gradient_of_matrix),
+    vjps=(
+        lambda u, y, g, x: weights_in(conj(u), x),
+        lambda u, y, g, x: conj(gradient_along(conj(u), g, x)),
+    ),
     pushforward=_gradient_pushforward,
+    on_complex=True,
     batch=_batch(_gradient, 1),
     cases=[
         lambda rng, case=case: ((rng.uniform(-1, 1, (a := case(rng)[0][0]).shape[:-1]), a), {})
         for case in _cases
     ],
-    doc="V diag(g) Vᵀ, with the eigenvectors V of a symmetric matrix.",
+    doc="V diag(g) Vᴴ, with the eigenvectors V of a symmetric matrix.",
 ).call
 
 
 def _slopes_pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
     (tx, tt), (x, t) = tangents, args
-    w, v = unpack(packed_eigh(x))
+    w, v = _unpack_real(packed_eigh(x))
     m = _turned(t, v)
     v, r = _aligned(m, w, v, w)
     total = None
     if tx is not None:
         n = untied(_turned(tx, v), groups(w), ascending=False)
-        products = reciprocal_gaps(w) * _turned(m, r) * n
+        products = reciprocal_gaps(w) * real(_turned(m, r) * conj(n))
         total = 2 * reduce_sum(products, axis=(-2,), keepdims=False)
     if tt is not None:
-        moved = take_diagonal(_turned(tt, v), k=0)
+        moved = _real_diagonal(_turned(tt, v))
         total = moved if total is None else total + moved
     return total
 
 
 def _slopes_of_matrix(u: Any, y: Any, x: Any, t: Any) -> Any:
-    w, v = unpack(packed_eigh(x))
-    return _back(_differences(u, w) * untied(_turned(t, v), groups(w), ascending=True), v)
+    w, v = _unpack_real(packed_eigh(x))
+    return conj(_back(_differences(u, w) * untied(_turned(t, v), groups(w), ascending=True), v))
 
 
 def _slopes_of_tangent(u: Any, y: Any, x: Any, t: Any) -> Any:
-    w, v = unpack(packed_eigh(x))
-    return _back(on_diagonal(u), _aligned(_turned(t, v), w, v, w)[0])
+    w, v = _unpack_real(packed_eigh(x))
+    return conj(_back(on_diagonal(u), _aligned(_turned(t, v), w, v, w)[0]))
 
 
 eigenvalue_slopes: Any = Primitive(
@@ -262,6 +283,7 @@ eigenvalue_slopes: Any = Primitive(
     _slopes,
     vjps=(_slopes_of_matrix, _slopes_of_tangent),
     pushforward=_slopes_pushforward,
+    on_complex=True,
     batch=_batch(_slopes, 0),
     cases=[
         lambda rng, case=case: ((a := case(rng)[0][0], rng.uniform(-1, 1, a.shape)), {})
@@ -274,7 +296,8 @@ eigenvalues: Any = structured(
     "eigvalsh",
     lambda x: np.linalg.eigvalsh(_symmetric(x)),
     jvp=lambda t, y, x: eigenvalue_slopes(x, t),
-    vjp=lambda g, y, x: eigenvalue_gradient(g, x),
+    vjp=lambda g, y, x: conj(eigenvalue_gradient(g, x)),
+    on_complex=True,
     flops=lambda y, x: 4 * int(np.size(x)) * int(np.shape(x)[-1]) // 3,
     cases=_cases,
     edges=[((np.eye(3), {}), (np.eye(3),)), ((np.zeros((2, 2)), {}), (np.eye(2),))],
@@ -282,7 +305,7 @@ eigenvalues: Any = structured(
 
 
 def eigvalsh(a: Any, UPLO: str = "L") -> Any:
-    """Eigenvalues of symmetric matrices, ascending: shape (..., n, n) to (..., n).
+    """Eigenvalues of symmetric or Hermitian matrices, ascending: (..., n, n) to (..., n).
 
     Symmetric functions of them (sums, norms) have the right first derivative, and the right
     Hessian-vector product by :func:`tinygrad_hess.hvp`, at repeated eigenvalues too. Of other
@@ -292,7 +315,7 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:
     Parameters
     ----------
     a : array_like, shape (..., n, n)
-        Taken to be symmetric: the symmetric part counts, so derivatives are symmetric.
+        Taken to be symmetric (Hermitian): that part counts, so derivatives are symmetric.
     UPLO : {'L', 'U'}
         For NumPy's sake: both triangles are read.
 

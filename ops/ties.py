@@ -29,8 +29,13 @@ VANISHING = 1e4
 
 
 def tied_groups(w: Any) -> Any:
-    """The number of the group to which each number along the last axis belongs, from below."""
+    """The number of the group to which each number along the last axis belongs, from below.
+
+    Groups of complex numbers are numbered by their first member.
+    """
     w = np.asarray(w)
+    if w.dtype.kind == "c":
+        return _complex_groups(w)
     order = np.argsort(w, axis=-1, kind="stable")
     ordered = np.take_along_axis(w, order, -1)
     size = np.abs(w).max(-1, keepdims=True, initial=0)
@@ -42,10 +47,20 @@ def tied_groups(w: Any) -> Any:
     return groups
 
 
+def _complex_groups(w: Any) -> Any:
+    if not w.shape[-1]:
+        return np.zeros(w.shape, int)
+    size = np.abs(w).max(-1)[..., None, None]
+    near = np.abs(w[..., :, None] - w[..., None, :]) <= TIED * np.finfo(w.dtype).eps * size
+    first = near.argmax(-1)
+    return np.take_along_axis(first, first, -1)  # what is near a member belongs to its group
+
+
 groups = zero(
     "tied_groups",
     tied_groups,
     along=True,
+    on_complex=True,
     cases=[([(3,)], {}), ([(2, 3)], {}), ([(1,)], {}), ([(0,)], {})],
     doc="The number of the group of ties that each number along the last axis belongs to.",
 )
@@ -80,7 +95,7 @@ def _untied(m: Any, numbers: Any, *, ascending: bool) -> Any:
     small = _vanishing(m)
     chosen = (same & (np.abs(m) > small)).any()
     if ascending and not chosen:
-        rates = np.diagonal(m, 0, -2, -1)
+        rates = np.diagonal(m, 0, -2, -1).real
         falls = rates[..., :, None] - rates[..., None, :] > small
         chosen = (falls & same & np.triu(np.ones(m.shape[-2:], bool))).any()
     if chosen:
@@ -103,6 +118,7 @@ untied: Any = linear(
     lambda g, y, m, numbers, ascending: untied(g, numbers, ascending=ascending),
     batch=_untied_batch,
     others=1,
+    on_complex=True,
     cases=[
         lambda rng, lead=lead: (
             (rng.uniform(-1, 1, (*lead, 3, 3)), np.broadcast_to(np.arange(3), (*lead, 3))),
@@ -137,7 +153,7 @@ def _alignment(m: Any, w: Any, g: Any) -> Any:
         for places in _blocks(numbers[i]):
             at = np.ix_(places, places)
             block, weights = m[i][at], g[i][places]
-            rates = np.diagonal(block)
+            rates = np.diagonal(block).real
             off = np.abs(block - np.diag(rates)).max()
             if off <= small[i] and (np.diff(rates) >= -small[i]).all():
                 continue
@@ -147,7 +163,7 @@ def _alignment(m: Any, w: Any, g: Any) -> Any:
                     f"{len(places)} eigenvalues or singular values coincide to rounding and enter "
                     "the function in different ways, so that it has no second derivative here"
                 )
-            out[i][at] = np.linalg.eigh((block + block.T) / 2)[1]
+            out[i][at] = np.linalg.eigh((block + block.T.conj()) / 2)[1]
     return out
 
 
@@ -156,6 +172,7 @@ alignment = zero(
     _alignment,
     operands=3,
     along=True,
+    on_complex=True,
     cases=[([(3, 3), (3,), (3,)], {}), ([(2, 3, 3), (2, 3), (2, 3)], {})],
     doc="The rotation among tied eigenvectors after which M is diagonal and ascending there.",
 )

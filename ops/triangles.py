@@ -40,11 +40,11 @@ upper: Any = linear(
 
 symmetrize: Any = linear(
     "symmetrize",
-    lambda x: (x + np.swapaxes(x, -1, -2)) / 2,
+    lambda x: (x + np.swapaxes(x, -1, -2).conj()) / 2,
     lambda g, y, x: symmetrize(g),
-    analytic=True,
+    on_complex=True,
     cases=_square,
-    doc="The symmetric part of a square matrix.",
+    doc="The symmetric part of a square matrix; the Hermitian part of a complex one.",
 )
 
 

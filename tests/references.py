@@ -11,7 +11,11 @@ from typing import Any
 
 import numpy as np
 import scipy.special
+from references_complex import COMPLEX
 from references_linalg import LINALG
+from references_numpy import NUMPY
+from references_signal import SIGNAL
+from references_solvers import SOLVERS
 from references_special import SPECIAL
 
 from tinygrad_hess.ops.indexing import ARRAY
@@ -91,6 +95,7 @@ def _same(x: Any, **note: Any) -> Any:
 
 REFERENCES: dict[str, Callable[..., Any]] = {
     "scatter": _written,
+    "assign": lambda x, v, pattern: _written(x.astype(np.result_type(x, v)), v, pattern=pattern),
     "argcummax": _last_largest,
     "power_scalar": lambda x, exponent: x**exponent,
     "log_of_base": np.log,
@@ -122,7 +127,11 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "stop_gradient": _same,
     "enter": lambda x, axis: x,
     "leave": lambda x, axis: np.stack([x] * axis.size),
+    **COMPLEX,
     **LINALG,
+    **NUMPY,
+    **SIGNAL,
+    **SOLVERS,
     **SPECIAL,
 }
 

@@ -54,7 +54,7 @@ def _eigh(x: Any) -> Any:
     return np.concatenate([w[..., None, :], v], -2)
 
 
-def _eig(x: Any) -> Any:
+def _eig(x: Any, real: bool) -> Any:
     w, v = np.linalg.eig(x)
     return np.concatenate([w[..., None, :], v], -2)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_ops_indexing import KEYS, X
+from test_ops_indexing import ALL, KEYS, X
 
 import tinygrad_hess as tg
 import tinygrad_hess.numpy as tnp
@@ -611,3 +611,53 @@ def test_numpys_order_of_programs_in_the_graph() -> None:
     x[0] = y[1]
     source = tg.viz.graph((x * y).sum()).source
     assert "assign" in source
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    "value", [2, 2.5, np.float64(np.pi), np.float32(0.5), np.ones(5), np.ones(1), np.ones((4, 5)), "w", "row"],
+    ids=lambda v: f"{v!r:.20}",
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "key", [1, (0, -1), (ALL, 2), slice(None, None, -2), (1, 2, 3), slice(5, 9), (Ellipsis, 1)],
+    ids=repr,
+)  # fmt: skip
+def test_the_short_way_is_the_long_way(key: Any, value: Any, dtype: Any) -> None:
+    """Integers and slices are written at without ado; under ``debug_nans`` all goes the long way."""
+
+    def outcome() -> Any:
+        x0 = tg.tensor(X[:3, :4] / 7, dtype=dtype, requires_grad=True)
+        w = tg.tensor(np.arange(5) / 3, dtype=dtype, requires_grad=True)
+        v = {"w": w[3], "row": w * 2}.get(value, value) if isinstance(value, str) else value
+        x = x0 * x0
+        y = np.sin(x)
+        try:
+            x[key] = v
+            z = x0.at[key].set(v)
+        except (ValueError, TypeError) as error:
+            return str(error)
+        (x * y + z).sum().backward()
+        grads = [0 if t.grad is None else t.grad.numpy() for t in (x0, w)]
+        return [x.numpy(), z.numpy(), *grads]
+
+    short = outcome()
+    with tg.debug_nans():
+        long = outcome()
+    if isinstance(short, str):
+        assert short == long
+        return
+    for a, b in zip(short, long, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6 if dtype == np.float32 else 1e-13)
+        assert np.asarray(a).dtype == np.asarray(b).dtype
+
+
+def test_an_index_out_of_bounds() -> None:
+    x = tg.tensor(V, requires_grad=True) * 2
+    for key in (4, (0, 0), slice(0, 1)):
+        if key == slice(0, 1):
+            with pytest.raises(ValueError, match="broadcast"):
+                x[key] = np.ones(3)
+        else:
+            with pytest.raises(IndexError):
+                x[key] = 1.0
+    np.testing.assert_array_equal(x.numpy(), 2 * V)

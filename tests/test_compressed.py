@@ -37,12 +37,12 @@ def sweeps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counts: list[int] = []
 
     def counted(*args: Any) -> Any:
-        chosen = args[-1]
-        counts.append(chosen.stop - chosen.start)
-        return directions(*args)
+        for cut, found in sweeps_of(*args):
+            counts.append(cut.stop - cut.start)
+            yield cut, found
 
-    directions = module.directions
-    monkeypatch.setattr(module, "directions", counted)
+    sweeps_of = module.sweeps
+    monkeypatch.setattr(module, "sweeps", counted)
     return counts
 
 

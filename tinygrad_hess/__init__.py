@@ -45,6 +45,7 @@ from .primitive import variadic as variadic
 from .primitive import zero as zero
 from .replay import jit as jit
 from .replay import linearize as linearize
+from .replay import no_replay as no_replay
 from .tensors import Tensor as Tensor
 from .transforms import check_grads as check_grads
 from .transforms import checkpoint as checkpoint

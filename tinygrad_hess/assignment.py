@@ -6,8 +6,8 @@ old one (:mod:`ops.scatter`), and the tensor object moves to the node that it ma
 before keeps the old one, in value and in derivative.
 
 NumPy's views cannot be kept: after ``y = x[1:]``, ``y[0] = 1`` does not change ``x``, since ``y``
-is a tensor of its own. Nor is an assignment cheap: it copies the array, so that filling n elements
-one by one costs n copies; ``stack`` makes it one.
+is a tensor of its own. And an assignment copies the array, so that filling a long one element by
+element costs as many copies; ``stack`` makes it one.
 """
 
 from __future__ import annotations
@@ -20,10 +20,15 @@ import numpy as np
 from . import modes, ops
 from . import numpy as namespace
 from .errors import describe
+from .ops.assigning import assign
 from .ops.identity import alias
 from .ops.scatter import add_at, combine_at, set_at
-from .tensors import LEAF, START, Tensor, unrecorded
+from .primitive import snapshot
+from .tensors import LEAF, START, Tensor, record, unrecorded
 from .versions import is_held, move, stand_in
+
+_ndarray = np.ndarray
+special = modes.special
 
 
 def setitem(self: Tensor, key: Any, value: Any) -> None:
@@ -54,13 +59,69 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
     >>> tg.grad(f)(tg.tensor([1.0, 2.0]))
     tensor([0., 7.])
     """
-    value = namespace.asarray(value)
     if self.prim is LEAF and not modes.is_recording():
-        self.value = set_at(self.value, key, unrecorded(value))
+        self.value = set_at(self.value, key, unrecorded(namespace.asarray(value)))
         return
     _refuse_fixed(self)
     old = stand_in(self)
-    move(self, old, set_at(old, key, value))
+    new = _at_once(old, key, value)
+    move(self, old, set_at(old, key, namespace.asarray(value)) if new is None else new)
+
+
+def _at_once(x: Tensor, key: Any, value: Any) -> Tensor | None:
+    """``x`` with ``value`` at integers and slices, in the common case; None in others.
+
+    This does what :func:`set_at` does there, which costs several times as much.
+    """
+    if type(x) is not Tensor or special[0] or type(x.value) is not _ndarray or x.prim is None:
+        return None
+    pattern = key if type(key) is tuple else (key,)
+    for entry in pattern:
+        kind = type(entry)
+        if kind is not int and (kind is not slice or not _is_plain(entry)):
+            return None
+    before = x.value
+    missing = before.ndim - len(pattern)
+    if missing < 0:
+        return None
+    if missing:
+        pattern += (_ALL,) * missing
+    parent = None
+    kind = type(value)
+    if kind is Tensor:
+        if value.prim is not None:
+            parent = value
+        value = value.value
+    elif kind is _ndarray:
+        value = snapshot(value)
+    elif kind in _NUMBERS and before.dtype.kind == "f":
+        value = before.dtype.type(value)
+    else:
+        return None
+    try:
+        replaced = before[pattern]
+    except IndexError:  # which is told better there
+        return None
+    if value.dtype != before.dtype:
+        return None
+    if value.shape != replaced.shape:
+        if parent is not None or value.shape:
+            return None
+        number, value = value, np.empty(replaced.shape, before.dtype)
+        value.fill(number)
+    after = before.copy()
+    after[pattern] = value
+    return record(_ASSIGN, after, (before, value), (x, parent), {"pattern": pattern})
+
+
+_ALL = slice(None)
+_NUMBERS = (float, int, np.float64, np.float32)
+_ASSIGN = assign.primitive
+
+
+def _is_plain(entry: slice) -> bool:
+    bounds = (entry.start, entry.stop, entry.step)
+    return all([b is None or type(b) is int for b in bounds])
 
 
 def _is_argument(x: Tensor) -> bool:
@@ -163,7 +224,9 @@ class At:
 
     def set(self, value: Any) -> Any:
         """``x`` after ``x[key] = value``."""
-        return set_at(self._x, self._chosen(), namespace.asarray(value))
+        x, key = self._x, self._chosen()
+        new = _at_once(x, key, value)
+        return set_at(x, key, namespace.asarray(value)) if new is None else new
 
     def add(self, value: Any) -> Any:
         """``x`` after ``x[key] += value``, repeated positions adding up."""

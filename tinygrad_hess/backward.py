@@ -8,6 +8,7 @@ import numpy as np
 
 from . import modes
 from .errors import NonDifferentiableError, describe
+from .ops.complexes import is_complex
 from .sweeps import reverse
 from .tape import Tape
 from .tensors import Tensor, constant
@@ -49,6 +50,11 @@ def backward(
     >>> (w * w).sum().backward()
     >>> w.grad
     tensor([2., 4.])
+
+    Notes
+    -----
+    Of a real loss in complex numbers x + iy the gradient is dL/dx - i dL/dy, as in JAX; that of
+    PyTorch is its conjugate.
     """
     if self.prim is None:
         raise NonDifferentiableError(
@@ -62,7 +68,14 @@ def backward(
                 f"backward() on a {describe(self)} tensor: only a scalar has a gradient. "
                 "Reduce it, as in .sum() or .mean(), or pass backward(gradient) of the same shape."
             )
+        if self.dtype.kind == "c":
+            raise ValueError(
+                f"backward() on a {describe(self)} tensor: only a real number has a gradient. Take "
+                "its real part or its absolute value, or pass backward(gradient)."
+            )
         gradient = self.dtype.type(1)
+    elif self.dtype.kind != "c" and _holds_complex(gradient):
+        raise TypeError(f"backward(): a complex gradient of a {describe(self)} tensor")
     elif not isinstance(gradient, Tensor):
         gradient = np.asarray(gradient, self.dtype)
     elif not create_graph:
@@ -83,3 +96,7 @@ def backward(
             leaf.grad = g if leaf.grad is None else leaf.grad + g
     if not (retain_graph or create_graph):
         tape.release()
+
+
+def _holds_complex(x: Any) -> bool:
+    return is_complex(x if isinstance(x, Tensor) else np.asarray(x))

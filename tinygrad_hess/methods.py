@@ -224,6 +224,11 @@ def install() -> None:
         "einsum": staticmethod(ops.einsum),
         "tolist": _tolist,
         "copy": _copy,
+        "real": property(ops.real, doc="The real part."),
+        "imag": property(ops.imag, doc="The imaginary part."),
+        "conj": ops.conj,
+        "conjugate": ops.conj,
+        "angle": ops.angle,
         "T": property(ops.transpose, doc="The axes reversed."),
         "mT": property(ops.matrix_transpose, doc="The last two axes swapped."),
     }

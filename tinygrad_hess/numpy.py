@@ -1,12 +1,14 @@
 """NumPy's names, differentiable: ``import tinygrad_hess.numpy as np``.
 
 Functions take arrays and tensors alike. Constants, types, and what makes arrays or looks at them
-are NumPy's own. Plain ``import numpy as np`` works on tensors as well, through NumPy's protocols;
-both go through the same functions.
+are NumPy's own, and so is every name that is not defined here: those functions refuse tensors.
+Plain ``import numpy as np`` works on tensors as well, through NumPy's protocols; both go through
+the same functions. ``tg.supported()`` lists them all.
 """
 
 from __future__ import annotations
 
+from importlib import import_module as _import_module
 from typing import Any
 
 import numpy as _np
@@ -30,9 +32,6 @@ from numpy import (  # noqa: F401
     int32,
     int64,
     isscalar,
-    linspace,
-    logspace,
-    meshgrid,
     nan,
     ndarray,
     newaxis,
@@ -44,11 +43,13 @@ from numpy import (  # noqa: F401
     zeros,
 )  # fmt: skip
 
-from . import linalg  # noqa: F401
+from . import fft, linalg  # noqa: F401
+from .in_place import copyto, fill_diagonal, place, put, put_along_axis, putmask  # noqa: F401
 from .ops import (  # noqa: F401
     absolute,
     add,
     all,
+    angle,
     any,
     arccos,
     arccosh,
@@ -75,12 +76,11 @@ from .ops import (  # noqa: F401
     clip,
     column_stack,
     concatenate,
+    conj,
     copysign,
     cos,
     cosh,
     cross,
-    cumprod,
-    cumsum,
     deg2rad,
     diag,
     diagflat,
@@ -105,6 +105,7 @@ from .ops import (  # noqa: F401
     heaviside,
     hstack,
     hypot,
+    imag,
     inner,
     invert,
     isfinite,
@@ -126,11 +127,7 @@ from .ops import (  # noqa: F401
     matmul,
     matrix_transpose,
     matvec,
-    max,
     maximum,
-    mean,
-    median,
-    min,
     minimum,
     mod,
     moveaxis,
@@ -141,10 +138,11 @@ from .ops import (  # noqa: F401
     pad,
     positive,
     power,
-    prod,
     ptp,
     rad2deg,
     ravel,
+    real,
+    real_if_close,
     reciprocal,
     repeat,
     reshape,
@@ -162,9 +160,7 @@ from .ops import (  # noqa: F401
     square,
     squeeze,
     stack,
-    std,
     subtract,
-    sum,
     swapaxes,
     take,
     take_along_axis,
@@ -178,13 +174,103 @@ from .ops import (  # noqa: F401
     triu,
     trunc,
     vander,
-    var,
     vdot,
     vecdot,
     vecmat,
     vstack,
 )  # fmt: skip
 from .ops import where as _where
+from .ops.calculus import ediff1d, gradient, interp, trapezoid, unwrap  # noqa: F401
+from .ops.choosing import (  # noqa: F401
+    apply_along_axis,
+    apply_over_axes,
+    choose,
+    compress,
+    extract,
+    piecewise,
+    select,
+)
+from .ops.correlation import convolve, corrcoef, correlate, cov  # noqa: F401
+from .ops.editing import (  # noqa: F401
+    append,
+    atleast_3d,
+    block,
+    copy,
+    delete,
+    dsplit,
+    dstack,
+    fliplr,
+    flipud,
+    hsplit,
+    insert,
+    meshgrid,
+    resize,
+    rot90,
+    trim_zeros,
+    unstack,
+    vsplit,
+)
+from .ops.floating_parts import (  # noqa: F401
+    divmod,
+    fabs,
+    fix,
+    float_power,
+    frexp,
+    ldexp,
+    modf,
+    spacing,
+)
+from .ops.masked_reductions import (  # noqa: F401
+    cumprod,
+    cumsum,
+    cumulative_prod,
+    cumulative_sum,
+    max,
+    mean,
+    min,
+    prod,
+    std,
+    sum,
+    var,
+)
+from .ops.on_tensors import holds_tensor as _holds_tensor
+from .ops.polynomials import (  # noqa: F401
+    poly,
+    polyadd,
+    polyder,
+    polydiv,
+    polyfit,
+    polyint,
+    polymul,
+    polysub,
+    polyval,
+    roots,
+)
+from .ops.quantiles import (  # noqa: F401
+    median,
+    nanmedian,
+    nanpercentile,
+    nanquantile,
+    partition,
+    percentile,
+    quantile,
+)
+from .ops.scatter import add_at as _add_at
+from .ops.searching import digitize, searchsorted  # noqa: F401
+from .ops.spaced import geomspace, linspace, logspace  # noqa: F401
+from .ops.without_nan import (  # noqa: F401
+    nanargmax,
+    nanargmin,
+    nancumprod,
+    nancumsum,
+    nanmax,
+    nanmean,
+    nanmin,
+    nanprod,
+    nanstd,
+    nansum,
+    nanvar,
+)
 from .tensors import Tensor
 
 abs = absolute
@@ -194,7 +280,9 @@ remainder, true_divide = mod, divide
 acos, acosh, asin, asinh, atan, atan2, atanh = (
     arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh,
 )  # fmt: skip
-concat, permute_dims, pow, bitwise_not = concatenate, transpose, power, invert
+concat, permute_dims, pow = concatenate, transpose, power
+bitwise_not = bitwise_invert = invert
+conjugate = conj
 
 
 def zeros_like(x: Any, dtype: Any = None, shape: Any = None) -> Any:
@@ -215,16 +303,35 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> 
     return _np.full(_shape(x) if shape is None else shape, fill_value, dtype or _dtype(x))
 
 
-def array(x: Any, dtype: Any = None) -> Any:
+def array(x: Any, dtype: Any = None, *, copy: Any = True, order: str = "K", ndmin: int = 0) -> Any:
     """An array; where ``x`` holds tensors (a list of them, say), their differentiable stack."""
-    if isinstance(x, Tensor):
-        return x if dtype is None else astype(x, dtype)
-    if isinstance(x, (list, tuple)) and _holds_tensor(x):
-        return stack([array(item, dtype) for item in x])
-    return _np.array(x, dtype=dtype)
+    if not _holds_tensor(x):
+        return _np.array(x, dtype=dtype, copy=copy, order=order, ndmin=ndmin)  # type: ignore[call-overload]
+    if not isinstance(x, Tensor):
+        x = stack([array(item, dtype) for item in x])
+    elif dtype is not None:
+        x = astype(x, dtype)
+    missing = ndmin - len(x.shape)
+    return reshape(x, (*(1,) * missing, *x.shape)) if missing > 0 else x
 
 
-asarray = array
+def asarray(
+    x: Any,
+    dtype: Any = None,
+    order: Any = None,
+    *,
+    copy: Any = None,  # noqa: F811
+) -> Any:
+    """The same, without a copy of what is an array already."""
+    return array(x, dtype) if _holds_tensor(x) else _np.asarray(x, dtype, order, copy=copy)
+
+
+def asanyarray(x: Any, dtype: Any = None, order: Any = None) -> Any:
+    """The same; tensors know no order in memory."""
+    return asarray(x, dtype)
+
+
+ascontiguousarray = asfortranarray = asanyarray
 
 
 def round(x: Any, decimals: int = 0) -> Any:
@@ -232,9 +339,12 @@ def round(x: Any, decimals: int = 0) -> Any:
     return rint(x) if decimals == 0 else rint(x * 10.0**decimals) / 10.0**decimals
 
 
+around = round
+
+
 def nan_to_num(  # the argument is NumPy's
     x: Any,
-    copy: Any = True,
+    copy: Any = True,  # noqa: F811
     nan: Any = 0.0,  # noqa: F811
     posinf: Any = None,
     neginf: Any = None,
@@ -248,12 +358,6 @@ def nan_to_num(  # the argument is NumPy's
     ):
         x = _where(bad, _dtype(x).type(number), x)
     return x
-
-
-def _holds_tensor(x: Any) -> Any:
-    return isinstance(x, Tensor) or (
-        isinstance(x, (list, tuple)) and _np.any([_holds_tensor(item) for item in x])
-    )
 
 
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
@@ -313,14 +417,85 @@ def _looks_only(function: Any, values: Any = False) -> Any:
     return look
 
 
-allclose, isclose, array_equal = map(_looks_only, (_np.allclose, _np.isclose, _np.array_equal))
-iscomplexobj, isrealobj = map(_looks_only, (_np.iscomplexobj, _np.isrealobj))
-result_type, can_cast = map(_looks_only, (_np.result_type, _np.can_cast))
+def _of_shape(function: Any) -> Any:
+    """A NumPy function that looks at the shape of its first argument alone."""
+
+    def look(arr: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(_np.broadcast_to(_np.zeros(()), _shape(arr)), *args, **kwargs)
+
+    look.__name__ = look.__qualname__ = function.__name__
+    look.__doc__ = f"NumPy's ``{function.__name__}``, which depends on the shape alone."
+    return look
+
+
+def _of_type(function: Any) -> Any:
+    """A NumPy function that looks at the types of its arguments alone."""
+
+    def look(*args: Any) -> Any:
+        return function(*(_np.zeros(0, x.dtype) if isinstance(x, Tensor) else x for x in args))
+
+    look.__name__ = look.__qualname__ = function.__name__
+    look.__doc__ = f"NumPy's ``{function.__name__}``, which depends on types alone."
+    return look
+
+
+allclose, isclose, array_equal, array_equiv = map(
+    _looks_only, (_np.allclose, _np.isclose, _np.array_equal, _np.array_equiv)
+)
+iscomplex, isreal = map(_looks_only, (_np.iscomplex, _np.isreal))
+iscomplexobj, isrealobj, result_type = map(
+    _of_type, (_np.iscomplexobj, _np.isrealobj, _np.result_type)
+)
+result_type, can_cast, common_type, min_scalar_type = map(
+    _looks_only, (_np.result_type, _np.can_cast, _np.common_type, _np.min_scalar_type)
+)
 array2string, array_repr, array_str = map(
     _looks_only, (_np.array2string, _np.array_repr, _np.array_str)
 )
-count_nonzero, nonzero, flatnonzero, searchsorted, digitize = map(
+count_nonzero, nonzero, flatnonzero, argwhere, argpartition, lexsort = map(
     _looks_only,
-    (_np.count_nonzero, _np.nonzero, _np.flatnonzero, _np.searchsorted, _np.digitize),
+    (_np.count_nonzero, _np.nonzero, _np.flatnonzero, _np.argwhere, _np.argpartition, _np.lexsort),
 )
-unique, bincount = _looks_only(_np.unique, values=True), _looks_only(_np.bincount, values=True)
+isin, shares_memory, may_share_memory, iterable = map(
+    _looks_only, (_np.isin, _np.shares_memory, _np.may_share_memory, _np.iterable)
+)
+einsum_path = _looks_only(_np.einsum_path)
+diag_indices_from, tril_indices_from, triu_indices_from = map(
+    _of_shape, (_np.diag_indices_from, _np.tril_indices_from, _np.triu_indices_from)
+)
+unique = _looks_only(_np.unique, values=True)
+
+
+def isposinf(x: Any) -> Any:
+    """Whether each element is plus infinity."""
+    return equal(x, inf)
+
+
+def isneginf(x: Any) -> Any:
+    """Whether each element is minus infinity."""
+    return equal(x, -inf)
+
+
+def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
+    """How often each number from 0 on occurs, or the sums of the weights of its occurrences."""
+    x = _value(x)
+    if not isinstance(weights, Tensor):
+        return _np.bincount(x, weights, minlength)
+    sums = _np.zeros(len(_np.bincount(x, minlength=minlength)))
+    return _add_at(sums, x, astype(weights, sums.dtype))
+
+
+def i0(x: Any) -> Any:
+    """The modified Bessel function of order 0, by SciPy."""
+    bessel = _import_module(f"{__package__}.ops.special_bessel")  # loading scipy.special takes time
+    return bessel.i0(x if isinstance(x, Tensor) else _np.asarray(x, float))
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("_"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(_np, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *dir(_np)})

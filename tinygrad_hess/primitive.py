@@ -21,11 +21,12 @@ import numpy as np
 
 from . import modes
 from .errors import NanError, NonDifferentiableError, add_context, operands
+from .registry import Registry
 from .tensors import Axis, Batched, Tensor, batched, constant, record, tick, unrecorded
 
 Rule = Callable[..., Any]
 
-REGISTRY: dict[str, Primitive] = {}
+REGISTRY: dict[str, Primitive] = Registry()
 """Every primitive by name. The battery of tests walks it."""
 
 
@@ -56,11 +57,14 @@ class Primitive:
         ``(args, params)``; an edge is ``(args, rule answers)``.
     analytic : bool
         Whether NumPy evaluates it on complex numbers, so that the complex step applies.
+    on_complex : bool, optional
+        Whether its rules hold for complex operands; by default those of analytic ones do. Others
+        refuse complex tensors by name.
     """
 
     __slots__ = (
         "analytic", "batch", "batching", "call", "cases", "doc", "domain", "edges", "flops", "fn",
-        "kind", "label", "module", "name", "pullback", "pushforward", "vjps",
+        "kind", "label", "module", "name", "on_complex", "pullback", "pushforward", "vjps",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +82,7 @@ class Primitive:
         cases: Sequence[Any] = (),
         edges: Sequence[Any] = (),
         analytic: bool = False,
+        on_complex: bool | None = None,
         label: str | None = None,
         doc: str = "",
         flops: Callable[..., int] | None = None,
@@ -87,6 +92,7 @@ class Primitive:
         self.batch, self.batching = batch, batching
         self.pullback = pullback
         self.domain, self.cases, self.edges, self.analytic = domain, cases, edges, analytic
+        self.on_complex = analytic if on_complex is None else on_complex
         self.label, self.doc = label or name, doc
         self.flops = flops or (lambda y, *args, **params: int(np.size(y)))
         self.module = _declaring_module()
@@ -105,7 +111,7 @@ _new = object.__new__
 _ndarray = np.ndarray
 _special = modes.special
 _FLOAT = np.dtype(float)
-_SCALARS = (float, int, np.generic)
+_SCALARS = (float, int, complex, np.generic)
 
 
 def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) -> Any:
@@ -125,6 +131,8 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
             values.append(a)
         else:
             values.append(np.asarray(a))
+    if boxed and not prim.on_complex and any(map(_is_complex, values)):
+        refuse_complex(prim, args, params)
     try:
         if has_batch:
             value = _bind_batched(prim, args, values, params or {})
@@ -138,11 +146,6 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
         return value
     if not on_tape or not (modes.is_recording() or modes.is_tracing()):
         return value if has_batch else constant(value)
-    if getattr(value, "dtype", _FLOAT).kind == "c":
-        raise NonDifferentiableError(
-            f"{prim.name}({operands(args, params)}) gives complex numbers, whose derivatives are "
-            "not supported yet. Keep real and imaginary parts as two real arrays."
-        )
     held = tuple(
         unrecorded(a) if isinstance(a, Tensor) else snapshot(v)
         for a, v in zip(args, values, strict=True)
@@ -152,6 +155,19 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
     if modes.is_debugging_nans():
         out._where = user_line()
     return out if modes.is_recording() else cut(out)
+
+
+def _is_complex(x: Any) -> bool:
+    return isinstance(x, complex) or getattr(x, "dtype", _FLOAT).kind == "c"
+
+
+def refuse_complex(prim: Primitive, args: Any, params: dict[str, Any] | None) -> None:
+    """Say that a primitive does not work on complex numbers."""
+    raise NonDifferentiableError(
+        f"{prim.name}({operands(args, params)}): {prim.name} has no meaning or no derivative for "
+        "complex numbers here. Take the real part, the imaginary part or the absolute value first "
+        "(np.real, np.imag, np.abs)."
+    )
 
 
 def cut(x: Tensor) -> Tensor:
@@ -242,11 +258,13 @@ def _general(prim: Primitive) -> Callable[..., Any]:
 
 def _unary(prim: Primitive) -> Callable[[Any], Any]:
     """The fast path of one operand without parameters."""
-    fn = prim.fn
+    fn, real_only = prim.fn, not prim.on_complex
 
     def call(x: Any) -> Any:
         if type(x) is Tensor and x.prim is not None and not _special[0]:
             value = x.value
+            if real_only and value.dtype.kind == "c":
+                refuse_complex(prim, (x,), None)
             out = _new(Tensor)
             out.value = fn(value)
             out.prim = prim
@@ -264,11 +282,13 @@ def _unary(prim: Primitive) -> Callable[[Any], Any]:
 
 def _unary_with_params(prim: Primitive) -> Callable[..., Any]:
     """The fast path of one operand with static parameters."""
-    fn = prim.fn
+    fn, real_only = prim.fn, not prim.on_complex
 
     def call(x: Any, **params: Any) -> Any:
         if type(x) is Tensor and x.prim is not None and not _special[0]:
             value = x.value
+            if real_only and value.dtype.kind == "c":
+                refuse_complex(prim, (x,), params)
             try:
                 made = fn(value, **params)
             except Exception as error:
@@ -290,8 +310,8 @@ def _unary_with_params(prim: Primitive) -> Callable[..., Any]:
 
 def _binary(prim: Primitive) -> Callable[[Any, Any], Any]:
     """The fast path of two operands without parameters."""
-    fn = prim.fn
-    scalars = frozenset((float, int, np.float64, np.float32))
+    fn, real_only = prim.fn, not prim.on_complex
+    scalars = frozenset((float, int, complex, np.float64, np.float32, np.complex128, np.complex64))
 
     def call(a: Any, b: Any) -> Any:
         ta, tb = type(a), type(b)
@@ -305,7 +325,7 @@ def _binary(prim: Primitive) -> Callable[[Any, Any], Any]:
             elif tb in scalars:
                 y = b
                 parents = (a, None)
-            elif tb is _ndarray and b.dtype.kind != "c":
+            elif tb is _ndarray:
                 y = snapshot(b)
                 parents = (a, None)
             else:
@@ -317,7 +337,7 @@ def _binary(prim: Primitive) -> Callable[[Any, Any], Any]:
                 x = a.value
             elif ta in scalars:
                 x = a
-            elif ta is _ndarray and a.dtype.kind != "c":
+            elif ta is _ndarray:
                 x = snapshot(a)
             else:
                 return bind(prim, (a, b), None)
@@ -332,6 +352,8 @@ def _binary(prim: Primitive) -> Callable[[Any, Any], Any]:
             value = fn(x, y)
         except Exception as error:
             raise add_context(error, prim.name, (a, b), None) from error
+        if real_only and value.dtype.kind == "c":
+            refuse_complex(prim, (a, b), None)
         out = _new(Tensor)
         out.value = value
         out.prim = prim

@@ -31,6 +31,11 @@ TABLE |= {
     for name in namespace.linalg.__all__
     if name != "LinAlgError"
 }
+TABLE |= {
+    getattr(np.fft, name): getattr(namespace.fft, name)
+    for name in namespace.fft.__all__
+    if getattr(np.fft, name) is not getattr(namespace.fft, name)
+}
 
 _REDUCTIONS: dict[tuple[Any, str], Any] = {
     (np.add, "reduce"): namespace.sum,

@@ -212,7 +212,7 @@ class Tensor:
         self._refuse_while_traced("numpy()")
         return np.array(self.value)
 
-    def item(self) -> float | int | bool:
+    def item(self) -> float | int | bool | complex:
         """The only element as a Python number."""
         if self.size != 1:
             raise ValueError(f"item() needs one element, but the tensor is {describe(self)}")
@@ -337,7 +337,7 @@ class Batched(Tensor):
     def numpy(self) -> np.ndarray[Any, Any]:
         return self._refuse("numpy()", "Return the tensor from the mapped function instead.")
 
-    def item(self) -> float | int | bool:
+    def item(self) -> float | int | bool | complex:
         return self._refuse("item()", "Return the tensor from the mapped function instead.")
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
@@ -503,14 +503,9 @@ def leaves_at(values: Iterable[np.ndarray[Any, Any]]) -> list[Tensor]:
 
 
 def require_float(value: Any, who: str) -> None:
-    """Refuse a derivative with respect to something that is not floating point."""
+    """Refuse a derivative with respect to something that is no real or complex floating point."""
     dtype = getattr(value, "dtype", None)
-    if dtype is not None and dtype.kind == "c":
-        raise NonDifferentiableError(
-            f"{who} has dtype {dtype}: derivatives of complex numbers are not supported yet. Keep "
-            "real and imaginary parts as two real arrays."
-        )
-    if dtype is None or dtype.kind != "f":
+    if dtype is None or dtype.kind not in "fc":
         raise NonDifferentiableError(
             f"{who} has dtype {dtype if dtype is not None else type(value).__name__}, and integers "
             "and booleans carry no gradient. Convert it first, as in x.astype(float)."

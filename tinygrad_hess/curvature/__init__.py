@@ -4,6 +4,7 @@ Everything here works with products ``H v`` and never forms the matrix unless as
 estimate comes with its error: residuals beside eigenvalues, a standard error beside a trace.
 """
 
+from ..replay import no_replay as no_replay
 from .analysis.alignment import Alignment as Alignment
 from .analysis.alignment import Overlap as Overlap
 from .analysis.alignment import gradient_alignment as gradient_alignment
@@ -49,7 +50,6 @@ from .operators.inverse import Solution as Solution
 from .operators.jacobian import JacobianOperator as JacobianOperator
 from .operators.kronecker import KroneckerFactors as KroneckerFactors
 from .operators.kronecker_block import KroneckerBlock as KroneckerBlock
-from .operators.replayed import no_replay as no_replay
 from .reports.report import Report as Report
 from .reports.report import report as report
 from .spectra.conditioning import ConditionNumber as ConditionNumber

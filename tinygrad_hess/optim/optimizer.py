@@ -234,7 +234,10 @@ class Optimizer:
             x = x.value
         x = np.asarray(x)
         if x.dtype.kind != "f":
-            raise TypeError(f"{who}: {what} must be real floating-point arrays, got {describe(x)}")
+            advice = " (for z = x + iy, make x and y the parameters)" if x.dtype.kind == "c" else ""
+            raise TypeError(
+                f"{who}: {what} must be real floating-point arrays, got {describe(x)}{advice}"
+            )
         return x
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import modes, trees
 from ..errors import NonDifferentiableError, TracingError
+from ..ops.complexes import complex_dtype, real_dtype
 from ..tape import Tape
 from ..tensors import Axis, Tensor, leaf, leaves_at, unrecorded
 from ..transforms.recording import is_tracked, owned
@@ -126,15 +127,15 @@ class Jitted:
             key = (spec, kinds, fixed, _modes())
             return _Call(leaves, key, range(len(leaves)), leaves, spec, static, float)
         kinds, moving = [], []
-        widths = {x.dtype for x in leaves if _is_array(x) and x.dtype.kind == "f"}
+        widths = {real_dtype(x.dtype) for x in leaves if _is_array(x) and x.dtype.kind in "fc"}
         for i, x in enumerate(leaves):
             if isinstance(x, Tensor) and (is_tracked(x) or type(x) is not Tensor):
                 return None
             if _is_array(x):
                 kinds.append((type(x), x.shape, x.dtype))
                 moving.append(i)
-            elif type(x) is float and len(widths) <= 1:
-                kinds.append(float)
+            elif type(x) in (float, complex) and len(widths) <= 1:
+                kinds.append(type(x))
                 moving.append(i)
             else:
                 kinds.append(_typed(x))  # an integer, a string, ...: static
@@ -226,10 +227,12 @@ def _is_array(x: Any) -> bool:
 
 
 def _raw(x: Any, scalar: Any) -> Any:
-    """The raw value of a dynamic leaf; Python floats in the floating type of the arrays, as NumPy
+    """The raw value of a dynamic leaf; Python numbers in the floating type of the arrays, as NumPy
     would take them."""
     if type(x) is float:
         return scalar(x)
+    if type(x) is complex:
+        return complex_dtype(scalar).type(x)
     x = x.value if isinstance(x, Tensor) else x
     return np.asarray(x) if isinstance(x, np.ndarray) else x
 
@@ -277,8 +280,8 @@ def jit(f: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Jitt
     Parameters
     ----------
     f : callable
-        A function of its arguments alone, from pytrees to pytrees. Arrays and Python floats may
-        change from call to call; shapes, types, integers, strings and the like are part of what is
+        A function of its arguments alone, from pytrees to pytrees. Arrays and Python floats (and
+        complex numbers) may change from call to call; shapes, types, integers, strings and the like are part of what is
         recorded, and another one is recorded anew. Arrays that it closes over are constants, also
         those of a module that it closes over (or is): pass the module as an argument.
     static_argnums : int or sequence of int

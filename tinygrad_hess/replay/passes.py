@@ -91,6 +91,7 @@ def _unchanged_operand(i: Instruction, program: Program, shapes: Any) -> int | N
                 isinstance(c, (int, float))
                 and repr(float(c)) == number
                 and shapes.get(other) == (i.shape, i.dtype)
+                and i.dtype.kind != "c"  # infinite parts and signs of zeros would differ
             ):
                 return other
     return None

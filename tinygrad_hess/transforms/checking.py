@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import trees
 from ..errors import CheckError
+from ..ops.complexes import is_complex
 from .gradients import jvp, vjp
 
 
@@ -26,7 +27,8 @@ def check_grads(
 
     The forward derivative is held against central differences, extrapolated once
     (Richardson), and the reverse one against the forward one by <c, J t> = <Jᵀc, t>. For order
-    two the same is done to the derivatives, and so on.
+    two the same is done to the derivatives, and so on. Complex arguments move in complex
+    directions, and pairs are the real parts of sums of products: nothing need be holomorphic.
 
     Raises
     ------
@@ -38,7 +40,7 @@ def check_grads(
     >>> import numpy as np, tinygrad_hess as tg
     >>> tg.check_grads(lambda x: np.tanh(x).sum(), (np.array([0.3, -1.0]),), order=2)
     """
-    args = tuple(trees.map(lambda x: np.asarray(x, np.float64), tuple(args)))
+    args = tuple(trees.map(_widened, tuple(args)))
     _check(f, args, order, tuple(modes), rtol, atol, step, np.random.default_rng(seed), "")
 
 
@@ -79,13 +81,25 @@ def _check(
         )
 
 
+def _widened(x: Any) -> Any:
+    x = np.asarray(x)
+    return x.astype(np.complex128 if x.dtype.kind == "c" else np.float64)
+
+
 def _random(tree: Any, rng: Any) -> Any:
-    return trees.map(lambda x: rng.normal(size=np.shape(x)) / max(1.0, np.size(x)) ** 0.5, tree)
+    def direction(x: Any) -> Any:
+        size = max(1.0, np.size(x)) ** 0.5
+        drawn = rng.normal(size=np.shape(x)) / size
+        if is_complex(x):
+            drawn = drawn + 1j * rng.normal(size=np.shape(x)) / size
+        return drawn
+
+    return trees.map(direction, tree)
 
 
 def _inner(a: Any, b: Any) -> float:
     pairs = zip(trees.leaves(a), trees.leaves(b), strict=True)
-    return float(sum(np.sum(np.asarray(x) * np.asarray(y)) for x, y in pairs))
+    return float(sum(np.sum(np.real(np.asarray(x) * np.asarray(y))) for x, y in pairs))
 
 
 def _differences(f: Any, args: Any, tangents: Any, step: float) -> Any:

@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 
 from ..ops.broadcasting import reshape
-from ..ops.hidden_axes import leave
 from ..ops.scatter import set_at
 from ..ops.shape import concatenate_along, index
 from ..tape import Tape
-from ..tensors import Axis, Batched
-from .directions import directions
+from ..tensors import Batched
+from .directions import sweeps
 from .recording import Recording
 from .sparse import plan_hessian, plan_jacobian
 from .sparsity import dependences, fill
@@ -61,10 +60,10 @@ def compressed(
         return None
     linked = run.is_linked(tape)
     products = [np.zeros((0, pattern.shape[0]))]
-    for colors in cut(plan.count):
-        axis, seeds = directions(starts, plan.colors, colors)
-        found = run.push(tape, outputs, seeds, linked)
-        rows = [_rows(t, y, axis) for t, y in zip(found, outputs, strict=True)]
+    push = lambda seeds: run.push(tape, outputs, seeds, linked)
+    for colors, found in sweeps(push, starts, plan.colors, cut(plan.count), linked):
+        count = colors.stop - colors.start
+        rows = [_rows(t, y, count) for t, y in zip(found, outputs, strict=True)]
         products.append(concatenate_along(*rows, axis=-1))
     entries = index(concatenate_along(*products, axis=-2), (plan.product, plan.place))
     zeros = np.zeros(pattern.shape, np.result_type(*[x.dtype for x in (*starts, *outputs)]))
@@ -75,14 +74,10 @@ def compressed(
     ]
 
 
-def _rows(tangent: Any, like: Any, axis: Axis) -> Any:
+def _rows(tangents: Any, like: Any, count: int) -> Any:
     """One product a row."""
-    shape = (axis.size, math.prod(like.shape))
-    return (
-        np.zeros(shape, like.dtype)
-        if tangent is None
-        else reshape(leave(tangent, axis=axis), shape=shape)
-    )
+    shape = (count, math.prod(like.shape))
+    return np.zeros(shape, like.dtype) if tangents is None else reshape(tangents, shape=shape)
 
 
 def _spans(arrays: Sequence[Any]) -> Iterator[tuple[Any, slice]]:

@@ -13,12 +13,11 @@ from .. import modes, trees
 from ..errors import NonDifferentiableError
 from ..ops.broadcasting import reshape
 from ..ops.complexes import complex_dtype
-from ..ops.hidden_axes import leave
 from ..ops.identity import astype
 from ..ops.shape import concatenate_along, index, moveaxis
 from ..tape import Tape
 from ..tensors import Tensor
-from .directions import basis
+from .directions import sweeps
 from .gradients import Argnums, _argnums, gradients_on_tape
 from .holomorphic import complexes, require_real_arguments, sweep_for
 from .recording import Recording
@@ -54,21 +53,19 @@ def _batched_sweeps(
     sweep: Callable[[list[Any]], list[Any]],
     over: Sequence[Any],
     results: Sequence[Any],
-    bytes_each: int,
-    chunk_size: int | None,
+    cut: Callable[[int], Iterator[slice]],
+    linked: bool,
 ) -> list[Any]:
     """Run ``sweep`` on all unit vectors of ``over``; each result has them as its first axis."""
     count = sum(math.prod(x.shape) for x in over)
     parts: list[list[Any]] = [[] for _ in results]
-    for rows in chunks(count, bytes_each, chunk_size):
-        axis, seeds = basis(over, rows)
-        for part, c, like in zip(parts, sweep(seeds), results, strict=True):
-            shape, dtype = like.shape, like.dtype
-            part.append(np.zeros((axis.size, *shape), dtype) if c is None else leave(c, axis=axis))
+    for rows, found in sweeps(sweep, over, np.arange(count), cut(count), linked):
+        for part, c, y in zip(parts, found, results, strict=True):
+            part.append(np.zeros((rows.stop - rows.start, *y.shape), y.dtype) if c is None else c)
     return [
-        p[0] if len(p) == 1 else concatenate_along(*p, axis=-len(like.shape) - 1)
-        if p else np.zeros((0, *like.shape), like.dtype)
-        for p, like in zip(parts, results, strict=True)
+        p[0] if len(p) == 1 else concatenate_along(*p, axis=-len(y.shape) - 1)
+        if p else np.zeros((0, *y.shape), y.dtype)
+        for p, y in zip(parts, results, strict=True)
     ]  # fmt: skip
 
 
@@ -265,8 +262,8 @@ def _forward(run: Recording, tape: Tape, outputs: Any, chunk_size: Any) -> list[
             lambda seeds: run.push(tape, outputs, seeds, linked),
             run.starts,
             shaped,
-            tape.nbytes,
-            chunk_size,
+            _cut(tape, chunk_size),
+            linked,
         )
         blocks = [
             _blocks(c, run.starts, y.shape, last=True) for c, y in zip(stacked, shaped, strict=True)
@@ -286,8 +283,8 @@ def _reverse(run: Recording, tape: Tape, outputs: Any, chunk_size: Any) -> list[
                 lambda seeds: run.pull(tape, seeds, linked),
                 shaped,
                 run.starts,
-                tape.nbytes,
-                chunk_size,
+                _cut(tape, chunk_size),
+                linked,
             )
             columns = [
                 _blocks(c, shaped, x.shape, last=False)

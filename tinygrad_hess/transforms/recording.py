@@ -18,6 +18,7 @@ from ..primitive import snapshot
 from ..sweeps import Cotangents, forward, reverse
 from ..tape import Tape
 from ..tensors import Batched, Tensor, constant, leaf, leaves_at, require_float, unrecorded
+from .holomorphic import require_holomorphic, require_real_output
 
 
 def start(x: Any, who: str) -> Tensor:
@@ -130,10 +131,11 @@ class Recording:
         """Whether a recording around this one can differentiate a sweep over its tape."""
         return self.linkable and tape.outside
 
-    def scalar(self) -> Any:
-        """The only output, checked to be a real floating-point scalar."""
+    def scalar(self, holomorphic: bool = False) -> Any:
+        """The only output, checked to be a real floating-point scalar (or a complex one)."""
         y: Any = self.outputs[0] if len(self.outputs) == 1 else None
-        shape = y.shape if hasattr(y, "shape") else () if isinstance(y, (int, float)) else None
+        number = isinstance(y, (int, float, complex))
+        shape = y.shape if hasattr(y, "shape") else () if number else None
         if y is None or shape != ():
             got = [describe(o) for o in self.outputs]
             raise ValueError(
@@ -142,11 +144,10 @@ class Recording:
             )
         if isinstance(y, Tensor):
             require_float(y, f"{self.who}: the output of f")
-            if y.dtype.kind == "c":
-                raise NonDifferentiableError(
-                    f"{self.who}: f must return a real scalar, but returned {describe(y)}. Take "
-                    "its real part or absolute value."
-                )
+        if holomorphic:
+            require_holomorphic(self.starts, self.outputs, self.who)
+        else:
+            require_real_output(y, self.who)
         return y
 
     # ---- sweeps --------------------------------------------------------------------------------
@@ -176,7 +177,7 @@ class Recording:
         if type(x) is np.ndarray and not linked and not self.boxed:
             return owned(x)
         if x is None:
-            like = like if hasattr(like, "shape") else np.asarray(like, float)
+            like = like if hasattr(like, "shape") else np.asarray(like) * 1.0
             x = np.zeros(like.shape, like.dtype)[()]
         if linked:
             return x if isinstance(x, Tensor) else constant(x)

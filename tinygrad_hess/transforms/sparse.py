@@ -18,11 +18,10 @@ from scipy import sparse
 
 from .. import modes
 from ..errors import NonDifferentiableError
-from ..ops.hidden_axes import leave
 from ..tape import Tape
-from ..tensors import Axis, Batched
+from ..tensors import Batched
 from .coloring import color_columns, color_symmetric
-from .directions import directions
+from .directions import sweeps
 from .gradients import Argnums, _argnums, gradients_on_tape
 from .recording import Recording
 from .sparsity import dependences
@@ -70,12 +69,13 @@ class Plan:
         data = np.zeros(self.pattern.nnz, np.result_type(*kinds) if kinds else float)
         order = np.argsort(self.product, kind="stable")
         bounds = np.searchsorted(self.product[order], np.arange(self.count + 1))
-        for colors in cut(self.count):
-            axis, seeds = directions(over, self.colors, colors)
+        for colors, found in sweeps(sweep, over, self.colors, cut(self.count)):
+            count = colors.stop - colors.start
             products = np.concatenate(
                 [
-                    _rows(c, like, axis)
-                    for c, like in zip(sweep(seeds), results, strict=True)
+                    np.zeros((count, math.prod(y.shape)), y.dtype) if c is None
+                    else c.reshape(count, -1)
+                    for c, y in zip(found, results, strict=True)
                 ],
                 axis=1,
             )  # fmt: skip
@@ -83,12 +83,6 @@ class Plan:
             data[mine] = products[self.product[mine] - colors.start, self.place[mine]]
         indices, indptr = self.pattern.indices.copy(), self.pattern.indptr.copy()
         return sparse.csr_array((data, indices, indptr), shape=self.pattern.shape)
-
-
-def _rows(c: Any, like: Any, axis: Axis) -> Any:
-    """One product a row."""
-    shape = (axis.size, math.prod(like.shape))
-    return np.zeros(shape, like.dtype) if c is None else leave(c, axis=axis).reshape(shape)
 
 
 def plan_jacobian(pattern: Any, mode: str) -> Plan:

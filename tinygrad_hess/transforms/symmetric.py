@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import bisect
 import collections
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -18,11 +19,10 @@ from typing import Any
 import numpy as np
 
 from ..ops.broadcasting import reshape
-from ..ops.hidden_axes import leave
 from ..ops.shape import concatenate_along, index, moveaxis
 from ..tape import Tape
 from ..tensors import Tensor
-from .directions import basis
+from .directions import sweeps
 from .recording import Recording
 
 
@@ -65,22 +65,21 @@ def hessian_by_symmetry(
     order = by_first_use(tape, run.starts)
     leaves = [run.starts[i] for i in order]
     edges = list(itertools.accumulate((math.prod(x.shape) for x in leaves), initial=0))
-    tapes: dict[int, Tape] = {}
+    spans = sorted(zip(order, itertools.pairwise(edges), strict=True))
+    numbers = np.concatenate([np.arange(*span) for _, span in spans])
     pieces: dict[tuple[int, int], list[Any]] = collections.defaultdict(list)
-    for rows in cut(edges[-1]):
-        first = bisect.bisect_right(edges, rows.start) - 1
+    for first, cuts in itertools.groupby(
+        cut(edges[-1]), lambda rows: bisect.bisect_right(edges, rows.start) - 1
+    ):
         wanted = [gradients[i] for i in order[first:]]
-        if first not in tapes:
-            tapes[first] = Tape([g for g in wanted if isinstance(g, Tensor)], run.starts)
-        axis, seeds = basis(leaves, rows)
-        given = [seed for _, seed in sorted(zip(order, seeds, strict=True), key=lambda s: s[0])]
-        found = run.push(tapes[first], wanted, given, linked)
-        for b, tangent in enumerate(found, first):
-            shown = None if tangent is None else leave(tangent, axis=axis)
-            for a in range(first, b + 1):
-                mine = slice(max(edges[a], rows.start), min(edges[a + 1], rows.stop))
-                if mine.start < mine.stop:
-                    pieces[a, b].append(_piece(shown, mine, rows, leaves[b]))
+        needed = Tape([g for g in wanted if isinstance(g, Tensor)], run.starts)
+        push = functools.partial(run.push, needed, wanted, recorded=linked)
+        for rows, found in sweeps(push, run.starts, numbers, cuts, linked):
+            for b, shown in enumerate(found, first):
+                for a in range(first, b + 1):
+                    mine = slice(max(edges[a], rows.start), min(edges[a + 1], rows.stop))
+                    if mine.start < mine.stop:
+                        pieces[a, b].append(_piece(shown, mine, rows, leaves[b]))
     blocks: list[list[Any]] = [[None] * len(order) for _ in order]
     for a, i in enumerate(order):
         for b, j in enumerate(order[a:], a):

@@ -14,14 +14,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ... import modes, trees
-from ...ops.hidden_axes import enter, leave
-from ...tensors import Axis, Tensor, unrecorded
+from ... import trees
+from ...replay import Replayed
+from ...tensors import unrecorded
+from ...transforms.directions import Leaves, swept
 from ...transforms.gradients import gradients_on_tape
 from ...transforms.jacobians import chunks
 from ...transforms.recording import Recording
 from .flattening import Array, Flattening
-from .replayed import Leaves, Replayed
 
 LARGE = 2**23
 """Bytes of a tape from which columns are taken one at a time."""
@@ -72,7 +72,7 @@ class RecordedGradient:
 
     def sweep(self, tangents: Leaves, columns: int | None) -> Leaves:
         """Tangents of the gradient from those of the parameters."""
-        return _swept(lambda ts: self.run.push(self.tape, self.gradients, ts), tangents, columns)
+        return swept(lambda ts: self.run.push(self.tape, self.gradients, ts), tangents, columns)
 
 
 class RecordedModel:
@@ -99,11 +99,11 @@ class RecordedModel:
 
     def push(self, tangents: Leaves, columns: int | None) -> Leaves:
         """``J v``, by one forward sweep."""
-        return _swept(lambda ts: self.run.push(self.tape, self.run.outputs, ts), tangents, columns)
+        return swept(lambda ts: self.run.push(self.tape, self.run.outputs, ts), tangents, columns)
 
     def pull(self, cotangents: Leaves, columns: int | None) -> Leaves:
         """``Jᵀ u``, by one reverse sweep."""
-        return _swept(lambda cs: self.run.pull(self.tape, cs), cotangents, columns)
+        return swept(lambda cs: self.run.pull(self.tape, cs), cotangents, columns)
 
     def product(self, vector: Array) -> Array:
         """``J v``, shape (M,), for v of shape (P,)."""
@@ -168,20 +168,6 @@ class RecordedGaussNewton:
             for u, y in zip(moved, self.model.outputs.values, strict=True)
         ]
         return self.model.pull(self.middle(filled, columns), columns)
-
-
-def _swept(sweep: Callable[[list[Any]], list[Any]], given: Leaves, columns: int | None) -> Leaves:
-    """Run a sweep on raw leaves, or once on stacks of them, whose first axis is hidden from it."""
-    axis = None if columns is None else Axis(columns)
-    if axis is not None:
-        seeds: list[Any] = [None if x is None else enter(x, axis=axis) for x in given]
-    else:
-        seeds = given
-    with modes.recording():
-        found = sweep(seeds)
-        if axis is not None:
-            found = [None if t is None else leave(t, axis=axis) for t in found]
-    return [t.value if type(t) is Tensor and t.prim is None else t for t in found]
 
 
 def _in_chunks(

@@ -181,6 +181,7 @@ def _result(
         seed=seed,
         method="dense" if sample is None else "stochastic Lanczos quadrature",
         reason=reason,
+        quadrature=drawn.spectrum.quadrature(),
         magnitudes=drawn.magnitudes(),
     )
 

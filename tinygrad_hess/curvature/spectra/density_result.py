@@ -124,6 +124,9 @@ class SpectralDensity:
     seed: int
     method: str
     reason: str
+    quadrature: tuple[Array, Array] = field(repr=False)
+    """Nodes, ascending, and weights that sum to 1: what the density is drawn from. The mean of
+    ``f(λ)`` over all eigenvalues is about ``weights @ f(nodes)``; exactly, when exact."""
     magnitudes: tuple[Array, Array, Array] = field(repr=False)
     """Over ``log10 |λ|``: the places, and the densities there of the positive and of the negative
     part of the spectrum, atoms included, zeros left out."""

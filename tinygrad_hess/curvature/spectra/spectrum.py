@@ -115,6 +115,14 @@ class Spectrum:
         parts = [self.nodes_of(i) for i in range(len(self.rules))]
         return float(np.mean([weights @ np.abs(nodes) for nodes, weights in parts]))
 
+    def quadrature(self) -> tuple[Array, Array]:
+        """All nodes, ascending, and their weights: the known ones, and the mean over probes."""
+        nodes = np.concatenate([self.known, *(rule.nodes for rule in self.rules)])
+        mass = [rule.weights / len(self.rules) for rule in self.rules]
+        weights = np.concatenate([np.full(len(self.known), 1 / self.size), *mass])
+        order = np.argsort(nodes, kind="stable")
+        return nodes[order], weights[order]
+
     @property
     def resolution(self) -> float:
         """Magnitudes below this are not told apart: the residual of the nodes nearest to zero."""

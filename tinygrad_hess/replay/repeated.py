@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-import numpy as np
+from ..transforms.directions import REPLAYED, Leaves, Sweep
+from .attempted import Attempted
 
-from ...replay import Attempted
-
-Leaves = list["np.ndarray[Any, Any] | None"]
-"""Leaves of a tree, each (*shape) or a stack (k, *shape); None is zero."""
-
-Sweep = Callable[[Leaves, "int | None"], Leaves]
-
-_enabled = ContextVar("replay products", default=True)
+_enabled = ContextVar("replay sweeps", default=True)
 
 
 @contextmanager
 def no_replay() -> Any:
-    """Sweep over the tape each time inside the block: nothing is planned.
+    """Sweep over the tape each time inside the block: nothing is planned, but by :func:`jit`.
 
-    Products are the same to the last few digits. For a handful of them it is faster: a plan costs
-    some milliseconds and about the memory of the tape.
+    Products with curvature operators, Jacobians and Hessians of many directions, and
+    ``linearize`` replay their sweeps by themselves. Recorded sweeps give the same to the last few
+    digits. For a handful of them it is faster: a plan costs some milliseconds and about the memory
+    of the tape.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from tinygrad_hess import curvature
-    >>> op = curvature.HessianOperator(lambda x: (x**3).sum(), np.array([1.0, 2.0]))
-    >>> with curvature.no_replay():
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> op = tg.curvature.HessianOperator(lambda x: (x**3).sum(), np.array([1.0, 2.0]))
+    >>> with tg.no_replay():
     ...     op @ np.array([1.0, 1.0])
     array([ 6., 12.])
     """
@@ -40,6 +34,11 @@ def no_replay() -> Any:
         yield
     finally:
         _enabled.reset(token)
+
+
+def is_replaying() -> bool:
+    """Whether sweeps may be planned."""
+    return _enabled.get()
 
 
 class Replayed:
@@ -54,9 +53,12 @@ class Replayed:
         self._plans: dict[Any, Attempted] = {}
 
     def __call__(self, given: Leaves, columns: int | None) -> Leaves:
-        if not _enabled.get():
+        if not is_replaying():
             return self._sweep(given, columns)
         kind = (columns, tuple(x is None for x in given))
         if kind not in self._plans:
             self._plans[kind] = Attempted(lambda leaves: self._sweep(leaves, columns), pure=True)
         return self._plans[kind](given)
+
+
+REPLAYED[:] = [Replayed]

@@ -1,0 +1,14 @@
+"""tinygrad_hess on the objectives of examples/autograd."""
+
+from __future__ import annotations
+
+from .autograd_examples import model
+from .library_tinygrad_hess import TASKS
+from .problems import problem
+from .tasks import Forms
+
+
+def make(workload: str, task: str, dtype: str) -> Forms:
+    """The forms of a task."""
+    p = problem(workload, dtype)
+    return TASKS[task](model(p.model, "tinygrad_hess"), p)

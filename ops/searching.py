@@ -1,0 +1,55 @@
+"""Where values belong among sorted ones: positions, which carry no derivative."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..primitive import zero
+from .indexing import index
+from .on_tensors import on_tensors, seen
+
+
+def _search(sorted_values: Any, values: Any, *, side: str) -> Any:
+    """``np.searchsorted`` along the last axis of the first, whose leading axes both have."""
+    if np.ndim(sorted_values) == 1:
+        return np.searchsorted(sorted_values, values, side)
+    lead = sorted_values.shape[:-1]
+    out = np.empty(values.shape, np.intp)
+    for i in np.ndindex(lead):
+        out[i] = np.searchsorted(sorted_values[i], values[i], side)
+    return out
+
+
+def _case(*shape: int, side: str) -> Any:
+    def make(rng: np.random.Generator) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return (np.sort(rng.normal(size=4)), rng.normal(size=shape)), {"side": side}
+
+    return make
+
+
+search: Any = zero(
+    "searchsorted",
+    _search,
+    operands=2,
+    along=True,
+    cases=[_case(3, side="left"), _case(2, 3, side="right"), _case(side="left")],
+    doc="How many of the sorted values are below (side left), or not above (right), each value.",
+)
+
+
+@on_tensors(np.searchsorted)
+def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+    """Where to insert values into a sorted vector (or one that ``sorter`` sorts): positions."""
+    return search(a if sorter is None else index(a, np.asarray(sorter)), v, side=side)
+
+
+@on_tensors(np.digitize)
+def digitize(x: Any, bins: Any, right: bool = False) -> Any:
+    """The number of the bin that each value is in: an integer, without a derivative."""
+    edges = seen(bins, "the order of bins")
+    side = "left" if right else "right"
+    if edges.size > 1 and edges[0] > edges[-1]:
+        return edges.size - search(edges[::-1], x, side=side)
+    return search(bins, x, side=side)

@@ -1,0 +1,306 @@
+"""Solutions of ordinary differential equations, and their derivatives of any order.
+
+    solution : (y0, t, p)    -> Y (T, n)        y' = f(t, y, p), y(t[0]) = y0, at the times t
+    adjoint  : (y0, t, p, G) -> (n + T + p,)    cotangents of y0, t and p, from one of Y
+
+Forward, a tangent v of y follows the variational equation v' = f_y v + f_p ṗ, solved along with y:
+that is a solution again, of the system of (y, v). Reverse, the adjoint equation λ' = -f_yᵀ λ runs
+back in time from one given time to the one before, with jumps by G, and p̄' = -f_pᵀ λ
+(Pontryagin et al., 1962; Chen, Rubanova, Bettencourt and Duvenaud, "Neural ordinary differential
+equations", 2018, appendix B). In it, y is read off the interpolant of a solution forward in time:
+to solve for y backward is unstable where the equation is dissipative.
+
+The derivative of the adjoint is the adjoint of the system of (y, v), so the two close under
+differentiation.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..ops import concatenate, stack
+from ..primitive import Primitive, full_lead
+from ..transforms.gradients import jvp, vjp
+from ._often import Often
+from ._parameters import plain, untraced
+
+
+class System:
+    """A right-hand side on vectors, and how to solve it.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(t, y, p) -> y'`` on vectors, in operations of the library.
+    who : str
+        The user's function, for errors.
+    solve : callable
+        ``solve(system, y0, t, p) -> Y``: values of a solution at all the times.
+    options : dict
+        For ``scipy.integrate.solve_ivp``: method, rtol, first_step, max_step, ...
+    atol : array, shape (n,)
+        Absolute tolerance of each component.
+    has_tangent : bool
+        Whether the second half of the components, and of p, are tangents of the first.
+    """
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        who: str,
+        solve: Callable[..., Any],
+        options: dict[str, Any],
+        atol: Any,
+        has_tangent: bool = False,
+    ):
+        self.f, self.who, self.solve = f, who, solve
+        self.options, self.atol, self.has_tangent = options, atol, has_tangent
+
+    def __repr__(self) -> str:
+        return f"<{self.who}{' and its tangent' if self.has_tangent else ''}>"
+
+    @functools.cached_property
+    def rates(self) -> Callable[..., Any]:
+        """The right-hand side at arrays: ``rates(t, y, p)``."""
+        if self.has_tangent:
+            return Often(self.f)
+        return lambda t, y, p: plain(self.f(t, y, p), self.who)
+
+    @functools.cached_property
+    def costate_rates(self) -> Callable[..., Any]:
+        """The right-hand side of the adjoint equation: ``(t, y, p, λ) -> (λ', p̄')``, joined."""
+
+        def rates(t: Any, y: Any, p: Any, costate: Any) -> Any:
+            return -concatenate(vjp(lambda y, p: self.f(t, y, p), y, p)[1](costate))
+
+        return Often(rates)
+
+    @functools.cached_property
+    def with_tangent(self) -> System:
+        """The system of (y, v) with the parameters (p, ṗ)."""
+
+        def f(t: Any, yv: Any, pq: Any) -> Any:
+            n, m = yv.shape[0] // 2, pq.shape[0] // 2
+            point, direction = (yv[:n], pq[:m]), (yv[n:], pq[m:])
+            return concatenate(jvp(lambda y, p: self.f(t, y, p), point, direction))
+
+        return System(f, self.who, self.solve, self.options, np.tile(self.atol, 2), True)
+
+
+# ---- values -------------------------------------------------------------------------------------
+
+
+def by_steps(system: System, y0: Any, t: Any, p: Any) -> Any:
+    """By ``scipy.integrate.solve_ivp``."""
+    distinct = np.append(True, np.diff(t) != 0)
+    found = _stepped(lambda t, y: system.rates(t, y, p), y0, t, system, t_eval=t[distinct])
+    return found.y.T[np.cumsum(distinct) - 1]
+
+
+def steps_of(system: System, y0: Any, t: Any, p: Any) -> Any:
+    """The times to which ``scipy.integrate.solve_ivp`` steps between the two times t."""
+    return _stepped(lambda t, y: system.rates(t, y, p), y0, t, system).t
+
+
+def by_odeint(system: System, y0: Any, t: Any, p: Any, **options: Any) -> Any:
+    """By ``scipy.integrate.odeint``, which takes its steps in compiled code."""
+    from scipy.integrate import ODEintWarning, odeint
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ODEintWarning)  # it is an error below
+        found, notes = odeint(
+            lambda t, y: system.rates(t, y, p), y0, t, tfirst=True, full_output=True,
+            rtol=system.options["rtol"], atol=system.atol, **options,
+        )  # fmt: skip
+    if notes["message"] != "Integration successful.":
+        raise failure(system.who, notes["message"])
+    return found
+
+
+def _stepped(rates: Any, y0: Any, t: Any, system: System, **how: Any) -> Any:
+    from scipy.integrate import solve_ivp  # imported where it is needed: it is slow to load
+
+    how = {"atol": system.atol, **system.options, **how}
+    found = solve_ivp(rates, (t[0], t[-1]), y0, **how)
+    if not found.success:
+        raise failure(system.who, found.message)
+    return found
+
+
+def failure(who: str, message: str) -> RuntimeError:
+    """A solver gave up: what it gave up to then has no use."""
+    return RuntimeError(f"{who} could not be integrated: {message}")
+
+
+def _check_times(t: Any) -> None:
+    steps = np.diff(t)
+    if not np.isfinite(t).all() or ((steps < 0).any() and (steps > 0).any()):
+        raise ValueError(f"times must be finite and in order, one way or the other, got {t}")
+
+
+def _largest(*arrays: Any) -> float:
+    """The largest size of any element, or 1 where that cannot be divided by."""
+    size = max((float(np.abs(x).max()) for x in arrays if x.size), default=0.0)
+    return size if 0 < size < np.inf else 1.0
+
+
+def _solution(y0: Any, t: Any, p: Any, *, system: System) -> Any:
+    dtype = np.result_type(y0, t, p)
+    y0, t, p = (np.array(x, np.float64) for x in (y0, t, p))
+    half = len(y0) // 2 if system.has_tangent else len(y0)
+    scale = 1.0
+    if system.has_tangent:  # it is linear: so that atol means the same for every length of it
+        q = p[len(p) // 2 :]
+        scale = _largest(y0[half:], q)
+        y0[half:] /= scale
+        q /= scale
+    with untraced():
+        _check_times(t)
+        out = np.tile(y0, (len(t), 1)) if t[0] == t[-1] else system.solve(system, y0, t, p)
+    out[:, half:] *= scale
+    return out.astype(dtype)
+
+
+def _adjoint(y0: Any, t: Any, p: Any, g: Any, *, system: System) -> Any:
+    dtype = np.result_type(y0, t, p, g)
+    y0, t, p, g = (np.array(x, np.float64) for x in (y0, t, p, g))
+    scale = _largest(g)
+    with untraced():
+        out = _integrated_back(y0, t, p, g / scale, system)
+    return (scale * out).astype(dtype)
+
+
+def _integrated_back(y0: Any, t: Any, p: Any, g: Any, system: System) -> Any:
+    n, count = len(y0), len(t)
+    costate, of_times, of_p = np.zeros(n), np.zeros(count), np.zeros(len(p))
+    path: Any = lambda t: y0
+    if t[0] != t[-1]:
+        path = _stepped(lambda t, y: system.rates(t, y, p), y0, t, system, dense_output=True).sol
+
+    back = lambda t, z: system.costate_rates(t, path(t), p, z[:n])
+    atol = np.full(n + len(p), system.atol.min(initial=np.inf))
+    for i in range(count - 1, 0, -1):
+        costate += g[i]
+        of_times[i] = g[i] @ system.rates(t[i], path(t[i]), p)
+        if t[i] != t[i - 1] and costate.any():
+            z = np.concatenate([costate, np.zeros(len(p))])
+            z = _stepped(back, z, t[[i, i - 1]], system, atol=atol).y[:, -1]
+            costate, of_p = z[:n], of_p + z[n:]
+    of_times[0] = -costate @ system.rates(t[0], y0, p)
+    return np.concatenate([costate + g[0], of_times, of_p])
+
+
+# ---- derivatives --------------------------------------------------------------------------------
+
+
+def _pushed(system: System, point: Any, direction: Any) -> tuple[Any, Any]:
+    """A solution and its tangent along directions of y0, t and p; None stands for zero."""
+    (y0, t, p), (ty, tt, tp) = point, direction
+    n = y0.shape[0]
+    v0 = np.zeros(n) if ty is None else ty
+    if tt is not None:  # to begin later at the same place is to begin now elsewhere
+        v0 = v0 - system.f(t[0], y0, p) * tt[0]
+    start = concatenate([y0, v0])
+    parameters = concatenate([p, np.zeros(p.shape) if tp is None else tp])
+    both = solution(start, t, parameters, system=system.with_tangent)
+    y, v = both[:, :n], both[:, n:]
+    if tt is not None:
+        v = v + stack([system.f(t[i], y[i], p) * tt[i] for i in range(t.shape[0])])
+    return y, v
+
+
+def _split(x: Any, *like: Any) -> list[Any]:
+    parts, at = [], 0
+    for one in like:
+        parts.append(x[at : at + one.shape[0]])
+        at += one.shape[0]
+    return parts
+
+
+def _solution_tangent(tangents: Any, y: Any, args: Any, params: Any) -> Any:
+    return _pushed(params["system"], args, tangents)[1]
+
+
+def _solution_cotangents(g: Any, y: Any, args: Any, params: Any) -> Any:
+    return _split(adjoint(*args, g, **params), *args)
+
+
+def _adjoint_tangent(tangents: Any, y: Any, args: Any, params: Any) -> Any:
+    *point, g = args
+    *direction, tg = tangents
+    if all(d is None for d in direction):
+        return adjoint(*point, tg, **params)
+    moved = lambda *point: _pushed(params["system"], point, direction)
+    _, pull = vjp(moved, *point)
+    return concatenate(pull((np.zeros(g.shape, g.dtype) if tg is None else tg, g)))
+
+
+def _adjoint_cotangents(c: Any, y: Any, args: Any, params: Any) -> Any:
+    *point, g = args
+    direction = _split(c, *point)
+    moved = lambda *point: _pushed(params["system"], point, direction)[1]
+    of_g, pull = vjp(moved, *point)
+    return [*pull(g), of_g]
+
+
+# ---- the primitives -----------------------------------------------------------------------------
+
+
+def _row(name: str, fn: Any, shape: Any, tangent: Any, cotangents: Any, **row: Any) -> Any:
+    def batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
+        """Each example by itself, with steps of its own."""
+        values = full_lead(values, ndims, lead)
+        logical = shape(*(v.shape[len(lead) :] for v in values))
+        out = np.empty(lead + logical, np.result_type(*values))
+        for i in np.ndindex(lead):
+            out[i] = fn(*(v[i] for v in values), **params)
+        return out
+
+    return Primitive(
+        name, "structured", fn, vjps=None, pullback=cotangents, pushforward=tangent, batch=batch,
+        **row,
+    ).call  # fmt: skip
+
+
+_SAMPLE = System(
+    lambda t, y, p: stack([p[0] * y[1] + t, p[1]]),
+    "a system whose solutions are polynomials, and steps of fifth order exact",
+    by_steps,
+    {"method": "RK45", "rtol": 1e-10},
+    np.full(2, 1e-10),
+)
+
+
+def _sample(count: int, cotangent: bool = False) -> Any:
+    def case(rng: Any) -> Any:
+        t = np.cumsum(rng.uniform(0.2, 0.5, count))
+        args = (rng.uniform(-1, 1, 2), t, rng.uniform(-1, 1, 2))
+        return (*args, *([rng.uniform(-1, 1, (count, 2))] * cotangent)), {"system": _SAMPLE}
+
+    return case
+
+
+solution: Any = _row(
+    "ode_solution",
+    _solution,
+    lambda y0, t, p: (*t, *y0),
+    _solution_tangent,
+    _solution_cotangents,
+    cases=[_sample(3)],
+    doc="Values at the times t of the solution that begins at y0, with parameters p.",
+)
+
+adjoint: Any = _row(
+    "ode_adjoint",
+    _adjoint,
+    lambda y0, t, p, g: (y0[0] + t[0] + p[0],),
+    _adjoint_tangent,
+    _adjoint_cotangents,
+    cases=[_sample(2, cotangent=True)],
+    doc="Cotangents of y0, t and p, one after the other, from the cotangent g of the solution.",
+)
