@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 
-.PHONY: demo test quick peers lint bench sizes accuracy clean help
+.PHONY: demo test slow peers lint bench sizes accuracy clean help
 
 help:  ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -41,11 +41,11 @@ $(BENCH)/.torch: $(BENCH)/.made
 demo: $(VENV)/.viz  ## Train a net on digits, print its curvature, draw figures and graphs
 	$(BIN)/python -m tinygrad_hess demo
 
-test: $(VENV)/.test  ## Run all tests, doctests and examples
-	$(BIN)/python -m pytest
-
-quick: $(VENV)/.test  ## Run the tests that take no more than seconds
+test: $(VENV)/.test  ## Run the tests, doctests and examples
 	$(BIN)/python -m pytest -m "not slow"
+
+slow: $(VENV)/.test  ## Run the long ones: coverage of intervals, published results, many programs
+	$(BIN)/python -m pytest -m slow
 
 peers: $(VENV)/.peers  ## Compare with JAX (and with PyTorch, if you install it into .venv)
 	$(BIN)/python -m pytest -m peers -rs

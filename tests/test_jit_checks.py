@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -120,3 +121,47 @@ def test_integer_arrays_in_the_lists_of_a_module_stay_part_of_it() -> None:
         m = Holder([np.ones(2), np.array(places)])
         for _ in range(2):
             np.testing.assert_array_equal(f(m, x), x[places])
+
+
+# ---- settings around a replay -------------------------------------------------------------------
+
+SETTING: ContextVar[float] = ContextVar("setting", default=1.0)
+
+scaled = tg.linear(
+    "scaled by a setting",
+    lambda x: x * SETTING.get(),
+    lambda g, y, x: scaled(g),
+    cases=[([(2,)], {})],
+)
+
+
+def test_a_replay_gives_no_warnings_and_leaves_the_settings() -> None:
+    f = tg.jit(lambda x: np.log(x) / x)
+    with np.errstate(all="raise"):
+        for _ in range(3):
+            assert np.isnan(f(np.array([0.0, -1.0]))[1])
+        assert set(np.geterr().values()) == {"raise"}
+        with pytest.raises(FloatingPointError):
+            np.log(np.zeros(1))
+
+
+def test_a_primitive_of_ones_own_sees_the_settings_of_the_call() -> None:
+    f = tg.jit(lambda x: scaled(x) + 1)
+    for setting in (1.0, 2.0, 3.0):
+        token = SETTING.set(setting)
+        np.testing.assert_array_equal(f(np.ones(2)), np.full(2, 1 + setting))
+        SETTING.reset(token)
+
+
+def test_so_does_a_check() -> None:
+    def below(x: Any) -> None:
+        if (x > SETTING.get()).any():
+            raise ValueError("above the setting")
+
+    f = tg.jit(lambda x: ops.checked(x, below) * 2)
+    f(np.ones(2))
+    token = SETTING.set(3.0)
+    np.testing.assert_array_equal(f(np.full(2, 3.0)), [6, 6])
+    SETTING.reset(token)
+    with pytest.raises(ValueError, match="above"):
+        f(np.full(2, 3.0))

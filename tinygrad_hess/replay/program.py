@@ -39,6 +39,7 @@ class Instruction:
     key: Any = None  # equal keys with equal arguments compute the same; None where unknown
     fresh: bool = False  # whether the result never shares memory with an operand
     flops: int = 0
+    foreign: bool = False  # whether it calls a function that is not the library's
 
     def reading(self, new: dict[int, int]) -> Instruction:
         """The same operation on the slots that stand for its operands now."""
@@ -171,7 +172,8 @@ class _Reader:
         """One call, and what takes each result out of it."""
         args = tuple(self.slot_of(p, a) for p, a in zip(node.parents, node.args, strict=True))
         whole = self._new()
-        self.instructions.append(Instruction(prim.name, prim.fn, args, whole, (), None))
+        call = Instruction(prim.name, prim.fn, args, whole, (), None, foreign=True)
+        self.instructions.append(call)
         parts = []
         for n, value in enumerate(node.value):
             out, shape = self._new(), np.shape(value)
@@ -239,6 +241,7 @@ class _Reader:
             key,
             _is_fresh(prim, value, raw),
             prim.flops(value, *raw, **params),
+            prim.name == "checked" or not _is_ours(prim),
         )
         self.instructions.append(made)
         return Operand(made.out, value, None)
@@ -247,12 +250,16 @@ class _Reader:
 _OURS = __name__.partition(".")[0] + "."
 
 
+def _is_ours(prim: Any) -> bool:
+    return prim.module.startswith(_OURS)
+
+
 def _is_fresh(prim: Any, value: Any, operands: Sequence[Any]) -> bool:
     """A linear operation may be a view, depending on the layout; our others show it if they are.
 
     What a user's own primitive returns may depend on values, so nothing is concluded from a sample.
     """
-    if not prim.module.startswith(_OURS) or not isinstance(value, np.ndarray):
+    if not _is_ours(prim) or not isinstance(value, np.ndarray):
         return False
     if prim.kind == "linear":
         return prim.name == "sum"

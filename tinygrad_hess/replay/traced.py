@@ -6,7 +6,7 @@ import ast
 import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
@@ -62,7 +62,8 @@ class Traced:
         self._cut_alone = self._split is not None and len(stretches(self._split, 1)) > 1
         self._sharded: dict[int, Sharded] = {}
         small = self.flops < SHARDED and any(map(_threaded, program.instructions))
-        self._alone: Any = threads.one_blas_thread if small else nullcontext()
+        self._alone: Any = threads.one_blas_thread if small else None
+        self._quiet = _in_context if not any(i.foreign for i in program.instructions) else _ignoring
         self._boxed = boxed if any(boxed) else None
         self._build = builder_of(out_spec, len(boxed)) or partial(trees.unflatten, out_spec)
         self._idle: dict[int, list[Callable[..., Any]]] = {0: []}  # by number of threads
@@ -74,8 +75,11 @@ class Traced:
             function = self._idle[count].pop()
         except (IndexError, KeyError):
             self._idle.setdefault(count, [])
-            function = self._planned(count).instance()
-        with np.errstate(all="ignore"), self._alone if count == 0 else nullcontext():
+            function = self._quiet(self._planned(count).instance())
+        if count == 0 and self._alone is not None:
+            with self._alone:
+                results = function(*values)
+        else:
             results = function(*values)
         self._idle[count].append(function)  # not after an exception: its buffers are half-written
         if self._boxed:
@@ -127,6 +131,27 @@ class Traced:
             return "on one thread: too small to share, or BLAS is limited to one"
         pieces = len(stretches(self._split, count))
         return f"an axis of {self._split.length} cut into {pieces} stretches, on {count} threads"
+
+
+def _in_context(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function without floating-point warnings.
+
+    NumPy keeps that setting in a context variable, and to enter a context where it is made costs a
+    twentieth of making it. Other variables are those of now: only for what reads none of them.
+    """
+    context = copy_context()
+    context.run(np.seterr, all="ignore")
+    return partial(context.run, function)
+
+
+def _ignoring(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a function that may read context variables."""
+
+    def quiet(*values: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*values)
+
+    return quiet
 
 
 def _threaded(i: Instruction) -> bool:
