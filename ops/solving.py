@@ -68,12 +68,28 @@ def _two_operands(
     return prim.call
 
 
+def side_by_side(solve: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
+    """Solve for a stack of right-hand sides as for one of many columns: ``a`` is factorised once.
+
+    Columns lie one after the other in memory, as LAPACK wants them.
+    """
+    *stack, n, k = b.shape
+    columns = np.ascontiguousarray(np.swapaxes(b, -1, -2)).reshape(-1, n).T
+    return np.swapaxes(solve(a, columns).T.reshape(*stack, k, n), -1, -2)
+
+
 def less(a: Any, b: Any) -> Any:
     """a - b, None standing for zero."""
     return a if b is None else -b if a is None else a - b
 
 
 # ---- general systems ----------------------------------------------------------------------------
+
+
+def _solve(a: Any, b: Any) -> Any:
+    if np.ndim(a) == 2 < np.ndim(b) and np.size(a) and np.size(b):
+        return side_by_side(np.linalg.solve, a, b)
+    return np.linalg.solve(a, b)
 
 
 def _solve_pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
@@ -93,7 +109,7 @@ def _cube(y: Any, a: Any, *rest: Any, **params: Any) -> int:
 
 solve_columns: Any = _two_operands(
     "solve",
-    np.linalg.solve,
+    _solve,
     _solve_pushforward,
     _solve_pullback,
     flops=_cube,
@@ -159,17 +175,30 @@ def solve(a: Any, b: Any) -> Any:
 # ---- triangular systems -------------------------------------------------------------------------
 
 
+SMALL = 24
+"""Rows from which a stack of triangular matrices is worth a loop over it in Python."""
+
+
 def _triangular(a: Any, b: Any, *, lower: bool, transposed: bool, unit: bool) -> Any:
     a, b = np.asarray(a), np.asarray(b)
-    if a.ndim == 2 == b.ndim and a.size and b.size:
-        import scipy.linalg  # imported where it is needed: it is slow to load
+    n = a.shape[-1]
+    if not a.size or not b.size or (a.ndim > 2 and n < SMALL):
+        part = np.tril(a, -unit) if lower else np.triu(a, int(unit))  # NumPy loops in C
+        part = part + np.eye(n, dtype=a.dtype) if unit else part
+        return np.linalg.solve(np.swapaxes(part, -1, -2) if transposed else part, b)
+    import scipy.linalg  # imported where it is needed: it is slow to load
 
+    def one(a: Any, b: Any) -> Any:
         return scipy.linalg.solve_triangular(
             a, b, trans=1 if transposed else 0, lower=lower, unit_diagonal=unit, check_finite=False
         )
-    part = np.tril(a, -unit) if lower else np.triu(a, int(unit))  # stacks: NumPy loops in C
-    part = part + np.eye(a.shape[-1], dtype=a.dtype) if unit else part
-    return np.linalg.solve(np.swapaxes(part, -1, -2) if transposed else part, b)
+
+    if a.ndim == 2:
+        return one(a, b) if b.ndim == 2 else side_by_side(one, a, b)
+    stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    each = (np.broadcast_to(x, (*stack, *x.shape[-2:])).reshape(-1, *x.shape[-2:]) for x in (a, b))
+    solved = [one(*pair) for pair in zip(*each, strict=True)]
+    return np.stack(solved).reshape(*stack, n, b.shape[-1])
 
 
 def _same_triangle(x: Any, lower: bool, unit: bool) -> Any:
@@ -205,6 +234,7 @@ def _triangular_cases() -> list[Any]:
     cases = [with_params(well_conditioned(3, columns=(3, 2)), **kind) for kind in kinds]
     cases.append(with_params(well_conditioned(2, 3, columns=(3, 1)), **kinds[0]))
     cases.append(with_params(well_conditioned(3, columns=(2, 3, 1)), **kinds[2]))
+    cases.append(with_params(well_conditioned(2, SMALL, columns=(3, 1, SMALL, 2)), **kinds[3]))
     cases.append(with_params(well_conditioned(0, columns=(0, 2)), **kinds[1]))
     return cases
 
