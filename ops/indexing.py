@@ -24,6 +24,24 @@ ARRAY = "array"
 # ---- the key ------------------------------------------------------------------------------------
 
 
+_ALL = slice(None)
+
+
+def plain_pattern(key: Any, ndim: int) -> tuple[Any, ...] | None:
+    """The pattern of a key of integers and slices alone, which is the common one; None of others."""
+    pattern = key if type(key) is tuple else (key,)
+    for entry in pattern:
+        kind = type(entry)
+        if kind is not int:
+            if kind is not slice:
+                return None
+            for bound in (entry.start, entry.stop, entry.step):
+                if bound is not None and type(bound) is not int:
+                    return None
+    missing = ndim - len(pattern)
+    return None if missing < 0 else pattern + (_ALL,) * missing if missing else pattern
+
+
 def parse(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]]:
     """Split a key into a static pattern, one entry for each axis or None, and its arrays.
 
@@ -309,6 +327,9 @@ def index(x: Any, key: Any) -> Any:
         x = np.asarray(x)
         if not _has_tensor(key):
             return x[key]
+    plain = plain_pattern(key, len(x.shape))
+    if plain is not None:
+        return take_pattern(x, pattern=plain, shape=x.shape)
     if _has_flag(key):
         x, key = _without_flags(x, key)
     pattern, arrays = parse(key, x.shape)

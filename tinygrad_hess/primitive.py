@@ -512,8 +512,14 @@ def linear(
         batching="own" if batch else "trailing",
         **row,
     )
-    if not others:
-        prim.call = _unary_with_params(prim)
+    alone = _unary_with_params(prim)
+    if others:
+        call = lambda x, *rest, **params: (
+            bind(prim, (x, *rest), params) if rest else alone(x, **params)
+        )
+        prim.call = _named(call, prim)
+    else:
+        prim.call = alone
     return prim.call
 
 
