@@ -9,7 +9,8 @@ ones in the other, which owns them. Parameters are never changed in place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,10 @@ Array = np.ndarray[Any, Any]
 Rate = float | Callable[[int], float]
 Moments = tuple[tuple[Array, ...], tuple[Array, ...]]
 """The old moments, and the buffers for the new ones (which may be the same)."""
+
+
+SMALL = 2**15
+"""Bytes of all parameters up to which they are updated as one vector."""
 
 
 class State(NamedTuple):
@@ -114,26 +119,42 @@ class Optimizer:
                 f"{who}: the state is for {len(state.slots)} arrays, but params hold {len(given)}; "
                 "make a new one with opt.init(params)"
             )
-        values, slots = [], []
-        for x, grad, old in zip(given, gradients, state.slots, strict=True):
+        for x, grad in zip(given, gradients, strict=True):
             if getattr(x, "shape", ()) != getattr(grad, "shape", ()):
                 raise ValueError(f"{who}: gradient {describe(grad)} for parameter {describe(x)}")
-            operands = (x, grad, state.step, *old)
-            if modes.is_tracing() and any(map(is_tracked, operands)):
-                value, *new = opaque(who, self._updated, operands)
-            else:
-                p, g = self._array(x, "params"), self._array(grad, "grads")
-                value, *new = self._updated(p, g, state.step, *old)
-                value = value if isinstance(x, np.ndarray) else _alike(value, x)
-            values.append(value)
-            slots.append(tuple(new))
-        return trees.unflatten(spec, values), State(state.step + 1, tuple(slots))
+        columns = [given, gradients, *zip(*state.slots, strict=True)]
+        operands = (state.step, *itertools.chain(*columns))
+        if modes.is_tracing() and any(map(is_tracked, operands)):
+            found: Sequence[Any] = opaque(who, self._updated, operands)
+            values = list(found[: len(given)])
+        else:
+            arrays = [self._array(x, "params") for x in given]
+            arrays += [self._array(g, "grads") for g in gradients]
+            found = self._updated(state.step, *arrays, *itertools.chain(*columns[2:]))
+            values = [
+                v if isinstance(x, np.ndarray) else _alike(v, x)
+                for v, x in zip(found, given, strict=False)
+            ]
+        parts = [found[n :: len(given)][1:] for n in range(len(given))]
+        return trees.unflatten(spec, values), State(state.step + 1, tuple(map(tuple, parts)))
 
-    def _updated(self, p: Array, g: Array, step: Any, *old: Array) -> tuple[Array, ...]:
-        """The new value of one leaf and its new moments."""
-        new = tuple(np.empty_like(m) for m in old)
-        value = self._rule(p, g, (old, new), self.rate(int(step)), int(step) + 1)
-        return value, *new
+    def _updated(self, step: Any, *operands: Array) -> tuple[Array, ...]:
+        """New values and moments, from all parameters, all gradients, all first moments, ..."""
+        count = len(operands) // (2 + self.moments)
+        columns = [operands[n : n + count] for n in range(0, len(operands), max(count, 1))]
+        together = count > 1 and _is_small(columns)
+        if together:  # one long vector takes a call where many short ones take many
+            columns = [(np.concatenate([x.ravel() for x in column]),) for column in columns]
+        rate, number = self.rate(int(step)), int(step) + 1
+        results: list[list[Array]] = [[] for _ in range(1 + self.moments)]
+        for p, g, *old in zip(*columns, strict=True):
+            new = tuple(np.empty_like(m) for m in old)
+            results[0].append(self._rule(p, g, (tuple(old), new), rate, number))
+            for column, m in zip(results[1:], new, strict=True):
+                column.append(m)
+        if together:
+            results = [_cut(whole, operands[:count]) for (whole,) in results]
+        return tuple(itertools.chain(*results))
 
     # ---- define by run ------------------------------------------------------------------------
 
@@ -177,7 +198,10 @@ class Optimizer:
         return rate
 
     def _rule(self, p: Array, g: Array, moments: Moments, rate: float, count: int) -> Array:
-        """The new value of ``p`` at update number ``count``, with the moments updated."""
+        """The new value of ``p`` at update number ``count``, as a new array; moments are updated.
+
+        It works element by element: small leaves are given to it as one vector.
+        """
         raise NotImplementedError
 
     def _decayed(self, p: Array, g: Array, weight_decay: float) -> Array:
@@ -239,6 +263,21 @@ class Optimizer:
                 f"{who}: {what} must be real floating-point arrays, got {describe(x)}{advice}"
             )
         return x
+
+
+def _is_small(columns: Sequence[Sequence[Array]]) -> bool:
+    """Whether calls cost more than copies do, and each column has one type."""
+    return sum(p.nbytes for p in columns[0]) <= SMALL and all(
+        len({x.dtype for x in column}) == 1 for column in columns
+    )
+
+
+def _cut(whole: Array, like: Sequence[Array]) -> list[Array]:
+    parts, at = [], 0
+    for x in like:
+        parts.append(whole[at : at + x.size].reshape(x.shape))
+        at += x.size
+    return parts
 
 
 def _alike(value: Array, x: Any) -> Any:

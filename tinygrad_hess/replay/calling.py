@@ -61,8 +61,9 @@ def reader_of(args: tuple[Any, ...], scalar: Any, want: Sequence[Any]) -> Reader
 
     def visit(x: Any, name: str) -> None:
         kind = type(x)
-        if kind in (list, tuple):
-            require(f"type({name}) is {kind.__name__} and len({name}) == {len(x)}")
+        if kind in (list, tuple) or _is_named_tuple(kind):
+            known[f"c{len(known)}"] = kind
+            require(f"type({name}) is c{len(known) - 1} and len({name}) == {len(x)}")
             if x:
                 inner = [f"{name}_{n}" for n in range(len(x))]
                 lines.append(f"{', '.join(inner)}, = {name}")
@@ -84,7 +85,7 @@ def reader_of(args: tuple[Any, ...], scalar: Any, want: Sequence[Any]) -> Reader
         elif kind is float:
             require(f"type({name}) is float")
             values.append(f"scalar({name})")
-        elif isinstance(x, np.floating):
+        elif isinstance(x, np.generic):
             known[f"k{len(values)}"] = kind
             require(f"type({name}) is k{len(values)}")
             values.append(name)
@@ -120,26 +121,36 @@ def _agree(got: Sequence[Any] | None, want: Sequence[Any]) -> bool:
 def builder_of(spec: Any, count: int) -> Callable[[Sequence[Any]], Any] | None:
     """Generate what puts results into their tree; None where the general way is needed."""
     names = [f"y{n}" for n in range(count)]
+    known: dict[str, Any] = {}
+
+    def literal(tree: Any) -> str:
+        kind = type(tree)
+        if kind is str:
+            return str(tree)
+        if kind is list:
+            return f"[{', '.join(map(literal, tree))}]"
+        if kind is tuple:
+            return f"({''.join(literal(x) + ', ' for x in tree)})"
+        if _is_named_tuple(kind):
+            known[f"c{len(known)}"] = kind
+            name = f"c{len(known) - 1}"
+            return f"{name}({', '.join(map(literal, tree))})"
+        if kind is dict:
+            return "{" + ", ".join(f"{_key(k)}: {literal(v)}" for k, v in tree.items()) + "}"
+        if tree is None:
+            return "None"
+        raise _NotPlainError
+
     try:
-        text = _literal(trees.unflatten(spec, names))
+        text = literal(trees.unflatten(spec, names))
         lines = [f"{', '.join(names)}, = results"] if names else []
-        return _compiled("build", "results", [*lines, f"return {text}"], {})
+        return _compiled("build", "results", [*lines, f"return {text}"], known)
     except (_NotPlainError, *_TOO_DEEP):
         return None
 
 
-def _literal(tree: Any) -> str:
-    if type(tree) is str:
-        return tree
-    if type(tree) is list:
-        return f"[{', '.join(map(_literal, tree))}]"
-    if type(tree) is tuple:
-        return f"({''.join(_literal(x) + ', ' for x in tree)})"
-    if type(tree) is dict:
-        return "{" + ", ".join(f"{_key(k)}: {_literal(v)}" for k, v in tree.items()) + "}"
-    if tree is None:
-        return "None"
-    raise _NotPlainError
+def _is_named_tuple(kind: type) -> bool:
+    return issubclass(kind, tuple) and hasattr(kind, "_fields")
 
 
 def _is_literal(x: Any) -> bool:

@@ -281,9 +281,10 @@ def jit(f: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Jitt
     ----------
     f : callable
         A function of its arguments alone, from pytrees to pytrees. Arrays and Python floats (and
-        complex numbers) may change from call to call; shapes, types, integers, strings and the like are part of what is
-        recorded, and another one is recorded anew. Arrays that it closes over are constants, also
-        those of a module that it closes over (or is): pass the module as an argument.
+        complex numbers) may change from call to call; shapes, types, integers, strings and the like
+        are part of what is recorded, and another one is recorded anew. Arrays that it closes over
+        are constants, also those of a module that it closes over (or is): pass the module as an
+        argument.
     static_argnums : int or sequence of int
         Arguments to take as they are; they must be hashable.
 

@@ -172,13 +172,16 @@ class _Reader:
         """One call, and what takes each result out of it."""
         args = tuple(self.slot_of(p, a) for p, a in zip(node.parents, node.args, strict=True))
         whole = self._new()
-        call = Instruction(prim.name, prim.fn, args, whole, (), None, foreign=True)
+        call = Instruction(prim.name, prim.fn, args, whole, (), None, fresh=True, foreign=True)
         self.instructions.append(call)
         parts = []
         for n, value in enumerate(node.value):
             out, shape = self._new(), np.shape(value)
-            take = Instruction("part", itemgetter(n), (whole,), out, shape, value.dtype, {"n": n})
-            self.instructions.append(take)
+            self.instructions.append(
+                Instruction(
+                    "part", itemgetter(n), (whole,), out, shape, value.dtype, {"n": n}, fresh=True
+                )
+            )
             parts.append(out)
         return parts
 

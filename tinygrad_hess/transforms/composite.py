@@ -65,7 +65,7 @@ PICK: Any = _Pick()
 
 
 def opaque(name: str, fn: Callable[..., tuple[Any, ...]], args: Sequence[Any]) -> list[Any]:
-    """Append ``fn(*args)``, a function of raw arrays, as one node that replay calls as it is."""
+    """Append ``fn(*args)``, from raw arrays to new ones, as one node that replay calls as it is."""
     held = tuple(unrecorded(x) for x in args)
     if any(isinstance(x, Batched) for x in held):
         raise NonDifferentiableError(f"{name} does not work on the examples of a vmap")
