@@ -185,6 +185,9 @@ class Plan:
             self._memory[f"v{i.out}"] = self._memory[args[0].text]
             return None
         name = self._names[i.out] = f"t{i.out}"
+        if i.name == "index" and i.key is not None and len(args) == 1:
+            self.globals[f"part{i.out}"] = i.params["pattern"]
+            return Line(f"{name} = {args[0].text}[part{i.out}]")
         writer = writer_of(i, args, by_rows=i.out in self._by_rows)
         alone = i.shape == () or i.out in self._lives.escaping
         if writer is None or (alone and writer.fresh is None):

@@ -262,8 +262,10 @@ def _is_fresh(prim: Any, value: Any, operands: Sequence[Any]) -> bool:
 
     What a user's own primitive returns may depend on values, so nothing is concluded from a sample.
     """
-    if not _is_ours(prim) or not isinstance(value, np.ndarray):
+    if not _is_ours(prim):
         return False
+    if not isinstance(value, np.ndarray):
+        return True  # a scalar has no memory to share
     if prim.kind == "linear":
         return prim.name == "sum"
     return not any(isinstance(x, np.ndarray) and np.may_share_memory(value, x) for x in operands)
