@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import pickle
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -165,3 +169,60 @@ def test_so_does_a_check() -> None:
     SETTING.reset(token)
     with pytest.raises(ValueError, match="above"):
         f(np.full(2, 3.0))
+
+
+# ---- what goes in and comes out -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Holder:
+    held: Any
+
+
+def test_results_that_replay_cannot_see_are_refused() -> None:
+    for wrapped in (Holder, lambda y: iter([y]), lambda y: lambda: y, lambda y: {y.shape}):
+        f = tg.jit(lambda x, wrapped=wrapped: wrapped(x * 2))
+        with pytest.raises(tg.TracingError, match="Return arrays in tuples"):
+            f(np.ones(2))
+    assert tg.jit(lambda x: (x, 1, "a", None, np.float32, slice(2)))(1.5) == (
+        1.5, 1, "a", None, np.float32, slice(2),
+    )  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+@pytest.mark.parametrize(
+    "make", [lambda: np.ma.masked_array([0.5, -1.0], [1, 0]), lambda: np.matrix([[1.0]])]
+)
+@pytest.mark.parametrize("take", [tg.jit(lambda x: x * 2), tg.grad(lambda x: x.sum()), tg.tensor])
+def test_arrays_of_another_meaning_are_refused(take: Any, make: Any) -> None:
+    array = make()
+    with pytest.raises(TypeError, match=f"{type(array).__name__} would lose"):
+        take(array)
+
+
+def test_equal_static_values_of_other_types() -> None:
+    f = tg.jit(lambda x, holder: x * holder.held, static_argnums=1)
+    for held in (2, 2.0, True, 2):
+        got = f(np.arange(3), Holder(held))
+        assert got.dtype == (np.arange(3) * held).dtype
+        np.testing.assert_array_equal(got, np.arange(3) * held)
+
+
+@tg.jit
+def doubled(x: Any) -> Any:
+    return 2 * x
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda f: pickle.loads(pickle.dumps(f))]
+)
+def test_copies(copied: Any) -> None:
+    np.testing.assert_array_equal(doubled(np.ones(2)), [2, 2])
+    assert copied(doubled) is doubled
+    other = tg.jit(np.sin)
+    other(np.ones(2))
+    again = copied(other)
+    assert again is not other
+    np.testing.assert_array_equal(again(np.ones(2)), np.sin(np.ones(2)))
+    half = copied(tg.jit(functools.partial(np.multiply, 0.5)))
+    np.testing.assert_array_equal(half(np.ones(2)), [0.5, 0.5])

@@ -44,6 +44,23 @@ def describe(x: Any) -> str:
     return f"{x.dtype}{tuple(x.shape)}"
 
 
+def refuse_subclass(x: Any, who: str) -> None:
+    """Refuse arrays whose operations mean something else than those of their numbers.
+
+    Raises
+    ------
+    TypeError
+        For a masked array and for ``np.matrix``.
+    """
+    if isinstance(x, np.ma.MaskedArray):
+        advice = "Fill it, as in x.filled(0.0), and weigh by ~x.mask what is to count"
+    elif isinstance(x, np.matrix):
+        advice = "Give np.asarray(x), and write products as x @ y"
+    else:
+        return
+    raise TypeError(f"{who}: a {type(x).__name__} would lose what it means here. {advice}.")
+
+
 def operands(args: Any, params: dict[str, Any] | None = None) -> str:
     """Describe a call's operands and keywords, for an error message."""
     words = [describe(a) for a in args]

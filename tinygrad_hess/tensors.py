@@ -22,7 +22,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import modes
-from .errors import NonDifferentiableError, TapeReleasedError, TracingError, describe
+from .errors import (
+    NonDifferentiableError,
+    TapeReleasedError,
+    TracingError,
+    describe,
+    refuse_subclass,
+)
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -110,6 +116,7 @@ class Tensor:
         if isinstance(data, Tensor):
             data._refuse_while_traced("a copy", "Use tg.stop_gradient(x), or x itself.")
             data = data.value
+        refuse_subclass(data, "tensor")
         self.value = np.array(data, dtype=dtype)
         self.prim = None
         self.args = self.parents = ()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import enum
 import functools
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -11,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import modes, trees
-from ..errors import NonDifferentiableError, TracingError
+from ..errors import NonDifferentiableError, TracingError, refuse_subclass
 from ..ops.complexes import complex_dtype, real_dtype
 from ..tape import Tape
 from ..tensors import Axis, Tensor, leaf, leaves_at, unrecorded
@@ -50,6 +52,14 @@ class Jitted:
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
+
+    def __reduce__(self) -> Any:
+        """A copy begins without recordings. One that was made as a decorator has its name."""
+        found: Any = sys.modules.get(self.__module__)
+        name = getattr(self, "__qualname__", "")
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        return name if found is self else (Jitted, (self.f, self.static_argnums, self._pure))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not kwargs and not modes.special[0]:
@@ -132,6 +142,7 @@ class Jitted:
             if isinstance(x, Tensor) and (is_tracked(x) or type(x) is not Tensor):
                 return None
             if _is_array(x):
+                refuse_subclass(x, self._name)
                 kinds.append((type(x), x.shape, x.dtype))
                 moving.append(i)
             elif type(x) in (float, complex) and len(widths) <= 1:
@@ -185,6 +196,13 @@ class Jitted:
         with modes.recording(), modes.tracing(), np.errstate(all="ignore"):
             starts, out = self._call_on_tape(call, args)
         outputs, out_spec = trees.flatten(out)
+        for y in outputs:
+            if not isinstance(y, (Tensor, np.ndarray, *_SIMPLE)):
+                raise TracingError(
+                    f"{self._name}: the function returns a {type(y).__name__}, which may hold "
+                    "results that a replay cannot make anew. Return arrays in tuples, lists, dicts "
+                    "or modules, or register the type with optree."
+                )
         tape = Tape([y for y in outputs if isinstance(y, Tensor)], [began, *starts])
         if tape.outside:
             raise NonDifferentiableError(
@@ -222,6 +240,12 @@ class _Call(NamedTuple):
     scalar: Any  # the type that Python floats are given
 
 
+_SIMPLE = (
+    np.generic, int, float, complex, str, bytes, enum.Enum, np.dtype, type, slice, range, frozenset,
+)  # fmt: skip
+"""Besides tensors and arrays, what a function may return: it holds none of them."""
+
+
 def _is_array(x: Any) -> bool:
     return isinstance(x, (np.ndarray, np.generic, Tensor))
 
@@ -238,8 +262,9 @@ def _raw(x: Any, scalar: Any) -> Any:
 
 
 def _typed(x: Any) -> Any:
-    """A static value as part of a key that tells 1, 1.0 and True apart, also inside tuples."""
-    return (type(x), x, repr(x)) if isinstance(x, (int, float, complex, tuple)) else (type(x), x)
+    """A static value as part of a key that tells 1, 1.0 and True apart, also inside others."""
+    plain = x is None or isinstance(x, (str, bytes)) or callable(x)
+    return (type(x), x) if plain else (type(x), x, repr(x))
 
 
 def _orders(tree: Any) -> Any:

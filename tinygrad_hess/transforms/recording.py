@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import modes, trees
-from ..errors import NonDifferentiableError, describe
+from ..errors import NonDifferentiableError, describe, refuse_subclass
 from ..ops.identity import alias
 from ..primitive import snapshot
 from ..sweeps import Cotangents, forward, reverse
@@ -28,6 +28,7 @@ def start(x: Any, who: str) -> Tensor:
         linked = x.prim is not None and modes.is_recording()
         return alias(x) if linked else leaf(unrecorded(x))
     value = x if isinstance(x, (np.ndarray, np.generic)) else _from_python(x, who)
+    refuse_subclass(value, who)
     require_float(value, who)
     return leaf(snapshot(value))
 
