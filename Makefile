@@ -26,7 +26,7 @@ $(VENV)/.lint: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/.peers: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -e ".[test]" autograd jax
+	$(BIN)/python -m pip install --quiet -e ".[test]" autograd jax micrograd
 	@touch $@
 
 $(BENCH)/.made: pyproject.toml

@@ -49,15 +49,22 @@ def test_each_answer_stands_beside_its_differences(printed: list[str]) -> None:
 
 
 def test_the_replayed_program_reads_as_it_says(printed: list[str]) -> None:
-    assert printed[2].strip() == blocks("text")[1].strip()
+    assert printed[3].strip() == blocks("text")[2].strip()
 
 
 def test_the_loops_train(printed: list[str]) -> None:
     accuracy = re.search(r"test accuracy (\d+\.\d)%", printed[1])
     assert accuracy is not None
     assert float(accuracy.group(1)) > 94
-    assert "Eigenpairs" in printed[1]
-    assert "Estimate" in printed[1]
+
+
+def test_the_curvature_is_told_in_the_same_words(printed: list[str]) -> None:
+    pairs, trace, *report = printed[2].splitlines()
+    assert pairs.startswith("<Eigenpairs") or "Eigenpairs" in pairs
+    assert "Estimate" in trace
+    said = [line.split("  ")[1] for line in blocks("text")[1].splitlines()[1:] if line[2:3].isalpha()]
+    got = [line.split("  ")[1] for line in report[1:] if line[2:3].isalpha()]
+    assert said and set(said) <= set(got)
 
 
 def test_links_lead_somewhere() -> None:
