@@ -208,6 +208,24 @@ def test_equal_static_values_of_other_types() -> None:
         np.testing.assert_array_equal(got, np.arange(3) * held)
 
 
+def test_static_arguments_counted_from_the_last() -> None:
+    f = tg.jit(lambda x, n, scale=1.0: scale * x**n, static_argnums=-2)
+    for _ in range(2):
+        np.testing.assert_array_equal(f(np.full(2, 3.0), 2), [9, 9])
+        np.testing.assert_array_equal(f(np.full(2, 3.0), n=2, scale=2.0), [18, 18])
+        np.testing.assert_array_equal(f(np.full(2, 3.0), 3, 2.0), [54, 54])
+    with pytest.raises(ValueError, match="Count from the first"):
+        tg.jit(lambda *args: args[0], static_argnums=-1)
+
+
+def test_a_static_nan_is_recorded_once() -> None:
+    calls = []
+    f = tg.jit(lambda x, fill: calls.append(fill) or np.where(x > 0, x, fill), static_argnums=1)
+    for _ in range(3):
+        np.testing.assert_array_equal(f(np.array([1.0, -1.0]), float("nan")), [1, np.nan])
+    assert len(calls) == 2  # recorded twice, to compare
+
+
 @tg.jit
 def doubled(x: Any) -> Any:
     return 2 * x

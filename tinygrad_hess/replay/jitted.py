@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import inspect
 import sys
 import threading
 from collections import OrderedDict
@@ -128,7 +129,7 @@ class Jitted:
         """The dynamic values of a call and the key of its kind; None when it must be inlined."""
         if modes.is_tracing():
             return None
-        static = [i % len(args) for i in self.static_argnums if -len(args) <= i < len(args)]
+        static = [i for i in self.static_argnums if i < len(args)]
         dynamic = tuple([a for i, a in enumerate(args) if i not in static]) if static else args
         leaves, spec = trees.flatten((dynamic, kwargs))
         fixed = (_orders(dynamic), _orders(kwargs), *[_typed(args[i]) for i in static])
@@ -263,6 +264,8 @@ def _raw(x: Any, scalar: Any) -> Any:
 
 def _typed(x: Any) -> Any:
     """A static value as part of a key that tells 1, 1.0 and True apart, also inside others."""
+    if isinstance(x, (int, float, complex)):
+        return type(x), repr(x)  # NaN is not equal to itself
     plain = x is None or isinstance(x, (str, bytes)) or callable(x)
     return (type(x), x) if plain else (type(x), x, repr(x))
 
@@ -311,7 +314,8 @@ def jit(f: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Jitt
         are constants, also those of a module that it closes over (or is): pass the module as an
         argument.
     static_argnums : int or sequence of int
-        Arguments to take as they are; they must be hashable.
+        Positional arguments to take as they are; they must be hashable. Negative numbers count from
+        the last parameter.
 
     Raises
     ------
@@ -324,6 +328,10 @@ def jit(f: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Jitt
     What it returns is never overwritten by a later call. Replay gives no floating-point warnings.
     Losses check their labels at each replay; a check of your own does so with ``ops.checked``.
 
+    What the function stores elsewhere (an attribute, a list) while it is recorded belongs to that
+    recording: replays don't store it again. The static arguments of the latest 128 kinds of calls
+    are kept alive, a method's ``self`` among them.
+
     Examples
     --------
     >>> import numpy as np, tinygrad_hess as tg
@@ -332,4 +340,22 @@ def jit(f: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Jitt
     array([ 0.6, -1.2])
     """
     nums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+    if any(n < 0 for n in nums):
+        count = _positional(f)
+        nums = tuple(n + count if n < 0 else n for n in nums)
     return Jitted(f, nums)
+
+
+def _positional(f: Callable[..., Any]) -> int:
+    """How many positional parameters a function has, to count from the last."""
+    try:
+        kinds = [p.kind for p in inspect.signature(f).parameters.values()]
+    except ValueError:
+        kinds = [inspect.Parameter.VAR_POSITIONAL]
+    if inspect.Parameter.VAR_POSITIONAL in kinds:
+        raise ValueError(
+            f"jit: static_argnums counts from the last parameter of {f!r}, which takes any number "
+            "of them. Count from the first."
+        )
+    named = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(kind in named for kind in kinds)
