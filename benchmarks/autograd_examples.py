@@ -170,17 +170,19 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--pin", action=argparse.BooleanOptionalAction, default=True)
     options = parser.parse_args(argv)
     cores = "one" if options.pin else "all"
+    chosen = [cell for cell in cells(cores) if options.only.search(str(cell))]
+    if not chosen:
+        raise SystemExit("--only matches nothing that is measured")
     workers = {
         OURS: Worker("examples_tinygrad_hess", cores),
         "autograd": Worker("examples_autograd", cores),
     }
-    chosen = [cell for cell in cells(cores) if options.only.search(str(cell))]
     measured = [measure(cell, workers, options.rounds) for cell in chosen]
     for worker in workers.values():
         worker.close()
     print(table(measured))
     missed = shortfalls(measured)
-    print("\n".join(missed))
+    print(*missed, sep="\n")
     return int(bool(missed))
 
 

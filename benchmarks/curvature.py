@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import sys
 import tempfile
@@ -23,12 +22,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from . import machine
-from .curvature_problem import Numbers, made
+from .curvature_problem import made
 from .curvature_reference import Reference
 from .curvature_results import markdown, printed
 from .curvature_tasks import DENSITY, MEANINGS, PAIRS, PRODUCT, TRACE, VALUES
@@ -40,7 +38,7 @@ LIBRARIES = {
     "PyHessian": (VALUES, TRACE, DENSITY),  # power iteration gives no vectors to 1e-6
     "curvlinops": (VALUES, PAIRS, TRACE, DENSITY),
 }
-OURS, PEERS = "tinygrad_hess", ("PyHessian", "curvlinops")
+OURS = "tinygrad_hess"
 ROUNDS, LONG = 3, 240.0
 """Rounds, and seconds from which a run is not repeated."""
 
@@ -98,7 +96,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             for task in [options.only] if options.only else MEANINGS:
                 answered += _measured(task, workers, path, reference, options.rounds, notes)
         about = machine.describe(workers) | {
-            "command": shlex.join(["python", "-m", "benchmarks.curvature", *(argv or sys.argv[1:])]),
+            "command": shlex.join(
+                ["python", "-m", "benchmarks.curvature", *(argv or sys.argv[1:])]
+            ),
             "load": load,
             "minutes": (time.time() - begin) / 60,
             "size": sum(p.size for p in numbers.params),

@@ -90,7 +90,5 @@ class Reference:
     @cached_property
     def density(self) -> tuple[Any, Any]:
         """Nodes and weights."""
-        found = tg.curvature.spectral_density(
-            self._operator, probes=PROBES, steps=STEPS, seed=SEED
-        )
+        found = tg.curvature.spectral_density(self._operator, probes=PROBES, steps=STEPS, seed=SEED)
         return found.quadrature

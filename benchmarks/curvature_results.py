@@ -10,8 +10,16 @@ import numpy as np
 from .curvature_tasks import DENSITY, MEANINGS
 from .report import NO_RATIO, seconds, table
 
-HEADER = ["library", "settings", "error", "residual", "products", "time", "ours / theirs", "at equal error"]
-GOAL = 1 / 3
+HEADER = [
+    "library",
+    "settings",
+    "error",
+    "residual",
+    "products",
+    "time",
+    "ours / theirs",
+    "at equal error",
+]
 
 
 def _rows(rows: Sequence[Any]) -> list[list[str]]:
@@ -74,8 +82,8 @@ def markdown(answered: Sequence[Any], about: dict[str, Any], notes: Sequence[str
             f"{about['load']} before it began",
         ]),
         f"The net: tanh, {about['size']:,} parameters, float64, mean cross-entropy over "
-        f"{about['examples']:,} examples, all libraries with the same weights and data: handwritten "
-        "digits of 8x8 pixels drawn on 28x28, with noise; four epochs of Adam.",
+        f"{about['examples']:,} examples, all libraries with the same weights and data: "
+        "handwritten digits of 8x8 pixels drawn on 28x28, with noise; four epochs of Adam.",
         "Errors are root mean squares over rounds (each with other random vectors), relative: of "
         "eigenvalues and trace against a converged reference; of the density, how far its mass "
         "lies on average from where it should (Wasserstein), over the mean magnitude. A density "

@@ -96,5 +96,3 @@ def distance(nodes: Array, weights: Array, others: Array, other_weights: Array) 
     order = np.argsort(x, kind="stable")
     between = np.cumsum(mass[order])[:-1]
     return float(np.abs(between) @ np.diff(x[order]))
-
-

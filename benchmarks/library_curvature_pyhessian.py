@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-
 from pyhessian import hessian
 
 from .curvature_problem import Numbers

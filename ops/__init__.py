@@ -125,6 +125,7 @@ from .products import outer as outer
 from .products import tensordot as tensordot
 from .products import trace as trace
 from .products import vdot as vdot
+from .quantiles import median as median
 from .reduction import all as all
 from .reduction import any as any
 from .reduction import argmax as argmax
@@ -137,7 +138,6 @@ from .reduction import log_softmax as log_softmax
 from .reduction import logsumexp as logsumexp
 from .reduction import max as max
 from .reduction import mean as mean
-from .reduction import median as median
 from .reduction import min as min
 from .reduction import prod as prod
 from .reduction import ptp as ptp

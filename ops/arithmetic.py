@@ -83,16 +83,15 @@ fmod = elementwise(
 )
 
 
-def finite_reciprocal(x: Any) -> Any:
-    """1 / x, but 0 at 0."""
-    none = equal(x, 0)
-    return where(none, 0.0, 1.0 / where(none, 1.0, x))
+def divisor(x: Any) -> Any:
+    """x, but infinite at 0: what is divided by it is 0 there, and so are its derivatives."""
+    return where(equal(x, 0), np.inf, x)
 
 
 def _absolute_rule(g: Any, y: Any, x: Any) -> Any:
     if x.dtype.kind != "c":
         return g * sign(x)
-    return g * (conjugate(x) * finite_reciprocal(y))
+    return g * (conjugate(x) / divisor(y))
 
 
 absolute = elementwise(

@@ -207,7 +207,9 @@ def interp(
     >>> print(slope(0.5), slope(1.0), slope(1.5))
     1.0 2.5 4.0
     """
-    x, xp, fp = (astype(floating(a), np.float64) for a in (x, xp, fp))
+    x, xp, fp = (floating(a) for a in (x, xp, fp))
+    x, xp = astype(x, np.float64), astype(xp, np.float64)
+    fp = astype(fp, np.complex128 if fp.dtype.kind == "c" else np.float64)
     if len(xp.shape) != 1 or xp.shape != fp.shape or not xp.shape[0]:
         raise ValueError(f"interp: points of shapes {xp.shape} and {fp.shape}: needs two vectors")
     if period is not None:

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from ..primitive import elementwise, linear
-from ..tensors import Batched, Tensor
-from .arithmetic import absolute, finite_reciprocal
+from ..tensors import Batched, Tensor, constant
+from .arithmetic import absolute, divisor
 from .comparison import sign as sign_of_real
 from .identity import cast, conjugate
 from .shape import matrix_transpose
@@ -31,9 +31,9 @@ def is_complex(x: Any) -> bool:
     return isinstance(x, complex) if dtype is None else dtype.kind == "c"
 
 
-def real_dtype(dtype: Any) -> np.dtype[Any]:
+def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The type of the parts of numbers of this type: float32 of complex64, float64 of float64."""
-    return np.dtype(np.dtype(dtype).char.lower()) if np.dtype(dtype).kind == "c" else dtype
+    return np.dtype(dtype.char.lower()) if dtype.kind == "c" else dtype
 
 
 def complex_dtype(dtype: Any) -> np.dtype[Any]:
@@ -93,7 +93,8 @@ def imag(x: Any) -> Any:
     x = _as_array(x)
     if x.dtype.kind == "c":
         return imaginary(x)
-    return np.zeros(x.shape, x.dtype)[()]
+    nothing = np.zeros(x.shape, x.dtype)[()]
+    return constant(nothing) if isinstance(x, Tensor) else nothing
 
 
 def adjoint(x: Any) -> Any:
@@ -109,7 +110,7 @@ def squared_magnitude(x: Any) -> Any:
 _angle: Any = elementwise(
     "angle",
     np.angle,
-    lambda g, y, x: g * (-1j * finite_reciprocal(x)) if is_complex(x) else None,
+    lambda g, y, x: g * (-1j / divisor(x)) if is_complex(x) else None,
     on_complex=True,
     domain=(0.3, 2),
     edges=[((0.0,), (0.0,))],
@@ -126,8 +127,8 @@ def angle(z: Any, deg: bool = False) -> Any:
     Examples
     --------
     >>> import numpy as np, tinygrad_hess as tg
-    >>> tg.grad(np.angle)(2j)
-    np.complex128(-0.5-0j)
+    >>> tg.grad(np.angle)(2 + 0j)
+    np.complex128(-0.5j)
     """
     turned = _angle(_as_array(z))
     return turned * (180 / math.pi) if deg else turned
@@ -140,11 +141,11 @@ def sign(x: Any) -> Any:
     --------
     >>> import numpy as np, tinygrad_hess as tg
     >>> tg.jvp(np.sign, (2 + 0j,), (2j,))
-    (np.complex128(1+0j), np.complex128(0+1j))
+    (np.complex128(1+0j), np.complex128(1j))
     """
     if not is_complex(x):
         return sign_of_real(x)
-    return x * finite_reciprocal(absolute(x))
+    return x / divisor(absolute(x))
 
 
 def real_if_close(a: Any, tol: float = 100) -> Any:

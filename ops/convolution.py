@@ -55,25 +55,43 @@ def _result_shape(n: Any, m: Any, rank: int, mode: str) -> tuple[int, ...]:
 _SURELY_DIRECT = 4096
 """Products of an example for which no FFT is worth a thought."""
 
+_FEW = 64
+"""Calls of NumPy over whole arrays that are surely faster than SciPy's loops in several axes."""
+
 
 @functools.lru_cache(maxsize=1024)
 def _fastest(n: Any, m: Any, dtype: Any, mode: str) -> str:
     if dtype.kind not in "fc" or math.prod(n) * math.prod(m) <= _SURELY_DIRECT:
+        return "direct"
+    if len(n) > 1 and min(_taps(n, m, mode), _places(n, m, mode)) <= _FEW:
         return "direct"
     import scipy.signal
 
     return str(scipy.signal.choose_conv_method(np.empty(n, dtype), np.empty(m, dtype), mode))
 
 
+def _taps(n: Any, m: Any, mode: str) -> int:
+    """How many elements the operand has over which a sum runs."""
+    return math.prod(m) if mode == "valid" else min(math.prod(n), math.prod(m))
+
+
+def _places(n: Any, m: Any, mode: str) -> float:
+    """How many windows of a fit b; in full mode they overlap the ends, and are no windows."""
+    return math.prod(i - j + 1 for i, j in zip(n, m)) if mode == "valid" else math.inf
+
+
 def _direct(a: Any, b: Any, rank: int, mode: str) -> Any:
     shape = _result_shape(a.shape, b.shape, rank, mode)
     lead = shape[:-rank]
-    if not lead:
-        return _one(a, b, mode)
+    if rank == 1 and not lead:
+        return np.convolve(a, b, mode)  # type: ignore[call-overload]
     if mode == "full" and math.prod(a.shape[-rank:]) < math.prod(b.shape[-rank:]):
         a, b = b, a
-    if math.prod(b.shape[-rank:]) <= math.prod(lead):
-        return _by_taps(a, b, rank, mode, np.zeros(shape, a.dtype))
+    n, m = a.shape[-rank:], b.shape[-rank:]
+    taps, places = _taps(n, m, mode), _places(n, m, mode)
+    if min(taps, places) <= max(math.prod(lead), _FEW * (rank > 1)):
+        loop = _by_taps if taps <= places else _by_places
+        return loop(a, b, rank, mode, np.zeros(shape, a.dtype))
     a, b = (np.broadcast_to(x, (*lead, *x.shape[-rank:])) for x in (a, b))
     out = np.empty(shape, a.dtype)
     for i in np.ndindex(lead):
@@ -90,7 +108,7 @@ def _one(a: Any, b: Any, mode: str) -> Any:
 
 
 def _by_taps(a: Any, b: Any, rank: int, mode: str, out: Any) -> Any:
-    """Sum over the elements of ``b``, each for all examples at once."""
+    """Sum over the elements of ``b``, each for all places and examples at once."""
     n, m = a.shape[-rank:], b.shape[-rank:]
     for tap in itertools.product(*map(range, m)):
         factor = b[(Ellipsis, *tap, *(np.newaxis,) * rank)]
@@ -99,6 +117,17 @@ def _by_taps(a: Any, b: Any, rank: int, mode: str, out: Any) -> Any:
         else:
             seen = (slice(j - 1 - t, k - t) for t, k, j in zip(tap, n, m))
             out += a[(Ellipsis, *seen)] * factor
+    return out
+
+
+def _by_places(a: Any, b: Any, rank: int, mode: str, out: Any) -> Any:
+    """One inner product for each window of ``a``, for all examples at once."""
+    axes = [Ellipsis, *range(rank)]
+    b = b[(Ellipsis, *(slice(None, None, -1),) * rank)]
+    m = b.shape[-rank:]
+    for place in itertools.product(*map(range, out.shape[-rank:])):
+        window = a[(Ellipsis, *(slice(p, p + k) for p, k in zip(place, m)))]
+        out[(Ellipsis, *place)] = np.einsum(window, axes, b, axes, [Ellipsis])
     return out
 
 
@@ -167,6 +196,7 @@ valid: Any = _row(
         ([(4, 3), (2,)], _DIRECT),
         ([(3, 4), (2, 2)], {"rank": 2, "method": "auto"}),
         ([(2, 3, 4), (2, 1, 3)], {"rank": 2, "method": "direct"}),
+        ([(3, 5), (3, 4)], {"rank": 1, "method": "direct"}),
     ],
 )
 

@@ -183,7 +183,6 @@ def _cut(x: Any, sections: Any, axis: int, who: str) -> list[Any]:
     return split(x, sections, axis)
 
 
-@on_tensors(np.unstack)
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     """The slices along an axis, one array each."""
     axis = canonical_axis(axis, len(shape_of(x)), "unstack")

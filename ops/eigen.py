@@ -2,9 +2,9 @@
 
     A V = V diag(w)  ->  dw = diag(M), dV = V (F ∘ M) with M = V⁻¹ dA V, F_ij = 1 / (w_j - w_i)
 
-Giles (2008), section 3.1; for complex numbers Boeddeker et al., "On the computation of complex-valued
-gradients with application to statistically optimum beamforming" (2017), section 4.2. The columns of
-V keep length 1, and of complex ones the largest element stays real: that is how LAPACK makes them.
+Giles (2008), section 3.1; for complex numbers Boeddeker et al. (2017), "On the computation of
+complex-valued gradients with application to statistically optimum beamforming", section 4.2. The
+columns of V keep length 1, and of complex ones the largest element stays real, as in LAPACK.
 """
 
 from __future__ import annotations

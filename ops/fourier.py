@@ -36,10 +36,15 @@ def _work(y: Any, x: Any, *, axes: tuple[int, ...], **params: Any) -> int:
     return int(5 * np.size(y) * math.log2(max(n, 2)))
 
 
-def _declared(name: str, fn: Any) -> Any:
+def _declared(name: str, along: Any, over: Any) -> Any:
+    def fn(x: Any, *, axes: tuple[int, ...], norm: str) -> Any:
+        if len(axes) == 1:  # with less to decide on the way
+            return along(x, None, axes[0], norm)
+        return over(x, axes=axes, norm=norm)
+
     transform: Any = linear(
         name,
-        lambda x, *, axes, norm: fn(x, axes=axes, norm=norm),
+        fn,
         lambda g, y, x, axes, norm: transform(g, axes=axes, norm=norm),
         on_complex=True,
         flops=_work,
@@ -52,8 +57,8 @@ def _declared(name: str, fn: Any) -> Any:
     return transform
 
 
-to_frequencies: Any = _declared("fft", np.fft.fftn)
-from_frequencies: Any = _declared("ifft", np.fft.ifftn)
+to_frequencies: Any = _declared("fft", np.fft.fft, np.fft.fftn)
+from_frequencies: Any = _declared("ifft", np.fft.ifft, np.fft.ifftn)
 
 
 def _weighted(x: Any, n: int, axis: int, factor: float) -> Any:

@@ -58,6 +58,7 @@ conjugate: Any = linear(
     "conjugate",
     np.conjugate,
     lambda g, y, x: conjugate(g),
+    domain=(-2, 2),
     cases=[([(2, 3)], {}), ([()], {}), ([(0, 3)], {})],
     on_complex=True,
     label="conj",

@@ -28,7 +28,7 @@ _ALL = slice(None)
 
 
 def plain_pattern(key: Any, ndim: int) -> tuple[Any, ...] | None:
-    """The pattern of a key of integers and slices alone, which is the common one; None of others."""
+    """The pattern of a key of integers and slices alone, the common one; None of others."""
     pattern = key if type(key) is tuple else (key,)
     for entry in pattern:
         kind = type(entry)

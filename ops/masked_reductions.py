@@ -65,6 +65,8 @@ def sum(
     >>> tg.grad(lambda x: np.sum(x**2, where=x > 0))(np.array([1.0, -2.0, 3.0]))
     array([ 2., -0.,  6.])
     """
+    if where is True and initial is _NONE:
+        return plain_sum(x, axis, dtype, keepdims)
     reduce = lambda x: plain_sum(x, axis, dtype, keepdims)
     return _reduced(x, reduce, add, 0, where, initial)
 
@@ -86,6 +88,8 @@ def max(
     x: Any, axis: Any = None, keepdims: bool = False, initial: Any = _NONE, where: Any = True
 ) -> Any:
     """Largest over axes of ``initial`` and what ``where`` keeps; ties share the derivative."""
+    if where is True and initial is _NONE:
+        return reduction.max(x, axis, keepdims)
     _needs_initial("max", initial, where)
     reduce = lambda x: reduction.max(x, axis, keepdims)
     return _reduced(x, reduce, larger, -np.inf, where, initial)
@@ -95,6 +99,8 @@ def min(
     x: Any, axis: Any = None, keepdims: bool = False, initial: Any = _NONE, where: Any = True
 ) -> Any:
     """Smallest over axes of ``initial`` and what ``where`` keeps; ties share the derivative."""
+    if where is True and initial is _NONE:
+        return reduction.min(x, axis, keepdims)
     _needs_initial("min", initial, where)
     reduce = lambda x: reduction.min(x, axis, keepdims)
     return _reduced(x, reduce, smaller, np.inf, where, initial)

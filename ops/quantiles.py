@@ -117,7 +117,9 @@ def _quantile(x: Any, q: Any, axis: Any, method: str, keepdims: bool, skip: bool
     none = any_of(bad, -1, keepdims=True)
     if skip:  # those that are left out stand last, and are not counted
         count = n - sum_over(astype(bad, np.intp), -1, keepdims=True)
-        lines, n, none = where(bad, np.inf, lines), count, equal(count, 0)
+        none = equal(count, 0)
+        number = lines.dtype.type
+        lines = where(bad, where(none, number(0), number(np.inf)), lines)
         n = astype(count, row.dtype)
     ordered = sort(lines, -1)
     below, share = _place(method, n, row)

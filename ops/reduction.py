@@ -17,7 +17,7 @@ from .broadcasting import _sum, expanded_shape, ravel, reduce_sum, reshape, spre
 from .comparison import equal
 from .complexes import conj, real, real_dtype, squared_magnitude
 from .exponential import exp
-from .indexing import index, sort
+from .indexing import index
 from .shape import broadcast, concatenate_along, moveaxis
 
 _axis_cases = [
@@ -216,20 +216,6 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """Position of the smallest element (along an axis, or in the flattened array)."""
     x, axis = (ravel(x), -1) if axis is None else (x, axis)
     return argmin_along(x, axis=canonical_axis(axis, len(shape_of(x)), "argmin"), keepdims=keepdims)
-
-
-def median(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
-    """Median along an axis; with an even count, the mean of the middle two."""
-    shape = shape_of(x)
-    if axis is None:
-        out = median(ravel(x), 0)
-        return reshape(out, shape=(1,) * len(shape)) if keepdims else out
-    axis = canonical_axis(axis, len(shape), "median")
-    n = shape[axis]
-    ordered = sort(x, axis)
-    tail = (slice(None),) * (-axis - 1)
-    middle = index(ordered, (Ellipsis, slice((n - 1) // 2, n // 2 + 1), *tail))
-    return mean(middle, axis, keepdims)
 
 
 # ---- truth --------------------------------------------------------------------------------------

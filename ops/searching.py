@@ -11,7 +11,7 @@ from .indexing import index
 from .on_tensors import on_tensors, seen
 
 
-def _search(sorted_values: Any, values: Any, *, side: str) -> Any:
+def _search(sorted_values: Any, values: Any, *, side: Any) -> Any:
     """``np.searchsorted`` along the last axis of the first, whose leading axes both have."""
     if np.ndim(sorted_values) == 1:
         return np.searchsorted(sorted_values, values, side)
@@ -22,7 +22,7 @@ def _search(sorted_values: Any, values: Any, *, side: str) -> Any:
     return out
 
 
-def _case(*shape: int, side: str) -> Any:
+def _case(*shape: int, side: Any) -> Any:
     def make(rng: np.random.Generator) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (np.sort(rng.normal(size=4)), rng.normal(size=shape)), {"side": side}
 

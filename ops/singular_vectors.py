@@ -22,7 +22,7 @@ from .products import matmul2, matmul_nt, matmul_tn
 from .shape import concatenate_along
 from .singular_values import SHAPES, distinct, svdvals
 from .solving import less, matrices
-from .ties import TIED, VANISHING, groups, reciprocal_gaps, untied
+from .ties import TIED, VANISHING, groups, phase_free, reciprocal_gaps, untied
 from .triangles import on_diagonal, symmetrize, take_diagonal
 
 _cases = [distinct(*shape) for shape in SHAPES]
@@ -123,12 +123,14 @@ def _svd_jvp(t: Any, y: Any, x: Any) -> Any:
 
 def _svd_vjp(g: Any, y: Any, x: Any) -> Any:
     (u, s, v), (gu, gs, gv) = _unpack(y, x.shape[-2]), _unpack(conj(g), x.shape[-2])
-    gaps, inner = _square_gaps(s), matmul_tn(conj(u), gu)
-    a = gaps * untied(inner, groups(s), ascending=False)
-    b = gaps * untied(matmul_tn(conj(v), gv), groups(s), ascending=False)
+    gaps, left, right = _square_gaps(s), matmul_tn(conj(u), gu), matmul_tn(conj(v), gv)
+    if is_complex(left):
+        left = phase_free(left + right) - right
+    a = gaps * untied(left, groups(s), ascending=False)
+    b = gaps * untied(right, groups(s), ascending=False)
     m = 2 * (symmetrize(a) * _row(s) + _column(s) * symmetrize(b)) + on_diagonal(gs)
-    if is_complex(inner):
-        m = m + over_values(on_diagonal(1j * imag(take_diagonal(inner, k=0))), s)
+    if is_complex(left):
+        m = m + over_values(on_diagonal(1j * imag(take_diagonal(left, k=0))), s)
     out = matmul_nt(matmul2(u, m), conj(v))
     if u.shape[-2] > s.shape[-1]:
         out = out + matmul_nt(over_values(_off(gu, u), s), conj(v))
@@ -183,7 +185,8 @@ def svd(
     NonDifferentiableError
         For full_matrices=True with m != n: the vectors added are not determined.
     numpy.linalg.LinAlgError
-        When a derivative depends on the choice of vectors of a repeated or zero singular value.
+        When a derivative depends on the choice of vectors of a repeated or zero singular value, or
+        a gradient on the phases of complex vectors.
 
     Examples
     --------

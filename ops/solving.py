@@ -277,9 +277,7 @@ def solve_triangular(
     array([1., 2.])
     """
     if trans not in (0, 1, 2, "N", "T", "C"):
-        raise ValueError(
-            f"solve_triangular: trans={trans!r} is none of 0, 1, 2, 'N', 'T', 'C'"
-        )
+        raise ValueError(f"solve_triangular: trans={trans!r} is none of 0, 1, 2, 'N', 'T', 'C'")
     transposed = trans not in (0, "N")
     if trans in (2, "C"):
         a = conj(a)

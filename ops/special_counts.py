@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 from scipy import special
 
 from ..primitive import elementwise
@@ -93,6 +92,7 @@ def factorial(n: Any, exact: bool = False, extend: str = "zero") -> Any:
     -0.577216
     """
     if not holds_tensor(n):
-        return special.factorial(n, exact, extend) if np.ndim(n) or exact else gamma(n + 1.0)
+        options = {} if extend == "zero" else {"extend": extend}  # which older SciPy lacks
+        return special.factorial(n, exact, **options)
     _is_exact(exact, "factorial")
     return where(less(n, 0), 0.0, gamma(where(less(n, 0), 0.0, n) + 1))

@@ -15,25 +15,15 @@ from scipy import special
 from ..primitive import elementwise
 from .comparison import floor
 from .exponential import exp, log, log1p
-from .special_entropy import xlog1py, xlogy
+from .special_entropy import xlogy
 from .special_error import log_ndtr
-from .special_gamma import betaln, gammaln
+from .special_gamma import _beta_density, _gamma_density, betaln, gammaln
 from .special_orders import of_orders, wide
 
 _share = (0.1, 0.9)
 _positive = (0.6, 3)
 
 # ---- densities ----------------------------------------------------------------------------------
-
-
-def _gamma(y: Any, a: Any, x: Any) -> Any:
-    a = wide(a, y)
-    return exp(xlogy(a - 1, x) - x - gammaln(a))
-
-
-def _beta(y: Any, a: Any, b: Any, x: Any) -> Any:
-    a, b = wide(a, y), wide(b, y)
-    return exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))
 
 
 def _student(y: Any, df: Any, t: Any) -> Any:
@@ -43,7 +33,7 @@ def _student(y: Any, df: Any, t: Any) -> Any:
 
 
 def _chi_squared(y: Any, v: Any, x: Any) -> Any:
-    return 0.5 * _gamma(y, 0.5 * wide(v, y), 0.5 * x)
+    return 0.5 * _gamma_density(y, 0.5 * wide(v, y), 0.5 * x)
 
 
 def _f(y: Any, n: Any, d: Any, x: Any) -> Any:
@@ -54,12 +44,12 @@ def _f(y: Any, n: Any, d: Any, x: Any) -> Any:
 
 
 def _poisson(y: Any, k: Any, m: Any) -> Any:
-    return _gamma(y, floor(wide(k, y)) + 1, m)
+    return _gamma_density(y, floor(wide(k, y)) + 1, m)
 
 
 def _binomial(y: Any, k: Any, n: Any, p: Any) -> Any:
     k, n = floor(wide(k, y)), wide(n, y)
-    return _beta(y, k + 1, n - k, p)
+    return _beta_density(y, k + 1, n - k, p)
 
 
 # ---- gamma and beta -----------------------------------------------------------------------------
@@ -68,7 +58,7 @@ betaincc: Any = of_orders(
     "betaincc",
     special.betaincc,
     "a b",
-    lambda g, y, a, b, x: -g * _beta(y, a, b, x),
+    lambda g, y, a, b, x: -g * _beta_density(y, a, b, x),
     _share,
     "1 - betainc(a, b, x).",
 )
@@ -76,7 +66,7 @@ betaincinv: Any = of_orders(
     "betaincinv",
     special.betaincinv,
     "a b",
-    lambda g, y, a, b, p: g / _beta(y, a, b, y),
+    lambda g, y, a, b, p: g / _beta_density(y, a, b, y),
     _share,
     "The inverse of betainc in x.",
 )
@@ -84,7 +74,7 @@ betainccinv: Any = of_orders(
     "betainccinv",
     special.betainccinv,
     "a b",
-    lambda g, y, a, b, p: -g / _beta(y, a, b, y),
+    lambda g, y, a, b, p: -g / _beta_density(y, a, b, y),
     _share,
     "The inverse of betaincc in x.",
 )
@@ -92,7 +82,7 @@ gammaincinv: Any = of_orders(
     "gammaincinv",
     special.gammaincinv,
     "a",
-    lambda g, y, a, p: g / _gamma(y, a, y),
+    lambda g, y, a, p: g / _gamma_density(y, a, y),
     _share,
     "The inverse of gammainc in x.",
 )
@@ -100,7 +90,7 @@ gammainccinv: Any = of_orders(
     "gammainccinv",
     special.gammainccinv,
     "a",
-    lambda g, y, a, p: -g / _gamma(y, a, y),
+    lambda g, y, a, p: -g / _gamma_density(y, a, y),
     _share,
     "The inverse of gammaincc in x.",
 )
@@ -175,7 +165,7 @@ gdtr: Any = of_orders(
     "gdtr",
     special.gdtr,
     "a b",
-    lambda g, y, a, b, x: g * (wide(a, y) * _gamma(y, b, wide(a, y) * x)),
+    lambda g, y, a, b, x: g * (wide(a, y) * _gamma_density(y, b, wide(a, y) * x)),
     _positive,
     "The distribution function of gamma, of rate a and shape b.",
 )
@@ -183,10 +173,11 @@ gdtrc: Any = of_orders(
     "gdtrc",
     special.gdtrc,
     "a b",
-    lambda g, y, a, b, x: -g * (wide(a, y) * _gamma(y, b, wide(a, y) * x)),
+    lambda g, y, a, b, x: -g * (wide(a, y) * _gamma_density(y, b, wide(a, y) * x)),
     _positive,
     "The upper tail of gamma, of rate a and shape b.",
 )
+
 
 def _whole_trials(ufunc: Any) -> Any:
     """SciPy wants the number of trials as an integer of its own type."""
@@ -196,6 +187,15 @@ def _whole_trials(ufunc: Any) -> Any:
 
     return fn
 
+
+gdtrix: Any = of_orders(
+    "gdtrix",
+    special.gdtrix,
+    "a b",
+    lambda g, y, a, b, p: g / (wide(a, y) * _gamma_density(y, b, wide(a, y) * y)),
+    _share,
+    "The quantiles of gamma, of rate a and shape b.",
+)
 
 # ---- counts -------------------------------------------------------------------------------------
 
@@ -254,7 +254,7 @@ nbdtr: Any = of_orders(
     "nbdtr",
     special.nbdtr,
     "k n",
-    lambda g, y, k, n, p: g * _beta(y, n, wide(k, y) + 1, p),
+    lambda g, y, k, n, p: g * _beta_density(y, n, wide(k, y) + 1, p),
     _share,
     "The negative binomial distribution function, in the probability p.",
 )
@@ -262,9 +262,17 @@ nbdtrc: Any = of_orders(
     "nbdtrc",
     special.nbdtrc,
     "k n",
-    lambda g, y, k, n, p: -g * _beta(y, n, wide(k, y) + 1, p),
+    lambda g, y, k, n, p: -g * _beta_density(y, n, wide(k, y) + 1, p),
     _share,
     "The upper tail of the negative binomial distribution, in the probability p.",
+)
+nbdtri: Any = of_orders(
+    "nbdtri",
+    special.nbdtri,
+    "k n",
+    lambda g, y, k, n, p: g / _beta_density(y, n, wide(k, y) + 1, y),
+    _share,
+    "The inverse of nbdtr in p.",
 )
 
 ndtri_exp = elementwise(

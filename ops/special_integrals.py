@@ -17,9 +17,10 @@ from .arithmetic import maximum, multiply, where
 from .comparison import greater
 from .exponential import exp
 from .narrow import narrow
+from .special_elementary import exprel
 from .special_hypergeometric import hyp2f1
 from .special_orders import of_orders
-from .trigonometric import cos, sin, sinc
+from .trigonometric import cos, cosh, sin, sinc
 
 _any = (-2, 2)
 _positive = (0.5, 2.5)
@@ -75,6 +76,21 @@ cosine_integral = elementwise(
     domain=_positive,
     doc="Ci, the integral of cos(t)/t from infinity.",
 )
+sinh_integral = elementwise(
+    "sinh_integral",
+    lambda x: special.shichi(x)[0],
+    lambda g, y, x: g * (0.5 * (exprel(x) + exprel(-x))),
+    domain=_any,
+    edges=[((0.0,), (1.0,))],
+    doc="Shi, the integral of sinh(t)/t from 0.",
+)
+cosh_integral = elementwise(
+    "cosh_integral",
+    lambda x: special.shichi(x)[1],
+    lambda g, y, x: g * (cosh(x) / x),
+    domain=_positive,
+    doc="Chi, the hyperbolic cosine integral.",
+)
 fresnel_sine = elementwise(
     "fresnel_sine",
     lambda x: special.fresnel(x)[0],
@@ -102,6 +118,19 @@ def sici(x: Any) -> tuple[Any, Any]:
     np.float64(1.0)
     """
     return sine_integral(x), cosine_integral(x)
+
+
+def shichi(x: Any) -> tuple[Any, Any]:
+    """The hyperbolic sine and cosine integrals (Shi, Chi).
+
+    Examples
+    --------
+    >>> import tinygrad_hess as tg
+    >>> from tinygrad_hess.scipy import special
+    >>> tg.grad(lambda x: special.shichi(x)[0])(0.0)
+    np.float64(1.0)
+    """
+    return sinh_integral(x), cosh_integral(x)
 
 
 def fresnel(x: Any) -> tuple[Any, Any]:
@@ -178,4 +207,4 @@ def airy(z: Any) -> tuple[Any, Any, Any, Any]:
     >>> print(tg.grad(lambda x: special.airy(x)[0])(1.0) == special.airy(1.0)[1])
     True
     """
-    return tuple(airy_part(z, part=part) for part in range(4))  # type: ignore[return-value]
+    return tuple(airy_part(z, part=part) for part in range(4))

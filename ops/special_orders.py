@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..primitive import elementwise
-from .identity import astype
+from .arithmetic import _as_wide
 from .refused import refused
 
 Interval = tuple[float, float]
@@ -32,9 +32,7 @@ def kept(ufunc: Any) -> Callable[..., Any]:
 
 def wide(n: Any, y: Any) -> Any:
     """An order in the type of the result, to compute with."""
-    if not hasattr(n, "dtype"):
-        return y.dtype.type(n)
-    return n if n.dtype == y.dtype else astype(n, y.dtype)
+    return _as_wide(n, y.dtype)
 
 
 def of_orders(
@@ -44,7 +42,7 @@ def of_orders(
     rule: Callable[..., Any],
     domain: Interval,
     doc: str,
-    numbers: Sequence[Interval] = (),
+    numbers: Sequence[tuple[int, int]] = (),
     **row: Any,
 ) -> Any:
     """Declare ``name(*orders, x)`` by its slope in ``x``.
@@ -59,7 +57,7 @@ def of_orders(
         *shape: int,
     ) -> Callable[[np.random.Generator], tuple[tuple[Any, ...], dict[str, Any]]]:
         def make(rng: np.random.Generator) -> tuple[tuple[Any, ...], dict[str, Any]]:
-            given = [rng.integers(*i, shape).astype(np.int16) for i in intervals]
+            given = [rng.integers(low, high, shape).astype(np.int16) for low, high in intervals]
             return (*given, rng.uniform(*domain, (2, 3))), {}
 
         return make

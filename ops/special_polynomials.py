@@ -113,3 +113,28 @@ eval_hermitenorm: Any = of_orders(
     "Hermite's polynomial (probabilists') of degree n.",
     numbers=[(0, 5)],
 )
+
+
+def eval_chebyc(n: Any, x: Any) -> Any:
+    """2 Tₙ(x/2): Chebyshev's polynomial on [-2, 2]."""
+    return 2 * eval_chebyt(n, 0.5 * x)
+
+
+def eval_chebys(n: Any, x: Any) -> Any:
+    """Uₙ(x/2): Chebyshev's polynomial of the second kind on [-2, 2]."""
+    return eval_chebyu(n, 0.5 * x)
+
+
+def eval_sh_legendre(n: Any, x: Any) -> Any:
+    """Legendre's polynomial, shifted to [0, 1]."""
+    return eval_legendre(n, 2 * x - 1)
+
+
+def eval_sh_chebyt(n: Any, x: Any) -> Any:
+    """Chebyshev's polynomial of the first kind, shifted to [0, 1]."""
+    return eval_chebyt(n, 2 * x - 1)
+
+
+def eval_sh_chebyu(n: Any, x: Any) -> Any:
+    """Chebyshev's polynomial of the second kind, shifted to [0, 1]."""
+    return eval_chebyu(n, 2 * x - 1)

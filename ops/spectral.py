@@ -25,12 +25,12 @@ import numpy as np
 from ..primitive import Primitive, full_lead, structured
 from .axes import shape_of
 from .broadcasting import reduce_sum, reshape
-from .complexes import conj, real
+from .complexes import conj, is_complex, real
 from .indexing import index
 from .products import matmul2, matmul_nt, matmul_tn
 from .shape import concatenate_along
 from .solving import matrices
-from .ties import alignment, groups, reciprocal_gaps, untied
+from .ties import alignment, groups, phase_free, reciprocal_gaps, untied
 from .triangles import on_diagonal, symmetrize, take_diagonal
 
 
@@ -101,9 +101,10 @@ def _eigh_jvp(t: Any, y: Any, x: Any) -> Any:
 
 def _eigh_vjp(g: Any, y: Any, x: Any) -> Any:
     (w, v), (gw, gv) = _unpack_real(y), _unpack_real(conj(g))
-    inner = on_diagonal(gw) + reciprocal_gaps(w) * untied(
-        matmul_tn(conj(v), gv), groups(w), ascending=False
-    )
+    turn = matmul_tn(conj(v), gv)
+    if is_complex(turn):
+        turn = phase_free(turn)
+    inner = on_diagonal(gw) + reciprocal_gaps(w) * untied(turn, groups(w), ascending=False)
     return conj(symmetrize(_back(inner, v)))
 
 
@@ -140,13 +141,15 @@ def eigh(a: Any, UPLO: str = "L") -> EighResult:
     -------
     EighResult
         ``eigenvalues`` (..., n), ascending, and ``eigenvectors`` (..., n, n), as columns of length
-        1. Their signs (and phases, if complex) are LAPACK's: a function of the vectors should not
-        depend on them.
+        1. Their signs are LAPACK's: a function of the vectors should not depend on them. Nor may
+        it depend on the phases of complex ones; their tangent dV is that of fixed phases, for
+        which Vᴴ dV has a diagonal of zeros.
 
     Raises
     ------
     numpy.linalg.LinAlgError
-        When a derivative depends on the choice of eigenvectors of a repeated eigenvalue.
+        When a derivative depends on the choice of eigenvectors of a repeated eigenvalue, or a
+        gradient on the phases of complex ones.
 
     Examples
     --------

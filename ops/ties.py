@@ -5,6 +5,7 @@ eigenvectors serves as well. So an in-group entry of a rate of change M (in the 
 eigenvectors) either vanishes, or says that the basis had to be another one.
 
     groups(w)             a number for each group
+    phase_free(M)         M; an error unless its diagonal is real
     reciprocal_gaps(w)    1 / (w_j - w_i), and 0 where tied
     untied(M, numbers)    M without its in-group entries; an error unless they vanish
     alignment(M, w, g)    the rotation within groups that makes M diagonal there
@@ -129,6 +130,31 @@ untied: Any = linear(
     doc="M without entries between tied numbers; a LinAlgError where one of them is not zero, or, "
     "with ascending=True, where the diagonal descends among them.",
 )
+
+
+def _phase_free(m: Any) -> Any:
+    m = np.asarray(m)
+    turns = np.abs(np.diagonal(m, 0, -2, -1).imag)
+    if (turns > _vanishing(m)[..., 0]).any():
+        raise np.linalg.LinAlgError(
+            "the function depends on the phases of complex vectors, which are not determined, so "
+            "it has no gradient. Use what does not depend on them, such as abs(v) or the outer "
+            "product of v and v.conj(), or make an element real first: v / np.sign(v[0])."
+        )
+    return m
+
+
+phase_free: Any = linear(
+    "phase_free",
+    _phase_free,
+    lambda g, y, m: g,
+    batch=lambda values, ndims, lead, params: _phase_free(values[0]),
+    on_complex=True,
+    cases=[lambda rng: (((m := rng.normal(size=(3, 3)) * (1 + 1j)) + m.conj().T,), {})],
+    doc="V^H times the gradient in complex vectors V, which must not turn them; a LinAlgError "
+    "where it would.",
+)
+phase_free.primitive.pushforward = lambda tangents, y, args, params: tangents[0]
 
 
 def _blocks(numbers: Any) -> Any:

@@ -60,8 +60,23 @@ INNER = {
 """Primitives that call another jaxpr, and the parameter that holds it."""
 
 SPECIAL = frozenset(
-    "lgamma digamma polygamma zeta erf erfc erf_inv igamma igammac igamma_grad_a bessel_i0e "
-    "bessel_i1e regularized_incomplete_beta atan2 logistic".split()
+    [
+        "lgamma",
+        "digamma",
+        "polygamma",
+        "zeta",
+        "erf",
+        "erfc",
+        "erf_inv",
+        "igamma",
+        "igammac",
+        "igamma_grad_a",
+        "bessel_i0e",
+        "bessel_i1e",
+        "regularized_incomplete_beta",
+        "atan2",
+        "logistic",
+    ]
 )
 """Elementwise, and JAX's own: their values are compared, too."""
 
@@ -119,7 +134,7 @@ def _dot(a: Any, b: Any, *, dimension_numbers: Any, **params: Any) -> Any:
     inner = int(np.prod([np.shape(a)[i] for i in ca]))
     left = np.transpose(a, (*ba, *free_a, *ca)).reshape(*lead, -1, inner)
     right = np.transpose(b, (*bb, *cb, *free_b)).reshape(*lead, inner, -1)
-    return (left @ right).reshape(*lead, *rows, *columns)
+    return (left @ right).reshape((*lead, *rows, *columns))
 
 
 def _pad(x: Any, value: Any, *, padding_config: Any) -> Any:
@@ -130,7 +145,10 @@ def _pad(x: Any, value: Any, *, padding_config: Any) -> Any:
     ends = list(zip(spread, padding_config))
     wide[tuple(slice(max(lo, 0), max(lo, 0) + n, gap + 1) for n, (lo, _, gap) in ends)] = x
     return wide[
-        tuple(slice(max(-lo, 0), n - max(-hi, 0)) for n, (lo, hi, _) in zip(wide.shape, padding_config))
+        tuple(
+            slice(max(-lo, 0), n - max(-hi, 0))
+            for n, (lo, hi, _) in zip(wide.shape, padding_config)
+        )
     ]
 
 
@@ -142,6 +160,10 @@ def _slice(x: Any, *, start_indices: Any, limit_indices: Any, strides: Any) -> A
 def _iota(*, dtype: Any, shape: Any, dimension: int, **params: Any) -> Any:
     lengths = [n if i == dimension else 1 for i, n in enumerate(shape)]
     return np.broadcast_to(np.arange(shape[dimension], dtype=dtype).reshape(lengths), shape)
+
+
+def _reshape(x: Any, *, new_sizes: Any, dimensions: Any, **params: Any) -> Any:
+    return np.reshape(x if dimensions is None else np.transpose(x, dimensions), new_sizes)
 
 
 def _split(x: Any, *, sizes: Any, axis: int) -> list[Any]:
@@ -166,12 +188,8 @@ def _converted(x: Any, *, new_dtype: Any, **params: Any) -> Any:
 
 
 NUMPY: dict[str, Callable[..., Any]] = {
-    **{name: _plain(getattr(np, name)) for name in (
-        "square sin cos tan sqrt log exp exp2 tanh log1p expm1 abs sign floor ceil cosh sinh cbrt"
-    ).split()},
-    **{name: _plain(getattr(np, "arc" + name[1:])) for name in (
-        "asin acos atan asinh acosh atanh"
-    ).split()},
+    **{name: _plain(getattr(np, name)) for name in ["square", "sin", "cos", "tan", "sqrt", "log", "exp", "exp2", "tanh", "log1p", "expm1", "abs", "sign", "floor", "ceil", "cosh", "sinh", "cbrt"]},
+    **{name: _plain(getattr(np, "arc" + name[1:])) for name in ["asin", "acos", "atan", "asinh", "acosh", "atanh"]},
     "add": _plain(np.add), "add_any": _plain(np.add), "sub": _plain(np.subtract),
     "mul": _plain(np.multiply), "neg": _plain(np.negative), "pow": _plain(np.power),
     "div": lambda a, b: a / b if np.asarray(a).dtype.kind == "f" else np.trunc(a / b).astype(a.dtype),
@@ -182,9 +200,9 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "rsqrt": lambda x, **params: 1.0 / np.sqrt(x), "is_finite": np.isfinite,
     "clamp": lambda low, x, high: np.minimum(np.maximum(x, low), high),
     "copy": lambda x: x, "stop_gradient": lambda x, **params: x,
-    "select_n": lambda which, *cases: np.where(which, cases[1], cases[0]),
+    "select_n": lambda which, *cases: np.choose(np.asarray(which, int), cases),
     "integer_pow": _power, "broadcast_in_dim": _broadcast, "dot_general": _dot, "pad": _pad,
-    "reshape": lambda x, *, new_sizes, **params: np.reshape(x, new_sizes),
+    "reshape": _reshape,
     "squeeze": lambda x, *, dimensions: np.squeeze(x, tuple(dimensions)),
     "transpose": lambda x, *, permutation: np.transpose(x, permutation),
     "rev": lambda x, *, dimensions: np.flip(x, tuple(dimensions)),

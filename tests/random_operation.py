@@ -32,11 +32,11 @@ def axis(k: int, x: Any) -> int:
     return k % (2 * n) - n
 
 
-def small(l: Any, x: Any) -> Any:
+def small(lib: Any, x: Any) -> Any:
     """Squeezed into (-0.9, 0.9)."""
-    return 0.9 * l.np.tanh(x)
+    return 0.9 * lib.np.tanh(x)
 
 
-def above(l: Any, x: Any, least: float) -> Any:
+def above(lib: Any, x: Any, least: float) -> Any:
     """Squeezed into numbers above ``least``."""
-    return least + l.np.sqrt(1.0 + x * x) - 0.5 * x
+    return least + lib.np.sqrt(1.0 + x * x) - 0.5 * x

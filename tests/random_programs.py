@@ -27,12 +27,15 @@ SHAPES: tuple[tuple[int, ...], ...] = (
 WINDOW = 6
 """A step takes its operands from so many results before it."""
 
+VARIANTS = 60
+"""How many variants a step may ask for: a multiple of what operations divide it by."""
+
 BOUNDED = (
-    lambda l, x: l.np.tanh(0.6 * x),
-    lambda l, x: l.np.sin(x),
-    lambda l, x: l.np.arctan(x),
-    lambda l, x: x / l.np.sqrt(1.0 + x * x),
-    lambda l, x: 1.5 * x / (1.0 + l.np.log1p(x * x)),
+    lambda lib, x: lib.np.tanh(0.6 * x),
+    lambda lib, x: lib.np.sin(x),
+    lambda lib, x: lib.np.arctan(x),
+    lambda lib, x: x / lib.np.sqrt(1.0 + x * x),
+    lambda lib, x: 1.5 * x / (1.0 + lib.np.log1p(x * x)),
 )
 
 
@@ -126,18 +129,24 @@ def _settled(library: Any, y: Any) -> Any:
     return _gathered(library, y, next(s for s in SHAPES if math.prod(s) <= size))
 
 
-def programs(least: int, most: int, names: Sequence[str] | None = None) -> Any:
-    """A strategy for programs of so many operations, of those names or of the whole vocabulary."""
-    chosen = [i for i, o in enumerate(VOCABULARY) if names is None or o.name in names]
-    few = st.integers(0, WINDOW - 1)
-    step = st.builds(Step, st.sampled_from(chosen), few, few, few, st.integers(0, 59))
-    shape = st.integers(0, len(SHAPES) - 1)
-    return st.builds(
-        Program,
-        st.tuples(shape, shape, shape),
-        st.lists(step, min_size=least, max_size=most).map(tuple),
-        st.sampled_from([1, 3, 10**6]),
-    )
+def programs(least: int, most: int) -> Any:
+    """A strategy for programs of so many operations.
+
+    Operations are drawn evenly, by a seed: a program is a stretch of an endless one. So one that
+    fails shrinks to the shortest stretch that does.
+    """
+    seed, skipped = st.integers(0, 2**32 - 1), st.integers(0, most - least)
+    return st.builds(drawn, seed, skipped, st.integers(least, most))
 
 
-__all__ = ["SHAPES", "Operation", "Program", "Step", "programs"]
+def drawn(seed: int, skipped: int, count: int) -> Program:
+    """The stretch of ``count`` operations that follows the first ``skipped`` ones."""
+    rng = np.random.default_rng(seed)
+    a, b, c = rng.integers(len(SHAPES), size=3).tolist()
+    outputs = (1, 3, 10**6)[rng.integers(3)]
+    limits = (len(VOCABULARY), WINDOW, WINDOW, WINDOW, VARIANTS)
+    rows = rng.integers(limits, size=(skipped + count, 5))[skipped:].tolist()
+    return Program((a, b, c), tuple(Step(*row) for row in rows), outputs)
+
+
+__all__ = ["SHAPES", "Operation", "Program", "Step", "drawn", "programs"]

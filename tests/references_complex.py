@@ -83,6 +83,7 @@ COMPLEX: dict[str, Callable[..., Any]] = {
     "rfft": _rfft,
     "irfft": _irfft,
     "largest_of_column": _largest,
+    "phase_free": lambda m: m,
     "log_determinant": lambda x: np.log(np.linalg.det(x)),
 }
 
@@ -101,9 +102,9 @@ ON_COMPLEX: dict[str, Callable[..., Any]] = {
     "eigenvalue_gradient": lambda g, x: np.einsum(
         "...ik,...k,...jk->...ij", _vectors(x), g, np.conj(_vectors(x))
     ),
-    "eigenvalue_slopes": lambda x, t: np.einsum(
-        "...ik,...ij,...jk->...k", np.conj(_vectors(x)), _hermitian(t), _vectors(x)
-    ).real,
+    "eigenvalue_slopes": lambda x, t: (
+        np.einsum("...ik,...ij,...jk->...k", np.conj(_vectors(x)), _hermitian(t), _vectors(x)).real
+    ),
     "eig": lambda x, real: np.concatenate(
         [np.linalg.eig(x)[0][..., None, :], np.linalg.eig(x)[1]], -2
     ),

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
+import tinygrad_hess.scipy.linalg  # noqa: F401  (declares the rows)
+
 
 def _turned(x: Any) -> Any:
     return np.swapaxes(x, -1, -2)
@@ -105,7 +107,79 @@ def _of_symmetric(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return _each(of_matrix)
 
 
+def _sylvester(a: Any, b: Any, q: Any) -> Any:
+    """As one linear system for the elements of X, row by row."""
+    n, m = q.shape[-2:]
+    left = np.einsum("...ij,kl->...ikjl", a, np.eye(m)) + np.einsum(
+        "ij,...kl->...iljk", np.eye(n), b
+    )
+    left = left.reshape(*left.shape[:-4], n * m, n * m)
+    solved = np.linalg.solve(left, q.reshape(*q.shape[:-2], n * m, 1))
+    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2], q.shape[:-2])
+    return solved.reshape(*lead, n, m).astype(np.result_type(a, b, q))
+
+
+def _eliminated(x: Any) -> tuple[Any, Any, Any]:
+    """L + U - I of the rows in order, that order, and the swaps, by Gauss's elimination."""
+    a, rows, swaps = x.astype(np.float64 if x.dtype.kind == "f" else x.dtype), np.arange(len(x)), []
+    for k in range(len(a)):
+        j = k + int(np.argmax(np.abs(a[k:, k])))
+        a[[k, j]], rows[[k, j]] = a[[j, k]], rows[[j, k]]
+        swaps.append(j)
+        a[k + 1 :, k] /= a[k, k]
+        a[k + 1 :, k + 1 :] -= np.outer(a[k + 1 :, k], a[k, k + 1 :])
+    return a.astype(x.dtype), rows, np.array(swaps)
+
+
+def _elimination(part: int) -> Callable[[Any], Any]:
+    def over_stacks(x: Any) -> Any:
+        if not x.size:
+            return x
+        found = [_eliminated(m)[part] for m in x.reshape(-1, *x.shape[-2:])]
+        return np.array(found).reshape(x.shape if part == 0 else x.shape[:-1])
+
+    return over_stacks
+
+
+def _order(pivots: Any) -> Any:
+    """By the product of the swaps as matrices."""
+    n = pivots.shape[-1]
+
+    def one(swaps: Any) -> Any:
+        total = np.eye(n, dtype=int)
+        for i, j in enumerate(swaps):
+            swap = np.eye(n, dtype=int)
+            swap[[i, j]] = swap[[j, i]]
+            total = swap @ total
+        return total @ np.arange(n)
+
+    return np.array([one(p) for p in pivots.reshape(-1, n)]).reshape(pivots.shape)
+
+
+def _banded(ab: Any, b: Any, *, bands: Any) -> Any:
+    """As a full matrix."""
+    n, upper = ab.shape[-1], bands[1]
+    full = np.zeros((*ab.shape[:-2], n, n), ab.dtype)
+    for i in range(n):
+        for j in range(max(i - bands[0], 0), min(i + upper + 1, n)):
+            full[..., i, j] = ab[..., upper + i - j, j]
+    return np.linalg.solve(full, b)
+
+
+def _unitary(x: Any) -> Any:
+    """A (AᵀA)^(-1/2), by eigenvalues."""
+    w, v = np.linalg.eigh(_turned(x) @ x)
+    return (x @ (v / np.sqrt(w)[..., None, :]) @ _turned(v)).astype(x.dtype)
+
+
 LINALG: dict[str, Callable[..., Any]] = {
+    "solve_banded": _banded,
+    "polar_unitary": _unitary,
+    "solve_sylvester": _sylvester,
+    "lu_packed": _elimination(0),
+    "lu_permutation": _elimination(1),
+    "lu_pivots": _elimination(2),
+    "order_of_pivots": _order,
     "symmetrize": _symmetric,
     "take_diagonal": lambda x, k: np.diagonal(x, k, -2, -1),
     "place_diagonal": _place_diagonal,

@@ -133,6 +133,8 @@ OWN: dict[str, list[Call]] = {
     "expand_dims": [lambda f, x: f(x, 0), lambda f, x: f(x, (0, -1))],
     "extract": [lambda f, x: f(np.ones(x.shape, bool), x)],
     "fill_diagonal": [written(0.0), written(lambda x: x[0] * x[0])],
+    "full": [lambda f, x: f((2, *x.shape), x), lambda f, x: f(3, x[..., 0] ** 2) if x.shape[0] == 3 else f(4, x)],
+    "full_like": [lambda f, x: f(np.zeros((2, *x.shape)), x * x)],
     "geomspace": [lambda f, x: f(x, 2.0, 4), lambda f, x: f(0.2, x, 3, endpoint=False)],
     "gcd": [lambda f, x: f(4, 6)],
     "lcm": [lambda f, x: f(4, 6)],
@@ -286,11 +288,12 @@ OF_COMPLEX: dict[str, list[Call]] = {
     "eigh": [lambda f, x: f(x + x.conj().mT)[0], lambda f, x: abs(f(x + x.conj().mT)[1])],
     "svd": [
         lambda f, x: f(x, compute_uv=False),
-        lambda f, x: f(x)[0] @ f(x)[2],
+        lambda f, x: (lambda u, s, vh: u @ vh)(*f(x)),
         lambda f, x: abs(f(x)[0]),
     ],
 }
 """How to try a function on complex numbers, where that is another way."""
+OF_COMPLEX["interp"] = [lambda f, x: f([0.3, 1.2, 1.0], np.arange(3.0), x.ravel()[:3])]
 
 
 def _initial(f: Any) -> dict[str, float]:

@@ -200,6 +200,28 @@ def test_determinant_of_a_singular_matrix() -> None:
     assert (sign, size) == (0, -np.inf)
 
 
+def test_functions_of_phases_are_refused() -> None:
+    """Also replayed; with an element made real they have a gradient."""
+    f = lambda a: np.real(np.linalg.eigh(_hermitian(a))[1][1, 1])
+    for slope in (tg.grad(f), tg.jit(tg.grad(f))):
+        with pytest.raises(np.linalg.LinAlgError, match="phases"):
+            slope(H)
+    g = lambda a: np.real(np.linalg.svd(a, full_matrices=False)[0][0, 1])
+    with pytest.raises(np.linalg.LinAlgError, match="phases"):
+        tg.grad(g)(TALL)
+
+    def fixed(a: Any) -> Any:
+        v = np.linalg.eigh(_hermitian(a))[1]
+        return np.real(v / np.sign(v[2]))
+
+    checked(fixed, H, rtol=1e-7)
+
+
+def test_tangents_of_vectors_hold_their_phases() -> None:
+    v, t = tg.jvp(lambda a: np.linalg.eigh(_hermitian(a))[1], (H,), (random_like(H, RNG),))
+    np.testing.assert_allclose(np.diagonal(v.conj().T @ t), 0, atol=1e-14)
+
+
 def test_zero_matrices() -> None:
     zero = np.zeros((2, 2), complex)
     np.testing.assert_array_equal(tg.grad(np.linalg.norm)(zero), zero)

@@ -317,3 +317,18 @@ def test_goals_that_are_missed_are_named() -> None:
     assert bench.shortfalls([Measured(cell, good, ["differs"])]) == [f"{cell}: differs"]
     lines = bench.table([Measured(cell, good)]).splitlines()
     assert "jit / autograd" in lines[0] and "| 0.40 [0.40, 0.40] |" in lines[2]
+
+
+def test_a_pattern_that_matches_nothing_is_refused() -> None:
+    with pytest.raises(SystemExit, match="matches nothing"):
+        bench.main(["--only", "no such example"])
+
+
+@pytest.mark.peers
+@pytest.mark.slow
+def test_the_command_compares_and_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("autograd")
+    bench.main(["--only", "variational.*HVP", "--rounds", "2", "--no-pin"])
+    row = capsys.readouterr().out.splitlines()[2]
+    assert row.startswith("| variational_inference 32 | HVP  | ")
+    assert "differs" not in row and row.count("[") == 2

@@ -60,7 +60,9 @@ def test_first_derivatives_in_everything(order: int) -> None:
     f = lambda y0, t, a: (WEIGHTS * integrate.odeint(linear, y0, t, (a,), **TIGHT)).sum()
     found = tg.grad(f, (0, 1, 2))(Y0, times, A)
     solved = closed(Y0, times, A)
-    of_y0 = sum(scipy.linalg.expm(A.T * (s - times[0])) @ w for s, w in zip(times, WEIGHTS, strict=True))
+    of_y0 = sum(
+        scipy.linalg.expm(A.T * (s - times[0])) @ w for s, w in zip(times, WEIGHTS, strict=True)
+    )
     np.testing.assert_allclose(found[0], of_y0, atol=1e-9)
     of_t = np.sum(WEIGHTS * (solved @ A.T), 1)
     of_t[0] = -of_t[1:].sum()  # an autonomous system: shifting all times changes nothing
@@ -122,7 +124,12 @@ def test_third_derivative_of_a_decay() -> None:
 # ---- solve_ivp ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["RK23", "RK45", "DOP853", "Radau", "BDF", "LSODA"])
+METHODS = ["RK45", "LSODA"] + [
+    pytest.param(m, marks=pytest.mark.slow) for m in ("RK23", "DOP853", "Radau", "BDF")
+]
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_solve_ivp_gives_scipys_values_and_right_derivatives(method: str) -> None:
     """The tolerances of the derivatives are those of the values."""
     span, y0, t_eval = (0.0, 3.0), np.array([2.0, 1.0]), np.linspace(0.5, 2.5, 3)
@@ -199,6 +206,20 @@ def test_a_dissipative_equation_is_not_integrated_backward() -> None:
     np.testing.assert_allclose(tg.grad(f)(k), want, rtol=1e-5)
 
 
+def test_the_adjoint_does_not_ask_for_times_outside() -> None:
+    """The right-hand side of y' = √t has no value before 0."""
+    seen = []
+
+    def f(y: Any, t: Any, k: Any) -> Any:
+        if not isinstance(t, tg.Tensor):
+            seen.append(float(t))
+        return k * np.sqrt(t) + 0 * y
+
+    end = lambda k: integrate.odeint(f, [0.0], [0.0, 1.0, 2.0], (k,))[-1, 0]
+    np.testing.assert_allclose(tg.grad(end)(3.0), 2 / 3 * 2**1.5, rtol=1e-6)
+    assert min(seen) >= 0
+
+
 def test_repeated_times_and_one_time() -> None:
     times = np.array([0.0, 0.5, 0.5, 1.0])
     solve = lambda y0, t: integrate.odeint(lambda y, t: -y, y0, t, **TIGHT)
@@ -238,7 +259,7 @@ DERIVED = {
 }
 
 
-@pytest.mark.parametrize("name", DERIVED)
+@pytest.mark.parametrize("name", ["value", "gradient", pytest.param("hvp", marks=pytest.mark.slow)])
 def test_a_batch_is_a_loop(name: str) -> None:
     f = DERIVED[name]
     y0s, many = np.stack([Y0, Y0 + 1]), np.stack([A, A.T])
@@ -260,19 +281,54 @@ def test_a_replay_solves_anew(name: str) -> None:
             np.testing.assert_allclose(p, q, rtol=1e-8, atol=1e-9)
 
 
+def test_a_replay_of_a_batch() -> None:
+    many = np.stack([A, A.T])
+    f = tg.vmap(tg.grad(energy, 1), (None, 0))
+    np.testing.assert_allclose(tg.jit(f)(Y0, many), f(Y0, many), rtol=1e-8, atol=1e-9)
+
+
+def test_a_neural_equation() -> None:
+    """Weights as a dictionary, a batch of states as a matrix; against differences."""
+    rng = np.random.default_rng(0)
+    weights = {
+        "w1": rng.normal(size=(2, 4)) / 2, "b1": np.zeros(4), "w2": rng.normal(size=(4, 2)) / 2
+    }  # fmt: skip
+    states = rng.normal(size=(3, 2))
+
+    def net(y: Any, t: Any, w: Any) -> Any:
+        return np.tanh(y @ w["w1"] + w["b1"]) @ w["w2"]
+
+    def loss(w: Any) -> Any:
+        return (integrate.odeint(net, states, [0.0, 0.4, 1.0], (w,), **TIGHT)[1:] ** 2).sum()
+
+    v = {k: np.cos(np.arange(x.size)).reshape(x.shape) for k, x in weights.items()}
+    along = lambda s: {k: x + s * v[k] for k, x in weights.items()}
+    found = tg.grad(loss)(weights)
+    slope = differences(lambda s: loss(along(s)), (np.float64(0.0),), (1.0,), step=1e-2)
+    np.testing.assert_allclose(sum((found[k] * v[k]).sum() for k in v), slope, rtol=1e-7)
+    product = tg.hvp(loss, weights, v)
+    ends = [tg.grad(loss)(along(s)) for s in (1e-3, -1e-3)]
+    for k in weights:
+        np.testing.assert_allclose(
+            product[k], (ends[0][k] - ends[1][k]) / 2e-3, rtol=1e-4, atol=1e-5
+        )
+
+
 def test_a_right_hand_side_may_look_at_values() -> None:
     """Such a one cannot be replayed; it is called as it is, in derivatives and under jit too."""
 
     def f(t: float, y: Any, k: Any) -> Any:
         return -k * y if t < 0.5 else [0.0 * y[0] + k]
 
-    end = lambda k: integrate.solve_ivp(f, (0, 1), [1.0], args=(k,), max_step=0.01, **TIGHT).y[0, -1]
+    end = lambda k: integrate.solve_ivp(f, (0, 1), [1.0], args=(k,), max_step=0.05, **TIGHT).y[
+        0, -1
+    ]
     at = lambda k: integrate.solve_ivp(
-        f, (0, 1), [1.0], t_eval=[0.5, 1.0], args=(k,), max_step=0.01, **TIGHT
+        f, (0, 1), [1.0], t_eval=[0.5, 1.0], args=(k,), max_step=0.05, **TIGHT
     ).y[0, -1]
     want = -0.5 * np.exp(-0.35) + 0.5
-    np.testing.assert_allclose(tg.grad(end)(0.7), want, atol=1e-2)
-    np.testing.assert_allclose(tg.jit(tg.grad(at))(0.7), want, atol=1e-2)
+    np.testing.assert_allclose(tg.grad(end)(0.7), want, atol=3e-2)
+    np.testing.assert_allclose(tg.jit(tg.grad(at))(0.7), want, atol=3e-2)
 
 
 def test_shapes_and_types() -> None:
@@ -289,7 +345,10 @@ def test_shapes_and_types() -> None:
     x = tg.tensor(2.0, requires_grad=True)
     integrate.odeint(f, [x, 1.0], [0.0, 1.0], (x / 4,))[-1, 0].backward()
     np.testing.assert_allclose(x.grad.item(), np.exp(-0.5) * (1 - 2 / 4), rtol=1e-6)
-    assert integrate.odeint(lambda y, t, n: -y * n["times"], 1, [0, 1], ({"times": 2},)).shape == (2, 1)
+    assert integrate.odeint(lambda y, t, n: -y * n["times"], 1, [0, 1], ({"times": 2},)).shape == (
+        2,
+        1,
+    )
 
 
 def test_what_is_not_supported_is_refused_by_name() -> None:

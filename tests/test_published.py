@@ -20,15 +20,14 @@ SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "comm
 BOUNDS: dict[str, dict[str, tuple[float, float]]] = {
     "edge_of_stability": {
         "mean": (0.97, 1.04), "low": (0.85, 1.0), "high": (1.0, 1.15), "crossing": (1000, 2000),
-        # of the steps beyond the edge: 4.5 to 5.2% for four seeds, 25% for the other
-        "rises": (0.02, 0.4), "control": (0.3, 0.9),
+        # The one start that settles rises half of the time on its way there: 25% in all.
+        "rises": (0.04, 0.06), "settled": (0.2, 0.3), "control": (0.3, 0.9),
     },
     "edge_of_stability_digits": {"mean": (0.98, 1.08)},
     "edge_of_stability_momentum": {"means": (0.92, 1.03), "control": (0.95, 1.05)},
     "outliers_and_classes": {"least": (3.5, 12.0), "control": (1.0, 3.0)},
     "gradient_in_top_subspace": {
-        "share": (0.85, 1.0), "least": (0.7, 1.0), "batch": (0.7, 0.9),
-        "overlap": (0.88, 1.0), "control": (0.0, 0.05),
+        "least": (0.85, 1.0), "batch": (0.75, 0.85), "overlap": (0.88, 1.0), "control": (0.0, 0.05),
     },
     "batch_size_and_sharpness": {
         "eigenvalue": (2.5, 8.0), "trace": (2.0, 5.0), "phi": (1.5, 4.0), "control": (0.5, 2.0),
@@ -40,8 +39,14 @@ BOUNDS: dict[str, dict[str, tuple[float, float]]] = {
     "sharp_minima_by_rescaling": {
         "growth": (50.0, 900.0), "same": (0.0, 1e-6), "loss": (0.0, 1e-10), "control": (1.1, 10.0),
     },
-    "index_and_loss": {"share": (0.05, 0.45), "ratio": (-1.0, 0.0), "control": (0.0, 0.0)},
-    "lanczos_quadrature": {"error": (0.0, 0.04), "control": (0.1, 1.0)},
+    "hessian_free": {"ratios": (0.5, 0.95), "controls": (0.9, 2.0)},
+    "index_and_loss": {
+        "share": (0.05, 0.45), "clear": (0.03, 0.35), "ratio": (-1.0, 0.0), "control": (0.0, 0.0),
+    },
+    "lanczos_quadrature": {
+        "error": (0.0, 0.02), "usual": (0.0, 0.04), "few": (0.01, 0.1), "many": (0.0, 0.014),
+        "single": (0.05, 0.15), "control": (0.015, 1.0),
+    },
 }  # fmt: skip
 """Between what each figure lies: what was published, or measured with other tools, and its spread."""
 
@@ -74,8 +79,11 @@ def check(script: str, figures: dict[str, Any]) -> None:
     if script == "sharpness_aware_minimization":
         assert (np.diff(figures["eigenvalues"]) < 0).all()
     if script == "index_and_loss":
-        assert (np.diff(figures["share"]) <= 0).all()
+        assert (np.diff(figures["share"]) < 0).all()
+        assert (np.diff(figures["clear"]) < 0).all()
         assert (np.diff(figures["ratio"]) > 0).all()
+    if script == "edge_of_stability":
+        assert len(figures["settled"]) <= 1 < 2 * len(figures["rises"])
 
 
 def run(script: str, module: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,6 +125,13 @@ class TestClaimsFailWithoutTheEffect:
         with pytest.raises(AssertionError, match="never reached"):
             module.main()
 
+    def test_steps_without_curvature(self, load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        module = load("hessian_free")
+        monkeypatch.setattr(module, "PRODUCTS", 60)
+        monkeypatch.setattr(module, "cg", lambda damped, slope, **options: (0.1 * slope, 0))
+        with pytest.raises(AssertionError):
+            module.main()
+
     def test_gaussians_of_another_spectrum(
         self, load: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -139,4 +154,4 @@ def test_none_is_forgotten() -> None:
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_is_short(script: str) -> None:
-    assert len((FOLDER / f"{script}.py").read_text(encoding="utf-8").splitlines()) < 80
+    assert len((FOLDER / f"{script}.py").read_text(encoding="utf-8").splitlines()) < 100

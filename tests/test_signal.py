@@ -86,6 +86,19 @@ def test_a_batch_goes_tap_by_tap_or_example_by_example() -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_large_images_by_every_way(mode: str) -> None:
+    """Few taps, few windows, neither; alone and in batches."""
+    for n, m in (((20, 20), (3, 3)), ((20, 20), (18, 19)), ((20, 20), (12, 11))):
+        a, b = operands(n, m)
+        want = scipy.signal.convolve(a, b, mode, "direct")
+        for method in ("auto", "direct", "fft"):
+            np.testing.assert_allclose(signal.convolve(a, b, mode, method), want, atol=1e-11)
+            each = tg.vmap(lambda a, b, k=method: signal.convolve(a, b, mode, k))
+            got = each(np.stack([a, 2 * a]), np.stack([b, b]))
+            np.testing.assert_allclose(got, np.stack([want, 2 * want]), atol=1e-11)
+
+
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", ["convolve", "correlate"])
 def test_derivatives(name: str, mode: str) -> None:
     f, theirs = getattr(signal, name), getattr(scipy.signal, name)

@@ -22,6 +22,7 @@ from . import numpy as namespace
 from .errors import describe
 from .ops.assigning import assign
 from .ops.identity import alias
+from .ops.indexing import plain_pattern
 from .ops.scatter import add_at, combine_at, set_at
 from .primitive import snapshot
 from .tensors import LEAF, START, Tensor, record, unrecorded
@@ -75,17 +76,10 @@ def _at_once(x: Tensor, key: Any, value: Any) -> Tensor | None:
     """
     if type(x) is not Tensor or special[0] or type(x.value) is not _ndarray or x.prim is None:
         return None
-    pattern = key if type(key) is tuple else (key,)
-    for entry in pattern:
-        kind = type(entry)
-        if kind is not int and (kind is not slice or not _is_plain(entry)):
-            return None
     before = x.value
-    missing = before.ndim - len(pattern)
-    if missing < 0:
+    pattern = plain_pattern(key, before.ndim)
+    if pattern is None:
         return None
-    if missing:
-        pattern += (_ALL,) * missing
     parent = None
     kind = type(value)
     if kind is Tensor:
@@ -114,14 +108,8 @@ def _at_once(x: Tensor, key: Any, value: Any) -> Tensor | None:
     return record(_ASSIGN, after, (before, value), (x, parent), {"pattern": pattern})
 
 
-_ALL = slice(None)
 _NUMBERS = (float, int, np.float64, np.float32)
 _ASSIGN = assign.primitive
-
-
-def _is_plain(entry: slice) -> bool:
-    bounds = (entry.start, entry.stop, entry.step)
-    return all([b is None or type(b) is int for b in bounds])
 
 
 def _is_argument(x: Tensor) -> bool:

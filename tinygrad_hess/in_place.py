@@ -17,8 +17,8 @@ from .ops.on_tensors import holds_tensor, on_tensors, seen
 from .tensors import Tensor
 
 
-def _refuse_array(who: str, x: Any, *written: Any) -> bool:
-    """Whether ``x`` is an array into which only values without a gradient are to be written."""
+def _is_array(who: str, x: Any, *written: Any) -> bool:
+    """Whether ``x`` is an array; an error where what is written to it has a gradient to lose."""
     if isinstance(x, Tensor):
         return False
     for value in written:
@@ -36,14 +36,14 @@ def _raw(x: Any) -> Any:
 
 
 @on_tensors(np.copyto)
-def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
     """Write ``src`` into ``dst``, where ``where`` holds."""
-    if _refuse_array("copyto", dst, src):
-        np.copyto(dst, _raw(src), casting, where=_raw(where))  # type: ignore[call-overload]
+    if _is_array("copyto", dst, src):
+        np.copyto(dst, _raw(src), casting, where=_raw(where))
         return
     source = src if isinstance(src, Tensor) else np.asarray(src)
     if not np.can_cast(source.dtype if source.shape else np.min_scalar_type(_raw(source)),
-                       dst.dtype, casting):  # type: ignore[arg-type]  # fmt: skip
+                       dst.dtype, casting):  # fmt: skip
         raise TypeError(f"copyto: {describe(source)} does not go into {describe(dst)}: {casting}")
     dst[...] = source if where is True else _where(where, source, dst)
 
@@ -53,10 +53,10 @@ def _where(mask: Any, a: Any, b: Any) -> Any:
 
 
 @on_tensors(np.put)
-def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
+def put(a: Any, ind: Any, v: Any, mode: Any = "raise") -> None:
     """Write values, again and again if too few, at positions in the flattened array."""
-    if _refuse_array("put", a, v):
-        np.put(a, _raw(ind), _raw(v), mode)  # type: ignore[call-overload]
+    if _is_array("put", a, v):
+        np.put(a, _raw(ind), _raw(v), mode)
         return
     places, n = np.ravel(seen(ind, "positions to write to")), a.size
     if not places.size:
@@ -73,7 +73,7 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
 @on_tensors(np.place)
 def place(arr: Any, mask: Any, vals: Any) -> None:
     """Write values, again and again if too few, one after the other where the mask holds."""
-    if _refuse_array("place", arr, vals):
+    if _is_array("place", arr, vals):
         np.place(arr, _raw(mask), _raw(vals))
         return
     there = np.flatnonzero(seen(mask, "where a mask holds"))
@@ -84,7 +84,7 @@ def place(arr: Any, mask: Any, vals: Any) -> None:
 @on_tensors(np.putmask)
 def putmask(a: Any, mask: Any, values: Any) -> None:
     """Write where the mask holds, from values of the same shape (or repeated to it)."""
-    if _refuse_array("putmask", a, values):
+    if _is_array("putmask", a, values):
         np.putmask(a, _raw(mask), _raw(values))
         return
     flat = ravel(values)
@@ -96,7 +96,7 @@ def putmask(a: Any, mask: Any, values: Any) -> None:
 @on_tensors(np.fill_diagonal)
 def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     """Write on the main diagonal, of tall matrices again and again with ``wrap``."""
-    if _refuse_array("fill_diagonal", a, val):
+    if _is_array("fill_diagonal", a, val):
         np.fill_diagonal(a, _raw(val), wrap)
         return
     marked = np.zeros(a.shape, bool)
@@ -107,7 +107,7 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
 @on_tensors(np.put_along_axis)
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> None:
     """Write at positions that differ along the other axes, as ``argsort`` gives them."""
-    if _refuse_array("put_along_axis", arr, values):
+    if _is_array("put_along_axis", arr, values):
         np.put_along_axis(arr, _raw(indices), _raw(values), axis)
         return
     if axis is None:

@@ -11,6 +11,9 @@ Methods carry NumPy's names and those that users of PyTorch and tinygrad type, a
 - ``repeat(2)`` repeats each element; PyTorch's ``repeat`` is ``tile``;
 - ``transpose`` takes all axes; two axes alone are ``swapaxes``;
 - ``pad`` takes a pair (before, after) for each axis, first axis first;
+- ``equal`` and ``allclose`` are NumPy's: elementwise, and of whole arrays; ``nonzero`` gives one
+  array of positions for each axis, and ``svd`` the conjugate transpose of V; ``round`` takes
+  decimals, ``cross`` works along the last axis, ``put`` writes in place;
 - assignment to a view ``y = x[1:]`` does not change ``x`` (see :mod:`assignment`).
 
 Names that NumPy doesn't have mean what they mean in PyTorch (``gather``, ``scatter``, ``topk``,
@@ -21,14 +24,15 @@ values with the condition first as in PyTorch.
 from __future__ import annotations
 
 import functools
-import inspect
 import math
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from . import assignment, creation, ops
+from . import assignment, creation, ops, torch_methods
+from . import numpy as namespace
 from .backward import backward
 from .errors import describe
 from .nn.losses import cross_entropy
@@ -59,11 +63,42 @@ _METHODS = [
     "conv_transpose1d", "conv_transpose2d",
 ]  # fmt: skip
 _ALIASES: dict[str, Callable[..., Any]] = {
-    "abs": ops.absolute, "neg": ops.negative, "pow": ops.power, "round": ops.rint,
+    "abs": ops.absolute, "neg": ops.negative, "pow": ops.power,
     "add": ops.add, "sub": ops.subtract, "mul": ops.multiply, "div": ops.divide,
     "unsqueeze": ops.expand_dims, "rsqrt": lambda x: ops.reciprocal(ops.sqrt(x)),
     "scatter": ops.scatter_along, "scatter_add": ops.scatter_add_along,
     "layernorm": ops.layer_norm, "batchnorm": ops.batch_norm, "cross_entropy": cross_entropy,
+}  # fmt: skip
+_FROM_NUMPY = [
+    "absolute", "acos", "acosh", "amax", "amin", "arctan2", "argpartition", "argwhere", "asin",
+    "asinh", "atan", "atan2", "atanh", "bincount", "bitwise_and", "bitwise_not", "bitwise_or",
+    "bitwise_xor", "choose", "compress", "copysign", "corrcoef", "count_nonzero", "cov", "cross",
+    "cumprod", "cumsum", "deg2rad", "diagflat", "divide", "divmod", "dsplit", "equal", "exp2",
+    "fabs", "fix", "fliplr", "flipud", "float_power", "floor_divide", "fmax", "fmin", "fmod",
+    "frexp", "greater", "greater_equal", "heaviside", "hsplit", "hypot", "i0", "inner", "isclose",
+    "isin", "isneginf", "isposinf", "kron", "ldexp", "less", "less_equal", "logaddexp",
+    "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "max", "mean",
+    "median", "min", "multiply", "nan_to_num", "nanmax", "nanmean", "nanmedian", "nanmin",
+    "nanquantile", "nanstd", "nansum", "nanvar", "negative", "nonzero", "not_equal", "partition",
+    "percentile", "positive", "prod", "put", "quantile", "rad2deg", "remainder", "rot90", "round",
+    "searchsorted", "signbit", "std", "subtract", "sum", "true_divide", "unique", "unwrap", "var",
+    "vdot", "vsplit",
+]  # fmt: skip
+_RENAMED: dict[str, str] = {
+    "bmm": "matmul", "mm": "matmul", "mv": "matmul", "ger": "outer", "eq": "equal",
+    "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
+    "clone": "copy", "sgn": "sign", "movedim": "moveaxis", "swapdims": "swapaxes",
+    "repeat_interleave": "repeat", "take_along_dim": "take_along_axis",
+    "tensor_split": "array_split", "allclose": "allclose",
+}  # fmt: skip
+_FROM_LINALG: dict[str, str] = {
+    "cholesky": "cholesky", "det": "det", "inverse": "inv", "matrix_power": "matrix_power",
+    "pinverse": "pinv", "qr": "qr", "slogdet": "slogdet", "svd": "svd",
+}  # fmt: skip
+_FROM_SPECIAL: dict[str, str] = {
+    "digamma": "digamma", "erfc": "erfc", "erfinv": "erfinv", "lgamma": "gammaln",
+    "igamma": "gammainc", "igammac": "gammaincc", "logit": "logit", "mvlgamma": "multigammaln",
+    "xlogy": "xlogy",
 }  # fmt: skip
 _OTHER_NAMES = {"dim": "axis", "dims": "axis", "keepdim": "keepdims"}
 _IN_PLACE = ("add", "sub", "mul", "truediv", "pow", "mod", "floordiv", "and", "or", "xor")
@@ -89,8 +124,8 @@ def _variable(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _with_dim(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same, which also takes PyTorch's names for the axis and for keeping it."""
-    names = inspect.signature(function).parameters
-    if "axis" not in names or "dim" in names:
+    code = vars(function).get("__wrapped__", function).__code__  # quicker than the signature
+    if "axis" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
         return function
 
     @functools.wraps(function)
@@ -185,6 +220,42 @@ def _copy(self: Tensor) -> Any:
     return ops.positive(self)
 
 
+def _special(name: str) -> Callable[..., Any]:
+    """A method by ``scipy.special``, which takes long to load: so on first use."""
+
+    def method(self: Tensor, *args: Any) -> Any:
+        return getattr(import_module(f"{__package__}.scipy.special"), name)(self, *args)
+
+    method.__name__ = name
+    method.__doc__ = f"``scipy.special.{name}``."
+    return method
+
+
+def _fill(self: Tensor, value: Any) -> None:
+    """Assign one value to all elements."""
+    self[...] = value
+
+
+def _logdet(self: Tensor) -> Any:
+    """The logarithm of the determinant of matrices; NaN where that is negative."""
+    sign, logarithm = namespace.linalg.slogdet(self)
+    return ops.where(sign > 0, logarithm, ops.where(sign == 0, -np.inf, np.nan))
+
+
+def _adjoint(self: Tensor) -> Any:
+    """The conjugate transpose of matrices."""
+    return ops.matrix_transpose(ops.conj(self))
+
+
+def _named_by_others() -> dict[str, Callable[..., Any]]:
+    """Methods that are functions of a namespace, by its name or by another."""
+    found = {name: getattr(namespace, name) for name in _FROM_NUMPY}
+    found |= {name: getattr(namespace, other) for name, other in _RENAMED.items()}
+    found |= {name: getattr(namespace.linalg, other) for name, other in _FROM_LINALG.items()}
+    found |= {name: _special(other) for name, other in _FROM_SPECIAL.items()}
+    return found | torch_methods.METHODS
+
+
 def install() -> None:
     """Bind operators, methods and properties to :class:`Tensor`."""
     for name, function in _OPERATORS.items():
@@ -196,7 +267,7 @@ def install() -> None:
         setattr(Tensor, f"__{name}__", function)
     for name in _METHODS:
         setattr(Tensor, name, _with_dim(getattr(ops, name)))
-    for name, alias in _ALIASES.items():
+    for name, alias in (_ALIASES | _named_by_others()).items():
         setattr(Tensor, name, _with_dim(alias))
     for name in ("zeros", "ones", "full", "arange", "linspace", "eye", "rand", "randn"):
         setattr(Tensor, name, staticmethod(getattr(creation, name)))
@@ -231,6 +302,14 @@ def install() -> None:
         "angle": ops.angle,
         "T": property(ops.transpose, doc="The axes reversed."),
         "mT": property(ops.matrix_transpose, doc="The last two axes swapped."),
+        "mH": property(_adjoint, doc="The last two axes swapped, and conjugates."),
+        "H": property(_adjoint, doc="The conjugate transpose."),
+        "adjoint": _adjoint,
+        "fill": _fill,
+        "logdet": _logdet,
+        "matrix_exp": ops.expm,
+        "nbytes": property(lambda x: x.size * x.dtype.itemsize, doc="Bytes of the values."),
+        "itemsize": property(lambda x: x.dtype.itemsize, doc="Bytes of an element."),
     }
     for name, function in special.items():
         setattr(Tensor, name, function)

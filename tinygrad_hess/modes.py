@@ -123,6 +123,11 @@ def tracing():  # type: ignore[no-untyped-def]
     return _mode(_tracing, True)
 
 
+def untraced():  # type: ignore[no-untyped-def]
+    """A block whose values are looked at anew in each replay; free where nothing is traced."""
+    return _mode(_tracing, False) if is_tracing() else _as_it_is
+
+
 def is_tracing() -> bool:
     """Whether a recording is being made for replay on other values."""
     return bool(special[0]) and _tracing.get()

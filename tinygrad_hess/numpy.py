@@ -23,7 +23,6 @@ from numpy import (  # noqa: F401
     float16,
     float32,
     float64,
-    full,
     identity,
     indices,
     inf,
@@ -298,12 +297,26 @@ def ones_like(x: Any, dtype: Any = None, shape: Any = None) -> Any:
 empty_like = zeros_like
 
 
+def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C") -> Any:
+    """An array of one value, or of one array's values repeated; a derivative flows to these."""
+    if not _holds_tensor(fill_value):
+        return _np.full(shape, fill_value, dtype, order)  # type: ignore[call-overload]
+    return broadcast_to(array(fill_value, dtype), shape)
+
+
 def full_like(x: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> Any:
-    """An array of one number with the shape and type of ``x``."""
-    return _np.full(_shape(x) if shape is None else shape, fill_value, dtype or _dtype(x))
+    """An array of one value with the shape and type of ``x``; a derivative flows to the value."""
+    return full(_shape(x) if shape is None else shape, fill_value, dtype or _dtype(x))
 
 
-def array(x: Any, dtype: Any = None, *, copy: Any = True, order: str = "K", ndmin: int = 0) -> Any:
+def array(
+    x: Any,
+    dtype: Any = None,
+    *,
+    copy: Any = True,  # noqa: F811
+    order: str = "K",
+    ndmin: int = 0,
+) -> Any:
     """An array; where ``x`` holds tensors (a list of them, say), their differentiable stack."""
     if not _holds_tensor(x):
         return _np.array(x, dtype=dtype, copy=copy, order=order, ndmin=ndmin)  # type: ignore[call-overload]
@@ -349,7 +362,13 @@ def nan_to_num(  # the argument is NumPy's
     posinf: Any = None,
     neginf: Any = None,
 ) -> Any:
-    """Replace NaN and infinities by numbers; no derivative flows there."""
+    """Replace NaN and infinities by numbers; no derivative flows there.
+
+    Of complex numbers, in the real and the imaginary parts.
+    """
+    if _dtype(x).kind == "c":
+        parts = (nan_to_num(part, copy, nan, posinf, neginf) for part in (real(x), imag(x)))
+        return next(parts) + 1j * next(parts)
     info = _np.finfo(_dtype(x))
     for bad, number in (
         (isnan(x), nan),
@@ -399,6 +418,12 @@ def _value(x: Any) -> Any:
     return x.numpy() if type(x) is not Tensor else x.value
 
 
+def _tensors(x: Any) -> list[Any]:
+    if isinstance(x, (list, tuple)):
+        return [t for item in x for t in _tensors(item)]
+    return [x] if isinstance(x, Tensor) else []
+
+
 def _looks_only(function: Any, values: Any = False) -> Any:
     """A NumPy function whose answer carries no derivative: it looks at values.
 
@@ -407,9 +432,8 @@ def _looks_only(function: Any, values: Any = False) -> Any:
 
     def look(*args: Any, **kwargs: Any) -> Any:
         if values:
-            for x in (*args, *kwargs.values()):
-                if isinstance(x, Tensor):
-                    x._refuse_to_lose_gradient(f"numpy.{function.__name__}()")
+            for x in _tensors((*args, *kwargs.values())):
+                x._refuse_to_lose_gradient(f"numpy.{function.__name__}()")
         return function(*map(_value, args), **{k: _value(v) for k, v in kwargs.items()})
 
     look.__name__ = look.__qualname__ = function.__name__
@@ -443,12 +467,10 @@ allclose, isclose, array_equal, array_equiv = map(
     _looks_only, (_np.allclose, _np.isclose, _np.array_equal, _np.array_equiv)
 )
 iscomplex, isreal = map(_looks_only, (_np.iscomplex, _np.isreal))
-iscomplexobj, isrealobj, result_type = map(
-    _of_type, (_np.iscomplexobj, _np.isrealobj, _np.result_type)
+iscomplexobj, isrealobj, result_type, common_type = map(
+    _of_type, (_np.iscomplexobj, _np.isrealobj, _np.result_type, _np.common_type)
 )
-result_type, can_cast, common_type, min_scalar_type = map(
-    _looks_only, (_np.result_type, _np.can_cast, _np.common_type, _np.min_scalar_type)
-)
+can_cast, min_scalar_type = map(_looks_only, (_np.can_cast, _np.min_scalar_type))
 array2string, array_repr, array_str = map(
     _looks_only, (_np.array2string, _np.array_repr, _np.array_str)
 )

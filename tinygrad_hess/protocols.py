@@ -49,6 +49,21 @@ _REDUCTIONS: dict[tuple[Any, str], Any] = {
 }
 
 
+_COUNTS = "counts are piecewise constant, and edges may come from the data"
+_SETS = "how many elements there are changes where two of them meet"
+WHY: dict[str, str] = {
+    **dict.fromkeys(("histogram", "histogram2d", "histogramdd", "histogram_bin_edges"), _COUNTS),
+    **dict.fromkeys(("intersect1d", "union1d", "setdiff1d", "setxor1d"), _SETS),
+    **dict.fromkeys(("unique", "unique_all", "unique_counts", "unique_inverse"), _SETS),
+    "unique_values": _SETS,
+    "nextafter": "a step of one rounding is no function that can be differenced",
+    "sort_complex": "a real array would become complex to be sorted; use sort",
+    "require": "memory layout is NumPy's alone",
+    "asarray_chkfinite": "check x with np.isfinite, and keep the tensor",
+}
+"""Why a function of NumPy's that looks differentiable is refused here."""
+
+
 def _refuse(name: str, args: Any, why: str) -> Any:
     raise NonDifferentiableError(
         f"{name}({operands(args)}): {why} Use functions of tinygrad_hess.numpy; or, where no "
@@ -75,8 +90,13 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *args: Any, **kwargs: An
     if function is None and not _any_recorded((args, kwargs)):
         return getattr(ufunc, method)(*_raw(args), **_raw(kwargs))  # nothing to differentiate
     if function is None:
-        _refuse(name, args, "this NumPy function has no derivative here.")
+        _refuse(name, args, _no_derivative(ufunc.__name__))
     return _call(function, name, args, kwargs)
+
+
+def _no_derivative(name: str) -> str:
+    why = WHY.get(name)
+    return f"this NumPy function has no derivative here{': ' + why if why else ''}."
 
 
 def _is_special(ufunc: Any) -> bool:
@@ -105,7 +125,7 @@ def _array_function(self: Tensor, func: Any, kinds: Any, args: Any, kwargs: Any)
     if function is None and (func in _SAVING or not _any_recorded((args, kwargs))):
         return func(*_raw(args), **_raw(kwargs))  # nothing to differentiate
     if function is None:
-        _refuse(name, args, "this NumPy function has no derivative here.")
+        _refuse(name, args, _no_derivative(func.__name__))
     signature = _signature(func)
     if signature is not None:
         args, kwargs = _rebound(signature, args, kwargs)

@@ -8,7 +8,7 @@ not there yet, loads them.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import ItemsView, Iterator, KeysView, ValuesView
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -28,12 +28,13 @@ class Registry(dict[str, Any]):
     _complete = False
 
     def complete(self) -> None:
-        """Import every module of the operations, once."""
+        """Import every module of the operations, and those of SciPy's names, once."""
         if not self._complete:
             self._complete = True
             ops = import_module(f"{__package__}.ops")
             for module in sorted(m.name for m in pkgutil.iter_modules(ops.__path__)):
                 import_module(f"{ops.__name__}.{module}")
+            import_module(f"{__package__}.scipy")
 
     def __missing__(self, name: str) -> Any:
         self.complete()
@@ -49,17 +50,17 @@ class Registry(dict[str, Any]):
         self.complete()
         return super().__len__()
 
-    def keys(self) -> KeysView[str]:
+    def keys(self) -> Any:
         """All names."""
         self.complete()
         return super().keys()
 
-    def values(self) -> ValuesView[Any]:
+    def values(self) -> Any:
         """All primitives."""
         self.complete()
         return super().values()
 
-    def items(self) -> ItemsView[str, Any]:
+    def items(self) -> Any:
         """All names with their primitives."""
         self.complete()
         return super().items()

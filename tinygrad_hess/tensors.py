@@ -301,7 +301,7 @@ class Tensor:
 
     def __repr__(self) -> str:
         text = np.array2string(np.asarray(self.value), separator=", ", prefix="tensor(")
-        dtype = f", dtype={self.dtype}" if self.dtype not in (np.float64, np.int64, np.bool) else ""
+        dtype = f", dtype={self.dtype}" if self.dtype not in _DEFAULTS else ""
         if self.prim is None:
             made = ""
         elif not self.parents:
@@ -388,6 +388,10 @@ class Parts(tuple):
     def __add__(self, other: Any) -> Parts:
         pairs = zip(self, other, strict=True)
         return Parts(b if a is None else a if b is None else a + b for a, b in pairs)
+
+
+_DEFAULTS = tuple(map(np.dtype, (float, int, bool, complex)))
+"""Types that a repr leaves out, as NumPy's does."""
 
 
 # ---- making tensors ----------------------------------------------------------------------------

@@ -81,7 +81,7 @@ def _become(x: Tensor, new: Tensor) -> None:
     x.value, x.prim, x.args = new.value, new.prim, new.args
     x.parents, x.params, x.time = new.parents, new.params, new.time
     if type(x) is Batched:
-        x.axes = new.axes  # type: ignore[attr-defined]
+        x.axes = new.axes
 
 
 def move(x: Tensor, old: Tensor, new: Any) -> None:

@@ -3,8 +3,8 @@
 A small incompressible flow (Stam 1999, Stable Fluids): velocities and smoke are carried along by
 interpolation, and some relaxations take out what would compress. A simulation is a thousand NumPy
 calls; its gradient by all initial velocities is one replayed sweep back, given to SciPy's L-BFGS.
-The picture is what a hidden flow makes of the smoke. One should see 30 steps come within a
-hundredth of it, and with quite another flow: the Gauss-Newton matrix tells that the picture
+The picture is what a hidden flow makes of the smoke. One should see 30 steps take away 98% of the
+squared difference, by quite another flow: the Gauss-Newton matrix tells that the picture
 determines only some fifty of the 800 velocities.
 """
 

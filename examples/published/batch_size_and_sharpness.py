@@ -2,14 +2,17 @@
 
 A 64-64-64-10 ReLU net learns 1,200 digits by SGD until the training loss is 0.02, in batches of 8
 and of all 1,200. The largest eigenvalue, the trace and Keskar's φ are several times larger after
-the large batches. (Test accuracy is the same: this shows sharpness, not generalisation.) Control:
-with Adam in the place of SGD most of the difference is gone, and should not be found.
+the large batches, for every start. (Test accuracy is the same: this shows sharpness, not
+generalisation.) It is measured at the mean of the last epoch's iterates: two thirds of the φ of a
+single one after batches of 8 is the gradient that the last batches happened to leave, and then φ
+is only 0.7 to 2 times as large after the large batches. Control: with Adam in the place of SGD most
+of the difference is gone, and should not be found.
 
 Keskar, Mudigere, Nocedal, Smelyanskiy and Tang (2017), On large-batch training for deep learning.
 """
 
 import numpy as np
-from common import QUICK, cross_entropy, digits, mlp, panels, save, train_to
+from common import QUICK, cross_entropy, digits, mlp, panels, save
 
 import tinygrad_hess as tg
 from tinygrad_hess.curvature import HessianOperator, sharpness, trace
@@ -18,11 +21,27 @@ from tinygrad_hess.curvature.estimates import plotting
 SEEDS, SIZES = range(1 if QUICK else 3), (8, 120 if QUICK else 1200)
 
 
+def trained(optimizer, data, batch_size, seed, target=0.02):
+    """The mean of the last epoch's iterates, once its loss over all data is low enough."""
+    value, steps, last = tg.jit(cross_entropy), len(data[0]) // batch_size, []
+
+    def reached(step, params, *_):
+        last.append(params)
+        if step % steps:
+            return False
+        last[:] = last[-steps:]
+        mean = tg.trees.map(lambda *leaves: np.mean(leaves, axis=0), *last)
+        return value(mean, data) < target and bool(ended.append(mean) or ended)
+
+    ended, start = [], mlp(64, 64, 64, 10, seed=seed)
+    batches = tg.data.batches(*data, batch_size, seed, epochs=5000)
+    tg.optim.fit(cross_entropy, start, batches, optimizer, callback=reached)
+    return ended[0]
+
+
 def measured(optimizer, batch_size, seed):
     data = digits(1200, seed=0)
-    start = mlp(64, 64, 64, 10, seed=seed)
-    model = train_to(0.02, cross_entropy, start, data, optimizer, batch_size, seed=seed)
-    H = HessianOperator(cross_entropy, model, data)
+    H = HessianOperator(cross_entropy, trained(optimizer, data, batch_size, seed), data)
     found = sharpness(H, tol=1e-3)
     return found.largest_eigenvalue, trace(H, rtol=0.05).value, found.keskar
 
@@ -44,13 +63,13 @@ def main():
 
     ratios = results["SGD"][:, 1] / results["SGD"][:, 0]
     control = results["Adam"][:, 1] / results["Adam"][:, 0]
-    (eigenvalue, total, _), phi = ratios.min(axis=0), ratios[:, 2].mean()
-    assert eigenvalue > 2.5 and total > 1.5 and phi > 1.5, ratios
+    eigenvalue, total, phi = ratios.min(axis=0)
+    assert eigenvalue > 2.5 and total > 2 and phi > 1.5, ratios
     assert control[:, 0].max() < 2, control
     print(
         f"With {SIZES[1]} in a batch the largest eigenvalue is at least {eigenvalue:.1f}, the "
-        f"trace {total:.1f} times as large, φ {phi:.1f} times on average; with Adam the "
-        f"eigenvalue is {control[:, 0].mean():.1f} times as large."
+        f"trace {total:.1f} and φ {phi:.1f} times as large; with Adam the eigenvalue is "
+        f"{control[:, 0].mean():.1f} times as large on average."
     )
     return {"eigenvalue": eigenvalue, "trace": total, "phi": phi, "control": control[:, 0].max()}
 

@@ -83,8 +83,10 @@ from ..ops.special_distributions import (
     gammaincinv,
     gdtr,
     gdtrc,
+    gdtrix,
     nbdtr,
     nbdtrc,
+    nbdtri,
     ndtri_exp,
     pdtr,
     pdtrc,
@@ -109,6 +111,7 @@ from ..ops.special_elementary import (
     sindg,
     tandg,
 )
+from ..ops.special_elliptic import agm, ellipeinc, ellipj, ellipkinc
 from ..ops.special_entropy import entr, kl_div, rel_entr, xlog1py, xlogy
 from ..ops.special_error import (
     dawsn,
@@ -155,11 +158,14 @@ from ..ops.special_integrals import (
     expn,
     fresnel,
     owens_t,
+    shichi,
     sici,
     spence,
     wrightomega,
 )
 from ..ops.special_polynomials import (
+    eval_chebyc,
+    eval_chebys,
     eval_chebyt,
     eval_chebyu,
     eval_gegenbauer,
@@ -169,9 +175,15 @@ from ..ops.special_polynomials import (
     eval_jacobi,
     eval_laguerre,
     eval_legendre,
+    eval_sh_chebyt,
+    eval_sh_chebyu,
+    eval_sh_legendre,
 )
+from ..ops.special_spherical import spherical_in, spherical_jn, spherical_kn, spherical_yn
+from ..tensors import Tensor
 
 __all__ = [
+    "agm",
     "airy",
     "bdtr",
     "bdtrc",
@@ -196,7 +208,10 @@ __all__ = [
     "dawsn",
     "digamma",
     "ellipe",
+    "ellipeinc",
+    "ellipj",
     "ellipk",
+    "ellipkinc",
     "ellipkm1",
     "entr",
     "erf",
@@ -205,6 +220,8 @@ __all__ = [
     "erfcx",
     "erfi",
     "erfinv",
+    "eval_chebyc",
+    "eval_chebys",
     "eval_chebyt",
     "eval_chebyu",
     "eval_gegenbauer",
@@ -214,6 +231,9 @@ __all__ = [
     "eval_jacobi",
     "eval_laguerre",
     "eval_legendre",
+    "eval_sh_chebyt",
+    "eval_sh_chebyu",
+    "eval_sh_legendre",
     "exp1",
     "exp2",
     "exp10",
@@ -236,6 +256,7 @@ __all__ = [
     "gammasgn",
     "gdtr",
     "gdtrc",
+    "gdtrix",
     "huber",
     "hyp0f1",
     "hyp1f1",
@@ -253,6 +274,7 @@ __all__ = [
     "j1",
     "jn",
     "jv",
+    "jve",
     "k0",
     "k0e",
     "k1",
@@ -272,6 +294,7 @@ __all__ = [
     "multigammaln",
     "nbdtr",
     "nbdtrc",
+    "nbdtri",
     "ndtr",
     "ndtri",
     "ndtri_exp",
@@ -288,12 +311,17 @@ __all__ = [
     "rel_entr",
     "rgamma",
     "round",
+    "shichi",
     "sici",
     "sinc",
     "sindg",
     "softmax",
     "softplus",
     "spence",
+    "spherical_in",
+    "spherical_jn",
+    "spherical_kn",
+    "spherical_yn",
     "stdtr",
     "stdtrit",
     "struve",
@@ -305,10 +333,29 @@ __all__ = [
     "y1",
     "yn",
     "yv",
+    "yve",
     "zeta",
 ]  # fmt: skip
 
-jn, yn, kn, psi, round = jv, yv, kv, digamma, rint
+jn, jve, yve, psi, round = jv, jv, yv, digamma, rint  # scaled alike for real arguments
+
+
+def _whole(n: Any, who: str) -> Any:
+    """Orders that SciPy takes as integers; it cuts others off, which would go unnoticed here."""
+    recorded = isinstance(n, Tensor) and n.dtype.kind not in "iu"
+    if recorded or np.any(np.asarray(getattr(n, "value", n)) % 1 != 0):
+        raise TypeError(f"{who}: orders must be integers; {who[0]}v takes real ones")
+    return n
+
+
+def yn(n: Any, x: Any) -> Any:
+    """The Bessel function of the second kind, of integer order."""
+    return yv(_whole(n, "yn"), x)
+
+
+def kn(n: Any, x: Any) -> Any:
+    """The modified Bessel function of the second kind, of integer order."""
+    return kv(_whole(n, "kn"), x)
 
 
 def k0e(x: Any) -> Any:

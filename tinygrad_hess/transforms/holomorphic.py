@@ -12,15 +12,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import NonDifferentiableError, describe
+from ..ops.complexes import is_complex
 
 
 def complexes(values: Sequence[Any]) -> list[Any]:
     """Those of the values that are complex."""
-    return [
-        x
-        for x in values
-        if (x.dtype.kind == "c" if hasattr(x, "dtype") else isinstance(x, complex))
-    ]
+    return [x for x in values if is_complex(x)]
 
 
 def require_holomorphic(arguments: Sequence[Any], outputs: Sequence[Any], who: str) -> None:
@@ -35,7 +32,7 @@ def require_holomorphic(arguments: Sequence[Any], outputs: Sequence[Any], who: s
 
 def require_real_output(y: Any, who: str) -> None:
     """A gradient is that of a real number."""
-    if complexes([y]):
+    if is_complex(y):
         raise NonDifferentiableError(
             f"{who}: f must return a real scalar, but returned a complex one ({describe(y)}). Take "
             "its real part or its absolute value; if f is holomorphic, holomorphic=True gives its "

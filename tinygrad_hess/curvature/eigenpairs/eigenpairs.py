@@ -110,8 +110,9 @@ def top_eigenpairs(
     Lanczos with full reorthogonalisation, by blocks, with thick restarts (Wu and Simon). Lanczos
     from one vector can miss copies of a repeated eigenvalue. For ``k > 1`` the complement of what
     was found is therefore searched too, for some 5 to 30 products, until a copy would have shown
-    with probability 99.9% (Kuczyński and Woźniakowski). As exact copies are rare and products
-    dear, ``k=1`` does without: a copy would not change the answer.
+    with probability 99.9% (by the bound of Kuczyński and Woźniakowski, or by the moments seen,
+    Akhiezer). As exact copies are rare and products dear, ``k=1`` does without: a copy would not
+    change the answer.
 
     References
     ----------
@@ -119,6 +120,7 @@ def top_eigenpairs(
     Parlett (1998), The Symmetric Eigenvalue Problem, theorem 4.5.1 (the residual interval).
     Kato (1949), On the upper and lower bounds of eigenvalues. Kuczyński and Woźniakowski (1992),
     Estimating the largest eigenvalue by the power and Lanczos algorithms with a random start.
+    Akhiezer (1965), The Classical Moment Problem, section 2.5.
 
     Examples
     --------

@@ -249,9 +249,9 @@ class KrylovSpace:
         rank = min(int((sizes > threshold).sum()), self.A.size - self.total)
         Q, back = np.asfortranarray(Q[:, :rank]), np.argsort(order)
         # Where W was short, its rounding is long in Q, and not yet orthogonal to the basis.
-        if rank and sizes[rank - 1] < 0.1 * sizes[0]:
-            if np.abs(self._remove(Q)).max(initial=0.0) > 10 * self.A.eps:
-                Q = np.linalg.qr(Q)[0]
+        short = rank > 0 and sizes[rank - 1] < 0.1 * sizes[0]
+        if short and np.abs(self._remove(Q)).max() > 10 * self.A.eps:
+            Q = np.linalg.qr(Q)[0]
         return Q, R[:rank, back].astype(np.float64)
 
     def _check_symmetry(self, C: Any) -> None:

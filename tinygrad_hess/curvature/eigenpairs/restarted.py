@@ -61,8 +61,8 @@ class RestartedLanczos:
     Ritz pairs are accurate. *Look for copies*: a Krylov space of one vector holds one vector of
     each eigenspace, so copies of repeated eigenvalues are missing. The wanted pairs are kept, what
     is pending is dropped, and a random vector orthogonal to all is added. Its Krylov space is that
-    of the operator on the complement, where a copy is the largest eigenvalue; a bound of Kuczyński
-    and Woźniakowski tells when it would have been seen. A copy that is found takes its place among
+    of the operator on the complement, where a copy is the largest eigenvalue; two bounds tell when
+    it would have been seen. A copy that is found takes its place among
     the wanted, and the search begins again with twice as many vectors.
 
     Parameters
@@ -242,7 +242,10 @@ class RestartedLanczos:
                 continue
             missing = sign * (edge - values[at]) + slack
             spread = sign * (edge - everything[0 if sign > 0 else -1]) + slack
-            if missing <= 0 or self._overlooked(missing / spread) > DOUBT:
+            if missing <= 0:
+                return False
+            at_edge = edge + sign * slack
+            if min(self._overlooked(missing / spread), self._invisible(at_edge)) > DOUBT:
                 return False
         return True
 
@@ -254,6 +257,27 @@ class RestartedLanczos:
         """
         one = 1.648 * math.sqrt(self.A.size) * math.exp(-math.sqrt(gap) * (2 * self.depth - 1))
         return one**self.width
+
+    def _invisible(self, x: float) -> float:
+        """A bound of the same, for eigenvalues from x on, by what the search has seen.
+
+        With the orthonormal polynomials p of a Lanczos recurrence from the vector w, and x outside
+        of its Ritz values, at most ``1 / Σ p(x)²`` of ``|w|²`` lies in the eigenspaces from x on
+        (Akhiezer 1965, section 2.5). It would take chance to make a random w so nearly orthogonal
+        to one. This knows the spectrum, where the bound above assumes the worst.
+        """
+        first = self.kept
+        if self.width > 1 or self.space.known - first != self.depth:
+            return 1.0  # no recurrence of one vector, or one that a restart has cut
+        T = self.space.at.T[first:, first:]
+        before, p, total = 0.0, 1.0, 1.0
+        for j in range(self.depth - 1):
+            if T[j, j + 1] == 0:
+                return 0.0  # an invariant subspace, and x is not in it
+            step = (x - T[j, j]) * p - (T[j - 1, j] * before if j else 0.0)
+            before, p = p, step / T[j, j + 1]
+            total += p**2
+        return math.sqrt(2 * self.A.size / (math.pi * total))
 
     # ---- the basis -------------------------------------------------------------------------------
 

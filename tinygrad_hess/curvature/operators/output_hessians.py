@@ -69,7 +69,7 @@ def output_hessian(loss: Any, outputs: list[Array], target: Any, slope: Recorded
     """
     found = known(loss)
     if found is None or len(outputs) != 1:
-        return slope.sweep  # type: ignore[return-value]
+        return slope.sweep
     function, keywords = found
     f = outputs[0]
     if function in CATEGORICAL:

@@ -13,7 +13,6 @@ import numpy as np
 
 from ..estimates.budget import Budget
 from ..estimates.checkpoints import Checkpoint
-from ..estimates.estimate import student
 from ..estimates.exact import exact_diagonal
 from ..estimates.operands import Array, Counted
 from ..estimates.plotting import BLUE, axes
@@ -174,11 +173,10 @@ def diagonal(
         if reason == "exact":
             return _exact(A, budget)
     errors = running.standard_error
-    half = student(max(running.count - 1, 1)) * errors
     return Diagonal(
         running.mean.astype(A.dtype),
         errors.astype(A.dtype),
-        np.stack([running.mean - half, running.mean + half], axis=1).astype(A.dtype),
+        np.stack(running.interval, axis=1).astype(A.dtype),
         A.matvecs,
         converged=not reason,
         seconds=budget.seconds,

@@ -116,9 +116,9 @@ def frobenius_norm(
 def _norm(known: float, running: Running) -> tuple[float, float, tuple[float, float]]:
     """Value, standard error and interval of the root; the ends are roots of those of the square."""
     square, error = known + float(running.mean[0]), float(running.standard_error[0])
-    half = float(running.half_width[0])
+    below, above = (known + float(end[0]) for end in running.interval)
     value = math.sqrt(max(square, 0.0))
-    low, high = math.sqrt(max(square - half, known, 0.0)), math.sqrt(max(square + half, 0.0))
+    low, high = math.sqrt(max(below, known, 0.0)), math.sqrt(max(above, 0.0))
     return value, error / (2 * value) if value else 0.0, (min(low, value), high)
 
 

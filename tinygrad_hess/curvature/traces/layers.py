@@ -171,13 +171,14 @@ def layer_traces(
             return _exact(names, starts, order, exact_diagonal(A, budget), A, budget)
         if reason == "exact":
             reason = f"max_matvecs={limit} allows no more; give more"
-        values, errors, halves = known + running.mean, running.standard_error, running.half_width
+        ends = [known + end for end in running.interval]
+        values = zip(known + running.mean, running.standard_error, *ends, strict=True)
         estimates = [
             Estimate(
-                float(v), float(e), (float(v - h), float(v + h)), A.matvecs, not reason,
+                float(v), float(e), (float(low), float(high)), A.matvecs, not reason,
                 seconds=budget.seconds, seed=seed, method="Hutch++", reason=reason,
             )
-            for v, e, h in zip(values, errors, halves, strict=True)
+            for v, e, low, high in values
         ]  # fmt: skip
     return _assembled(names, starts, order, estimates)
 

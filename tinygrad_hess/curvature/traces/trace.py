@@ -27,6 +27,10 @@ METHODS = ("auto", "hutchinson", "xtrace", "exact")
 PILOT = 12
 """Probes that decide how far to deflate; and of XTrace to begin with."""
 
+WORTH = 1.5
+"""Probes that a column of the basis must save: it costs a product, and a pass over the basis. The
+number of products is about the same from 1 to 3."""
+
 FEWEST = 24
 """Probes that tell when an accuracy is met, at least; fewer see an error too small too often."""
 
@@ -85,9 +89,12 @@ def trace(
     -------
     Estimate
         With ``converged=False`` and a reason when the budget ran out before the accuracy was
-        reached, or on Ctrl-C. Measured over many seeds, the interval covers in 93.5 to 95% with a
-        fixed budget, and in 92 to 95% when it stops at an accuracy, for it stops sooner where the
-        error happens to look small.
+        reached, or on Ctrl-C. The interval of means over probes is Student's with their skewness
+        transformed away, so the value need not be in its middle. Measured over many seeds, it
+        covers in 93.5 to 96% with a fixed budget of 10 products or more, and in 93 to 95% when it
+        stops at an accuracy, for it stops sooner where the error happens to look small. It covers
+        less with few probes of a matrix that two eigenvalues of opposite signs make up: 90% with
+        10, 94% with 50.
 
     Raises
     ------
@@ -100,7 +107,8 @@ def trace(
     Hutchinson (1990), A stochastic estimator of the trace of the influence matrix. Avron and
     Toledo (2011), Randomized algorithms for estimating the trace, for the variance. Meyer, Musco,
     Musco and Woodruff (2021), Hutch++. Chen and Hallman (2023), Krylov-aware stochastic trace
-    estimation. Epperly, Tropp and Webber (2024), XTrace.
+    estimation. Epperly, Tropp and Webber (2024), XTrace. Hall (1992), On the removal of skewness by
+    transformation, for the interval.
 
     Examples
     --------
@@ -124,7 +132,7 @@ def trace(
     limit = default if max_matvecs is None else max_matvecs
     if limit < 2:
         raise ValueError(f"trace: max_matvecs must be at least 2, got {limit}")
-    first = samples or (PILOT if target.asked else limit)
+    first = samples or (FEWEST if target.asked else limit)
     with Budget(A, limit, seconds, progress=progress) as budget:
         # What a checkpoint costs is not part of the samples.
         save = Checkpoint(checkpoint, A, {"method": method, "samples": samples, "seed": seed})
@@ -184,7 +192,8 @@ class _Trace:
         def forms(columns: range) -> Array:
             columns = range(columns.start + begin, columns.stop + begin)
             z = signs(A.size, columns, self.seed, A.dtype)
-            return np.einsum("ij,ij->j", z, split.remainder(z), dtype=np.float64)[None]
+            z = split.outside(z)
+            return np.einsum("ij,ij->j", z, A.matmat(z), dtype=np.float64)[None]
 
         method = f"Hutch++ ({split.columns} deflated)" if split.columns else "Hutchinson"
         return self._probed(
@@ -258,8 +267,9 @@ class _Trace:
             if budget.left >= A.size:
                 return exact_trace(A, budget)
             reason = f"max_matvecs={budget.max_matvecs} allows no more; give more"
-        value, half = known + float(running.mean[0]), float(running.half_width[0])
-        return self._result(value, float(running.standard_error[0]), half, method, reason)
+        value, error = known + float(running.mean[0]), float(running.standard_error[0])
+        low, high = (known + float(end[0]) for end in running.interval)
+        return self._result(value, error, (low, high), method, reason)
 
     def xtrace(self) -> Estimate:
         A, budget, target = self.A, self.budget, self.target
@@ -307,20 +317,23 @@ class _Trace:
             if budget.left >= A.size and budget.limit is None:
                 return exact_trace(A, budget)
             reason = f"max_matvecs={budget.max_matvecs} allows no more; give more"
-        return self._result(value, error, half, "XTrace", reason)
+        return self._result(value, error, (value - half, value + half), "XTrace", reason)
 
     def _state(self, x: XTrace, history: list[tuple[float, float]]) -> dict[str, Any]:
         past = np.array(history).reshape(-1, 2)
         spent = {"matvecs": self.A.matvecs, "seconds": self.budget.seconds}
         return {**x.state(), **spent, "history": past}
 
-    def _result(self, value: float, error: float, half: float, method: str, why: str) -> Estimate:
+    def _result(
+        self, value: float, error: float, interval: tuple[float, float], method: str, why: str
+    ) -> Estimate:
+        half = (interval[1] - interval[0]) / 2
         if self.target.asked and self.target.ratio(half, value) <= 1:
             why = ""
         return Estimate(
             value,
             error,
-            (value - half, value + half),
+            interval,
             self.A.matvecs,
             converged=not why,
             seconds=self.budget.seconds,
@@ -341,7 +354,7 @@ def _next(history: list[tuple[float, float]], ratio: float) -> int:
 
 
 def _pays(history: list[tuple[int, float]], probes: float) -> bool:
-    """Whether another column saves more than one of so many probes.
+    """Whether another column saves more than WORTH of so many probes.
 
     Their number goes as the squared norm outside the space, of which the logarithm falls by a
     slope that the last half of the columns tells.
@@ -350,4 +363,4 @@ def _pays(history: list[tuple[int, float]], probes: float) -> bool:
     if columns < 3 * BLOCK:
         return probes > 2 * PILOT
     before, then = [h for h in history if h[0] <= columns / 2][-1]
-    return probes * (then - now) / (columns - before) > 1
+    return probes * (then - now) / (columns - before) > WORTH

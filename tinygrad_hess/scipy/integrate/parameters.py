@@ -1,20 +1,19 @@
 """Extra arguments of a user's function as one vector, and back.
 
-    Parameters : pytree of arrays, numbers and anything else  <->  vector of its floating leaves
+Parameters : pytree of arrays, numbers and anything else  <->  vector of its floating leaves
 """
 
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
-from .. import modes, trees
-from ..errors import NonDifferentiableError, describe
-from ..ops import astype, concatenate, ravel, reshape, stack
-from ..tensors import Batched, Tensor
+from ... import trees
+from ...errors import NonDifferentiableError, describe
+from ...ops import astype, concatenate, ravel, reshape, stack
+from ...tensors import Batched, Tensor
 
 DOUBLE = np.dtype(np.float64)
 
@@ -123,8 +122,3 @@ def plain(x: Any, who: str) -> Any:
             "it in args, as in func(..., w) with args=(w,), and it is differentiated."
         )
     return x.value
-
-
-def untraced() -> Any:
-    """A block in which a solver may look at values, since it runs again on each replay."""
-    return modes._mode(modes._tracing, False) if modes.is_tracing() else nullcontext()

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import describe
-from ..ops import concatenate, cumsum, moveaxis, reshape, sum, where
-from ..ops.axes import canonical_axis
-from ..ops.calculus import trapezoid as trapezoid
-from ..tensors import Tensor
+from ...errors import describe
+from ...ops import concatenate, cumsum, moveaxis, sum, where
+from ...ops.axes import canonical_axis
+from ...tensors import Tensor
 
 
 def _array(x: Any) -> Any:

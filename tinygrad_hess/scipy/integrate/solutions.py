@@ -16,125 +16,17 @@ differentiation.
 
 from __future__ import annotations
 
-import functools
-import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..ops import concatenate, stack
-from ..primitive import Primitive, full_lead
-from ..transforms.gradients import jvp, vjp
-from ._often import Often
-from ._parameters import plain, untraced
-
-
-class System:
-    """A right-hand side on vectors, and how to solve it.
-
-    Parameters
-    ----------
-    f : callable
-        ``f(t, y, p) -> y'`` on vectors, in operations of the library.
-    who : str
-        The user's function, for errors.
-    solve : callable
-        ``solve(system, y0, t, p) -> Y``: values of a solution at all the times.
-    options : dict
-        For ``scipy.integrate.solve_ivp``: method, rtol, first_step, max_step, ...
-    atol : array, shape (n,)
-        Absolute tolerance of each component.
-    has_tangent : bool
-        Whether the second half of the components, and of p, are tangents of the first.
-    """
-
-    def __init__(
-        self,
-        f: Callable[..., Any],
-        who: str,
-        solve: Callable[..., Any],
-        options: dict[str, Any],
-        atol: Any,
-        has_tangent: bool = False,
-    ):
-        self.f, self.who, self.solve = f, who, solve
-        self.options, self.atol, self.has_tangent = options, atol, has_tangent
-
-    def __repr__(self) -> str:
-        return f"<{self.who}{' and its tangent' if self.has_tangent else ''}>"
-
-    @functools.cached_property
-    def rates(self) -> Callable[..., Any]:
-        """The right-hand side at arrays: ``rates(t, y, p)``."""
-        if self.has_tangent:
-            return Often(self.f)
-        return lambda t, y, p: plain(self.f(t, y, p), self.who)
-
-    @functools.cached_property
-    def costate_rates(self) -> Callable[..., Any]:
-        """The right-hand side of the adjoint equation: ``(t, y, p, λ) -> (λ', p̄')``, joined."""
-
-        def rates(t: Any, y: Any, p: Any, costate: Any) -> Any:
-            return -concatenate(vjp(lambda y, p: self.f(t, y, p), y, p)[1](costate))
-
-        return Often(rates)
-
-    @functools.cached_property
-    def with_tangent(self) -> System:
-        """The system of (y, v) with the parameters (p, ṗ)."""
-
-        def f(t: Any, yv: Any, pq: Any) -> Any:
-            n, m = yv.shape[0] // 2, pq.shape[0] // 2
-            point, direction = (yv[:n], pq[:m]), (yv[n:], pq[m:])
-            return concatenate(jvp(lambda y, p: self.f(t, y, p), point, direction))
-
-        return System(f, self.who, self.solve, self.options, np.tile(self.atol, 2), True)
-
+from ... import modes
+from ...ops import concatenate, stack
+from ...primitive import Primitive, full_lead
+from ...transforms.gradients import vjp
+from .systems import System, by_steps
 
 # ---- values -------------------------------------------------------------------------------------
-
-
-def by_steps(system: System, y0: Any, t: Any, p: Any) -> Any:
-    """By ``scipy.integrate.solve_ivp``."""
-    distinct = np.append(True, np.diff(t) != 0)
-    found = _stepped(lambda t, y: system.rates(t, y, p), y0, t, system, t_eval=t[distinct])
-    return found.y.T[np.cumsum(distinct) - 1]
-
-
-def steps_of(system: System, y0: Any, t: Any, p: Any) -> Any:
-    """The times to which ``scipy.integrate.solve_ivp`` steps between the two times t."""
-    return _stepped(lambda t, y: system.rates(t, y, p), y0, t, system).t
-
-
-def by_odeint(system: System, y0: Any, t: Any, p: Any, **options: Any) -> Any:
-    """By ``scipy.integrate.odeint``, which takes its steps in compiled code."""
-    from scipy.integrate import ODEintWarning, odeint
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ODEintWarning)  # it is an error below
-        found, notes = odeint(
-            lambda t, y: system.rates(t, y, p), y0, t, tfirst=True, full_output=True,
-            rtol=system.options["rtol"], atol=system.atol, **options,
-        )  # fmt: skip
-    if notes["message"] != "Integration successful.":
-        raise failure(system.who, notes["message"])
-    return found
-
-
-def _stepped(rates: Any, y0: Any, t: Any, system: System, **how: Any) -> Any:
-    from scipy.integrate import solve_ivp  # imported where it is needed: it is slow to load
-
-    how = {"atol": system.atol, **system.options, **how}
-    found = solve_ivp(rates, (t[0], t[-1]), y0, **how)
-    if not found.success:
-        raise failure(system.who, found.message)
-    return found
-
-
-def failure(who: str, message: str) -> RuntimeError:
-    """A solver gave up: what it gave up to then has no use."""
-    return RuntimeError(f"{who} could not be integrated: {message}")
 
 
 def _check_times(t: Any) -> None:
@@ -159,9 +51,12 @@ def _solution(y0: Any, t: Any, p: Any, *, system: System) -> Any:
         scale = _largest(y0[half:], q)
         y0[half:] /= scale
         q /= scale
-    with untraced():
+    with modes.untraced():
         _check_times(t)
-        out = np.tile(y0, (len(t), 1)) if t[0] == t[-1] else system.solve(system, y0, t, p)
+        if t[0] == t[-1]:
+            out = np.tile(y0, (len(t), 1))
+        else:
+            out = system.solved(system.rates_at(p), y0, t, system.atol)
     out[:, half:] *= scale
     return out.astype(dtype)
 
@@ -170,7 +65,7 @@ def _adjoint(y0: Any, t: Any, p: Any, g: Any, *, system: System) -> Any:
     dtype = np.result_type(y0, t, p, g)
     y0, t, p, g = (np.array(x, np.float64) for x in (y0, t, p, g))
     scale = _largest(g)
-    with untraced():
+    with modes.untraced():
         out = _integrated_back(y0, t, p, g / scale, system)
     return (scale * out).astype(dtype)
 
@@ -178,20 +73,18 @@ def _adjoint(y0: Any, t: Any, p: Any, g: Any, *, system: System) -> Any:
 def _integrated_back(y0: Any, t: Any, p: Any, g: Any, system: System) -> Any:
     n, count = len(y0), len(t)
     costate, of_times, of_p = np.zeros(n), np.zeros(count), np.zeros(len(p))
-    path: Any = lambda t: y0
-    if t[0] != t[-1]:
-        path = _stepped(lambda t, y: system.rates(t, y, p), y0, t, system, dense_output=True).sol
-
-    back = lambda t, z: system.costate_rates(t, path(t), p, z[:n])
+    rates = system.rates_at(p)
+    path = system.path(rates, y0, t) if t[0] != t[-1] else lambda t: y0
+    back = system.costate_rates_at(p, path)
     atol = np.full(n + len(p), system.atol.min(initial=np.inf))
     for i in range(count - 1, 0, -1):
         costate += g[i]
-        of_times[i] = g[i] @ system.rates(t[i], path(t[i]), p)
+        of_times[i] = g[i] @ rates(t[i], path(t[i]))
         if t[i] != t[i - 1] and costate.any():
             z = np.concatenate([costate, np.zeros(len(p))])
-            z = _stepped(back, z, t[[i, i - 1]], system, atol=atol).y[:, -1]
+            z = system.solved(back, z, t[[i, i - 1]], atol, within=True)[-1]
             costate, of_p = z[:n], of_p + z[n:]
-    of_times[0] = -costate @ system.rates(t[0], y0, p)
+    of_times[0] = -costate @ rates(t[0], y0)
     return np.concatenate([costate + g[0], of_times, of_p])
 
 
@@ -269,9 +162,9 @@ def _row(name: str, fn: Any, shape: Any, tangent: Any, cotangents: Any, **row: A
 
 _SAMPLE = System(
     lambda t, y, p: stack([p[0] * y[1] + t, p[1]]),
-    "a system whose solutions are polynomials, and steps of fifth order exact",
+    "a system whose solutions are polynomials, and steps of third order exact",
     by_steps,
-    {"method": "RK45", "rtol": 1e-10},
+    {"method": "RK23", "rtol": 1e-10, "first_step": 0.15},
     np.full(2, 1e-10),
 )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import astype, equal, floor, where
+from ...ops import astype, equal, floor, where
 
 
 def operands(*given: Any) -> list[Any]:

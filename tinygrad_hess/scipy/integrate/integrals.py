@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import describe
-from ..ops import astype, concatenate, isfinite, stack, sum, where
-from ..primitive import Primitive, full_lead
-from ..tensors import Tensor
-from ..transforms.gradients import jvp, vjp
-from ._often import Often
-from ._parameters import Parameters, as_double, flat, plain, untraced
+from ... import modes
+from ...errors import describe
+from ...ops import astype, concatenate, isfinite, stack, sum, where
+from ...primitive import Primitive, full_lead
+from ...tensors import Tensor
+from ...transforms.gradients import jvp, vjp
+from .often import Often
+from .parameters import Parameters, as_double, flat, plain
 
 
 class Integrand:
@@ -76,8 +77,9 @@ class Integrand:
 def _integral(a: Any, b: Any, p: Any, *, integrand: Integrand) -> Any:
     dtype = np.result_type(a, b, p)
     a, b, p = float(a), float(b), np.asarray(p, np.float64)
-    with untraced():
-        return np.append(*_computed(lambda t: integrand.values(t, p), a, b, integrand)).astype(dtype)
+    with modes.untraced():
+        value, error = _computed(lambda t: integrand.values(t, p), a, b, integrand)
+    return np.append(value, error).astype(dtype)
 
 
 def _computed(f: Callable[[float], Any], a: float, b: float, integrand: Integrand) -> Any:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ops import (
+from ...ops import (
     cho_solve,
     det,
     expm,
@@ -29,13 +29,40 @@ from ..ops import (
     svdvals,
     toeplitz,
 )
-from ..ops import cholesky as _cholesky
-from ..ops import solve_assuming as solve
+from ...ops import cholesky as _cholesky
+from ...ops import solve_assuming as solve
+from ...ops.banded import solve_banded
+from ...ops.lu import lu, lu_factor, lu_solve
+from ...ops.polar import polar
+from ...ops.sylvester import (
+    solve_continuous_lyapunov,
+    solve_discrete_lyapunov,
+    solve_sylvester,
+)
+from .functions import (
+    coshm,
+    cosm,
+    eigh,
+    eigvalsh,
+    expm_frechet,
+    qr,
+    sinhm,
+    sinm,
+    svd,
+    tanhm,
+    tanm,
+)
+from .structured import block_diag, circulant, hankel, khatri_rao
 
 __all__ = [
-    "cho_factor", "cho_solve", "cholesky", "det", "expm", "inv", "logm", "lstsq", "norm",
-    "pinv", "solve", "solve_triangular", "sqrtm", "svdvals", "toeplitz",
+    "block_diag", "cho_factor", "cho_solve", "cholesky", "circulant", "coshm", "cosm", "det",
+    "eigh", "eigvalsh", "expm", "expm_frechet", "hankel", "inv", "khatri_rao", "logm", "lstsq",
+    "lu", "lu_factor", "lu_solve", "norm", "pinv", "polar", "qr", "sinhm", "sinm", "solve",
+    "solve_banded", "solve_continuous_lyapunov", "solve_discrete_lyapunov", "solve_lyapunov",
+    "solve_sylvester", "solve_triangular", "sqrtm", "svd", "svdvals", "tanhm", "tanm", "toeplitz",
 ]  # fmt: skip
+
+solve_lyapunov = solve_continuous_lyapunov
 
 
 def cholesky(a: Any, lower: bool = False) -> Any:

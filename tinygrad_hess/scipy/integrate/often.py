@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..replay import jit
+from ...replay import jit
 
 PATIENCE = 24
 """Calls after which planning a replay, which costs about as many, begins to pay."""

@@ -14,9 +14,10 @@ Examples
 
 from __future__ import annotations
 
-from ._equations import Solution, odeint, solve_ivp
-from ._integrals import fixed_quad, quad
-from ._sampled_integrals import cumulative_trapezoid, simpson, trapezoid
+from ...ops.calculus import trapezoid
+from .equations import Solution, odeint, solve_ivp
+from .integrals import fixed_quad, quad
+from .samples import cumulative_trapezoid, simpson
 
 __all__ = [
     "Solution", "cumulative_trapezoid", "fixed_quad", "odeint", "quad", "simpson", "solve_ivp",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import (
+from ...ops import (
     all,
     cholesky,
     diag,
@@ -23,10 +23,9 @@ from ..ops import (
     transpose,
     where,
 )
-from ._stats_operands import counts, is_count, is_share, limited, operands, positive
-from .special import gammaln, xlog1py, xlogy
-
-LOG_2PI = math.log(2 * math.pi)
+from ..special import gammaln, xlog1py, xlogy
+from .line import LOG_2PI
+from .operands import counts, is_count, is_share, limited, operands, positive
 
 
 def _sums_to_one(p: Any, axis: int) -> Any:

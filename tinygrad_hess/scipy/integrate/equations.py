@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import modes
-from ..errors import NonDifferentiableError, describe
-from ..ops import astype, concatenate, moveaxis, ravel, reshape, stack
-from ..tensors import Batched, Tensor
-from ._ode import System, by_odeint, by_steps, solution, steps_of
-from ._parameters import Parameters, as_double, flat
+from ... import modes
+from ...errors import NonDifferentiableError, describe
+from ...ops import astype, concatenate, moveaxis, ravel, reshape, stack
+from ...tensors import Batched, Tensor
+from .parameters import DOUBLE, Parameters, as_double, flat, plain
+from .solutions import solution
+from .systems import Rates, System, by_odeint, by_steps, stepped
 
 
 def odeint(
@@ -37,9 +37,9 @@ def odeint(
     Parameters
     ----------
     func : callable
-        ``func(y, t, *args) -> y'``, or ``func(t, y, *args)`` with ``tfirst``, in NumPy's operations;
-        an array of the shape of ``y``, or a list of numbers. It must depend on nothing but its
-        arguments.
+        ``func(y, t, *args) -> y'``, or ``func(t, y, *args)`` with ``tfirst``, in operations of
+        NumPy: an array of the shape of ``y``, or a list of numbers. It must depend on nothing but
+        its arguments.
     y0 : array_like, shape (n,) or any other
         Where the solution begins. A number counts as a vector of one.
     t : array_like, shape (T,)
@@ -97,9 +97,9 @@ def odeint(
     tolerance = 1.49012e-8
     options = {"method": "LSODA", "rtol": tolerance if rtol is None else rtol}
     options |= {name: h for name, h in (("first_step", h0), ("max_step", hmax)) if h}
-    solve = functools.partial(by_odeint, h0=h0, hmax=hmax, mxstep=mxstep)
+    options |= {"h0": h0, "hmax": hmax, "mxstep": mxstep}
     t = _vector(t, "odeint: t")
-    out = problem.solved(t, solve, options, tolerance if atol is None else atol)
+    out = problem.solved(t, by_odeint, options, tolerance if atol is None else atol)
     return reshape(out, shape=(t.shape[0], *problem.shape))
 
 
@@ -240,13 +240,12 @@ class _Problem:
                 f"{who}: y0 is {describe(y0)}; keep real and imaginary parts as two real arrays"
             )
         self.who, self.name = who, name
+        self._func, self._tfirst = func, tfirst
         self.shape = shape = y0.shape or (1,)
         size = math.prod(shape)
         if not size:
             raise ValueError(f"{who}: y0 is {describe(y0)}, which is empty")
-        self.parameters = parameters = Parameters(
-            args if isinstance(args, tuple) else (args,), who
-        )
+        self.parameters = parameters = Parameters(args if isinstance(args, tuple) else (args,), who)
         own = [y0.dtype] if y0.dtype.kind == "f" else []
         self.dtype = np.result_type(*own, *parameters.dtypes) if own else np.dtype(np.float64)
         self.y0 = as_double(ravel(y0))
@@ -258,6 +257,21 @@ class _Problem:
 
         self.f = f
 
+    def _rates_at(self, p: Any) -> Rates:
+        """The right-hand side at arrays, its arguments unpacked once."""
+        func, more, shape = self._func, self.parameters.tree(p), self.shape
+        size, name, is_vector = math.prod(shape), self.name, len(shape) == 1
+        tfirst = self._tfirst
+
+        def rates(t: Any, y: Any) -> Any:
+            y = y if is_vector else y.reshape(shape)
+            out = func(t, y, *more) if tfirst else func(y, t, *more)
+            if type(out) is np.ndarray and out.shape == shape and out.dtype == DOUBLE:
+                return out if is_vector else out.ravel()
+            return plain(flat(out, name, size), name)
+
+        return rates
+
     def _system(self, solve: Any, options: dict[str, Any], atol: Any) -> System:
         try:
             each = np.broadcast_to(np.asarray(atol, float), self.shape).ravel()
@@ -266,7 +280,7 @@ class _Problem:
                 f"{self.who}: atol is {describe(np.asarray(atol))}, and must be a number or of the "
                 f"shape {self.shape} of y0"
             ) from None
-        return System(self.f, self.name, solve, options, each)
+        return System(self.f, self.name, solve, options, each, self._rates_at)
 
     def solved(self, t: Any, solve: Any, options: dict[str, Any], atol: Any) -> Any:
         """Values at the times t, shape (T, n)."""
@@ -282,5 +296,6 @@ class _Problem:
                 "give the times in t_eval"
             )
         y0, ends, p = (x.value if isinstance(x, Tensor) else x for x in operands)
-        t = steps_of(self._system(by_steps, options, atol), y0, ends, p)
+        atol = self._system(by_steps, options, atol).atol
+        t = stepped(self._rates_at(p), y0, ends, atol, self.name, options).t
         return concatenate([span[:1], t[1:-1], span[1:]]) if isinstance(span, Tensor) else t

@@ -1,0 +1,108 @@
+"""Continuous distributions between two ends."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ...ops import cos, exp, expm1, log, log1p, where
+from ...ops.special_distributions import betaincc, betainccinv, betaincinv
+from ..special import betainc, betaln, log_ndtr, ndtr, ndtri, xlog1py, xlogy
+from .families import Continuous
+from .line import LOG_2PI, normal_log_density
+
+uniform = Continuous(
+    "uniform",
+    lambda z: 0.0 * z,
+    low=0,
+    high=1,
+    cdf=lambda z: 1.0 * z,
+    sf=lambda z: 1 - z,
+    ppf=lambda q: 1.0 * q,
+    isf=lambda q: 1 - q,
+)
+beta = Continuous(
+    "beta",
+    lambda z, a, b: xlogy(a - 1, z) + xlog1py(b - 1, -z) - betaln(a, b),
+    "a",
+    "b",
+    low=0,
+    high=1,
+    cdf=lambda z, a, b: betainc(a, b, z),
+    sf=lambda z, a, b: betaincc(a, b, z),
+    ppf=lambda q, a, b: betaincinv(a, b, q),
+    isf=lambda q, a, b: betainccinv(a, b, q),
+)
+powerlaw = Continuous(
+    "powerlaw",
+    lambda z, a: log(a) + xlogy(a - 1, z),
+    "a",
+    low=0,
+    high=1,
+    cdf=lambda z, a: z**a,
+    sf=lambda z, a: -expm1(xlogy(a, z)),
+    logcdf=lambda z, a: xlogy(a, z),
+    ppf=lambda q, a: q ** (1 / a),
+    isf=lambda q, a: exp(log1p(-q) / a),
+)
+wrapcauchy = Continuous(
+    "wrapcauchy",
+    lambda z, c: log((1 - c) * (1 + c) / (1 + c * c - 2 * c * cos(z))) - LOG_2PI,
+    "c",
+    low=0,
+    high=2 * math.pi,
+    allowed=lambda c: (c > 0) & (c < 1),
+)
+loguniform = Continuous(
+    "loguniform",
+    lambda z, a, b: -log(z) - log(log(b / a)),
+    "a",
+    "b",
+    low=lambda a, b: a,
+    high=lambda a, b: b,
+    allowed=lambda a, b: (a > 0) & (b > a),
+    cdf=lambda z, a, b: log(z / a) / log(b / a),
+    sf=lambda z, a, b: log(b / z) / log(b / a),
+    ppf=lambda q, a, b: a * exp(q * log(b / a)),
+    isf=lambda q, a, b: b * exp(-q * log(b / a)),
+)
+
+
+def _swapped(a: Any, b: Any) -> tuple[Any, Any]:
+    """The interval mirrored where it lies to the right, since the left tail keeps its digits."""
+    right = a > 0
+    return where(right, -b, a), where(right, -a, b)
+
+
+def _mass(a: Any, b: Any) -> Any:
+    """The normal probability of an interval."""
+    a, b = _swapped(a, b)
+    return ndtr(b) - ndtr(a)
+
+
+def _log_mass(a: Any, b: Any) -> Any:
+    a, b = _swapped(a, b)
+    whole = log_ndtr(b)
+    return whole + log1p(-exp(log_ndtr(a) - whole))
+
+
+def _truncated_quantile(q: Any, a: Any, b: Any) -> Any:
+    right = a > 0
+    mirrored, other = _swapped(a, b)
+    share = where(right, 1 - q, q)
+    z = ndtri(ndtr(mirrored) + share * (ndtr(other) - ndtr(mirrored)))
+    return where(right, -z, z)
+
+
+truncnorm = Continuous(
+    "truncnorm",
+    lambda z, a, b: normal_log_density(z) - _log_mass(a, b),
+    "a",
+    "b",
+    low=lambda a, b: a,
+    high=lambda a, b: b,
+    allowed=lambda a, b: a < b,
+    cdf=lambda z, a, b: _mass(a, z) / _mass(a, b),
+    sf=lambda z, a, b: _mass(z, b) / _mass(a, b),
+    ppf=_truncated_quantile,
+)

@@ -1,0 +1,4 @@
+"""x"""
+TABLE = """\
+numpy.sin|differentiable||
+"""
