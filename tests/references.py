@@ -123,6 +123,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "astype": np.asarray,
     "astype_integer": np.asarray,
     "alias": _same,
+    "checked": _same,
     "seed": _same,
     "stop_gradient": _same,
     "enter": lambda x, axis: x,
