@@ -226,7 +226,7 @@ def toeplitz(c: Any, r: Any = None) -> Any:
     c : array_like
         Flattened.
     r : array_like, optional
-        Flattened; its first element is not read. By default the matrix is symmetric.
+        Flattened; its first element is not read. By default the matrix is symmetric (Hermitian).
 
     Examples
     --------
@@ -236,7 +236,7 @@ def toeplitz(c: Any, r: Any = None) -> Any:
     array([3., 4., 2.])
     """
     c = ravel(c)
-    r = c if r is None else ravel(r)
+    r = conj(c) if r is None else ravel(r)
     rows, columns = math.prod(shape_of(c)), math.prod(shape_of(r))
     values = concatenate([index(c, slice(None, None, -1)), index(r, slice(1, None))])
     places = rows - 1 - np.arange(rows)[:, None] + np.arange(columns)

@@ -165,18 +165,20 @@ class ClassNumbers:
     who : str
         The function that asks.
     classes : int
-    context : str
-        More to say in the error.
+    dtype, shape : optional
+        Of the logits that they are for, to name them in the error.
     """
 
     who: str
     classes: int
-    context: str = ""
+    dtype: Any = None
+    shape: tuple[int, ...] = ()
 
     def __call__(self, labels: Any) -> None:
         if labels.size and (labels.min() < 0 or labels.max() >= self.classes):
+            logits = "" if self.dtype is None else f" for logits {self.dtype}{self.shape}"
             raise ValueError(
-                f"{self.who}: class numbers must be from 0 to {self.classes - 1}{self.context}, "
+                f"{self.who}: class numbers must be from 0 to {self.classes - 1}{logits}, "
                 f"got values from {labels.min()} to {labels.max()}"
             )
 

@@ -43,8 +43,13 @@ REASON: dict[str, str] = {
 
 
 def public_names(module: ModuleType) -> list[str]:
-    """All names without a leading underscore."""
-    return sorted(n for n in dir(module) if not n.startswith("_"))
+    """All names without a leading underscore; of modules, those that are told as public.
+
+    (Others appear only once something has imported them.)
+    """
+    told = getattr(module, "__all__", ())
+    names = sorted(n for n in dir(module) if not n.startswith("_"))
+    return [n for n in names if n in told or not isinstance(getattr(module, n), ModuleType)]
 
 
 def not_called(name: str, x: Any) -> str | None:

@@ -282,13 +282,17 @@ for _name in ("intersect1d", "union1d", "setdiff1d", "setxor1d"):
     OWN[_name] = [lambda f, x: f(x, V)]
 
 
+def _polar(u: Any, s: Any, vh: Any) -> Any:
+    return u @ vh
+
+
 OF_COMPLEX: dict[str, list[Call]] = {
     # Vectors of complex matrices are determined up to a phase; these are free of it.
     "eig": [lambda f, x: f(x)[0], lambda f, x: abs(f(x)[1])],
     "eigh": [lambda f, x: f(x + x.conj().mT)[0], lambda f, x: abs(f(x + x.conj().mT)[1])],
     "svd": [
         lambda f, x: f(x, compute_uv=False),
-        lambda f, x: (lambda u, s, vh: u @ vh)(*f(x)),
+        lambda f, x: _polar(*f(x)),
         lambda f, x: abs(f(x)[0]),
     ],
 }

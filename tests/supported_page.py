@@ -86,7 +86,7 @@ def _row(path: str, name: str, tried: Tried, note: str) -> Support:
     modes = tuple(m for m in MODES if tried.modes.get(m) == {True})
     partly = tuple(m for m in MODES if tried.modes.get(m) == {True, False})
     if tried.kind == "differentiable":
-        if path.startswith("scipy.") and not isinstance(_theirs(path), np.ufunc):
+        if path.startswith("scipy.") and not isinstance(_theirs(path), np.ufunc) and _ours(path):
             note = f"as tinygrad_hess.{path}"
         return Support(path, "differentiable", modes, partly, note)
     if tried.kind == "piecewise constant":
@@ -107,6 +107,13 @@ def _theirs(path: str) -> Any:
     return found
 
 
+def _ours(path: str) -> Any:
+    found: Any = tg
+    for part in path.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
 def _found(path: str) -> tuple[Any, Any, list[Call], list[Call]]:
     """The function as NumPy or SciPy has it, as it is here, and how to try it."""
     theirs = _theirs(path)
@@ -114,9 +121,7 @@ def _found(path: str) -> tuple[Any, Any, list[Call], list[Call]]:
     if path.startswith("numpy."):
         calls = specimens.calls(name, theirs)
         return theirs, theirs, calls, specimens.OF_COMPLEX.get(name, calls)
-    ours: Any = tg
-    for part in path.split("."):
-        ours = getattr(ours, part, None)
+    ours = _ours(path)
     if path.startswith("scipy.special."):
         calls = of_scipy.special_calls(name, theirs)
         here = theirs if isinstance(theirs, np.ufunc) or ours is None else ours
@@ -156,6 +161,7 @@ def as_table(rows: list[Support]) -> str:
         lines.append(f"{row.name}|{row.kind}|{tested}|{row.note}")
     return (
         '"""What came of trying every name: written by tests/supported_page.py, not by hand."""\n\n'
+        "# ruff: noqa: E501\n\n"
         f'VERSIONS = "NumPy {np.__version__}, SciPy {scipy.__version__}"\n\n'
         'TABLE = """\\\n' + "\n".join(lines) + '\n"""\n'
     )

@@ -50,8 +50,7 @@ def test_every_interval_is_listed_and_covers(sections: dict[str, str]) -> None:
     assert list(listed) == list(declared)
     for name, (_, _, bound) in declared.items():
         share = float(listed[name][1].split("%")[0])
-        # the share is itself an estimate: two of its deviations, near 95%, are 0.7%
-        assert 93 - 0.7 <= share <= (100 if bound else 97 + 0.7), (name, share)
+        assert 93 <= share <= (100 if bound else 97), (name, share)
 
 
 def test_costs_are_within_what_was_promised(sections: dict[str, str]) -> None:

@@ -433,14 +433,18 @@ def test_trees_of_both_kinds() -> None:
 
 
 def test_modes() -> None:
-    plain = tg.grad(loss)(Z)
+    plain, curved = tg.grad(loss)(Z), tg.hvp(loss, Z, V)
     with tg.debug_nans():
         np.testing.assert_allclose(tg.grad(loss)(Z), plain)
         with pytest.raises(tg.NanError, match="derivative of sqrt"), np.errstate(all="ignore"):
             tg.grad(lambda z: np.real(np.sqrt(z)).sum())(np.array([0j]))
     with tg.nan_safe():
         np.testing.assert_allclose(tg.grad(loss)(Z), plain)
-        np.testing.assert_allclose(tg.hvp(loss, Z, V), tg.hvp(loss, Z, V))
+        np.testing.assert_allclose(tg.hvp(loss, Z, V), curved)
+        along = tg.jvp(lambda z: np.abs(z) * np.angle(z), (Z,), (V,))[1]
+    np.testing.assert_allclose(
+        along, tg.jvp(lambda z: np.abs(z) * np.angle(z), (Z,), (V,))[1], rtol=1e-13
+    )
     with tg.no_grad():
         assert not (tg.tensor(Z, requires_grad=True) * 1j).requires_grad
 

@@ -58,7 +58,9 @@ BINARY: dict[str, Callable[[Any, Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", BINARY)
-@pytest.mark.parametrize("kinds", ["both", "first real", "second real"])
+@pytest.mark.parametrize(
+    "kinds", ["both", "first real", pytest.param("second real", marks=pytest.mark.slow)]
+)
 def test_function_of_two_arrays(name: str, kinds: str) -> None:
     f = BINARY[name]
     checked(f, X if kinds == "first real" else Z, X + 0.1 if kinds == "second real" else W)

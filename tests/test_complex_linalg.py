@@ -104,6 +104,7 @@ def test_function_of_two_matrices(name: str) -> None:
 
 SCIPY: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
     "expm": ("expm", (A / 3,), {}),
+    "toeplitz": ("toeplitz", (A[0].copy(),), {}),
     "sqrtm": ("sqrtm", (H,), {}),
     "logm": ("logm", (H,), {}),
     "triangular": ("solve_triangular", (A, B), {"lower": True}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -22,12 +23,20 @@ def spectrum() -> np.ndarray:
 
 
 def operator() -> LinearOperator:
+    """With these eigenvalues, mirrored at a random plane, so that no basis is special."""
     values = spectrum()
-    multiply = lambda x: values.reshape(-1, *[1] * (x.ndim - 1)) * x
+    u = np.random.default_rng(1).normal(size=P)
+    u = (u / np.linalg.norm(u)).astype(np.float32)
+
+    def multiply(x: np.ndarray) -> np.ndarray:
+        x = x.reshape(P, -1)
+        y = values[:, None] * (x - 2 * np.multiply.outer(u, u @ x))
+        return y - 2 * np.multiply.outer(u, u @ y)
+
     return LinearOperator((P, P), matvec=multiply, matmat=multiply, dtype=np.float32)
 
 
-def peak(run) -> float:
+def peak(run: Callable[[], None]) -> int:
     """Bytes at most, beyond what was there before."""
     tracemalloc.start()
     try:
@@ -53,7 +62,7 @@ def test_a_trace_holds_its_blocks_and_512_mebibytes_of_basis() -> None:
     assert peak(run) <= (512 + 4 * 64) * 2**20 + 24 * VECTOR
     exact = float(spectrum().sum(dtype=np.float64))
     estimate = found[0]
-    assert abs(estimate.value - exact) <= 6 * estimate.standard_error
+    assert abs(estimate.value - exact) <= 5 * estimate.standard_error + 0.1
 
 
 @pytest.mark.slow

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import gc
+import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from small_nets import (
     vector,
 )
 
+import tinygrad_hess as tg
 from tinygrad_hess import nn
 from tinygrad_hess.curvature import (
     GGNOperator,
@@ -105,3 +109,28 @@ class TestData:
         np.testing.assert_array_equal(op @ np.ones((3, 2)), np.zeros((3, 2)))
         np.testing.assert_array_equal(op.gradient, np.zeros(3))
         assert op.value == 1
+
+
+@pytest.mark.parametrize("kind", ["Hessian", "GGN", "Jacobian"])
+def test_freed_without_the_garbage_collector(kind: str) -> None:
+    """A loop that makes an operator at each step would otherwise pile up their tapes."""
+    x, y = np.linspace(-1, 1, 12).reshape(6, 2), np.arange(6) % 3
+    model = nn.MLP([2, 4, 3], seed=0)
+    predict = lambda model, x: model(x)
+    gc.collect()
+    gc.disable()
+    try:
+        op: Any = {
+            "Hessian": lambda: tg.curvature.HessianOperator(
+                lambda m, b: nn.cross_entropy(m(b[0]), b[1]), model, (x, y)
+            ),
+            "GGN": lambda: tg.curvature.GGNOperator(predict, nn.cross_entropy, model, (x, y)),
+            "Jacobian": lambda: tg.curvature.JacobianOperator(lambda m: m(x), model),
+        }[kind]()
+        vectors = np.ones((op.shape[1], 3))
+        assert np.isfinite(op @ vectors[:, 0]).all() and np.isfinite(op @ vectors).all()
+        alive = weakref.ref(op)
+        del op
+        assert alive() is None
+    finally:
+        gc.enable()

@@ -25,11 +25,13 @@ OF_REAL = ["fft", "ifft", "rfft", "ihfft"]
 OVER = ["fft2", "ifft2", "irfft2", "fftn", "ifftn", "irfftn"]
 OVER_REAL = ["rfft2", "rfftn", "fftn"]
 NORMS = [None, "backward", "ortho", "forward"]
+MOST = [pytest.param(n, marks=pytest.mark.slow if n in (None, "forward") else []) for n in NORMS]
+LENGTHS = [None, 3, 5, 1, pytest.param(6, marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("name", ALONG)
-@pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("n", [None, 3, 5, 6, 1])
+@pytest.mark.parametrize("norm", MOST)
+@pytest.mark.parametrize("n", LENGTHS)
 def test_along_an_axis(name: str, norm: str | None, n: int | None) -> None:
     f = getattr(np.fft, name)
     checked(lambda z: f(z, n=n, norm=norm), Z[:2], second=False)
@@ -37,8 +39,8 @@ def test_along_an_axis(name: str, norm: str | None, n: int | None) -> None:
 
 
 @pytest.mark.parametrize("name", OF_REAL)
-@pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("n", [None, 3, 5, 6, 1])
+@pytest.mark.parametrize("norm", MOST)
+@pytest.mark.parametrize("n", LENGTHS)
 def test_of_real_numbers(name: str, norm: str | None, n: int | None) -> None:
     f = getattr(np.fft, name)
     checked(lambda x: f(x, n=n, norm=norm), X[:2], second=False)

@@ -23,6 +23,7 @@ import tinygrad_hess.numpy as tnp
 from tinygrad_hess import ops
 from tinygrad_hess.ops.blocks import BLOCK
 from tinygrad_hess.primitive import REGISTRY
+from tinygrad_hess.support import supported
 
 Function = Callable[..., Any]
 Shapes = tuple[tuple[int, ...], ...]
@@ -32,6 +33,7 @@ UFUNCS = sorted(
     for name in vars(tnp)
     if isinstance(getattr(np, name, None), np.ufunc)
     and name not in ("matmul", "matvec", "vecdot", "vecmat")
+    and name not in ("divmod", "fabs", "float_power", "frexp", "ldexp", "modf")  # composed
 )
 
 
@@ -334,22 +336,21 @@ def test_example(name: str, call: Function, shapes: Shapes) -> None:
 LOOKS_ONLY = {
     "allclose", "isclose", "array_equal", "iscomplexobj", "isrealobj", "result_type", "can_cast",
     "array2string", "array_repr", "array_str", "count_nonzero", "nonzero", "flatnonzero",
-    "searchsorted", "unique", "bincount", "digitize", "shape", "ndim", "size",
+    "unique", "bincount", "shape", "ndim", "size",
 }  # fmt: skip
-MAKERS = {"zeros_like", "ones_like", "empty_like", "full_like", "array", "asarray", "astype"}
-BY_THEMSELVES = {"einsum", "vander"}
-"""Tested in a file or a function of their own."""
 
 
-def test_every_function_has_an_example() -> None:
-    covered = {name for name, _, _ in EXAMPLES} | set(UFUNCS) | LOOKS_ONLY | MAKERS | BY_THEMSELVES
+def test_every_function_is_tried_and_not_refused() -> None:
+    """By the walk, tests/test_supported.py, which these examples go beyond."""
     functions = {
         name
         for name, f in vars(tnp).items()
         if inspect.isfunction(f) and not name.startswith("_") and hasattr(np, name)
         and f is not getattr(np, name)
     }  # fmt: skip
-    assert functions - covered == set()
+    refused = {name for name in functions if supported(f"numpy.{name}").kind == "unsupported"}
+    assert refused == {"unique"}  # which takes what is not recorded
+    assert {name for name, _, _ in EXAMPLES} <= functions | set(dir(np.linalg))
 
 
 @pytest.mark.parametrize("name", sorted(LOOKS_ONLY - {"shape", "ndim", "size"}))
@@ -357,7 +358,6 @@ def test_functions_that_only_look_give_plain_answers(name: str) -> None:
     x = np.array([1.0, 3.0, 3.0])
     more: dict[str, Any] = {
         "allclose": (x,), "isclose": (x + 1,), "array_equal": (x,), "can_cast": (np.float32,),
-        "searchsorted": (2.0,), "digitize": (np.array([2.0]),),
     }  # fmt: skip
     first = np.array([1, 3, 3]) if name == "bincount" else x
     first = np.float64 if name == "can_cast" else first

@@ -196,3 +196,30 @@ def test_the_walk_notices(what: str) -> None:
         try_call(tried, "sin", _broken(WRONG[what]), UNARY[0], V, np.sin)
     try_call(tried, "sin", _broken(np.sin), UNARY[0], V, np.sin)
     assert tried.kind == "differentiable"
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [n for n in public_names(np) if isinstance(getattr(np, n), type)])
+def test_no_class_swallows_a_recorded_tensor(name: str) -> None:
+    """Scalar types, matrices, iterators: an error, or nothing that holds the numbers."""
+    make = getattr(np, name)
+    for x in (tg.tensor(0.5, requires_grad=True), tg.tensor([0.5, 2.0], requires_grad=True)):
+        try:
+            made = make(x)
+        except Exception:  # they refuse it in words of their own
+            continue
+        values = [*made] if isinstance(made, (np.ndenumerate, np.flatiter)) else [made]
+        for value in values:
+            floating = isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "fcO"
+            assert not floating, f"numpy.{name} of a recorded tensor gave {made!r}"
+
+
+def test_poly1d_holds_tensors() -> None:
+    slope = tg.grad(lambda c: np.poly1d(c).deriv()(2.0))
+    np.testing.assert_allclose(slope(np.array([1.0, 2.0, 3.0])), [4, 1, 0])
+
+
+def test_vectorize_is_refused() -> None:
+    x = tg.tensor([0.5, 2.0], requires_grad=True)
+    with pytest.raises(tg.NonDifferentiableError, match="asarray"):
+        np.vectorize(np.sin)(x)

@@ -109,6 +109,7 @@ def try_call(
     slopes = _refused(tried, "jvp", name, lambda: _check_first(tried, name, outputs, plain, x))
     if slopes is None:
         tried.refusals.append(f"{name}: its derivative in this operand is refused")
+        tried.note("vjp", False)
         return
     if not any(np.any(s) for s in slopes):
         tried.flat += 1

@@ -263,7 +263,7 @@ def _unary(prim: Primitive) -> Callable[[Any], Any]:
     def call(x: Any) -> Any:
         if type(x) is Tensor and x.prim is not None and not _special[0]:
             value = x.value
-            if real_only and value.dtype.kind == "c":
+            if real_only and value.dtype is not _FLOAT and value.dtype.kind == "c":
                 refuse_complex(prim, (x,), None)
             out = _new(Tensor)
             out.value = fn(value)
@@ -287,7 +287,7 @@ def _unary_with_params(prim: Primitive) -> Callable[..., Any]:
     def call(x: Any, **params: Any) -> Any:
         if type(x) is Tensor and x.prim is not None and not _special[0]:
             value = x.value
-            if real_only and value.dtype.kind == "c":
+            if real_only and value.dtype is not _FLOAT and value.dtype.kind == "c":
                 refuse_complex(prim, (x,), params)
             try:
                 made = fn(value, **params)
@@ -352,7 +352,7 @@ def _binary(prim: Primitive) -> Callable[[Any, Any], Any]:
             value = fn(x, y)
         except Exception as error:
             raise add_context(error, prim.name, (a, b), None) from error
-        if real_only and value.dtype.kind == "c":
+        if real_only and value.dtype is not _FLOAT and value.dtype.kind == "c":
             refuse_complex(prim, (a, b), None)
         out = _new(Tensor)
         out.value = value

@@ -162,7 +162,8 @@ def supported(name: str | Callable[..., Any] | None = None) -> Support | Support
     Parameters
     ----------
     name : str or function, optional
-        ``"numpy.cumsum"``, ``"cumsum"`` or ``np.cumsum``; all names by default.
+        ``"numpy.cumsum"``, ``"cumsum"`` (the first that ends so) or ``np.cumsum``; all names by
+        default.
 
     Returns
     -------
@@ -194,7 +195,7 @@ def supported(name: str | Callable[..., Any] | None = None) -> Support | Support
         if wanted == row.name:
             return row
     for row in rows:
-        if wanted == row.name.removeprefix(f"{namespace(row.name)}."):
+        if row.name.endswith(f".{wanted}"):
             return row
     near = difflib.get_close_matches(wanted, [row.name for row in rows], 3, 0.5)
     raise KeyError(f"supported: {wanted!r} is not listed" + (f"; is it {near}?" if near else ""))

@@ -282,7 +282,7 @@ def _class_numbers(logits: Any, labels: Any, who: str) -> Any:
             f"{who}: labels {describe(labels)} for logits {describe(logits)}: class numbers must "
             f"have shape {shape}, one for each example"
         )
-    return ops.checked(labels, ops.ClassNumbers(who, classes, f" for logits {describe(logits)}"))
+    return ops.checked(labels, ops.ClassNumbers(who, classes, logits.dtype, shape_of(logits)))
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,8 @@ class Replayed:
             return self._sweep(given, columns)
         kind = (columns, tuple(x is None for x in given))
         if kind not in self._plans:
-            self._plans[kind] = Attempted(lambda leaves: self._sweep(leaves, columns), pure=True)
+            sweep = self._sweep  # not self: a cycle would keep the buffers until a collection
+            self._plans[kind] = Attempted(lambda leaves: sweep(leaves, columns), pure=True)
         return self._plans[kind](given)
 
 

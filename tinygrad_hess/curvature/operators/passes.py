@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from weakref import WeakMethod
 
 from . import checks
 from .batches import Batches, batch_size
@@ -21,9 +22,9 @@ class Passes:
     at : Flattening
         The point.
     batches : Batches
-    record : callable
+    record : bound method
         ``record(batch, number)`` gives an object with ``value`` and ``nbytes``.
-    evaluate : callable
+    evaluate : bound method
         ``evaluate(batch)`` gives the same value without recording.
     weighted : bool
         Whether a batch counts by its number of examples.
@@ -47,7 +48,8 @@ class Passes:
         tape_memory: int,
     ):
         self.at, self.who, self.batches = at, at.who, batches
-        self.record, self.evaluate = record, evaluate
+        # methods of the operator that holds this: a cycle would keep its tapes in memory
+        self._record, self._evaluate = WeakMethod(record), WeakMethod(evaluate)
         self.weighted = weighted and not batches.single
         self.tape_memory = tape_memory
         self.tapes: dict[int, Any] = {}
@@ -93,7 +95,7 @@ class Passes:
                 checks.check_same_data(self.who, number, self.prints[number], now)
             if number == 0:
                 before = checks.state(self.at.tree())
-                value = self.evaluate(batch)
+                value = _alive(self._evaluate)(batch)
                 checks.check_unchanged(self.who, before, checks.state(self.at.tree()))
                 checks.check_repeats(self.who, self.seen[0][1], value, self.at.dtype)
             if self.batches.held:
@@ -112,7 +114,7 @@ class Passes:
     def _recorded(self, batch: Any, number: int, size: int) -> Any:
         if self.complete:
             checks.check_same_count(self.who, len(self.seen), max(number + 1, len(self.seen)))
-        tape = self.record(batch, number)
+        tape = _alive(self._record)(batch, number)
         if number == len(self.seen):
             self.seen.append((size, tape.value))
             if not self.batches.held:
@@ -133,3 +135,9 @@ class Passes:
                 "shuffles or augments, give list(loader) instead; if the function is random "
                 "(dropout), switch that off."
             )
+
+
+def _alive(method: WeakMethod[Any]) -> Callable[..., Any]:
+    found = method()
+    assert found is not None  # its owner runs the pass
+    return found

@@ -9,6 +9,7 @@ A product is a function of the tape and of vectors: one of shape (P,), or k of t
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -16,8 +17,9 @@ import numpy as np
 
 from ... import trees
 from ...replay import Replayed
+from ...tape import Tape
 from ...tensors import unrecorded
-from ...transforms.directions import Leaves, swept
+from ...transforms.directions import Leaves, Sweep, swept
 from ...transforms.gradients import gradients_on_tape
 from ...transforms.jacobians import chunks
 from ...transforms.recording import Recording
@@ -50,12 +52,19 @@ class Recorded(Protocol):
 
 
 class RecordedGradient:
-    """``loss`` and its gradient on one tape, at the flattened parameters."""
+    """``loss`` and its gradient on one tape, at the flattened parameters.
+
+    Attributes
+    ----------
+    sweep : callable
+        Tangents of the gradient from those of the parameters.
+    """
 
     def __init__(self, loss: Callable[..., Any], at: Flattening, args: Any):
         self.at = at
         self.run = Recording(loss, (at.tree(), *args), None, (0,), at.who)
         self.gradients, self.tape = gradients_on_tape(self.run)
+        self.sweep = _pushing(self.run, self.tape, self.gradients)
         self._replayed = Replayed(self.sweep)
         self.tape.freeze()
         self.value = np.asarray(unrecorded(self.run.outputs[0]))[()]
@@ -70,10 +79,6 @@ class RecordedGradient:
         """``H V`` by batched tangent sweeps."""
         return _in_chunks(self._replayed, vectors, self.at, self.at, self.nbytes, chunk_size)
 
-    def sweep(self, tangents: Leaves, columns: int | None) -> Leaves:
-        """Tangents of the gradient from those of the parameters."""
-        return swept(lambda ts: self.run.push(self.tape, self.gradients, ts), tangents, columns)
-
 
 class RecordedModel:
     """``predict`` on one tape, at the flattened parameters.
@@ -84,6 +89,8 @@ class RecordedModel:
         Of what ``predict`` returned: its values, and how they lie in a vector of M elements.
     value : float
         The sum of the outputs, by which the same model on the same data is known again.
+    push, pull : callable
+        ``J v`` by one forward sweep, ``Jᵀ u`` by one reverse sweep, on leaves.
     """
 
     def __init__(self, predict: Callable[..., Any], at: Flattening, args: Any):
@@ -94,16 +101,10 @@ class RecordedModel:
         self.outputs = Flattening(trees.unflatten(self.run.out_spec, found), at.who, "outputs")
         self.value = total_of(found)
         self.nbytes = self.tape.nbytes
+        self.push = _pushing(self.run, self.tape, self.run.outputs)
+        self.pull = _pulling(self.run, self.tape)
         self._pushed, self._pulled = Replayed(self.push), Replayed(self.pull)
         self.tape.freeze()
-
-    def push(self, tangents: Leaves, columns: int | None) -> Leaves:
-        """``J v``, by one forward sweep."""
-        return swept(lambda ts: self.run.push(self.tape, self.run.outputs, ts), tangents, columns)
-
-    def pull(self, cotangents: Leaves, columns: int | None) -> Leaves:
-        """``Jᵀ u``, by one reverse sweep."""
-        return swept(lambda cs: self.run.pull(self.tape, cs), cotangents, columns)
 
     def product(self, vector: Array) -> Array:
         """``J v``, shape (M,), for v of shape (P,)."""
@@ -147,7 +148,7 @@ class RecordedGaussNewton:
         self.at, self.model, self.middle, self.value = model.at, model, middle, slope.value
         self.gradient = model.transposed(slope.gradient)
         self.nbytes = model.nbytes
-        self._replayed = Replayed(self.sweep)
+        self._replayed = Replayed(_through(model, middle))
 
     def product(self, vector: Array) -> Array:
         """``Jᵀ M J v`` by one forward and one reverse sweep."""
@@ -157,17 +158,34 @@ class RecordedGaussNewton:
         """``Jᵀ M J V`` by batched sweeps."""
         return _in_chunks(self._replayed, vectors, self.at, self.at, self.nbytes, chunk_size)
 
-    def sweep(self, tangents: Leaves, columns: int | None) -> Leaves:
-        """What :meth:`product` does, on leaves."""
-        moved = self.model.push(tangents, columns)
+
+# Sweeps hold what they need and not their owner: a cycle would keep tapes and buffers in memory
+# until the garbage collector happens to run.
+
+
+def _pushing(run: Recording, tape: Tape, outputs: Sequence[Any]) -> Sweep:
+    push = functools.partial(run.push, tape, outputs)
+    return lambda tangents, columns: swept(push, tangents, columns)
+
+
+def _pulling(run: Recording, tape: Tape) -> Sweep:
+    pull = functools.partial(run.pull, tape)
+    return lambda cotangents, columns: swept(pull, cotangents, columns)
+
+
+def _through(model: RecordedModel, middle: Middle) -> Sweep:
+    def sweep(tangents: Leaves, columns: int | None) -> Leaves:
+        moved = model.push(tangents, columns)
         if all([u is None for u in moved]):
             return [None] * len(tangents)
         lead = () if columns is None else (columns,)
         filled = [
             np.zeros((*lead, *y.shape), y.dtype) if u is None else u
-            for u, y in zip(moved, self.model.outputs.values, strict=True)
+            for u, y in zip(moved, model.outputs.values, strict=True)
         ]
-        return self.model.pull(self.middle(filled, columns), columns)
+        return model.pull(middle(filled, columns), columns)
+
+    return sweep
 
 
 def _in_chunks(
