@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 
-.PHONY: demo test slow peers lint bench sizes accuracy clean help
+.PHONY: demo test slow peers lint bench sizes accuracy supported clean help
 
 help:  ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -64,6 +64,9 @@ sizes: $(VENV)/.viz  ## Print lines a file, and microseconds an operation
 
 accuracy: $(VENV)/.test  ## Measure accuracy anew and write docs/accuracy.md (minutes)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/accuracy.py
+
+supported: $(VENV)/.test  ## Try every name of NumPy and SciPy anew and write docs/coverage.md (minutes)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/supported_page.py
 
 clean:  ## Remove what was made
 	rm -rf $(VENV) $(BENCH) build dist *.egg-info demo_output .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -139,6 +139,7 @@ CALLS: dict[str, Call] = {
         lambda f, y, k: f(lambda y, t, k: -k * y**2, y, TIMES, _parameters(k), rtol=1e-11),
         (LOW[0], np.array(0.7)),
     ),
+    "scipy.linalg.solve_banded": _plain((1, 1), LOW + [[0], [3], [0]], OTHER[0]),
     "scipy.linalg.sqrtm": _plain(DEFINITE),
     "scipy.special.betainc": _plain(2.0, 1.5, LOW),
     "scipy.special.iv": _plain(2, HIGH),
@@ -147,6 +148,9 @@ CALLS: dict[str, Call] = {
     "scipy.special.multigammaln": _plain(HIGH + 1, 2),
     "scipy.special.polygamma": _plain(2, HIGH),
     "scipy.special.yn": _plain(2, HIGH),
+    "scipy.stats.multivariate_normal.entropy": (
+        lambda f, cov: f(np.zeros(3), _symmetric(cov)), (DEFINITE,)
+    ),
     "scipy.stats.beta.cdf": _plain(LOW, 2.0, 1.5),
     "scipy.stats.dirichlet.logpdf": _plain(np.array([0.2, 0.3, 0.5]), HIGH[0]),
     "scipy.stats.dirichlet.pdf": _plain(np.array([0.2, 0.3, 0.5]), HIGH[0]),

@@ -8,7 +8,8 @@
 - Over a batch: ``vmap(f)``; per-example gradients: ``vmap(grad(f), (None, 0))(w, xs)``.
 - Recorded once, then replayed: ``jit(f)``.
 - Rules of one's own: ``custom_vjp``, ``custom_jvp``, ``stop_gradient``, ``checkpoint``.
-- Checks: ``check_grads(f, (x,))``, ``debug_nans()``, ``nan_safe()``.
+- Checks: ``check_grads(f, (x,))``, ``debug_nans()``, ``nan_safe()``; what has a derivative:
+  ``supported("numpy.cumsum")``.
 - Nets, optimisers and data: ``nn``, ``optim``, ``data``.
 - The Hessian of a training loss: ``curvature.HessianOperator``, ``curvature.top_eigenpairs``,
   ``curvature.trace``.
@@ -67,16 +68,19 @@ from .tensors import tensor as tensor
 _SUBPACKAGES = ("curvature", "data", "nn", "optim", "scipy", "viz")
 
 
+_ELSEWHERE = {"sparsity": "transforms.sparse", "supported": "support"}
+
+
 def __getattr__(name: str) -> _Any:
     if name in _SUBPACKAGES:  # on first use: curvature alone brings scipy.sparse
         return _import_module(f"{__name__}.{name}")
-    if name == "sparsity":
-        return _import_module(f"{__name__}.transforms.sparse").sparsity
+    if name in _ELSEWHERE:
+        return getattr(_import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_SUBPACKAGES, "sparsity"})
+    return sorted({*globals(), *_SUBPACKAGES, *_ELSEWHERE})
 
 
 from ._version import __version__ as __version__

@@ -26,7 +26,7 @@ def _is_array(who: str, x: Any, *written: Any) -> bool:
             raise NonDifferentiableError(
                 f"{who}: a recorded {describe(value)} tensor written into an array would lose its "
                 "gradient. Make the target a tensor, or write np.where(mask, value, x) or "
-                "tg.tensor(x).at[key].set(value)."
+                "tg.tensor(x).at[key].set(value); where no gradient should flow, value.numpy()."
             )
     return True
 

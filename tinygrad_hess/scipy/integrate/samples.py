@@ -24,7 +24,7 @@ def _steps(y: Any, x: Any, dx: Any, axis: int, who: str) -> tuple[Any, Any]:
     axis = canonical_axis(axis, len(y.shape), who)
     n = y.shape[axis]
     if x is None:
-        return moveaxis(y, axis, -1), _array(dx)
+        return moveaxis(y, axis, -1), dx if type(dx) in (int, float) else _array(dx)
     x = _array(x)
     if len(x.shape) == len(y.shape):
         x = moveaxis(x, axis, -1)

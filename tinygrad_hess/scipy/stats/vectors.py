@@ -169,9 +169,7 @@ class MultivariateNormal:
                 f"multivariate_normal.logpdf: x of shape {x.shape}, mean of shape {mean.shape} and "
                 f"cov of shape {cov.shape} do not fit: they are to be (..., d), (d,) and (d, d)"
             )
-        if len(cov.shape) < 2:
-            cov = diag(cov * np.ones(d, cov.dtype))
-        lower = cholesky(cov)
+        lower = _factor(cov, d)
         lead = x.shape[:-1]
         deviations = reshape(x - mean, shape=(math.prod(lead), d))
         white = solve_triangular(lower, transpose(deviations), lower=True)
@@ -181,3 +179,30 @@ class MultivariateNormal:
     def pdf(self, x: Any, mean: Any = None, cov: Any = 1) -> Any:
         """The density at ``x``: see :meth:`logpdf`."""
         return exp(self.logpdf(x, mean, cov))
+
+    def entropy(self, mean: Any = None, cov: Any = 1) -> Any:
+        """The differential entropy, (d log 2πe + log det cov) / 2, in nats; any mean has the same.
+
+        Examples
+        --------
+        >>> import numpy as np, tinygrad_hess as tg
+        >>> from tinygrad_hess.scipy.stats import multivariate_normal
+        >>> print(tg.grad(lambda c: multivariate_normal.entropy(cov=c))(np.diag([1.0, 4.0])))
+        [[0.5   0.   ]
+         [0.    0.125]]
+        """
+        mean, cov = operands(0 if mean is None else mean, cov)
+        d = max((p.shape[-1] for p in (mean, cov) if p.shape), default=1)
+        if mean.shape not in ((), (d,)) or cov.shape not in ((), (d,), (d, d)):
+            raise ValueError(
+                f"multivariate_normal.entropy: mean of shape {mean.shape} and cov of shape "
+                f"{cov.shape} do not fit: they are to be (d,) and (d, d)"
+            )
+        return 0.5 * d * (1 + LOG_2PI) + sum(log(diagonal(_factor(cov, d))))
+
+
+def _factor(cov: Any, d: int) -> Any:
+    """The lower Cholesky factor of a covariance: a matrix, its diagonal, or one variance."""
+    if len(cov.shape) < 2:
+        cov = diag(cov * np.ones(d, cov.dtype))
+    return cholesky(cov)
