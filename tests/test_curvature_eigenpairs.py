@@ -341,3 +341,16 @@ class TestBudgets:
         ax = pytest.importorskip("matplotlib.figure").Figure().subplots()
         assert top.plot(ax) is ax and ax.get_xlabel() == "rank (LA)"
         assert len(top.plot().lines[0].get_xdata()) == 4
+
+
+@pytest.mark.parametrize("asked", [{"rtol": 1e-6}, {"rtol": 1e-3}, {"tol": 1e-3}])
+def test_values_close_together_cost_no_more_by_value_than_by_residual(asked):
+    """A search that begins before the vectors have settled has to find them over and over."""
+    spectrum = np.r_[3, 2.5, 2.4, 2.4, 2.39, 2.38, np.linspace(0, 2.3, 500)]
+    Q = np.linalg.qr(np.random.default_rng(0).normal(size=(spectrum.size,) * 2))[0]
+    A = (Q * spectrum) @ Q.T
+    for seed in range(4):
+        found = top_eigenpairs(A, 5, method="lanczos", seed=seed, **asked)
+        allowed = 3 * asked.get("rtol", 1e-3)
+        np.testing.assert_allclose(found.values, [3, 2.5, 2.4, 2.4, 2.39], rtol=0, atol=allowed)
+        assert found.matvecs < 300

@@ -716,7 +716,7 @@ scipy.special.itmodstruve0|unsupported||no derivative is known here
 scipy.special.itstruve0|unsupported||no derivative is known here
 scipy.special.iv|differentiable|value float32 second vmap jit jvp? vjp?|
 scipy.special.ive|differentiable|value float32 second vmap jit jvp? vjp?|
-scipy.special.ivp|differentiable|value float32 jvp vjp second vmap jit|as tinygrad_hess.scipy.special.ivp
+scipy.special.ivp|differentiable|value float32 jvp vjp second vmap jit|
 scipy.special.j0|differentiable|value float32 jvp vjp second vmap jit|
 scipy.special.j1|differentiable|value float32 jvp vjp second vmap jit|
 scipy.special.j_roots|none||takes degrees, orders or counts alone
@@ -729,7 +729,7 @@ scipy.special.jnyn_zeros|none||takes degrees, orders or counts alone
 scipy.special.js_roots|none||takes degrees, orders or counts alone
 scipy.special.jv|differentiable|value float32 second vmap jit jvp? vjp?|
 scipy.special.jve|differentiable|value float32 second vmap jit jvp? vjp?|
-scipy.special.jvp|differentiable|value float32 jvp vjp second vmap jit|as tinygrad_hess.scipy.special.jvp
+scipy.special.jvp|differentiable|value float32 jvp vjp second vmap jit|
 scipy.special.k0|differentiable|value float32 jvp vjp second vmap jit|
 scipy.special.k0e|differentiable|value float32 jvp vjp second vmap jit|
 scipy.special.k1|differentiable|value float32 jvp vjp second vmap jit|
@@ -750,7 +750,7 @@ scipy.special.kolmogi|unsupported||no derivative is known here
 scipy.special.kolmogorov|unsupported||no derivative is known here
 scipy.special.kv|differentiable|value float32 second vmap jit jvp? vjp?|
 scipy.special.kve|differentiable|value float32 second vmap jit jvp? vjp?|
-scipy.special.kvp|differentiable|value float32 jvp vjp second vmap jit|as tinygrad_hess.scipy.special.kvp
+scipy.special.kvp|differentiable|value float32 jvp vjp second vmap jit|
 scipy.special.l_roots|none||takes degrees, orders or counts alone
 scipy.special.la_roots|none||takes degrees, orders or counts alone
 scipy.special.laguerre|none||takes degrees, orders or counts alone
@@ -910,7 +910,7 @@ scipy.special.yn_zeros|none||takes degrees, orders or counts alone
 scipy.special.ynp_zeros|none||takes degrees, orders or counts alone
 scipy.special.yv|differentiable|value float32 second vmap jit jvp? vjp?|
 scipy.special.yve|differentiable|value float32 second vmap jit jvp? vjp?|
-scipy.special.yvp|differentiable|value float32 jvp vjp second vmap jit|as tinygrad_hess.scipy.special.yvp
+scipy.special.yvp|differentiable|value float32 jvp vjp second vmap jit|
 scipy.special.zeta|differentiable|value float32 second vmap jit jvp? vjp?|as tinygrad_hess.scipy.special.zeta
 scipy.special.zetac|unsupported||no derivative is known here
 scipy.linalg.block_diag|differentiable|value float32 jvp vjp second vmap jit|as tinygrad_hess.scipy.linalg.block_diag

@@ -20,6 +20,10 @@ BASIS_MEMORY = 256 * 2**20
 DOUBT = 1e-3
 """Probability, at most, with which a copy of a repeated eigenvalue goes unnoticed."""
 
+SETTLED, TIGHTER = 1e-3, 1e-2
+"""Residuals, relative to the scale, with which a search may begin, which goes on with the wanted
+vectors alone; and by how much smaller they must be where that turned out to be too little."""
+
 
 @dataclass(frozen=True)
 class Accuracy:
@@ -120,6 +124,7 @@ class RestartedLanczos:
         self.reason = ""
         self.searching = False
         self.kept = 0  # columns that the search is orthogonal to
+        self.settled = SETTLED  # residuals with which the search may begin
         self.depth = 0  # of the Krylov space of the search
         self.width = 1  # random vectors of the search
         self.before = np.zeros(0)  # the wanted values when the search began
@@ -194,6 +199,7 @@ class RestartedLanczos:
             if again and self._dropped_too_much(ritz.coefficients[:, chosen], errors):
                 self.space.reopen(ritz.coefficients[:, chosen])
                 self.searching = False
+                self.settled *= TIGHTER
             return False
         lower, upper = edges(ritz.values[chosen], self.which)
         if self.start is not None or (lower is None and upper is None):
@@ -201,7 +207,8 @@ class RestartedLanczos:
         if self.space.known == self.A.size:
             return True
         if not self.searching:
-            self._search(ritz, chosen)
+            if (ritz.residuals[chosen] <= self.settled * self.scale).all():
+                self._search(ritz, chosen)
             return False
         values = np.sort(ritz.values[chosen])
         slack = float(self.accuracy.allowed(values, self.scale).max())
@@ -338,6 +345,7 @@ _STATE: dict[str, Any] = {
     "scale": float,
     "drawn": int,
     "searching": bool,
+    "settled": float,
     "kept": int,
     "depth": int,
     "width": int,
