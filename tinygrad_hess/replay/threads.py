@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +14,13 @@ from threadpoolctl import ThreadpoolController
 
 
 @cache
-def _blas() -> list[Any]:
-    """NumPy's and SciPy's BLAS libraries, looked up once."""
+def _loaded(scipy: bool) -> list[Any]:
     return [c for c in ThreadpoolController().lib_controllers if c.user_api == "blas"]
+
+
+def _blas() -> list[Any]:
+    """NumPy's BLAS library, and SciPy's as soon as that is loaded; looked up once each."""
+    return _loaded("scipy.linalg" in sys.modules)
 
 
 def _is_main() -> bool:
@@ -40,14 +45,14 @@ class _OneThread:
 
     def __init__(self) -> None:
         self._open = 0
-        self._before: list[int] = []
+        self._before: list[tuple[Any, int]] = []
 
     def __enter__(self) -> None:
         if not _is_main():
             return
         if self._open == 0:
-            self._before = [int(c.get_num_threads()) for c in _blas()]
-            for c in _blas():
+            self._before = [(c, int(c.get_num_threads())) for c in _blas()]
+            for c, _ in self._before:
                 c.set_num_threads(1)
         self._open += 1
 
@@ -59,9 +64,8 @@ class _OneThread:
 
     def put_back(self) -> None:
         """Give BLAS the setting that it had before; in a forked child, the block is no more."""
-        if self._before:  # a fork is no occasion to look for libraries
-            for c, n in zip(_blas(), self._before, strict=True):
-                c.set_num_threads(n)
+        for c, n in self._before:
+            c.set_num_threads(n)
         self._open, self._before = 0, []
 
 

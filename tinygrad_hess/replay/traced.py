@@ -61,7 +61,11 @@ class Traced:
         # whether one thread alone works off stretches too, for the sake of its cache
         self._cut_alone = self._split is not None and len(stretches(self._split, 1)) > 1
         self._sharded: dict[int, Sharded] = {}
-        small = self.flops < SHARDED and any(map(_threaded, program.instructions))
+        # BLAS's own threads are for single products that are large, where nothing can be cut
+        small = self.flops < SHARDED or (
+            self._split is None and not any(map(_is_large, program.instructions))
+        )
+        small = small and any(map(_threaded, program.instructions))
         self._alone: Any = threads.one_blas_thread if small else None
         self._quiet = _in_context if not any(i.foreign for i in program.instructions) else _ignoring
         self._boxed = boxed if any(boxed) else None
@@ -156,8 +160,17 @@ def _ignoring(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _threaded(i: Instruction) -> bool:
     """Whether OpenBLAS would share it, though it may be too small to gain by that."""
-    least = {"sum": 200, **dict.fromkeys(PRODUCTS, 500_000)}
+    least = {"sum": 200, **dict.fromkeys((*PRODUCTS, *_SYSTEMS), 500_000)}
     return i.flops > least.get(i.name, math.inf)
+
+
+_SYSTEMS = ("solve", "solve_triangular", "cholesky", "inv")
+"""What LAPACK does by BLAS."""
+
+
+def _is_large(i: Instruction) -> bool:
+    """Whether one call of BLAS in it is worth a second thread."""
+    return i.flops > SHARDED // 2 * math.prod(i.shape[:-2])
 
 
 def _timed(plan: Plan, values: Sequence[Any], repeats: int) -> list[str]:
