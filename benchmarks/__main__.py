@@ -9,6 +9,7 @@ python -m benchmarks --torch                   with PyTorch
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import itertools
 import json
 import re
@@ -67,6 +68,8 @@ def main(argv: list[str] | None = None) -> int:
     libraries, chosen = installed(options.torch), _chosen(options)
     if options.torch and "torch" not in libraries:
         raise SystemExit("PyTorch is not installed; `make bench TORCH=1` does it")
+    if options.save and importlib.util.find_spec("matplotlib") is None:
+        raise SystemExit("the chart needs matplotlib: pip install '.[viz]'")
     if not chosen:
         raise SystemExit("--only matches nothing that is measured")
     print(f"ours over theirs, {options.rounds} alternations; peers: {', '.join(libraries[1:])}")
