@@ -354,3 +354,14 @@ def test_values_close_together_cost_no_more_by_value_than_by_residual(asked):
         allowed = 3 * asked.get("rtol", 1e-3)
         np.testing.assert_allclose(found.values, [3, 2.5, 2.4, 2.4, 2.39], rtol=0, atol=allowed)
         assert found.matvecs < 300
+
+
+def test_a_first_block_of_nearly_parallel_columns():
+    """There is no basis yet that they could fail to be orthogonal to."""
+    X = np.array([[1.0, 1.0], [0.0, 0.05], [0.0, 0.0]])
+    for columns, V in ((1, X[:, :1]), (2, X)):
+        space = KrylovSpace(Counted(np.diag([3.0, 2.0, 1.0]), "test"), capacity=3)
+        assert space.add(V) == columns
+        np.testing.assert_allclose(
+            space.V[:, :columns].T @ space.V[:, :columns], np.eye(columns), atol=1e-15
+        )

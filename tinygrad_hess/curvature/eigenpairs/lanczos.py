@@ -250,7 +250,7 @@ class KrylovSpace:
         Q, back = np.asfortranarray(Q[:, :rank]), np.argsort(order)
         # Where W was short, its rounding is long in Q, and not yet orthogonal to the basis.
         short = rank > 0 and sizes[rank - 1] < 0.1 * sizes[0]
-        if short and np.abs(self._remove(Q)).max() > 10 * self.A.eps:
+        if short and np.abs(self._remove(Q)).max(initial=0.0) > 10 * self.A.eps:
             Q = np.linalg.qr(Q)[0]
         return Q, R[:rank, back].astype(np.float64)
 
