@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import random_libraries
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from jit_routes import ROUTES, along
 from random_examples import NAMESPACES, SEEDS, examples
@@ -104,6 +104,8 @@ def test_replayed_and_batched(program: Program, seed: int, numpy: Any, path: str
 @given(programs(2, 16), SEEDS, NAMESPACES)
 def test_derivatives(program: Program, seed: int, numpy: Any) -> None:
     """By differences, forward against reverse, four nestings of the second, and by symmetry."""
+    # a stopped part is constant to derivatives alone, not to differences
+    assume("product with a stopped mean" not in program.names())
     given_ = arguments(program, seed)
     x, v = tuple(given_[:3]), tuple(given_[3:])
     u = tuple(arguments(program, seed + 1)[3:])
