@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..primitive import linear
+from ..tensors import tensor_or_array
 from .axes import canonical_axis, shape_of
 from .complexes import conj, is_complex, real_dtype
 from .indexing import index
@@ -168,10 +169,6 @@ def _over_all(transform: Any, x: Any, axes: Sequence[int], norm: str) -> Any:
     return x
 
 
-def _array(x: Any) -> Any:
-    return x if hasattr(x, "dtype") else np.asarray(x)
-
-
 def fftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
     """The discrete Fourier transform over several axes (all by default).
 
@@ -200,14 +197,14 @@ def fftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
     >>> tg.grad(lambda x: (abs(np.fft.fftn(x)) ** 2).sum())(np.array([1.0, 2.0]))
     array([4., 8.])
     """
-    a, norm = _array(a), _checked(norm, "fftn")
+    a, norm = tensor_or_array(a), _checked(norm, "fftn")
     lengths, axes = _lengths(a, s, axes, "fftn")
     return _over_all(to_frequencies, _fitted(a, lengths, axes), axes, norm)
 
 
 def ifftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
     """The inverse of :func:`fftn`."""
-    a, norm = _array(a), _checked(norm, "ifftn")
+    a, norm = tensor_or_array(a), _checked(norm, "ifftn")
     lengths, axes = _lengths(a, s, axes, "ifftn")
     return _over_all(from_frequencies, _fitted(a, lengths, axes), axes, norm)
 
@@ -220,7 +217,7 @@ def rfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
     TypeError
         For a complex array.
     """
-    a, norm = _array(a), _checked(norm, "rfftn")
+    a, norm = tensor_or_array(a), _checked(norm, "rfftn")
     if is_complex(a):
         raise TypeError(f"rfft: needs real numbers, got {a.dtype}; use fft")
     lengths, axes = _lengths(a, s, axes, "rfftn")
@@ -233,7 +230,7 @@ def irfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
 
     The imaginary parts of the coefficients that must be real are not read: their derivative is 0.
     """
-    a, norm = _array(a), _checked(norm, "irfftn")
+    a, norm = tensor_or_array(a), _checked(norm, "irfftn")
     lengths, axes = _lengths(a, s, axes, "irfftn", last=lambda m: 2 * (m - 1))
     *others, n = lengths
     a = _fitted(a, [*others, n // 2 + 1], axes)
@@ -295,7 +292,7 @@ def irfft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Any
 
 def hfft(a: Any, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
     """The transform of a signal of which the half with Hermitian symmetry is given: real."""
-    return irfft(conj(_array(a)), n, axis, _OPPOSITE[_checked(norm, "hfft")])
+    return irfft(conj(tensor_or_array(a)), n, axis, _OPPOSITE[_checked(norm, "hfft")])
 
 
 def ihfft(a: Any, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
@@ -304,7 +301,7 @@ def ihfft(a: Any, n: int | None = None, axis: int = -1, norm: Any = None) -> Any
 
 
 def _shifted(x: Any, axes: Any, amount: Callable[[int], int]) -> Any:
-    x = _array(x)
+    x = tensor_or_array(x)
     shape = shape_of(x)
     given = range(len(shape)) if axes is None else [axes] if np.ndim(axes) == 0 else list(axes)
     return roll(x, [amount(shape[a]) for a in given], list(given)) if len(given) else x

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..primitive import linear, zero
-from ..tensors import Batched, Tensor
+from ..tensors import Batched, Tensor, tensor_or_array
 from .axes import canonical_axis, shape_of
 from .broadcasting import ravel, reshape
 
@@ -63,7 +63,7 @@ def parse(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]]
             parsed.append(int(entry))
             used += 1
         else:
-            array = entry if isinstance(entry, Tensor) else np.asarray(entry)
+            array = tensor_or_array(entry)
             if isinstance(array, np.ndarray) and not array.size and array.dtype.kind == "f":
                 array = array.astype(int)  # an empty list
             if array.dtype.kind == "b":
@@ -118,7 +118,7 @@ def _width(entry: Any) -> int:
         return 0
     if isinstance(entry, slice):
         return 1
-    array = entry if isinstance(entry, Tensor) else np.asarray(entry)
+    array = tensor_or_array(entry)
     return array.ndim if array.dtype == np.bool else 1
 
 
@@ -350,7 +350,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     if axis is None:
         x, axis = ravel(x), 0
     axis = canonical_axis(axis, len(shape_of(x)), "take")
-    indices = indices if isinstance(indices, Tensor) else np.asarray(indices)
+    indices = tensor_or_array(indices)
     return index(x, (Ellipsis, indices) + (slice(None),) * (-axis - 1))
 
 
@@ -358,7 +358,7 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
     """Elements at positions that differ along the other axes, as ``argsort`` gives them."""
     shape = shape_of(x)
     axis = canonical_axis(axis, len(shape), "take_along_axis")
-    indices = indices if isinstance(indices, Tensor) else np.asarray(indices)
+    indices = tensor_or_array(indices)
     ndim = len(shape)
     if len(indices.shape) != ndim:
         raise ValueError(

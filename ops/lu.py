@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..primitive import structured, zero
-from ..tensors import Tensor
+from ..tensors import tensor_or_array
 from .axes import shape_of
 from .indexing import argsort, index, take_along_axis
 from .products import matmul2, matmul_nt, matmul_tn
@@ -148,7 +148,7 @@ def _factors(x: Any) -> tuple[Any, Any]:
 def _ordered(a: Any, who: str) -> tuple[Any, Any]:
     """The matrix with its rows in pivoting's order, and that order."""
     matrices(a, who, square=False)
-    a = a if isinstance(a, Tensor) else np.asarray(a)
+    a = tensor_or_array(a)
     if a.dtype.kind not in "fc":
         a = a * 1.0
     rows = lu_permutation(a)
@@ -282,7 +282,7 @@ def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0) -> Any:
     """
     factors, pivots = lu_and_piv
     matrices(factors, "lu_solve")
-    b = b if isinstance(b, Tensor) else np.asarray(b)
+    b = tensor_or_array(b)
     rows = order_of_pivots(pivots)
     if trans == 0:
         ordered = _take_rows(b, rows)

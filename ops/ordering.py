@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..primitive import zero
-from ..tensors import Tensor
+from ..tensors import tensor_or_array
 from .axes import canonical_axis, shape_of
 from .indexing import argsort, index, take_along_axis
 from .shape import flip
@@ -42,7 +42,7 @@ def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Any, Any
     >>> topk(np.array([3.0, 1.0, 4.0]), 2)
     (array([4., 3.]), array([2, 0]))
     """
-    x = x if isinstance(x, Tensor) else np.asarray(x)
+    x = tensor_or_array(x)
     axis = canonical_axis(axis, len(x.shape), "topk")
     n, k = x.shape[axis], operator.index(k)
     if not 0 <= k <= n:

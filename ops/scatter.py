@@ -18,7 +18,7 @@ import numpy as np
 from .. import modes
 from ..errors import describe
 from ..primitive import full_lead, structured
-from ..tensors import Batched, Tensor
+from ..tensors import Batched, Tensor, tensor_or_array
 from .arithmetic import where
 from .broadcasting import broadcast_to, ravel, reshape
 from .comparison import equal
@@ -152,7 +152,7 @@ def set_at(x: Any, key: Any, value: Any) -> Any:
     >>> set_at(np.zeros(3), [0, 2], [1.0, 2.0])
     array([1., 0., 2.])
     """
-    x = x if isinstance(x, Tensor) else np.asarray(x)
+    x = tensor_or_array(x)
     value = in_type_of(x, value)
     mask = _mask(key)
     if mask is not None and value.shape == () and mask.shape == x.shape[: len(mask.shape)]:
@@ -167,7 +167,7 @@ def set_at(x: Any, key: Any, value: Any) -> Any:
 
 
 def in_type_of(x: Any, value: Any) -> Any:
-    value = value if isinstance(value, Tensor) else np.asarray(value)
+    value = tensor_or_array(value)
     if value.dtype == x.dtype:
         return value
     recorded = isinstance(value, Tensor) and value.prim is not None
@@ -183,7 +183,7 @@ def in_type_of(x: Any, value: Any) -> Any:
 
 def _operand(x: Any, value: Any) -> Any:
     """The value in the type of ``x``, where NumPy's updates in place would take it."""
-    value = value if isinstance(value, Tensor) else np.asarray(value)
+    value = tensor_or_array(value)
     if not np.can_cast(value.dtype, x.dtype, "same_kind"):
         raise TypeError(
             f"an update of {describe(x)} cannot hold {describe(value)}. Convert x first, as in "
@@ -245,7 +245,7 @@ def add_at(x: Any, key: Any, value: Any) -> Any:
     >>> add_at(np.zeros(3), [0, 0, 2], 1.0)
     array([2., 0., 1.])
     """
-    x = x if isinstance(x, Tensor) else np.asarray(x)
+    x = tensor_or_array(x)
     value = _operand(x, value)
     if (mask := _unknown_mask(x, key, value)) is not None:
         return where(_over(mask, x), x + value, x)
@@ -272,7 +272,7 @@ def combine_at(x: Any, key: Any, value: Any, function: Callable[..., Any]) -> An
     >>> combine_at(np.ones(3), [0, 0, 2], 5.0, np.multiply)
     array([25.,  1.,  5.])
     """
-    x = x if isinstance(x, Tensor) else np.asarray(x)
+    x = tensor_or_array(x)
     value = _operand(x, value)
     if (mask := _unknown_mask(x, key, value)) is not None:
         return where(_over(mask, x), _operand(x, function(x, value)), x)

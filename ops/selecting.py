@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import describe
-from ..tensors import Tensor
+from ..tensors import tensor_or_array
 from .arithmetic import where
 from .axes import canonical_axis, shape_of
 from .broadcasting import reshape
@@ -22,13 +22,9 @@ from .indexing import index, take
 from .scatter import add_at, in_type_of, set_at
 
 
-def _tensor_or_array(x: Any) -> Any:
-    return x if isinstance(x, Tensor) else np.asarray(x)
-
-
 def _along(x: Any, axis: Any, positions: Any, who: str) -> tuple[Any, ...]:
     """The key that takes ``positions`` along an axis, and counts along the others."""
-    shape, positions = shape_of(x), _tensor_or_array(positions)
+    shape, positions = shape_of(x), tensor_or_array(positions)
     axis = canonical_axis(axis, len(shape), who)
     given, ndim = positions.shape, len(shape)
     fits = len(given) == ndim and all(
@@ -115,7 +111,7 @@ def scatter_add_along(x: Any, axis: int, positions: Any, source: Any) -> Any:
 
 def _source(source: Any, shape: tuple[int, ...], who: str) -> Any:
     """The leading part of the source that the positions speak of."""
-    source = _tensor_or_array(source)
+    source = tensor_or_array(source)
     have = source.shape
     if have in ((), shape):
         return source
@@ -144,7 +140,7 @@ def masked_fill(x: Any, mask: Any, value: Any) -> Any:
     >>> masked_fill(np.array([1.0, -2.0]), np.array([False, True]), 0.0)
     array([1., 0.])
     """
-    x, mask = _tensor_or_array(x), _tensor_or_array(mask)
+    x, mask = tensor_or_array(x), tensor_or_array(mask)
     if mask.dtype != np.bool:
         raise TypeError(f"masked_fill: the mask must be boolean, got {describe(mask)}")
     value = in_type_of(x, value)
@@ -211,7 +207,7 @@ def one_hot(labels: Any, classes: int, dtype: Any = np.int64) -> Any:
     array([[0, 0, 1],
            [1, 0, 0]])
     """
-    labels = _tensor_or_array(labels)
+    labels = tensor_or_array(labels)
     if labels.dtype.kind not in "iu":
         raise TypeError(f"one_hot: class numbers must be integers, got {describe(labels)}")
     labels = checked(labels, ClassNumbers("one_hot", classes))

@@ -11,7 +11,7 @@ from .errors import NonDifferentiableError, describe
 from .ops.complexes import is_complex
 from .sweeps import reverse
 from .tape import Tape
-from .tensors import Tensor, constant
+from .tensors import Tensor, constant, tensor_or_array
 
 
 def backward(
@@ -99,4 +99,4 @@ def backward(
 
 
 def _holds_complex(x: Any) -> bool:
-    return is_complex(x if isinstance(x, Tensor) else np.asarray(x))
+    return is_complex(tensor_or_array(x))

@@ -14,7 +14,7 @@ import numpy as np
 from .errors import NonDifferentiableError, describe
 from .ops import broadcast_to, index, ravel, reshape, where
 from .ops.on_tensors import holds_tensor, on_tensors, seen
-from .tensors import Tensor
+from .tensors import Tensor, tensor_or_array
 
 
 def _is_array(who: str, x: Any, *written: Any) -> bool:
@@ -41,7 +41,7 @@ def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) ->
     if _is_array("copyto", dst, src):
         np.copyto(dst, _raw(src), casting, where=_raw(where))
         return
-    source = src if isinstance(src, Tensor) else np.asarray(src)
+    source = tensor_or_array(src)
     if not np.can_cast(source.dtype if source.shape else np.min_scalar_type(_raw(source)),
                        dst.dtype, casting):  # fmt: skip
         raise TypeError(f"copyto: {describe(source)} does not go into {describe(dst)}: {casting}")
@@ -113,7 +113,7 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> Non
     if axis is None:
         put(arr, indices, values)
         return
-    at = indices if isinstance(indices, Tensor) else np.asarray(indices)
+    at = tensor_or_array(indices)
     if len(at.shape) != arr.ndim:
         raise ValueError(
             f"put_along_axis: indices of shape {at.shape} need as many axes as {arr.shape}"

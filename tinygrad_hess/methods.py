@@ -36,7 +36,7 @@ from . import numpy as namespace
 from .backward import backward
 from .errors import describe
 from .nn.losses import cross_entropy
-from .tensors import Batched, Tensor
+from .tensors import Batched, Tensor, tensor_or_array
 
 _OPERATORS = {
     "add": ops.add, "sub": ops.subtract, "mul": ops.multiply, "truediv": ops.divide,
@@ -191,7 +191,7 @@ def _where(self: Tensor, first: Any, second: Any) -> Any:
     """
     if self.dtype == np.bool:
         return ops.where(self, first, second)
-    condition = first if isinstance(first, Tensor) else np.asarray(first)
+    condition = tensor_or_array(first)
     if condition.dtype != np.bool:
         raise TypeError(
             f"where: one of {describe(self)} and {describe(condition)} must be boolean; "

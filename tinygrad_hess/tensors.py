@@ -421,6 +421,11 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     return Tensor(data, dtype, requires_grad)
 
 
+def tensor_or_array(x: Any) -> Any:
+    """A tensor as it is, anything else as an array."""
+    return x if isinstance(x, Tensor) else np.asarray(x)
+
+
 def batched(value: Any, axes: tuple[Axis, ...]) -> Batched:
     """A constant with hidden leading axes."""
     out = _new(Batched)

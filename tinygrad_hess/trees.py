@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import optree
 
-from .tensors import Tensor
+from .tensors import tensor_or_array
 
 # Typed as Any: optree's own types ask for trees of one kind of leaf.
 flatten: Any = optree.tree_flatten
@@ -40,7 +40,7 @@ def match(values: Any, like: Sequence[Any], spec: Any, who: str, what: str, of: 
         raise ValueError(f"{who}: {what} must have the structure of {of}, {spec}, but has {other}")
     out = []
     for v, x in zip(given, like, strict=True):
-        v = v if isinstance(v, Tensor) else np.asarray(v)
+        v = tensor_or_array(v)
         shape = x.shape if hasattr(x, "shape") else ()
         if v.shape != shape:
             raise ValueError(f"{who}: {what} of shape {v.shape} for {of} of shape {shape}")

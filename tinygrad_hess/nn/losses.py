@@ -16,7 +16,7 @@ import numpy as np
 from .. import ops
 from ..errors import describe
 from ..ops.axes import shape_of
-from ..tensors import Batched, Tensor
+from ..tensors import Batched, Tensor, tensor_or_array
 
 
 def mse(prediction: Any, target: Any, reduction: str = "mean", *, half: bool = False) -> Any:
@@ -145,7 +145,7 @@ def cross_entropy(
     who = "cross_entropy"
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"{who}: label_smoothing must be in [0, 1], got {label_smoothing}")
-    logits, labels = _array(logits), _array(labels)
+    logits, labels = tensor_or_array(logits), tensor_or_array(labels)
     shape = logits.shape
     if not shape or not shape[-1]:
         raise ValueError(f"{who}: logits need a last axis of classes, got {describe(logits)}")
@@ -200,7 +200,7 @@ def accuracy(logits: Any, labels: Any) -> float:
     >>> nn.accuracy(np.array([[0.1, 2.0], [3.0, 1.0]]), np.array([1, 1]))
     0.5
     """
-    logits, labels = _array(logits), _array(labels)
+    logits, labels = tensor_or_array(logits), tensor_or_array(labels)
     if not logits.shape or not logits.shape[-1]:
         raise ValueError(f"accuracy: logits need a last axis of classes, got {describe(logits)}")
     labels = _class_numbers(logits, labels, "accuracy")
@@ -211,10 +211,6 @@ def accuracy(logits: Any, labels: Any) -> float:
 
 
 # ---- what they share -------------------------------------------------------------------------
-
-
-def _array(x: Any) -> Any:
-    return x if isinstance(x, Tensor) else np.asarray(x)
 
 
 def _value(x: Any) -> Any:
@@ -233,7 +229,7 @@ def _as(target: Any, prediction: Any) -> Any:
 
 
 def _pair(prediction: Any, target: Any, who: str) -> tuple[Any, Any]:
-    prediction, target = _array(prediction), _array(target)
+    prediction, target = tensor_or_array(prediction), tensor_or_array(target)
     if prediction.shape != target.shape:
         raise ValueError(
             f"{who}: predictions {describe(prediction)} and targets {describe(target)} differ in "

@@ -23,20 +23,16 @@ from ..ops import broadcast_to, flip, index, moveaxis, pad
 from ..ops.axes import canonical_axes, canonical_axis
 from ..ops.convolution import convolution
 from ..ops.filtering import recursive
-from ..tensors import Tensor
+from ..tensors import Tensor, tensor_or_array
 
 __all__ = [
     "convolve", "convolve2d", "correlate", "correlate2d", "fftconvolve", "lfilter", "oaconvolve",
 ]  # fmt: skip
 
 
-def _array(x: Any) -> Any:
-    return x if hasattr(x, "dtype") else np.asarray(x)
-
-
 def _reversed(x: Any) -> Any:
     """Back to front along every axis, and conjugate."""
-    x = flip(_array(x))
+    x = flip(tensor_or_array(x))
     return np.conj(x) if x.dtype.kind == "c" else x
 
 
@@ -111,7 +107,7 @@ def oaconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
 
 
 def _along(in1: Any, in2: Any, mode: str, axes: Any, method: str, who: str) -> Any:
-    in1, in2 = _array(in1), _array(in2)
+    in1, in2 = tensor_or_array(in1), tensor_or_array(in2)
     if axes is None:
         return convolution(in1, in2, mode, method=method, who=who)
     ndim = len(in1.shape)
@@ -155,7 +151,7 @@ def convolve2d(
     array([[1., 1.],
            [1., 1.]])
     """
-    in1, in2 = _array(in1), _array(in2)
+    in1, in2 = tensor_or_array(in1), tensor_or_array(in2)
     begins = tuple((n - 1) // 2 for n in in2.shape)
     return _planar(in1, in2, begins, mode, boundary, fillvalue, "signal.convolve2d")
 
@@ -173,7 +169,7 @@ def correlate2d(
     array([[-1., -1.],
            [-1., -1.]])
     """
-    in1, in2 = _array(in1), _reversed(in2)
+    in1, in2 = tensor_or_array(in1), _reversed(in2)
     begins = tuple(n // 2 for n in in2.shape)
     return _planar(in1, in2, begins, mode, boundary, fillvalue, "signal.correlate2d")
 
@@ -239,7 +235,7 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     >>> tg.grad(lambda a: signal.lfilter([1.0], a, step)[1])(np.array([1.0, -0.5]))
     array([-2., -1.])
     """
-    b, a, x = _array(b), _array(a), _array(x)
+    b, a, x = tensor_or_array(b), tensor_or_array(a), tensor_or_array(x)
     if len(b.shape) != 1 or len(a.shape) != 1 or not b.shape[0] or not a.shape[0]:
         raise ValueError(
             f"signal.lfilter: the coefficients {describe(b)} and {describe(a)} must be vectors, "
@@ -252,7 +248,7 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
         raise ValueError("signal.lfilter: a[0] is 0")
     n, order = x.shape[axis], max(b.shape[0], a.shape[0]) - 1
     if zi is not None:
-        zi = moveaxis(_state(_array(zi), x, axis, order), axis, -1)
+        zi = moveaxis(_state(tensor_or_array(zi), x, axis, order), axis, -1)
     x = moveaxis(x, axis, -1)
     b, a = b / a[0], a / a[0]
     if not n:

@@ -12,7 +12,7 @@ import optree
 from .. import trees
 from ..ops.hidden_axes import enter, leave
 from ..ops.shape import moveaxis
-from ..tensors import Axis, Batched, Tensor
+from ..tensors import Axis, Batched, Tensor, tensor_or_array
 from .recording import owned
 
 
@@ -102,7 +102,7 @@ def _common_axis(leaves: list[Any], axes: list[Any]) -> Axis:
 
 
 def _first(x: Any, axis: int) -> Any:
-    x = x if isinstance(x, Tensor) else np.asarray(x)
+    x = tensor_or_array(x)
     return x if axis == 0 else moveaxis(x, axis, 0)
 
 
@@ -113,7 +113,7 @@ def _shown(y: Any, axis: Axis, place: Any, boxed: bool) -> Any:
         if isinstance(y, Batched) and axis in y.axes:
             raise ValueError("vmap: out_axes=None for an output that differs between examples")
         return y
-    y = leave(y if isinstance(y, Tensor) else np.asarray(y), axis=axis)
+    y = leave(tensor_or_array(y), axis=axis)
     y = y if place == 0 else moveaxis(y, 0, place)
     if type(y) is Tensor and y.prim is None and not boxed:
         return owned(y.value)

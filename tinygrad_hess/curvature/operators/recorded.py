@@ -145,7 +145,7 @@ class RecordedGaussNewton:
     """
 
     def __init__(self, model: RecordedModel, middle: Middle, slope: RecordedGradient):
-        self.at, self.model, self.middle, self.value = model.at, model, middle, slope.value
+        self.at, self.value = model.at, slope.value
         self.gradient = model.transposed(slope.gradient)
         self.nbytes = model.nbytes
         self._replayed = Replayed(_through(model, middle))

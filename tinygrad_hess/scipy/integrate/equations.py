@@ -12,7 +12,7 @@ import numpy as np
 from ... import modes
 from ...errors import NonDifferentiableError, describe
 from ...ops import astype, concatenate, moveaxis, ravel, reshape, stack
-from ...tensors import Batched, Tensor
+from ...tensors import Batched, Tensor, tensor_or_array
 from .parameters import DOUBLE, Parameters, as_double, flat, plain
 from .solutions import solution
 from .systems import Rates, System, by_odeint, by_steps, stepped
@@ -221,7 +221,7 @@ def _refuse(who: str, other: dict[str, Any]) -> None:
 def _vector(t: Any, who: str) -> Any:
     if isinstance(t, (list, tuple)) and any(isinstance(x, Tensor) for x in t):
         t = stack([x if isinstance(x, Tensor) else np.asarray(x, float) for x in t])
-    t = t if isinstance(t, Tensor) else np.asarray(t)
+    t = tensor_or_array(t)
     if len(t.shape) != 1 or not t.shape[0] or t.dtype.kind not in "fiu":
         raise ValueError(f"{who} is {describe(t)}, and must be a vector of real times, not empty")
     return as_double(t)
@@ -234,7 +234,7 @@ class _Problem:
         name = f"{who}: {getattr(func, '__name__', 'the function')}"
         if isinstance(y0, (list, tuple)) and any(isinstance(x, Tensor) for x in y0):
             y0 = stack([x if isinstance(x, Tensor) else np.asarray(x, float) for x in y0])
-        y0 = y0 if isinstance(y0, Tensor) else np.asarray(y0)
+        y0 = tensor_or_array(y0)
         if y0.dtype.kind == "c":
             raise NonDifferentiableError(
                 f"{who}: y0 is {describe(y0)}; keep real and imaginary parts as two real arrays"

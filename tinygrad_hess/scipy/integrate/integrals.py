@@ -19,7 +19,7 @@ from ... import modes
 from ...errors import describe
 from ...ops import astype, concatenate, isfinite, stack, sum, where
 from ...primitive import Primitive, full_lead
-from ...tensors import Tensor
+from ...tensors import Tensor, tensor_or_array
 from ...transforms.gradients import jvp, vjp
 from .often import Often
 from .parameters import Parameters, as_double, flat, plain
@@ -225,7 +225,7 @@ def quad(
 
 
 def _limit(x: Any) -> Any:
-    x = x if isinstance(x, Tensor) else np.asarray(x)
+    x = tensor_or_array(x)
     if x.shape or x.dtype.kind not in "fiu":
         raise ValueError(f"quad: a limit is {describe(x)}, and must be a real number")
     return x

@@ -13,7 +13,7 @@ import numpy as np
 from ... import trees
 from ...errors import NonDifferentiableError, describe
 from ...ops import astype, concatenate, ravel, reshape, stack
-from ...tensors import Batched, Tensor
+from ...tensors import Batched, Tensor, tensor_or_array
 
 DOUBLE = np.dtype(np.float64)
 
@@ -90,7 +90,7 @@ def flat(x: Any, who: str, size: int | None = None) -> Any:
     """
     if isinstance(x, (list, tuple)):
         if any(isinstance(part, Tensor) for part in x):
-            x = stack([part if isinstance(part, Tensor) else np.asarray(part) for part in x])
+            x = stack([tensor_or_array(part) for part in x])
         else:
             x = np.asarray(x, float)
     elif not isinstance(x, Tensor):

@@ -9,23 +9,19 @@ import numpy as np
 from ...errors import describe
 from ...ops import concatenate, cumsum, moveaxis, sum, where
 from ...ops.axes import canonical_axis
-from ...tensors import Tensor
-
-
-def _array(x: Any) -> Any:
-    return x if isinstance(x, Tensor) else np.asarray(x)
+from ...tensors import tensor_or_array
 
 
 def _steps(y: Any, x: Any, dx: Any, axis: int, who: str) -> tuple[Any, Any]:
     """``y`` with the axis last, and the distances between its points, which broadcast."""
-    y = _array(y)
+    y = tensor_or_array(y)
     if not y.shape:
         raise ValueError(f"{who}: y is a scalar, and needs an axis to integrate along")
     axis = canonical_axis(axis, len(y.shape), who)
     n = y.shape[axis]
     if x is None:
-        return moveaxis(y, axis, -1), dx if type(dx) in (int, float) else _array(dx)
-    x = _array(x)
+        return moveaxis(y, axis, -1), dx if type(dx) in (int, float) else tensor_or_array(dx)
+    x = tensor_or_array(x)
     if len(x.shape) == len(y.shape):
         x = moveaxis(x, axis, -1)
     elif len(x.shape) != 1:
@@ -67,7 +63,7 @@ def cumulative_trapezoid(
     """
     if initial is not None and initial != 0:
         raise ValueError(f"cumulative_trapezoid: initial={initial!r} must be None or 0")
-    axis = canonical_axis(axis, len(_array(y).shape), "cumulative_trapezoid")
+    axis = canonical_axis(axis, len(tensor_or_array(y).shape), "cumulative_trapezoid")
     y, h = _steps(y, x, dx, axis, "cumulative_trapezoid")
     if not y.shape[-1]:
         raise ValueError("cumulative_trapezoid: y has no points along the axis")

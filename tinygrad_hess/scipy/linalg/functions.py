@@ -13,11 +13,11 @@ from ...ops import svd as _svd
 from ...ops.axes import shape_of
 from ...ops.complexes import adjoint
 from ...ops.solving import matrices
-from ...tensors import Tensor
+from ...tensors import tensor_or_array
 
 
 def _array(x: Any) -> Any:
-    x = x if isinstance(x, Tensor) else np.asarray(x)
+    x = tensor_or_array(x)
     return x if x.dtype.kind in "fc" else x * 1.0
 
 

@@ -8,11 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...ops import concatenate, index, pad, ravel, reshape
-from ...tensors import Tensor
-
-
-def _array(x: Any) -> Any:
-    return x if isinstance(x, Tensor) else np.asarray(x)
+from ...tensors import tensor_or_array
 
 
 def block_diag(*arrs: Any) -> Any:
@@ -36,7 +32,7 @@ def block_diag(*arrs: Any) -> Any:
     array([[1., 1., 0.],
            [0., 0., 3.]])
     """
-    blocks = [_array(x) for x in arrs] or [np.zeros((1, 0))]
+    blocks = [tensor_or_array(x) for x in arrs] or [np.zeros((1, 0))]
     for i, x in enumerate(blocks):
         if len(x.shape) > 2:
             raise ValueError(f"block_diag: argument {i} has shape {x.shape}, and is no matrix")
@@ -60,7 +56,7 @@ def circulant(c: Any) -> Any:
            [2., 1., 3.],
            [3., 2., 1.]])
     """
-    c = ravel(_array(c))
+    c = ravel(tensor_or_array(c))
     places = np.arange(c.shape[0])
     return index(c, ((places[:, None] - places) % max(c.shape[0], 1),))
 
@@ -83,8 +79,8 @@ def hankel(c: Any, r: Any = None) -> Any:
     array([[1., 2.],
            [2., 3.]])
     """
-    c = ravel(_array(c))
-    r = np.zeros(c.shape, c.dtype) if r is None else ravel(_array(r))
+    c = ravel(tensor_or_array(c))
+    r = np.zeros(c.shape, c.dtype) if r is None else ravel(tensor_or_array(r))
     values = concatenate([c, index(r, slice(1, None))])
     return index(values, (np.arange(c.shape[0])[:, None] + np.arange(r.shape[0]),))
 
@@ -105,7 +101,7 @@ def khatri_rao(a: Any, b: Any) -> Any:
     array([[ 3.,  8.],
            [ 5., 12.]])
     """
-    a, b = _array(a), _array(b)
+    a, b = tensor_or_array(a), tensor_or_array(b)
     if len(a.shape) != 2 or len(b.shape) != 2 or a.shape[1] != b.shape[1]:
         raise ValueError(
             f"khatri_rao: shapes {a.shape} and {b.shape} must be of matrices with as many columns"
