@@ -41,7 +41,8 @@ REDUCED = family((AXES,), True, {
     "prod": lambda lib, k, x: lib.np.prod(1.2 * x, axis=every(k, x)),
     "var": lambda lib, k, x: lib.np.var(x, axis=every(k, x), ddof=(0, 0.5)[k % 2]),
     "std": lambda lib, k, x: lib.np.std(
-        x + np.cos(3.0 * np.arange(x.shape[-1])), axis=(-1, None)[k % 2]
+        x + np.cos(3.0 * np.arange(x.size).reshape(x.shape)),
+        axis=-1 if k % 2 and x.shape[-1] > 1 else None,
     ),
     "ptp": lambda lib, k, x: lib.np.ptp(x, axis=axis(k, x)),
     "logsumexp": lambda lib, k, x: lib.special.logsumexp(x, axis=every(k, x), keepdims=bool(k % 2)),

@@ -153,8 +153,7 @@ class TestMethods:
         assert "deflated" in trace(steep, rtol=0.01).method
         assert trace(steep, rtol=0.01).matvecs < trace(steep, 12, rtol=0.01).matvecs / 3
 
-    @pytest.mark.slow
-    def test_one_percent_of_a_net_in_about_150_products(self):
+    def test_one_percent_of_a_net_in_thirty_products(self):
         """The Hessian of the demo's net while it trains."""
         from tinygrad_hess import curvature, demo, nn, trees, value_and_grad
 
@@ -172,7 +171,7 @@ class TestMethods:
             estimate = trace(op, rtol=0.01, seed=seed)
             assert estimate.converged and abs(estimate.value - truth) <= 0.02 * truth
             spent.append(estimate.matvecs)
-        assert np.mean(spent) < 160  # 149.5 over 60 seeds, 143 to 175 for most
+        assert max(spent) < 30
 
 
 class TestCoverage:

@@ -8,6 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from ...tensors import unrecorded
+from ...transforms.recording import Recording
+from .example_forms import Layout, RecordedCopies, recorded_copies
 from .flattening import Array, Flattening
 from .output_hessians import check_reduction, output_hessian
 from .passes import TAPE_MEMORY
@@ -51,10 +53,17 @@ class OutputCurvatureOperator(StreamedOperator):
 
     def _record(self, batch: Any, number: int) -> RecordedGaussNewton:
         x, y = self._pair(batch)
-        model = RecordedModel(self.predict, self._at, (x,))
-        slope = RecordedGradient(self.loss, model.outputs, (y,))
-        middle = self._middle(model, y, slope, number)
-        return RecordedGaussNewton(model, middle, slope)
+        return self._between(RecordedModel(self.predict, self._at, (x,)), y, number)
+
+    def _record_copies(self, batch: Any, number: int, layout: Layout | None) -> RecordedCopies:
+        x, y = self._pair(batch)
+        run = Recording(self.predict, (self._at.tree(), x), None, (0,), self._at.who)
+        record = lambda copies, at: self._between(RecordedModel(copies, at, ()), y, number)
+        return recorded_copies(run, record, layout)
+
+    def _between(self, model: RecordedModel, target: Any, number: int) -> RecordedGaussNewton:
+        slope = RecordedGradient(self.loss, model.outputs, (target,))
+        return RecordedGaussNewton(model, self._middle(model, target, slope, number), slope)
 
     def _evaluate(self, batch: Any) -> Any:
         x, y = self._pair(batch)

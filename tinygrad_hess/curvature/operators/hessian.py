@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...tensors import unrecorded
+from ...transforms.recording import Recording
+from .example_forms import Layout, RecordedCopies, recorded_copies
 from .passes import TAPE_MEMORY
 from .recorded import RecordedGradient
 from .streamed import StreamedOperator
@@ -122,6 +124,12 @@ class HessianOperator(StreamedOperator):
 
     def _record(self, batch: Any, number: int) -> RecordedGradient:
         return RecordedGradient(self.loss, self._at, self._arguments(batch))
+
+    def _record_copies(self, batch: Any, number: int, layout: Layout | None) -> RecordedCopies:
+        arguments = (self._at.tree(), *self._arguments(batch))
+        run = Recording(self.loss, arguments, None, (0,), self._at.who)
+        record = lambda copies, at: RecordedGradient(copies, at, ())
+        return recorded_copies(run, record, layout)
 
     def _evaluate(self, batch: Any) -> Any:
         return np.asarray(unrecorded(self.loss(self._at.tree(), *self._arguments(batch))))[()]

@@ -41,6 +41,11 @@ class OnParameters(LinearOperator):
         groups = self._at.paths.by_layer()
         return {name: self._at.indices(leaves) for name, leaves in groups.items()}
 
+    @property
+    def leaf_places(self) -> list[slice]:
+        """Where each leaf of the parameters lies in a vector."""
+        return list(self._at.slices)
+
     def to_dense(self) -> Array:
         """The matrix, by products with the unit vectors."""
         rows, columns = self.shape

@@ -10,6 +10,7 @@ import numpy as np
 from . import checks
 from .batches import Batches
 from .blocks import BlockDiagonalOperator, subparameters
+from .example_forms import ExampleForms, Layout, RecordedCopies
 from .flattening import Array, Flattening
 from .operator import SymmetricOperator
 from .passes import TAPE_MEMORY, Passes
@@ -62,6 +63,9 @@ class StreamedOperator(SymmetricOperator):
     def _record(self, batch: Any, number: int) -> Recorded:
         raise NotImplementedError
 
+    def _record_copies(self, batch: Any, number: int, layout: Layout | None) -> RecordedCopies:
+        raise NotImplementedError
+
     def _evaluate(self, batch: Any) -> Any:
         raise NotImplementedError
 
@@ -101,6 +105,10 @@ class StreamedOperator(SymmetricOperator):
         if number == 0:
             products = lambda V: batch.products(V, self.chunk_size)
             checks.check_symmetric(self._at.who, products, batch.gradient, self.dtype)
+
+    def example_forms(self) -> ExampleForms:
+        """Quadratic forms with random signs that differ from example to example."""
+        return ExampleForms(self)
 
     # ---- parts -----------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ layer_traces : operator -> LayerTraces
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,8 @@ from ..estimates.operands import Array, Counted
 from ..estimates.plotting import BLUE, axes
 from ..estimates.probes import signs
 from ..estimates.probing import Running, Target, run_probes, unpack
-from .trace import SAMPLES
+from . import by_example
+from .trace import FEWEST, SAMPLES
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,9 @@ def layer_traces(
     """Traces of the diagonal blocks of a symmetric operator, one for each layer.
 
     Every product serves all layers: a probe's share ``Σ z_i (A z)_i`` over a layer's parameters has
-    that layer's trace as its mean. A Krylov space of up to 48 vectors first takes out the largest
-    eigenvalues (see Hutch++), which leaves less variance.
+    that layer's trace as its mean. Where the examples of a loss are independent, signs differ from
+    example to example (see :func:`~tinygrad_hess.curvature.trace`). Otherwise a Krylov space of up
+    to 48 vectors first takes out the largest eigenvalues (Hutch++), which leaves less variance.
 
     Parameters
     ----------
@@ -140,32 +142,23 @@ def layer_traces(
             diagonal = exact_diagonal(A, budget)
             return _exact(names, starts, order, diagonal, A, budget)
 
-        def sums(values: Array) -> Array:
-            """Over each layer, and over all: shape (layers + 1, probes)."""
-            parts = np.add.reduceat(values[order], starts, axis=0, dtype=np.float64)
-            return np.concatenate([parts, parts.sum(axis=0, keepdims=True)])
-
-        running, saved, split = Running(), save.load(), Deflation(A, SKETCH, seed)
-        if saved is None:
-            while split.next and split.columns + split.next <= min(SKETCH, limit // 2):
-                split.grow()
-            first = SKETCH if target.asked else max(2, limit - split.columns)
-        else:
-            split.restore(saved)
+        running, saved = Running(), save.load()
+        probes = _by_example(A, seed, starts, order, saved) or _deflated(
+            A, seed, starts, order, saved, limit
+        )
+        if saved is not None:
             running, first = unpack(saved, budget)
-        known = sums(split.diagonal()[:, None])[:, 0]
-
-        def statistic(columns: range) -> Array:
-            z = signs(A.size, columns, seed, A.dtype)
-            return sums(z * split.remainder(z))
+        else:
+            first = probes.first if target.asked else max(2, limit - A.matvecs)
+        known, state = probes.known, probes.state
 
         def ratio(running: Running) -> float:
             return target.ratio(float(running.half_width.max()), float((known + running.mean)[-1]))
 
         room = budget.limit is None and limit >= A.matvecs + A.size
         reason = run_probes(
-            statistic, running, first=first, ratio=ratio, budget=budget, checkpoint=save,
-            state=split.state(), exact_from=A.size if room else math.inf,
+            probes.statistic, running, first=first, ratio=ratio, budget=budget, checkpoint=save,
+            state=state, exact_from=A.size if room else math.inf,
         )  # fmt: skip
         if reason == "exact" and budget.left >= A.size:
             return _exact(names, starts, order, exact_diagonal(A, budget), A, budget)
@@ -176,11 +169,71 @@ def layer_traces(
         estimates = [
             Estimate(
                 float(v), float(e), (float(low), float(high)), A.matvecs, not reason,
-                seconds=budget.seconds, seed=seed, method="Hutch++", reason=reason,
+                seconds=budget.seconds, seed=seed, method=probes.method, reason=reason,
             )
             for v, e, low, high in values
         ]  # fmt: skip
     return _assembled(names, starts, order, estimates)
+
+
+@dataclass(frozen=True)
+class _Probes:
+    """A statistic, shape (layers + 1, probes), and what is to be added to its mean."""
+
+    statistic: Callable[[range], Array]
+    known: Array
+    first: int
+    method: str
+    state: dict[str, Any]
+
+
+def _with_total(parts: Array) -> Array:
+    return np.concatenate([parts, parts.sum(axis=0, keepdims=True)])
+
+
+def _by_example(
+    A: Counted, seed: int, starts: Array, order: Array, saved: Mapping[str, Any] | None
+) -> _Probes | None:
+    """Signs that differ from example to example, if there are examples and layers are leaves."""
+    if saved is not None and "by_example" not in saved:
+        return None
+    layer_of = np.empty(A.size, int)
+    layer_of[order] = np.repeat(np.arange(len(starts)), np.diff([*starts, A.size]))
+    places = A.op.leaf_places if hasattr(A.op, "example_forms") else []
+    if not places or any(np.ptp(layer_of[p]) for p in places if p.stop > p.start):
+        return None
+    begun = by_example.begin(A, seed, 0)
+    if begun is None:
+        return None
+    belongs = np.zeros((len(starts), len(places)))
+    for leaf, place in enumerate(places):
+        if place.stop > place.start:
+            belongs[layer_of[place.start], leaf] = 1
+    known = np.zeros(len(starts) + 1)
+    statistic = lambda probes: _with_total(belongs @ begun(probes))
+    return _Probes(statistic, known, FEWEST, by_example.METHOD, {"by_example": 1})
+
+
+def _deflated(
+    A: Counted, seed: int, starts: Array, order: Array, saved: Mapping[str, Any] | None, limit: int
+) -> _Probes:
+    """Signs for all, outside of a Krylov space that holds the largest eigenvalues."""
+    split = Deflation(A, SKETCH, seed)
+    if saved is not None:
+        split.restore(saved)
+    else:
+        while split.next and split.columns + split.next <= min(SKETCH, limit // 2):
+            split.grow()
+
+    def sums(values: Array) -> Array:
+        return _with_total(np.add.reduceat(values[order], starts, axis=0, dtype=np.float64))
+
+    def statistic(columns: range) -> Array:
+        z = signs(A.size, columns, seed, A.dtype)
+        return sums(z * split.remainder(z))
+
+    known = sums(split.diagonal()[:, None])[:, 0]
+    return _Probes(statistic, known, SKETCH, "Hutch++", split.state())
 
 
 def _of_operator(op: Any) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ from ..estimates.exact import exact_trace
 from ..estimates.operands import Array, Counted
 from ..estimates.probes import signs
 from ..estimates.probing import Running, Target, run_probes, unpack
+from . import by_example
 from .xtrace import XTrace
 
 METHODS = ("auto", "hutchinson", "xtrace", "exact")
@@ -33,6 +34,10 @@ number of products is about the same from 1 to 3."""
 
 FEWEST = 24
 """Probes that tell when an accuracy is met, at least; fewer see an error too small too often."""
+
+FEWER = 4
+"""Times fewer probes that signs by example must need, where they are many: deflation can save
+probes of the matrix itself."""
 
 SAMPLES = 128
 """Products that are spent when neither an accuracy nor a budget is given."""
@@ -64,10 +69,13 @@ def trace(
         Go on until half the width of the 95% interval is at most ``max(atol, rtol * |value|)``.
         When P products are seen to be the cheaper way there, the trace is computed exactly.
     method : {"auto", "hutchinson", "xtrace", "exact"}
-        - ``auto``: Hutch++ with a Krylov basis. The trace on a Krylov space is known exactly;
-          probes estimate the rest. The space grows while that saves more probes than it costs,
-          as a few probes tell; where it never does, this is Hutchinson's method. Exact where P is
-          small. Holds the basis in memory, 512 MiB at most.
+        - ``auto``: for an operator of a loss over data, random signs that differ from example to
+          example, where examples are independent (that is checked, by two products; parameters
+          used other than in matrix products or by broadcasting get the same signs for all). The
+          errors then average out over the examples too. Otherwise Hutch++ with a Krylov basis. The
+          trace on a Krylov space is known exactly; probes estimate the rest. The space grows while
+          that saves more probes than it costs, as a few probes tell; where it never does, this is
+          Hutchinson's method. Exact where P is small. Holds the basis in memory, 512 MiB at most.
         - ``hutchinson``: the mean of ``zᵀ A z`` over random signs z. No bias; variance with m
           probes ``2 (‖A‖_F² - Σ a_ii²) / m``: zero for a diagonal matrix.
         - ``xtrace``: every vector serves for both, at two products. Its leave-one-out error is
@@ -144,7 +152,9 @@ def trace(
         run = _Trace(A, target, budget, save, seed)
         if method == "hutchinson":
             return run.hutchinson(first)
-        return run.xtrace() if method == "xtrace" else run.deflated()
+        if method == "xtrace":
+            return run.xtrace()
+        return run.by_example(first) or run.deflated()
 
 
 @dataclass
@@ -167,6 +177,37 @@ class _Trace:
         if saved is not None:
             running, first = unpack(saved, self.budget)
         return self._probed(forms, running or Running(), first, 0.0, "Hutchinson", {})
+
+    def by_example(self, first: int) -> Estimate | None:
+        """Probe with signs that differ from example to example, where that takes fewer probes."""
+        A, budget, saved = self.A, self.budget, self.save.load()
+        if saved is not None and "by_example" not in saved:
+            return None
+        count = PILOT if saved is None else 0
+        begun = by_example.begin(A, self.seed, int(min(count, max(budget.left, 2))))
+        if begun is None:
+            return None
+        totals = lambda columns: begun(columns).sum(axis=0, keepdims=True)
+        if saved is not None:
+            running, first = unpack(saved, budget)
+        else:
+            running = Running()
+            running.add(begun.pilot.sum(axis=0, keepdims=True))
+            half, value = float(running.half_width[0]), float(running.mean[0])
+            needed = running.count * self.target.ratio(half, value) ** 2
+            if needed > 4 * FEWEST and needed > self._needed() / FEWER:
+                return None
+            if half <= 100 * A.eps * abs(value):
+                first = 0
+        return self._probed(totals, running, first, 0.0, by_example.METHOD, {"by_example": 1})
+
+    def _needed(self) -> float:
+        """Probes of the matrix itself that the accuracy needs, as a pilot tells."""
+        z = signs(self.A.size, range(PILOT), self.seed, self.A.dtype)
+        running = Running()
+        running.add(np.einsum("ij,ij->j", z, self.A.matmat(z), dtype=np.float64)[None])
+        ratio = self.target.ratio(float(running.half_width[0]), float(running.mean[0]))
+        return float(running.count * ratio**2)
 
     def deflated(self) -> Estimate:
         """Grow a Krylov space as long as it pays, then probe what is outside."""

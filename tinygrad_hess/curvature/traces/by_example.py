@@ -1,0 +1,55 @@
+"""Probes whose signs differ from example to example: for the traces of an operator over data.
+
+begin : operator -> ByExample
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..estimates.operands import Array, Counted
+from ..operators.example_forms import ExampleForms
+from ..operators.uses import UncopiedError
+
+METHOD = "Hutchinson by example"
+
+LEAST = 16
+"""Examples from which the signs are worth it; with fewer, deflation does more."""
+
+
+@dataclass(frozen=True)
+class ByExample:
+    """Quadratic forms of a counted operator, a leaf of its parameters each.
+
+    Attributes
+    ----------
+    pilot : ndarray, shape (leaves, probes)
+        Of the first probes.
+    """
+
+    A: Counted
+    forms: ExampleForms
+    seed: int
+    pilot: Array
+
+    def __call__(self, probes: range) -> Array:
+        """Forms, shape (leaves, probes)."""
+        found = self.forms(probes, self.seed)
+        self.A.matvecs += len(probes)  # an interrupted block does not count
+        return found
+
+
+def begin(A: Counted, seed: int, first: int) -> ByExample | None:
+    """Find out how the examples lie, and draw the first probes.
+
+    None for an operator that is no sum over examples, as far as can be seen, or over few.
+    """
+    if not hasattr(A.op, "example_forms"):
+        return None
+    forms = A.op.example_forms()
+    try:
+        pilot = forms(range(first), seed)
+    except UncopiedError:
+        return None
+    A.matvecs += first + forms.checks
+    return ByExample(A, forms, seed, pilot) if forms.examples >= LEAST else None
