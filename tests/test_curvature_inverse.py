@@ -35,6 +35,15 @@ class TestSolutions:
         damped = InverseOperator(POSITIVE, damping=3.0, method=method, tol=1e-12)
         close(damped @ b, np.linalg.solve(POSITIVE + 3 * np.eye(60), b))
 
+    def test_a_cut_off_step_is_kept_where_the_residual_grew(self):
+        """The quadratic model falls all the same: what truncated Newton needs."""
+        A, b = np.diag([1.0, 1000.0]), np.array([1.0, 0.1])
+        found = InverseOperator(A, max_iterations=1).solve(b)
+        assert found.residuals[0] > 1 and not found.converged
+        step = found.x * 1.0
+        close(step, b * (b @ b) / (b @ A @ b))
+        assert 0.5 * step @ A @ step - b @ step < 0
+
     @pytest.mark.parametrize("steps", [1, 2, 5, 9])
     def test_each_step_is_the_best_of_its_krylov_space(self, rng, steps):
         """MINRES has the least residual, CG the least error in the norm of the matrix."""

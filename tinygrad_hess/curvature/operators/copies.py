@@ -25,7 +25,6 @@ from ...transforms.recording import Recording
 from .flattening import Array
 from .uses import Use
 
-
 GUESSES = 4
 """Numbers of examples to try, as each costs products."""
 

@@ -164,7 +164,9 @@ class InverseOperator(SymmetricOperator):
     def solve(self, b: Any) -> Solution:
         """Solve ``(A + damping) x = b`` for b of shape (P,) or (P, k), or a tree.
 
-        Unlike a product, it returns what it has when the tolerance was not reached.
+        Unlike a product, it returns what it has when the tolerance was not reached. From ``cg``
+        that is the minimum of ``xᵀ (A + damping) x / 2 - bᵀ x`` over a Krylov space: the step of a
+        truncated Newton method.
         """
         array = isinstance(b, np.ndarray) and b.ndim in (1, 2) and len(b) == self.shape[0]
         flat = np.asarray(b) if array else self._at.flatten(b)
@@ -241,6 +243,9 @@ class InverseOperator(SymmetricOperator):
             remaining = B[:, left] - self._damped(tried)
             now = np.linalg.norm(remaining, axis=0) / scale[left]
             better = now < residuals[left]
+            if self.method == "cg" and iterations == spent >= self.max_iterations:
+                # Cut off: the quadratic model falls with each iteration; residuals may not.
+                better = np.isfinite(now)
             chosen = left[better]
             halved = now[better] < 0.5 * residuals[chosen]
             X[:, chosen] = tried[:, better]

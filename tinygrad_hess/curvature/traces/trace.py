@@ -35,9 +35,8 @@ number of products is about the same from 1 to 3."""
 FEWEST = 24
 """Probes that tell when an accuracy is met, at least; fewer see an error too small too often."""
 
-FEWER = 4
-"""Times fewer probes that signs by example must need, where they are many: deflation can save
-probes of the matrix itself."""
+MANY = 4 * FEWEST
+"""Probes with signs by example from which it is worth a look whether deflation needs fewer."""
 
 SAMPLES = 128
 """Products that are spent when neither an accuracy nor a budget is given."""
@@ -154,7 +153,7 @@ def trace(
             return run.hutchinson(first)
         if method == "xtrace":
             return run.xtrace()
-        return run.by_example(first) or run.deflated()
+        return run.auto(first)
 
 
 @dataclass
@@ -178,49 +177,48 @@ class _Trace:
             running, first = unpack(saved, self.budget)
         return self._probed(forms, running or Running(), first, 0.0, "Hutchinson", {})
 
-    def by_example(self, first: int) -> Estimate | None:
-        """Probe with signs that differ from example to example, where that takes fewer probes."""
+    def auto(self, first: int) -> Estimate:
+        """Signs that differ from example to example, or deflation where that takes fewer probes."""
         A, budget, saved = self.A, self.budget, self.save.load()
-        if saved is not None and "by_example" not in saved:
-            return None
-        count = PILOT if saved is None else 0
-        begun = by_example.begin(A, self.seed, int(min(count, max(budget.left, 2))))
+        running, probing = Running(), saved is not None and "count" in saved
+        count = 0 if probing else int(min(PILOT, max(budget.left, 2)))
+        other = saved is not None and probing and "by_example" not in saved
+        begun = None if other else by_example.begin(A, self.seed, count)
         if begun is None:
-            return None
-        totals = lambda columns: begun(columns).sum(axis=0, keepdims=True)
-        if saved is not None:
+            found = self.deflated(saved)
+            assert found is not None
+            return found
+        if saved is not None and probing:
             running, first = unpack(saved, budget)
         else:
-            running = Running()
             running.add(begun.pilot.sum(axis=0, keepdims=True))
             half, value = float(running.half_width[0]), float(running.mean[0])
             needed = running.count * self.target.ratio(half, value) ** 2
-            if needed > 4 * FEWEST and needed > self._needed() / FEWER:
-                return None
             if half <= 100 * A.eps * abs(value):
                 first = 0
+            elif needed > MANY and (found := self.deflated(saved, needed)) is not None:
+                return found
+        totals = lambda columns: begun(columns).sum(axis=0, keepdims=True)
         return self._probed(totals, running, first, 0.0, by_example.METHOD, {"by_example": 1})
 
-    def _needed(self) -> float:
-        """Probes of the matrix itself that the accuracy needs, as a pilot tells."""
-        z = signs(self.A.size, range(PILOT), self.seed, self.A.dtype)
-        running = Running()
-        running.add(np.einsum("ij,ij->j", z, self.A.matmat(z), dtype=np.float64)[None])
-        ratio = self.target.ratio(float(running.half_width[0]), float(running.mean[0]))
-        return float(running.count * ratio**2)
+    def deflated(self, saved: dict[str, Array] | None, rival: float = math.inf) -> Estimate | None:
+        """Grow a Krylov space as long as it pays, then probe what is outside.
 
-    def deflated(self) -> Estimate:
-        """Grow a Krylov space as long as it pays, then probe what is outside."""
+        None where more probes would be left than ``rival``.
+        """
         A, budget = self.A, self.budget
         split = Deflation(A, int(min(budget.left // 2, A.size // 2)), self.seed)
-        saved = self.save.load()
         if saved is not None:
             split.restore(saved)
         if saved is not None and "count" in saved:
             running, first = unpack(saved, budget)
             begin = int(saved["begin"])
         else:
-            running, first = self._grow(split, saved)
+            running, needed = self._grow(split, saved, rival)
+            if needed > rival:
+                return None
+            few = math.ceil(min(needed, 2 * PILOT + split.columns))
+            first = max(FEWEST, few) if needed else 0
             if budget.limit is None and 2 * split.columns >= A.size <= budget.left:
                 return exact_trace(A, budget)
             begin = 0
@@ -241,10 +239,12 @@ class _Trace:
             forms, running, first, float(split.trace), method, {**split.state(), "begin": begin}
         )
 
-    def _grow(self, split: Deflation, saved: dict[str, Array] | None) -> tuple[Running, int]:
-        """Let the space grow as long as a pilot says that it pays.
+    def _grow(
+        self, split: Deflation, saved: dict[str, Array] | None, rival: float
+    ) -> tuple[Running, float]:
+        """Let the space grow as long as a pilot says that it pays, and it costs less than a rival.
 
-        Returns what the pilot's probes see outside of it, and how many more would be needed.
+        Returns what the pilot's probes see outside of it, and how many would be needed.
         """
         A, budget = self.A, self.budget
         z = signs(A.size, range(int(min(PILOT, max(budget.left, 2)))), self.seed, A.dtype)
@@ -266,9 +266,11 @@ class _Trace:
             known = half <= 100 * A.eps * abs(value)
             if known:
                 return running, 0
-            enough = max(FEWEST, math.ceil(min(probes, 2 * PILOT + split.columns)))
-            if not split.next or not _pays(history, probes) or budget.over(2 * split.next):
-                return running, enough
+            cost = 2 * split.next
+            if not cost or 2 * split.columns + cost > rival or not _pays(history, probes):
+                return running, probes
+            if budget.over(cost):
+                return running, probes
             if self.save.due():
                 spent = {"matvecs": A.matvecs, "seconds": budget.seconds}
                 past = np.array(history[:-1]).reshape(-1, 2)
