@@ -63,6 +63,18 @@ class TestKrylovSpace:
         space.expand()
         assert space.known == 8 and not space.at.D.any()
         check()
+        for wanted in ([-1], [-2], [-1, -3], [-1]):  # some directions of what is pending
+            ritz = space.ritz()
+            count = space.turn(ritz.coefficients[:, wanted])
+            assert count <= len(wanted) < space.pending
+            np.testing.assert_allclose(  # all of their residuals lies in them
+                np.linalg.norm(space.at.B[:count] @ ritz.coefficients[:, wanted], axis=0),
+                ritz.residuals[wanted], rtol=0.05,
+            )  # fmt: skip
+            before = space.known
+            space.expand(count)
+            assert space.known == before + count
+            check()
 
     def test_no_room_is_an_error_that_is_counted(self):
         A = symmetric(np.arange(40.0))
@@ -264,6 +276,16 @@ class TestWarmStart:
         warm = top_eigenpairs(near, 1, tol=1e-4, v0=top.vectors)
         assert warm.matvecs <= 4 < cold.matvecs
         np.testing.assert_allclose(warm.values, cold.values, rtol=1e-7)
+
+    def test_only_pairs_that_are_not_accurate_cost_more(self):
+        A = symmetric(outliers())
+        top = top_eigenpairs(A, 5)
+        assert top.start.shape == (600, 6) and (top.start[:, :5] == top.vectors).all()
+        off = top.start.copy()  # all right but one
+        off[:, 3] += 0.1 * np.random.default_rng(9).normal(size=600) / 600**0.5
+        again = top_eigenpairs(A, 5, v0=off, rtol=1e-4)
+        assert again.converged and 7 < again.matvecs <= 10
+        np.testing.assert_allclose(again.values, top.values, rtol=2e-4)
 
     def test_an_exact_eigenvector_of_the_wrong_end_is_left(self):
         A = np.diag(np.r_[2.0, np.zeros(199)])

@@ -71,9 +71,10 @@ def top_eigenpairs(
         ``(H - σ)²``, two products a step: for eigenvalues inside a dense part of the spectrum
         that takes some ``(λmax - λmin) / spacing`` steps, thousands where a Hessian's bulk is.
     v0 : ndarray, shape (P,) or (P, j), optional
-        Where to start: vectors of an earlier, similar operator. When all k are given and still
-        right, this takes k + 1 products. Eigenvalues that have come to the end from elsewhere are
-        found when the iteration goes on, but copies are not looked for.
+        Where to start: vectors of an earlier, similar operator, best ``Eigenpairs.start``. When
+        they are still right, this takes one product for each and one more; then it goes on for
+        those pairs alone that are not accurate. Eigenvalues that have come to the end from
+        elsewhere are found when the iteration goes on, but copies are not looked for.
     block_size : int
         Random vectors to begin with. More take more products in all, but in blocks, which are
         cheaper a column for most operators, and see repeated eigenvalues at once.
@@ -182,6 +183,7 @@ def top_eigenpairs(
             budget.max_matvecs = limit
             return found.of_dense()
         chosen = order(ritz.values, k, which)
+        beyond = np.setdiff1d(order(ritz.values, k + 1, which), chosen)[: 1 if which != "BE" else 0]
         return found.assemble(
             ritz.values[chosen],
             iteration.space.vectors(ritz.coefficients[:, chosen]),
@@ -189,6 +191,7 @@ def top_eigenpairs(
             gap_intervals(ritz.values, ritz.residuals)[chosen],
             method="Lanczos",
             reason=iteration.reason,
+            beyond=iteration.space.vectors(ritz.coefficients[:, beyond]),
         )
 
 

@@ -26,6 +26,9 @@ from scipy.linalg import qr
 SHORT = 0.7
 """The part of a vector's length that must be left for it to be orthogonal after one pass."""
 
+SMALL = 1e-2
+"""Parts of residuals, relative to the largest, that are not worth a product of their own."""
+
 ROWS = 2**15
 """Rows of the basis that are multiplied at a time when it is compressed in place."""
 
@@ -116,34 +119,49 @@ class KrylovSpace:
         self.at = Projection(T, np.concatenate([B, np.zeros((Q.shape[1], self.known))]), D)
         return Q.shape[1]
 
-    def expand(self) -> Any:
-        """Multiply the pending columns; what is new of their products becomes pending.
+    def expand(self, count: int | None = None) -> Any:
+        """Multiply the first ``count`` pending columns, or all; what is new becomes pending.
 
-        Returns the norms of the products, shape (pending,).
+        Returns the norms of the products, shape (count,).
         """
         A, p, n = self.A, self.known, self.total
-        X = self.V[:, p:n]
-        W = A.matvec(X[:, 0])[:, None] if n - p == 1 else A.matmat(X)
+        q = n if count is None else p + count
+        X = self.V[:, p:q]
+        W = A.matvec(X[:, 0])[:, None] if q - p == 1 else A.matmat(X)
         W = np.array(W, A.dtype, order="F")
         lengths = np.linalg.norm(W.astype(np.float64, copy=False), axis=0)
         self.norm = max(self.norm, float(lengths.max(initial=0.0)))
         C = self._remove_expected(W)
         C += self._remove(W)
-        self._check_symmetry(C)
-        T = np.empty((n, n))
+        self._check_symmetry(C[:q])
+        T = np.empty((q, q))
         T[:p, :p] = self.at.T
         T[:p, p:] = C[:p]  # Bᵀ, but where something was dropped
         T[p:, :p] = T[:p, p:].T
-        T[p:, p:] = (C[p:] + C[p:].T) / 2
+        T[p:, p:] = (C[p:q] + C[p:q].T) / 2
         # Below the rounding of the products there is nothing but rounding.
         Q, R = self._new_directions(W, threshold=10 * A.eps * self.norm)
-        R, D = np.pad(R, ((0, 0), (p, 0))), np.pad(self.at.D, ((0, 0), (0, n - p)))
+        waiting = np.concatenate([self.at.B[q - p :], C[q:]], axis=1)
+        R, D = np.pad(R, ((0, 0), (p, 0))), np.pad(self.at.D, ((0, 0), (0, q - p)))
         room = self.capacity - n
         if Q.shape[1] > room:  # what has no room is error
             Q, R, D = Q[:, :room], R[:room], _both(D, R[room:])
         self.V[:, n : n + Q.shape[1]] = Q
-        self.at = Projection(T, np.ascontiguousarray(R), D)
+        self.at = Projection(T, np.concatenate([waiting, R]), D)
         return lengths
+
+    def turn(self, S: Any) -> int:
+        """Turn the pending columns so that the first ones span the residuals of the Ritz vectors
+        with coefficients S; return how many these are, but for what is small.
+        """
+        T, B, D = self.at
+        U, sizes, _ = np.linalg.svd(B @ S)
+        p, n = self.known, self.total
+        self.whole = False
+        self.V[:, p:n] = self.V[:, p:n] @ U.astype(self.A.dtype)
+        self.at = Projection(T, U.T @ B, D)
+        self.whole = True
+        return int((sizes > SMALL * sizes.max(initial=0.0)).sum()) or self.pending
 
     def ritz(self) -> Ritz:
         """All Ritz pairs of the part with known products."""
@@ -206,14 +224,14 @@ class KrylovSpace:
         That is nearly all of their part in the basis, in the few columns where B is not zero and
         in the pending ones. One pass over the whole basis is then enough.
         """
-        p, n, B = self.known, self.total, self.at.B
+        p, n, q = self.known, self.total, self.known + W.shape[1]
+        B = self.at.B[: q - p]
         C = np.zeros((n, W.shape[1]))
         columns = np.r_[np.flatnonzero(B.any(axis=0)), p:n]
         if 2 * len(columns) > n:
             return C  # after a restart: no fewer than all
-        X = self.V[:, p:n]
         C[:p] = B.T
-        C[p:] = X.T @ W
+        C[p:] = self.V[:, p:n].T @ W
         for j in columns:
             W -= np.multiply.outer(self.V[:, j], C[j].astype(W.dtype))
         return C
@@ -256,7 +274,7 @@ class KrylovSpace:
 
     def _check_symmetry(self, C: Any) -> None:
         p = self.known
-        old, new = C[:p] - self.at.B.T, C[p:] - C[p:].T
+        old, new = C[:p] - self.at.B[: C.shape[1]].T, C[p:] - C[p:].T
         found = float(np.sqrt((old**2).sum() + (new**2).sum() / 2))
         expected = float(np.sqrt((self.at.D**2).sum()))
         if found > 0.1 * self.norm + expected:

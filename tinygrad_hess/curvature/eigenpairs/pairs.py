@@ -45,6 +45,9 @@ class Eigenpairs:
         "Lanczos", "dense", "folded Lanczos" or "eigsh".
     seconds : float
     seed : int
+    start : ndarray, shape (P, j)
+        What to give as ``v0`` at a point nearby: the vectors and, from Lanczos, one more, which
+        tells the last pair from what follows it.
     reason : str
         Why ``converged`` is False and what to do; otherwise empty. Pairs that are not accurate
         yet are still given: their residuals say how far they are.
@@ -58,6 +61,7 @@ class Eigenpairs:
     matvecs: int
     converged: bool
     which: str
+    start: Array
     exact: bool = False
     method: str = ""
     seconds: float = 0.0
@@ -157,6 +161,7 @@ class Assembly:
         *,
         method: str,
         reason: str,
+        beyond: Array | None = None,
     ) -> Eigenpairs:
         dtype = self.A.dtype
         values, residuals = values.astype(dtype), residuals.astype(dtype)
@@ -174,6 +179,7 @@ class Assembly:
             matvecs=self.A.matvecs,
             converged=not reason,
             which=self.which if self.sigma is None else f"near {self.sigma:g}",
+            start=vectors if beyond is None else np.concatenate([vectors, beyond], axis=1),
             exact=method == "dense",
             method=method,
             seconds=self.budget.seconds,

@@ -129,6 +129,7 @@ class RestartedLanczos:
         self.width = 1  # random vectors of the search
         self.before = np.zeros(0)  # the wanted values when the search began
         self.unlooked = 0  # columns since the Ritz pairs were looked at
+        self.next = 0  # pending columns to multiply alone
         self._history: list[tuple[int, float]] = []
 
     def run(self) -> Ritz:
@@ -158,8 +159,9 @@ class RestartedLanczos:
         self.scale = float(self._expand()[-1])  # a random vector stands last
 
     def _expand(self) -> Any:
-        count = self.space.pending
-        norms = self.space.expand()
+        count = self.next or self.space.pending
+        norms = self.space.expand(count)
+        self.next = 0
         self.depth += 1
         self.unlooked += count
         return norms
@@ -170,7 +172,7 @@ class RestartedLanczos:
     def _iterate(self) -> None:
         space = self.space
         while True:
-            stop = self._over(max(space.pending, 1))
+            stop = self._over(max(self.next or space.pending, 1))
             often = space.known <= 24 or self.unlooked >= space.known // 16
             if self.unlooked and (often or stop or not space.pending):
                 self.unlooked = 0
@@ -180,7 +182,7 @@ class RestartedLanczos:
             if not space.pending and self._add_random(1) == 0:
                 self.reason = ""
                 return  # the basis spans everything
-            self.reason = self._over(space.pending)
+            self.reason = self._over(self.next or space.pending)
             if self.reason:
                 return
             if self.checkpoint.due():
@@ -200,6 +202,8 @@ class RestartedLanczos:
                 self.space.reopen(ritz.coefficients[:, chosen])
                 self.searching = False
                 self.settled *= TIGHTER
+            elif self.start is not None and self.space.pending and len(chosen) == self.k:
+                self.next = self.space.turn(ritz.coefficients[:, chosen[errors > 1]])
             return False
         lower, upper = edges(ritz.values[chosen], self.which)
         if self.start is not None or (lower is None and upper is None):
@@ -337,7 +341,9 @@ class RestartedLanczos:
         for name, kind in _STATE.items():
             setattr(self, name, kind(saved[name]))
         self.budget.resume(float(saved["seconds"]), int(saved["matvecs"]))
-        if self.unlooked == 0:  # look once more: it may be done, or done to this accuracy
+        if (
+            self.unlooked == 0 == self.next
+        ):  # look once more: it may be done, or done to this accuracy
             self.unlooked = self.space.known
 
 
@@ -351,4 +357,5 @@ _STATE: dict[str, Any] = {
     "width": int,
     "before": np.asarray,
     "unlooked": int,
+    "next": int,
 }

@@ -282,7 +282,7 @@ class _Point:
             self._top = top_eigenpairs(
                 self.op, m.k, rtol=m.rtol, v0=m._vectors, seed=m.seed, block_size=m.k
             )
-            m._vectors = self._top.vectors
+            m._vectors = self._top.start
         return self._top
 
     def named(self, name: str) -> Any:
