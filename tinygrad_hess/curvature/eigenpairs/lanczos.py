@@ -23,6 +23,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.linalg import qr
 
+from ...replay.threads import one_blas_thread
+
 SHORT = 0.7
 """The part of a vector's length that must be left for it to be orthogonal after one pass."""
 
@@ -124,11 +126,16 @@ class KrylovSpace:
 
         Returns the norms of the products, shape (count,).
         """
+        A, p = self.A, self.known
+        X = self.V[:, p : self.total if count is None else p + count]
+        W = A.matvec(X[:, 0])[:, None] if X.shape[1] == 1 else A.matmat(X)
+        with one_blas_thread:  # others would go on spinning, and slow the next product
+            return self._absorb(np.array(W, A.dtype, order="F"))
+
+    def _absorb(self, W: Any) -> Any:
+        """Take in the products of the first pending columns."""
         A, p, n = self.A, self.known, self.total
-        q = n if count is None else p + count
-        X = self.V[:, p:q]
-        W = A.matvec(X[:, 0])[:, None] if q - p == 1 else A.matmat(X)
-        W = np.array(W, A.dtype, order="F")
+        q = p + W.shape[1]
         lengths = np.linalg.norm(W.astype(np.float64, copy=False), axis=0)
         self.norm = max(self.norm, float(lengths.max(initial=0.0)))
         C = self._remove_expected(W)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
+from ...replay.threads import one_blas_thread
 from ..eigenpairs.lanczos import SHORT
 from ..estimates.operands import Array, Counted
 
@@ -187,31 +188,36 @@ class Recurrences:
         """One step of all that have not ended, in one block of products."""
         j, live = self.steps, self.live
         products = self.A.matmat(np.ascontiguousarray(self.basis[live, j]).T)
-        limit = self.basis.shape[2] - self.against.shape[1]  # no larger space is left
-        for i, w in zip(live, np.ascontiguousarray(products.T)):
-            Q = self.basis[i, : j + 1]
-            size = dot(w, w) ** 0.5
-            self.alpha[i, j] = dot(Q[j], w)
-            # The recurrence itself leaves little to take out of w: mostly one pass is enough.
-            w -= self.A.dtype.type(self.alpha[i, j]) * Q[j]
-            if j:
-                w -= self.A.dtype.type(self.beta[i, j - 1]) * Q[j - 1]
-            norm = dot(w, w) ** 0.5
-            for _ in range(2):
-                w -= self.against @ (self.against.T @ w)
-                w -= (Q @ w) @ Q
-                before, norm = norm, dot(w, w) ** 0.5
-                if norm >= SHORT * before:
-                    break
-            self.lengths[i] = j + 1
-            before = self.beta[i, :j].max(initial=0.0)
-            scale = max(size, before, float(np.abs(self.alpha[i, : j + 1]).max()))
-            if norm <= 10 * self.A.eps * scale or j + 1 >= limit:
-                self.ended[i] = True
-            else:
-                self.beta[i, j] = norm
-                self.basis[i, j + 1] = w / self.A.dtype.type(norm)
+        with one_blas_thread:  # others would go on spinning, and slow the next products
+            for i, w in zip(live, np.ascontiguousarray(products.T)):
+                self._absorb(i, w)
         self.steps += 1
+
+    def _absorb(self, i: int, w: Array) -> None:
+        """Take in the product of the last vector of recurrence i."""
+        j, Q = self.steps, self.basis[i, : self.steps + 1]
+        limit = self.basis.shape[2] - self.against.shape[1]  # no larger space is left
+        size = dot(w, w) ** 0.5
+        self.alpha[i, j] = dot(Q[j], w)
+        # The recurrence itself leaves little to take out of w: mostly one pass is enough.
+        w -= self.A.dtype.type(self.alpha[i, j]) * Q[j]
+        if j:
+            w -= self.A.dtype.type(self.beta[i, j - 1]) * Q[j - 1]
+        norm = dot(w, w) ** 0.5
+        for _ in range(2):
+            w -= self.against @ (self.against.T @ w)
+            w -= (Q @ w) @ Q
+            before, norm = norm, dot(w, w) ** 0.5
+            if norm >= SHORT * before:
+                break
+        self.lengths[i] = j + 1
+        before = self.beta[i, :j].max(initial=0.0)
+        scale = max(size, before, float(np.abs(self.alpha[i, : j + 1]).max()))
+        if norm <= 10 * self.A.eps * scale or j + 1 >= limit:
+            self.ended[i] = True
+        else:
+            self.beta[i, j] = norm
+            self.basis[i, j + 1] = w / self.A.dtype.type(norm)
 
     def tridiagonal(self, i: int) -> tuple[Array, Array]:
         """``(alpha, beta)`` of recurrence i, for :func:`gauss`."""
