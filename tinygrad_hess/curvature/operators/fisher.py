@@ -36,7 +36,7 @@ class FisherOperator(OutputCurvatureOperator):
         examples.
     seed : int
         Of the targets drawn.
-    reduction, chunk_size, tape_memory, check
+    reduction, chunk_size, tape_memory, check, dtype
         As for :class:`HessianOperator`.
 
     Raises
@@ -84,6 +84,7 @@ class FisherOperator(OutputCurvatureOperator):
         chunk_size: int | None = None,
         tape_memory: int = TAPE_MEMORY,
         check: bool = True,
+        dtype: Any = None,
     ):
         if samples is not None and samples < 1:
             raise ValueError(f"FisherOperator: samples must be at least 1, got {samples}")
@@ -107,6 +108,7 @@ class FisherOperator(OutputCurvatureOperator):
             chunk_size=chunk_size,
             tape_memory=tape_memory,
             check=check,
+            dtype=dtype,
         )
 
     def _middle(

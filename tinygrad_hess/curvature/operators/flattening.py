@@ -14,7 +14,7 @@ import numpy as np
 
 from ... import trees
 from ...errors import NonDifferentiableError
-from ...tensors import Batched, Tensor, constant
+from ...tensors import Batched, Tensor, constant, unrecorded
 from .paths import Paths
 
 Array = np.ndarray[Any, Any]
@@ -145,6 +145,16 @@ class Flattening:
 def _leaf(block: Array, like: Array) -> Array:
     """Some rows of a vector, or of k vectors side by side, as a leaf or a stack of k."""
     return np.ascontiguousarray(block.T, like.dtype).reshape((*block.shape[1:], *like.shape))
+
+
+def converted(dtype: Any) -> Callable[[Any], Any]:
+    """A function that gives trees with real floating-point arrays in ``dtype``; None is as is."""
+
+    def convert(x: Any) -> Any:
+        value = unrecorded(x)
+        return np.asarray(value, dtype) if np.asarray(value).dtype.kind == "f" else value
+
+    return (lambda tree: tree) if dtype is None else functools.partial(trees.map, convert)
 
 
 def raw(x: Any) -> Any:

@@ -34,6 +34,7 @@ class OutputCurvatureOperator(StreamedOperator):
         chunk_size: int | None = None,
         tape_memory: int = TAPE_MEMORY,
         check: bool = True,
+        dtype: Any = None,
     ):
         check_reduction(loss, reduction, type(self).__name__)
         self.predict, self.loss = predict, loss
@@ -44,6 +45,7 @@ class OutputCurvatureOperator(StreamedOperator):
             chunk_size=chunk_size,
             tape_memory=tape_memory,
             check=check,
+            dtype=dtype,
         )
 
     def _middle(
@@ -79,7 +81,7 @@ class OutputCurvatureOperator(StreamedOperator):
                 f"{self._at.who}: a batch must be a pair (x, y) for predict(params, x) and "
                 f"loss(outputs, y), but is {_described(batch)}"
             )
-        return batch[0], batch[1]
+        return self._converted(batch[0]), self._converted(batch[1])
 
     def _single_output(self, outputs: Flattening) -> Array:
         """The outputs as one array with an axis of examples."""
@@ -121,7 +123,7 @@ class GGNOperator(OutputCurvatureOperator):
         As for :class:`HessianOperator`.
     data
         One batch ``(x, y)``, or an iterable of them; see :class:`HessianOperator`.
-    reduction, chunk_size, tape_memory, check
+    reduction, chunk_size, tape_memory, check, dtype
         As for :class:`HessianOperator`.
 
     Attributes

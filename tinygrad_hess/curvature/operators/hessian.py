@@ -50,6 +50,10 @@ class HessianOperator(StreamedOperator):
         twice, a model that evaluation changes, a loader whose second pass differs, loss and
         gradient that are not finite, products that are not symmetric. It costs one more loss and
         two more products on the first batch, and reading a loader's data once more.
+    dtype : dtype, optional
+        What to compute in: parameters and floating-point data are converted. In float32 products
+        of large nets take half the time, and are good to about 1e-6 of the largest eigenvalue. By
+        default that of the parameters.
 
     Attributes
     ----------
@@ -110,6 +114,7 @@ class HessianOperator(StreamedOperator):
         chunk_size: int | None = None,
         tape_memory: int = TAPE_MEMORY,
         check: bool = True,
+        dtype: Any = None,
     ):
         self.loss = loss
         self._args = args if data is not None or args else None
@@ -120,6 +125,7 @@ class HessianOperator(StreamedOperator):
             chunk_size=chunk_size,
             tape_memory=tape_memory,
             check=check,
+            dtype=dtype,
         )
 
     def _record(self, batch: Any, number: int) -> RecordedGradient:
@@ -142,4 +148,4 @@ class HessianOperator(StreamedOperator):
         return HessianOperator(loss, params, data, *(self._args or ()), **options)
 
     def _arguments(self, batch: Any) -> tuple[Any, ...]:
-        return () if self._args is None else (batch, *self._args)
+        return () if self._args is None else self._converted((batch, *self._args))

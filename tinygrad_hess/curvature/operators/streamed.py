@@ -11,7 +11,7 @@ from . import checks
 from .batches import Batches
 from .blocks import BlockDiagonalOperator, subparameters
 from .example_forms import ExampleForms, Layout, RecordedCopies
-from .flattening import Array, Flattening
+from .flattening import Array, Flattening, converted
 from .operator import SymmetricOperator
 from .passes import TAPE_MEMORY, Passes
 from .recorded import Recorded
@@ -34,13 +34,17 @@ class StreamedOperator(SymmetricOperator):
         chunk_size: int | None = None,
         tape_memory: int = TAPE_MEMORY,
         check: bool = True,
+        dtype: Any = None,
     ):
         who = type(self).__name__
         if reduction not in ("mean", "sum"):
             raise ValueError(f"{who}: reduction={reduction!r} is not 'mean' or 'sum'")
         if chunk_size is not None and chunk_size < 1:
             raise ValueError(f"{who}: chunk_size must be at least 1, got {chunk_size}")
-        super().__init__(Flattening(params, who))
+        if dtype is not None and np.dtype(dtype).kind != "f":
+            raise ValueError(f"{who}: dtype={dtype!r} is not real floating point")
+        self._converted = converted(dtype)
+        super().__init__(Flattening(self._converted(params), who))
         self.reduction = reduction
         self.chunk_size = chunk_size
         self.tape_memory = tape_memory
@@ -56,6 +60,7 @@ class StreamedOperator(SymmetricOperator):
             tape_memory=tape_memory,
         )
         self._unchecked = check
+        self._precision = dtype
         self._measured: tuple[Any, Array] | None = None
         if self._batches.single:  # now, so that errors come early and the point is fixed
             self._measure()
@@ -134,13 +139,22 @@ class StreamedOperator(SymmetricOperator):
             For a path that leads nowhere (the error lists what there is), or paths that overlap.
         """
         params, fill = subparameters(self._at, paths, f"{self._at.who}.block")
-        options = {
+        return self._rebuilt(params, fill, self._options)
+
+    def astype(self, dtype: Any) -> Self:
+        """The same operator, computed in another precision."""
+        options = self._options | {"dtype": dtype}
+        return self._rebuilt(self._at.tree(), lambda params: params, options)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {
             "reduction": self.reduction,
             "chunk_size": self.chunk_size,
             "tape_memory": self.tape_memory,
             "check": self._unchecked,  # once is enough for one function and one set of data
+            "dtype": self._precision,
         }
-        return self._rebuilt(params, fill, options)
 
     def block_diagonal(
         self, blocks: Sequence[str | Sequence[str]] | None = None

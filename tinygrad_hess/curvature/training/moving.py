@@ -9,11 +9,10 @@ import numpy as np
 
 from ... import trees
 from ...replay import Attempted
-from ...tensors import unrecorded
 from ...transforms.gradients import hvp, value_and_grad
 from ...transforms.vectorize import vmap
 from ..operators.batches import Batches, batch_size
-from ..operators.flattening import Array, Flattening
+from ..operators.flattening import Array, Flattening, converted
 from ..operators.operator import SymmetricOperator
 
 
@@ -55,16 +54,16 @@ class MovingHessian(SymmetricOperator):
         if reduction not in ("mean", "sum"):
             raise ValueError(f"MovingHessian: reduction={reduction!r} is not 'mean' or 'sum'")
         self.loss, self.reduction = loss, reduction
-        self._cast = _to(dtype)
+        self._cast = converted(dtype)
         self._batches = Batches(data, "MovingHessian")
         if self._batches.held:  # converted once
-            self._batches.data = [trees.map(self._cast, b) for b in self._batches.data]
-        self._args = None if data is None and not args else tuple(map(self._cast_tree, args))
+            self._batches.data = [self._cast(b) for b in self._batches.data]
+        self._args = None if data is None and not args else tuple(map(self._cast, args))
         self._gradient = Attempted(value_and_grad(loss))
         self._product = Attempted(
             lambda at, stack, *batch: vmap(lambda v: hvp(loss, at, v, *batch))(stack)
         )
-        super().__init__(Flattening(self._cast_tree(params), "MovingHessian"))
+        super().__init__(Flattening(self._cast(params), "MovingHessian"))
         self._measured: tuple[Any, Array] | None = None
 
     def move(self, params: Any) -> None:
@@ -75,7 +74,7 @@ class MovingHessian(SymmetricOperator):
         ValueError
             When the parameters are not built like the first ones.
         """
-        at = Flattening(self._cast_tree(params), "MovingHessian")
+        at = Flattening(self._cast(params), "MovingHessian")
         if at.spec != self._at.spec or at.sizes != self._at.sizes:
             raise ValueError(
                 f"MovingHessian.move: parameters {at.spec} of sizes {at.sizes}; the first ones "
@@ -123,23 +122,8 @@ class MovingHessian(SymmetricOperator):
         for number, batch in enumerate(self._batches):
             weight = 1 if one else batch_size(batch, "MovingHessian", number)
             if weight:
-                given = batch if self._batches.held else self._cast_tree(batch)
+                given = batch if self._batches.held else self._cast(batch)
                 yield weight, () if self._args is None else (given, *self._args)
-
-    def _cast_tree(self, tree: Any) -> Any:
-        return trees.map(self._cast, tree)
 
     def __repr__(self) -> str:
         return f"<MovingHessian: {self._at.size} parameters, {self.dtype}, {self.reduction}>"
-
-
-def _to(dtype: Any) -> Callable[[Any], Any]:
-    """Real floating-point arrays in ``dtype``, all else as it is."""
-
-    def cast(x: Any) -> Any:
-        raw = unrecorded(x)
-        if dtype is None or np.asarray(raw).dtype.kind != "f":
-            return raw
-        return np.asarray(raw, dtype)
-
-    return cast
