@@ -111,8 +111,8 @@ def coverage_rows() -> dict[str, tuple[Callable[[int], Any], float, bool]]:
         "trace of a net's Hessian, signs by example, 24 products": (
             lambda seed: c.trace(H, max_matvecs=24, seed=seed), of_net.sum(), False
         ),
-        "trace of a net's Hessian to 0.5%, stopping there": (
-            lambda seed: c.trace(H, rtol=0.005, seed=seed), of_net.sum(), False
+        "trace of a net's Hessian to 1%, stopping there": (
+            lambda seed: c.trace(H, rtol=0.01, seed=seed), of_net.sum(), False
         ),
         "log-determinant, 10 probes": (
             lambda seed: c.log_determinant(B, method="lanczos", seed=seed),
@@ -137,7 +137,7 @@ def coverage_rows() -> dict[str, tuple[Callable[[int], Any], float, bool]]:
 def coverage() -> str:
     rows = []
     for name, (estimate, truth, bound) in coverage_rows().items():
-        seeds = SEEDS // 4 if bound else SEEDS
+        seeds = SEEDS // 4 if bound or "net's" in name else SEEDS
         found = [estimate(seed) for seed in range(seeds)]
         spread = np.median([e.interval[1] - e.interval[0] for e in found]) / abs(truth) / 2
         wanted = "93% or more (bounds)" if bound else "93 to 97%"
@@ -146,9 +146,9 @@ def coverage() -> str:
         rows.append((name, f"{share:.1%} ± {chance:.1%}", wanted, f"± {spread:.1%}"))
     return (
         f"## Intervals: how often 95% is 95%\n\nOn a matrix of {len(_matrix())} known eigenvalues "
-        "(and, where it says so, the Hessian of the net of the next section), "
-        f"{SEEDS:,} seeds each ({SEEDS // 4:,} where the interval is a bound); after ± two standard "
-        "deviations of the share. With a few dominant "
+        f"(and the Hessian of the net of the next section), {SEEDS:,} seeds each ({SEEDS // 4:,} "
+        "for the net, and where the interval is a bound); after ± two standard deviations of the "
+        "share. With a few dominant "
         "eigenvalues, as here, single probes are skewed, so the intervals of means over probes are "
         "those of Student's t with the skewness transformed away (Hall 1992); without that, "
         "Hutchinson's at 20 products covers 93.4%, at 10 products 92.4%.\n\n"

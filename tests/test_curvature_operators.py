@@ -84,6 +84,21 @@ class TestData:
                 close(op.to_dense(), other.to_dense(), 1e-5)
 
     @pytest.mark.parametrize("kind", OPERATORS)
+    def test_another_precision(self, problem, kind):
+        """Parameters and data are converted; labels stay, and blocks stay in it."""
+        for loss, y in ((nn.cross_entropy, problem.labels), (nn.mse, problem.y)):
+            op = OPERATORS[kind](predict, loss, problem.params, (problem.x, y))
+            narrow = op.astype(np.float32)
+            assert type(narrow) is type(op) and narrow.dtype == np.float32
+            assert narrow.block("[0]").dtype == narrow.gradient.dtype == np.float32
+            close(narrow.to_dense(), op.to_dense(), 1e-5)
+            close(narrow.astype(np.float64).to_dense(), op.to_dense(), 1e-6)
+            again = OPERATORS[kind](predict, loss, problem.params, (problem.x, y), dtype="float32")
+            np.testing.assert_array_equal(again.to_dense(), narrow.to_dense())
+        with pytest.raises(ValueError, match="dtype=.*is not real floating point"):
+            OPERATORS[kind](predict, nn.mse, problem.params, (problem.x, problem.y), dtype=int)
+
+    @pytest.mark.parametrize("kind", OPERATORS)
     def test_models_of_tensors_and_trees_of_products(self, problem, kind):
         model = nn.MLP([3, 4, 5], seed=0)
         op = OPERATORS[kind](lambda m, x: m(x), nn.mse, model, (problem.x, problem.y))
