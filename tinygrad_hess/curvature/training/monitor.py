@@ -83,9 +83,9 @@ class Monitor:
 
     Notes
     -----
-    The top k take at least k + 1 products, two to four times as many where neighbouring eigenvalues
-    are close and ``rtol`` is small, and a product takes about as long as a gradient. The first
-    search takes some 80, and plans the products.
+    The top k take at least k + 2 products, two to three times as many where neighbours are close
+    and ``rtol`` is small; in float32 a product takes about half as long as a gradient in float64.
+    The first search takes some 80, and plans the products.
 
     References
     ----------
