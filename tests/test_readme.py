@@ -62,10 +62,8 @@ def test_the_curvature_is_told_in_the_same_words(printed: list[str]) -> None:
     pairs, trace, *report = printed[2].splitlines()
     assert pairs.startswith("<Eigenpairs") or "Eigenpairs" in pairs
     assert "Estimate" in trace
-    said = [
-        line.split("  ")[1] for line in blocks("text")[1].splitlines()[1:] if line[2:3].isalpha()
-    ]
-    got = [line.split("  ")[1] for line in report[1:] if line[2:3].isalpha()]
+    parts = lambda lines: [line.split("  ")[1] for line in lines if re.match("  [A-Z]", line)]
+    said, got = parts(blocks("text")[1].splitlines()), parts(report)
     assert said and set(said) <= set(got)
 
 
