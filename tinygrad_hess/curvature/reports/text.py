@@ -78,8 +78,10 @@ def _point(report: Any) -> str:
     norm = f"gradient norm {report.gradient_norm:.3g}"
     if found is None:
         return f"The loss is {report.loss:.5g}, {norm}; its kind was not looked into."
-    negative, P = _range(found.index), found.parameters
-    signs = f"{negative} of {P:,} directions curve down"
+    low, high = found.index
+    signs = f"{_range(found.index)} of {found.parameters:,} directions curve down"
+    if low == 0 < high:
+        signs = f"none of {found.parameters:,} directions is known to curve down"
     if found.kind == "not critical":
         if found.index == (0, 0):
             return f"Not a critical point ({norm}), and no direction curves down."
