@@ -104,6 +104,19 @@ LOSSES = {
     "penalty on all": (
         lambda p, b: ce(net(p, b[0]), b[1]) * (1 + (p["w"] ** 2).sum()), weights("bvw"), X, Y,
     ),
+    "gradient in the loss": (
+        lambda p, b: (
+            ce(net(p, b[0]), b[1])
+            + 1e-2 * (tg.grad(lambda x: np.tanh(x @ p["w"]).sum())(b[0]) ** 2).mean()
+        ),
+        weights("bvw"), X, Y,
+    ),
+    "other uses by broadcasting": (
+        lambda p, b: ce(
+            np.maximum(b[0] @ p["w"], p["b"]) @ p["v"] * np.power(2.0, p["s"]) + p["s"], b[1]
+        ),
+        weights("bvw") | {"s": np.array(0.3)}, X, Y,
+    ),
     "product of parameters": (
         lambda p, b: ce(np.tanh(b[0] @ (p["w"] @ p["q"]) + p["b"]) @ p["v"], b[1]),
         weights("bqvw"), X, Y,

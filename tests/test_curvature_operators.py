@@ -23,6 +23,10 @@ import tinygrad_hess as tg
 from tinygrad_hess import nn
 from tinygrad_hess.curvature import (
     GGNOperator,
+    HessianOperator,
+    JacobianOperator,
+    report,
+    trace,
 )
 
 
@@ -118,6 +122,20 @@ class TestData:
         name = type(op).__name__
         assert repr(op).startswith(f"<{name}: 41 parameters, float64, mean over 2 batches, loss ")
         assert repr(op).endswith("2 products>") and op.matvecs == 2
+
+    def test_methods_that_arrays_do_not_have(self):
+        """Functions see tensors when they are differentiated, and so where they are only called."""
+        x, y = np.ones((6, 3)), np.arange(6) % 2
+        forward = lambda w, x: (x @ w).relu().at[:, 0].add(1.0).clamp(max=9.0)
+        loss = lambda w, b: nn.cross_entropy(forward(w, b[0]), b[1])
+        w = np.random.default_rng(0).normal(size=(3, 2))
+        H = HessianOperator(loss, w, (x, y))
+        assert H.gradient.shape == (H @ np.ones(6)).shape == (6,)
+        for op in (
+            GGNOperator(forward, nn.cross_entropy, w, (x, y)), JacobianOperator(forward, w, x),
+        ):  # fmt: skip
+            assert np.isfinite(op @ np.ones(6)).all()
+        assert trace(H).exact and report(H, budget="1s").text
 
     def test_outputs_that_ignore_the_parameters(self, problem):
         op = GGNOperator(lambda p, x: x, nn.mse, np.ones(3), (problem.x, problem.x + 1))

@@ -87,6 +87,10 @@ class Flattening:
         """The parameters themselves, as arrays in their tree."""
         return trees.unflatten(self.spec, self.values)
 
+    def tensors(self) -> Any:
+        """The same as constant tensors: what a function sees when it is differentiated."""
+        return trees.unflatten(self.spec, [constant(value) for value in self.values])
+
     def holds(self, tree: Any) -> bool:
         """Whether ``tree`` has the structure and the shapes of the parameters."""
         leaves, spec = trees.flatten(tree)

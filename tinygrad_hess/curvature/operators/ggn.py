@@ -69,7 +69,7 @@ class OutputCurvatureOperator(StreamedOperator):
 
     def _evaluate(self, batch: Any) -> Any:
         x, y = self._pair(batch)
-        return np.asarray(unrecorded(self.loss(self.predict(self._at.tree(), x), y)))[()]
+        return np.asarray(unrecorded(self.loss(self.predict(self._at.tensors(), x), y)))[()]
 
     def _rebuilt(self, params: Any, fill: Callable[[Any], Any], options: dict[str, Any]) -> Self:
         predict = lambda part, x: self.predict(fill(part), x)

@@ -138,7 +138,7 @@ class HessianOperator(StreamedOperator):
         return recorded_copies(run, record, layout)
 
     def _evaluate(self, batch: Any) -> Any:
-        return np.asarray(unrecorded(self.loss(self._at.tree(), *self._arguments(batch))))[()]
+        return np.asarray(unrecorded(self.loss(self._at.tensors(), *self._arguments(batch))))[()]
 
     def _rebuilt(
         self, params: Any, fill: Callable[[Any], Any], options: dict[str, Any]

@@ -101,7 +101,7 @@ class JacobianOperator(OnParameters):
         return RecordedModel(self.predict, self._at, self._arguments(batch))
 
     def _evaluate(self, batch: Any) -> Any:
-        outputs = self.predict(self._at.tree(), *self._arguments(batch))
+        outputs = self.predict(self._at.tensors(), *self._arguments(batch))
         return total_of([raw(y) for y in trees.leaves(outputs)])
 
     def _arguments(self, batch: Any) -> tuple[Any, ...]:

@@ -101,13 +101,15 @@ def uses(run: Recording) -> list[Use]:
         sources[start.time] = 1 << i
     found = []
     for node in run.tape().nodes:
+        times = [None if p is None else p.time for p in node.parents]
+        read = [0 if t is None else sources.get(t, 0) for t in times]
+        sources[node.time] = functools.reduce(operator.or_, read, 0)
+        if not sources[node.time]:
+            continue  # from within the function, such as a gradient that it takes
         prim = node.prim
         assert prim is not None
         if isinstance(node, Batched) or prim.kind == "composite" or prim.name == "pick":
             raise UncopiedError("the loss uses vmap, checkpoint or a rule of its own")
-        times = [None if p is None else p.time for p in node.parents]
-        read = [0 if t is None else sources.get(t, 0) for t in times]
-        sources[node.time] = functools.reduce(operator.or_, read, 0)
         moved = _moved(node, held)
         if moved is not None:
             held[node.time] = moved

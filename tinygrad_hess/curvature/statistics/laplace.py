@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..operators.batches import Batches
-from ..operators.flattening import Array, Flattening
+from ..operators.flattening import Array, Flattening, raw
 from ..operators.kronecker import KroneckerFactors, pairs
 from ..operators.layer_taps import LayerTaps
 from ..operators.output_hessians import check_reduction
@@ -115,7 +115,7 @@ def laplace(
     blocks = [np.zeros((len(place), len(place))) for place in places]
     diagonal = np.zeros(at.size)
     for x, y, size in pairs(batches, who):
-        outputs = np.asarray(predict(at.tree(), x))
+        outputs = np.asarray(raw(predict(at.tensors(), x)))
         weight = float(size) if reduction == "mean" else 1.0
         total += float(loss(outputs, y)) * weight
         examples += size

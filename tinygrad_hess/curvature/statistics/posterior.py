@@ -19,7 +19,7 @@ from scipy.special import expit, softmax
 from ... import trees
 from ..estimates.plotting import BLUE, GREY, axes
 from ..operators.batches import batch_size
-from ..operators.flattening import Array, Flattening
+from ..operators.flattening import Array, Flattening, raw
 from ..operators.kronecker import KroneckerFactors
 from .per_example import output_jacobians
 
@@ -263,7 +263,7 @@ class Laplace:
         Immer, Korzepa and Bauer (2021), Improving predictions of Bayesian neural nets via local
         linearization.
         """
-        mean = np.asarray(self._predict(self._at.tree(), x))
+        mean = np.asarray(raw(self._predict(self._at.tensors(), x)))
         covariance = self._curvature.output_covariance(
             self._predict, self._at, x, self.prior_precision, chunk_size
         )
