@@ -40,7 +40,7 @@ def main():
     print(f"test accuracy {accuracy:.1%} on {len(test)} images")
     hessian = tg.curvature.HessianOperator(loss, model, (x, train.y))
     top = tg.curvature.top_eigenpairs(hessian, k=5)
-    trace = tg.curvature.trace(hessian, samples=256)
+    trace = tg.curvature.trace(hessian, rtol=0.01)
     print(f"\nthe Hessian of the training loss, {hessian.value:.2e}, at the end:")
     for n, (eigenvalue, residual) in enumerate(zip(top.values, top.residuals), 1):
         print(f"  eigenvalue {n}  {eigenvalue:.6f}  residual {residual:.0e}")
