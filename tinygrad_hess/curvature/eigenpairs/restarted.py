@@ -341,10 +341,8 @@ class RestartedLanczos:
         for name, kind in _STATE.items():
             setattr(self, name, kind(saved[name]))
         self.budget.resume(float(saved["seconds"]), int(saved["matvecs"]))
-        if (
-            self.unlooked == 0 == self.next
-        ):  # look once more: it may be done, or done to this accuracy
-            self.unlooked = self.space.known
+        if self.unlooked == 0 and self.next == 0:
+            self.unlooked = self.space.known  # look once more: it may be done to this accuracy
 
 
 _STATE: dict[str, Any] = {
