@@ -13,7 +13,7 @@ output. Such changes of z are drawn in its place.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,12 @@ from .uses import Use
 
 GUESSES = 4
 """Numbers of examples to try, as each costs products."""
+
+
+def _called(node: Tensor, args: Sequence[Any]) -> Any:
+    """What made a node, with other operands."""
+    assert node.prim is not None
+    return bind(node.prim, tuple(args), node.params)
 
 
 class _OfMatrix:
@@ -49,7 +55,7 @@ class _OfMatrix:
 
     def evaluate(self, node: Tensor, args: list[Any], operand: int, change: Any) -> Any:
         args[operand] = node.args[operand]
-        return bind(node.prim, tuple(args), node.params) + change  # type: ignore[arg-type]
+        return _called(node, args) + change
 
     def change(self, signs: Array) -> Array:
         z = self.root * signs if self.seen[1] == 1 else self.root @ signs
@@ -72,7 +78,7 @@ class _OfBroadcast:
 
     def evaluate(self, node: Tensor, args: list[Any], operand: int, change: Any) -> Any:
         args[operand] = node.args[operand] + change
-        return bind(node.prim, tuple(args), node.params)  # type: ignore[arg-type]
+        return _called(node, args)
 
     def change(self, signs: Array) -> Array:
         return signs
@@ -90,7 +96,7 @@ class ExampleCopies:
     found : sequence of Use
         Of its parameters.
     examples : int
-    apart : collection of int
+    apart : set of int
         Leaves that get no copies.
 
     Attributes
@@ -107,10 +113,9 @@ class ExampleCopies:
         that these must not interact.
     """
 
-    def __init__(
-        self, run: Recording, found: Sequence[Use], examples: int, apart: Collection[int] = ()
-    ):
-        self.run, self.nodes, self.examples = run, run.tape().nodes, examples
+    def __init__(self, run: Recording, found: Sequence[Use], examples: int, apart: set[int]):
+        self.run, self.nodes = run, run.tape().nodes
+        self.examples, self.apart = examples, apart
         copied = _copied(found, examples, apart)
         taken = {id(u) for c in copied for u in c.uses}
         others = [u for u in found if id(u) not in taken]
@@ -139,7 +144,7 @@ class ExampleCopies:
                 copied, operand, number = self._changed[node.time]
                 now[node.time] = copied.evaluate(node, args, operand, starts[number])
             elif any([t in now for t in times]):
-                now[node.time] = bind(node.prim, tuple(args), node.params)  # type: ignore[arg-type]
+                now[node.time] = _called(node, args)
         outputs = [
             now.get(y.time, y.value) if isinstance(y, Tensor) else y for y in self.run.outputs
         ]
@@ -174,7 +179,7 @@ def numbers_of_examples(run: Recording, found: Sequence[Use]) -> list[int]:
     return likely[:GUESSES]
 
 
-def _copied(found: Sequence[Use], examples: int, apart: Collection[int]) -> list[Any]:
+def _copied(found: Sequence[Use], examples: int, apart: set[int]) -> list[Any]:
     """Copies of all parameters of which each has one."""
     groups: dict[Any, list[Use]] = {}
     for use in found:

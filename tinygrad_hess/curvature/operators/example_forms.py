@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ...transforms.recording import Recording
+from ..estimates.operands import BLOCK_MEMORY
 from .copies import ExampleCopies, numbers_of_examples
 from .flattening import Array, Flattening
-from .passes import Passes
 from .recorded import Recorded
 from .uses import UncopiedError, uses
 
@@ -22,9 +22,6 @@ Layout = tuple[int, set[int]]
 
 ROUNDINGS = 100
 """By which products may differ where examples do not interact."""
-
-VECTORS = 2**26
-"""Bytes of random changes that are drawn at a time."""
 
 
 class RecordedCopies:
@@ -40,22 +37,24 @@ class RecordedCopies:
 
     Attributes
     ----------
-    layout : (int, set of int)
-        Number of examples, and leaves that have no copies.
     checks : int
-        Products spent to find it.
+        Products spent to find the layout.
     """
 
     def __init__(self, copies: ExampleCopies, at: Flattening, recorded: Recorded):
         self.copies, self.at, self.recorded = copies, at, recorded
         self.value, self.nbytes = recorded.value, recorded.nbytes
-        self.layout: Layout = copies.examples, set()
         self.checks = 0
+
+    @property
+    def layout(self) -> Layout:
+        """Number of examples, and leaves that have no copies."""
+        return self.copies.examples, self.copies.apart
 
     def forms(self, columns: range, seed: int, number: int, leaves: int) -> Array:
         """``uᵀ A u`` by leaf, shape (leaves, len(columns))."""
         at, out = self.at, np.zeros((leaves, len(columns)))
-        width = max(1, VECTORS // (at.size * at.dtype.itemsize))
+        width = max(1, BLOCK_MEMORY // (at.size * at.dtype.itemsize))
         for first in range(0, len(columns), width):
             some = columns[first : first + width]
             V = np.empty((at.size, len(some)), at.dtype, order="F")
@@ -126,7 +125,6 @@ def recorded_copies(
         while (copies := ExampleCopies(run, found, examples, apart)).leaves[copies.shared :]:
             at = Flattening(copies.starts, run.who)
             made = RecordedCopies(copies, at, record(copies, at))
-            made.layout = examples, apart
             if layout is not None:
                 return made
             reason = "examples interact, as in batch normalisation"
@@ -161,10 +159,7 @@ class ExampleForms:
         self.op, self.leaves = op, len(op._at.sizes)
         self.checks = 0
         self._layouts: dict[int, Layout] = {}
-        self._passes = Passes(
-            op._at, op._batches, self._record, op._evaluate,
-            weighted=op.reduction == "mean", tape_memory=op.tape_memory,
-        )  # fmt: skip
+        self._passes = op._passes_with(self._record)
 
     @property
     def examples(self) -> int:
@@ -180,10 +175,10 @@ class ExampleForms:
         """
         complete, total = self._passes.complete, np.zeros((self.leaves, len(columns)))
         for number, weight, batch in self._passes:
-            if self.op.check and not complete:
+            if self.op._unchecked and not complete:
                 self.op._check(number, batch.recorded)
             total += weight * batch.forms(columns, seed, number, self.leaves)
-        if not complete and self.op.check:
+        if self.op._unchecked and not complete:
             self._passes.check()
         return total / self._passes.total
 

@@ -51,19 +51,22 @@ class StreamedOperator(SymmetricOperator):
         self.check = check
         self.matvecs = 0
         self._batches = Batches(data, who)
-        self._passes = Passes(
-            self._at,
-            self._batches,
-            self._record,
-            self._evaluate,
-            weighted=reduction == "mean",
-            tape_memory=tape_memory,
-        )
+        self._passes = self._passes_with(self._record)
         self._unchecked = check
         self._precision = dtype
         self._measured: tuple[Any, Array] | None = None
         if self._batches.single:  # now, so that errors come early and the point is fixed
             self._measure()
+
+    def _passes_with(self, record: Callable[[Any, int], Any]) -> Passes:
+        return Passes(
+            self._at,
+            self._batches,
+            record,
+            self._evaluate,
+            weighted=self.reduction == "mean",
+            tape_memory=self.tape_memory,
+        )
 
     def _record(self, batch: Any, number: int) -> Recorded:
         raise NotImplementedError

@@ -150,7 +150,7 @@ def layer_traces(
             running, first = unpack(saved, budget)
         else:
             first = probes.first if target.asked else max(2, limit - A.matvecs)
-        known, state = probes.known, probes.state
+        known = probes.known
 
         def ratio(running: Running) -> float:
             return target.ratio(float(running.half_width.max()), float((known + running.mean)[-1]))
@@ -158,7 +158,7 @@ def layer_traces(
         room = budget.limit is None and limit >= A.matvecs + A.size
         reason = run_probes(
             probes.statistic, running, first=first, ratio=ratio, budget=budget, checkpoint=save,
-            state=state, exact_from=A.size if room else math.inf,
+            state=probes.state, exact_from=A.size if room else math.inf,
         )  # fmt: skip
         if reason == "exact" and budget.left >= A.size:
             return _exact(names, starts, order, exact_diagonal(A, budget), A, budget)

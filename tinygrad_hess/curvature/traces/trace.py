@@ -165,17 +165,17 @@ class _Trace:
     seed: int
     interrupted: bool = False
 
-    def hutchinson(self, first: int, running: Running | None = None) -> Estimate:
-        A = self.A
+    def hutchinson(self, first: int) -> Estimate:
+        A, running = self.A, Running()
 
         def forms(columns: range) -> Array:
             z = signs(A.size, columns, self.seed, A.dtype)
             return np.einsum("ij,ij->j", z, A.matmat(z), dtype=np.float64)[None]
 
-        saved = self.save.load() if running is None else None
+        saved = self.save.load()
         if saved is not None:
             running, first = unpack(saved, self.budget)
-        return self._probed(forms, running or Running(), first, 0.0, "Hutchinson", {})
+        return self._probed(forms, running, first, 0.0, "Hutchinson", {})
 
     def auto(self, first: int) -> Estimate:
         """Signs that differ from example to example, or deflation where that takes fewer probes."""
@@ -267,9 +267,8 @@ class _Trace:
             if known:
                 return running, 0
             cost = 2 * split.next
-            if not cost or 2 * split.columns + cost > rival or not _pays(history, probes):
-                return running, probes
-            if budget.over(cost):
+            dear = 2 * split.columns + cost > rival or not _pays(history, probes)
+            if not cost or dear or budget.over(cost):
                 return running, probes
             if self.save.due():
                 spent = {"matvecs": A.matvecs, "seconds": budget.seconds}
