@@ -13,18 +13,21 @@ canonical when they reach a primitive: negative, so that hidden leading axes do 
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from . import modes
+from . import modes, signatures
 from .errors import NanError, NonDifferentiableError, add_context, operands
 from .registry import Registry
 from .tensors import Axis, Batched, Tensor, batched, constant, record, tick, unrecorded
 
 Rule = Callable[..., Any]
+
+_PACKAGE = __name__.partition(".")[0] + "."
 
 REGISTRY: dict[str, Primitive] = Registry()
 """Every primitive by name. The battery of tests walks it."""
@@ -38,19 +41,19 @@ class Primitive:
     name, kind : str
         The NumPy name where there is one; one of the kinds above.
     fn : callable
-        The value on raw arrays, ``fn(*arrays, **params)``.
+        The value on raw arrays, ``fn(*arrays, **params)``. A ufunc, or one that takes ``out=``, is
+        replayed into buffers, and block by block where it is elementwise.
     vjps : tuple of rules, optional
         One for each operand; None where an operand carries no derivative.
     pullback : callable, optional
         ``pullback(g, y, args, params) -> cotangents`` where one computation serves all operands.
     pushforward : callable
         ``pushforward(tangents, y, args, params) -> tangent``, None standing for zero.
-    batch : callable
+    batch : callable, optional
         ``batch(values, ndims, lead, params) -> array``: the value when some operands have the
-        leading axes ``lead``; ``ndims[i]`` is the logical rank of such an operand, else None.
-    batching : {"broadcast", "trailing", "own"}
-        What ``batch`` does: calls ``fn`` on operands of one logical rank; calls it on operands that
-        all have the leading axes; or something of its own.
+        leading axes ``lead``; ``ndims[i]`` is the logical rank of such an operand, else None. It
+        follows from the signature, and from the kind where there is none: by default, ``fn`` is
+        called on operands that all have the leading axes.
     domain, cases, edges
         Test data. A domain is an open interval for an operand (elementwise primitives need no
         more); a case is ``(shapes, params)`` or a function of a random generator that gives
@@ -60,11 +63,57 @@ class Primitive:
     on_complex : bool, optional
         Whether its rules hold for complex operands; by default those of analytic ones do. Others
         refuse complex tensors by name.
+
+    Other Parameters
+    ----------------
+    signature : str or callable, optional
+        Core axes, as of a generalised ufunc, over whose loop axes ``fn`` broadcasts; or a function
+        of parameters and shapes that gives :class:`~tinygrad_hess.signatures.Axes`.
+    partial : {None, "sum"}
+        With "sum", a signature is that of a sum of products: core axes that the result keeps may be
+        cut, and parts along one that it loses give parts of a sum.
+    moves : bool
+        Whether it puts elements of its first operand in other places, repeats or drops them, and
+        fills with zeros; ``fn`` does the same with integers.
+    aliases : bool, optional
+        Whether the value is a view of its first operand wherever NumPy has a view, or that operand
+        itself; False where it is always an array of its own. None, for rows that are not the
+        library's: nobody knows.
+    identity : bool
+        Whether the value is the first operand as it is, whenever it has that one's shape and type.
+    commutative : bool
+        Whether its two operands may be exchanged.
+    neutral : dict
+        By operand: the number with which the value is the other operand.
+    resized : callable, optional
+        ``resized(params, shapes, shape) -> params``, of the same operation on operands and result
+        of these shapes, where parameters depend on shapes.
+    cut : callable, optional
+        ``cut(params, old, new, part) -> part``: where an axis that is cut goes, if labels cannot
+        tell; see :mod:`tinygrad_hess.replay.cuts`.
+    lowered : callable, optional
+        ``lowered(emit, *operands, **params) -> operand``: the same by simpler operations, each made
+        by ``emit(operation, *operands, **params)``; None where it stays as it is.
+    lowered_batch : callable, optional
+        ``lowered_batch(emit, operands, ndims, lead, params) -> operand``: what ``batch`` does, made
+        of operations on arrays; where the axes of ``batch`` cannot be told from the signature.
+    reduction : ufunc, optional
+        The value is its ``reduce`` over the parameters ``axis`` and ``keepdims``.
+    product : (bool, bool), optional
+        The value is a matrix product of two operands; whether each is transposed for it.
+    write : str, optional
+        Statements that fill ``{out}`` from operands ``{0}``, ``{1}``, ... elementwise.
+    blas : int, optional
+        Floating-point operations from which BLAS would use several threads for it.
+    effects : bool
+        Whether calling ``fn`` runs a function that the user gave.
     """
 
     __slots__ = (
-        "analytic", "batch", "batching", "call", "cases", "doc", "domain", "edges", "flops", "fn",
-        "kind", "label", "module", "name", "on_complex", "pullback", "pushforward", "vjps",
+        "_ranks", "aliases", "analytic", "batch", "blas", "call", "cases", "commutative", "cut",
+        "doc", "domain", "edges", "effects", "flops", "fn", "identity", "kind", "label", "lowered",
+        "lowered_batch", "module", "moves", "name", "neutral", "on_complex", "partial", "product",
+        "pullback", "pushforward", "reduction", "resized", "signature", "vjps", "write",
     )  # fmt: skip
 
     def __init__(
@@ -75,8 +124,7 @@ class Primitive:
         *,
         vjps: tuple[Rule | None, ...] | None,
         pushforward: Callable[..., Any],
-        batch: Callable[..., Any],
-        batching: str = "own",
+        batch: Callable[..., Any] | None = None,
         pullback: Callable[..., Any] | None = None,
         domain: Any = None,
         cases: Sequence[Any] = (),
@@ -86,20 +134,99 @@ class Primitive:
         label: str | None = None,
         doc: str = "",
         flops: Callable[..., int] | None = None,
+        signature: str | signatures.Rule | None = None,
+        partial: str | None = None,
+        moves: bool = False,
+        aliases: bool | None = None,
+        identity: bool = False,
+        commutative: bool = False,
+        neutral: dict[int, float] | None = None,
+        resized: Callable[..., dict[str, Any]] | None = None,
+        cut: Callable[..., Any] | None = None,
+        lowered: Callable[..., Any] | None = None,
+        lowered_batch: Callable[..., Any] | None = None,
+        reduction: np.ufunc | None = None,
+        product: tuple[bool, bool] | None = None,
+        write: str | None = None,
+        blas: int | None = None,
+        effects: bool = False,
     ):
         self.name, self.kind, self.fn = name, kind, fn
-        self.vjps, self.pushforward = vjps, pushforward
-        self.batch, self.batching = batch, batching
-        self.pullback = pullback
+        self.vjps, self.pushforward, self.pullback = vjps, pushforward, pullback
         self.domain, self.cases, self.edges, self.analytic = domain, cases, edges, analytic
         self.on_complex = analytic if on_complex is None else on_complex
         self.label, self.doc = label or name, doc
         self.flops = flops or (lambda y, *args, **params: int(np.size(y)))
         self.module = _declaring_module()
+        if isinstance(signature, str):
+            signatures.parsed(signature)  # raises for one that cannot be read
+        self.signature, self.partial = signature, partial
+        self.batch = batch or self._batch
+        self.moves, self.identity, self.commutative = moves, identity, commutative
+        self.aliases = aliases if aliases is not None or not self.is_ours else False
+        self.neutral = neutral or {}
+        self.resized, self.cut = resized, cut
+        self.lowered, self.lowered_batch = lowered, lowered_batch
+        self.reduction, self.product, self.write = reduction, product, write
+        self.blas, self.effects = blas, effects or not self.is_ours
+        self._ranks: tuple[int, ...] | None = None
         self.call: Callable[..., Any] = _general(self)
         if name in REGISTRY:
             raise ValueError(f"a primitive named {name!r} is already declared")
         REGISTRY[name] = self
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the library declares it."""
+        return self.module.startswith(_PACKAGE)
+
+    @property
+    def is_broadcasting(self) -> bool:
+        """Whether all axes of all operands are loop axes, which broadcast."""
+        return self.signature is signatures.elementwise
+
+    @property
+    def ranks(self) -> tuple[int, ...] | None:
+        """The number of core axes of each operand, where ``fn`` broadcasts over the others."""
+        if self.is_broadcasting:
+            return (0,) * len(self.vjps or ())
+        if isinstance(self.signature, str):
+            return signatures.parsed(self.signature).ranks
+        return None
+
+    def axes(
+        self, params: dict[str, Any], shapes: list[tuple[int, ...]], shape: tuple[int, ...]
+    ) -> signatures.Axes:
+        """The axes of operands and result of these shapes.
+
+        A row that declares nothing is linear in its operands, so that a trial tells; or its cases
+        do, since ``fn`` accepts axes in front of theirs.
+        """
+        if isinstance(self.signature, str):
+            return signatures.parsed(self.signature).axes(shapes, shape, self.partial)
+        if self.signature is not None:
+            return self.signature(params, shapes, shape)
+        if self.kind in ("linear", "bilinear", "variadic"):
+            return signatures.by_trial(functools.partial(self.fn, **params), shapes, shape)
+        return signatures.by_rank(self._ranks_of_cases(), shapes, shape)
+
+    def _ranks_of_cases(self) -> tuple[int, ...]:
+        """The smallest rank that each operand has in a case."""
+        if self._ranks is None:
+            rng = np.random.default_rng(0)
+            cases = [c(rng)[0] if callable(c) else map(np.zeros, c[0]) for c in self.cases]
+            found = [tuple(map(np.ndim, args)) for args in cases]
+            self._ranks = min(found, key=sum) if found else ()
+        return self._ranks
+
+    def _batch(self, values: Any, ndims: Any, lead: Any, params: Any) -> Any:
+        """The value for a batch, by the signature."""
+        fn = functools.partial(self.fn, **params) if params else self.fn
+        if self.is_broadcasting:
+            return broadcast_batch(values, ndims, lead, fn)
+        if (ranks := self.ranks) is not None:
+            return fn(*line_up_loops(values, ndims, lead, ranks))
+        return fn(*full_lead(values, ndims, lead))
 
     def __repr__(self) -> str:
         return f"<{self.kind} primitive {self.name}>"
@@ -381,17 +508,29 @@ def _add(a: Any, b: Any) -> Any:
     return b if a is None else a if b is None else a + b
 
 
+def line_up_loops(
+    values: Sequence[Any], ndims: Sequence[int | None], lead: tuple[int, ...], ranks: Sequence[int]
+) -> list[Any]:
+    """Operands whose batch and loop axes broadcast: batched ones get one number of loop axes.
+
+    ``ranks`` are the numbers of core axes.
+    """
+    loops = [
+        (np.ndim(v) if n is None else n) - r for v, n, r in zip(values, ndims, ranks, strict=True)
+    ]
+    most, depth = max(loops, default=0), len(lead)
+    return [
+        v if n is None or k == most
+        else v.reshape(v.shape[:depth] + (1,) * (most - k) + v.shape[depth:])
+        for v, n, k in zip(values, ndims, loops, strict=True)
+    ]  # fmt: skip
+
+
 def broadcast_batch(
     values: list[Any], ndims: list[int | None], lead: tuple[int, ...], fn: Callable[..., Any]
 ) -> Any:
     """Batch a broadcasting function: give batched operands one logical rank, then call it."""
-    rank = max(n if n is not None else np.ndim(v) for v, n in zip(values, ndims, strict=True))
-    padded = []
-    for v, n in zip(values, ndims, strict=True):
-        if n is not None and n < rank:
-            v = v.reshape(v.shape[: len(lead)] + (1,) * (rank - n) + v.shape[len(lead) :])
-        padded.append(v)
-    return fn(*padded)
+    return fn(*line_up_loops(values, ndims, lead, (0,) * len(values)))
 
 
 def full_lead(values: list[Any], ndims: list[int | None], lead: tuple[int, ...]) -> list[Any]:
@@ -431,17 +570,13 @@ def elementwise(
                 total = _add(total, rule(t, y, *args, **params) if params else rule(t, y, *args))
         return total
 
-    def batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
-        return broadcast_batch(values, ndims, lead, lambda *v: fn(*v, **params))
-
     prim = Primitive(
         name,
         "elementwise",
         fn,
         vjps=rules,
         pushforward=pushforward,
-        batch=batch,
-        batching="broadcast",
+        signature=signatures.elementwise,
         **row,
     )
     if len(rules) == 1:
@@ -458,20 +593,14 @@ def zero(
 
     With ``along=True`` it works along axes named by negative parameters instead of elementwise.
     """
-
-    def batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
-        if along:
-            return fn(*full_lead(values, ndims, lead), **params)
-        return broadcast_batch(values, ndims, lead, fn)
-
+    if not along:
+        row["signature"] = signatures.elementwise
     prim = Primitive(
         name,
         "zero",
         fn,
         vjps=(None,) * operands,
         pushforward=lambda tangents, y, args, params: None,
-        batch=batch,
-        batching="trailing" if along else "broadcast",
         **row,
     )
     if operands == 1:
@@ -486,7 +615,6 @@ def linear(
     fn: Callable[..., Any],
     transpose: Rule,
     *,
-    batch: Callable[..., Any] | None = None,
     others: int = 0,
     **row: Any,
 ) -> Callable[..., Any]:
@@ -499,17 +627,12 @@ def linear(
     def pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
         return prim.call(tangents[0], *args[1:], **(params or {}))
 
-    def trailing(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
-        return fn(*full_lead(values, ndims, lead), **params)
-
     prim = Primitive(
         name,
         "linear",
         fn,
         vjps=(transpose, *(None,) * others),
         pushforward=pushforward,
-        batch=batch or trailing,
-        batching="own" if batch else "trailing",
         **row,
     )
     alone = _unary_with_params(prim)
@@ -528,8 +651,6 @@ def bilinear(
     fn: Callable[..., Any],
     transpose_a: Rule,
     transpose_b: Rule,
-    *,
-    batch: Callable[..., Any],
     **row: Any,
 ) -> Callable[..., Any]:
     """Declare a function linear in each of two operands, by its value and its two transposes."""
@@ -549,7 +670,6 @@ def bilinear(
         fn,
         vjps=(transpose_a, transpose_b),
         pushforward=pushforward,
-        batch=batch,
         **row,
     )
     prim.call = _binary(prim)
@@ -571,9 +691,6 @@ def variadic(
         ]
         return prim.call(*filled, **(params or {}))
 
-    def batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
-        return fn(*full_lead(values, ndims, lead), **params)
-
     prim = Primitive(
         name,
         "variadic",
@@ -581,8 +698,6 @@ def variadic(
         vjps=None,
         pullback=transpose,
         pushforward=pushforward,
-        batch=batch,
-        batching="trailing",
         **row,
     )
     return prim.call
@@ -607,10 +722,6 @@ def structured(
         given = tangents[0] if len(vjps) == 1 else tangents
         return jvp(given, y, *args, **(params or {}))
 
-    def batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
-        return fn(*full_lead(values, ndims, lead), **params)
-
-    row = {"batch": batch, "batching": "own" if "batch" in row else "trailing", **row}
     prim = Primitive(name, "structured", fn, vjps=vjps, pushforward=pushforward, **row)
     if len(vjps) == 1:
         prim.call = _unary_with_params(prim)

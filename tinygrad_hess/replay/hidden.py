@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ops.products import PRODUCTS
-from ..primitive import REGISTRY, line_up
+from ..primitive import REGISTRY, Primitive, line_up
 from ..tensors import Axis
 
 Axes = tuple[Axis, ...]
@@ -59,10 +59,10 @@ def spelled_out(
     found = _by_name(append, prim, aligned, lead, params, value)
     if found is not None:
         return found
-    if prim.batching == "broadcast":
+    if prim.is_broadcasting:
         rank = max(x.ndim for x in aligned)
         return append(prim, [_of_rank(append, x, rank, lead) for x in aligned], params, value)
-    if prim.batching == "trailing":
+    if getattr(prim.batch, "__func__", None) is Primitive._batch:
         return append(prim, [_with_lead(append, x, lead) for x in aligned], params, value)
     ndims = [None if x.axes is None else x.ndim for x in aligned]
     run = lambda *values: prim.batch(list(values), ndims, lead, params)

@@ -330,7 +330,7 @@ class _Splitter:
 
 def _is_elementwise(i: Instruction) -> bool:
     row = REGISTRY.get(i.name)
-    return row is not None and row.kind in ("elementwise", "zero") and row.batching == "broadcast"
+    return row is not None and row.is_broadcasting
 
 
 def _of_sum(i: Instruction, shape: Any, cut: Cut, length: int) -> State:
