@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..primitive import elementwise
-from .arithmetic import where
+from .arithmetic import maximum, where
 from .comparison import greater, sign
 from .exponential import exp, expm1, sigmoid
 from .trigonometric import tanh
@@ -19,6 +19,7 @@ relu = elementwise(
     "relu",
     lambda x: np.maximum(x, 0),
     lambda g, y, x: g * greater(x, 0),
+    lowered=lambda emit, x: emit(maximum, x, emit.constant(0)),
     domain=(0.2, 2),
     edges=[((0.0,), (0.0,)), ((-1.0,), (0.0,)), ((1.0,), (1.0,))],
     doc="max(x, 0). At 0 its derivative is 0.",

@@ -20,7 +20,15 @@ _any = (-2, 2)
 _two: dict[str, Any] = {"domain": (_any, _any)}
 
 add = elementwise(
-    "add", np.add, lambda g, y, a, b: g, lambda g, y, a, b: g, label="+", analytic=True, **_two
+    "add",
+    np.add,
+    lambda g, y, a, b: g,
+    lambda g, y, a, b: g,
+    label="+",
+    analytic=True,
+    commutative=True,
+    neutral={0: -0.0, 1: -0.0},  # 0.0 + x is not x where x is -0.0
+    **_two,
 )
 subtract = elementwise(
     "subtract",
@@ -29,6 +37,7 @@ subtract = elementwise(
     lambda g, y, a, b: -g,
     label="-",
     analytic=True,
+    neutral={1: 0.0},
     **_two,
 )
 multiply = elementwise(
@@ -38,6 +47,8 @@ multiply = elementwise(
     lambda g, y, a, b: g * a,
     label="×",
     analytic=True,
+    commutative=True,
+    neutral={0: 1.0, 1: 1.0},
     **_two,
 )
 divide = elementwise(
@@ -47,12 +58,15 @@ divide = elementwise(
     lambda g, y, a, b: -(g * y) / b,
     label="÷",
     analytic=True,
+    neutral={1: 1.0},
     domain=(_any, (0.5, 2)),
 )
 negative = elementwise(
     "negative", np.negative, lambda g, y, x: -g, label="neg", analytic=True, domain=_any
 )
-positive = elementwise("positive", np.positive, lambda g, y, x: g, analytic=True, domain=_any)
+positive = elementwise(
+    "positive", np.positive, lambda g, y, x: g, analytic=True, identity=True, domain=_any
+)
 reciprocal = elementwise(
     "reciprocal", np.reciprocal, lambda g, y, x: -g * y * y, analytic=True, domain=(0.5, 2)
 )
@@ -114,6 +128,18 @@ copysign = elementwise(
 # ---- powers -------------------------------------------------------------------------------------
 
 
+_POWERS: dict[float, Any] = {1: positive, 2: square, -1: reciprocal}
+
+
+def _power_by_steps(emit: Any, x: Any, *, exponent: float) -> Any:
+    """As NumPy computes it."""
+    if x.dtype.kind != "f":
+        return None
+    if exponent in _POWERS:
+        return emit(_POWERS[exponent], x)
+    return emit(power_array, x, emit.constant(exponent))
+
+
 def _power_of_scalar_rule(g: Any, y: Any, x: Any, *, exponent: float) -> Any:
     if exponent == 0:
         return None  # x**0 is 1 everywhere, at 0 too
@@ -127,6 +153,7 @@ power_scalar = elementwise(
     lambda x, *, exponent: x**exponent,
     _power_of_scalar_rule,
     parametric=True,
+    lowered=_power_by_steps,
     label="power",
     analytic=True,
     domain=(0.5, 2),
@@ -201,6 +228,7 @@ where: Any = elementwise(
     lambda g, y, c, a, b: where(c, g, 0.0),
     lambda g, y, c, a, b: where(c, 0.0, g),
     on_complex=True,
+    write="copyto({out}, {2}); copyto({out}, {1}, where={0})",
     domain=("bool", _any, _any),
 )
 
@@ -229,6 +257,7 @@ maximum = elementwise(
     lambda g, y, a, b: g * greater_share(a, b),
     lambda g, y, a, b: g * greater_share(b, a),
     label="max",
+    commutative=True,
     domain=((-2, 0), (0.1, 2)),
     edges=_tied,
 )
@@ -238,6 +267,7 @@ minimum = elementwise(
     lambda g, y, a, b: g * greater_share(-a, -b),
     lambda g, y, a, b: g * greater_share(-b, -a),
     label="min",
+    commutative=True,
     domain=((-2, 0), (0.1, 2)),
     edges=_tied,
 )

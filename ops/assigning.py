@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..primitive import full_lead, structured
-from .indexing import take_pattern
+from ..signatures import Axes
+from .indexing import key_labels, take_pattern
 
 _ndarray = np.ndarray
 
@@ -26,6 +27,11 @@ def _assigned(x: Any, v: Any, *, pattern: tuple[Any, ...]) -> Any:
 def _batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
     x, v = full_lead(values, ndims, lead)
     return _assigned(x, v, pattern=(slice(None),) * len(lead) + params["pattern"])
+
+
+def _axes(params: Any, shapes: Any, shape: Any) -> Axes:
+    kept, written, _ = key_labels(params["pattern"], shape, [])
+    return Axes((tuple(kept), tuple(written)), tuple(kept))
 
 
 def _tangent(tangents: Any, y: Any, x: Any, v: Any, *, pattern: Any) -> Any:
@@ -56,6 +62,7 @@ assign: Any = structured(
     jvp=_tangent,
     vjp=(_to_kept, _to_written),
     batch=_batch,
+    signature=_axes,
     analytic=True,
     cases=[
         ([(4,), ()], {"pattern": (-1,)}),

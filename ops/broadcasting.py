@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import cuts, signatures
 from ..primitive import linear
 from ..tensors import Tensor
 from . import short_axes
@@ -50,6 +51,9 @@ reduce_sum: Any = linear(
     _sum_transpose,
     label="sum",
     analytic=True,
+    signature=signatures.summed_over_axis,
+    reduction=np.add,
+    blas=200,
     cases=[
         ([(2, 3)], {"axis": (-2, -1), "keepdims": False}),
         ([(2, 3)], {"axis": (-1,), "keepdims": True}),
@@ -64,11 +68,28 @@ def _reshape_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
     return values[0].reshape(lead + params["shape"])
 
 
+def _lowered_reshape(emit: Any, operands: Any, ndims: Any, lead: Any, params: Any) -> Any:
+    return emit(reshape, operands[0], shape=lead + params["shape"])
+
+
+_ROW: dict[str, Any] = {
+    "moves": True,
+    "aliases": True,
+    "identity": True,
+    "resized": lambda params, shapes, shape: {"shape": shape},
+}
+"""Of a linear operation whose parameter is the shape of its result."""
+
+
 reshape: Any = linear(
     "reshape",
     lambda x, *, shape: np.asarray(x).reshape(shape),
     lambda g, y, x, shape: reshape(g, shape=x.shape),
     batch=_reshape_batch,
+    lowered_batch=_lowered_reshape,
+    signature=lambda params, shapes, shape: signatures.opaque(shapes, shape),
+    cut=cuts.through_reshape,
+    **_ROW,
     analytic=True,
     cases=[
         ([(2, 3)], {"shape": (3, 2)}),
@@ -115,11 +136,28 @@ def _broadcast_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
     return np.broadcast_to(x, lead + shape)
 
 
+def _lowered_broadcast(emit: Any, operands: Any, ndims: Any, lead: Any, params: Any) -> Any:
+    (x,), (n,), shape = operands, ndims, params["shape"]
+    padded = x.shape[: len(lead)] + (1,) * (len(shape) - n) + x.shape[len(lead) :]
+    return emit(broadcast_to, emit(reshape, x, shape=padded), shape=lead + shape)
+
+
+def _broadcast_axes(params: Any, shapes: Any, shape: Any) -> signatures.Axes:
+    own = signatures.broadcast_labels(shapes[0], shape)
+    new = [("new", k) for k in range(-len(shape), 0)]
+    have = dict(zip(range(-len(own), 0), own, strict=True))
+    result = (new[k] if have.get(k) is None else k for k in range(-len(shape), 0))
+    return signatures.Axes((own,), tuple(result))
+
+
 broadcast_to: Any = linear(
     "broadcast_to",
     _broadcast,
     _broadcast_transpose,
     batch=_broadcast_batch,
+    lowered_batch=_lowered_broadcast,
+    signature=_broadcast_axes,
+    **_ROW,
     label="broadcast",
     analytic=True,
     cases=[

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import modes
+from .. import modes, signatures
 from ..primitive import cut, linear
 from ..tensors import Axis, Batched, Tensor, batched, constant, record, unrecorded
 
@@ -49,11 +49,19 @@ def _put(call: Any, how: Any, x: Any, axis: Axis) -> Any:
     return out if modes.is_recording() else cut(out)
 
 
+_ROW: dict[str, Any] = {
+    "signature": lambda params, shapes, shape: signatures.opaque(shapes, shape),
+    "moves": True,
+    "aliases": True,
+}
+
 _enter: Any = linear(
     "enter",
     lambda x, *, axis: x,
     lambda g, y, x, axis: leave(g, axis=axis),
     cases=[lambda rng: ((rng.normal(size=(3, 2)),), {"axis": Axis(3)})],
+    **_ROW,
+    identity=True,
     label="vmap in",
 )
 _leave: Any = linear(
@@ -61,6 +69,7 @@ _leave: Any = linear(
     lambda x, *, axis: np.broadcast_to(x, (axis.size, *np.shape(x))),
     lambda g, y, x, axis: enter(g, axis=axis),
     cases=[lambda rng: ((rng.normal(size=(2,)),), {"axis": Axis(3)})],
+    **_ROW,
     label="vmap out",
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import modes
+from .. import modes, signatures
 from ..primitive import elementwise, linear, zero
 from ..tensors import Tensor, record, unrecorded
 
@@ -17,12 +17,18 @@ def _same(x: Any, **note: Any) -> Any:
     return x
 
 
+_IS_ITS_OPERAND: dict[str, Any] = {"identity": True, "aliases": True}
+_ELEMENTWISE: dict[str, Any] = {"signature": signatures.elementwise}
+
 alias: Any = linear(
     "alias",
     _same,
     lambda g, y, x: g,
     cases=[([(2, 3)], {})],
     on_complex=True,
+    **_ELEMENTWISE,
+    **_IS_ITS_OPERAND,
+    moves=True,
     doc="A new start on the tape, linked to where the value came from.",
 )
 
@@ -32,6 +38,9 @@ seed: Any = linear(
     lambda g, y, x, **note: g,
     cases=[([(2, 3)], {"sweep": "reverse", "until": 0})],
     on_complex=True,
+    **_ELEMENTWISE,
+    **_IS_ITS_OPERAND,
+    moves=True,
     doc="The cotangent or tangent that starts a recorded sweep; it notes which, and its end.",
 )
 
@@ -49,6 +58,8 @@ cast: Any = linear(
     lambda g, y, x, dtype: cast(g, dtype=x.dtype),
     cases=[([(2, 3)], {"dtype": np.dtype(np.float64)})],
     on_complex=True,
+    **_ELEMENTWISE,
+    **_IS_ITS_OPERAND,
     label="cast",
     doc="Convert to another floating type; the cotangent is converted back. Of a complex number a "
     "real type keeps the real part, whose cotangent is real.",
@@ -61,6 +72,7 @@ conjugate: Any = linear(
     domain=(-2, 2),
     cases=[([(2, 3)], {}), ([()], {}), ([(0, 3)], {})],
     on_complex=True,
+    **_ELEMENTWISE,
     label="conj",
     doc="The complex conjugate. It is linear over the real numbers, and its own transpose.",
 )
@@ -80,6 +92,8 @@ _checked: Any = elementwise(
     _passed,
     lambda g, y, x, check: g,
     parametric=True,
+    aliases=True,
+    effects=True,
     cases=[([(2, 3)], {"check": _anything})],
     doc="The same value, once ``check`` of it has raised no error.",
 )
@@ -109,6 +123,7 @@ stop_gradient = zero(
     _same,
     domain=(-2, 2),
     on_complex=True,
+    **_IS_ITS_OPERAND,
     doc="""The same value, through which no derivative flows.
 
     Examples
@@ -138,6 +153,8 @@ truncate = zero(
     "astype_integer",
     lambda x, *, dtype: np.asarray(x).astype(dtype)[()],
     along=True,
+    **_ELEMENTWISE,
+    **_IS_ITS_OPERAND,
     cases=[([(2, 3)], {"dtype": np.dtype(np.int64)})],
     label="cast",
     doc="Convert to an integer or boolean type: piecewise constant.",

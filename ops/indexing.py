@@ -13,10 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from .. import signatures
 from ..primitive import linear, zero
+from ..signatures import CORE, Axes
 from ..tensors import Batched, Tensor, tensor_or_array
+from .along_axis import add_along, take_along
 from .axes import canonical_axis, shape_of
-from .broadcasting import ravel, reshape
+from .broadcasting import broadcast_to, ravel, reshape
+from .permutation import permute
 
 ARRAY = "array"
 """Stands in a pattern for the next integer array."""
@@ -251,6 +255,168 @@ def _put_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
     return out
 
 
+# ---- what becomes of each axis ------------------------------------------------------------------
+
+
+def key_labels(
+    pattern: tuple[Any, ...], shape: tuple[int, ...], given: list[tuple[int, ...]]
+) -> tuple[list[Any], list[Any], list[tuple[Any, ...]]]:
+    """Labels of the axes of an array, of what a pattern takes from it, and of the index arrays."""
+    block = np.broadcast_shapes(*given)
+    advanced = [("array", k) for k in range(-len(block), 0)]
+    labels: list[Any] = []
+    taken: list[Any] = []
+    for entry in pattern:
+        if entry is None:
+            taken.append(None)
+            continue
+        axis = len(labels)
+        whole = isinstance(entry, slice) and range(*entry.indices(shape[axis])) == range(shape[axis])
+        labels.append(("axis", axis) if whole else CORE)
+        if isinstance(entry, slice):
+            taken.append(labels[-1])
+    before = _landing(pattern)
+    taken[before:before] = advanced
+    arrays = [
+        tuple(None if k is None else ("array", k) for k in signatures.broadcast_labels(s, block))
+        for s in given
+    ]
+    return labels, taken, arrays
+
+
+def _take_axes(params: Any, shapes: Any, shape: Any) -> Axes:
+    labels, taken, arrays = key_labels(params["pattern"], shapes[0], shapes[1:])
+    return Axes((tuple(labels), *arrays), tuple(taken))
+
+
+def _put_axes(params: Any, shapes: Any, shape: Any) -> Axes:
+    labels, taken, arrays = key_labels(params["pattern"], shape, shapes[1:])
+    return Axes((tuple(taken), *arrays), tuple(labels))
+
+
+def _with_lead(
+    emit: Any, arrays: Any, ndims: Any, pattern: tuple[Any, ...], lead: tuple[int, ...]
+) -> tuple[list[Any], tuple[Any, ...], int]:
+    """Arrays and pattern of an index in which the batch is an axis too, as of a batched key."""
+    depth = len(lead)
+    rank = max(len(a.shape) if n is None else n for a, n in zip(arrays, ndims, strict=True))
+    grids = [
+        emit.constant(np.arange(n).reshape((-1,) + (1,) * (depth - i - 1 + rank)))
+        for i, n in enumerate(lead)
+    ]
+    aligned = iter(
+        a
+        if n is None or n == rank
+        else emit(reshape, a, shape=a.shape[:depth] + (1,) * (rank - n) + a.shape[depth:])
+        for a, n in zip(arrays, ndims, strict=True)
+    )
+    filled = [
+        emit.constant(np.asarray(e)) if isinstance(e, int) else next(aligned)
+        for e in pattern
+        if e is ARRAY or isinstance(e, int)
+    ]
+    advanced = tuple(ARRAY if isinstance(e, int) else e for e in pattern)
+    return [*grids, *filled], (ARRAY,) * depth + advanced, rank
+
+
+def _lowered_take_batch(emit: Any, operands: Any, ndims: Any, lead: Any, params: Any) -> Any:
+    (x, *arrays), pattern, depth = operands, params["pattern"], len(lead)
+    shape = lead + params["shape"]
+    if all(n is None for n in ndims[1:]):
+        if arrays and _separated(pattern):
+            return None
+        return emit(take_pattern, x, *arrays, pattern=(_ALL,) * depth + pattern, shape=shape)
+    x = x if x.shape == shape else emit(broadcast_to, x, shape=shape)
+    arrays, wide, rank = _with_lead(emit, arrays, ndims[1:], pattern, lead)
+    out = emit(take_pattern, x, *arrays, pattern=wide, shape=shape)
+    order = _moved(depth, rank, pattern, len(out.shape))
+    return out if order is None else emit(permute, out, axes=_negative(order))
+
+
+def _lowered_put_batch(emit: Any, operands: Any, ndims: Any, lead: Any, params: Any) -> Any:
+    (g, *arrays), pattern, depth = operands, params["pattern"], len(lead)
+    own = g.shape if ndims[0] is None else g.shape[depth:]
+    g = g if g.shape == lead + own else emit(broadcast_to, g, shape=lead + own)
+    shape = lead + params["shape"]
+    if all(n is None for n in ndims[1:]):
+        if arrays and _separated(pattern):
+            return None
+        return emit(put_pattern, g, *arrays, pattern=(_ALL,) * depth + pattern, shape=shape)
+    arrays, wide, rank = _with_lead(emit, arrays, ndims[1:], pattern, lead)
+    order = _moved(depth, rank, pattern, len(g.shape))
+    if order is not None:
+        g = emit(permute, g, axes=_negative(np.argsort(order).tolist()))
+    return emit(put_pattern, g, *arrays, pattern=wide, shape=shape)
+
+
+def _negative(order: list[int]) -> tuple[int, ...]:
+    return tuple(k - len(order) for k in order)
+
+
+# ---- an index that counts along all axes but one ------------------------------------------------
+
+
+def _along(emit: Any, arrays: Any, pattern: Any, shape: Any) -> tuple[Any, int, bool] | None:
+    """``[np.arange(n), positions]`` as positions along one axis; None for any other index.
+
+    Gives the positions, with as many axes as the array; the axis; and whether the result lacks it.
+    """
+    plain = all(e is ARRAY or (isinstance(e, slice) and e == _ALL) for e in pattern)
+    if len(arrays) < 2 or not plain or _separated(pattern):
+        return None
+    first = pattern.index(ARRAY)
+    block = np.broadcast_shapes(*(a.shape for a in arrays))
+    counted = [_counted_axis(a, shape[first + n], len(block)) for n, a in enumerate(arrays)]
+    if counted.count(None) != 1:
+        return None
+    at = counted.index(None)
+    free = [k for k in range(len(block)) if k not in counted]
+    order = [k for k in counted if k is not None]
+    order[at:at] = free  # where the axes of the result come from
+    if len(free) > 1 or order != list(range(len(block))):
+        return None
+    own = (1,) * (len(block) - len(arrays[at].shape)) + arrays[at].shape
+    if not free:
+        own = (*own[:at], 1, *own[at:])
+    behind = len(pattern) - first - len(arrays)
+    positions = emit(reshape, arrays[at], shape=(1,) * first + own + (1,) * behind)
+    return positions, first + at - len(shape), not free
+
+
+def _counted_axis(a: Any, length: int, rank: int) -> int | None:
+    """Of axes of which there are ``rank``, the one along which an array is 0, 1, ... ``length - 1``."""
+    long = [k for k, n in enumerate(a.shape, rank - len(a.shape)) if n != 1]
+    if a.value is None or len(long) != 1 or a.value.size != length:
+        return None
+    return long[0] if np.array_equal(np.ravel(a.value), np.arange(length)) else None
+
+
+def _take_by_steps(emit: Any, x: Any, *arrays: Any, pattern: Any, shape: Any) -> Any:
+    if (found := _along(emit, arrays, pattern, shape)) is None:
+        return None
+    positions, axis, dropped = found
+    out = emit(take_along, x, positions, axis=axis)
+    if not dropped:
+        return out
+    lengths = list(out.shape)
+    del lengths[axis]
+    return emit(reshape, out, shape=tuple(lengths))
+
+
+def _put_by_steps(emit: Any, g: Any, *arrays: Any, pattern: Any, shape: Any) -> Any:
+    if (found := _along(emit, arrays, pattern, shape)) is None:
+        return None
+    positions, axis, dropped = found
+    if dropped:
+        lengths = list(g.shape)
+        lengths.insert(len(shape) + axis, 1)
+        g = emit(reshape, g, shape=tuple(lengths))
+    return emit(add_along, g, positions, axis=axis, length=shape[axis])
+
+
+# ---- the rows -----------------------------------------------------------------------------------
+
+
 def _index_cases() -> list[Any]:
     rng = np.random.default_rng(0)
     keys = [
@@ -293,6 +459,11 @@ take_pattern: Any = linear(
     _take,
     lambda g, y, x, *arrays, pattern, shape: put_pattern(g, *arrays, pattern=pattern, shape=shape),
     batch=_take_batch,
+    lowered_batch=_lowered_take_batch,
+    lowered=_take_by_steps,
+    signature=_take_axes,
+    moves=True,
+    aliases=True,
     others=8,
     label="index",
     analytic=True,
@@ -304,6 +475,10 @@ put_pattern: Any = linear(
     _put,
     lambda g, y, x, *arrays, pattern, shape: take_pattern(g, *arrays, pattern=pattern, shape=shape),
     batch=_put_batch,
+    lowered_batch=_lowered_put_batch,
+    lowered=_put_by_steps,
+    signature=_put_axes,
+    resized=lambda params, shapes, shape: {**params, "shape": shape},
     others=8,
     label="scatter",
     analytic=True,
@@ -364,17 +539,16 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
         raise ValueError(
             f"take_along_axis: indices of shape {indices.shape} need as many axes as {shape}"
         )
-    grid = [
-        indices if i - ndim == axis else np.arange(n).reshape((-1,) + (1,) * (ndim - 1 - i))
-        for i, n in enumerate(shape)
-    ]
-    return index(x, tuple(grid))
+    if indices.dtype.kind not in "iu":
+        raise IndexError(f"take_along_axis: indices must be integers, got {indices.dtype}")
+    return take_along(x if isinstance(x, Tensor) else np.asarray(x), indices, axis=axis)
 
 
 argsort_along = zero(
     "argsort",
     lambda x, *, axis: np.argsort(x, axis=axis, kind="stable"),
     along=True,
+    signature=signatures.along_axis,
     cases=[([(2, 3)], {"axis": -1})],
     doc="Positions that sort along an axis; ties keep their order.",
 )

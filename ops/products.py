@@ -13,15 +13,12 @@ from typing import Any
 import numpy as np
 
 from ..primitive import bilinear, broadcast_batch
+from .arithmetic import multiply
 from .axes import canonical_axis, shape_of
 from .broadcasting import broadcast_to, reduce_sum, reshape
 from .complexes import conj
 from .indexing import index
-from .shape import permute
-
-PRODUCTS = ("matmul", "matmul_nt", "matmul_tn")
-"""The names of the three."""
-
+from .permutation import permute
 
 def _rows(x: Any) -> Any:
     """All leading axes as rows of one matrix."""
@@ -47,6 +44,42 @@ def _batch(fn: Any, rows: bool) -> Any:
         return broadcast_batch(values, ndims, lead, fn)
 
     return batch
+
+
+def _lowered_batch(emit: Any, operands: Any, ndims: Any, lead: Any, params: Any) -> Any:
+    """The batch rule as operations on arrays, of which some are one product where NumPy has many.
+
+    Where only the left factor is batched, its batch joins the rows of one product. A matrix times
+    many vectors is a product too: these are its rows. Where nothing is summed, it is a product of
+    elements.
+    """
+    (a, b), (na, nb), depth = operands, ndims, len(lead)
+    prim = emit.primitive
+    left, right = prim.product
+    shape = a.shape
+    if not left and na == 2 == len(b.shape) and nb is None:
+        flat = emit(reshape, a, shape=(math.prod(shape[:-1]), shape[-1]))
+        rows = emit(prim.call, flat, b)
+        return emit(reshape, rows, shape=(*shape[:-1], rows.shape[-1]))
+    if na is None and nb == 2 == len(a.shape) and b.shape[-2 if right else -1] == 1:
+        inner, width = (shape[-2], shape[-1]) if left else (shape[-1], shape[-2])
+        vectors = emit(reshape, b, shape=(math.prod(lead), inner))
+        rows = emit(matmul2 if left else matmul_nt, vectors, a)
+        return emit(reshape, rows, shape=(*lead, width, 1))
+    lined_up = []
+    rank = max(len(x.shape) if n is None else n for x, n in zip(operands, ndims, strict=True))
+    for x, n in zip(operands, ndims, strict=True):
+        missing = 0 if n is None else rank - n
+        wide = x.shape[:depth] + (1,) * missing + x.shape[depth:]
+        lined_up.append(emit(reshape, x, shape=wide) if missing else x)
+    a, b = lined_up
+    if rank == 2 and a.shape[-2 if left else -1] == 1:
+        a, b = (
+            emit(permute, x, axes=(*range(-len(x.shape), -2), -1, -2)) if turned else x
+            for x, turned in ((a, left), (b, right))
+        )
+        return emit(multiply, a, b)
+    return emit(prim.call, a, b)
 
 
 def _flops(inner: int) -> Any:
@@ -78,12 +111,18 @@ def _tn(a: Any, b: Any) -> Any:
     return np.matmul(a.swapaxes(-1, -2), b)
 
 
+PRODUCTS = ("matmul", "matmul_nt", "matmul_tn")
+_ROW: dict[str, Any] = {"partial": "sum", "lowered_batch": _lowered_batch, "blas": 500_000}
+
 matmul2: Any = bilinear(
     "matmul",
     _mm,
     lambda g, y, a, b: matmul_nt(g, b),
     lambda g, y, a, b: _for_right(g, a, b, matmul_tn),
     batch=_batch(_mm, rows=True),
+    signature="(m,n),(n,p)->(m,p)",
+    product=(False, False),
+    **_ROW,
     label="@",
     analytic=True,
     cases=[
@@ -102,6 +141,9 @@ matmul_nt: Any = bilinear(
     lambda g, y, a, b: matmul2(g, b),
     lambda g, y, a, b: matmul_tn(g, a),
     batch=_batch(_nt, rows=True),
+    signature="(m,n),(p,n)->(m,p)",
+    product=(False, True),
+    **_ROW,
     label="@ᵀ",
     analytic=True,
     cases=[([(2, 3), (4, 3)], {}), ([(5, 2, 3), (4, 3)], {}), ([(2, 3), (5, 4, 3)], {})],
@@ -113,6 +155,9 @@ matmul_tn: Any = bilinear(
     lambda g, y, a, b: matmul_nt(b, g),
     lambda g, y, a, b: matmul2(a, g),
     batch=_batch(_tn, rows=False),
+    signature="(n,m),(n,p)->(m,p)",
+    product=(True, False),
+    **_ROW,
     label="ᵀ@",
     analytic=True,
     cases=[([(3, 2), (3, 4)], {}), ([(5, 3, 2), (3, 4)], {}), ([(3, 2), (5, 3, 4)], {})],

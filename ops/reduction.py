@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import linear, structured, zero
+from .. import signatures
+from ..primitive import elementwise, linear, structured, zero
 from . import short_axes
-from .arithmetic import absolute, divide, where
+from .arithmetic import absolute, add, divide, subtract, where
 from .axes import canonical_axes, canonical_axis, shape_of
 from .broadcasting import _sum, expanded_shape, ravel, reduce_sum, reshape, spread, sum
 from .comparison import equal
 from .complexes import conj, real, real_dtype, squared_magnitude
-from .exponential import exp
+from .exponential import exp, log
 from .indexing import index
 from .shape import broadcast, concatenate_along, moveaxis
 
@@ -107,6 +108,7 @@ norm_along: Any = structured(
         spread(g, x.shape, axis, keepdims) * _direction(x, y, axis, keepdims)
     ),
     on_complex=True,
+    signature=signatures.over_axis,
     cases=_axis_cases,
     edges=[((np.zeros(3), {"axis": (-1,), "keepdims": False}), (np.zeros(3),))],
     doc="Euclidean length over axes. At 0 its derivative is 0; the second is not defined there.",
@@ -159,6 +161,7 @@ tie_share = zero(
     "tie_share",
     _tie_share,
     along=True,
+    signature=signatures.along_axis,
     label="share",
     cases=[([(2, 3)], {"axis": (-1,)}), ([(2, 3)], {"axis": (-2, -1)})],
     doc="Each element's share in the maximum: tied ones share evenly, a NaN takes all.",
@@ -174,6 +177,8 @@ reduce_max = structured(
         spread(g, x.shape, axis, keepdims) * tie_share(x, axis=axis)
     ),
     label="max",
+    signature=signatures.over_axis,
+    reduction=np.maximum,
     cases=_axis_cases,
     edges=[
         ((np.array([1.0, 1, 0]), {"axis": (-1,), "keepdims": False}), (np.array([0.5, 0.5, 0]),)),
@@ -199,7 +204,13 @@ def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def _arg(name: str, fn: Any) -> Any:
-    return zero(name, fn, along=True, cases=[([(2, 3)], {"axis": -1, "keepdims": False})])
+    return zero(
+        name,
+        fn,
+        along=True,
+        signature=signatures.over_axis,
+        cases=[([(2, 3)], {"axis": -1, "keepdims": False})],
+    )
 
 
 argmax_along = _arg("argmax", lambda x, *, axis, keepdims: np.argmax(x, axis, keepdims=keepdims))
@@ -224,6 +235,7 @@ any_along = zero(
     "any",
     lambda x, *, axis, keepdims: np.any(x, axis=axis, keepdims=keepdims),
     along=True,
+    signature=signatures.over_axis,
     on_complex=True,
     cases=_axis_cases,
 )
@@ -231,6 +243,7 @@ all_along = zero(
     "all",
     lambda x, *, axis, keepdims: np.all(x, axis=axis, keepdims=keepdims),
     along=True,
+    signature=signatures.over_axis,
     on_complex=True,
     cases=_axis_cases,
 )
@@ -299,6 +312,7 @@ cumsum_along: Any = linear(
     lambda x, *, axis: np.add.accumulate(x, axis=axis),
     lambda g, y, x, axis: _reversed(cumsum_along(_reversed(g, axis), axis=axis), axis),
     analytic=True,
+    signature=signatures.along_axis,
     cases=[([(3,)], {"axis": -1}), ([(2, 3)], {"axis": -2}), ([(0, 3)], {"axis": -1})],
 )
 
@@ -324,8 +338,7 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
 # ---- exponentials over axes: shifted by the maximum, so nothing overflows -----------------------
 
 
-def shift(x: Any, top: Any, out: Any = None) -> Any:
-    """``x - top``, where equal infinities are equal numbers, and others infinitely far apart."""
+def _shift(x: Any, top: Any, out: Any = None) -> Any:
     if math.isfinite(np.add.reduce(top, axis=None)):
         return np.subtract(x, top, out)
     with np.errstate(invalid="ignore"):
@@ -337,13 +350,23 @@ def shift(x: Any, top: Any, out: Any = None) -> Any:
     return out
 
 
+shift: Any = elementwise(
+    "shift",
+    _shift,
+    lambda g, y, x, top: g,
+    lambda g, y, x, top: -g,
+    domain=((-2, 2), (-2, 2)),
+    doc="x - top, where equal infinities are equal numbers, and others infinitely far apart.",
+)
+
+
 def _exp_shifted(x: Any, axis: Any) -> tuple[Any, Any, Any]:
     """exp(x - max), its sum, and the maximum; equal infinities count as equal numbers."""
     x = np.asarray(x, _dtype(x))
     if x.ndim == 2 and axis == (-1,) and x.flags.c_contiguous and 1 < x.shape[1] <= _SHORT:
         x = x.T.copy().T  # by columns, a short last axis is reduced several times faster
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=_LOWEST)
-    e = shift(x, top)
+    e = _shift(x, top)
     np.exp(e, out=e)
     return e, np.add.reduce(e, axis=axis, keepdims=True), top
 
@@ -374,9 +397,39 @@ def _weights(x: Any, y: Any, axis: Any, keepdims: bool) -> Any:
     return softmax_along(x, axis=axis)
 
 
+def _exp_steps(emit: Any, x: Any, axis: Any) -> Any:
+    """What the three have in common, step by step: exp(x - max), its sum, x - max, and the max."""
+    if not x.size or x.dtype.kind != "f":
+        return None
+    top = emit(reduce_max, x, axis=axis, keepdims=True)
+    shifted = emit(shift, x, top)
+    e = emit(exp, shifted)
+    return e, emit(reduce_sum, e, axis=axis, keepdims=True), shifted, top
+
+
+def _logsumexp_by_steps(emit: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    if (steps := _exp_steps(emit, x, axis)) is None:
+        return None
+    _, total, _, top = steps
+    whole = emit(add, emit(log, total), top)
+    return whole if keepdims else emit(reshape, whole, shape=_reduced_shape(whole.shape, axis))
+
+
+def _softmax_by_steps(emit: Any, x: Any, *, axis: Any) -> Any:
+    steps = _exp_steps(emit, x, axis)
+    return None if steps is None else emit(divide, steps[0], steps[1])
+
+
+def _log_softmax_by_steps(emit: Any, x: Any, *, axis: Any) -> Any:
+    steps = _exp_steps(emit, x, axis)
+    return None if steps is None else emit(subtract, steps[2], emit(log, steps[1]))
+
+
 logsumexp_along = structured(
     "logsumexp",
     _logsumexp,
+    signature=signatures.over_axis,
+    lowered=_logsumexp_by_steps,
     jvp=lambda t, y, x, axis, keepdims: reduce_sum(
         t * _weights(x, y, axis, keepdims), axis=axis, keepdims=keepdims
     ),
@@ -405,6 +458,8 @@ def _softmax_rule(g: Any, y: Any, x: Any, *, axis: Any) -> Any:
 softmax_along: Any = structured(
     "softmax",
     _softmax,
+    signature=signatures.along_axis,
+    lowered=_softmax_by_steps,
     jvp=_softmax_rule,  # its Jacobian is symmetric
     vjp=_softmax_rule,
     cases=[([(2, 3)], {"axis": (-1,)}), ([(2, 3)], {"axis": (-2, -1)})],
@@ -415,7 +470,7 @@ softmax_along: Any = structured(
 def _log_softmax(x: Any, *, axis: Any) -> Any:
     x = np.asarray(x, _dtype(x))
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
-    out = shift(x, top)
+    out = _shift(x, top)
     out -= np.log(np.add.reduce(np.exp(out), axis=axis, keepdims=True))
     return out[()]
 
@@ -423,6 +478,8 @@ def _log_softmax(x: Any, *, axis: Any) -> Any:
 log_softmax_along = structured(
     "log_softmax",
     _log_softmax,
+    signature=signatures.along_axis,
+    lowered=_log_softmax_by_steps,
     jvp=lambda t, y, x, axis: t - reduce_sum(exp(y) * t, axis=axis, keepdims=True),
     vjp=lambda g, y, x, axis: g - exp(y) * reduce_sum(g, axis=axis, keepdims=True),
     cases=[([(2, 3)], {"axis": (-1,)}), ([(2, 3)], {"axis": (-2, -1)})],

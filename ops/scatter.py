@@ -18,6 +18,7 @@ import numpy as np
 from .. import modes
 from ..errors import describe
 from ..primitive import full_lead, structured
+from ..signatures import CORE, Axes
 from ..tensors import Batched, Tensor, tensor_or_array
 from .arithmetic import where
 from .broadcasting import broadcast_to, ravel, reshape
@@ -34,6 +35,7 @@ from .indexing import (
     _take,
     _without_flags,
     index,
+    key_labels,
     parse,
     put_pattern,
     take_pattern,
@@ -70,6 +72,20 @@ def _scatter_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
         v = v.transpose(np.argsort(order))
     out[_front(key, pattern, depth)] = v
     return out
+
+
+def _scatter_axes(params: Any, shapes: Any, shape: Any) -> Axes:
+    """Axes that the key leaves alone; the order of positions matters, so arrays are needed whole."""
+    kept, written, arrays = key_labels(params["pattern"], shape, shapes[2:])
+    moving = {k for labels in arrays for k in labels} - {None}
+    return Axes(
+        (
+            tuple(kept),
+            tuple(CORE if k in moving else k for k in written),
+            *((CORE,) * len(s) for s in shapes[2:]),
+        ),
+        tuple(kept),
+    )
 
 
 def _tangent(tangents: Any, y: Any, x: Any, v: Any, *arrays: Any, pattern: Any) -> Any:
@@ -113,6 +129,7 @@ scatter: Any = structured(
     jvp=_tangent,
     vjp=(_to_kept, _to_written, *(None,) * 8),
     batch=_scatter_batch,
+    signature=_scatter_axes,
     label="assign",
     analytic=True,
     cases=_cases(),

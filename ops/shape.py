@@ -7,35 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from .. import signatures
 from ..primitive import linear, variadic
 from .axes import canonical_axes, canonical_axis, canonical_shape, shape_of
 from .broadcasting import broadcast_to, ravel, reshape, to_shape
 from .indexing import index
+from .permutation import permute
 
 # ---- permutations -------------------------------------------------------------------------------
-
-
-def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
-    n = len(axes)
-    return tuple(int(i) - n for i in np.argsort([a + n for a in axes]))
-
-
-def _permute_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
-    return values[0].transpose(*range(len(lead)), *params["axes"])
-
-
-permute: Any = linear(
-    "transpose",
-    lambda x, *, axes: np.transpose(x, axes),
-    lambda g, y, x, axes: permute(g, axes=_inverse(axes)),
-    batch=_permute_batch,
-    analytic=True,
-    cases=[
-        ([(2, 3)], {"axes": (-1, -2)}),
-        ([(2, 3, 4)], {"axes": (-2, -1, -3)}),
-        ([()], {"axes": ()}),
-    ],
-)
 
 
 def transpose(x: Any, axes: Any = None) -> Any:
@@ -156,6 +135,8 @@ concatenate_along = variadic(
     _concatenate_transpose,
     label="concat",
     analytic=True,
+    signature=signatures.along_axis,
+    moves=True,
     cases=[
         ([(2, 3), (1, 3)], {"axis": -2}),
         ([(2, 3), (2, 0), (2, 1)], {"axis": -1}),
@@ -268,6 +249,8 @@ roll_along: Any = linear(
     _roll_fn,
     lambda g, y, x, shift, axis: roll_along(g, shift=x.shape[axis] - shift, axis=axis),
     analytic=True,
+    signature=signatures.along_axis,
+    moves=True,
     cases=[
         ([(2, 3)], {"shift": 1, "axis": -1}),
         ([(3, 2)], {"shift": 2, "axis": -2}),
@@ -313,11 +296,20 @@ def _pad_transpose(g: Any, y: Any, x: Any, *, width: tuple[tuple[int, int], ...]
     return index(g, (Ellipsis, *inner))
 
 
+def _pad_axes(params: Any, shapes: Any, shape: Any) -> signatures.Axes:
+    own = tuple(range(-len(shape), 0))
+    padded = dict(zip(reversed(own), reversed(params["width"]), strict=False))
+    labels = tuple(k if padded.get(k, (0, 0)) == (0, 0) else signatures.CORE for k in own)
+    return signatures.Axes((labels,), labels)
+
+
 pad_zeros: Any = linear(
     "pad",
     _pad_fn,
     _pad_transpose,
     analytic=True,
+    signature=_pad_axes,
+    moves=True,
     cases=[
         ([(2, 3)], {"width": ((1, 2), (0, 1))}),
         ([(0, 2)], {"width": ((1, 0), (0, 0))}),

@@ -93,7 +93,21 @@ def _same(x: Any, **note: Any) -> Any:
     return x
 
 
+def _add_along(g: Any, positions: Any, *, axis: int, length: int) -> Any:
+    shape = list(g.shape)
+    shape[axis] = length
+    out, where = np.zeros(shape, g.dtype), np.broadcast_to(positions, g.shape)
+    for place in np.ndindex(g.shape):
+        at = list(place)
+        at[axis] = where[place]
+        out[tuple(at)] += g[place]
+    return out
+
+
 REFERENCES: dict[str, Callable[..., Any]] = {
+    "take_along": lambda x, positions, axis: np.take_along_axis(x, positions, axis),
+    "add_along": _add_along,
+    "shift": np.subtract,
     "scatter": _written,
     "assign": lambda x, v, pattern: _written(x.astype(np.result_type(x, v)), v, pattern=pattern),
     "argcummax": _last_largest,

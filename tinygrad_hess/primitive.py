@@ -89,8 +89,8 @@ class Primitive:
         ``resized(params, shapes, shape) -> params``, of the same operation on operands and result
         of these shapes, where parameters depend on shapes.
     cut : callable, optional
-        ``cut(params, old, new, part) -> part``: where an axis that is cut goes, if labels cannot
-        tell; see :mod:`tinygrad_hess.replay.cuts`.
+        ``cut(old, new, part, length) -> part``: where a stretch of an axis goes, in which labels do
+        not tell it; see :mod:`tinygrad_hess.cuts`.
     lowered : callable, optional
         ``lowered(emit, *operands, **params) -> operand``: the same by simpler operations, each made
         by ``emit(operation, *operands, **params)``; None where it stays as it is.

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -178,6 +178,17 @@ def by_rank(ranks: tuple[int, ...], shapes: list[Shape], shape: Shape) -> Axes:
     own = tuple(("loop", k) for k in range(len(lead)))
     operands = tuple(own + (CORE,) * r for r in ranks)
     return Axes(operands, own + (CORE,) * (len(shape) - len(lead)))
+
+
+def unknown(params: dict[str, Any], shapes: list[Shape], shape: Shape) -> Axes:
+    """Nothing is known of any axis."""
+    return opaque(shapes, shape)
+
+
+def last_axes(ranks: Sequence[int], rank: int, shapes: list[Shape], shape: Shape) -> Axes:
+    """So many last axes of each operand, and of the result, are core axes; the others broadcast."""
+    core = Signature(tuple(("",) * n for n in ranks), ("",) * rank)
+    return core.axes(shapes, shape)
 
 
 # ---- rows that declare nothing ------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.reduction import shift
+from ..ops.reduction import _shift as shift
 from .program import Instruction, Program, hashable
 from .signs import fold_signs
 from .views import compose_views

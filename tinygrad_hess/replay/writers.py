@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ops.reduction import shift
+from ..ops.reduction import _shift as shift
 from .program import Instruction
 
 GLOBALS: dict[str, Any] = {
