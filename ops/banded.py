@@ -93,6 +93,7 @@ banded: Any = _two_operands(
     _solution,
     _pushforward,
     _pullback,
+    signature="(bands,n),(n,k)->(n,k)",
     flops=lambda y, ab, b, bands: 2 * int(np.size(ab)) * (bands[0] + 1) + 4 * int(np.size(y)),
     cases=[_case((1, 1), 4), _case((2, 0), 3), _case((1, 2), 4, 2), _case((0, 0), 2)],
     doc="x of A x = B, from the diagonals of A.",

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import signatures
 from ..primitive import elementwise, linear
 from ..tensors import Batched, Tensor, constant
 from .arithmetic import absolute, divisor
@@ -50,6 +51,7 @@ imaginary: Any = linear(
     lambda x: np.array(np.imag(x))[()],
     lambda g, y, x: g * -1j if is_complex(x) else None,
     on_complex=True,
+    signature=signatures.elementwise,
     cases=[([(2, 3)], {}), ([()], {}), ([(0, 3)], {})],
     doc="The imaginary part; its transpose multiplies by -i.",
 )

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import describe
+from .. import signatures
 from ..primitive import broadcast_batch, structured
 from .axes import shape_of
 from .indexing import index
@@ -148,6 +149,9 @@ def _row(name: str, mode: str, to_a: Any, to_b: Any, cases: Any) -> Any:
         second = None if tb is None else call(a, tb, **how)
         return second if first is None else first if second is None else first + second
 
+    def axes(params: Any, shapes: Any, shape: Any) -> signatures.Axes:
+        return signatures.last_axes((params["rank"],) * 2, params["rank"], shapes, shape)
+
     def batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
         return broadcast_batch(values, ndims, lead, functools.partial(fn, **params))
 
@@ -157,6 +161,7 @@ def _row(name: str, mode: str, to_a: Any, to_b: Any, cases: Any) -> Any:
         jvp=jvp,
         vjp=(to_a, to_b),
         batch=batch,
+        signature=axes,
         analytic=True,
         flops=lambda y, a, b, rank, method: 2 * int(np.size(y)) * math.prod(b.shape[-rank:]),
         cases=cases,

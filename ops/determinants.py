@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..primitive import Primitive, broadcast_batch, structured
+from ..primitive import Primitive, structured
 from .arithmetic import where
 from .broadcasting import reduce_sum, reshape
 from .comparison import equal
@@ -119,7 +119,7 @@ cofactor_slope: Any = Primitive(
         lambda g, y, x, t: cofactor_slope(x, g),
     ),
     pushforward=_slope_pushforward,
-    batch=lambda values, ndims, lead, params: broadcast_batch(values, ndims, lead, _cofactor_slope),
+    signature="(n,n),(n,n)->(n,n)",
     cases=[
         lambda rng, case=case, lead=lead: (
             (case(rng)[0][0], rng.uniform(-1, 1, (*lead, lead[-1]))),
@@ -136,6 +136,7 @@ cofactor: Any = structured(
     _cofactor,
     jvp=lambda t, y, x: cofactor_slope(x, t),
     vjp=lambda g, y, x: cofactor_slope(x, g),
+    signature="(n,n)->(n,n)",
     cases=_cases,
     on_complex=True,
     doc="The gradient of the determinant: det(A) A⁻ᵀ where A has an inverse.",
@@ -147,6 +148,7 @@ determinant: Any = structured(
     jvp=lambda t, y, x: inner_product(cofactor(x), t),
     vjp=lambda g, y, x: on_matrices(g) * cofactor(x),
     analytic=True,
+    signature="(n,n)->()",
     flops=lambda y, x: 2 * int(np.size(x)) * int(np.shape(x)[-1]) // 3,
     cases=_cases,
     edges=[
@@ -191,6 +193,7 @@ log_determinant: Any = structured(
     jvp=lambda t, y, x: _trace(matmul2(invert_matrix(x), t)),
     vjp=lambda g, y, x: on_matrices(g) * matrix_transpose(invert_matrix(x)),
     on_complex=True,
+    signature="(n,n)->()",
     flops=lambda y, x: 2 * int(np.size(x)) * int(np.shape(x)[-1]) // 3,
     cases=[_turned(case) for case in _cases],
     doc="The logarithm of the determinant of complex matrices, its angle as the imaginary part.",
@@ -214,6 +217,7 @@ packed_slogdet: Any = structured(
     lambda x: np.stack(np.linalg.slogdet(x), -1),
     jvp=lambda t, y, x: _logarithm_alone(_trace(matmul2(invert_matrix(x), t))),
     vjp=lambda g, y, x: on_matrices(index(g, (Ellipsis, 1))) * matrix_transpose(invert_matrix(x)),
+    signature="(n,n)->(parts)",
     flops=lambda y, x: 2 * int(np.size(x)) * int(np.shape(x)[-1]) // 3,
     cases=_cases,
     doc="The sign and the logarithm of the absolute value, on a last axis.",

@@ -56,6 +56,7 @@ largest_of_column: Any = zero(
     _largest,
     along=True,
     on_complex=True,
+    signature="(m,n)->(m,n)",
     cases=[([(3, 3)], {}), ([(2, 3, 3)], {})],
     doc=_largest.__doc__ or "",
 )
@@ -115,6 +116,7 @@ packed_eig: Any = structured(
     jvp=_eig_jvp,
     vjp=_eig_vjp,
     on_complex=True,
+    signature="(n,n)->(rows,n)",
     flops=lambda y, x, real: 25 * int(np.size(x)) * int(np.shape(x)[-1]),
     cases=[_distinct(*lead) for lead in ((3,), (2, 3), (1,), (0,), (0, 2))],
     doc="Eigenvalues in LAPACK's order, and below them their eigenvectors as columns.",

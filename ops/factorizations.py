@@ -55,6 +55,8 @@ lower_factor: Any = structured(
     jvp=_cholesky_jvp,
     vjp=_cholesky_vjp,
     on_complex=True,
+    signature="(n,n)->(n,n)",
+    blas=500_000,
     flops=lambda y, x: int(np.size(y)) * int(np.shape(x)[-1]) // 3,
     cases=[positive_definite(*lead) for lead in ((3,), (2, 3), (1,), (0,), (0, 2))],
     doc="L of A = L Lᴴ, for the Hermitian part A. Murray, arXiv:1602.07527, equations 8 and 10.",
@@ -185,7 +187,8 @@ full_rank: Any = linear(
     _refuse_dependent,
     lambda g, y, r: g,
     on_complex=True,
-    batch=lambda values, ndims, lead, params: _refuse_dependent(values[0]),
+    signature="(n,n)->(n,n)",
+    aliases=True,
     cases=[lambda rng: ((np.triu(rng.uniform(0.5, 1, (3, 3))),), {})],
     doc="A triangular factor as it is; a LinAlgError where it is singular.",
 )
@@ -240,6 +243,7 @@ packed_qr: Any = structured(
     jvp=_qr_jvp,
     vjp=_qr_vjp,
     on_complex=True,
+    signature="(m,n)->(rows,n)",
     flops=lambda y, x: 4 * int(np.size(x)) * int(np.shape(x)[-1]),
     cases=[
         lambda rng, shape=shape: (

@@ -6,12 +6,11 @@ dy = T⁻¹ (du - T(da) y), and the transpose of the filter is the filter run ba
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..primitive import broadcast_batch, structured
+from ..primitive import structured
 from .convolution import full, valid
 from .indexing import index
 from .shape import flip, pad_zeros
@@ -70,9 +69,7 @@ recursive: Any = structured(
     _filtered,
     jvp=_jvp,
     vjp=(_to_input, _to_coefficients),
-    batch=lambda values, ndims, lead, params: broadcast_batch(
-        values, ndims, lead, partial(_filtered, **params)
-    ),
+    signature="(n),(k)->(n)",
     analytic=True,
     flops=lambda y, u, a: 2 * int(np.size(y)) * int(np.shape(a)[-1]),
     cases=[

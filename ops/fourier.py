@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import signatures
 from ..primitive import linear
 from ..tensors import tensor_or_array
 from .axes import canonical_axis, shape_of
@@ -48,6 +49,7 @@ def _declared(name: str, along: Any, over: Any) -> Any:
         fn,
         lambda g, y, x, axes, norm: transform(g, axes=axes, norm=norm),
         on_complex=True,
+        signature=signatures.along_axis,
         flops=_work,
         cases=[
             _complex_case(5, axes=(-1,), norm="backward"),
@@ -81,6 +83,7 @@ real_to_half: Any = linear(
         axis=axis,
         norm=_OPPOSITE[norm],
     ),
+    signature=signatures.along_axis,
     flops=lambda y, x, **params: _work(x, x, axes=(params["axis"],)) // 2,
     cases=[
         lambda rng, shape=shape, axis=axis, norm=norm: (
@@ -101,6 +104,7 @@ half_to_real: Any = linear(
         _weighted(real_to_half(g, axis=axis, norm=_OPPOSITE[norm]), n, axis, 2.0)
     ),
     on_complex=True,
+    signature=signatures.along_axis,
     flops=lambda y, x, **params: _work(y, y, axes=(params["axis"],)) // 2,
     cases=[
         _complex_case(3, n=5, axis=-1, norm="backward"),

@@ -55,6 +55,7 @@ pseudo_inverse: Any = structured(
     jvp=_pinv_jvp,
     vjp=_pinv_vjp,
     on_complex=True,
+    signature="(m,n)->(n,m)",
     flops=lambda y, x, **params: 20 * int(np.size(x)) * min(np.shape(x)[-2:]),
     cases=[lambda rng, case=case: (case(rng)[0], {"rcond": 1e-5}) for case in _cases],
 )
@@ -97,6 +98,7 @@ rank_above = zero(
         s > rtol * np.max(s, axis=-1, keepdims=True, initial=0), axis=-1
     ),
     along=True,
+    signature="(n)->()",
     cases=[([(3,)], {"rtol": 0.1}), ([(2, 3)], {"rtol": 0.1}), ([(0,)], {"rtol": 0.1})],
     doc="How many numbers along the last axis exceed this fraction of the largest.",
 )

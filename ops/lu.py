@@ -83,6 +83,7 @@ lu_pivots: Any = zero(
     "lu_pivots",
     _pivots,
     along=True,
+    signature="(m,n)->(k)",
     cases=[_mixed(3, 3), _mixed(2, 3, 3)],
     doc="The row that LAPACK swaps each row with.",
 )
@@ -90,6 +91,7 @@ lu_permutation: Any = zero(
     "lu_permutation",
     _rows,
     along=True,
+    signature="(m,n)->(m)",
     cases=[_mixed(3, 3), _mixed(2, 3, 3)],
     doc="The rows in the order in which pivoting takes them.",
 )
@@ -121,6 +123,7 @@ lu_packed: Any = structured(
     jvp=_jvp,
     vjp=_vjp,
     analytic=True,
+    signature="(n,n)->(n,n)",
     flops=lambda y, x: 2 * int(np.size(x)) * int(np.shape(x)[-1]) // 3,
     cases=[_regular(3, 3), _regular(2, 3, 3), _regular(1, 1), _regular(0, 0)],
     doc="L + U - I of square matrices whose rows are in pivoting's order.",
@@ -250,6 +253,7 @@ order_of_pivots: Any = zero(
     "order_of_pivots",
     _order_of,
     along=True,
+    signature="(n)->(n)",
     cases=[
         lambda rng: ((np.array([2, 2, 2]),), {}),
         lambda rng: ((np.array([[1, 1], [0, 1]]),), {}),

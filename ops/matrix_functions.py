@@ -74,6 +74,7 @@ def _matrix_function(name: str, fn: Callable[[Any], Any], **row: Any) -> Any:
         jvp=jvp,
         vjp=vjp,
         on_complex=True,
+        signature="(n,n)->(n,n)",
         flops=lambda y, x: 30 * int(np.size(x)) * int(np.shape(x)[-1]),
         **row,
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import signatures
 from ..primitive import zero
 from ..tensors import tensor_or_array
 from .axes import canonical_axis, shape_of
@@ -63,6 +64,7 @@ last_largest = zero(
     "argcummax",
     _last_largest,
     along=True,
+    signature=signatures.along_axis,
     cases=[([(2, 3)], {"axis": -1}), ([(2, 3)], {"axis": -2})],
     doc="Where the largest element so far stands; of tied ones, the last.",
 )

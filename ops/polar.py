@@ -67,6 +67,7 @@ tall_unitary: Any = structured(
     _unitary,
     jvp=_jvp,
     vjp=_vjp,
+    signature="(m,n)->(m,n)",
     flops=lambda y, x: 20 * int(np.size(x)) * int(np.shape(x)[-1]),
     cases=[_full_rank(3, 3), _full_rank(2, 3, 3), _full_rank(4, 2), _full_rank(1, 1)],
     doc="U of A = U P, for matrices with no more columns than rows.",

@@ -12,13 +12,15 @@ from .on_tensors import on_tensors, seen
 
 
 def _search(sorted_values: Any, values: Any, *, side: Any) -> Any:
-    """``np.searchsorted`` along the last axis of the first, whose leading axes both have."""
+    """``np.searchsorted`` along the last axis of the first, whose other axes broadcast."""
     if np.ndim(sorted_values) == 1:
         return np.searchsorted(sorted_values, values, side)
     lead = sorted_values.shape[:-1]
+    values = np.broadcast_to(values, np.broadcast_shapes(lead, np.shape(values)))
     out = np.empty(values.shape, np.intp)
-    for i in np.ndindex(lead):
-        out[i] = np.searchsorted(sorted_values[i], values[i], side)
+    for i in np.ndindex(lead):  # all values that belong to it at once
+        at = (Ellipsis, *(slice(None) if n == 1 else k for k, n in zip(i, lead, strict=True)))
+        out[at] = np.searchsorted(sorted_values[i], values[at], side)
     return out
 
 
@@ -34,6 +36,7 @@ search: Any = zero(
     _search,
     operands=2,
     along=True,
+    signature="(n),()->()",
     cases=[_case(3, side="left"), _case(2, 3, side="right"), _case(side="left")],
     doc="How many of the sorted values are below (side left), or not above (right), each value.",
 )

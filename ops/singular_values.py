@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import Primitive, full_lead, structured, zero
+from ..primitive import Primitive, structured, zero
 from .complexes import adjoint, conj
 from .indexing import index
 from .shape import concatenate_along
@@ -77,6 +77,7 @@ positive: Any = zero(
     "positive_values",
     _positive,
     along=True,
+    signature="(n)->(n)",
     cases=[([(3,)], {}), ([(2, 3)], {}), ([(0,)], {})],
     doc="Which singular values, along the last axis, are not zero to rounding.",
 )
@@ -115,7 +116,7 @@ singular_value_gradient: Any = Primitive(
     vjps=(_gradient_of_weights, _gradient_of_matrix),
     on_complex=True,
     pushforward=_gradient_pushforward,
-    batch=lambda values, ndims, lead, params: _gradient(*full_lead(values, ndims, lead)),
+    signature="(k),(m,n)->(m,n)",
     cases=[
         lambda rng, case=case: (
             (rng.uniform(-1, 1, (*(a := case(rng)[0][0]).shape[:-2], min(a.shape[-2:]))), a),
@@ -132,6 +133,7 @@ singular_values: Any = structured(
     jvp=lambda t, y, x: _largest(eigenvalue_slopes(_joined(x), _joined(t)), y.shape[-1]),
     vjp=lambda g, y, x: conj(singular_value_gradient(g, x)),
     on_complex=True,
+    signature="(m,n)->(k)",
     flops=lambda y, x: 3 * int(np.size(x)) * min(np.shape(x)[-2:]),
     cases=_cases,
     edges=[((np.eye(3), {}), (np.eye(3),))],

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import NonDifferentiableError
-from ..primitive import Primitive, full_lead, structured
+from ..primitive import Primitive, structured
 from ..tensors import Tensor
 from .axes import shape_of
 from .broadcasting import reduce_sum, reshape
@@ -73,7 +73,7 @@ over_values: Any = Primitive(
         lambda g, y, x, s: -reduce_sum(over_values(g * y, s), axis=(-2,), keepdims=False),
     ),
     pushforward=lambda tangents, y, args, params: _over_pushforward(tangents, y, args),
-    batch=lambda values, ndims, lead, params: _supported(*full_lead(values, ndims, lead)),
+    signature="(m,n),(n)->(m,n)",
     on_complex=True,
     cases=[
         lambda rng, lead=lead: (
@@ -145,6 +145,7 @@ packed_svd: Any = structured(
     jvp=_svd_jvp,
     vjp=_svd_vjp,
     on_complex=True,
+    signature="(m,n)->(rows,k)",
     flops=lambda y, x: 14 * int(np.size(x)) * min(np.shape(x)[-2:]),
     cases=_cases,
     doc="[U; s; V], the thin singular value decomposition.",

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import Primitive, broadcast_batch, structured
+from ..primitive import Primitive, structured
 from .axes import shape_of
 from .broadcasting import reshape
 from .complexes import conj
@@ -50,10 +50,6 @@ def _two_operands(
     name: str, fn: Any, pushforward: Any, pullback: Any, **row: Any
 ) -> Callable[..., Any]:
     """A structured primitive whose operands are stacks that broadcast against each other."""
-
-    def batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
-        return broadcast_batch(values, ndims, lead, lambda a, b: fn(a, b, **params))
-
     prim = Primitive(
         name,
         "structured",
@@ -61,7 +57,6 @@ def _two_operands(
         vjps=None,
         pushforward=pushforward,
         pullback=pullback,
-        batch=batch,
         analytic=True,
         **row,
     )
@@ -112,6 +107,8 @@ solve_columns: Any = _two_operands(
     _solve,
     _solve_pushforward,
     _solve_pullback,
+    signature="(n,n),(n,k)->(n,k)",
+    blas=500_000,
     flops=_cube,
     cases=[
         well_conditioned(3, columns=(3, 2)),
@@ -244,6 +241,8 @@ triangular_columns: Any = _two_operands(
     _triangular,
     _triangular_pushforward,
     _triangular_pullback,
+    signature="(n,n),(n,k)->(n,k)",
+    blas=500_000,
     flops=lambda y, a, b, **params: int(np.size(y)) * int(np.shape(a)[-1]),
     cases=_triangular_cases(),
     doc="x of T x = B (or Tᵀ x = B), where T is a triangle of A.",
@@ -293,6 +292,8 @@ invert_matrix: Any = structured(
     jvp=lambda t, y, x: -matmul2(matmul2(y, t), y),
     vjp=lambda g, y, x: -matmul_nt(matmul_tn(y, g), y),
     analytic=True,
+    signature="(n,n)->(n,n)",
+    blas=500_000,
     flops=lambda y, x: 2 * int(np.size(y)) * int(np.shape(x)[-1]),
     cases=[well_conditioned(*lead) for lead in ((3,), (2, 3), (1,), (0,), (0, 2))],
     edges=[((np.full((1, 1), 2.0), {}), (np.full((1, 1), -0.25),))],

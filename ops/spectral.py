@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..primitive import Primitive, full_lead, structured
+from ..primitive import Primitive, structured
 from .axes import shape_of
 from .broadcasting import reduce_sum, reshape
 from .complexes import conj, is_complex, real
@@ -114,6 +114,7 @@ packed_eigh: Any = structured(
     jvp=_eigh_jvp,
     vjp=_eigh_vjp,
     on_complex=True,
+    signature="(n,n)->(rows,n)",
     flops=lambda y, x: 9 * int(np.size(x)) * int(np.shape(x)[-1]),
     cases=_cases,
     doc="Eigenvalues in ascending order, and below them their eigenvectors as columns.",
@@ -184,21 +185,6 @@ def _slopes(x: Any, t: Any) -> Any:
     return np.diagonal(np.swapaxes(r, -1, -2).conj() @ m @ r, 0, -2, -1).real
 
 
-def _batch(fn: Any, at: int) -> Any:
-    """Batch rule that decomposes a matrix once where it is the same for all examples."""
-
-    def batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
-        if ndims[at] is None:
-            values, ndims = list(values), list(ndims)
-            x = values.pop(at)
-            ndims.pop(at)
-            (other,) = full_lead(values, ndims, lead)
-            return fn(x, other) if at == 0 else fn(other, x)
-        return fn(*full_lead(values, ndims, lead))
-
-    return batch
-
-
 def _aligned(m: Any, w: Any, v: Any, g: Any) -> tuple[Any, Any]:
     """The eigenvectors in which M is diagonal among ties, and the rotation to them."""
     r = alignment(m, w, g)
@@ -245,7 +231,7 @@ eigenvalue_gradient: Any = Primitive(
     ),
     pushforward=_gradient_pushforward,
     on_complex=True,
-    batch=_batch(_gradient, 1),
+    signature="(n),(n,n)->(n,n)",
     cases=[
         lambda rng, case=case: ((rng.uniform(-1, 1, (a := case(rng)[0][0]).shape[:-1]), a), {})
         for case in _cases
@@ -287,7 +273,7 @@ eigenvalue_slopes: Any = Primitive(
     vjps=(_slopes_of_matrix, _slopes_of_tangent),
     pushforward=_slopes_pushforward,
     on_complex=True,
-    batch=_batch(_slopes, 0),
+    signature="(n,n),(n,n)->(n)",
     cases=[
         lambda rng, case=case: ((a := case(rng)[0][0], rng.uniform(-1, 1, a.shape)), {})
         for case in _cases
@@ -301,6 +287,7 @@ eigenvalues: Any = structured(
     jvp=lambda t, y, x: eigenvalue_slopes(x, t),
     vjp=lambda g, y, x: conj(eigenvalue_gradient(g, x)),
     on_complex=True,
+    signature="(n,n)->(n)",
     flops=lambda y, x: 4 * int(np.size(x)) * int(np.shape(x)[-1]) // 3,
     cases=_cases,
     edges=[((np.eye(3), {}), (np.eye(3),)), ((np.zeros((2, 2)), {}), (np.eye(2),))],

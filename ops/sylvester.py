@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import Primitive, broadcast_batch
+from ..primitive import Primitive
 from .axes import shape_of
 from .broadcasting import reshape
 from .complexes import adjoint, conj
@@ -78,7 +78,7 @@ sylvester: Any = Primitive(
     vjps=None,
     pushforward=_pushforward,
     pullback=_pullback,
-    batch=lambda values, ndims, lead, params: broadcast_batch(values, ndims, lead, _solution),
+    signature="(n,n),(m,m),(n,m)->(n,m)",
     analytic=True,
     flops=lambda y, a, b, q: 25 * (np.size(a) * a.shape[-1] + np.size(b) * b.shape[-1]),
     cases=[_case(), _case(2), _case(n=1, m=1), _case(n=0)],

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import full_lead, linear, zero
+from ..primitive import linear, zero
 from .arithmetic import where
 from .axes import shape_of
 from .broadcasting import reshape
@@ -62,6 +62,7 @@ groups = zero(
     tied_groups,
     along=True,
     on_complex=True,
+    signature="(n)->(n)",
     cases=[([(3,)], {}), ([(2, 3)], {}), ([(1,)], {}), ([(0,)], {})],
     doc="The number of the group of ties that each number along the last axis belongs to.",
 )
@@ -88,18 +89,21 @@ def _vanishing(m: Any) -> Any:
     return VANISHING * np.finfo(m.dtype).eps * size
 
 
-def _untied(m: Any, numbers: Any, *, ascending: bool) -> Any:
-    m = np.asarray(m)
-    same = _tied(np.asarray(numbers)) & ~np.eye(m.shape[-1], dtype=bool)
-    if not same.any():
-        return m
+def _is_chosen(m: Any, same: Any, ascending: bool) -> bool:
+    """Whether an entry between tied numbers says that other vectors had to be chosen."""
     small = _vanishing(m)
     chosen = (same & (np.abs(m) > small)).any()
     if ascending and not chosen:
         rates = np.diagonal(m, 0, -2, -1).real
         falls = rates[..., :, None] - rates[..., None, :] > small
         chosen = (falls & same & np.triu(np.ones(m.shape[-2:], bool))).any()
-    if chosen:
+    return bool(chosen)
+
+
+def _untied(m: Any, numbers: Any, *, ascending: bool) -> Any:
+    m = np.asarray(m)
+    same = _tied(np.asarray(numbers)) & ~np.eye(m.shape[-1], dtype=bool)
+    if same.any() and _is_chosen(m, same, ascending):
         raise np.linalg.LinAlgError(
             "eigenvalues or singular values coincide to rounding, and this derivative depends on "
             "the choice of vectors among them. If only the values matter, use eigvalsh or svdvals, "
@@ -109,16 +113,12 @@ def _untied(m: Any, numbers: Any, *, ascending: bool) -> Any:
     return np.where(same, np.zeros((), m.dtype), m)
 
 
-def _untied_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
-    return _untied(*full_lead(values, ndims, lead), **params)
-
-
 untied: Any = linear(
     "untied",
     _untied,
     lambda g, y, m, numbers, ascending: untied(g, numbers, ascending=ascending),
-    batch=_untied_batch,
     others=1,
+    signature="(n,n),(n)->(n,n)",
     on_complex=True,
     cases=[
         lambda rng, lead=lead: (
@@ -148,7 +148,8 @@ phase_free: Any = linear(
     "phase_free",
     _phase_free,
     lambda g, y, m: g,
-    batch=lambda values, ndims, lead, params: _phase_free(values[0]),
+    signature="(n,n)->(n,n)",
+    aliases=True,
     on_complex=True,
     cases=[lambda rng: (((m := rng.normal(size=(3, 3)) * (1 + 1j)) + m.conj().T,), {})],
     doc="V^H times the gradient in complex vectors V, which must not turn them; a LinAlgError "
@@ -199,6 +200,7 @@ alignment = zero(
     operands=3,
     along=True,
     on_complex=True,
+    signature="(n,n),(n),(n)->(n,n)",
     cases=[([(3, 3), (3,), (3,)], {}), ([(2, 3, 3), (2, 3), (2, 3)], {})],
     doc="The rotation among tied eigenvectors after which M is diagonal and ascending there.",
 )

@@ -23,19 +23,21 @@ _parts: list[Any] = [
     ([(0, 3)], {"k": 0}),
 ]
 
+_triangles: dict[str, Any] = {
+    "analytic": True, "signature": "(m,n)->(m,n)", "moves": True, "cases": _parts,
+}  # fmt: skip
+
 lower: Any = linear(
     "tril",
     lambda x, *, k: np.tril(x, k),
     lambda g, y, x, k: lower(g, k=k),
-    analytic=True,
-    cases=_parts,
+    **_triangles,
 )
 upper: Any = linear(
     "triu",
     lambda x, *, k: np.triu(x, k),
     lambda g, y, x, k: upper(g, k=k),
-    analytic=True,
-    cases=_parts,
+    **_triangles,
 )
 
 symmetrize: Any = linear(
@@ -43,6 +45,7 @@ symmetrize: Any = linear(
     lambda x: (x + np.swapaxes(x, -1, -2).conj()) / 2,
     lambda g, y, x: symmetrize(g),
     on_complex=True,
+    signature="(n,n)->(n,n)",
     cases=_square,
     doc="The symmetric part of a square matrix; the Hermitian part of a complex one.",
 )
@@ -61,6 +64,9 @@ take_diagonal: Any = linear(
     lambda x, *, k: np.diagonal(x, k, -2, -1),
     lambda g, y, x, k: place_diagonal(g, k=k, shape=x.shape[-2:]),
     analytic=True,
+    signature="(m,n)->(k)",
+    moves=True,
+    aliases=True,
     label="diagonal",
     cases=[*_parts, ([(2, 3)], {"k": 5})],
     doc="The k-th diagonal of the last two axes.",
@@ -70,6 +76,8 @@ place_diagonal: Any = linear(
     _place,
     lambda g, y, x, k, shape: take_diagonal(g, k=k),
     analytic=True,
+    signature="(k)->(m,n)",
+    moves=True,
     label="diag",
     cases=[
         ([(3,)], {"k": 0, "shape": (3, 3)}),

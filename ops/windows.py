@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from .. import signatures
 from ..primitive import linear
 from .axes import canonical_shape, shape_of
 from .broadcasting import reduce_sum, reshape
@@ -80,6 +81,11 @@ windows: Any = linear(
         g, space=x.shape[-len(size) :], size=size, stride=stride, dilation=dilation
     ),
     analytic=True,
+    signature=lambda params, shapes, shape: signatures.last_axes(
+        (len(params["size"]),), 2 * len(params["size"]), shapes, shape
+    ),
+    moves=True,
+    aliases=True,
     cases=_cases,
 )
 
@@ -90,6 +96,9 @@ fold: Any = linear(
         g, size=size, stride=stride, dilation=dilation
     ),
     analytic=True,
+    signature=lambda params, shapes, shape: signatures.last_axes(
+        (2 * len(params["size"]),), len(params["size"]), shapes, shape
+    ),
     cases=[
         ([(2, 3, 3)], {"space": (5,), "size": (3,), "stride": (1,), "dilation": (1,)}),
         (

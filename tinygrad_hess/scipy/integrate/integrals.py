@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import modes
+from ... import modes, signatures
 from ...errors import describe
 from ...ops import astype, concatenate, isfinite, stack, sum, where
 from ...primitive import Primitive, full_lead
@@ -145,6 +145,8 @@ integral: Any = Primitive(
     pullback=_pulled,
     pushforward=_pushed,
     batch=_batch,
+    signature=signatures.unknown,
+    effects=True,
     cases=[([(), (), (2,)], {"integrand": _SAMPLE})],
     doc="The integral of a function from a to b with parameters p, then the estimated error.",
 ).call

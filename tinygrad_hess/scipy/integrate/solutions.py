@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import modes
+from ... import modes, signatures
 from ...ops import concatenate, stack
 from ...primitive import Primitive, full_lead
 from ...transforms.gradients import vjp
@@ -156,7 +156,7 @@ def _row(name: str, fn: Any, shape: Any, tangent: Any, cotangents: Any, **row: A
 
     return Primitive(
         name, "structured", fn, vjps=None, pullback=cotangents, pushforward=tangent, batch=batch,
-        **row,
+        signature=signatures.unknown, effects=True, **row,
     ).call  # fmt: skip
 
 
