@@ -10,21 +10,23 @@ from ..primitive import zero
 
 _two: dict[str, Any] = {"operands": 2, "domain": ((-2, 2), (-2, 2))}
 _both: dict[str, Any] = {"on_complex": True, **_two}  # complex numbers in NumPy's order
+_either: dict[str, Any] = {"commutative": True, **_both}
+_bits: dict[str, Any] = {"operands": 2, "domain": "bool", "commutative": True}
 
-equal = zero("equal", np.equal, label="=", **_both)
-not_equal = zero("not_equal", np.not_equal, label="≠", **_both)
+equal = zero("equal", np.equal, label="=", **_either)
+not_equal = zero("not_equal", np.not_equal, label="≠", **_either)
 less = zero("less", np.less, label="<", **_both)
 less_equal = zero("less_equal", np.less_equal, label="≤", **_both)
 greater = zero("greater", np.greater, label=">", **_both)
 greater_equal = zero("greater_equal", np.greater_equal, label="≥", **_both)
 
-logical_and = zero("logical_and", np.logical_and, label="and", **_both)
-logical_or = zero("logical_or", np.logical_or, label="or", **_both)
-logical_xor = zero("logical_xor", np.logical_xor, label="xor", **_both)
+logical_and = zero("logical_and", np.logical_and, label="and", **_either)
+logical_or = zero("logical_or", np.logical_or, label="or", **_either)
+logical_xor = zero("logical_xor", np.logical_xor, label="xor", **_either)
 logical_not = zero("logical_not", np.logical_not, label="not", domain=(-2, 2), on_complex=True)
-bitwise_and = zero("bitwise_and", np.bitwise_and, operands=2, domain="bool", label="&")
-bitwise_or = zero("bitwise_or", np.bitwise_or, operands=2, domain="bool", label="|")
-bitwise_xor = zero("bitwise_xor", np.bitwise_xor, operands=2, domain="bool", label="^")
+bitwise_and = zero("bitwise_and", np.bitwise_and, label="&", **_bits)
+bitwise_or = zero("bitwise_or", np.bitwise_or, label="|", **_bits)
+bitwise_xor = zero("bitwise_xor", np.bitwise_xor, label="^", **_bits)
 invert = zero("invert", np.invert, domain="bool", label="~")
 
 isnan = zero("isnan", np.isnan, domain=(-2, 2), on_complex=True)

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import describe
 from .. import signatures
+from ..errors import describe
 from ..primitive import broadcast_batch, structured
 from .axes import shape_of
 from .indexing import index

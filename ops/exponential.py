@@ -54,11 +54,19 @@ cbrt = elementwise(
 )
 
 
-def _sigmoid(x):  # type: ignore[no-untyped-def]
+def _sigmoid(x, out=None):  # type: ignore[no-untyped-def]
     if np.iscomplexobj(x):
-        return 0.5 * (1 + np.tanh(0.5 * x))  # no overflow here either
-    small = np.exp(-np.abs(x))  # never overflows, and keeps precision at both ends
-    return np.where(x >= 0, np.ones_like(small), small) / (1 + small)
+        return np.multiply(0.5, 1 + np.tanh(0.5 * x), out)  # no overflow here either
+    if out is None:
+        small = np.exp(-np.abs(x))  # never overflows, and keeps precision at both ends
+        return np.where(x >= 0, np.ones_like(small), small) / (1 + small)
+    positive = x >= 0  # before out is filled, which may be x itself
+    small = np.exp(np.negative(np.abs(x, out), out), out)
+    return np.divide(np.where(positive, 1, small), np.add(1, small, out), out)
+
+
+def _softplus(x, out=None):  # type: ignore[no-untyped-def]
+    return np.logaddexp(x, 0, out)
 
 
 sigmoid = elementwise(
@@ -82,6 +90,7 @@ logaddexp = elementwise(
     np.logaddexp,
     lambda g, y, a, b: g * sigmoid(_difference(a, b)),
     lambda g, y, a, b: g * sigmoid(_difference(b, a)),
+    commutative=True,
     domain=(_any, _any),
     edges=[
         ((1000.0, 1000.0), (0.5, 0.5)),
@@ -94,11 +103,12 @@ logaddexp2 = elementwise(
     np.logaddexp2,
     lambda g, y, a, b: g * sigmoid(_LN2 * _difference(a, b)),
     lambda g, y, a, b: g * sigmoid(_LN2 * _difference(b, a)),
+    commutative=True,
     domain=(_any, _any),
 )
 softplus = elementwise(
     "softplus",
-    lambda x: np.logaddexp(x, 0),
+    _softplus,
     lambda g, y, x: g * sigmoid(x),
     domain=_any,
     edges=[((800.0,), (1.0,)), ((-800.0,), (0.0,))],

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..primitive import elementwise
-from .arithmetic import where
+from .arithmetic import multiply, subtract, where
 from .blocks import BLOCK, in_blocks
 from .comparison import equal
 from .exponential import sqrt
@@ -21,10 +21,15 @@ sin = elementwise("sin", np.sin, lambda g, y, x: g * cos(x), **_smooth)
 cos: Any = elementwise("cos", np.cos, lambda g, y, x: -g * sin(x), **_smooth)
 tan = elementwise("tan", np.tan, lambda g, y, x: g * (1 + y * y), **_smooth)
 
+
+def _one_minus_square(x: Any, out: Any = None) -> Any:
+    return (1 - x) * (1 + x) if out is None else np.multiply(1 - x, 1 + x, out)
+
+
 # 1 - x² by factors, which keeps precision near 1, and with a rule that keeps its slope there.
 one_minus_square = elementwise(
     "one_minus_square",
-    lambda x: (1 - x) * (1 + x),
+    _one_minus_square,
     lambda g, y, x: g * (-2 * x),
     label="1-x²",
     analytic=True,
@@ -59,7 +64,9 @@ def _tanh_slope_into(out: Any, g: Any, y: Any) -> None:
     np.multiply(out, g, out=out)
 
 
-def _tanh_slope(g: Any, y: Any) -> Any:
+def _tanh_slope(g: Any, y: Any, out: Any = None) -> Any:
+    if out is not None:
+        return np.multiply(g, 1 - y * y, out)  # out may be g or y
     if type(y) is not np.ndarray or y.size <= 1024 or np.shape(g) != y.shape:
         return g * (1 - y * y)
     if y.size <= BLOCK and g.dtype == y.dtype:
@@ -75,6 +82,9 @@ tanh_slope: Any = elementwise(
     _tanh_slope,
     lambda t, out, g, y: tanh_slope(t, y),
     lambda t, out, g, y: t * (g * y * -2),  # the constant joins what no batch widens
+    lowered=lambda emit, g, y: emit(
+        multiply, emit(subtract, emit.constant(1), emit(multiply, y, y)), g
+    ),
     label="tanh'",
     analytic=True,
     domain=(_any, _any),
@@ -88,10 +98,16 @@ tanh = elementwise(
 )
 arcsinh = elementwise("arcsinh", np.arcsinh, lambda g, y, x: g / sqrt(x * x + 1), **_smooth)
 
+
+def _hyperbola(x: Any, out: Any = None) -> Any:
+    a, b = np.sqrt(x - 1), np.sqrt(x + 1)
+    return a * b if out is None else np.multiply(a, b, out)
+
+
 # sqrt(x² - 1) by factors, which neither cancel near 1 nor overflow for a large x.
 hyperbola = elementwise(
     "hyperbola",
-    lambda x: np.sqrt(x - 1) * np.sqrt(x + 1),
+    _hyperbola,
     lambda g, y, x: g * (x / y),
     label="√(x²-1)",
     analytic=True,
@@ -134,6 +150,7 @@ hypot = elementwise(
     np.hypot,
     lambda g, y, a, b: g * (a / _nonzero(y)),
     lambda g, y, a, b: g * (b / _nonzero(y)),
+    commutative=True,
     domain=((0.3, 2), (0.3, 2)),
     edges=[((0.0, 0.0), (0.0, 0.0)), ((3.0, 4.0), (0.6, 0.8))],
 )
@@ -170,7 +187,7 @@ def _sine(angle: Any, quarters: int) -> Any:
     return -turned if quarters % 4 >= 2 else turned
 
 
-def _sinc_derivative(x: Any, *, order: int) -> Any:
+def _sinc_derivative(x: Any, *, order: int, out: Any = None) -> Any:
     """The derivative of sin(πx)/(πx) of a given order.
 
     Near 0 it is the integral of (πt)^n cos(πxt + nπ/2) over t in [0, 1], by Gauss-Legendre
@@ -178,6 +195,9 @@ def _sinc_derivative(x: Any, *, order: int) -> Any:
     x f_n = π^(n-1) sin(πx + nπ/2) - n f_(n-1), which is stable for |πx| above n. The phase nπ/2
     only exchanges sine and cosine: added as a number, it would blur the odd orders near 0.
     """
+    if out is not None:
+        np.copyto(out, _sinc_derivative(x, order=order))
+        return out
     if order == 0:
         return np.sinc(x)
     x = np.asarray(x)
