@@ -84,6 +84,8 @@ def leave(x: Any, *, axis: Axis) -> Any:
     return _put(_leave, _show, x, axis)
 
 
+ENTER, LEAVE = _enter.primitive, _leave.primitive
+
 # A tangent goes through the same operation.
 _enter.primitive.pushforward = lambda tangents, y, args, params: enter(tangents[0], **params)
 _leave.primitive.pushforward = lambda tangents, y, args, params: leave(tangents[0], **params)

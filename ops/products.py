@@ -46,7 +46,9 @@ def _batch(fn: Any, rows: bool) -> Any:
     return batch
 
 
-def _lowered_batch(emit: Any, operands: Any, ndims: Any, lead: Any, params: Any) -> Any:
+def _lowered_batch(
+    call: Any, emit: Any, operands: Any, ndims: Any, lead: Any, params: Any
+) -> Any:
     """The batch rule as operations on arrays, of which some are one product where NumPy has many.
 
     Where only the left factor is batched, its batch joins the rows of one product. A matrix times
@@ -54,12 +56,11 @@ def _lowered_batch(emit: Any, operands: Any, ndims: Any, lead: Any, params: Any)
     elements.
     """
     (a, b), (na, nb), depth = operands, ndims, len(lead)
-    prim = emit.primitive
-    left, right = prim.product
+    left, right = call.primitive.product
     shape = a.shape
     if not left and na == 2 == len(b.shape) and nb is None:
         flat = emit(reshape, a, shape=(math.prod(shape[:-1]), shape[-1]))
-        rows = emit(prim.call, flat, b)
+        rows = emit(call, flat, b)
         return emit(reshape, rows, shape=(*shape[:-1], rows.shape[-1]))
     if na is None and nb == 2 == len(a.shape) and b.shape[-2 if right else -1] == 1:
         inner, width = (shape[-2], shape[-1]) if left else (shape[-1], shape[-2])
@@ -79,7 +80,7 @@ def _lowered_batch(emit: Any, operands: Any, ndims: Any, lead: Any, params: Any)
             for x, turned in ((a, left), (b, right))
         )
         return emit(multiply, a, b)
-    return emit(prim.call, a, b)
+    return emit(call, a, b)
 
 
 def _flops(inner: int) -> Any:
@@ -111,8 +112,7 @@ def _tn(a: Any, b: Any) -> Any:
     return np.matmul(a.swapaxes(-1, -2), b)
 
 
-PRODUCTS = ("matmul", "matmul_nt", "matmul_tn")
-_ROW: dict[str, Any] = {"partial": "sum", "lowered_batch": _lowered_batch, "blas": 500_000}
+_ROW: dict[str, Any] = {"partial": "sum", "blas": 500_000}
 
 matmul2: Any = bilinear(
     "matmul",
@@ -122,6 +122,7 @@ matmul2: Any = bilinear(
     batch=_batch(_mm, rows=True),
     signature="(m,n),(n,p)->(m,p)",
     product=(False, False),
+    lowered_batch=lambda *batch: _lowered_batch(matmul2, *batch),
     **_ROW,
     label="@",
     analytic=True,
@@ -143,6 +144,7 @@ matmul_nt: Any = bilinear(
     batch=_batch(_nt, rows=True),
     signature="(m,n),(p,n)->(m,p)",
     product=(False, True),
+    lowered_batch=lambda *batch: _lowered_batch(matmul_nt, *batch),
     **_ROW,
     label="@ᵀ",
     analytic=True,
@@ -157,6 +159,7 @@ matmul_tn: Any = bilinear(
     batch=_batch(_tn, rows=False),
     signature="(n,m),(n,p)->(m,p)",
     product=(True, False),
+    lowered_batch=lambda *batch: _lowered_batch(matmul_tn, *batch),
     **_ROW,
     label="ᵀ@",
     analytic=True,

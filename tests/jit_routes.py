@@ -84,7 +84,7 @@ def every_split(program: Any, least: int = 2) -> Iterator[tuple[str, Split]]:
         shape = shapes.get(slot, ((),))[0]
         for axis in range(-len(shape), 0):
             if shape[axis] >= least:
-                found = shards._whole_split(program, shapes, slot, axis)
+                found = shards._whole_split(program, shapes, {}, slot, axis)
                 if found.shard.instructions:
                     yield f"axis {axis} of t{slot} {shape}", found
 

@@ -230,9 +230,10 @@ def line(
     """``out = f(operands)``; ``views`` tells of which buffer an operand is a view."""
     memory = lambda name: views.get(name, name if name.startswith("b") else None)
     touched = tuple(Touched(name, shape, memory(name)) for name in (*operands, out))
-    template = f"f({', '.join(['{}'] * len(touched))})"
+    holes = [f"{{{n}}}" for n in range(len(operands))]
+    template = f"f({', '.join([*holes, '{out}'])})"
     nbytes = 8 * int(np.prod(shape))
-    return Line(template.format(*operands, out), Run(template, touched, shape, order, nbytes))
+    return Line(template.format(*operands, out=out), Run(template, touched, shape, order, nbytes))
 
 
 def loops(*lines: Line) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -24,21 +25,11 @@ from tinygrad_hess.replay.passes import (
     lower,
     share,
     simplify,
-    spread_late,
+    sink_broadcasts,
 )
-from tinygrad_hess.replay.program import Instruction, Program
+from tinygrad_hess.replay.program import Instruction, Program, instruction
 
 X = np.array([0.5, -0.0, 0.0, np.inf, -2.0, np.nan, 1e300])
-VIEWS = (
-    "reshape",
-    "transpose",
-    "broadcast_to",
-    "index",
-    "alias",
-    "seed",
-    "stop_gradient",
-    "astype",
-)
 
 
 class Written:
@@ -58,17 +49,14 @@ class Written:
 
     def op(self, name: str, *args: int, keyed: bool = True, **params: Any) -> int:
         """Append ``name`` from the library's primitives; unkeyed, nothing is known about it."""
-        fn = REGISTRY[name].fn
-        run = functools.partial(fn, **params) if params else fn
+        prim = REGISTRY[name]
+        run = functools.partial(prim.fn, **params) if params else prim.fn
         with np.errstate(all="ignore"):
             value = np.asarray(run(*[self.values[a] for a in args]))[()]
-        kinds = tuple((k, type(v).__name__, v) for k, v in sorted(params.items()))
+        kind = (args, len(self.values), value.shape, value.dtype)
         self.instructions.append(
-            Instruction(
-                name, run, args, len(self.values), value.shape, value.dtype, params,
-                (name, kinds) if keyed else None, fresh=name not in VIEWS,
-            )
-        )  # fmt: skip
+            instruction(prim, *kind, params) if keyed else Instruction(None, run, *kind, name=name)
+        )
         self.values.append(value)
         return len(self.values) - 1
 
@@ -329,11 +317,11 @@ def test_share_leaves_unkeyed_and_unhashable_operations_alone() -> None:
     w = Written(X)
     outs = [w.op("sin", 0, keyed=False), w.op("sin", 0, keyed=False)]
     assert len(applied(share, w.program(*outs), X).instructions) == 2
-    i = w.instructions[0]
+    i, sine = w.instructions[0], REGISTRY["sin"]
     unhashable = [
-        Instruction("sin", i.fn, (0,), 10 + k, i.shape, i.dtype, {}, ("sin", [1]), fresh=True)
-        for k in range(2)
+        instruction(sine, (0,), 10 + k, i.shape, i.dtype, {"of": [1]}) for k in range(2)
     ]
+    unhashable = [dataclasses.replace(u, fn=sine.fn) for u in unhashable]
     new = applied(share, Program((0,), {}, tuple(unhashable), (10, 11)), X)
     assert len(new.instructions) == 2
 
@@ -347,17 +335,17 @@ def test_share_with_constants_that_are_nan() -> None:
 # ---- broadcasts ---------------------------------------------------------------------------------
 
 
-def test_spread_late_hands_over_what_was_broadcast() -> None:
+def test_sink_broadcasts_hands_over_what_was_broadcast() -> None:
     m, v = np.arange(6.0).reshape(2, 3), np.arange(3.0)
     w = Written(m, v)
     a = w.op("sin", 0)
     b = w.op("broadcast_to", w.op("cos", 1), shape=(2, 3))
     outs = [w.op("multiply", a, b), w.op("subtract", b, a)]
-    new = drop_dead(applied(spread_late, w.program(*outs), m, v))
+    new = drop_dead(applied(sink_broadcasts, w.program(*outs), m, v))
     assert names(new) == ["sin", "cos", "multiply", "subtract"]
 
 
-def test_spread_late_keeps_one_of_two() -> None:
+def test_sink_broadcasts_keeps_one_of_two() -> None:
     """Where both operands were broadcast, one of them still has to give the shape."""
     row, column = np.arange(3.0)[None], np.arange(2.0)[:, None]
     for a, b in ((row, column), (row, row), (np.float64(2), row), (np.float64(2), np.float64(3))):
@@ -365,10 +353,10 @@ def test_spread_late_keeps_one_of_two() -> None:
         left = w.op("broadcast_to", 0, shape=(2, 3))
         right = w.op("broadcast_to", 1, shape=(2, 3))
         outs = [w.op("add", left, right), w.op("multiply", left, left)]
-        applied(spread_late, w.program(*outs), a, b)
+        applied(sink_broadcasts, w.program(*outs), a, b)
 
 
-def test_spread_late_of_other_dtypes_and_operations() -> None:
+def test_sink_broadcasts_of_other_dtypes_and_operations() -> None:
     narrow, wide = np.ones((2, 3), np.float32), np.arange(3.0)
     for number in (2.0, np.float64(0.1), np.float32(0.1), 3):
         w = Written(narrow, wide)
@@ -377,7 +365,7 @@ def test_spread_late_of_other_dtypes_and_operations() -> None:
         c = w.op("broadcast_to", 1, shape=(2, 3))
         outs = [w.op("add", a, b), w.op("greater", c, a), w.op("add", c, a), w.op("arctan2", b, a)]
         outs += [w.op("where", w.op("greater", a, b), b, c)]
-        applied(spread_late, w.program(*outs), narrow, wide)
+        applied(sink_broadcasts, w.program(*outs), narrow, wide)
 
 
 # ---- exponentials over axes ---------------------------------------------------------------------

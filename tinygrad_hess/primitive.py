@@ -186,6 +186,11 @@ class Primitive:
         return self.signature is signatures.elementwise
 
     @property
+    def takes_leading_axes(self) -> bool:
+        """Whether ``fn`` itself does what ``batch`` does, given a batch as leading axes."""
+        return self.batch == self._batch
+
+    @property
     def ranks(self) -> tuple[int, ...] | None:
         """The number of core axes of each operand, where ``fn`` broadcasts over the others."""
         if self.is_broadcasting:

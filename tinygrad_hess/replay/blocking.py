@@ -122,4 +122,5 @@ def _loop(runs: Sequence[Run], name: str, add_loop: Any) -> Iterator[str]:
     add_loop(name, made, slices)
     yield f"for {', '.join(['i', *(parts[n] for n in made)])} in {name}:"
     for run in runs:
-        yield "    " + run.template.format(*(parts.get(x.name, x.name) for x in run.operands))
+        *texts, out = (parts.get(x.name, x.name) for x in run.operands)
+        yield "    " + run.template.format(*texts, out=out)

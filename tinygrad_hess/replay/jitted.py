@@ -20,7 +20,8 @@ from ..tape import Tape
 from ..tensors import Axis, Tensor, leaf, leaves_at, unrecorded
 from ..transforms.recording import is_tracked, owned
 from .calling import Reader, reader_of
-from .program import Program, SurroundedError, read
+from .program import Program
+from .reading import SurroundedError, read
 from .traced import Traced
 
 CACHE_SIZE = 128

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..ops.reduction import _shift as shift
-from .program import Instruction, Program, hashable
-from .signs import fold_signs
-from .views import compose_views
+from .algebra import changes_no_order, compose_views, fold_signs, sink_broadcasts
+from .emitting import Emitter, Operand
+from .program import Instruction, Program
 
 Pass = Callable[[Program], Program]
 
@@ -62,38 +60,22 @@ def simplify(program: Program) -> Program:
     return _renamed(program, new, kept)
 
 
-_SAME = ("alias", "seed", "positive", "stop_gradient")
-# x + 0.0 is not x where x is -0.0, but x + -0.0 is, and so is x - 0.0
-_NEUTRAL = {
-    "multiply": ("1.0", (0, 1)),
-    "divide": ("1.0", (1,)),
-    "add": ("-0.0", (0, 1)),
-    "subtract": ("0.0", (1,)),
-}
-
-
 def _unchanged_operand(i: Instruction, program: Program, shapes: Any) -> int | None:
-    if i.key is None:
+    """The operand that the result is, if it is one."""
+    if i.prim is None or i.dtype is None:
         return None
-    first = shapes.get(i.args[0]) if i.args else None
-    if i.name in _SAME:
+    own = (i.shape, i.dtype)
+    if (i.prim.identity or changes_no_order(i)) and shapes.get(i.args[0]) == own:
         return i.args[0]
-    if i.name in ("astype", "reshape", "broadcast_to") and first == (i.shape, i.dtype):
-        return i.args[0]
-    if i.name == "transpose" and i.params["axes"] == tuple(range(-len(i.shape), 0)):
-        return i.args[0]
-    if i.name in _NEUTRAL:
-        number, places = _NEUTRAL[i.name]
-        for place in places:
-            c = program.constants.get(i.args[place])
-            other = i.args[1 - place]
-            if (
-                isinstance(c, (int, float))
-                and repr(float(c)) == number
-                and shapes.get(other) == (i.shape, i.dtype)
-                and i.dtype.kind != "c"  # infinite parts and signs of zeros would differ
-            ):
-                return other
+    for place, number in i.prim.neutral.items():
+        c, other = program.constants.get(i.args[place]), i.args[1 - place]
+        if (
+            isinstance(c, (int, float))
+            and repr(float(c)) == repr(number)  # tells 0.0 from -0.0
+            and shapes.get(other) == own
+            and i.dtype.kind != "c"  # infinite parts and signs of zeros would differ
+        ):
+            return other
     return None
 
 
@@ -109,8 +91,7 @@ def share(program: Program) -> Program:
     for old in program.instructions:
         i = old.reading(new)
         try:
-            key = None if i.key is None else (i.key, i.args)
-            first = seen.setdefault(key, i.out) if key is not None else i.out
+            first = i.out if i.prim is None else seen.setdefault((i.key, i.args), i.out)
         except TypeError:  # a parameter that cannot be hashed
             first = i.out
         if first == i.out:
@@ -120,129 +101,38 @@ def share(program: Program) -> Program:
     return _renamed(program, new, kept)
 
 
-def spread_late(program: Program) -> Program:
-    """Give elementwise operations what was broadcast for them as it was before: they spread it.
-
-    A constant that is one number all over is given as that number.
-    """
-    made = {i.out: i for i in program.instructions}
-    shapes = program.shapes()
-    constants = dict(program.constants)
-    slot = program.fresh_slots().__next__
-    numbers: dict[int, int] = {}  # slots of the numbers that constants are made of
-    kept = []
-    for i in program.instructions:
-        args = list(i.args)
-        for place in (0, 1) if isinstance(i.fn, np.ufunc) and len(args) == 2 else ():
-            a, other = args[place], shapes.get(args[1 - place])
-            if other is None or other != (i.shape, i.dtype) or not i.shape:
-                continue
-            source = made.get(a)
-            if a in constants and shapes[a][1] == i.dtype:
-                if a not in numbers:
-                    numbers[a] = a
-                    if (number := _uniform(constants[a])) is not None:
-                        constants[new := slot()] = number
-                        numbers[a] = new
-                args[place] = numbers[a]
-            elif source is not None and source.name == "broadcast_to" and source.key is not None:
-                before = shapes.get(source.args[0], (None, None))[1]
-                if source.dtype == i.dtype == before:  # a Python number would not promote
-                    args[place] = source.args[0]
-        kept.append(i if tuple(args) == i.args else replace(i, args=tuple(args)))
-    return replace(program, instructions=tuple(kept), constants=constants)
-
-
-def _uniform(x: Any) -> float | None:
-    """The number that an array consists of, if it is one and finite."""
-    if not isinstance(x, np.ndarray) or not x.size or x.dtype.kind != "f":
-        return None
-    first = x.flat[0]
-    same = bool(np.isfinite(first) and first != 0 and (x == first).all())
-    return float(first) if same else None
-
-
 def lower(program: Program) -> Program:
     """Spell out formulas of several steps, so that steps can be shared and written in place.
 
     ``logsumexp`` of an array and ``softmax`` of it, its derivative, have all but a line in common;
     so have the derivatives of one ``tanh``.
     """
-    shapes = program.shapes()
-    out = _Lowered(program)
-    for i in program.instructions:
-        known = shapes.get(i.args[0]) if i.args else None
-        if i.key is None:
-            out.lines.append(i)
-        elif i.name in _OVER_AXES and known is not None and known[1] == i.dtype and all(known[0]):
-            out.over_axes(i, *known)
-        elif i.name == "tanh_slope":
-            out.tanh_slope(i, *shapes.get(i.args[1], ((), None)))
-        elif i.name == "relu":
-            out.lines.append(i.as_ufunc(np.maximum, (i.args[0], out.constant(0))))
+    known = program.shapes()
+    emit = Emitter(program.fresh_slots().__next__, program.constants)
+    new: dict[int, int] = {}
+    for old in program.instructions:
+        i = old.reading(new)
+        found = None
+        if i.prim is not None and i.prim.lowered is not None and known.keys() >= set(i.args):
+            operands = [Operand(a, *known[a], emit.constants.get(a)) for a in i.args]
+            found = i.prim.lowered(emit, *operands, **i.params)
+        if found is None or (found.shape, found.dtype) != (i.shape, i.dtype):
+            emit.instructions.append(i)
         else:
-            out.lines.append(i)
-    return replace(program, instructions=tuple(out.lines), constants=out.constants)
-
-
-class _Lowered:
-    """Instructions and constants as they are emitted."""
-
-    def __init__(self, program: Program):
-        self.lines: list[Instruction] = []
-        self.constants = dict(program.constants)
-        self._slot = program.fresh_slots().__next__
-
-    def constant(self, value: Any) -> int:
-        slot = self._slot()
-        self.constants[slot] = value
-        return slot
-
-    def step(
-        self, name: str, fn: Any, args: tuple[int, ...], shape: Any, dtype: Any, **params: Any
-    ) -> int:
-        key = (name, hashable(params))
-        out = self._slot()
-        self.lines.append(Instruction(name, fn, args, out, shape, dtype, params, key, fresh=True))
-        return out
-
-    def tanh_slope(self, i: Instruction, shape: Any, dtype: Any) -> None:
-        """g (1 - y²)"""
-        g, y = i.args
-        square = self.step("multiply", np.multiply, (y, y), shape, dtype)
-        slope = self.step("subtract", np.subtract, (self.constant(1), square), shape, dtype)
-        self.lines.append(i.as_ufunc(np.multiply, (slope, g)))
-
-    def over_axes(self, i: Instruction, shape: Any, dtype: Any) -> None:
-        """Exponentials over axes, shifted by the maximum."""
-        x, axis = i.args[0], i.params["axis"]
-        kept = tuple(1 if n - len(shape) in axis else length for n, length in enumerate(shape))
-        options = {"axis": axis, "keepdims": True}
-        top = self.step("amax", partial(np.maximum.reduce, **options), (x,), kept, dtype, **options)
-        shifted = self.step("shift", shift, (x, top), shape, dtype)
-        e = self.step("exp", np.exp, (shifted,), shape, dtype)
-        total = self.step("sum", partial(np.add.reduce, **options), (e,), kept, dtype, **options)
-        if i.name == "softmax":
-            self.lines.append(i.as_ufunc(np.divide, (e, total)))
-            return
-        log = self.step("log", np.log, (total,), kept, dtype)
-        if i.name == "log_softmax":
-            self.lines.append(i.as_ufunc(np.subtract, (shifted, log)))
-            return
-        whole = self.step("add", np.add, (log, top), kept, dtype)
-        self.lines.append(i.called("reshape", (whole,), {"shape": i.shape}))
-
-
-_OVER_AXES = ("logsumexp", "softmax", "log_softmax")
+            new[i.out] = found.slot
+            known[found.slot] = (i.shape, i.dtype)
+    kept = replace(program, constants=emit.constants)
+    return _renamed(kept, new, emit.instructions)
 
 
 PASSES: tuple[Pass, ...] = (
+    fold_constants,
     lower,
     fold_constants,
     simplify,
     compose_views,
     share,
-    spread_late,
+    sink_broadcasts,
     fold_signs,
     simplify,
     drop_dead,

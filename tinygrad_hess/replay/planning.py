@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..transforms.recording import owned
+from .algebra import changes_shape
 from .blocking import LARGE, Line, Run, Touched, blocked
 from .program import Instruction, Program
 from .writers import GLOBALS, Name, Writer, is_tall, writer_of
 
-_VIEWS = ("reshape", "transpose", "broadcast_to", "index", "windows")
 _ALIGNMENT = 64
 """Bytes of a cache line: wide loads that cross one cost twice."""
 
@@ -185,15 +185,14 @@ class Plan:
             self._memory[f"v{i.out}"] = self._memory[args[0].text]
             return None
         name = self._names[i.out] = f"t{i.out}"
-        if i.name == "index" and i.key is not None and len(args) == 1:
-            self.globals[f"part{i.out}"] = i.params["pattern"]
-            return Line(f"{name} = {args[0].text}[part{i.out}]")
         writer = writer_of(i, args, by_rows=i.out in self._by_rows)
         alone = i.shape == () or i.out in self._lives.escaping
         if writer is None or (alone and writer.fresh is None):
             self.globals[f"f{i.out}"] = i.fn
             return Line(f"{name} = f{i.out}({', '.join(a.text for a in args)})")
         self.globals |= writer.needs or {}
+        if writer.into is None:
+            return Line(f"{name} = {writer.fresh}")
         if alone:
             self._owned.add(i.out)
             self._apart.add(i.out)
@@ -225,7 +224,7 @@ class Plan:
 
     def _is_fixed_view(self, i: Instruction) -> bool:
         """Whether the result is one and the same view in each call."""
-        if i.name not in _VIEWS or i.key is None or len(i.args) != 1:
+        if i.prim is None or not i.prim.aliases or i.effects or len(i.args) != 1:
             return False
         sample = self._samples.get(i.args[0])
         if sample is None or i.out in self._lives.escaping or not sample.size:
@@ -234,12 +233,12 @@ class Plan:
 
     def _overwritten(self, i: Instruction, place: int, writer: Writer) -> Buffer | None:
         """The buffer of an operand that is read here for the last time, if ``i`` may fill it."""
-        if writer.template is None:
-            return None
-        for a in i.args:
+        for n, a in enumerate(i.args):
             buffer = self._held.get(a)
             if (
                 buffer is not None
+                and n in writer.over
+                and all(k in writer.over for k, b in enumerate(i.args) if b == a)
                 and (buffer.shape, buffer.dtype, buffer.order) == (i.shape, i.dtype, writer.order)
                 and a in self._lives.ends[place]
             ):
@@ -267,7 +266,7 @@ def _stored_by_rows(program: Program, shapes: Any) -> set[int]:
     Those are matrices beside stacks of matrices, those that are reshaped, those that meet an input
     element by element (inputs lie by rows), and constants that meet nothing element by element.
     """
-    elementwise = [i for i in program.instructions if isinstance(i.fn, np.ufunc)]
+    elementwise = [i for i in program.instructions if i.is_ufunc]
     slots = {*program.constants, *(i.out for i in program.instructions)}
     if any(len(i.shape) > 2 for i in elementwise):
         return slots
@@ -280,7 +279,7 @@ def _stored_by_rows(program: Program, shapes: Any) -> set[int]:
     }
     met = {a for i in elementwise for a in i.args if shapes.get(a, ((),))[0] == i.shape}
     found = {s for s in slots if shapes.get(s, ((),))[0] in beside_inputs}
-    found |= {i.args[0] for i in program.instructions if i.name == "reshape"}
+    found |= {i.args[0] for i in program.instructions if changes_shape(i)}
     return found | (set(program.constants) - met)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..cuts import Cut
 from .planning import Plan
-from .shards import Cut, Split
+from .shards import Split
 from .threads import one_blas_thread, side_by_side
 
 CACHE = 2**19

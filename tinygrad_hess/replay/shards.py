@@ -2,9 +2,10 @@
 
     split : Program -> Split (before, shard, after), or None
 
-One long axis of an input is cut. What is computed from it element by element, or row by row, is
-cut likewise; what sums over it gives a part of the sum. Everything else is computed once, before
-or after. A program in which a finished sum flows back into what is cut is not split.
+One long axis of an input is cut. What becomes of it in each operation is read from the axes that the
+operation's row gives: it goes on, or is summed, and then each shard gives a part of the sum.
+Everything else is computed once, before or after. A program in which a finished sum flows back into
+what is cut is not split.
 """
 
 from __future__ import annotations
@@ -12,45 +13,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-
-from ..ops.products import PRODUCTS
-from ..primitive import REGISTRY
+from ..cuts import Cut
+from ..signatures import CORE, Axes
+from .algebra import is_sum_of_two
 from .program import Instruction, Program
 
 WHOLE, SUM = "whole", "sum"
 
-
-class Cut(NamedTuple):
-    """Which axis is cut, counted from the last, and what a reshape has joined with it.
-
-    Each step of the cut takes ``each`` elements of the axis; and so again ``times`` over, where
-    another axis in front was joined: then a stretch is no stretch of the whole.
-    """
-
-    axis: int
-    each: int = 1
-    times: int = 1
-
-    def part(self, low: int, high: int) -> tuple[Any, ...]:
-        """The index of the stretch from ``low`` to ``high``."""
-        stretch = slice(low * self.each, high * self.each)
-        return (Ellipsis, stretch, *(slice(None),) * (-self.axis - 1))
-
-    def shape(self, shape: tuple[int, ...], length: int) -> tuple[int, ...]:
-        """The shape of a stretch of ``length`` steps."""
-        lengths = list(shape)
-        lengths[self.axis] = length * self.each * self.times
-        return tuple(lengths)
+State = Any  # WHOLE, SUM (a part of a sum), or a Cut
 
 
 class _NotSplitError(Exception):
-    """An instruction for which a cut operand has no rule."""
-
-
-State = Any  # WHOLE, SUM (a part of a sum), or a Cut
+    """Why an instruction cannot run on a part of a cut operand."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +46,10 @@ class Split:
         Slots of which each shard gives a part of the sum.
     parts : dict
         Slots of which each shard gives its own stretch, and how they are cut.
+    states, shapes : dict
+        What becomes of each slot; shapes and types of all as wholes.
+    refused : tuple of (Instruction, str)
+        What had to wait for the whole of a cut operand, and why, though nothing before it did.
     """
 
     length: int
@@ -80,6 +60,13 @@ class Split:
     sums: tuple[int, ...]
     parts: dict[int, Cut]
     states: dict[int, State]
+    shapes: dict[int, Any]
+    refused: tuple[tuple[Instruction, str], ...]
+
+    @property
+    def work(self) -> int:
+        """Floating-point operations in the shards."""
+        return sum(i.flops for i in self.shard.instructions)
 
     def resized(self, length: int) -> Program:
         """The shard's program for ``length`` elements of the axis."""
@@ -91,14 +78,17 @@ class Split:
         return replace(self.shard, instructions=made, types=types)
 
     def _resized(self, i: Instruction, length: int) -> Instruction:
-        state = self.states[i.out]
+        def shape(slot: int, whole: tuple[int, ...]) -> tuple[int, ...]:
+            cut = self.cut[slot][1] if slot in self.cut else self.states.get(slot, WHOLE)
+            return cut.shape(whole, length) if isinstance(cut, Cut) else whole
+
+        mine = shape(i.out, i.shape)
         flops = i.flops * length // self.length
-        if state is SUM:
-            return replace(i, flops=flops)
-        shape = state.shape(i.shape, length)
-        if i.name not in ("reshape", "broadcast_to"):
-            return replace(i, shape=shape, flops=flops)
-        return replace(i, shape=shape, flops=flops).called(i.name, i.args, {"shape": shape})
+        i = replace(i, shape=mine, flops=flops)
+        if i.prim.resized is None:
+            return i
+        shapes = [shape(a, self.shapes[a][0]) for a in i.args]
+        return i.with_params(i.prim.resized(i.params, shapes, mine))
 
 
 MOST = 0.9
@@ -111,21 +101,37 @@ def split(program: Program, least: int = 2) -> Split | None:
     Best is an axis along which nothing is summed, then the longest. ``least`` is the smallest
     length worth cutting.
     """
-    shapes = program.shapes()
     total = sum(i.flops for i in program.instructions)
-    found = [_whole_split(program, shapes, *c) for c in _candidates(program, shapes, least)]
-    worth = [s for s in found if sum(i.flops for i in s.shard.instructions) > MOST * total]
+    worth = [s for s in _attempts(program, least) if s.work > MOST * total]
     return max(worth, key=lambda s: (not s.sums, s.length), default=None)
 
 
-def _whole_split(program: Program, shapes: Any, slot: int, axis: int) -> Split:
+def why_not(program: Program, least: int = 2) -> str:
+    """What stopped the cut that came farthest."""
+    best = max(_attempts(program, least), key=lambda s: s.work, default=None)
+    if best is None:
+        return "no argument has an axis to cut along"
+    if not best.refused:
+        return "no axis of an argument is part of most of the work"
+    line, why = best.refused[0]
+    return f"cut along an axis of {best.length}, it stops at {line}: {why}"
+
+
+def _attempts(program: Program, least: int) -> Iterator[Split]:
+    shapes = program.shapes()
+    known: dict[int, Axes] = {}
+    for slot, axis in _candidates(program, shapes, least):
+        yield _whole_split(program, shapes, known, slot, axis)
+
+
+def _whole_split(program: Program, shapes: Any, known: Any, slot: int, axis: int) -> Split:
     """Cut along an axis, together with all other inputs that have the same one.
 
     What a shard reads a part of, but comes from an input as a whole, shows which those are.
     """
     seeds = {slot: Cut(axis)}
     while True:
-        splitter = _Splitter(program, shapes, seeds)
+        splitter = _Splitter(program, shapes, known, seeds)
         found = splitter.run()
         more = splitter.sources()
         if more.keys() <= seeds.keys():
@@ -133,22 +139,30 @@ def _whole_split(program: Program, shapes: Any, slot: int, axis: int) -> Split:
         seeds = more | seeds
 
 
+ATTEMPTS = 200_000
+"""Instructions to look at, in all attempts together, for an axis to cut along."""
+
+
 def _candidates(program: Program, shapes: Any, least: int) -> Iterator[tuple[int, int]]:
-    """The largest arrays that come in, each by its first axis or by its second."""
+    """Axes of the arrays that come in, those of the largest first."""
     arrays = [s for s in (*program.inputs, *program.constants) if shapes.get(s, ((),))[0]]
     arrays.sort(key=lambda s: -math.prod(shapes[s][0]))
-    for slot in arrays[:4]:
-        shape = shapes[slot][0]
-        for axis in range(min(2, len(shape))):
-            if shape[axis] >= least:
-                yield slot, axis - len(shape)
+    found = [
+        (slot, axis - len(shapes[slot][0]))
+        for slot in arrays
+        for axis, length in enumerate(shapes[slot][0])
+        if length >= least
+    ]
+    yield from found[: max(8, ATTEMPTS // (1 + len(program.instructions)))]
 
 
 class _Splitter:
     """One attempt: inputs and constants that are cut, and how."""
 
-    def __init__(self, program: Program, shapes: Any, seeds: dict[int, Cut]):
+    def __init__(self, program: Program, shapes: Any, known: Any, seeds: dict[int, Cut]):
         self.program, self.shapes = program, shapes
+        self._known: dict[int, Axes] = known  # of instructions, by their slot
+        self._refused: list[tuple[Instruction, str]] = []
         self.length: int = next(shapes[s][0][cut.axis] // cut.each for s, cut in seeds.items())
         self.states: dict[int, State] = dict.fromkeys((*program.inputs, *program.constants), WHOLE)
         self.states |= seeds
@@ -164,8 +178,9 @@ class _Splitter:
             if not any(a in late for a in i.args):
                 try:
                     i, state = self._advanced(old)
-                except _NotSplitError:
+                except _NotSplitError as why:
                     late.add(i.out)
+                    self._refused.append((old, str(why)))
             self.states[i.out] = state
             if state is not WHOLE:
                 shard.append(i)
@@ -221,6 +236,8 @@ class _Splitter:
             tuple(s for s in given if states[s] is SUM),
             {s: states[s] for s in given if states[s] is not SUM},
             states,
+            shapes,
+            tuple(self._refused),
         )
 
     def sources(self) -> dict[int, Cut]:
@@ -243,137 +260,85 @@ class _Splitter:
 
     def _behind(self, i: Instruction, cut: Cut) -> Iterator[tuple[int, Cut]]:
         """Operands that the axis of a result comes from, where it keeps its place."""
-        axis = cut.axis
-        if i.name in PRODUCTS and axis >= -2:
-            a, b = i.args
-            if axis == -2:
-                yield a, cut._replace(axis=-1 if i.name == "matmul_tn" else -2)
-            else:
-                yield b, cut._replace(axis=-2 if i.name == "matmul_nt" else -1)
-        elif i.name == "reshape":
-            before = _reshaped_cut(i.shape, self._shape(i.args[0]), cut, self.length)
+        if i.prim is None:
+            return
+        if i.prim.cut is not None:
+            before = i.prim.cut(i.shape, self._shape(i.args[0]), cut, self.length)
             if before is not None:
                 yield i.args[0], before
-        elif i.name == "transpose":
-            yield i.args[0], cut._replace(axis=i.params["axes"][cut.axis])
-        elif i.name in PRODUCTS or isinstance(i.fn, np.ufunc) or _is_elementwise(i):
-            for a in i.args:
+            return
+        axes = self._axes(i)
+        label = axes.result[cut.axis]
+        for a, labels in zip(i.args, axes.operands, strict=True):
+            if label in labels and label is not CORE:
+                found = cut._replace(axis=labels.index(label) - len(labels))
                 shape = self._shape(a)
-                if len(shape) >= -axis and shape == cut.shape(shape, self.length):
-                    yield a, cut
+                if shape == found.shape(shape, self.length):
+                    yield a, found
 
-    # ---- rules: what becomes of a cut operand ----------------------------------------------------
+    # ---- what becomes of a cut operand -----------------------------------------------------------
 
     def _advanced(self, i: Instruction) -> tuple[Instruction, State]:
         """The instruction as a shard runs it, and what becomes of its result."""
         held = [self.states[a] for a in i.args]
         if all(s is WHOLE for s in held):
             return i, WHOLE
-        if i.key is None:
-            raise _NotSplitError
+        if i.prim is None:
+            raise _NotSplitError("nothing is known of its axes")
         if any(s is SUM for s in held):
             same = len({self._shape(a) for a in i.args} | {i.shape}) == 1
-            if i.name in ("add", "subtract") and held == [SUM, SUM] and same:
+            if is_sum_of_two(i) and held == [SUM, SUM] and same:
                 return i, SUM
-            raise _NotSplitError
-        if i.name in PRODUCTS:
-            return self._product(i, held)
-        if len(i.args) == 1 and i.name in _UNARY:
-            return i, _UNARY[i.name](i, self._shape(i.args[0]), held[0], self.length)
-        if isinstance(i.fn, np.ufunc) or i.name == "shift" or _is_elementwise(i):
-            return self._elementwise(i, held)
-        raise _NotSplitError
+            raise _NotSplitError("it needs a finished sum")
+        if i.prim.cut is not None:
+            found = i.prim.cut(self._shape(i.args[0]), i.shape, held[0], self.length)
+            if found is None:
+                raise _NotSplitError("a part of the axis is no part of one afterwards")
+            return i, found
+        return self._by_labels(i, held)
 
     def _shape(self, slot: int) -> tuple[int, ...]:
         return self.shapes[slot][0] if slot in self.shapes else ()
 
-    def _elementwise(self, i: Instruction, held: Sequence[State]) -> tuple[Instruction, State]:
-        cuts = {s for s in held if s is not WHOLE}
+    def _axes(self, i: Instruction) -> Axes:
+        if i.out not in self._known:
+            shapes = [self._shape(a) for a in i.args]
+            self._known[i.out] = i.prim.axes(i.params, shapes, i.shape)
+        return self._known[i.out]
+
+    def _by_labels(self, i: Instruction, held: Sequence[State]) -> tuple[Instruction, State]:
+        axes = self._axes(i)
+        cuts = {
+            (labels[s.axis], s._replace(axis=0))
+            for labels, s in zip(axes.operands, held, strict=True)
+            if s is not WHOLE
+        }
         if len(cuts) != 1:
-            raise _NotSplitError
-        (cut,) = cuts
-        if len(i.shape) < -cut.axis or i.shape != cut.shape(i.shape, self.length):
-            raise _NotSplitError
-        args = [self._part(a, cut) if s is WHOLE else a for a, s in zip(i.args, held, strict=True)]
-        return replace(i, args=tuple(args)), cut
+            raise _NotSplitError("its operands are cut along different axes")
+        ((label, cut),) = cuts
+        if label is CORE or label is None:
+            axis = next(s.axis for s in held if s is not WHOLE)
+            raise _NotSplitError(f"it needs axis {axis} of its operand as a whole")
+        args = []
+        for a, labels, s in zip(i.args, axes.operands, held, strict=True):
+            if labels.count(label) > 1:
+                raise _NotSplitError("it needs one axis twice")
+            if s is WHOLE and label in labels:
+                a = self._part(a, cut._replace(axis=labels.index(label) - len(labels)))
+            args.append(a)
+        i = replace(i, args=tuple(args))
+        if label not in axes.result:
+            return i, SUM
+        state = cut._replace(axis=axes.result.index(label) - len(axes.result))
+        if i.shape != state.shape(i.shape, self.length):
+            raise _NotSplitError("its result has another length along the axis")
+        return i, state
 
     def _part(self, slot: int, cut: Cut) -> int:
-        """The slot of a shard's own part of a whole operand, if that has the axis."""
-        shape = self._shape(slot)
-        if len(shape) < -cut.axis or shape[cut.axis] == 1:
-            return slot
+        """The slot of a shard's own part of an operand that is there as a whole."""
         if cut.times > 1:
-            raise _NotSplitError
+            raise _NotSplitError("a part of the axis is no stretch of another operand")
         if (slot, cut) not in self._aliases:
             self._aliases[slot, cut] = alias = self._slot()
             self.cut[alias] = (slot, cut)
         return self._aliases[slot, cut]
-
-    def _product(self, i: Instruction, held: Sequence[State]) -> tuple[Instruction, State]:
-        (a, b), (left, right) = held, i.args
-        rows, inner_a = (-1, -2) if i.name == "matmul_tn" else (-2, -1)
-        inner_b, columns = (-1, -2) if i.name == "matmul_nt" else (-2, -1)
-        if b is WHOLE and a.axis == rows:
-            return i, a._replace(axis=-2)
-        if a is WHOLE and b.axis == columns:
-            return i, b._replace(axis=-1)
-        cut = b if a is WHOLE else a
-        cut_a, cut_b = cut._replace(axis=inner_a), cut._replace(axis=inner_b)
-        if a in (cut_a, WHOLE) and b in (cut_b, WHOLE):
-            left = self._part(left, cut_a) if a is WHOLE else left
-            right = self._part(right, cut_b) if b is WHOLE else right
-            return replace(i, args=(left, right)), SUM
-        if (a is WHOLE or a.axis < -2) and (b is WHOLE or b.axis < -2):
-            return self._elementwise(i, held)  # one of the stacked axes
-        raise _NotSplitError
-
-
-def _is_elementwise(i: Instruction) -> bool:
-    row = REGISTRY.get(i.name)
-    return row is not None and row.is_broadcasting
-
-
-def _of_sum(i: Instruction, shape: Any, cut: Cut, length: int) -> State:
-    return SUM if cut.axis in i.params["axis"] else _of_reduction(i, shape, cut, length)
-
-
-def _of_reduction(i: Instruction, shape: Any, cut: Cut, length: int) -> State:
-    if cut.axis in i.params["axis"]:
-        raise _NotSplitError
-    if i.params["keepdims"]:
-        return cut
-    return cut._replace(axis=cut.axis + sum(a > cut.axis for a in i.params["axis"]))
-
-
-def _reshaped_cut(old: tuple[int, ...], new: tuple[int, ...], cut: Cut, length: int) -> Cut | None:
-    """The same steps through memory after a reshape: as much before them, and as much in each."""
-    place = len(old) + cut.axis
-    before, unit = math.prod(old[:place]) * cut.times, cut.each * math.prod(old[place + 1 :])
-    for k in reversed(range(len(new))):
-        front, behind = math.prod(new[:k]), math.prod(new[k + 1 :])
-        if front and behind and before % front == 0 and unit % behind == 0:
-            found = Cut(k - len(new), unit // behind, before // front)
-            if new[k] == length * found.each * found.times:
-                return found
-    return None
-
-
-def _of_reshape(i: Instruction, shape: Any, cut: Cut, length: int) -> State:
-    found = _reshaped_cut(shape, i.shape, cut, length)
-    if found is None:
-        raise _NotSplitError
-    return found
-
-
-def _of_transpose(i: Instruction, shape: Any, cut: Cut, length: int) -> State:
-    return cut._replace(axis=i.params["axes"].index(cut.axis) - len(shape))
-
-
-def _of_spread(i: Instruction, shape: Any, cut: Cut, length: int) -> State:
-    return cut
-
-
-_UNARY: Any = {
-    "sum": _of_sum, "amax": _of_reduction, "transpose": _of_transpose,
-    "broadcast_to": _of_spread, "reshape": _of_reshape,
-}  # fmt: skip

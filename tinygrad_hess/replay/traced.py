@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from .. import trees
-from ..ops.products import PRODUCTS
 from ..tensors import constant
 from . import threads
 from .calling import builder_of
@@ -21,7 +20,7 @@ from .passes import PASSES
 from .planning import Plan
 from .program import Instruction, Program
 from .sharded import Sharded, stretches
-from .shards import split
+from .shards import split, why_not
 
 CUT = 5_000_000
 """Floating-point operations from which it is looked whether a program can be cut."""
@@ -67,7 +66,7 @@ class Traced:
         )
         small = small and any(map(_threaded, program.instructions))
         self._alone: Any = threads.one_blas_thread if small else None
-        self._quiet = _in_context if not any(i.foreign for i in program.instructions) else _ignoring
+        self._quiet = _in_context if not any(i.effects for i in program.instructions) else _ignoring
         self._boxed = boxed if any(boxed) else None
         self._build = builder_of(out_spec, len(boxed)) or partial(trees.unflatten, out_spec)
         self._idle: dict[int, list[Callable[..., Any]]] = {0: []}  # by number of threads
@@ -128,8 +127,9 @@ class Traced:
 
     def _parts(self) -> str:
         if self._split is None:
-            small = self.flops < CUT
-            return "on one thread: " + ("too small to share" if small else "no axis to cut along")
+            if self.flops < CUT:
+                return "on one thread: too small to share"
+            return f"on one thread: {why_not(self.program)}"
         count = self._threads()
         if count == 0:
             return "on one thread: too small to share, or BLAS is limited to one"
@@ -160,12 +160,8 @@ def _ignoring(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _threaded(i: Instruction) -> bool:
     """Whether OpenBLAS would share it, though it may be too small to gain by that."""
-    least = {"sum": 200, **dict.fromkeys((*PRODUCTS, *_SYSTEMS), 500_000)}
-    return i.flops > least.get(i.name, math.inf)
-
-
-_SYSTEMS = ("solve", "solve_triangular", "cholesky", "inv")
-"""What LAPACK does by BLAS."""
+    least = None if i.prim is None else i.prim.blas
+    return least is not None and i.flops > least
 
 
 def _is_large(i: Instruction) -> bool:

@@ -7,18 +7,19 @@ In the lines, OUT stands for the array to fill, OUT_T for its transpose.
 
 from __future__ import annotations
 
+import functools
+import inspect
+import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ops.reduction import _shift as shift
 from .program import Instruction
 
 GLOBALS: dict[str, Any] = {
-    "dot": np.dot, "matmul": np.matmul, "add_reduce": np.add.reduce,
-    "max_reduce": np.maximum.reduce, "shift": shift, "copyto": np.copyto, "where": np.where,
+    "dot": np.dot, "matmul": np.matmul, "copyto": np.copyto,
 }  # fmt: skip
 """What every program may call."""
 
@@ -45,11 +46,12 @@ class Name(NamedTuple):
 class Writer:
     """A line that fills OUT, and an expression for a fresh result, if there is one."""
 
-    into: str
+    into: str | None
     fresh: str | None
     order: str = "C"  # memory layout that OUT must have
     needs: dict[str, Any] | None = None  # further globals
     template: str | None = None  # of an elementwise line, with holes for operands and result
+    over: frozenset[int] = frozenset()  # operands that OUT may be
 
 
 def writer_of(i: Instruction, args: Sequence[Name], by_rows: bool = False) -> Writer | None:
@@ -57,26 +59,30 @@ def writer_of(i: Instruction, args: Sequence[Name], by_rows: bool = False) -> Wr
 
     ``by_rows`` asks for a matrix whose rows lie one behind the other: something reshapes it.
     """
-    if i.key is None or i.dtype is None:
+    if i.prim is None or i.dtype is None or i.dtype.kind not in "biufc":
         return None
-    if isinstance(i.fn, np.ufunc):
-        return _ufunc(i, args)
-    write = _WRITERS.get(i.name)
-    if write is _product:
+    if i.prim.product is not None:
         return _product(i, args, by_rows)
-    return None if write is None else write(i, args)
+    if i.is_ufunc:
+        return _ufunc(i, args)
+    if i.prim.write is not None and len(args) == _operands_named(i.prim.write):
+        return _template(i, args)
+    if i.prim.reduction is not None:
+        return _reduction(i, args)
+    return _with_out(i, args) if takes_out(i.prim.fn) else None
 
 
 def _ufunc(i: Instruction, args: Sequence[Name]) -> Writer:
     name, texts = i.fn.__name__, [a.text for a in args]
-    out = "out={}" if i.fn in (np.maximum, np.minimum) else "{}"  # NumPy wants it so
-    template = f"{name}({', '.join(['{}'] * len(args))}, {out})"
+    out = "out={out}" if i.fn in (np.maximum, np.minimum) else "{out}"  # NumPy wants it so
+    template = f"{name}({', '.join(f'{{{n}}}' for n in range(len(args)))}, {out})"
     return Writer(
-        template.format(*texts, "OUT"),
+        template.format(*texts, out="OUT"),
         f"{name}({', '.join(texts)})",
         _kept_order(i, args),
         {name: i.fn},
         template,
+        frozenset(range(len(args))),
     )
 
 
@@ -90,9 +96,75 @@ def _kept_order(i: Instruction, args: Sequence[Name]) -> str:
     return "C"
 
 
+def _order(x: Any) -> str:
+    """The memory layout of a matrix."""
+    return "F" if x is not None and x.flags.f_contiguous and not x.flags.c_contiguous else "C"
+
+
+# ---- what a row says ----------------------------------------------------------------------------
+
+
+def _holes(template: str) -> list[str]:
+    return [hole for _, hole, _, _ in string.Formatter().parse(template) if hole]
+
+
+@functools.cache
+def _operands_named(template: str) -> int:
+    """How many operands a template is for."""
+    return len({hole for hole in _holes(template) if hole.isdigit()})
+
+
+def _template(i: Instruction, args: Sequence[Name]) -> Writer:
+    """By the row's own text; a hole with the name of a parameter stands for that."""
+    template, needs = i.prim.write, {}
+    for hole in _holes(template):
+        if hole in i.params:
+            needs[f"{hole}{i.out}"] = i.params[hole]
+            template = template.replace(f"{{{hole}}}", f"{hole}{i.out}")
+    texts = [a.text for a in args]
+    if template.startswith("{out} = "):  # an expression, perhaps a view
+        return Writer(None, template.removeprefix("{out} = ").format(*texts), needs=needs)
+    later = _holes(template.partition(";")[2])
+    over = frozenset(n for n in range(len(args)) if str(n) not in later)
+    fresh = f"f{i.out}({', '.join(texts)})"
+    return Writer(
+        template.format(*texts, out="OUT"),
+        fresh,
+        _kept_order(i, args),
+        {**needs, f"f{i.out}": i.fn},
+        template if i.prim.is_broadcasting else None,
+        over,
+    )
+
+
+@functools.cache
+def takes_out(fn: Any) -> bool:
+    """Whether a function can write its result into an array that it is given as ``out=``."""
+    try:
+        return "out" in inspect.signature(fn).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+def _with_out(i: Instruction, args: Sequence[Name]) -> Writer:
+    call, texts = f"f{i.out}", [a.text for a in args]
+    holes = ", ".join(f"{{{n}}}" for n in range(len(args)))
+    template = f"{call}({holes}, out={{out}})"
+    return Writer(
+        template.format(*texts, out="OUT"),
+        f"{call}({', '.join(texts)})",
+        _kept_order(i, args),
+        {call: i.fn},
+        template if i.prim.is_broadcasting else None,
+    )
+
+
+# ---- products -----------------------------------------------------------------------------------
+
+
 def _product(i: Instruction, args: Sequence[Name], by_rows: bool = False) -> Writer:
     a, b = args
-    left, right = _TRANSPOSED[i.name]
+    left, right = i.prim.product
     if len(i.shape) != 2:
         stacks = ", ".join(
             f"{x.text}.mT" if turn else x.text for x, turn in ((a, left), (b, right))
@@ -107,18 +179,25 @@ def _product(i: Instruction, args: Sequence[Name], by_rows: bool = False) -> Wri
     return Writer(f"dot({plain}, OUT)", f"dot({plain})")
 
 
-_TRANSPOSED = {"matmul": (False, False), "matmul_nt": (False, True), "matmul_tn": (True, False)}
+# ---- reductions ---------------------------------------------------------------------------------
 
 
-def _sum(i: Instruction, args: Sequence[Name]) -> Writer | None:
+def _reduction(i: Instruction, args: Sequence[Name]) -> Writer | None:
     (x,), axis, keepdims = args, i.params["axis"], i.params["keepdims"]
-    if len(axis) == 1 and len(x.shape) > 1 and i.dtype.kind == "f":
+    is_sum = i.prim.reduction is np.add
+    if is_sum and len(axis) == 1 and len(x.shape) > 1 and i.dtype.kind == "f":
         written = _sum_by_product(i, x, axis[0], keepdims)
         if written is not None:
             return written
-    if len(axis) > 1 and not keepdims and i.shape:
+    if is_sum and len(axis) > 1 and not keepdims and i.shape:
         return None  # over windows, the operation itself knows a faster way
-    return _reduction("add_reduce", i, args)
+    call = f"{i.prim.reduction.__name__}_reduce"
+    along = axis[0] if len(axis) == 1 else axis
+    return Writer(
+        f"{call}({x.text}, {along}, None, OUT, {keepdims})",
+        f"{call}({x.text}, {along}, None, None, {keepdims})",
+        needs={call: i.prim.reduction.reduce},
+    )
 
 
 SHORT = 64
@@ -136,44 +215,3 @@ def _sum_by_product(i: Instruction, x: Name, axis: int, keepdims: bool) -> Write
     operands = f"{ones}, {x.text}" if axis == -2 else f"{x.text}, {ones}"
     call = f"{'matmul' if stacked else 'dot'}({operands}"
     return Writer(f"{call}, OUT)", f"{call})", needs={ones: np.ones(shape, i.dtype)})
-
-
-def _order(x: Any) -> str:
-    """The memory layout of a matrix."""
-    return "F" if x is not None and x.flags.f_contiguous and not x.flags.c_contiguous else "C"
-
-
-def _reduction(call: str, i: Instruction, args: Sequence[Name]) -> Writer:
-    axis, keepdims = i.params["axis"], i.params["keepdims"]
-    along = axis[0] if len(axis) == 1 else axis
-    x = args[0].text
-    return Writer(
-        f"{call}({x}, {along}, None, OUT, {keepdims})",
-        f"{call}({x}, {along}, None, None, {keepdims})",
-    )
-
-
-def _shift(i: Instruction, args: Sequence[Name]) -> Writer:
-    call = f"shift({args[0].text}, {args[1].text}"
-    return Writer(f"{call}, OUT)", f"{call})", _kept_order(i, args))
-
-
-def _scatter(i: Instruction, args: Sequence[Name]) -> Writer | None:
-    if len(args) != 1:  # positions that may coincide
-        return None
-    key = f"part{i.out}"
-    into = f"copyto(OUT, 0); OUT[{key}] = {args[0].text}"
-    return Writer(into, None, needs={key: i.params["pattern"]})
-
-
-def _where(i: Instruction, args: Sequence[Name]) -> Writer:
-    condition, a, b = (x.text for x in args)
-    into = f"copyto(OUT, {b}); copyto(OUT, {a}, where={condition})"
-    return Writer(into, f"where({condition}, {a}, {b})", _kept_order(i, args))
-
-
-_WRITERS: dict[str, Callable[[Instruction, Sequence[Name]], Writer | None]] = {
-    **dict.fromkeys(_TRANSPOSED, _product),
-    "scatter_add": _scatter, "where": _where, "shift": _shift, "sum": _sum,
-    "amax": lambda i, args: _reduction("max_reduce", i, args),
-}  # fmt: skip
