@@ -66,7 +66,7 @@ def _tanh_slope_into(out: Any, g: Any, y: Any) -> None:
 
 def _tanh_slope(g: Any, y: Any, out: Any = None) -> Any:
     if out is not None:
-        return np.multiply(g, 1 - y * y, out)  # out may be g or y
+        return np.multiply(1 - y * y, g, out)  # out may be g or y
     if type(y) is not np.ndarray or y.size <= 1024 or np.shape(g) != y.shape:
         return g * (1 - y * y)
     if y.size <= BLOCK and g.dtype == y.dtype:

@@ -1,6 +1,6 @@
 """The battery: what every primitive must satisfy, checked from its row alone.
 
-    row -> samples -> value, jvp, vjp, second order, batching, edge points
+    row -> samples -> value, jvp, vjp, second order, batching, edge points, axes, memory
 
 Each check is a function of one row that raises AssertionError naming the row, the sample and
 what disagrees. The oracles are NumPy's and SciPy's functions, the complex step, and extrapolated
@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import battery_axes
 import numpy as np
 from differencing import all_close, close, complex_step, differences, inner
 from sampling import CALLS, Point, Values, domains, points, samples
@@ -398,6 +399,7 @@ CHECKS: dict[str, Callable[[Primitive], None]] = {
     "batched": check_batched,
     "untouched": check_untouched,
     "edges": check_edges,
+    **battery_axes.CHECKS,
 }
 
 
@@ -413,7 +415,11 @@ GIVING_COMPLEX = ("rfft",)
 
 def applies(check: str, row: Primitive) -> bool:
     """Whether a check is meant for a row: zero rows have a check of their own."""
-    if (row.name, check) in EXEMPT or is_complex(row):
+    if (row.name, check) in EXEMPT:
+        return False
+    if check in ("cut", "lowered", "fresh"):
+        return True
+    if is_complex(row):
         return False
     if check == "zero":
         return row.kind == "zero"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import battery
+import battery_axes
 import differencing
 import numpy as np
 import pytest
@@ -38,10 +39,14 @@ def _is_ours(row: Primitive) -> bool:
     )
 
 
+def test_every_row_says_what_it_does_along_its_axes() -> None:
+    assert [row.name for row in battery.ROWS if row.signature is None] == []
+
+
 def test_exemptions_name_rows_and_checks_that_exist() -> None:
     for name, check in battery.EXEMPT:
         assert name in REGISTRY and check in battery.CHECKS
-    for name in (*CALLS, *REFERENCES):
+    for name in (*CALLS, *REFERENCES, *battery_axes.UNKNOWN, *battery_axes.LONGER):
         assert name in REGISTRY
 
 

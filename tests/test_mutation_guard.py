@@ -13,7 +13,7 @@ import battery
 import numpy as np
 import pytest
 
-from tinygrad_hess import ops, primitive, sweeps
+from tinygrad_hess import ops, primitive, signatures, sweeps
 from tinygrad_hess.ops.arithmetic import log_of_base
 from tinygrad_hess.primitive import REGISTRY, Primitive
 
@@ -176,6 +176,15 @@ def _edge(answer: Any) -> Mutation:
     return mutate
 
 
+def _says(**fields: Any) -> Mutation:
+    """A row that says something else of itself."""
+    return lambda row: fields
+
+
+ALL_LOOPS = _says(signature=signatures.elementwise)
+SUMMED = _says(signature=signatures.summed_over_axis)
+OWN_MEMORY, MOVES = _says(aliases=False), _says(moves=True)
+COMMUTES, IDENTITY = _says(commutative=True), _says(identity=True)
 SIGN = _first_rule(lambda c: -c)
 TWICE = _tangent(lambda t: 2 * t)
 SUM = _first_rule(_summed)
@@ -237,6 +246,29 @@ MUTANTS: list[tuple[str, str, Mutation]] = [
     *((name, "operand frozen", _frozen_operand) for name in ("norm", "logsumexp")),
     *((name, "batch reversed", _batch_axes_reversed) for name in ("norm", "amax", "logsumexp")),
     ("amax", "edge", _edge((np.array([1.0, 0, 0]),))),
+    # what is said of axes
+    *((name, "all axes loops", ALL_LOOPS) for name in ("cumsum", "softmax", "fft", "concatenate")),
+    *((name, "all axes loops", ALL_LOOPS) for name in ("norm", "roll", "index", "argsort")),
+    *((name, "a sum", SUMMED) for name in ("amax", "logsumexp", "norm", "argmax")),
+    ("matmul", "the other axis summed", _says(signature="(n,m),(n,p)->(m,p)")),
+    ("matmul_nt", "no axis summed", _says(signature="(n,m),(n,p)->(m,p)")),
+    ("det", "an axis too few", _says(signature="(n)->()")),
+    ("tril", "rows by themselves", _says(signature="(n)->(n)")),
+    ("solve", "columns summed", _says(signature="(m,n),(n,k)->(m,k)", partial="sum")),
+    ("recursive_filter", "coefficients as loops", _says(signature="(n),()->(n)")),
+    ("transpose", "axes in place", ALL_LOOPS),
+    ("broadcast_to", "not resized", _says(resized=None)),
+    ("reshape", "a stretch stays", _says(cut=lambda old, new, part, length: part)),
+    ("sum", "nothing known", _says(signature=signatures.unknown)),
+    # what is said of memory and of exchanges
+    *((name, "memory of its own", OWN_MEMORY) for name in ("transpose", "reshape", "windows")),
+    *((name, "memory of its own", OWN_MEMORY) for name in ("take_diagonal", "index", "alias")),
+    *((name, "moves", MOVES) for name in ("cumsum", "exp", "fold", "symmetrize", "sum")),
+    *((name, "identity", IDENTITY) for name in ("absolute", "negative", "roll", "relu")),
+    *((name, "commutes", COMMUTES) for name in ("subtract", "divide", "power", "less")),
+    ("add", "neutral without sign", _says(neutral={1: 0.0})),
+    ("multiply", "neutral", _says(neutral={0: 0.0})),
+    ("subtract", "neutral on the left", _says(neutral={0: 0.0})),
 ]
 
 
