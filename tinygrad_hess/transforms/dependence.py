@@ -102,6 +102,13 @@ class Dependence:
         joined = sets[0] if len(sets) == 1 else sparse.vstack(sets, format="csr")
         return Dependence(np.concatenate(numbers), joined)
 
+    def count(self) -> int:
+        """How many entries the pattern has."""
+        lengths = np.append(
+            np.diff(self.sets.indptr), self.sets.shape[1]
+        )  # the last is that of ALL
+        return int(lengths[self.numbers].sum())
+
     def matrix(self) -> Any:
         """The pattern: a boolean csr_array with a row for each element."""
         everything = sparse.csr_array(np.ones((1, self.sets.shape[1]), bool))
