@@ -3,7 +3,7 @@
     cut       parts of operands give parts of the value, or parts of a sum
     sparsity  what an element depends on is in the pattern
     lowered   a batch that is compiled is the batch
-    fresh     aliases, moves, identity, commutative, neutral
+    fresh     out, aliases, moves, identity, commutative, neutral
 
 Programs are cut, batched, fused and written into buffers by these words alone, so a wrong one is a
 wrong number somewhere else. Nothing here reads them but to compare with what the function does.
@@ -23,6 +23,7 @@ from sampling import Point, points, samples
 import tinygrad_hess as tg
 from tinygrad_hess.cuts import Cut
 from tinygrad_hess.primitive import Primitive, line_up_loops
+from tinygrad_hess.replay.writers import takes_out
 from tinygrad_hess.signatures import CORE, parsed
 from tinygrad_hess.transforms.sparse import sparsity
 
@@ -297,6 +298,8 @@ def check_fresh(row: Primitive) -> None:
             for given in _kinds(row, args):
                 for layout in LAYOUTS:
                     _check_memory(row, fn, laid_out(given, layout), where)
+                if takes_out(row.fn):
+                    _check_written(fn, given, where)
                 if row.identity:
                     _check_identity(fn, given, where)
                 if row.commutative:
@@ -330,6 +333,17 @@ def _check_memory(row: Primitive, fn: Any, args: Any, where: str) -> None:
         assert not shared, (
             f"{where}: the value shares memory with operand {i}, of strides {x.strides}"
         )
+
+
+def _check_written(fn: Any, args: Values, where: str) -> None:
+    """It fills an array that it is given with what it returns without one."""
+    value = fn(*args)
+    if not isinstance(value, np.ndarray):
+        return  # NumPy computes scalars by another way, and nothing fills one
+    for order in ("C", "F"):
+        out = np.empty(value.shape, value.dtype, order=order)  # type: ignore[call-overload]
+        assert fn(*args, out=out) is out, f"{where}: it returns another array than out"
+        _same_bits(out, value, f"{where}, written into an array of order {order}")
 
 
 def _check_moves(fn: Any, args: Values, where: str) -> None:

@@ -184,6 +184,14 @@ def _says(**fields: Any) -> Mutation:
 ALL_LOOPS = _says(signature=signatures.elementwise)
 SUMMED = _says(signature=signatures.summed_over_axis)
 OWN_MEMORY, MOVES = _says(aliases=False), _says(moves=True)
+
+
+def _writes_nothing(row: Primitive) -> dict[str, Any]:
+    """A function that takes ``out``, and gives another array."""
+    fn = row.fn
+    return {"fn": lambda *args, out=None: fn(*args)}
+
+
 COMMUTES, IDENTITY = _says(commutative=True), _says(identity=True)
 SIGN = _first_rule(lambda c: -c)
 TWICE = _tangent(lambda t: 2 * t)
@@ -266,6 +274,7 @@ MUTANTS: list[tuple[str, str, Mutation]] = [
     *((name, "moves", MOVES) for name in ("cumsum", "exp", "fold", "symmetrize", "sum")),
     *((name, "identity", IDENTITY) for name in ("absolute", "negative", "roll", "relu")),
     *((name, "commutes", COMMUTES) for name in ("subtract", "divide", "power", "less")),
+    *((name, "writes elsewhere", _writes_nothing) for name in ("sigmoid", "exp", "det")),
     ("add", "neutral without sign", _says(neutral={1: 0.0})),
     ("multiply", "neutral", _says(neutral={0: 0.0})),
     ("subtract", "neutral on the left", _says(neutral={0: 0.0})),
