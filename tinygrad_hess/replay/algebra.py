@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.arithmetic import add, multiply, negative, subtract
+from ..ops.arithmetic import add, divide, multiply, negative, subtract
 from ..ops.broadcasting import broadcast_to, reduce_sum, reshape
 from ..ops.permutation import permute
 from .program import Instruction, Program
 
-_ADD, _SUBTRACT, _MULTIPLY, _NEGATIVE = (
-    f.primitive for f in (add, subtract, multiply, negative)
-)  # fmt: skip
+_ADD, _SUBTRACT, _MULTIPLY, _DIVIDE, _NEGATIVE = (
+    f.primitive for f in (add, subtract, multiply, divide, negative)
+)
 _RESHAPE, _BROADCAST, _PERMUTE, _SUM = (
     f.primitive for f in (reshape, broadcast_to, permute, reduce_sum)
 )  # fmt: skip
@@ -132,12 +132,14 @@ def _uniform(x: Any) -> float | None:
 def fold_signs(program: Program) -> Program:
     """Remove negations: x + (-y) is x - y, -(-x) is x, -(2 x) is (-2) x; and 100 (2 x) is 200 x.
 
-    All of it is exact. Factors are joined only where one is a power of two, and where the product
-    overflows just when it did before.
+    A sign goes through products and quotients, (-x) y = -(x y), where all that read it let it
+    through. All of it is exact. Factors are joined only where one is a power of two, and where the
+    product overflows just when it did before.
     """
     made = {i.out: i for i in program.instructions}
     constants = dict(program.constants)
     slot = program.fresh_slots().__next__
+    free = _free_signs(program, constants)
     new: dict[int, int] = {}
     kept: list[Instruction] = []
 
@@ -184,10 +186,52 @@ def fold_signs(program: Program) -> Program:
                 i = as_multiple(i, -value, inner)
             elif scaled is not None and _joins_exactly(value, scaled[0]):
                 i = as_multiple(i, value * scaled[0], scaled[1])
+        elif i.prim in _LETTING_SIGNS_THROUGH:
+            signs = [negated(a) if a in free else None for a in i.args]
+            if any(x is not None for x in signs):
+                args = tuple(a if x is None else x for a, x in zip(i.args, signs, strict=True))
+                if None not in signs:
+                    i = replace(i, args=args)
+                else:
+                    plain = replace(i, args=args, out=slot())
+                    made[plain.out] = plain
+                    kept.append(plain)
+                    i = i.called(negative, (plain.out,))
         made[i.out] = i
         kept.append(i)
     outputs = tuple(new.get(o, o) for o in program.outputs)
     return replace(program, instructions=tuple(kept), constants=constants, outputs=outputs)
+
+
+_LETTING_SIGNS_THROUGH = (_MULTIPLY, _DIVIDE)
+
+
+def _free_signs(program: Program, constants: dict[int, Any]) -> set[int]:
+    """Slots whose sign every reader can take over: it costs nothing there, or goes on from there.
+
+    A negation among them need not be computed. Read backwards, so that what comes later is known.
+    """
+    shapes = program.shapes()
+    free = {i.out for i in program.instructions} - set(program.outputs)
+    read: set[int] = set()
+    for i in reversed(program.instructions):
+        if i.out not in read:
+            free.discard(i.out)
+        for n, a in enumerate(i.args):
+            read.add(a)
+            takes = i.prim is not None and i.dtype is not None and i.dtype.kind == "f" and (
+                i.prim is _NEGATIVE
+                or (is_sum_of_two(i) and (n == 1 or i.prim is _ADD) and i.args[0] != i.args[1])
+                or (i.prim is _MULTIPLY and _with_number(i, constants) is not None)
+                or (
+                    i.prim in _LETTING_SIGNS_THROUGH
+                    and i.out in free
+                    and shapes.get(a, ((),))[0] == i.shape
+                )
+            )  # fmt: skip
+            if not takes:
+                free.discard(a)
+    return free
 
 
 def _with_number(i: Instruction, constants: dict[int, Any]) -> tuple[float, int] | None:
