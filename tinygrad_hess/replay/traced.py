@@ -133,8 +133,14 @@ class Traced:
         count = self._threads()
         if count == 0:
             return "on one thread: too small to share, or BLAS is limited to one"
-        pieces = len(stretches(self._split, count))
-        return f"an axis of {self._split.length} cut into {pieces} stretches, on {count} threads"
+        cut, pieces = self._split, len(stretches(self._split, count))
+        arguments = {slot: f"x{n}" for n, slot in enumerate(self.program.inputs)}
+        wholes = sorted(c for c in cut.cut.values() if c[0] in arguments)
+        named = ", ".join(f"axis {axis} of {arguments[slot]}" for slot, (axis, _, _) in wholes)
+        return (
+            f"an axis of {cut.length} cut into {pieces} stretches, on {count} threads"
+            f"{': ' if named else ''}{named}"
+        )
 
 
 def _in_context(function: Callable[..., Any]) -> Callable[..., Any]:
