@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from ..ops.identity import seed
 from ..tensors import Tensor
 
 
@@ -55,4 +56,4 @@ def sweeps(nodes: Sequence[Tensor]) -> list[Sweep]:
 
 def is_seed(node: Tensor) -> bool:
     """Whether the node is the cotangent or tangent that starts a recorded sweep."""
-    return node.prim is not None and node.prim.name == "seed" and "sweep" in (node.params or ())
+    return node.prim is seed.primitive and "sweep" in (node.params or ())

@@ -14,17 +14,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..ops.identity import alias
+from ..primitive import Primitive
 from ..tape import Tape
-from ..tensors import Batched, Parts, Tensor
+from ..tensors import Batched, Parts, Tensor, _Released
+from ..transforms.composite import PICK
 from .phases import FORWARD, Sweep, is_seed, sweeps
 from .picture import Edge, Picture, Vertex
 from .scopes import scopes
-
-_ORDERLESS = {
-    "add", "multiply", "maximum", "minimum", "equal", "not_equal", "logical_and", "logical_or",
-    "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor",
-}  # fmt: skip
-"""Operations whose operands may be drawn in any order."""
 
 _SHOWN_ELSEWHERE = frozenset(("shape", "dtype", "sweep", "until", "part"))
 """Static parameters that the shape and type of the result already tell."""
@@ -90,10 +87,10 @@ class _Reader:
     def add(self, node: Tensor, phase: Sweep, scope: int) -> None:
         prim: Any = node.prim
         parent = node.parents[0] if node.parents else None
-        if parent is not None and prim.name in ("alias", "pick"):
+        if parent is not None and (prim is alias.primitive or prim is PICK):
             self.place[node.time] = self.place[parent.time]
             self.parts[node.time] = self.parts.get(parent.time, "")
-            if prim.name == "pick" and isinstance(parent.value, Parts) and len(parent.value) > 1:
+            if prim is PICK and isinstance(parent.value, Parts) and len(parent.value) > 1:
                 self.parts[node.time] = f"[{(node.params or {}).get('part')}]"
         elif not node.parents:
             kind, name = self.starts.get(node.time, Given("parameter", node.name or "parameter"))
@@ -130,7 +127,8 @@ class _Reader:
         self.place[node.time] = i = self.new(
             Vertex("op", title, detail, phase, scope, Counter([label]))
         )
-        numbered = len(drawn) > 1 and prim.name not in _ORDERLESS
+        orderless = isinstance(prim, Primitive) and prim.commutative
+        numbered = len(drawn) > 1 and not orderless
         for n, x in enumerate(drawn, 1):
             slot = str(n) if numbered else ""
             if isinstance(x, Tensor):
@@ -229,9 +227,9 @@ def _inline(x: Any) -> str | None:
 
 def _title(prim: Any, operands: Sequence[Any]) -> str:
     """The operation, with the numbers among its operands: ``÷ 192``, ``1 -``, ``power(·, 3)``."""
-    label = getattr(prim, "label", prim.name)
-    if label == "released":
+    if isinstance(prim, _Released):
         return f"{prim.name} (released)"
+    label = getattr(prim, "label", prim.name)
     if not any(isinstance(x, str) for x in operands):
         return label
     words = [x if isinstance(x, str) else "·" for x in operands]

@@ -8,20 +8,43 @@ from __future__ import annotations
 import functools
 import operator
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...ops.products import PRODUCTS
+from ...signatures import CORE, Label
 from ...tensors import Batched, Tensor
+from ...transforms.composite import PICK, Composite
 from ...transforms.recording import Recording
 from .flattening import Array
-
-REARRANGING = frozenset({"alias", "reshape", "transpose", "index", "roll"})
-"""Primitives that move elements and leave them as they are."""
 
 
 class UncopiedError(Exception):
     """Why examples cannot have copies of the parameters."""
+
+
+class Product(NamedTuple):
+    """How a matrix of parameters and its other factor lie: labels of their axes, and the value's.
+
+    The matrix has one axis along which products are summed, and one that is the value's alone.
+    """
+
+    matrix: tuple[Label, ...]
+    factor: tuple[Label, ...]
+    value: tuple[Label, ...]
+
+    @property
+    def rows(self) -> tuple[Label, ...]:
+        """Labels of the axes that the value has from the other factor."""
+        return tuple(k for k in self.value if k in self.factor)
+
+    @property
+    def summed(self) -> Label:
+        return next(k for k in self.matrix if k in self.factor)
+
+    @property
+    def free(self) -> Label:
+        return next(k for k in self.matrix if k in self.value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +60,8 @@ class Use:
         The leaf that the parameters come from.
     elements : ndarray of int
         Which elements of the leaf, in the shape of the operand.
-    product : bool
-        Whether it is a matrix whose other factor does not depend on the leaf: examples times
+    product : Product, optional
+        Where it is a matrix whose other factor does not depend on the leaf: examples times
         weights, or weights times examples.
     """
 
@@ -46,22 +69,22 @@ class Use:
     operand: int
     leaf: int
     elements: Array
-    product: bool
+    product: Product | None
 
     @property
     def rows(self) -> int:
         """Length of the axis along which examples would lie; 0 where there is none."""
         shape = self.node.value.shape
-        if self.product:
+        if self.product is not None:
             return len(self._inputs())
-        if self.node.prim.kind != "elementwise" or not shape:  # type: ignore[union-attr]
+        if not self.node.prim.is_broadcasting or not shape:  # type: ignore[union-attr]
             return 0
         own = self.elements.shape
         return int(shape[0]) if len(own) < len(shape) or own[0] == 1 else 0
 
     def suits(self, examples: int) -> bool:
         """Whether each of so many examples has rows of its own, one after the other."""
-        if self.product and self._inputs().ndim == 2:
+        if self.product is not None and len(self.product.rows) == 1:
             return self.rows > 0 and self.rows % examples == 0
         return self.rows == examples
 
@@ -72,18 +95,18 @@ class Use:
 
     def outputs(self, z: Array) -> Array:
         """An array (examples, T, o) as a product's value lies."""
-        shape = self.node.value.shape
-        if self.operand:
-            return z.reshape(shape)
-        if len(shape) == 2:
-            return z.reshape(shape[::-1]).T
-        return z.reshape(*shape[:-2], shape[-1], shape[-2]).swapaxes(-1, -2)
+        assert self.product is not None
+        value, laid = self.product.value, (*self.product.rows, self.product.free)
+        lengths = dict(zip(value, self.node.value.shape, strict=True))
+        wide = z.reshape([lengths[k] for k in laid])
+        return wide.transpose([laid.index(k) for k in value])
 
     def _inputs(self) -> Array:
         """A product's other factor, (..., d)."""
-        x, name = np.asarray(self.node.args[1 - self.operand]), self.node.prim.name  # type: ignore[union-attr]
-        lies = name == "matmul_tn" if self.operand else name != "matmul_nt"  # (..., d, rows)
-        return x.swapaxes(-1, -2) if lies else x
+        assert self.product is not None
+        laid = (*self.product.rows, self.product.summed)
+        x = np.asarray(self.node.args[1 - self.operand])
+        return x.transpose([self.product.factor.index(k) for k in laid])
 
 
 def uses(run: Recording) -> list[Use]:
@@ -106,9 +129,7 @@ def uses(run: Recording) -> list[Use]:
         sources[node.time] = functools.reduce(operator.or_, read, 0)
         if not sources[node.time]:
             continue  # from within the function, such as a gradient that it takes
-        prim = node.prim
-        assert prim is not None
-        if isinstance(node, Batched) or prim.kind == "composite" or prim.name == "pick":
+        if isinstance(node, Batched) or node.prim is PICK or isinstance(node.prim, Composite):
             raise UncopiedError("the loss uses vmap, checkpoint or a rule of its own")
         moved = _moved(node, held)
         if moved is not None:
@@ -117,31 +138,52 @@ def uses(run: Recording) -> list[Use]:
         for which, time in enumerate(times):
             if time in held:
                 leaf, elements = held[time]
-                product = (
-                    prim.name in PRODUCTS
-                    and times[1 - which] not in held
-                    and not read[1 - which] >> leaf & 1
-                    and _is_plain(node, which, elements)
-                )
+                other = 1 - which
+                apart = len(times) == 2 and times[other] not in held and not read[other] >> leaf & 1
+                product = _product(node, which) if apart else None
                 found.append(Use(node, which, leaf, elements, product))
     return found
 
 
-def _is_plain(node: Tensor, operand: int, elements: Array) -> bool:
-    """Whether the parameters are one matrix, and the other factor a matrix or a stack of them."""
-    other = np.ndim(node.args[1 - operand])
-    if elements.ndim != 2 or other < 2:
-        return False
-    return other == 2 or node.prim.name != "matmul_tn"  # type: ignore[union-attr]
+def _product(node: Tensor, operand: int) -> Product | None:
+    """How factors lie, where the node sums products of a matrix with rows of the other factor."""
+    prim: Any = node.prim
+    if prim.kind != "bilinear" or np.ndim(node.args[operand]) != 2:
+        return None
+    axes = prim.axes(node.params or {}, [np.shape(x) for x in node.args], node.shape)
+    found = Product(axes.operands[operand], axes.operands[1 - operand], axes.result)
+    summed = set(found.matrix) & set(found.factor) - set(found.value)
+    free = set(found.matrix) & set(found.value) - set(found.factor)
+    fits = (
+        len(summed) == len(free) == 1
+        and len(found.factor) == len(found.value) == len(found.rows) + 1 > 1
+        and not {CORE, None} & {*found.matrix, *found.factor, *found.value}
+    )
+    return found if fits and _is_plain(node, operand, found) else None
+
+
+def _is_plain(node: Tensor, operand: int, product: Product) -> bool:
+    """Whether products are summed as they are, with no factor of the operation's own."""
+    prim: Any = node.prim
+    if prim.product is not None:
+        return True
+    args = [np.asarray(x) for x in node.args]
+    args[operand] = np.random.default_rng(0).standard_normal(args[operand].shape)
+    number = {k: i for i, k in enumerate({*product.matrix, *product.factor, *product.value})}
+    matrix, factor, value = ([number[k] for k in labels] for labels in product)
+    plain = np.einsum(args[operand], matrix, args[1 - operand], factor, value, optimize=True)
+    return np.allclose(prim.fn(*args, **(node.params or {})), plain)
 
 
 def _moved(node: Tensor, held: dict[int, tuple[int, Array]]) -> tuple[int, Array] | None:
     """The elements that a node rearranges, each once; None where it computes something."""
-    if node.prim.name not in REARRANGING:  # type: ignore[union-attr]
+    prim: Any = node.prim
+    parent, *others = node.parents
+    if not prim.moves or prim.kind != "linear" or any(p is not None for p in others):
         return None
-    parent = node.parents[0]
     if parent is None or parent.time not in held:
         return None
     leaf, elements = held[parent.time]
-    moved = np.asarray(node.prim.fn(elements, *node.args[1:], **(node.params or {})))  # type: ignore[union-attr]
-    return (leaf, moved) if np.unique(moved).size == moved.size else None
+    moved = np.asarray(prim.fn(elements + 1, *node.args[1:], **(node.params or {}))) - 1
+    each_once = np.unique(moved).size == moved.size and (moved >= 0).all()  # not filled with zeros
+    return (leaf, moved) if each_once else None
