@@ -15,7 +15,9 @@ from tinygrad_hess.curvature import (
     layer_traces,
     trace,
 )
-from tinygrad_hess.curvature.operators.uses import UncopiedError
+from tinygrad_hess.curvature.operators.uses import UncopiedError, uses
+from tinygrad_hess.primitive import REGISTRY
+from tinygrad_hess.transforms.recording import Recording
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(40, 6)), RNG.integers(0, 3, 40)
@@ -243,6 +245,91 @@ class TestExamplesThatInteract:
         op = HessianOperator(loss, weights("bvw"), (X, Y))
         with pytest.raises(ValueError, match="the function is random"):
             trace(op, max_matvecs=30)
+
+
+def _transposes(scale=1):
+    """Of a product of rows with a matrix."""
+    return (
+        lambda g, y, a, b: scale * (g @ b.swapaxes(-1, -2)),
+        lambda g, y, a, b: scale * (a.swapaxes(-1, -2) @ g),
+    )
+
+
+@pytest.fixture
+def own():
+    """Operations of a user's own, by what they are called here."""
+    before = set(REGISTRY)
+    shapes = [([(4, 3), (3, 2)], {})]
+    slope = lambda g, y, a, b: g * (1 - y * y)
+    yield {
+        "backward": tg.linear(
+            "own_backward",
+            lambda x: x[..., ::-1],
+            lambda g, y, x: g[..., ::-1],
+            moves=True,
+            cases=[([(3,)], {})],
+        ),
+        "activation": tg.elementwise(
+            "own_activation", lambda a, b: np.tanh(a + b), slope, slope, domain=(-1, 1)
+        ),
+        "product": tg.bilinear(
+            "own_product",
+            lambda a, b: a @ b,
+            *_transposes(),
+            signature="(m,n),(n,p)->(m,p)",
+            partial="sum",
+            cases=shapes,
+        ),
+        "undeclared product": tg.bilinear(
+            "own_undeclared_product", lambda a, b: a @ b, *_transposes(), cases=shapes
+        ),
+        "product by columns": tg.bilinear(
+            "own_product_by_columns",
+            lambda a, b: (a @ b).swapaxes(-1, -2),
+            lambda g, y, a, b: g.swapaxes(-1, -2) @ b.swapaxes(-1, -2),
+            lambda g, y, a, b: a.swapaxes(-1, -2) @ g.swapaxes(-1, -2),
+            signature="(m,n),(n,p)->(p,m)",
+            partial="sum",
+            cases=shapes,
+        ),
+        "twice a product": tg.bilinear(
+            "own_twice_a_product",
+            lambda a, b: 2 * (a @ b),
+            *_transposes(2),
+            signature="(m,n),(n,p)->(m,p)",
+            partial="sum",
+            cases=shapes,
+        ),
+    }
+    for name in set(REGISTRY) - before:
+        REGISTRY.pop(name)
+
+
+class TestOperationsOfOnesOwn:
+    @pytest.mark.parametrize("name", ["product", "undeclared product", "product by columns"])
+    def test_examples_have_copies_of_all_parameters(self, name, own):
+        def loss(p, b):
+            h = own[name](b[0], own["backward"](p["w"]))
+            h = h.T if "columns" in name else h
+            return ce(own["activation"](h, p["b"]) @ p["v"], b[1])
+
+        op = HessianOperator(loss, weights("bvw"), (X, Y))
+        check(op, 500)
+        run = Recording(loss, (weights("bvw"), (X, Y)), {}, (0,), "test")
+        found = uses(run)
+        assert sorted(u.leaf for u in found) == [0, 1, 2]
+        assert all(u.suits(len(X)) for u in found)
+        assert "example" in trace(op, max_matvecs=30).method
+
+    def test_a_factor_of_its_own_is_no_product(self, own):
+        """It would be missing from the changes that stand for copies."""
+        loss = lambda p, b: ce(
+            np.tanh(own["twice a product"](b[0], p["w"]) + p["b"]) @ p["v"], b[1]
+        )
+        op = HessianOperator(loss, weights("bvw"), (X, Y))
+        check(op, 500)
+        found = uses(Recording(loss, (weights("bvw"), (X, Y)), {}, (0,), "test"))
+        assert [u.leaf for u in found if not u.suits(len(X))] == [2]
 
 
 class TestTrace:
