@@ -38,6 +38,7 @@ FUNCTIONS = Functions(
     numpy=jnp,
     dot=jnp.dot,
     logsumexp=lambda z: jax.nn.logsumexp(z, axis=-1),
+    largest=lambda z: jnp.max(z, -1, keepdims=True),
     softplus=jax.nn.softplus,
     conv=lambda x, w: jax.lax.conv(x, w, (1, 1), "VALID"),
     cholesky=jnp.linalg.cholesky,

@@ -37,6 +37,7 @@ FUNCTIONS = Functions(
     numpy=torch,
     dot=torch.matmul,
     logsumexp=lambda z: torch.logsumexp(z, -1),
+    largest=lambda z: torch.amax(z, -1, keepdim=True),
     softplus=lambda z: torch.logaddexp(z, torch.zeros_like(z)),
     conv=torch.nn.functional.conv2d,
     cholesky=torch.linalg.cholesky,

@@ -22,9 +22,10 @@ class Functions:
     ----------
     numpy : module
         With tanh, sin, exp, log, sqrt, sum(x, axis) and mean.
-    dot, logsumexp, softplus, conv, cholesky : callable
-        Products of matrices; over the last axis; log(1 + exp(x)); cross-correlation of
-        (N, C, H, W) with (O, C, h, w) without padding; the lower factor.
+    dot, logsumexp, largest, softplus, conv, cholesky : callable
+        Products of matrices; over the last axis; the maximum over it, which keeps the axis;
+        log(1 + exp(x)); cross-correlation of (N, C, H, W) with (O, C, h, w) without padding; the
+        lower factor.
     diagonal : callable
         Of a matrix.
     solve_lower : callable
@@ -36,6 +37,7 @@ class Functions:
     numpy: Any
     dot: Callable[[Any, Any], Any]
     logsumexp: Callable[[Any], Any]
+    largest: Callable[[Any], Any]
     softplus: Callable[[Any], Any]
     conv: Callable[[Any, Any], Any]
     cholesky: Callable[[Any], Any]
@@ -69,6 +71,33 @@ def net(f: Functions) -> Model:
         return x
 
     return _cross_entropy(f, outputs)
+
+
+def _by_hand(f: Functions, params: Any, x: Any) -> tuple[Any, Any]:
+    """Outputs of a net with x / (1 + exp(-x)), less their maximum, and their exponentials."""
+    for i in range(0, len(params), 2):
+        x = f.dot(x, params[i]) + params[i + 1]
+        if i + 2 < len(params):
+            x = x / (1.0 + f.numpy.exp(-x))
+    x = x - f.largest(x)
+    return x, f.numpy.exp(x)
+
+
+def one_hot(f: Functions) -> Model:
+    def loss(params: Any, x: Any, labels: Any) -> Any:
+        _, e = _by_hand(f, params, x)
+        p = e / f.numpy.sum(e, -1)[:, None]
+        return -f.numpy.mean(f.numpy.sum(labels * f.numpy.log(p), -1))
+
+    return Model(loss)
+
+
+def labels(f: Functions) -> Model:
+    def loss(params: Any, x: Any, rows: Any, classes: Any) -> Any:
+        z, e = _by_hand(f, params, x)
+        return -f.numpy.mean((z - f.numpy.log(f.numpy.sum(e, -1))[:, None])[rows, classes])
+
+    return Model(loss)
 
 
 def logistic(f: Functions) -> Model:
@@ -136,6 +165,8 @@ def chain(f: Functions) -> Model:
 
 MODELS: dict[str, Callable[[Functions], Model]] = {
     "net": net,
+    "one-hot": one_hot,
+    "labels": labels,
     "logistic": logistic,
     "conv": conv,
     "recurrent": recurrent,

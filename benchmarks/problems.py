@@ -1,6 +1,8 @@
 """The numbers that all libraries work on: the same for each. A workload is a kind and a size.
 
 net 64x2-16-16-2     dense tanh net: batch x layer sizes, cross-entropy
+one-hot 512x32-128-3 dense net with x / (1 + exp(-x)) and a loss written by hand, one-hot labels
+labels 512x32-128-3  the same with labels that index
 logistic 569x30      logistic regression with a ridge on the breast cancer data
 conv 128             two convolutions and a dense layer on so many handwritten digits
 recurrent 100        a tanh recurrence of so many steps, cross-entropy of the last state
@@ -75,7 +77,7 @@ def problem(workload: str, dtype: str) -> Problem:
     """A workload's problem, with its arrays in ``dtype``."""
     kind, size = workload.split()
     made = KINDS[kind](size)
-    cast = lambda a: np.ascontiguousarray(a, dtype)
+    cast = lambda a: np.ascontiguousarray(a, dtype if a.dtype.kind == "f" else a.dtype)
     return Problem(kind, [cast(p) for p in made[0]], tuple(cast(a) for a in made[1:]))
 
 
@@ -97,6 +99,11 @@ def _net(size: str) -> Made:
     params = [a for n, m in zip(layers, layers[1:], strict=False) for a in _dense(rng, n, m)]
     x = rng.normal(size=(batch, layers[0]))
     return params, x, _one_hot(rng.integers(0, layers[-1], batch), layers[-1])
+
+
+def _labels(size: str) -> Made:
+    params, x, one_hot = _net(size)
+    return params, x, np.arange(len(x)), one_hot.argmax(1)
 
 
 def _read(name: str) -> tuple[Array, Array]:
@@ -155,6 +162,8 @@ def _chain(size: str) -> Made:
 
 KINDS: dict[str, Callable[[str], Made]] = {
     "net": _net,
+    "one-hot": _net,
+    "labels": _labels,
     "logistic": _logistic,
     "conv": _conv,
     "recurrent": _recurrent,

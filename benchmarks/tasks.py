@@ -29,6 +29,8 @@ WORKLOADS = {
     "net 64x2-16-16-2": FULL,
     "net 256x64-64-64-10": FULL,
     "net 1797x64-256-256-10": (*MAIN, ADAM),
+    "one-hot 512x32-128-128-128-3": MAIN,
+    "labels 512x32-128-128-128-3": MAIN,
     "logistic 569x30": (*MAIN, MANY, EACH, HESSIAN),
     "conv 128": (*MAIN, ADAM),
     "recurrent 100": (*MAIN, ADAM),

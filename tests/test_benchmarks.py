@@ -36,6 +36,8 @@ from benchmarks.tasks import (
 
 TINY = {
     "net 20x2-4-3": "net 64x2-16-16-2",
+    "one-hot 20x2-4-3": "one-hot 512x32-128-128-128-3",
+    "labels 20x2-4-3": "labels 512x32-128-128-128-3",
     "logistic 569x30": "logistic 569x30",
     "conv 20": "conv 128",
     "recurrent 5": "recurrent 100",
@@ -76,9 +78,19 @@ def test_problems_are_the_same_numbers_each_time(workload: str) -> None:
         strict=True,
     )
     for a, b, c in pairs:
-        assert a.dtype == np.float64 and c.dtype == np.float32
+        is_index = a.dtype.kind == "i"  # labels, the same in either precision
+        assert is_index or (a.dtype == np.float64 and c.dtype == np.float32)
         np.testing.assert_array_equal(a, b)
-        np.testing.assert_array_equal(a.astype(np.float32), c)
+        np.testing.assert_array_equal(a.astype(c.dtype), c)
+
+
+def test_losses_by_hand_are_the_same_with_either_kind_of_labels() -> None:
+    for task in (VALUE, HVP):
+        one_hot, index = (
+            results(OURS, f"{kind} 20x2-4-3", task, "float64")["jit"]
+            for kind in ("one-hot", "labels")
+        )
+        np.testing.assert_allclose(one_hot, index, rtol=1e-12, atol=1e-14)
 
 
 def test_the_losses_are_the_textbook_ones() -> None:
