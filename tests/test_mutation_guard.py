@@ -271,6 +271,7 @@ MUTANTS: list[tuple[str, str, Mutation]] = [
     # what is said of memory and of exchanges
     *((name, "memory of its own", OWN_MEMORY) for name in ("transpose", "reshape", "windows")),
     *((name, "memory of its own", OWN_MEMORY) for name in ("take_diagonal", "index", "alias")),
+    *((name, "a view", _says(aliases=True)) for name in ("full_rank", "cholesky")),
     *((name, "moves", MOVES) for name in ("cumsum", "exp", "fold", "symmetrize", "sum")),
     *((name, "identity", IDENTITY) for name in ("absolute", "negative", "roll", "relu")),
     *((name, "commutes", COMMUTES) for name in ("subtract", "divide", "power", "less")),
