@@ -271,7 +271,8 @@ def key_labels(
             taken.append(None)
             continue
         axis = len(labels)
-        whole = isinstance(entry, slice) and range(*entry.indices(shape[axis])) == range(shape[axis])
+        n = shape[axis]
+        whole = isinstance(entry, slice) and range(*entry.indices(n)) == range(n)
         labels.append(("axis", axis) if whole else CORE)
         if isinstance(entry, slice):
             taken.append(labels[-1])
@@ -384,7 +385,7 @@ def _along(emit: Any, arrays: Any, pattern: Any, shape: Any) -> tuple[Any, int, 
 
 
 def _counted_axis(a: Any, length: int, rank: int) -> int | None:
-    """Of axes of which there are ``rank``, the one along which an array is 0, 1, ... ``length - 1``."""
+    """The one of ``rank`` axes along which an array counts from 0 to ``length - 1``."""
     long = [k for k, n in enumerate(a.shape, rank - len(a.shape)) if n != 1]
     if a.value is None or len(long) != 1 or a.value.size != length:
         return None

@@ -20,6 +20,7 @@ from .complexes import conj
 from .indexing import index
 from .permutation import permute
 
+
 def _rows(x: Any) -> Any:
     """All leading axes as rows of one matrix."""
     return reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
@@ -46,9 +47,7 @@ def _batch(fn: Any, rows: bool) -> Any:
     return batch
 
 
-def _lowered_batch(
-    call: Any, emit: Any, operands: Any, ndims: Any, lead: Any, params: Any
-) -> Any:
+def _lowered_batch(call: Any, emit: Any, operands: Any, ndims: Any, lead: Any, params: Any) -> Any:
     """The batch rule as operations on arrays, of which some are one product where NumPy has many.
 
     Where only the left factor is batched, its batch joins the rows of one product. A matrix times

@@ -75,7 +75,7 @@ def _scatter_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
 
 
 def _scatter_axes(params: Any, shapes: Any, shape: Any) -> Axes:
-    """Axes that the key leaves alone; the order of positions matters, so arrays are needed whole."""
+    """Axes that the key leaves alone. Arrays are needed whole: the order of positions matters."""
     kept, written, arrays = key_labels(params["pattern"], shape, shapes[2:])
     moving = {k for labels in arrays for k in labels} - {None}
     return Axes(

@@ -132,7 +132,9 @@ def test_every_cut_gives_the_whole(name: str, transform: Any) -> None:
         steady(transform(name), args, others, what=name, ulps=2**14)
 
 
-@pytest.mark.parametrize("name", ["labels by index", "labels of a library's loss", "rows of a table"])
+@pytest.mark.parametrize(
+    "name", ["labels by index", "labels of a library's loss", "rows of a table"]
+)
 def test_gradients_of_each_example_are_cut(name: str) -> None:
     """A batch of examples, each with a label that differs."""
     if name == "rows of a table":

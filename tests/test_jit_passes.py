@@ -318,9 +318,7 @@ def test_share_leaves_unkeyed_and_unhashable_operations_alone() -> None:
     outs = [w.op("sin", 0, keyed=False), w.op("sin", 0, keyed=False)]
     assert len(applied(share, w.program(*outs), X).instructions) == 2
     i, sine = w.instructions[0], REGISTRY["sin"]
-    unhashable = [
-        instruction(sine, (0,), 10 + k, i.shape, i.dtype, {"of": [1]}) for k in range(2)
-    ]
+    unhashable = [instruction(sine, (0,), 10 + k, i.shape, i.dtype, {"of": [1]}) for k in range(2)]
     unhashable = [dataclasses.replace(u, fn=sine.fn) for u in unhashable]
     new = applied(share, Program((0,), {}, tuple(unhashable), (10, 11)), X)
     assert len(new.instructions) == 2

@@ -17,9 +17,9 @@ from ..ops.broadcasting import broadcast_to, reduce_sum, reshape
 from ..ops.permutation import permute
 from .program import Instruction, Program
 
-_ADD, _SUBTRACT, _MULTIPLY, _DIVIDE, _NEGATIVE = (
-    f.primitive for f in (add, subtract, multiply, divide, negative)
-)
+_Operations = tuple[Any, ...]
+_ARITHMETIC: _Operations = (add, subtract, multiply, divide, negative)
+_ADD, _SUBTRACT, _MULTIPLY, _DIVIDE, _NEGATIVE = (f.primitive for f in _ARITHMETIC)
 _RESHAPE, _BROADCAST, _PERMUTE, _SUM = (
     f.primitive for f in (reshape, broadcast_to, permute, reduce_sum)
 )  # fmt: skip

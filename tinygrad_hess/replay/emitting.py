@@ -102,17 +102,19 @@ def _stand_in(shape: Shape, dtype: Any) -> Any:
     return np.broadcast_to(np.zeros((), dtype or float), shape)
 
 
-def result_type(prim: Any, operands: Sequence[Operand], params: dict[str, Any]) -> tuple[Shape, Any]:
+def result_type(
+    prim: Any, operands: Sequence[Operand], params: dict[str, Any]
+) -> tuple[Shape, Any]:
     """Shape and type of a result, computed on as little as shows it."""
     shape: Shape | None = None
     if prim.is_broadcasting:
         shape = np.broadcast_shapes(*(x.shape for x in operands))
     elif isinstance(prim.signature, str):
         shape = _shape_by_signature(prim, operands)
-    few = [
-        x.value if x.dtype is None else _stand_in(x.shape if shape is None else (1,) * len(x.shape), x.dtype)
-        for x in operands
-    ]  # fmt: skip
+    few = []
+    for x in operands:
+        own = x.shape if shape is None else (1,) * len(x.shape)
+        few.append(x.value if x.dtype is None else _stand_in(own, x.dtype))
     with np.errstate(all="ignore"):
         found = prim.fn(*few, **params)
     return np.shape(found) if shape is None else shape, found.dtype

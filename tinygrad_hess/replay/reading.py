@@ -1,6 +1,6 @@
 """From a tape to a program.
 
-    read : tape nodes -> Program
+read : tape nodes -> Program
 """
 
 from __future__ import annotations
@@ -129,9 +129,9 @@ class _Reader:
         ]
         axes = node.axes if isinstance(node, Batched) else None
         value, first, params = node.value, operands[0], node.params or {}
-        if prim.identity and (first.shape, first.dtype) == (np.shape(value), value.dtype):
-            if prim is ENTER or first.axes == axes:
-                return first.slot
+        same_type = (first.shape, first.dtype) == (np.shape(value), value.dtype)
+        if prim.identity and same_type and (prim is ENTER or first.axes == axes):
+            return first.slot
         if axes is None and prim is not LEAVE:
             return self.emit.append(prim, operands, params, value).slot
         return lower_batch(self.emit, prim, operands, axes or (), params, value).slot

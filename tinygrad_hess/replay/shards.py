@@ -2,10 +2,10 @@
 
     split : Program -> Split (before, shard, after), or None
 
-One long axis of an input is cut. What becomes of it in each operation is read from the axes that the
-operation's row gives: it goes on, or is summed, and then each shard gives a part of the sum.
-Everything else is computed once, before or after. A program in which a finished sum flows back into
-what is cut is not split.
+One long axis of an input is cut. What becomes of it in each operation is read from the axes that
+the operation's row gives: it goes on, or is summed, and then each shard gives a part of the sum.
+Everything else is computed once, before or after. A program in which a finished sum flows back
+into what is cut is not split.
 """
 
 from __future__ import annotations
