@@ -7,7 +7,7 @@ stays, and both branches of a ``where`` count. What an operation joins follows f
 
     moves elements          : it is asked where it puts their numbers
     axes that are indexed   : an element depends on those with the same index
-    other axes, linear      : the matrix along them, by the transpose or by unit vectors
+    other axes, linear      : the matrix along them, by unit vectors or by the transpose
     other axes, any         : an element depends on all along them
 
 What has no row joins everything that it reads, which is right for any operation, if wide.
@@ -208,42 +208,39 @@ def _reached(node: Tensor, operand: int, axes: Axes) -> Pairs | None:
     """
     if node.prim.kind not in ("linear", "bilinear", "variadic") or not _is_fixed(node):  # type: ignore[union-attr]
         return None
-    return _by_transpose(node, operand) or _by_unit_vectors(node, operand, axes)
+    g = leaf(_numbered(node) + 1.0)
+    back = _pulled_back(g, node, operand)
+    tape = Tape([back], [g]) if isinstance(back, Tensor) and back.prim is not None else None
+    source = None if tape is None else _flat(add(_numbered(node.args[operand]), _zeros(back)))
+    if tape is not None and all(map(_is_moved, tape.nodes)):
+        target = _flat(back).astype(int) - 1
+        return source[target >= 0], target[target >= 0]
+    found = _by_unit_vectors(node, operand, axes)
+    if found is None and tape is not None and all(map(_is_exact, tape.nodes)):
+        sets = _carried(tape, [g], [back], Dependence)
+        if _are_few(sets.count(), node, operand):
+            pattern = sets.matrix()
+            found = np.repeat(source, np.diff(pattern.indptr)), pattern.indices
+    return found
 
 
 def _are_few(pairs: int, node: Tensor, operand: int) -> bool:
     return pairs <= max(FEW, EACH * (_size(node) + _size(node.args[operand])))
 
 
-def _by_transpose(node: Tensor, operand: int) -> Pairs | None:
-    """By the tape of the transpose, where that is made of operations whose patterns are exact."""
+def _pulled_back(g: Tensor, node: Tensor, operand: int) -> Any:
+    """The transpose at a recorded cotangent, in a shape that holds the operand's."""
     prim: Any = node.prim
     x, params = node.args[operand], node.params or {}
-    g = leaf(_numbered(node) + 1.0)
     try:
         with modes.recording(), np.errstate(all="ignore"):
             if prim.vjps is None:
                 back = prim.pullback(g, unrecorded(node), node.args, params)[operand]
             else:
                 back = prim.vjps[operand](g, unrecorded(node), *node.args, **params)
-            if _shape(back) != _shape(x):
-                back = add(back, _zeros(x))  # of a shape that holds the operand's
+            return back if _shape(back) == _shape(x) else add(back, _zeros(x))
     except Exception:  # a rule for arrays alone
         return None
-    if not isinstance(back, Tensor) or back.prim is None:
-        return None
-    tape = Tape([back], [g])
-    source = _flat(add(_numbered(x), _zeros(back)))
-    if all(map(_is_moved, tape.nodes)):
-        target = _flat(back).astype(int) - 1
-        return source[target >= 0], target[target >= 0]
-    if not all(map(_is_exact, tape.nodes)):
-        return None
-    found = _carried(tape, [g], [back], Dependence)
-    if not _are_few(found.count(), node, operand):
-        return None
-    pattern = found.matrix()
-    return np.repeat(source, np.diff(pattern.indptr)), pattern.indices
 
 
 def _is_moved(node: Tensor) -> bool:
