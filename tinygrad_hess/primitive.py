@@ -82,7 +82,7 @@ class Primitive:
     identity : bool
         Whether the value is the first operand as it is, whenever it has that one's shape and type.
     commutative : bool
-        Whether its two operands may be exchanged.
+        Whether its two operands may be exchanged, but for the sign of a zero.
     neutral : dict
         By operand: the number with which the value is the other operand.
     resized : callable, optional

@@ -136,7 +136,10 @@ class Traced:
         cut, pieces = self._split, len(stretches(self._split, count))
         arguments = {slot: f"x{n}" for n, slot in enumerate(self.program.inputs)}
         wholes = sorted(c for c in cut.cut.values() if c[0] in arguments)
-        named = ", ".join(f"axis {axis} of {arguments[slot]}" for slot, (axis, _, _) in wholes)
+        named = ", ".join(
+            f"axis {len(cut.shapes[slot][0]) + axis} of {arguments[slot]}"
+            for slot, (axis, _, _) in wholes
+        )
         return (
             f"an axis of {cut.length} cut into {pieces} stretches, on {count} threads"
             f"{': ' if named else ''}{named}"
