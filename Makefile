@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 
-.PHONY: demo test slow peers lint bench sizes accuracy supported clean help
+.PHONY: demo test slow peers lint bench sizes accuracy supported names clean help
 
 help:  ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -67,6 +67,9 @@ accuracy: $(VENV)/.test  ## Measure accuracy anew and write docs/accuracy.md (mi
 
 supported: $(VENV)/.test  ## Try every name of NumPy and SciPy anew and write docs/coverage.md (minutes)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/supported_page.py
+
+names: $(VENV)/.test  ## Write the index of names and the type stubs anew, after a new primitive
+	$(BIN)/python tools/public_names.py
 
 clean:  ## Remove what was made
 	rm -rf $(VENV) $(BENCH) build dist *.egg-info demo_output .pytest_cache .mypy_cache .ruff_cache .hypothesis

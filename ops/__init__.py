@@ -1,61 +1,29 @@
 """The operations, one declaration each, grouped by family.
 
 Each works on arrays, tensors, and mixtures of the two: arrays in give an array out.
+
+Named here are functions composed of others. Every primitive is found by its own name, one that a
+user declares as well: in the module that the index of names tells, or in the registry.
 """
 
+from importlib import import_module as _import_module
+from importlib.util import find_spec as _find_spec
+from typing import Any as _Any
+
+from .._names import OPERATIONS as _OPERATIONS
+from ..primitive import REGISTRY as _REGISTRY
+from ..registry import declared as _declared
 from .activation import elu as elu
-from .activation import erf as erf
 from .activation import gelu as gelu
 from .activation import hard_tanh as hard_tanh
 from .activation import leaky_relu as leaky_relu
-from .activation import relu as relu
 from .activation import silu as silu
-from .arithmetic import absolute as absolute
-from .arithmetic import add as add
 from .arithmetic import clip as clip
-from .arithmetic import copysign as copysign
-from .arithmetic import divide as divide
-from .arithmetic import fmax as fmax
-from .arithmetic import fmin as fmin
-from .arithmetic import fmod as fmod
-from .arithmetic import maximum as maximum
-from .arithmetic import minimum as minimum
 from .arithmetic import mod as mod
-from .arithmetic import multiply as multiply
-from .arithmetic import negative as negative
-from .arithmetic import positive as positive
 from .arithmetic import power as power
-from .arithmetic import reciprocal as reciprocal
-from .arithmetic import square as square
-from .arithmetic import subtract as subtract
-from .arithmetic import where as where
 from .broadcasting import ravel as ravel
 from .broadcasting import sum as sum
 from .broadcasting import to_shape as reshape
-from .comparison import bitwise_and as bitwise_and
-from .comparison import bitwise_or as bitwise_or
-from .comparison import bitwise_xor as bitwise_xor
-from .comparison import ceil as ceil
-from .comparison import equal as equal
-from .comparison import floor as floor
-from .comparison import floor_divide as floor_divide
-from .comparison import greater as greater
-from .comparison import greater_equal as greater_equal
-from .comparison import heaviside as heaviside
-from .comparison import invert as invert
-from .comparison import isfinite as isfinite
-from .comparison import isinf as isinf
-from .comparison import isnan as isnan
-from .comparison import less as less
-from .comparison import less_equal as less_equal
-from .comparison import logical_and as logical_and
-from .comparison import logical_not as logical_not
-from .comparison import logical_or as logical_or
-from .comparison import logical_xor as logical_xor
-from .comparison import not_equal as not_equal
-from .comparison import rint as rint
-from .comparison import signbit as signbit
-from .comparison import trunc as trunc
 from .complexes import angle as angle
 from .complexes import conj as conj
 from .complexes import imag as imag
@@ -66,26 +34,12 @@ from .determinants import det as det
 from .determinants import slogdet as slogdet
 from .eigen import eig as eig
 from .eigen import eigvals as eigvals
-from .exponential import cbrt as cbrt
-from .exponential import exp as exp
-from .exponential import exp2 as exp2
-from .exponential import expm1 as expm1
-from .exponential import log as log
-from .exponential import log1p as log1p
-from .exponential import log2 as log2
-from .exponential import log10 as log10
-from .exponential import logaddexp as logaddexp
-from .exponential import logaddexp2 as logaddexp2
-from .exponential import sigmoid as sigmoid
-from .exponential import softplus as softplus
-from .exponential import sqrt as sqrt
 from .factorizations import cho_solve as cho_solve
 from .factorizations import cholesky as cholesky
 from .factorizations import qr as qr
 from .factorizations import solve_assuming as solve_assuming
 from .identity import astype as astype
 from .identity import checked as checked
-from .identity import stop_gradient as stop_gradient
 from .indexing import argsort as argsort
 from .indexing import index as index
 from .indexing import sort as sort
@@ -148,6 +102,7 @@ from .reduction import var as var
 from .resampling import interpolate as interpolate
 from .scatter import add_at as add_at
 from .scatter import combine_at as combine_at
+from .scatter import scatter as scatter  # the row, which has the name of its module
 from .scatter import set_at as set_at
 from .selecting import ClassNumbers as ClassNumbers
 from .selecting import chunk as chunk
@@ -195,26 +150,38 @@ from .triangles import diag as diag
 from .triangles import diagflat as diagflat
 from .triangles import tril as tril
 from .triangles import triu as triu
-from .trigonometric import arccos as arccos
-from .trigonometric import arccosh as arccosh
-from .trigonometric import arcsin as arcsin
-from .trigonometric import arcsinh as arcsinh
-from .trigonometric import arctan as arctan
-from .trigonometric import arctan2 as arctan2
-from .trigonometric import arctanh as arctanh
-from .trigonometric import cos as cos
-from .trigonometric import cosh as cosh
-from .trigonometric import deg2rad as deg2rad
-from .trigonometric import hypot as hypot
-from .trigonometric import rad2deg as rad2deg
-from .trigonometric import sin as sin
 from .trigonometric import sinc as sinc
-from .trigonometric import sinh as sinh
-from .trigonometric import tan as tan
-from .trigonometric import tanh as tanh
 from .windows import avg_pool1d as avg_pool1d
 from .windows import avg_pool2d as avg_pool2d
 from .windows import conv1d as conv1d
 from .windows import conv2d as conv2d
 from .windows import max_pool1d as max_pool1d
 from .windows import max_pool2d as max_pool2d
+from .windows import windows as windows  # the row, which has the name of its module
+
+_PACKAGE = __name__.rpartition(".")[0]
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _OPERATIONS:
+        module, _, attribute = _OPERATIONS[name].partition(":")
+        found = getattr(_import_module(f"{_PACKAGE}.{module}"), attribute or name)
+        globals()[name] = found
+        return found
+    if name.startswith("_") or (name not in _REGISTRY and _find_spec(f"{__name__}.{name}")):
+        # Python asks so before it imports a module, and loads it when there is no such attribute
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return _REGISTRY[name].call  # looks at what is declared before it loads slow modules
+    except KeyError:
+        from difflib import get_close_matches
+
+        near = ", ".join(get_close_matches(name, __dir__()))
+        raise AttributeError(
+            f"module {__name__!r} has no operation {name!r}, and no primitive of that name is "
+            f"declared{f'; is it one of {near}?' if near else ''}"
+        ) from None
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_OPERATIONS, *(row.name for row in _declared(_REGISTRY))})

@@ -1,5 +1,8 @@
 """Tensor's operators and methods, bound from the operations by name.
 
+Elementwise primitives that stand for NumPy's ufuncs are methods without being named here, those
+that a user declares as well.
+
 Methods carry NumPy's names and those that users of PyTorch and tinygrad type, and take ``dim`` and
 ``keepdim`` for ``axis`` and ``keepdims``. Where the libraries differ in meaning, NumPy's wins:
 
@@ -27,6 +30,7 @@ import functools
 import math
 from collections.abc import Callable
 from importlib import import_module
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -36,6 +40,8 @@ from . import numpy as namespace
 from .backward import backward
 from .errors import describe
 from .nn.losses import cross_entropy
+from .primitive import REGISTRY, Primitive
+from .registry import row_of
 from .tensors import Batched, Tensor, tensor_or_array
 
 _OPERATORS = {
@@ -49,40 +55,29 @@ _COMPARISONS = {
 }  # fmt: skip
 
 _METHODS = [
-    "all", "any", "argmax", "argmin", "argsort", "astype", "clip", "cumprod", "cumsum",
-    "diagonal", "diff", "dot", "log_softmax", "logsumexp", "max", "mean", "median", "min", "norm",
-    "prod", "ptp", "ravel", "repeat", "roll", "sort", "split", "squeeze", "std", "sum",
-    "swapaxes", "take", "tile", "trace", "var", "softmax", "matmul", "moveaxis", "exp", "expm1",
-    "log", "log1p", "log2", "log10", "sqrt", "cbrt", "square", "reciprocal", "sin", "cos", "tan",
-    "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh",
-    "floor", "ceil", "trunc", "sign", "isnan", "isinf", "isfinite", "sinc", "erf", "relu",
-    "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "maximum", "minimum", "flip",
-    "outer", "tril", "triu", "diag", "hard_tanh", "take_along_axis", "conv1d", "conv2d",
-    "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d", "pad", "chunk", "gather",
-    "index_select", "masked_fill", "one_hot", "topk", "cummax", "cummin", "interpolate",
-    "conv_transpose1d", "conv_transpose2d",
+    "all", "any", "argmax", "argmin", "argsort", "astype", "clip", "cumprod", "cumsum", "diagonal",
+    "diff", "dot", "log_softmax", "logsumexp", "max", "mean", "median", "min", "norm", "prod",
+    "ptp", "ravel", "repeat", "roll", "sort", "split", "squeeze", "std", "sum", "swapaxes", "take",
+    "tile", "trace", "var", "softmax", "matmul", "moveaxis", "sinc", "erf", "relu",
+    "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "flip", "outer", "tril", "triu",
+    "diag", "hard_tanh", "take_along_axis", "conv1d", "conv2d", "max_pool1d", "max_pool2d",
+    "avg_pool1d", "avg_pool2d", "pad", "chunk", "gather", "index_select", "masked_fill", "one_hot",
+    "topk", "cummax", "cummin", "interpolate", "conv_transpose1d", "conv_transpose2d",
 ]  # fmt: skip
 _ALIASES: dict[str, Callable[..., Any]] = {
-    "abs": ops.absolute, "neg": ops.negative, "pow": ops.power,
-    "add": ops.add, "sub": ops.subtract, "mul": ops.multiply, "div": ops.divide,
+    "neg": ops.negative, "sub": ops.subtract, "mul": ops.multiply, "div": ops.divide,
     "unsqueeze": ops.expand_dims, "rsqrt": lambda x: ops.reciprocal(ops.sqrt(x)),
     "scatter": ops.scatter_along, "scatter_add": ops.scatter_add_along,
     "layernorm": ops.layer_norm, "batchnorm": ops.batch_norm, "cross_entropy": cross_entropy,
 }  # fmt: skip
 _FROM_NUMPY = [
-    "absolute", "acos", "acosh", "amax", "amin", "arctan2", "argpartition", "argwhere", "asin",
-    "asinh", "atan", "atan2", "atanh", "bincount", "bitwise_and", "bitwise_not", "bitwise_or",
-    "bitwise_xor", "choose", "compress", "copysign", "corrcoef", "count_nonzero", "cov", "cross",
-    "cumprod", "cumsum", "deg2rad", "diagflat", "divide", "divmod", "dsplit", "equal", "exp2",
-    "fabs", "fix", "fliplr", "flipud", "float_power", "floor_divide", "fmax", "fmin", "fmod",
-    "frexp", "greater", "greater_equal", "heaviside", "hsplit", "hypot", "i0", "inner", "isclose",
-    "isin", "isneginf", "isposinf", "kron", "ldexp", "less", "less_equal", "logaddexp",
-    "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "max", "mean",
-    "median", "min", "multiply", "nan_to_num", "nanmax", "nanmean", "nanmedian", "nanmin",
-    "nanquantile", "nanstd", "nansum", "nanvar", "negative", "nonzero", "not_equal", "partition",
-    "percentile", "positive", "prod", "put", "quantile", "rad2deg", "remainder", "rot90", "round",
-    "searchsorted", "signbit", "std", "subtract", "sum", "true_divide", "unique", "unwrap", "var",
-    "vdot", "vsplit",
+    "amax", "amin", "argpartition", "argwhere", "bincount", "choose", "compress", "corrcoef",
+    "count_nonzero", "cov", "cross", "cumprod", "cumsum", "diagflat", "divmod", "dsplit", "fabs",
+    "fix", "fliplr", "flipud", "float_power", "frexp", "hsplit", "i0", "inner", "isclose", "isin",
+    "isneginf", "isposinf", "kron", "max", "mean", "median", "min", "nan_to_num", "nanmax",
+    "nanmean", "nanmedian", "nanmin", "nanquantile", "nanstd", "nansum", "nanvar", "nonzero",
+    "partition", "percentile", "prod", "put", "quantile", "rot90", "round", "searchsorted", "std",
+    "sum", "unique", "unwrap", "var", "vdot", "vsplit",
 ]  # fmt: skip
 _RENAMED: dict[str, str] = {
     "bmm": "matmul", "mm": "matmul", "mv": "matmul", "ger": "outer", "eq": "equal",
@@ -256,6 +251,42 @@ def _named_by_others() -> dict[str, Callable[..., Any]]:
     return found | torch_methods.METHODS
 
 
+def _elementwise(ufunc: np.ufunc) -> Primitive | None:
+    """The elementwise primitive that stands for one of NumPy's ufuncs, if one is declared."""
+    row = row_of(REGISTRY, ufunc)
+    return row if row is not None and row.kind in ("elementwise", "zero") else None
+
+
+class _Undeclared:
+    """The method of a ufunc that nobody has declared yet: it is missing until somebody does.
+
+    (``Tensor.__getattr__`` would do the same, and slow down every attribute of every tensor.)
+    """
+
+    def __init__(self, name: str, ufunc: np.ufunc):
+        self.name, self.ufunc = name, ufunc
+
+    def __get__(self, x: Tensor | None, kind: type) -> Any:
+        row = _elementwise(self.ufunc)
+        if row is None:
+            raise AttributeError(
+                f"{kind.__name__!r} object has no attribute {self.name!r}: no elementwise "
+                f"primitive is declared for numpy.{self.name}"
+            )
+        return row.call if x is None else MethodType(row.call, x)
+
+
+def _install_ufuncs() -> None:
+    """Bind what stands for NumPy's ufuncs, under all their names that are not bound otherwise."""
+    for name, ufunc in vars(np).items():
+        if isinstance(ufunc, np.ufunc) and not hasattr(Tensor, name):
+            ours = getattr(namespace, name)
+            if ours is ufunc:
+                setattr(Tensor, name, _Undeclared(name, ufunc))
+            elif _elementwise(ufunc) is not None:
+                setattr(Tensor, name, ours)
+
+
 def install() -> None:
     """Bind operators, methods and properties to :class:`Tensor`."""
     for name, function in _OPERATORS.items():
@@ -313,5 +344,6 @@ def install() -> None:
     }
     for name, function in special.items():
         setattr(Tensor, name, function)
+    _install_ufuncs()
     for kind in (Tensor, Batched):
         kind.__hash__ = object.__hash__  # type: ignore  # __eq__ compares elements

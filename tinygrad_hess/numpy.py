@@ -2,6 +2,7 @@
 
 Functions take arrays and tensors alike. Constants, types, and what makes arrays or looks at them
 are NumPy's own, and so is every name that is not defined here: those functions refuse tensors.
+Primitives are found by NumPy's names without being named here, those that a user declares as well.
 Plain ``import numpy as np`` works on tensors as well, through NumPy's protocols; both go through
 the same functions. ``tg.supported()`` lists them all.
 """
@@ -9,7 +10,7 @@ the same functions. ``tg.supported()`` lists them all.
 from __future__ import annotations
 
 from importlib import import_module as _import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as _np
 from numpy import (  # noqa: F401
@@ -46,7 +47,6 @@ from . import fft, linalg  # noqa: F401
 from .in_place import copyto, fill_diagonal, place, put, put_along_axis, putmask  # noqa: F401
 from .ops import (  # noqa: F401
     absolute,
-    add,
     all,
     angle,
     any,
@@ -65,20 +65,12 @@ from .ops import (  # noqa: F401
     atleast_1d,
     atleast_2d,
     average,
-    bitwise_and,
-    bitwise_or,
-    bitwise_xor,
     broadcast_arrays,
     broadcast_to,
-    cbrt,
-    ceil,
     clip,
     column_stack,
     concatenate,
     conj,
-    copysign,
-    cos,
-    cosh,
     cross,
     deg2rad,
     diag,
@@ -89,89 +81,47 @@ from .ops import (  # noqa: F401
     dot,
     einsum,
     equal,
-    exp,
-    exp2,
     expand_dims,
-    expm1,
     flip,
-    floor,
-    floor_divide,
-    fmax,
-    fmin,
-    fmod,
-    greater,
-    greater_equal,
-    heaviside,
     hstack,
-    hypot,
     imag,
     inner,
     invert,
-    isfinite,
-    isinf,
     isnan,
     kron,
-    less,
-    less_equal,
-    log,
-    log1p,
-    log2,
-    log10,
-    logaddexp,
-    logaddexp2,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
     matmul,
     matrix_transpose,
     matvec,
-    maximum,
-    minimum,
     mod,
     moveaxis,
-    multiply,
-    negative,
-    not_equal,
     outer,
     pad,
-    positive,
     power,
     ptp,
     rad2deg,
     ravel,
     real,
     real_if_close,
-    reciprocal,
     repeat,
     reshape,
     rint,
     roll,
     rollaxis,
     sign,
-    signbit,
-    sin,
     sinc,
-    sinh,
     sort,
     split,
-    sqrt,
-    square,
     squeeze,
     stack,
-    subtract,
     swapaxes,
     take,
     take_along_axis,
-    tan,
-    tanh,
     tensordot,
     tile,
     trace,
     transpose,
     tril,
     triu,
-    trunc,
     vander,
     vdot,
     vecdot,
@@ -270,7 +220,13 @@ from .ops.without_nan import (  # noqa: F401
     nansum,
     nanvar,
 )
+from .primitive import REGISTRY as _REGISTRY
+from .registry import declared as _declared
+from .registry import row_of as _row_of
 from .tensors import Tensor
+
+if TYPE_CHECKING:  # primitives with NumPy's names, which are bound below
+    from ._numpy_rows import *  # noqa: F403
 
 abs = absolute
 amax, amin = max, min
@@ -513,10 +469,19 @@ def i0(x: Any) -> Any:
     return bessel.i0(x if isinstance(x, Tensor) else _np.asarray(x, float))
 
 
+globals().update(
+    (row.name, row.call)
+    for row in _declared(_REGISTRY)
+    if row.name not in globals() and _row_of(_REGISTRY, vars(_np).get(row.name)) is row
+)
+
+
 def __getattr__(name: str) -> Any:
     if name.startswith("_"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(_np, name)
+    theirs = getattr(_np, name)
+    row = _row_of(_REGISTRY, theirs)
+    return theirs if row is None else row.call
 
 
 def __dir__() -> list[str]:

@@ -1,7 +1,8 @@
 """Plain NumPy calls on tensors: ``np.tanh(x)``, ``np.concatenate([x, y])``, ``array * x``.
 
 NumPy asks its operands through two protocols. Both are answered from one table, made from the
-names of :mod:`tinygrad_hess.numpy`; what is not in it is refused by name.
+names of :mod:`tinygrad_hess.numpy`, and else by the primitive that somebody has declared for the
+function; what has neither is refused by name.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from . import numpy as namespace
 from . import trees
 from .errors import NonDifferentiableError, operands
 from .ops import cummax, cummin
+from .primitive import REGISTRY
+from .registry import row_of
 from .tensors import Batched, Tensor
 
 TABLE: dict[Any, Any] = {
@@ -82,7 +85,7 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *args: Any, **kwargs: An
         _refuse(name, args, "writing a tensor's result into out= would lose its gradient.")
     if special:  # the table grows on first use: scipy.special takes long to load
         TABLE.update(import_module(f"{__package__}.scipy.special").UFUNCS)
-    function = TABLE.get(ufunc)
+    function = TABLE.get(ufunc) or _declared(ufunc)
     if method != "__call__":
         function = _REDUCTIONS.get((ufunc, method))
         if function is not None and "axis" not in kwargs and len(args) == 1:
@@ -92,6 +95,12 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *args: Any, **kwargs: An
     if function is None:
         _refuse(name, args, _no_derivative(ufunc.__name__))
     return _call(function, name, args, kwargs)
+
+
+def _declared(function: Any) -> Any:
+    """The primitive that somebody has declared for a function; None where nobody has."""
+    row = row_of(REGISTRY, function)
+    return None if row is None else row.call
 
 
 def _no_derivative(name: str) -> str:
@@ -121,7 +130,7 @@ def _raw(tree: Any) -> Any:
 
 def _array_function(self: Tensor, func: Any, kinds: Any, args: Any, kwargs: Any) -> Any:
     name = f"{func.__module__}.{func.__name__}"
-    function = TABLE.get(func)
+    function = TABLE.get(func) or _declared(func)
     if function is None and (func in _SAVING or not _any_recorded((args, kwargs))):
         return func(*_raw(args), **_raw(kwargs))  # nothing to differentiate
     if function is None:

@@ -8,9 +8,14 @@ not there yet, loads them.
 from __future__ import annotations
 
 import pkgutil
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
+
+import numpy as np
+
+from ._names import OPERATIONS
 
 
 class Registry(dict[str, Any]):
@@ -64,3 +69,43 @@ class Registry(dict[str, Any]):
         """All names with their primitives."""
         self.complete()
         return super().items()
+
+
+def declared(registry: dict[str, Any]) -> list[Any]:
+    """The rows that are declared by now: no slow module is loaded for this."""
+    return list(dict.values(registry))
+
+
+def row_of(registry: dict[str, Any], function: Any) -> Any:
+    """The row that stands for a function: of its name, if that is NumPy's, or of its value.
+
+    None where there is none. It is asked about whatever function a tensor is given to, so it loads
+    no slow module, unless the index of names says that the row stands there. What the library
+    offers under NumPy's names goes before it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess.primitive import REGISTRY
+    >>> row_of(REGISTRY, np.sin)
+    <elementwise primitive sin>
+    >>> row_of(REGISTRY, np.histogram) is None
+    True
+    """
+    name = getattr(function, "__name__", "")
+    if _is_named(function, name):
+        if name not in registry and name in OPERATIONS:
+            import_module(f"{__package__}.{OPERATIONS[name].partition(':')[0]}")
+        if name in registry:
+            return registry[name]
+    if isinstance(function, np.ufunc):
+        return next((row for row in declared(registry) if row.fn is function), None)
+    return None
+
+
+def _is_named(function: Any, name: str) -> bool:
+    """Whether it is NumPy's function of this name, or one of ``scipy.special``."""
+    if isinstance(function, type) or not callable(function):
+        return False
+    special = sys.modules.get("scipy.special")  # who has a function of its has loaded it
+    return function in (vars(np).get(name), getattr(special, name, None))

@@ -31,7 +31,10 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
+    from ._tensor_methods import TensorMethods
     from .primitive import Primitive
+else:
+    TensorMethods = object  # `methods` binds them later, from the primitives' rows
 
 tick = itertools.count(1).__next__
 """The time of the next record. One C call, so safe across threads."""
@@ -50,7 +53,7 @@ class Axis:
         return f"Axis({self.size})"
 
 
-class Tensor:
+class Tensor(TensorMethods):
     """An array that records the operations on it, so that they can be differentiated.
 
     Parameters
@@ -101,16 +104,6 @@ class Tensor:
     params: dict[str, Any] | None
     time: int
     _where: str
-
-    if TYPE_CHECKING:  # methods and operators are bound by `methods`, from the primitives' rows
-
-        def __getattr__(self, name: str) -> Any: ...
-        def _operator(self, *other: Any) -> Any: ...
-
-        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _operator
-        __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __matmul__ = __rmatmul__ = _operator
-        __floordiv__ = __mod__ = __neg__ = __abs__ = __getitem__ = _operator
-        __lt__ = __le__ = __gt__ = __ge__ = _operator
 
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False):
         if isinstance(data, Tensor):
