@@ -145,7 +145,7 @@ def _everything(node: Tensor, given: Given) -> Sets:
 def _moved(node: Tensor, given: Given, carrying: Sequence[int]) -> Sets:
     """Of what puts elements in other places: it is given their numbers, and zeros for constants."""
     prim: Any = node.prim
-    found = [given[i] for i in carrying]
+    found: list[Any] = [given[i] for i in carrying]
     if prim.identity and len(node.args) == 1 and _shape(node.args[0]) == _shape(node):
         return found[0]
     operands, first = list(node.args), 1
@@ -155,8 +155,8 @@ def _moved(node: Tensor, given: Given, carrying: Sequence[int]) -> Sets:
             first += _size(x)
         elif _carries(prim, i):
             operands[i] = _zeros(x)
-    places = _flat(prim.call(*operands, **(node.params or {}))) - 1
-    whole: Any = found[0] if len(found) == 1 else found[0].stack(found)
+    places = _flat(prim.call(*operands, **(node.params or {}))).astype(int) - 1
+    whole = found[0] if len(found) == 1 else found[0].stack(found)
     return whole.take(places)
 
 
@@ -210,13 +210,14 @@ def _reached(node: Tensor, operand: int, axes: Axes) -> Pairs | None:
         return None
     g = leaf(_numbered(node) + 1.0)
     back = _pulled_back(g, node, operand)
-    tape = Tape([back], [g]) if isinstance(back, Tensor) and back.prim is not None else None
-    source = None if tape is None else _flat(add(_numbered(node.args[operand]), _zeros(back)))
-    if tape is not None and all(map(_is_moved, tape.nodes)):
+    if back is None:
+        return _by_unit_vectors(node, operand, axes)
+    tape, source = Tape([back], [g]), _flat(add(_numbered(node.args[operand]), _zeros(back)))
+    if all(map(_is_moved, tape.nodes)):
         target = _flat(back).astype(int) - 1
         return source[target >= 0], target[target >= 0]
     found = _by_unit_vectors(node, operand, axes)
-    if found is None and tape is not None and all(map(_is_exact, tape.nodes)):
+    if found is None and all(map(_is_exact, tape.nodes)):
         sets = _carried(tape, [g], [back], Dependence)
         if _are_few(sets.count(), node, operand):
             pattern = sets.matrix()
@@ -228,8 +229,8 @@ def _are_few(pairs: int, node: Tensor, operand: int) -> bool:
     return pairs <= max(FEW, EACH * (_size(node) + _size(node.args[operand])))
 
 
-def _pulled_back(g: Tensor, node: Tensor, operand: int) -> Any:
-    """The transpose at a recorded cotangent, in a shape that holds the operand's."""
+def _pulled_back(g: Tensor, node: Tensor, operand: int) -> Tensor | None:
+    """The transpose at a recorded cotangent, in a shape that holds the operand's, if that works."""
     prim: Any = node.prim
     x, params = node.args[operand], node.params or {}
     try:
@@ -238,9 +239,11 @@ def _pulled_back(g: Tensor, node: Tensor, operand: int) -> Any:
                 back = prim.pullback(g, unrecorded(node), node.args, params)[operand]
             else:
                 back = prim.vjps[operand](g, unrecorded(node), *node.args, **params)
-            return back if _shape(back) == _shape(x) else add(back, _zeros(x))
+            if _shape(back) != _shape(x):
+                back = add(back, _zeros(x))
     except Exception:  # a rule for arrays alone
         return None
+    return back if isinstance(back, Tensor) and back.prim is not None else None
 
 
 def _is_moved(node: Tensor) -> bool:
@@ -285,7 +288,7 @@ def _by_unit_vectors(node: Tensor, operand: int, axes: Axes) -> Pairs | None:
     except Exception:  # it refuses such numbers
         return None
     reached = np.moveaxis(value != 0, len(_hidden(node)), 0).reshape(count, size)
-    pairs = np.count_nonzero(reached) * len(summed)
+    pairs = int(np.count_nonzero(reached)) * len(summed)
     if reached.all() or not _are_few(pairs, node, operand):
         return None
     which, target = np.nonzero(reached)
