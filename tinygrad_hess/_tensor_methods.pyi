@@ -6,6 +6,8 @@
 import builtins
 from typing import Any
 
+from .tensors import Tensor
+
 class TensorMethods:
     @property
     def H(self) -> Any:
@@ -13,21 +15,21 @@ class TensorMethods:
     @property
     def T(self) -> Any:
         """The axes reversed."""
-    def __abs__(self, /) -> Any:
+    def __abs__(self, /) -> Tensor:
         """The elementwise primitive ``absolute``."""
-    def __add__(self, x2: Any, /) -> Any:
+    def __add__(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``add``."""
-    def __and__(self, x2: Any, /) -> Any:
+    def __and__(self, x2: Any, /) -> Tensor:
         """The zero primitive ``bitwise_and``."""
-    def __eq__(self, x2: Any, /) -> Any:
+    def __eq__(self, x2: Any, /) -> Tensor:  # type: ignore[override]
         """The zero primitive ``equal``."""
-    def __floordiv__(self, x2: Any, /) -> Any:
+    def __floordiv__(self, x2: Any, /) -> Tensor:
         """The zero primitive ``floor_divide``."""
-    def __ge__(self, x2: Any, /) -> Any:
+    def __ge__(self, x2: Any, /) -> Tensor:
         """The zero primitive ``greater_equal``."""
     def __getitem__(self, key: Any) -> Any:
         """``x[key]`` for every kind of NumPy key; a repeated position adds up in the derivative."""
-    def __gt__(self, x2: Any, /) -> Any:
+    def __gt__(self, x2: Any, /) -> Tensor:
         """The zero primitive ``greater``."""
     def __iadd__(self, other: Any) -> Any:
         """``x += y``: the tensor takes the new value; one without axes, a leaf, or an argument stays, and the name is given to ``x + y``."""
@@ -39,7 +41,7 @@ class TensorMethods:
         """``x %= y``: the tensor takes the new value; one without axes, a leaf, or an argument stays, and the name is given to ``x % y``."""
     def __imul__(self, other: Any) -> Any:
         """``x *= y``: the tensor takes the new value; one without axes, a leaf, or an argument stays, and the name is given to ``x * y``."""
-    def __invert__(self, /) -> Any:
+    def __invert__(self, /) -> Tensor:
         """The zero primitive ``invert``."""
     def __ior__(self, other: Any) -> Any:
         """``x |= y``: the tensor takes the new value; one without axes, a leaf, or an argument stays, and the name is given to ``x | y``."""
@@ -51,23 +53,23 @@ class TensorMethods:
         """``x /= y``: the tensor takes the new value; one without axes, a leaf, or an argument stays, and the name is given to ``x / y``."""
     def __ixor__(self, other: Any) -> Any:
         """``x ^= y``: the tensor takes the new value; one without axes, a leaf, or an argument stays, and the name is given to ``x ^ y``."""
-    def __le__(self, x2: Any, /) -> Any:
+    def __le__(self, x2: Any, /) -> Tensor:
         """The zero primitive ``less_equal``."""
-    def __lt__(self, x2: Any, /) -> Any:
+    def __lt__(self, x2: Any, /) -> Tensor:
         """The zero primitive ``less``."""
     def __matmul__(self, b: Any) -> Any:
         """Matrix product with NumPy's rules: vectors on either side, stacks of matrices broadcast."""
-    def __mod__(self, x2: Any, /) -> Any:
+    def __mod__(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``remainder``."""
-    def __mul__(self, x2: Any, /) -> Any:
+    def __mul__(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``multiply``."""
-    def __ne__(self, x2: Any, /) -> Any:
+    def __ne__(self, x2: Any, /) -> Tensor:  # type: ignore[override]
         """The zero primitive ``not_equal``."""
-    def __neg__(self, /) -> Any:
+    def __neg__(self, /) -> Tensor:
         """The elementwise primitive ``negative``."""
-    def __or__(self, x2: Any, /) -> Any:
+    def __or__(self, x2: Any, /) -> Tensor:
         """The zero primitive ``bitwise_or``."""
-    def __pos__(self, /) -> Any:
+    def __pos__(self, /) -> Tensor:
         """The elementwise primitive ``positive``."""
     def __pow__(self, b: Any) -> Any:
         """``a ** b`` elementwise."""
@@ -95,21 +97,21 @@ class TensorMethods:
         ...
     def __setitem__(self, key: Any, value: Any) -> None:
         """``x[key] = value``: the tensor takes the new value, and derivatives flow from both."""
-    def __sub__(self, x2: Any, /) -> Any:
+    def __sub__(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``subtract``."""
-    def __truediv__(self, x2: Any, /) -> Any:
+    def __truediv__(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``divide``."""
-    def __xor__(self, x2: Any, /) -> Any:
+    def __xor__(self, x2: Any, /) -> Tensor:
         """The zero primitive ``bitwise_xor``."""
-    def abs(self, /) -> Any:
+    def abs(self, /) -> Tensor:
         """The elementwise primitive ``absolute``."""
-    def absolute(self, /) -> Any:
+    def absolute(self, /) -> Tensor:
         """The elementwise primitive ``absolute``."""
-    def acos(self, /) -> Any:
+    def acos(self, /) -> Tensor:
         """The elementwise primitive ``arccos``."""
-    def acosh(self, /) -> Any:
+    def acosh(self, /) -> Tensor:
         """The elementwise primitive ``arccosh``."""
-    def add(self, x2: Any, /) -> Any:
+    def add(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``add``."""
     def addbmm(self, a: Any, b: Any, beta: builtins.float = 1, alpha: builtins.float = 1) -> Any:
         """beta x + alpha a b, a product of matrices, of stacks of them, or of a matrix and a vector."""
@@ -138,21 +140,21 @@ class TensorMethods:
     def any(self, axis: Any = None, keepdims: builtins.bool = False, *, dim: Any = ..., dims: Any = ..., keepdim: Any = ...) -> Any:
         """Whether any element over the axes is true."""
     @staticmethod
-    def arange(*bounds: Any, dtype: Any = None, requires_grad: builtins.bool = False) -> Any:
+    def arange(*bounds: Any, dtype: Any = None, requires_grad: builtins.bool = False) -> Tensor:
         """Numbers from start (0) to stop, excluded, by a step (1): NumPy's ``arange``."""
-    def arccos(self, /) -> Any:
+    def arccos(self, /) -> Tensor:
         """The elementwise primitive ``arccos``."""
-    def arccosh(self, /) -> Any:
+    def arccosh(self, /) -> Tensor:
         """The elementwise primitive ``arccosh``."""
-    def arcsin(self, /) -> Any:
+    def arcsin(self, /) -> Tensor:
         """The elementwise primitive ``arcsin``."""
-    def arcsinh(self, /) -> Any:
+    def arcsinh(self, /) -> Tensor:
         """The elementwise primitive ``arcsinh``."""
-    def arctan(self, /) -> Any:
+    def arctan(self, /) -> Tensor:
         """The elementwise primitive ``arctan``."""
-    def arctan2(self, x2: Any, /) -> Any:
+    def arctan2(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``arctan2``."""
-    def arctanh(self, /) -> Any:
+    def arctanh(self, /) -> Tensor:
         """The elementwise primitive ``arctanh``."""
     def argmax(self, axis: builtins.int | None = None, keepdims: builtins.bool = False, *, dim: Any = ..., dims: Any = ..., keepdim: Any = ...) -> Any:
         """Position of the largest element (along an axis, or in the flattened array)."""
@@ -164,20 +166,20 @@ class TensorMethods:
         """Positions that sort along an axis; ties keep their order."""
     def argwhere(self, *args: Any, **kwargs: Any) -> Any:
         """NumPy's ``argwhere``, on values: its answer carries no derivative."""
-    def asin(self, /) -> Any:
+    def asin(self, /) -> Tensor:
         """The elementwise primitive ``arcsin``."""
-    def asinh(self, /) -> Any:
+    def asinh(self, /) -> Tensor:
         """The elementwise primitive ``arcsinh``."""
     def astype(self, dtype: Any) -> Any:
         """Convert to ``dtype``. To an integer or boolean type, no derivative flows."""
     @property
     def at(self) -> Any:
         """``x.at[key]``: updates of some elements that give a new tensor, as in JAX."""
-    def atan(self, /) -> Any:
+    def atan(self, /) -> Tensor:
         """The elementwise primitive ``arctan``."""
-    def atan2(self, x2: Any, /) -> Any:
+    def atan2(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``arctan2``."""
-    def atanh(self, /) -> Any:
+    def atanh(self, /) -> Tensor:
         """The elementwise primitive ``arctanh``."""
     def avg_pool1d(self, size: Any, stride: Any = None, padding: Any = 0) -> Any:
         """Mean of each window of the last axis (padding counts as zeros)."""
@@ -191,15 +193,15 @@ class TensorMethods:
         """Centre and scale each channel, over all other axes."""
     def bincount(self, weights: Any = None, minlength: builtins.int = 0) -> Any:
         """How often each number from 0 on occurs, or the sums of the weights of its occurrences."""
-    def bitwise_and(self, x2: Any, /) -> Any:
+    def bitwise_and(self, x2: Any, /) -> Tensor:
         """The zero primitive ``bitwise_and``."""
-    def bitwise_invert(self, /) -> Any:
+    def bitwise_invert(self, /) -> Tensor:
         """The zero primitive ``invert``."""
-    def bitwise_not(self, /) -> Any:
+    def bitwise_not(self, /) -> Tensor:
         """The zero primitive ``invert``."""
-    def bitwise_or(self, x2: Any, /) -> Any:
+    def bitwise_or(self, x2: Any, /) -> Tensor:
         """The zero primitive ``bitwise_or``."""
-    def bitwise_xor(self, x2: Any, /) -> Any:
+    def bitwise_xor(self, x2: Any, /) -> Tensor:
         """The zero primitive ``bitwise_xor``."""
     def bmm(self, b: Any) -> Any:
         """Matrix product with NumPy's rules: vectors on either side, stacks of matrices broadcast."""
@@ -209,9 +211,9 @@ class TensorMethods:
         """Repeat along new or length-1 axes, as a view; NumPy's ``broadcast_to``."""
     def cat(self, *others: Any, axis: builtins.int = 0, dim: Any = ..., dims: Any = ...) -> Any:
         """Join with others along an axis: ``x.cat(y, z, axis=1)``."""
-    def cbrt(self, /) -> Any:
+    def cbrt(self, /) -> Tensor:
         """The elementwise primitive ``cbrt``."""
-    def ceil(self, /) -> Any:
+    def ceil(self, /) -> Tensor:
         """The zero primitive ``ceil``."""
     def celu(self, alpha: builtins.float = 1.0) -> Any:
         """x where positive, alpha (exp(x/alpha) - 1) elsewhere (Barron 2017)."""
@@ -249,13 +251,13 @@ class TensorMethods:
         """Transposed convolution of images, as in PyTorch."""
     def copy(self) -> Any:
         """The same values as a new tensor; a gradient flows through the copy."""
-    def copysign(self, x2: Any, /) -> Any:
+    def copysign(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``copysign``."""
     def corrcoef(self, y: Any = None, rowvar: builtins.bool = True, *, dtype: Any = None) -> Any:
         """The correlation coefficients of variables; see :func:`cov`."""
-    def cos(self, /) -> Any:
+    def cos(self, /) -> Tensor:
         """The elementwise primitive ``cos``."""
-    def cosh(self, /) -> Any:
+    def cosh(self, /) -> Tensor:
         """The elementwise primitive ``cosh``."""
     def cosine_similarity(self, other: Any = ..., axis: builtins.int = -1, eps: builtins.float = 1e-08, *, dim: Any = ..., dims: Any = ...) -> Any:
         """The cosine of the angle between vectors along an axis; lengths count ``eps`` at least."""
@@ -277,7 +279,7 @@ class TensorMethods:
         """Running product along an axis (None: of the flattened array)."""
     def cumsum(self, axis: builtins.int | None = None, dtype: Any = None, *, dim: Any = ..., dims: Any = ...) -> Any:
         """Running sum along an axis (None: of the flattened array)."""
-    def deg2rad(self, /) -> Any:
+    def deg2rad(self, /) -> Tensor:
         """The elementwise primitive ``deg2rad``."""
     def det(self) -> Any:
         """The determinant of square matrices, shape (..., n, n) to (...)."""
@@ -297,9 +299,9 @@ class TensorMethods:
         """The number of axes."""
     def dist(self, other: Any, p: builtins.float = 2) -> Any:
         """The norm of the difference, of order ``p``."""
-    def div(self, x2: Any, /) -> Any:
+    def div(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``divide``."""
-    def divide(self, x2: Any, /) -> Any:
+    def divide(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``divide``."""
     def divmod(self, x2: Any) -> tuple[Any, Any]:
         """Quotient, rounded down, and remainder."""
@@ -316,28 +318,28 @@ class TensorMethods:
         """The number of bytes of an element."""
     def elu(self, alpha: builtins.float = 1.0) -> Any:
         """x where positive, alpha (exp(x) - 1) elsewhere (Clevert et al. 2016)."""
-    def eq(self, x2: Any, /) -> Any:
+    def eq(self, x2: Any, /) -> Tensor:
         """The zero primitive ``equal``."""
-    def equal(self, x2: Any, /) -> Any:
+    def equal(self, x2: Any, /) -> Tensor:
         """The zero primitive ``equal``."""
-    def erf(self, /) -> Any:
+    def erf(self, /) -> Tensor:
         """The error function."""
     def erfc(self, *args: Any) -> Any:
         """``scipy.special.erfc``."""
     def erfinv(self, *args: Any) -> Any:
         """``scipy.special.erfinv``."""
-    def exp(self, /) -> Any:
+    def exp(self, /) -> Tensor:
         """The elementwise primitive ``exp``."""
-    def exp2(self, /) -> Any:
+    def exp2(self, /) -> Tensor:
         """The elementwise primitive ``exp2``."""
     def expand(self, *lengths: Any) -> Any:
         """Repeat along new or length-1 axes, as a view; -1 keeps the length of an axis."""
     def expand_as(self, other: Any) -> Any:
         """Broadcast to the shape of another."""
-    def expm1(self, /) -> Any:
+    def expm1(self, /) -> Tensor:
         """The elementwise primitive ``expm1``."""
     @staticmethod
-    def eye(rows: builtins.int, columns: builtins.int | None = None, dtype: Any = ..., requires_grad: builtins.bool = False) -> Any:
+    def eye(rows: builtins.int, columns: builtins.int | None = None, dtype: Any = ..., requires_grad: builtins.bool = False) -> Tensor:
         """An identity matrix."""
     def fabs(self) -> Any:
         """The absolute value; at 0 its derivative is 0."""
@@ -357,38 +359,38 @@ class TensorMethods:
         """Convert to float32."""
     def float_power(self, x2: Any) -> Any:
         """``x1 ** x2`` in float64 at least."""
-    def floor(self, /) -> Any:
+    def floor(self, /) -> Tensor:
         """The zero primitive ``floor``."""
-    def floor_divide(self, x2: Any, /) -> Any:
+    def floor_divide(self, x2: Any, /) -> Tensor:
         """The zero primitive ``floor_divide``."""
-    def fmax(self, x2: Any, /) -> Any:
+    def fmax(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``fmax``."""
-    def fmin(self, x2: Any, /) -> Any:
+    def fmin(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``fmin``."""
-    def fmod(self, x2: Any, /) -> Any:
+    def fmod(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``fmod``."""
     def frac(self) -> Any:
         """The fractional part, with the sign of x."""
     def frexp(self) -> tuple[Any, Any]:
         """Mantissa and exponent: x = m 2^e, with 1/2 <= |m| < 1."""
     @staticmethod
-    def full(shape: Any, value: Any, dtype: Any = None, requires_grad: builtins.bool = False) -> Any:
+    def full(shape: Any, value: Any, dtype: Any = None, requires_grad: builtins.bool = False) -> Tensor:
         """A tensor of one number."""
     def full_like(self, *args: Any, dtype: Any = None, requires_grad: builtins.bool = False, **options: Any) -> Any:
         """A tensor of one number. Of this shape and type."""
     def gather(self, axis: builtins.int = ..., positions: Any = ..., *, dim: Any = ..., dims: Any = ...) -> Any:
         """Elements at positions along an axis, which may differ along the others."""
-    def ge(self, x2: Any, /) -> Any:
+    def ge(self, x2: Any, /) -> Tensor:
         """The zero primitive ``greater_equal``."""
     def gelu(self, approximate: builtins.bool = False) -> Any:
         """x Φ(x), Φ the normal distribution function; or its tanh approximation (Hendrycks 2016)."""
     def ger(self, b: Any) -> Any:
         """Every product of an element of a with one of b, both flattened."""
-    def greater(self, x2: Any, /) -> Any:
+    def greater(self, x2: Any, /) -> Tensor:
         """The zero primitive ``greater``."""
-    def greater_equal(self, x2: Any, /) -> Any:
+    def greater_equal(self, x2: Any, /) -> Tensor:
         """The zero primitive ``greater_equal``."""
-    def gt(self, x2: Any, /) -> Any:
+    def gt(self, x2: Any, /) -> Tensor:
         """The zero primitive ``greater``."""
     def hard_tanh(self) -> Any:
         """x limited to [-1, 1]."""
@@ -400,11 +402,11 @@ class TensorMethods:
         """x hard_sigmoid(x) (Howard et al. 2019)."""
     def hardtanh(self) -> Any:
         """x limited to [-1, 1]."""
-    def heaviside(self, x2: Any, /) -> Any:
+    def heaviside(self, x2: Any, /) -> Tensor:
         """The zero primitive ``heaviside``."""
     def hsplit(self, indices_or_sections: Any) -> list[Any]:
         """Cut along the second axis (a vector along its first)."""
-    def hypot(self, x2: Any, /) -> Any:
+    def hypot(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``hypot``."""
     def i0(self) -> Any:
         """The modified Bessel function of order 0, by SciPy."""
@@ -431,7 +433,7 @@ class TensorMethods:
         """Resample the axes after the first two, of (N, C, H, W) say, as in PyTorch."""
     def inverse(self) -> Any:
         """The inverse of square matrices, shape (..., n, n)."""
-    def invert(self, /) -> Any:
+    def invert(self, /) -> Tensor:
         """The zero primitive ``invert``."""
     def is_complex(self) -> builtins.bool:
         """Whether the elements are complex numbers."""
@@ -439,13 +441,13 @@ class TensorMethods:
         """Whether the elements are real floating-point numbers."""
     def isclose(self, *args: Any, **kwargs: Any) -> Any:
         """NumPy's ``isclose``, on values: its answer carries no derivative."""
-    def isfinite(self, /) -> Any:
+    def isfinite(self, /) -> Tensor:
         """The zero primitive ``isfinite``."""
     def isin(self, *args: Any, **kwargs: Any) -> Any:
         """NumPy's ``isin``, on values: its answer carries no derivative."""
-    def isinf(self, /) -> Any:
+    def isinf(self, /) -> Tensor:
         """The zero primitive ``isinf``."""
-    def isnan(self, /) -> Any:
+    def isnan(self, /) -> Tensor:
         """The zero primitive ``isnan``."""
     def isneginf(self) -> Any:
         """Whether each element is minus infinity."""
@@ -460,50 +462,50 @@ class TensorMethods:
         """The ``k``-th smallest element along an axis, from 1 on, and its position."""
     def layernorm(self, axis: Any = -1, weight: Any = None, bias: Any = None, eps: Any = 1e-05, *, dim: Any = ..., dims: Any = ...) -> Any:
         """Centre and scale over axes: (x - mean) / sqrt(var + eps), times weight, plus bias."""
-    def ldexp(self, x2: Any, /) -> Any:
+    def ldexp(self, x2: Any, /) -> Tensor:
         """x times 2 to the power n, an integer."""
-    def le(self, x2: Any, /) -> Any:
+    def le(self, x2: Any, /) -> Tensor:
         """The zero primitive ``less_equal``."""
     def leaky_relu(self, slope: builtins.float = 0.01) -> Any:
         """x where positive, ``slope`` times x elsewhere."""
     def lerp(self, end: Any, weight: Any) -> Any:
         """From here to ``end``, as far as the weight says: 0 is here, 1 is there."""
-    def less(self, x2: Any, /) -> Any:
+    def less(self, x2: Any, /) -> Tensor:
         """The zero primitive ``less``."""
-    def less_equal(self, x2: Any, /) -> Any:
+    def less_equal(self, x2: Any, /) -> Tensor:
         """The zero primitive ``less_equal``."""
     def lgamma(self, *args: Any) -> Any:
         """``scipy.special.gammaln``."""
     def linear(self, weight: Any, bias: Any = None) -> Any:
         """x weight + bias, as in tinygrad: the weight's shape is (inputs, outputs)."""
     @staticmethod
-    def linspace(start: Any, stop: Any, steps: builtins.int = 50, dtype: Any = None, requires_grad: builtins.bool = False) -> Any:
+    def linspace(start: Any, stop: Any, steps: builtins.int = 50, dtype: Any = None, requires_grad: builtins.bool = False) -> Tensor:
         """So many evenly spaced numbers, both ends included."""
-    def log(self, /) -> Any:
+    def log(self, /) -> Tensor:
         """The elementwise primitive ``log``."""
-    def log10(self, /) -> Any:
+    def log10(self, /) -> Tensor:
         """The elementwise primitive ``log10``."""
-    def log1p(self, /) -> Any:
+    def log1p(self, /) -> Tensor:
         """The elementwise primitive ``log1p``."""
-    def log2(self, /) -> Any:
+    def log2(self, /) -> Tensor:
         """The elementwise primitive ``log2``."""
     def log_softmax(self, axis: Any = -1, *, dim: Any = ..., dims: Any = ...) -> Any:
         """The logarithm of :func:`softmax`, without loss of precision."""
-    def logaddexp(self, x2: Any, /) -> Any:
+    def logaddexp(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``logaddexp``."""
-    def logaddexp2(self, x2: Any, /) -> Any:
+    def logaddexp2(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``logaddexp2``."""
     def logcumsumexp(self, axis: builtins.int = -1, *, dim: Any = ..., dims: Any = ...) -> Any:
         """log(cumsum(exp(x))) along an axis, without overflow."""
     def logdet(self) -> Any:
         """The logarithm of the determinant of matrices; NaN where that is negative."""
-    def logical_and(self, x2: Any, /) -> Any:
+    def logical_and(self, x2: Any, /) -> Tensor:
         """The zero primitive ``logical_and``."""
-    def logical_not(self, /) -> Any:
+    def logical_not(self, /) -> Tensor:
         """The zero primitive ``logical_not``."""
-    def logical_or(self, x2: Any, /) -> Any:
+    def logical_or(self, x2: Any, /) -> Tensor:
         """The zero primitive ``logical_or``."""
-    def logical_xor(self, x2: Any, /) -> Any:
+    def logical_xor(self, x2: Any, /) -> Tensor:
         """The zero primitive ``logical_xor``."""
     def logit(self, *args: Any) -> Any:
         """``scipy.special.logit``."""
@@ -513,7 +515,7 @@ class TensorMethods:
         """log(sum(exp(x))) over axes, without overflow."""
     def long(self) -> Any:
         """Convert to int64."""
-    def lt(self, x2: Any, /) -> Any:
+    def lt(self, x2: Any, /) -> Tensor:
         """The zero primitive ``less``."""
     @property
     def mH(self) -> Any:
@@ -537,7 +539,7 @@ class TensorMethods:
         """Largest element of each window of the last axis; ties share the derivative."""
     def max_pool2d(self, size: Any, stride: Any = None, padding: Any = 0) -> Any:
         """Largest element of each window of the last two axes; ties share the derivative."""
-    def maximum(self, x2: Any, /) -> Any:
+    def maximum(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``maximum``."""
     def mean(self, axis: Any = None, dtype: Any = None, keepdims: builtins.bool = False, where: Any = True, *, dim: Any = ..., dims: Any = ..., keepdim: Any = ...) -> Any:
         """Arithmetic mean over axes, of what ``where`` keeps."""
@@ -545,21 +547,21 @@ class TensorMethods:
         """The median over axes: with an even count, the mean of the middle two."""
     def min(self, axis: Any = None, keepdims: builtins.bool = False, initial: Any = ..., where: Any = True, *, dim: Any = ..., dims: Any = ..., keepdim: Any = ...) -> Any:
         """Smallest over axes of ``initial`` and what ``where`` keeps; ties share the derivative."""
-    def minimum(self, x2: Any, /) -> Any:
+    def minimum(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``minimum``."""
     def mish(self) -> Any:
         """x tanh(softplus(x)) (Misra 2019)."""
     def mm(self, b: Any) -> Any:
         """Matrix product with NumPy's rules: vectors on either side, stacks of matrices broadcast."""
-    def mod(self, x2: Any, /) -> Any:
+    def mod(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``remainder``."""
     def moveaxis(self, source: Any, destination: Any) -> Any:
         """Move axes to new positions; the others keep their order."""
     def movedim(self, source: Any, destination: Any) -> Any:
         """Move axes to new positions; the others keep their order."""
-    def mul(self, x2: Any, /) -> Any:
+    def mul(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``multiply``."""
-    def multiply(self, x2: Any, /) -> Any:
+    def multiply(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``multiply``."""
     def mv(self, b: Any) -> Any:
         """Matrix product with NumPy's rules: vectors on either side, stacks of matrices broadcast."""
@@ -590,11 +592,11 @@ class TensorMethods:
         """Bytes of the values."""
     def ndimension(self) -> builtins.int:
         """The number of axes."""
-    def ne(self, x2: Any, /) -> Any:
+    def ne(self, x2: Any, /) -> Tensor:
         """The zero primitive ``not_equal``."""
-    def neg(self, /) -> Any:
+    def neg(self, /) -> Tensor:
         """The elementwise primitive ``negative``."""
-    def negative(self, /) -> Any:
+    def negative(self, /) -> Tensor:
         """The elementwise primitive ``negative``."""
     def nelement(self) -> builtins.int:
         """The number of elements."""
@@ -610,14 +612,14 @@ class TensorMethods:
         """NumPy's ``nonzero``, on values: its answer carries no derivative."""
     def norm(self, ord: Any = None, axis: Any = None, keepdims: builtins.bool = False, *, dim: Any = ..., dims: Any = ..., keepdim: Any = ...) -> Any:
         """The norm of a vector or a matrix."""
-    def not_equal(self, x2: Any, /) -> Any:
+    def not_equal(self, x2: Any, /) -> Tensor:
         """The zero primitive ``not_equal``."""
     def numel(self) -> builtins.int:
         """The number of elements."""
     def one_hot(self, classes: builtins.int, dtype: Any = ...) -> Any:
         """A new last axis of ``classes``: 1 at the class number, 0 elsewhere."""
     @staticmethod
-    def ones(*shape: Any, dtype: Any = ..., requires_grad: builtins.bool = False) -> Any:
+    def ones(*shape: Any, dtype: Any = ..., requires_grad: builtins.bool = False) -> Tensor:
         """A tensor of ones."""
     def ones_like(self, *args: Any, dtype: Any = None, requires_grad: builtins.bool = False, **options: Any) -> Any:
         """A tensor of ones. Of this shape and type."""
@@ -633,7 +635,7 @@ class TensorMethods:
         """Permute the axes; reverse them when none are given."""
     def pinverse(self, rcond: builtins.float | None = None, hermitian: builtins.bool = False, rtol: Any = None) -> Any:
         """The Moore-Penrose pseudo-inverse: shape (..., m, n) to (..., n, m)."""
-    def positive(self, /) -> Any:
+    def positive(self, /) -> Tensor:
         """The elementwise primitive ``positive``."""
     def pow(self, b: Any) -> Any:
         """``a ** b`` elementwise."""
@@ -653,15 +655,15 @@ class TensorMethods:
         """The q-th quantile over axes."""
     def quick_gelu(self) -> Any:
         """x sigmoid(1.702 x), close to gelu (Hendrycks 2016)."""
-    def rad2deg(self, /) -> Any:
+    def rad2deg(self, /) -> Tensor:
         """The elementwise primitive ``rad2deg``."""
     @staticmethod
-    def rand(*shape: Any, seed: Any, dtype: Any = ..., requires_grad: builtins.bool = False) -> Any:
+    def rand(*shape: Any, seed: Any, dtype: Any = ..., requires_grad: builtins.bool = False) -> Tensor:
         """Random numbers, uniform on [0, 1)."""
     def rand_like(self, *args: Any, dtype: Any = None, requires_grad: builtins.bool = False, **options: Any) -> Any:
         """Random numbers, uniform on [0, 1). Of this shape and type."""
     @staticmethod
-    def randn(*shape: Any, seed: Any, dtype: Any = ..., requires_grad: builtins.bool = False) -> Any:
+    def randn(*shape: Any, seed: Any, dtype: Any = ..., requires_grad: builtins.bool = False) -> Tensor:
         """Random numbers of the standard normal distribution; see :func:`rand`."""
     def randn_like(self, *args: Any, dtype: Any = None, requires_grad: builtins.bool = False, **options: Any) -> Any:
         """Random numbers of the standard normal distribution; see :func:`rand`. Of this shape and type."""
@@ -672,13 +674,13 @@ class TensorMethods:
         """The real part."""
     def realize(self, *where: Any, **options: Any) -> Any:
         """The tensor itself: it has one memory layout, one device, and is computed already."""
-    def reciprocal(self, /) -> Any:
+    def reciprocal(self, /) -> Tensor:
         """The elementwise primitive ``reciprocal``."""
-    def relu(self, /) -> Any:
+    def relu(self, /) -> Tensor:
         """max(x, 0). At 0 its derivative is 0."""
     def relu6(self) -> Any:
         """min(max(x, 0), 6) (Krizhevsky 2010)."""
-    def remainder(self, x2: Any, /) -> Any:
+    def remainder(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``remainder``."""
     def repeat(self, repeats: Any = ..., axis: builtins.int | None = None, *, dim: Any = ..., dims: Any = ...) -> Any:
         """Repeat each element along an axis (None: of the flattened array)."""
@@ -692,7 +694,7 @@ class TensorMethods:
         """The tensor itself: it has one memory layout, one device, and is computed already."""
     def resolve_neg(self, *where: Any, **options: Any) -> Any:
         """The tensor itself: it has one memory layout, one device, and is computed already."""
-    def rint(self, /) -> Any:
+    def rint(self, /) -> Tensor:
         """The zero primitive ``rint``."""
     def roll(self, shift: Any = ..., axis: Any = None, *, dim: Any = ..., dims: Any = ...) -> Any:
         """Shift elements along axes, those that fall off coming back at the other end."""
@@ -718,25 +720,25 @@ class TensorMethods:
         """The sign of real numbers; of complex ones ``x / |x|``, and 0 at 0 with derivative 0."""
     def shrink(self, *bounds: Any) -> Any:
         """The part between a pair (start, stop) for each axis; None keeps all of it."""
-    def sigmoid(self, /) -> Any:
+    def sigmoid(self, /) -> Tensor:
         """The logistic function 1 / (1 + exp(-x)), without overflow."""
     def sign(self) -> Any:
         """The sign of real numbers; of complex ones ``x / |x|``, and 0 at 0 with derivative 0."""
-    def signbit(self, /) -> Any:
+    def signbit(self, /) -> Tensor:
         """The zero primitive ``signbit``."""
     def silu(self) -> Any:
         """x sigmoid(x), also called swish (Elfwing et al. 2018)."""
-    def sin(self, /) -> Any:
+    def sin(self, /) -> Tensor:
         """The elementwise primitive ``sin``."""
     def sinc(self) -> Any:
         """sin(πx)/(πx), 1 at 0, with derivatives of every order that are right at and near 0."""
-    def sinh(self, /) -> Any:
+    def sinh(self, /) -> Tensor:
         """The elementwise primitive ``sinh``."""
     def slogdet(self) -> Any:
         """The sign of the determinant and the logarithm of its absolute value, without overflow."""
     def softmax(self, axis: Any = -1, *, dim: Any = ..., dims: Any = ...) -> Any:
         """Exponentials that sum to one over an axis."""
-    def softplus(self, /) -> Any:
+    def softplus(self, /) -> Tensor:
         """log(1 + exp(x)), without overflow."""
     def softshrink(self, limit: builtins.float = 0.5) -> Any:
         """x moved towards 0 by ``limit``, and 0 where it would change its sign."""
@@ -744,13 +746,13 @@ class TensorMethods:
         """x / (1 + |x|)."""
     def sort(self, axis: builtins.int | None = -1, *, dim: Any = ..., dims: Any = ...) -> Any:
         """Sort along an axis; of tied elements each keeps its own derivative (a stable permutation)."""
-    def spacing(self, /) -> Any:
+    def spacing(self, /) -> Tensor:
         """The distance to the next number beyond x."""
     def split(self, sections: Any = ..., axis: builtins.int = 0, *, dim: Any = ..., dims: Any = ...) -> list[Any]:
         """Cut into equal parts, or at those places."""
-    def sqrt(self, /) -> Any:
+    def sqrt(self, /) -> Tensor:
         """The elementwise primitive ``sqrt``."""
-    def square(self, /) -> Any:
+    def square(self, /) -> Tensor:
         """The elementwise primitive ``square``."""
     def squeeze(self, axis: Any = None, *, dim: Any = ..., dims: Any = ...) -> Any:
         """Drop axes of length 1: all of them, or those named."""
@@ -758,9 +760,9 @@ class TensorMethods:
         """Join with others along a new axis: ``x.stack(y, z, axis=1)``."""
     def std(self, axis: Any = None, dtype: Any = None, ddof: builtins.float = 0, keepdims: builtins.bool = False, where: Any = True, mean: Any = ..., correction: Any = ..., *, dim: Any = ..., dims: Any = ..., keepdim: Any = ...) -> Any:
         """Standard deviation over axes, of what ``where`` keeps; of constants its derivative is 0."""
-    def sub(self, x2: Any, /) -> Any:
+    def sub(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``subtract``."""
-    def subtract(self, x2: Any, /) -> Any:
+    def subtract(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``subtract``."""
     def sum(self, axis: Any = None, dtype: Any = None, keepdims: builtins.bool = False, initial: Any = ..., where: Any = True, *, dim: Any = ..., dims: Any = ..., keepdim: Any = ...) -> Any:
         """Sum over axes, of what ``where`` keeps, on top of ``initial``."""
@@ -780,9 +782,9 @@ class TensorMethods:
         """Elements at positions that differ along the other axes, as ``argsort`` gives them."""
     def take_along_dim(self, indices: Any = ..., axis: builtins.int = -1, *, dim: Any = ..., dims: Any = ...) -> Any:
         """Elements at positions that differ along the other axes, as ``argsort`` gives them."""
-    def tan(self, /) -> Any:
+    def tan(self, /) -> Tensor:
         """The elementwise primitive ``tan``."""
-    def tanh(self, /) -> Any:
+    def tanh(self, /) -> Tensor:
         """The elementwise primitive ``tanh``."""
     def tensor_split(self, sections: Any = ..., axis: builtins.int = 0, *, dim: Any = ..., dims: Any = ...) -> list[Any]:
         """Cut along an axis into that many parts, or at those places."""
@@ -802,9 +804,9 @@ class TensorMethods:
         """The lower triangle of the last two axes, zeros above its k-th diagonal."""
     def triu(self, k: builtins.int = 0) -> Any:
         """The upper triangle of the last two axes, zeros below its k-th diagonal."""
-    def true_divide(self, x2: Any, /) -> Any:
+    def true_divide(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``divide``."""
-    def trunc(self, /) -> Any:
+    def trunc(self, /) -> Tensor:
         """The zero primitive ``trunc``."""
     def type(self, *target: Any, dtype: Any = None, **ignored: Any) -> Any:
         """Convert to a type: ``x.to(np.float32)``. Devices, of which there is one, are ignored."""
@@ -837,7 +839,7 @@ class TensorMethods:
     def xlogy(self, *args: Any) -> Any:
         """``scipy.special.xlogy``."""
     @staticmethod
-    def zeros(*shape: Any, dtype: Any = ..., requires_grad: builtins.bool = False) -> Any:
+    def zeros(*shape: Any, dtype: Any = ..., requires_grad: builtins.bool = False) -> Tensor:
         """A tensor of zeros."""
     def zeros_like(self, *args: Any, dtype: Any = None, requires_grad: builtins.bool = False, **options: Any) -> Any:
         """A tensor of zeros. Of this shape and type."""

@@ -144,14 +144,15 @@ def ops_stub() -> str:
 def numpy_stub() -> str:
     """The primitives that ``tg.numpy`` binds by NumPy's names."""
     bound, places = vars(tg.numpy), operations()
-    lines = imported({n: places[n] for n, row in rows().items() if bound.get(n) is row.call})
+    mine = [n for n, row in rows().items() if n in places and bound.get(n) is row.call]
+    lines = imported({n: places[n] for n in mine})
     return f'{HEAD}"""Primitives that have NumPy\'s names."""\n\n{lines}'
 
 
 BUILTINS = ("bool", "complex", "float", "int", "type")
 """Methods of a tensor have these names too, and hide them inside its class."""
 
-KNOWN = {"Any", "None", "dict", "list", "str", "tuple", *BUILTINS}
+KNOWN = {"Any", "None", "Tensor", "dict", "list", "str", "tuple", *BUILTINS}
 
 
 class Text(str):
@@ -187,8 +188,10 @@ def signature(function: Any, static: bool = False) -> Text:
         )
         for p in found.parameters.values()
     ]
+    returns = annotation(found.return_annotation)
     row = getattr(function, "primitive", None)
     if row is not None and row.is_broadcasting:
+        returns = Text("Tensor")
         names = [f"x{i + 1}" for i in range(len(row.vjps))]
         given = [Parameter(name, Parameter.POSITIONAL_ONLY, annotation=ANY) for name in names]
     if not static:
@@ -198,7 +201,7 @@ def signature(function: Any, static: bool = False) -> Text:
         given = [Parameter("self", kind), *rest]
     if hasattr(function, "__wrapped__"):
         given = with_other_names(given)
-    return Text(inspect.Signature(given, return_annotation=annotation(found.return_annotation)))
+    return Text(inspect.Signature(given, return_annotation=returns))
 
 
 def with_other_names(given: list[Parameter]) -> list[Parameter]:
@@ -223,7 +226,9 @@ def method(name: str, bound: Any) -> str:
         return f"    @property\n    def {name}(self) -> Any:\n{doc}"
     static = isinstance(bound, staticmethod)
     head = "    @staticmethod\n" if static else ""
-    return f"{head}    def {name}{signature(bound.__func__ if static else bound, static)}:\n{doc}"
+    said = signature(bound.__func__ if static else bound, static)
+    ignore = "  # type: ignore[override]" if name in ("__eq__", "__ne__") else ""  # elementwise
+    return f"{head}    def {name}{said}:{ignore}\n{doc}"
 
 
 def is_bound_later(name: str, bound: Any) -> bool:
@@ -239,7 +244,8 @@ def tensor_stub() -> str:
     methods = [m for m in vars(tg.Tensor).items() if is_bound_later(*m)]
     body = "".join(method(name, bound) for name, bound in sorted(methods))
     head = '"""What is bound to tensors while the package is imported."""\n\n'
-    return f"{HEAD}{head}import builtins\nfrom typing import Any\n\nclass TensorMethods:\n{body}"
+    imports = "import builtins\nfrom typing import Any\n\nfrom .tensors import Tensor\n"
+    return f"{HEAD}{head}{imports}\nclass TensorMethods:\n{body}"
 
 
 # ---- writing ------------------------------------------------------------------------------------
@@ -256,19 +262,19 @@ def files() -> dict[Path, str]:
     }
 
 
-def stale() -> list[Path]:
-    """Files that hold something else."""
-    return [
-        path
+def stale() -> dict[Path, str]:
+    """Those of them that hold something else."""
+    return {
+        path: text
         for path, text in files().items()
         if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
+    }
 
 
 def main() -> None:
     """Write the files that are stale, and say which."""
-    for path in stale():
-        path.write_text(files()[path], encoding="utf-8")
+    for path, text in stale().items():
+        path.write_text(text, encoding="utf-8")
         print(f"wrote {path.relative_to(ROOT)}")
 
 
