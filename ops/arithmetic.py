@@ -55,12 +55,24 @@ divide = elementwise(
     "divide",
     np.divide,
     lambda g, y, a, b: g / b,
-    lambda g, y, a, b: -(g * y) / b,
+    lambda g, y, a, b: -((g / b) * y),  # the quotient is shared with the other rule
     label="÷",
     analytic=True,
     neutral={1: 1.0},
     domain=(_any, (0.5, 2)),
 )
+
+
+def _divide_pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
+    """Both terms over one denominator."""
+    (ta, tb), (_, b) = tangents, args
+    if ta is None or tb is None:
+        return ta / b if tb is None else -((tb / b) * y)
+    return (ta - y * tb) / b
+
+
+divide.primitive.pushforward = _divide_pushforward  # type: ignore[attr-defined]
+
 negative = elementwise(
     "negative", np.negative, lambda g, y, x: -g, label="neg", analytic=True, domain=_any
 )

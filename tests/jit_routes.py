@@ -27,7 +27,7 @@ def route(
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(traced, "CUT", 0)
-        patch.setattr(traced, "SHARDED", 0)
+        patch.setattr(traced, "SHARED", 0)
         patch.setattr(sharded, "CACHE", cache)
         patch.setattr(sharded, "ADDITIONS", 1e9)
         patch.setattr(threads, "available", lambda: count)

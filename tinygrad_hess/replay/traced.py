@@ -20,18 +20,28 @@ from .passes import PASSES
 from .planning import Plan
 from .program import Instruction, Program
 from .sharded import Sharded, stretches
-from .shards import split, why_not
+from .shards import Split, split, why_not
 
 CUT = 5_000_000
 """Floating-point operations from which it is looked whether a program can be cut."""
 
-SHARDED = 200_000_000
-"""Operations from which threads share a program that sums over its batch.
+SHARED = 450_000
+"""Work of an operation, on average, from which threads share a program that sums over its batch.
 
 Below, one thread does all: waking another one and giving it Python's lock for each operation costs
-more than it brings, and BLAS's own threads, which spin while they wait, gain little on an idle
-machine and make it several times slower on a busy one. Stacks of small products, as a batch of
-directions has them, were measured to gain nothing from a second thread.
+more than it brings. Measured on nets of four layers, two threads took 0.7 of one thread's time from
+512 examples of 64 units on, and 1.2 times that at 256 of 64. Stacks of small products, as a batch
+of directions has them, were measured to gain nothing from a second thread.
+"""
+
+TOUCHED = 8
+"""Work of an element that is read and written once, in floating-point operations of a product."""
+
+BLAS_THREADS = 200_000_000
+"""Operations from which BLAS may use threads of its own, in a program that is not shared.
+
+They spin while they wait, gain little on an idle machine and make it several times slower on a busy
+one.
 """
 
 
@@ -57,11 +67,12 @@ class Traced:
         self.program, self.plan = program, Plan(program)
         self.flops = sum(i.flops for i in program.instructions)
         self._split = split(program) if self.flops >= CUT else None
+        self._is_shared = self._split is not None and _is_worth_sharing(self._split)
         # whether one thread alone works off stretches too, for the sake of its cache
         self._cut_alone = self._split is not None and len(stretches(self._split, 1)) > 1
         self._sharded: dict[int, Sharded] = {}
         # BLAS's own threads are for single products that are large, where nothing can be cut
-        small = self.flops < SHARDED or (
+        small = self.flops < BLAS_THREADS or (
             self._split is None and not any(map(_is_large, program.instructions))
         )
         small = small and any(map(_threaded, program.instructions))
@@ -93,8 +104,7 @@ class Traced:
         """On how many threads a call would run now; 0 where it is not cut into stretches."""
         if self._split is None:
             return 0
-        shared = self.flops >= SHARDED and self._split.sums
-        count = min(threads.available(), self._split.length) if shared else 1
+        count = min(threads.available(), self._split.length) if self._is_shared else 1
         return 0 if count == 1 and not self._cut_alone else count
 
     def _planned(self, count: int) -> Plan | Sharded:
@@ -167,6 +177,12 @@ def _ignoring(function: Callable[..., Any]) -> Callable[..., Any]:
     return quiet
 
 
+def _is_worth_sharing(split: Split) -> bool:
+    operations = split.shard.instructions
+    work = sum(i.flops * (1 if i.prim.product else TOUCHED) for i in operations)
+    return bool(split.sums) and work >= SHARED * len(operations)
+
+
 def _threaded(i: Instruction) -> bool:
     """Whether OpenBLAS would share it, though it may be too small to gain by that."""
     least = None if i.prim is None else i.prim.blas
@@ -175,7 +191,7 @@ def _threaded(i: Instruction) -> bool:
 
 def _is_large(i: Instruction) -> bool:
     """Whether one call of BLAS in it is worth a second thread."""
-    return i.flops > SHARDED // 2 * math.prod(i.shape[:-2])
+    return i.flops > BLAS_THREADS // 2 * math.prod(i.shape[:-2])
 
 
 def _timed(plan: Plan, values: Sequence[Any], repeats: int) -> list[str]:
