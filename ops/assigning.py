@@ -63,6 +63,7 @@ assign: Any = structured(
     vjp=(_to_kept, _to_written),
     batch=_batch,
     signature=_axes,
+    moves=True,
     analytic=True,
     cases=[
         ([(4,), ()], {"pattern": (-1,)}),

@@ -130,6 +130,7 @@ scatter: Any = structured(
     vjp=(_to_kept, _to_written, *(None,) * 8),
     batch=_scatter_batch,
     signature=_scatter_axes,
+    moves=True,
     label="assign",
     analytic=True,
     cases=_cases(),

@@ -73,8 +73,8 @@ class Primitive:
         With "sum", a signature is that of a sum of products: core axes that the result keeps may be
         cut, and parts along one that it loses give parts of a sum.
     moves : bool
-        Whether it puts elements of its first operand in other places, repeats or drops them, and
-        fills with zeros; ``fn`` does the same with integers.
+        Whether it puts elements of the operands that carry a derivative in other places, repeats or
+        drops them, and fills with zeros; ``fn`` does the same with integers.
     aliases : bool, optional
         Whether the value is a view of its first operand wherever NumPy has a view, or that operand
         itself; False where it is always an array of its own. None, for rows that are not the
@@ -212,7 +212,8 @@ class Primitive:
         if self.signature is not None:
             return self.signature(params, shapes, shape)
         if self.kind in ("linear", "bilinear", "variadic"):
-            return signatures.by_trial(functools.partial(self.fn, **params), shapes, shape)
+            fn = functools.partial(self.fn, **params)
+            return signatures.by_trial(fn, shapes, shape, self.on_complex)
         return signatures.by_rank(self._ranks_of_cases(), shapes, shape)
 
     def _ranks_of_cases(self) -> tuple[int, ...]:

@@ -23,7 +23,15 @@ Shape = tuple[int, ...]
 Label = Any
 """Names an axis. Axes with one label are indexed together."""
 
-CORE = "core"
+
+class _Core:
+    """Equal to nothing else, whatever a row calls its axes."""
+
+    def __repr__(self) -> str:
+        return "CORE"
+
+
+CORE: Label = _Core()
 """The label of an axis that the operation needs as a whole."""
 
 
@@ -70,7 +78,8 @@ class Signature:
         are indexed like loop axes, and the others are summed.
         """
         loops = shape[: len(shape) - len(self.result)]
-        repeated = {name for names in self.operands for name in names if names.count(name) > 1}
+        written = (*self.operands, self.result)
+        repeated = {name for names in written for name in names if names.count(name) > 1}
 
         def core(names: tuple[str, ...]) -> tuple[Label, ...]:
             if partial is None:
@@ -194,7 +203,9 @@ def last_axes(ranks: Sequence[int], rank: int, shapes: list[Shape], shape: Shape
 # ---- rows that declare nothing ------------------------------------------------------------------
 
 
-def by_trial(fn: Callable[..., Any], shapes: list[Shape], shape: Shape) -> Axes:
+def by_trial(
+    fn: Callable[..., Any], shapes: list[Shape], shape: Shape, is_complex: bool = False
+) -> Axes:
     """The axes of a function that is linear in each operand, found by calling it.
 
     A label is given where the function of parts is the part of the function, or where the functions
@@ -203,9 +214,11 @@ def by_trial(fn: Callable[..., Any], shapes: list[Shape], shape: Shape) -> Axes:
     """
     rng = np.random.default_rng(0)
     whole = [rng.standard_normal(s) for s in shapes]
+    if is_complex:  # it may look at one part alone
+        whole = [x + 1j * rng.standard_normal(x.shape) for x in whole]
     try:
         value = np.asarray(fn(*whole))
-        found = _tried(fn, whole, value, rng) if value.shape == shape else None
+        found = _tried(fn, whole, value, rng) if value.shape == shape and value.any() else None
     except Exception:  # it takes no floating numbers, or no other lengths than these
         found = None
     return found or opaque(shapes, shape)
@@ -224,12 +237,11 @@ def _tried(fn: Callable[..., Any], whole: list[Any], value: Any, rng: Any) -> Ax
                 fn(*(x if k is None else x.take(p, k) for x, k in zip(whole, chosen, strict=True)))
                 for p in (parts if axis is not None else parts[:2])
             ]
+            if axis is None:
+                found = [found[0] + found[1]]
         except Exception:  # lengths that do not fit each other
             return False
-        if axis is None:
-            found, wanted = [np.asarray(found[0] + found[1])], [value]
-        else:
-            wanted = [value.take(p, axis) for p in parts]
+        wanted = [value] if axis is None else [value.take(p, axis) for p in parts]
         return all(
             np.shape(f) == w.shape and np.allclose(f, w, rtol=1e-9, atol=1e-9)
             for f, w in zip(found, wanted, strict=True)

@@ -169,7 +169,7 @@ def _along_axes(node: Tensor, operand: int, d: Any, axes: Axes) -> Sets:
             return d.join(*pairs, _size(node))
     elif own == result and shape == wide:
         return d
-    kept = tuple(n if k in result and k != CORE else 1 for k, n in zip(own, shape, strict=True))
+    kept = tuple(n if k in result and k is not CORE else 1 for k, n in zip(own, shape, strict=True))
     lines = np.arange(math.prod(kept)).reshape(kept)
     if kept != shape:
         target = np.broadcast_to(lines, shape).ravel()
@@ -265,7 +265,7 @@ def _by_unit_vectors(node: Tensor, operand: int, axes: Axes) -> Pairs | None:
     cancels in a sum.
     """
     x, own, size = node.args[operand], axes.operands[operand], _size(node)
-    core = [k == CORE for k in own]
+    core = [k is CORE for k in own]
     indexed = [k in axes.result and not c for k, c in zip(own, core, strict=True)]
     numbers = np.arange(_size(x)).reshape(_shape(x))
 
