@@ -229,7 +229,8 @@ class Plan:
         sample = self._samples.get(i.args[0])
         if sample is None or i.out in self._lives.escaping or not sample.size:
             return False
-        return bool(np.shares_memory(i.fn(sample), sample))
+        with np.errstate(all="ignore"):  # the sample holds anything
+            return bool(np.shares_memory(i.fn(sample), sample))
 
     def _overwritten(self, i: Instruction, place: int, writer: Writer) -> Buffer | None:
         """The buffer of an operand that is read here for the last time, if ``i`` may fill it."""
