@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import NonDifferentiableError, operands
-from ..primitive import Rule
+from ..core.errors import NonDifferentiableError, operands
+from ..core.primitive import Rule
 
 
 def refused(name: str, position: int, operand: str) -> Rule:

@@ -1,13 +1,13 @@
 """Write down which names there are: ``make names``, or ``python tools/public_names.py``.
 
-    rows, curated modules -> tinygrad_hess/_names.py            an index: operation -> module
+    rows, curated modules -> tinygrad_hess/core/_names.py            an index: operation -> module
                              ops/__init__.pyi                   what type checkers and editors see
-                             tinygrad_hess/_numpy_rows.pyi      of tg.ops, of tg.numpy,
-                             tinygrad_hess/_tensor_methods.pyi  and of tensors
+                             tinygrad_hess/numpy/_rows.pyi           of tg.ops, of tg.numpy,
+                             tinygrad_hess/tensor_methods/_stubs.pyi and of tensors
 
 A primitive is found by its name without these files where its module is loaded anyway. The index
 tells which module to load for the others, and stubs tell what is bound while the program runs.
-``tests/test_names.py`` fails when a file is stale.
+``tests/docs/test_names.py`` fails when a file is stale.
 """
 
 from __future__ import annotations
@@ -27,15 +27,22 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 if "tinygrad_hess" not in sys.modules:  # a stale index must not keep the package from loading
-    sys.modules["tinygrad_hess._names"] = SimpleNamespace(OPERATIONS={})  # type: ignore[assignment]
+    sys.modules["tinygrad_hess.core._names"] = SimpleNamespace(OPERATIONS={})  # type: ignore[assignment]
 
 import tinygrad_hess as tg  # noqa: E402
-from tinygrad_hess.methods import _OTHER_NAMES as OTHER_NAMES  # noqa: E402
-from tinygrad_hess.primitive import REGISTRY, Primitive  # noqa: E402
+from tinygrad_hess.core.primitive import REGISTRY, Primitive  # noqa: E402
+from tinygrad_hess.tensor_methods.methods import _OTHER_NAMES as OTHER_NAMES  # noqa: E402
 
 CURATED = tuple(
     f"tinygrad_hess.{name}"
-    for name in ("numpy", "linalg", "fft", "scipy.special", "scipy.linalg", "scipy.signal")
+    for name in (
+        "numpy",
+        "numpy.linalg",
+        "numpy.fft",
+        "scipy.special",
+        "scipy.linalg",
+        "scipy.signal",
+    )
 )
 """Modules whose functions count as public: where the same name is in two, the first one's."""
 
@@ -83,8 +90,9 @@ def place_of(function: Any, name: str) -> Place | None:
 
 
 def submodules() -> list[str]:
-    """The modules of ``ops/``."""
-    return sorted(module.name for module in pkgutil.iter_modules(tg.ops.__path__))
+    """The modules of ``ops/``, by their names inside it."""
+    found = pkgutil.walk_packages(tg.ops.__path__, "tinygrad_hess.ops.")
+    return sorted(m.name.removeprefix("tinygrad_hess.ops.") for m in found if not m.ispkg)
 
 
 def operations() -> dict[str, Place]:
@@ -235,7 +243,7 @@ def is_bound_later(name: str, bound: Any) -> bool:
     """Whether an attribute of ``Tensor`` is one that its class statement does not have."""
     made = bound.fget if isinstance(bound, property) else bound
     made = made.__func__ if isinstance(made, staticmethod) else made
-    by_class = getattr(made, "__module__", None) == "tinygrad_hess.tensors"
+    by_class = getattr(made, "__module__", None) == "tinygrad_hess.core.tensor"
     return callable(made) and not by_class and not name.startswith(("__array_", "__hash__"))
 
 
@@ -255,10 +263,10 @@ def files() -> dict[Path, str]:
     """What each file should hold."""
     package = ROOT / "tinygrad_hess"
     return {
-        package / "_names.py": index(),
+        package / "core" / "_names.py": index(),
         ROOT / "ops" / "__init__.pyi": ops_stub(),
-        package / "_numpy_rows.pyi": numpy_stub(),
-        package / "_tensor_methods.pyi": tensor_stub(),
+        package / "numpy" / "_rows.pyi": numpy_stub(),
+        package / "tensor_methods" / "_stubs.pyi": tensor_stub(),
     }
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..errors import describe
-from ..ops.axes import shape_of
-from ..tensors import Batched, Tensor, tensor_or_array
+from ..core.errors import describe
+from ..core.tensor import Batched, Tensor, tensor_or_array
+from ..ops.shape.axes import shape_of
 
 
 def mse(prediction: Any, target: Any, reduction: str = "mean", *, half: bool = False) -> Any:

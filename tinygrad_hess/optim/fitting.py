@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import trees
+from ..core import trees
+from ..core.tensor import Tensor
 from ..replay import Attempted
-from ..tensors import Tensor
 from ..transforms import value_and_grad
 from .optimizer import Optimizer, State
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import modes, trees
+from ..core import modes, trees
 from ..transforms.gradients import Push
 from ..transforms.recording import is_tracked
 from .jitted import Jitted

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from ..transforms.directions import REPLAYED, Leaves, Sweep
+from ..transforms.batched_sweeps import REPLAYED, Leaves, Sweep
 from .attempted import Attempted
 
 _enabled = ContextVar("replay sweeps", default=True)

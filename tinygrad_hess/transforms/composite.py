@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import modes, trees
-from ..errors import NonDifferentiableError
-from ..tensors import Batched, Parts, Tensor, record, unrecorded
+from ..core import modes, trees
+from ..core.errors import NonDifferentiableError
+from ..core.tensor import Batched, Parts, Tensor, record, unrecorded
 
 Cotangents = Sequence[Any]
 

@@ -9,19 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from .. import modes, trees
-from ..errors import NonDifferentiableError
-from ..ops.broadcasting import reshape
-from ..ops.complexes import complex_dtype
-from ..ops.identity import astype
-from ..ops.shape import concatenate_along, index, moveaxis
-from ..tape import Tape
-from ..tensors import Tensor
-from .directions import sweeps
+from ..core import modes, trees
+from ..core.errors import NonDifferentiableError
+from ..core.tape import Tape
+from ..core.tensor import Tensor
+from ..ops.elementwise.complexes import complex_dtype
+from ..ops.elementwise.identity import astype
+from ..ops.shape.broadcasting import reshape
+from ..ops.shape.rearranging import concatenate_along, index, moveaxis
+from .batched_sweeps import sweeps
 from .gradients import Argnums, _argnums, gradients_on_tape
+from .hessian_by_symmetry import hessian_by_symmetry, is_symmetric
 from .holomorphic import complexes, require_real_arguments, sweep_for
 from .recording import Recording
-from .symmetric import hessian_by_symmetry, is_symmetric
 
 MEMORY_OF_A_SWEEP = 64 * 2**20
 """Bytes that one batched sweep may hold, when the number of directions is chosen automatically."""
@@ -246,7 +246,7 @@ def _is_tall(run: Recording) -> bool:
 def _planner(sparse: Any, who: str) -> Any:
     if sparse is False:
         return None
-    from .sparse import Planner  # scipy.sparse takes as long to import as everything else together
+    from .sparse.plan import Planner
 
     return Planner(sparse, who)
 
@@ -301,7 +301,7 @@ def _compressed(
     columns = sum(math.prod(x.shape) for x in run.starts)
     if columns < (MANY_TRACED if modes.is_tracing() else MANY_RECORDED):
         return None
-    from .compressed import compressed  # brings scipy.sparse
+    from .sparse.dense import compressed
 
     shaped = [_shaped(y) for y in outputs]
     with modes.recording():

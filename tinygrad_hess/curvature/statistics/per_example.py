@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ... import trees
-from ...ops.broadcasting import reshape
-from ...tensors import Tensor
+from ...core import trees
+from ...core.tensor import Tensor
+from ...ops.shape.broadcasting import reshape
 from ...transforms.gradients import grad
 from ...transforms.jacobians import MEMORY_OF_A_SWEEP, jacrev
 from ...transforms.vectorize import vmap

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import trees
+from ...core import trees
 from ...replay import Attempted
 from ...transforms.gradients import hvp, value_and_grad
 from ...transforms.vectorize import vmap

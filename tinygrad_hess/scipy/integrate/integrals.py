@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from ... import modes, signatures
-from ...errors import describe
+from ...core import modes, signatures
+from ...core.errors import describe
+from ...core.primitive import Primitive, full_lead
+from ...core.tensor import Tensor, tensor_or_array
 from ...ops import astype, concatenate, isfinite, stack, sum, where
-from ...primitive import Primitive, full_lead
-from ...tensors import Tensor, tensor_or_array
 from ...transforms.gradients import jvp, vjp
 from .often import Often
 from .parameters import Parameters, as_double, flat, plain
