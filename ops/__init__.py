@@ -6,13 +6,13 @@ Named here are functions composed of others. Every primitive is found by its own
 user declares as well: in the module that the index of names tells, or in the registry.
 """
 
-from importlib import import_module as _import_module
 from importlib.util import find_spec as _find_spec
 from typing import Any as _Any
 
-from ..core._names import OPERATIONS as _OPERATIONS
-from ..core.primitive import REGISTRY as _REGISTRY
-from ..core.registry import declared as _declared
+from ..core.registry import REGISTRY as _REGISTRY
+from ._names import OPERATIONS as _OPERATIONS
+from ._rows import load as _load
+from ._rows import load_all as _load_all
 from .elementwise.arithmetic import clip as clip
 from .elementwise.arithmetic import mod as mod
 from .elementwise.arithmetic import power as power
@@ -159,20 +159,18 @@ from .shape.triangles import diagflat as diagflat
 from .shape.triangles import tril as tril
 from .shape.triangles import triu as triu
 
-_PACKAGE = __name__.rpartition(".")[0]
-
 
 def __getattr__(name: str) -> _Any:
     if name in _OPERATIONS:
-        module, _, attribute = _OPERATIONS[name].partition(":")
-        found = getattr(_import_module(f"{_PACKAGE}.{module}"), attribute or name)
-        globals()[name] = found
+        globals()[name] = found = _load(name)
         return found
     if name.startswith("_") or (name not in _REGISTRY and _find_spec(f"{__name__}.{name}")):
         # Python asks so before it imports a module, and loads it when there is no such attribute
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _REGISTRY:  # a row that the index does not know yet, or a slip
+        _load_all()
     try:
-        return _REGISTRY[name].call  # looks at what is declared before it loads slow modules
+        return _REGISTRY[name].call
     except KeyError:
         from difflib import get_close_matches
 
@@ -184,4 +182,4 @@ def __getattr__(name: str) -> _Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_OPERATIONS, *(row.name for row in _declared(_REGISTRY))})
+    return sorted({*globals(), *_OPERATIONS, *_REGISTRY})

@@ -255,7 +255,6 @@ from tinygrad_hess.ops.indexing.index import index as index
 from tinygrad_hess.ops.indexing.selecting import index_select as index_select
 from tinygrad_hess.ops.linalg.products import inner as inner
 from tinygrad_hess.ops.shape.editing import insert as insert
-from tinygrad_hess.scipy.integrate.integrals import integral as integral
 from tinygrad_hess.ops.signal.calculus import interp as interp
 from tinygrad_hess.ops.nn.resampling import interpolate as interpolate
 from tinygrad_hess.ops.linalg.solving import inv as inv
@@ -363,10 +362,6 @@ from tinygrad_hess.ops.special.distributions import ndtri_exp as ndtri_exp
 from tinygrad_hess.ops.elementwise.arithmetic import negative as negative
 from tinygrad_hess.ops.reductions.norms import norm as norm
 from tinygrad_hess.ops.elementwise.comparison import not_equal as not_equal
-from tinygrad_hess.scipy.integrate.solutions import adjoint as _ode_adjoint
-ode_adjoint = _ode_adjoint
-from tinygrad_hess.scipy.integrate.solutions import solution as _ode_solution
-ode_solution = _ode_solution
 from tinygrad_hess.ops.indexing.selecting import one_hot as one_hot
 from tinygrad_hess.ops.elementwise.trigonometric import one_minus_square as one_minus_square
 from tinygrad_hess.ops.linalg.lu import order_of_pivots as order_of_pivots

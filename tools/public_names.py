@@ -1,6 +1,6 @@
 """Write down which names there are: ``make names``, or ``python tools/public_names.py``.
 
-    rows, curated modules -> tinygrad_hess/core/_names.py            an index: operation -> module
+    rows, curated modules -> ops/_names.py                           an index: operation -> module
                              ops/__init__.pyi                   what type checkers and editors see
                              tinygrad_hess/numpy/_rows.pyi           of tg.ops, of tg.numpy,
                              tinygrad_hess/tensor_methods/_stubs.pyi and of tensors
@@ -27,11 +27,16 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 if "tinygrad_hess" not in sys.modules:  # a stale index must not keep the package from loading
-    sys.modules["tinygrad_hess.core._names"] = SimpleNamespace(OPERATIONS={})  # type: ignore[assignment]
+    sys.modules["tinygrad_hess.ops._names"] = SimpleNamespace(OPERATIONS={})  # type: ignore[assignment]
 
 import tinygrad_hess as tg  # noqa: E402
-from tinygrad_hess.core.primitive import REGISTRY, Primitive  # noqa: E402
+import tinygrad_hess.scipy.integrate  # noqa: E402
+from tinygrad_hess.core.primitive import Primitive  # noqa: E402
+from tinygrad_hess.core.registry import REGISTRY  # noqa: E402
+from tinygrad_hess.ops._rows import load_all  # noqa: E402
 from tinygrad_hess.tensor_methods.methods import _OTHER_NAMES as OTHER_NAMES  # noqa: E402
+
+load_all()
 
 CURATED = tuple(
     f"tinygrad_hess.{name}"
@@ -77,7 +82,8 @@ def place_of(function: Any, name: str) -> Place | None:
     That is in the module which defines it; or in one of ``ops/`` which binds it by this name, as
     rows that are made in a loop are bound where they belong.
     """
-    defined = str(getattr(function, "__module__", ""))
+    row = getattr(function, "primitive", None)  # its function says that it stands in ``ops``
+    defined = str(getattr(function, "__module__", "") if row is None else row.module)
     if not (callable(function) and defined.startswith("tinygrad_hess.")):
         return None
     bound = [key for key, value in vars(sys.modules[defined]).items() if value is function]
@@ -108,7 +114,8 @@ def operations() -> dict[str, Place]:
         if place is not None and place[0].startswith("ops.") and name in (place[1], *rows()):
             found.setdefault(name, place)
     for name, row in rows().items():
-        if place := place_of(row.call, name):
+        place = place_of(row.call, name)
+        if place is not None and place[0].startswith("ops."):
             found.setdefault(name, place)
     hidden = {*submodules()} - {*named_in_ops()}  # a submodule is an attribute of its package
     return {name: found[name] for name in sorted({*found} - hidden) if not name.startswith("_")}
@@ -118,7 +125,7 @@ def index() -> str:
     """The module that ``ops.__getattr__`` and the registry look names up in."""
     about = "In ``tg.ops``: the module, and after a colon the name there if it is another."
     lines = [
-        f'    "{name}": "{module}{"" if name == attribute else f":{attribute}"}",\n'
+        f'    "{name}": "{module.removeprefix("ops.")}{"" if name == attribute else f":{attribute}"}",\n'
         for name, (module, attribute) in operations().items()
     ]
     return (
@@ -263,7 +270,7 @@ def files() -> dict[Path, str]:
     """What each file should hold."""
     package = ROOT / "tinygrad_hess"
     return {
-        package / "core" / "_names.py": index(),
+        ROOT / "ops" / "_names.py": index(),
         ROOT / "ops" / "__init__.pyi": ops_stub(),
         package / "numpy" / "_rows.pyi": numpy_stub(),
         package / "tensor_methods" / "_stubs.pyi": tensor_stub(),

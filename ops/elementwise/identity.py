@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...core import modes, signatures
-from ...core.primitive import elementwise, linear, zero
+from ...core.kinds import elementwise, linear, zero
+from ...core.primitive import STOP
 from ...core.tensor import Tensor, record, unrecorded
 
 
@@ -118,21 +119,7 @@ def checked(x: Any, check: Callable[[Any], None]) -> Any:
     return x
 
 
-stop_gradient = zero(
-    "stop_gradient",
-    _same,
-    domain=(-2, 2),
-    on_complex=True,
-    **_IS_ITS_OPERAND,
-    doc="""The same value, through which no derivative flows.
-
-    Examples
-    --------
-    >>> import tinygrad_hess as tg
-    >>> tg.grad(lambda x: x * tg.stop_gradient(x))(3.0)
-    np.float64(3.0)
-    """,
-)
+stop_gradient = STOP.call
 
 
 def astype(x: Any, dtype: Any) -> Any:

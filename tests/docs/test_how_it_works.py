@@ -39,7 +39,7 @@ def test_all_blocks_are_part_of_the_session() -> None:
 
 def test_a_wrong_output_is_noticed() -> None:
     assert "array([0.20024867" in TEXT
-    with pytest.raises(AssertionError, match="0.20024867"):
+    with pytest.raises(AssertionError, match=r"0\.20024867"):
         check(session(TEXT).replace("array([0.20024867", "array([0.20024868"))
 
 

@@ -19,8 +19,13 @@ from differencing import all_close, close, complex_step, differences, inner
 from sampling import CALLS, Point, Values, domains, points, samples
 
 import tinygrad_hess as tg
-from tinygrad_hess.core.primitive import REGISTRY, Primitive
+import tinygrad_hess.scipy.integrate  # declares rows of its own
+from tinygrad_hess.core.primitive import Primitive
+from tinygrad_hess.core.registry import REGISTRY
 from tinygrad_hess.core.tensor import constant
+from tinygrad_hess.ops._rows import load_all
+
+load_all()
 
 ROWS: tuple[Primitive, ...] = tuple(REGISTRY.values())
 """The library's own rows. Tests may declare more; those are not walked."""

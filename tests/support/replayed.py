@@ -11,7 +11,7 @@ import numpy as np
 import optree
 
 import tinygrad_hess as tg
-from tinygrad_hess.core.primitive import REGISTRY
+from tinygrad_hess.core.registry import REGISTRY
 
 RNG = np.random.default_rng(0)
 X = np.array([0.5, -1.0, 2.0])

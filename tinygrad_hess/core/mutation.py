@@ -21,7 +21,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from .errors import TapeReleasedError, describe
-from .primitive import REGISTRY
+from .primitive import STOP
 from .tensor import Batched, Tensor, record, tick, unrecorded
 
 EARLIER: WeakValueDictionary[int, Tensor] = WeakValueDictionary()
@@ -100,7 +100,7 @@ def move(x: Tensor, old: Tensor, new: Any) -> None:
         )
     if old.prim is not None and new.prim is None:  # under no_grad: what was recorded keeps its link
         held = unrecorded(new)
-        new = record(REGISTRY["stop_gradient"], held, (held,), (old,))
+        new = record(STOP, held, (held,), (old,))
     _become(x, new)
     if hasattr(new, "_where"):
         x._where = new._where

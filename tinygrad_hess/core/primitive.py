@@ -22,15 +22,13 @@ import numpy as np
 
 from . import modes, signatures
 from .errors import NanError, NonDifferentiableError, add_context, operands
-from .registry import Registry
+from .registry import REGISTRY
 from .tensor import Axis, Batched, Tensor, batched, constant, record, tick, unrecorded
 
 Rule = Callable[..., Any]
 
 _PACKAGE = __name__.partition(".")[0] + "."
-
-REGISTRY: dict[str, Primitive] = Registry()
-"""Every primitive by name. The battery of tests walks it."""
+_OPS = _PACKAGE + "ops"
 
 
 class Primitive:
@@ -306,7 +304,7 @@ def refuse_complex(prim: Primitive, args: Any, params: dict[str, Any] | None) ->
 def cut(x: Tensor) -> Tensor:
     """What ``no_grad`` makes of a result while a program is traced: on the tape, underivable."""
     held = unrecorded(x)
-    return record(REGISTRY["stop_gradient"], held, (held,), (x,))
+    return record(STOP, held, (held,), (x,))
 
 
 def snapshot(x: Any) -> Any:
@@ -349,10 +347,50 @@ def line_up(value: Any, axes: tuple[Axis, ...], order: tuple[Axis, ...]) -> Any:
     return value.reshape(shape + value.shape[len(axes) :])
 
 
+# ---- batches ------------------------------------------------------------------------------------
+
+
+def line_up_loops(
+    values: Sequence[Any], ndims: Sequence[int | None], lead: tuple[int, ...], ranks: Sequence[int]
+) -> list[Any]:
+    """Operands whose batch and loop axes broadcast: batched ones get one number of loop axes.
+
+    ``ranks`` are the numbers of core axes.
+    """
+    loops = [
+        (np.ndim(v) if n is None else n) - r for v, n, r in zip(values, ndims, ranks, strict=True)
+    ]
+    most, depth = max(loops, default=0), len(lead)
+    return [
+        v if n is None or k == most
+        else v.reshape(v.shape[:depth] + (1,) * (most - k) + v.shape[depth:])
+        for v, n, k in zip(values, ndims, loops, strict=True)
+    ]  # fmt: skip
+
+
+def broadcast_batch(
+    values: list[Any], ndims: list[int | None], lead: tuple[int, ...], fn: Callable[..., Any]
+) -> Any:
+    """Batch a broadcasting function: give batched operands one logical rank, then call it."""
+    return fn(*line_up_loops(values, ndims, lead, (0,) * len(values)))
+
+
+def full_lead(values: list[Any], ndims: list[int | None], lead: tuple[int, ...]) -> list[Any]:
+    """Give every operand the whole batch as leading axes (by broadcast views)."""
+    full = []
+    for v, n in zip(values, ndims, strict=True):
+        shape = np.shape(v) if n is None else v.shape[len(lead) :]
+        full.append(v if np.shape(v) == lead + shape else np.broadcast_to(v, lead + shape))
+    return full
+
+
+# ---- where things were declared, and called -----------------------------------------------------
+
+
 def _declaring_module() -> str:
-    """The module that a row stands in: where its function is found again by pickle."""
+    """The module that a row stands in."""
     frame = sys._getframe(1)
-    while frame.f_globals.get("__name__") == __name__ and frame.f_back is not None:
+    while frame.f_globals.get("__package__") == __package__ and frame.f_back is not None:
         frame = frame.f_back
     return str(frame.f_globals.get("__name__", __name__))
 
@@ -386,10 +424,10 @@ def _general(prim: Primitive) -> Callable[..., Any]:
     def call(*args: Any, **params: Any) -> Any:
         return bind(prim, args, params)
 
-    return _named(call, prim)
+    return named(call, prim)
 
 
-def _unary(prim: Primitive) -> Callable[[Any], Any]:
+def unary(prim: Primitive) -> Callable[[Any], Any]:
     """The fast path of one operand without parameters."""
     fn, real_only = prim.fn, not prim.on_complex
 
@@ -410,10 +448,10 @@ def _unary(prim: Primitive) -> Callable[[Any], Any]:
             return fn(x)
         return bind(prim, (x,), None)
 
-    return _named(call, prim)
+    return named(call, prim)
 
 
-def _unary_with_params(prim: Primitive) -> Callable[..., Any]:
+def unary_with_params(prim: Primitive) -> Callable[..., Any]:
     """The fast path of one operand with static parameters."""
     fn, real_only = prim.fn, not prim.on_complex
 
@@ -438,10 +476,10 @@ def _unary_with_params(prim: Primitive) -> Callable[..., Any]:
             return fn(x, **params)
         return bind(prim, (x,), params)
 
-    return _named(call, prim)
+    return named(call, prim)
 
 
-def _binary(prim: Primitive) -> Callable[[Any, Any], Any]:
+def binary(prim: Primitive) -> Callable[[Any, Any], Any]:
     """The fast path of two operands without parameters."""
     fn, real_only = prim.fn, not prim.on_complex
     scalars = frozenset((float, int, complex, np.float64, np.float32, np.complex128, np.complex64))
@@ -496,239 +534,39 @@ def _binary(prim: Primitive) -> Callable[[Any, Any], Any]:
         out.time = tick()
         return out
 
-    return _named(call, prim)
+    return named(call, prim)
 
 
-def _named(call: Callable[..., Any], prim: Primitive) -> Callable[..., Any]:
+def named(call: Callable[..., Any], prim: Primitive) -> Callable[..., Any]:
     call.__name__ = call.__qualname__ = prim.name
-    call.__module__ = prim.module
+    # pickle finds those of the library there, whatever their file
+    call.__module__ = _OPS if prim.module.startswith(_OPS) else prim.module
     call.__doc__ = prim.doc or f"The {prim.kind} primitive ``{prim.name}``."
     call.primitive = prim  # type: ignore[attr-defined]
     return call
 
 
-# ---- the kinds ----------------------------------------------------------------------------------
+# ---- the one primitive that the engine itself puts on a tape ------------------------------------
 
-
-def _add(a: Any, b: Any) -> Any:
-    return b if a is None else a if b is None else a + b
-
-
-def line_up_loops(
-    values: Sequence[Any], ndims: Sequence[int | None], lead: tuple[int, ...], ranks: Sequence[int]
-) -> list[Any]:
-    """Operands whose batch and loop axes broadcast: batched ones get one number of loop axes.
-
-    ``ranks`` are the numbers of core axes.
-    """
-    loops = [
-        (np.ndim(v) if n is None else n) - r for v, n, r in zip(values, ndims, ranks, strict=True)
-    ]
-    most, depth = max(loops, default=0), len(lead)
-    return [
-        v if n is None or k == most
-        else v.reshape(v.shape[:depth] + (1,) * (most - k) + v.shape[depth:])
-        for v, n, k in zip(values, ndims, loops, strict=True)
-    ]  # fmt: skip
-
-
-def broadcast_batch(
-    values: list[Any], ndims: list[int | None], lead: tuple[int, ...], fn: Callable[..., Any]
-) -> Any:
-    """Batch a broadcasting function: give batched operands one logical rank, then call it."""
-    return fn(*line_up_loops(values, ndims, lead, (0,) * len(values)))
-
-
-def full_lead(values: list[Any], ndims: list[int | None], lead: tuple[int, ...]) -> list[Any]:
-    """Give every operand the whole batch as leading axes (by broadcast views)."""
-    full = []
-    for v, n in zip(values, ndims, strict=True):
-        shape = np.shape(v) if n is None else v.shape[len(lead) :]
-        full.append(v if np.shape(v) == lead + shape else np.broadcast_to(v, lead + shape))
-    return full
-
-
-def elementwise(
-    name: str,
-    fn: Callable[..., Any],
-    *rules: Rule | None,
-    parametric: bool = False,
-    **row: Any,
-) -> Callable[..., Any]:
-    """Declare a broadcasting function of one or more operands, by its value and its partials.
-
-    Each rule is ``rule(g, y, *args)``: ``g`` times the partial derivative. Since the Jacobian is
-    diagonal, the same rule carries cotangents backward and tangents forward. With
-    ``parametric=True`` it takes static keyword parameters too.
+STOP = Primitive(
+    "stop_gradient",
+    "zero",
+    lambda x: x,
+    vjps=(None,),
+    pushforward=lambda tangents, y, args, params: None,
+    signature=signatures.elementwise,
+    identity=True,
+    aliases=True,
+    domain=(-2, 2),
+    on_complex=True,
+    doc="""The same value, through which no derivative flows.
 
     Examples
     --------
-    >>> import numpy as np, tinygrad_hess as tg
-    >>> double = tg.elementwise("double", lambda x: 2 * x, lambda g, y, x: 2 * g, domain=(-1, 1))
-    >>> tg.grad(double)(3.0)
-    np.float64(2.0)
-    """
-
-    def pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
-        total = None
-        for rule, t in zip(rules, tangents, strict=True):
-            if t is not None and rule is not None:
-                total = _add(total, rule(t, y, *args, **params) if params else rule(t, y, *args))
-        return total
-
-    prim = Primitive(
-        name,
-        "elementwise",
-        fn,
-        vjps=rules,
-        pushforward=pushforward,
-        signature=signatures.elementwise,
-        **row,
-    )
-    if len(rules) == 1:
-        prim.call = (_unary_with_params if parametric else _unary)(prim)
-    elif len(rules) == 2 and not parametric:
-        prim.call = _binary(prim)
-    return prim.call
-
-
-def zero(
-    name: str, fn: Callable[..., Any], operands: int = 1, *, along: bool = False, **row: Any
-) -> Callable[..., Any]:
-    """Declare a piecewise constant function: its derivative is zero, said here and not by absence.
-
-    With ``along=True`` it works along axes named by negative parameters instead of elementwise.
-    """
-    if not along:
-        row["signature"] = signatures.elementwise
-    prim = Primitive(
-        name,
-        "zero",
-        fn,
-        vjps=(None,) * operands,
-        pushforward=lambda tangents, y, args, params: None,
-        **row,
-    )
-    if operands == 1:
-        prim.call = (_unary_with_params if along else _unary)(prim)
-    elif operands == 2 and not along:
-        prim.call = _binary(prim)
-    return prim.call
-
-
-def linear(
-    name: str,
-    fn: Callable[..., Any],
-    transpose: Rule,
-    *,
-    others: int = 0,
-    **row: Any,
-) -> Callable[..., Any]:
-    """Declare a function linear in its first operand, by its value and its transpose.
-
-    The tangent goes through the same operation. ``others`` counts further operands that carry
-    no derivative (such as index arrays). Without ``batch``, the function must accept leading axes.
-    """
-
-    def pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
-        return prim.call(tangents[0], *args[1:], **(params or {}))
-
-    prim = Primitive(
-        name,
-        "linear",
-        fn,
-        vjps=(transpose, *(None,) * others),
-        pushforward=pushforward,
-        **row,
-    )
-    alone = _unary_with_params(prim)
-    if others:
-        call = lambda x, *rest, **params: (
-            bind(prim, (x, *rest), params) if rest else alone(x, **params)
-        )
-        prim.call = _named(call, prim)
-    else:
-        prim.call = alone
-    return prim.call
-
-
-def bilinear(
-    name: str,
-    fn: Callable[..., Any],
-    transpose_a: Rule,
-    transpose_b: Rule,
-    **row: Any,
-) -> Callable[..., Any]:
-    """Declare a function linear in each of two operands, by its value and its two transposes."""
-
-    def pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
-        ta, tb = tangents
-        a, b = args
-        first = None if ta is None else prim.call(ta, b)
-        second = None if tb is None else prim.call(a, tb)
-        if type(first) is _ndarray and type(second) is _ndarray and first.shape == second.shape:
-            return np.add(first, second, out=first)  # both are fresh: spare a buffer
-        return _add(first, second)
-
-    prim = Primitive(
-        name,
-        "bilinear",
-        fn,
-        vjps=(transpose_a, transpose_b),
-        pushforward=pushforward,
-        **row,
-    )
-    prim.call = _binary(prim)
-    return prim.call
-
-
-def variadic(
-    name: str, fn: Callable[..., Any], transpose: Callable[..., Any], **row: Any
-) -> Callable[..., Any]:
-    """Declare a linear function of any number of operands, such as a concatenation.
-
-    ``transpose(g, y, args, params)`` gives the cotangents of all operands.
-    """
-
-    def pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
-        filled = [
-            np.zeros(a.shape, a.dtype) if t is None else t
-            for t, a in zip(tangents, args, strict=True)
-        ]
-        return prim.call(*filled, **(params or {}))
-
-    prim = Primitive(
-        name,
-        "variadic",
-        fn,
-        vjps=None,
-        pullback=transpose,
-        pushforward=pushforward,
-        **row,
-    )
-    return prim.call
-
-
-def structured(
-    name: str,
-    fn: Callable[..., Any],
-    *,
-    jvp: Callable[..., Any],
-    vjp: Rule | tuple[Rule | None, ...],
-    **row: Any,
-) -> Callable[..., Any]:
-    """Declare a function by its value, jvp and vjp; it must accept leading axes.
-
-    ``jvp(tangents, y, *args, **params)`` takes one tangent an operand, None standing for zero;
-    with one operand, ``jvp(t, y, x, **params)``.
-    """
-    vjps = vjp if isinstance(vjp, tuple) else (vjp,)
-
-    def pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
-        given = tangents[0] if len(vjps) == 1 else tangents
-        return jvp(given, y, *args, **(params or {}))
-
-    prim = Primitive(name, "structured", fn, vjps=vjps, pushforward=pushforward, **row)
-    if len(vjps) == 1:
-        prim.call = _unary_with_params(prim)
-    return prim.call
+    >>> import tinygrad_hess as tg
+    >>> tg.grad(lambda x: x * tg.stop_gradient(x))(3.0)
+    np.float64(3.0)
+    """,
+)
+STOP.module = __name__
+STOP.call = unary(STOP)

@@ -43,9 +43,7 @@ from numpy import (
     zeros,
 )  # fmt: skip
 
-from ..core.primitive import REGISTRY as _REGISTRY
-from ..core.registry import declared as _declared
-from ..core.registry import row_of as _row_of
+from ..core.registry import REGISTRY as _REGISTRY
 from ..core.tensor import Tensor
 from ..ops import (
     absolute,
@@ -131,6 +129,7 @@ from ..ops import (
     vstack,
 )
 from ..ops import where as _where
+from ..ops._rows import row_of as _row_of
 from ..ops.elementwise.floating_parts import (
     divmod,
     fabs,
@@ -471,8 +470,8 @@ def i0(x: Any) -> Any:
 
 globals().update(
     (row.name, row.call)
-    for row in _declared(_REGISTRY)
-    if row.name not in globals() and _row_of(_REGISTRY, vars(_np).get(row.name)) is row
+    for row in _REGISTRY.values()
+    if row.name not in globals() and _row_of(vars(_np).get(row.name)) is row
 )
 
 
@@ -480,7 +479,7 @@ def __getattr__(name: str) -> Any:
     if name.startswith("_"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     theirs = getattr(_np, name)
-    row = _row_of(_REGISTRY, theirs)
+    row = _row_of(theirs)
     return theirs if row is None else row.call
 
 

@@ -18,10 +18,9 @@ import numpy as np
 from .. import numpy as namespace
 from ..core import trees
 from ..core.errors import NonDifferentiableError, operands
-from ..core.primitive import REGISTRY
-from ..core.registry import row_of
 from ..core.tensor import Batched, Tensor
 from ..ops import cummax, cummin
+from ..ops._rows import row_of
 
 TABLE: dict[Any, Any] = {
     getattr(np, name): function
@@ -99,7 +98,7 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *args: Any, **kwargs: An
 
 def _declared(function: Any) -> Any:
     """The primitive that somebody has declared for a function; None where nobody has."""
-    row = row_of(REGISTRY, function)
+    row = row_of(function)
     return None if row is None else row.call
 
 

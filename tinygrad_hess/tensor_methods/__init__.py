@@ -1,1 +1,1 @@
-"""tensor_methods."""
+"""The methods and operators of tensors, as NumPy, PyTorch and tinygrad name them; creation."""

@@ -38,10 +38,10 @@ import numpy as np
 from .. import numpy as namespace
 from .. import ops
 from ..core.errors import describe
-from ..core.primitive import REGISTRY, Primitive
-from ..core.registry import row_of
+from ..core.primitive import Primitive
 from ..core.tensor import Batched, Tensor, tensor_or_array
-from ..nn.losses import cross_entropy
+from ..ops._rows import row_of
+from ..ops.nn.losses import cross_entropy
 from ..transforms.backward import backward
 from . import assignment, creation, torch_methods
 
@@ -254,7 +254,7 @@ def _named_by_others() -> dict[str, Callable[..., Any]]:
 
 def _elementwise(ufunc: np.ufunc) -> Primitive | None:
     """The elementwise primitive that stands for one of NumPy's ufuncs, if one is declared."""
-    row = row_of(REGISTRY, ufunc)
+    row = row_of(ufunc)
     return row if row is not None and row.kind in ("elementwise", "zero") else None
 
 

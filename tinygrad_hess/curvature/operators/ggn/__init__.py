@@ -1,1 +1,1 @@
-"""ggn."""
+"""The generalised Gauss-Newton matrix and the Fisher information, and the Hessians of losses."""

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from .... import ops
-from ....nn import losses
+from ....ops.nn import losses
 from ..flattening import Array, raw
 from ..linearization import Leaves, Middle, RecordedGradient
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
-from ..core.errors import describe
-from ..core.tensor import Batched, Tensor, tensor_or_array
-from ..ops.shape.axes import shape_of
+from ... import ops
+from ...core.errors import describe
+from ...core.tensor import Batched, Tensor, tensor_or_array
+from ..shape.axes import shape_of
 
 
 def mse(prediction: Any, target: Any, reduction: str = "mean", *, half: bool = False) -> Any:
