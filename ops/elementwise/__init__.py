@@ -1,1 +1,1 @@
-"""elementwise."""
+"""Functions of each element: arithmetic, comparisons, exponentials, trigonometry, complex parts."""

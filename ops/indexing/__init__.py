@@ -1,1 +1,1 @@
-"""indexing."""
+"""Reading and writing at positions: indices, slices, masks, gather and scatter."""

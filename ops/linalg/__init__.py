@@ -1,1 +1,1 @@
-"""linalg."""
+"""Linear algebra on the last two axes: products, solving, factorisations, eigenvalues."""

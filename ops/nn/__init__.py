@@ -1,1 +1,1 @@
-"""nn."""
+"""What neural nets are made of: activations, normalisation, convolution, pooling, losses."""

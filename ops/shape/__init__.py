@@ -1,1 +1,1 @@
-"""shape."""
+"""What moves elements and computes nothing: reshaping, broadcasting, joining, permuting axes."""

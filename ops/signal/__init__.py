@@ -1,1 +1,1 @@
-"""signal."""
+"""Fourier transforms, convolution, filters, polynomials, and calculus on samples."""

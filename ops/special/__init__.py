@@ -1,1 +1,1 @@
-"""special."""
+"""Special functions as in ``scipy.special``, loaded only when one is asked for."""

@@ -1,1 +1,1 @@
-"""Tensors, the tape that they form, and the rows that declare primitives: imports nothing above."""
+"""Tensors, the tape that they form, and how primitives are declared; imports no other room."""

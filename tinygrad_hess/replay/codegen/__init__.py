@@ -1,1 +1,1 @@
-"""codegen."""
+"""From a program to the Python that is replayed: buffers, ``out=``, blocks that fit in cache."""

@@ -1,1 +1,1 @@
-"""shard."""
+"""Programs cut along an axis, and run part by part on several threads."""

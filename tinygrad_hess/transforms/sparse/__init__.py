@@ -1,1 +1,1 @@
-"""sparse."""
+"""Sparse Jacobians and Hessians: their pattern from the tape, colours, and a few products."""

@@ -1,1 +1,1 @@
-"""kfac."""
+"""Kronecker factors of the Gauss-Newton matrix or Fisher, a pair for each layer: KFAC and EKFAC."""

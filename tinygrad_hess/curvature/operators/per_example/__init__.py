@@ -1,1 +1,1 @@
-"""per_example."""
+"""Quadratic forms of each example alone, by copies of the parameters for every example."""
