@@ -242,8 +242,7 @@ def method(name: str, bound: Any) -> str:
     static = isinstance(bound, staticmethod)
     head = "    @staticmethod\n" if static else ""
     said = signature(bound.__func__ if static else bound, static)
-    ignore = "  # type: ignore[override]" if name in ("__eq__", "__ne__") else ""  # elementwise
-    return f"{head}    def {name}{said}:{ignore}\n{doc}"
+    return f"{head}    def {name}{said}:\n{doc}"
 
 
 def is_bound_later(name: str, bound: Any) -> bool:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -32,12 +32,22 @@ from .errors import (
 
 if TYPE_CHECKING:
     from ..tensor_methods._stubs import TensorMethods
-    from .primitive import Primitive
 else:
     TensorMethods = object  # `methods` binds them later, from the primitives' rows
 
 tick = itertools.count(1).__next__
 """The time of the next record. One C call, so safe across threads."""
+
+
+class NodePrimitive(Protocol):
+    """What a node says of how it was made.
+
+    Leaves and composites are no primitives, and say no more: a sweep asks for rules only where
+    there are parents.
+    """
+
+    name: str
+    label: str
 
 
 class Axis:
@@ -98,7 +108,7 @@ class Tensor(TensorMethods):
     )  # fmt: skip
 
     value: Any
-    prim: Primitive | None
+    prim: NodePrimitive | None
     args: tuple[Any, ...]
     parents: tuple[Tensor | None, ...]
     params: dict[str, Any] | None
@@ -437,7 +447,7 @@ def unrecorded(x: Any) -> Any:
 
 
 def record(
-    prim: Primitive,
+    prim: NodePrimitive,
     value: Any,
     args: tuple[Any, ...],
     parents: tuple[Tensor | None, ...],
@@ -487,7 +497,8 @@ START: Any = _Leaf()
 
 def released(node: Tensor) -> None:
     """Free what rules would have read of a node; a later derivative through it is an error."""
-    node.prim = _Released(node.prim.name)  # type: ignore[union-attr, assignment]
+    assert node.prim is not None
+    node.prim = _Released(node.prim.name)
     node.args = ()
     node.parents = (None,)
 

@@ -10,6 +10,7 @@ from ..ops import silu as silu
 from ..ops import softmax as softmax
 from ..ops import softplus as softplus
 from ..ops import tanh as tanh
+from ..ops.nn import losses as losses
 from ..ops.nn.losses import accuracy as accuracy
 from ..ops.nn.losses import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
 from ..ops.nn.losses import cross_entropy as cross_entropy
@@ -19,7 +20,6 @@ from ..ops.nn.losses import kl_div as kl_div
 from ..ops.nn.losses import l1 as l1
 from ..ops.nn.losses import mse as mse
 from . import init as init
-from . import losses as losses
 from .init import manual_seed as manual_seed
 from .layers import MLP as MLP
 from .layers import AvgPool1d as AvgPool1d

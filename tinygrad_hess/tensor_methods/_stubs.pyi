@@ -21,7 +21,7 @@ class TensorMethods:
         """The elementwise primitive ``add``."""
     def __and__(self, x2: Any, /) -> Tensor:
         """The zero primitive ``bitwise_and``."""
-    def __eq__(self, x2: Any, /) -> Tensor:  # type: ignore[override]
+    def __eq__(self, x2: Any, /) -> Tensor:
         """The zero primitive ``equal``."""
     def __floordiv__(self, x2: Any, /) -> Tensor:
         """The zero primitive ``floor_divide``."""
@@ -63,7 +63,7 @@ class TensorMethods:
         """The elementwise primitive ``remainder``."""
     def __mul__(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``multiply``."""
-    def __ne__(self, x2: Any, /) -> Tensor:  # type: ignore[override]
+    def __ne__(self, x2: Any, /) -> Tensor:
         """The zero primitive ``not_equal``."""
     def __neg__(self, /) -> Tensor:
         """The elementwise primitive ``negative``."""

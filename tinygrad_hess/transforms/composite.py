@@ -71,7 +71,7 @@ def opaque(name: str, fn: Callable[..., tuple[Any, ...]], args: Sequence[Any]) -
         raise NonDifferentiableError(f"{name} does not work on the examples of a vmap")
     values = Parts(fn(*held))
     parents = tuple(x if isinstance(x, Tensor) and x.prim is not None else None for x in args)
-    bundle = record(Opaque(name, fn), values, held, parents)  # type: ignore[arg-type]
+    bundle = record(Opaque(name, fn), values, held, parents)
     return [record(PICK, v, (values,), (bundle,), {"part": i}) for i, v in enumerate(values)]
 
 

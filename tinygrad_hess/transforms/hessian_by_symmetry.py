@@ -23,6 +23,7 @@ from ..core.tensor import Tensor
 from ..ops.shape.broadcasting import reshape
 from ..ops.shape.rearranging import concatenate_along, index, moveaxis
 from .batched_sweeps import sweeps
+from .composite import Composite
 from .recording import Recording
 
 
@@ -32,7 +33,7 @@ def is_symmetric(tape: Tape) -> bool:
     A derivative rule of one's own, as of a straight-through estimator, need not be that of any
     function; the Jacobian of such a gradient is what it is.
     """
-    return all(n.prim is None or n.prim.kind != "composite" for n in tape.nodes if n.parents)
+    return all(not isinstance(n.prim, Composite) for n in tape.nodes if n.parents)
 
 
 def by_first_use(tape: Tape, starts: Sequence[Tensor]) -> list[int]:

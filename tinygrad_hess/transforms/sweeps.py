@@ -129,16 +129,17 @@ def _reverse(tape: Tape, cotangents: Cotangents, recorded: bool) -> Cotangents:
         if not parents:
             leaves[node.time] = g
             continue
-        prim, params = node.prim, node.params
+        prim: Any = node.prim
+        params = node.params
         if recorded:
             y: Any = node
             args: Any = _operands(node)
         else:
             y = node.value if type(node) is Tensor else unrecorded(node)
             args = node.args
-        rules = prim.vjps  # type: ignore[union-attr]
+        rules = prim.vjps
         if rules is None:
-            parts = prim.pullback(g, y, args, params)  # type: ignore[union-attr, misc]
+            parts = prim.pullback(g, y, args, params)
         i = -1
         for parent in parents:
             i += 1
@@ -148,7 +149,7 @@ def _reverse(tape: Tape, cotangents: Cotangents, recorded: bool) -> Cotangents:
                 c = parts[i]
             elif (rule := rules[i]) is None:
                 continue
-            elif safe and prim.kind == "elementwise":  # type: ignore[union-attr]
+            elif safe and prim.kind == "elementwise":
                 c = _nan_safe(rule, g, y, args, params)
             elif debug:
                 c = _debugged(node, rule, g, y, *args, **(params or {}))
@@ -204,13 +205,13 @@ def _forward(tape: Tape, tangents: Cotangents, roots: set[int], recorded: bool) 
             else:
                 y = node.value if type(node) is Tensor else unrecorded(node)
                 args = node.args
-            prim = node.prim
-            if safe and prim.kind == "elementwise":  # type: ignore[union-attr]
+            prim: Any = node.prim
+            if safe and prim.kind == "elementwise":
                 t = _nan_safe_forward(prim, ts, y, args, node.params)
             elif debug:
-                t = _debugged(node, prim.pushforward, ts, y, args, node.params)  # type: ignore[union-attr]
+                t = _debugged(node, prim.pushforward, ts, y, args, node.params)
             else:
-                t = prim.pushforward(ts, y, args, node.params)  # type: ignore[union-attr]
+                t = prim.pushforward(ts, y, args, node.params)
             if t is not None:
                 value = node.value
                 if type(t) is not Batched and t.shape == value.shape and t.dtype is value.dtype:
@@ -235,7 +236,7 @@ def _operands(node: Tensor) -> tuple[Any, ...]:
     for p, a in zip(node.parents, node.args, strict=True):
         if type(p) is Tensor and p.value is not a:
             raise TapeReleasedError(
-                f"{node.prim.name}: an operand, {describe(p)}, was given another value since it "  # type: ignore[union-attr]
+                f"{_name(node)}: an operand, {describe(p)}, was given another value since it "
                 "was recorded (an optimiser's step does that), so a sweep over it cannot be "
                 "recorded. Compute the loss again first."
             )
@@ -339,7 +340,11 @@ def _check_nan(c: Any, node: Tensor) -> None:
 def _nan_derivative(node: Tensor) -> NanError:
     where_made = getattr(node, "_where", "an unknown line")
     what = operands(node.args, node.params)
-    return NanError(f"the derivative of {node.prim.name}({what}) is NaN; recorded at {where_made}")  # type: ignore[union-attr]
+    return NanError(f"the derivative of {_name(node)}({what}) is NaN; recorded at {where_made}")
+
+
+def _name(node: Tensor) -> str:
+    return "leaf" if node.prim is None else node.prim.name
 
 
 class _Seeded:

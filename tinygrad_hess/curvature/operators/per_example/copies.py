@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ....core import trees
-from ....core.primitive import bind
+from ....core.primitive import Primitive, bind
 from ....core.tensor import Tensor
 from ....transforms.recording import Recording
 from ..flattening import Array
@@ -31,7 +31,7 @@ GUESSES = 4
 
 def _called(node: Tensor, args: Sequence[Any]) -> Any:
     """What made a node, with other operands."""
-    assert node.prim is not None
+    assert isinstance(node.prim, Primitive)
     return bind(node.prim, tuple(args), node.params)
 
 
