@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.primitive import elementwise, zero
+from ...core.kinds import elementwise, zero
 from ...core.tensor import Tensor
 from .comparison import equal, floor_divide, sign
 from .identity import astype, conjugate

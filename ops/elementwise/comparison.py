@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.primitive import zero
+from ...core.kinds import zero
 
 _two: dict[str, Any] = {"operands": 2, "domain": ((-2, 2), (-2, 2))}
 _both: dict[str, Any] = {"on_complex": True, **_two}  # complex numbers in NumPy's order

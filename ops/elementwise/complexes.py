@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...core import signatures
-from ...core.primitive import elementwise, linear
+from ...core.kinds import elementwise, linear
 from ...core.tensor import Batched, Tensor, constant
 from ..shape.rearranging import matrix_transpose
 from .arithmetic import absolute, divisor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.primitive import elementwise
+from ...core.kinds import elementwise
 from .arithmetic import where
 from .comparison import equal, isinf
 

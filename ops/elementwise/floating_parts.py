@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.primitive import elementwise, zero
+from ...core.kinds import elementwise, zero
 from ..on_tensors import floating, on_tensors
 from .arithmetic import absolute, mod, power, subtract
 from .comparison import floor_divide, trunc

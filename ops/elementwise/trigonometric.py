@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.primitive import elementwise
+from ...core.kinds import elementwise
 from .arithmetic import multiply, subtract, where
 from .cache_blocks import BLOCK, in_blocks
 from .comparison import equal

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...core import signatures
-from ...core.primitive import linear
+from ...core.kinds import linear
 
 
 @functools.lru_cache(maxsize=1024)

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.primitive import full_lead, structured
+from ...core.kinds import structured
+from ...core.primitive import full_lead
 from ...core.signatures import Axes
 from .index import key_labels, take_pattern
 

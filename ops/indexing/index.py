@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...core import signatures
-from ...core.primitive import linear, zero
+from ...core.kinds import linear, zero
 from ...core.signatures import CORE, Axes
 from ...core.tensor import Batched, Tensor, tensor_or_array
 from ..shape.axes import canonical_axis, shape_of

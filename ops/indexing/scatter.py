@@ -17,7 +17,8 @@ import numpy as np
 
 from ...core import modes
 from ...core.errors import describe
-from ...core.primitive import full_lead, structured
+from ...core.kinds import structured
+from ...core.primitive import full_lead
 from ...core.signatures import CORE, Axes
 from ...core.tensor import Batched, Tensor, tensor_or_array
 from ..elementwise.arithmetic import where

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.primitive import zero
+from ...core.kinds import zero
 from ..on_tensors import on_tensors, seen
 from .index import index
 

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...core.primitive import Primitive, structured
+from ...core.kinds import structured
+from ...core.primitive import Primitive
 from ..elementwise.arithmetic import where
 from ..elementwise.comparison import equal
 from ..elementwise.complexes import imag, is_complex, real

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...core.errors import NonDifferentiableError
-from ...core.primitive import structured, zero
+from ...core.kinds import structured, zero
 from ...core.tensor import Tensor
 from ..elementwise.complexes import conj, imag, is_complex, real
 from ..shape.broadcasting import reduce_sum

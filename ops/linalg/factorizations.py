@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...core.errors import NonDifferentiableError
-from ...core.primitive import linear, structured
+from ...core.kinds import linear, structured
 from ...core.tensor import Tensor
 from ..elementwise.complexes import adjoint, conj, imag, is_complex, real
 from ..indexing.index import index

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...core.primitive import structured, zero
+from ...core.kinds import structured, zero
 from ..elementwise.comparison import greater, not_equal
 from ..elementwise.complexes import adjoint, conj, squared_magnitude
 from ..elementwise.identity import astype

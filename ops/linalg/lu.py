@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.primitive import structured, zero
+from ...core.kinds import structured, zero
 from ...core.tensor import tensor_or_array
 from ..indexing.index import argsort, index, take_along_axis
 from ..shape.axes import shape_of

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import NonDifferentiableError
-from ...core.primitive import structured
+from ...core.kinds import structured
 from ..elementwise.arithmetic import power
 from ..indexing.index import index
 from ..shape.broadcasting import broadcast_to

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.primitive import structured
+from ...core.kinds import structured
 from ..shape.axes import shape_of
 from ..shape.rearranging import matrix_transpose
 from ..shape.triangles import symmetrize

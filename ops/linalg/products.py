@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.primitive import bilinear, broadcast_batch
+from ...core.kinds import bilinear
+from ...core.primitive import broadcast_batch
 from ..elementwise.arithmetic import multiply
 from ..elementwise.complexes import conj
 from ..indexing.index import index

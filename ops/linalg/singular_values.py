@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.primitive import Primitive, structured, zero
+from ...core.kinds import structured, zero
+from ...core.primitive import Primitive
 from ..elementwise.complexes import adjoint, conj
 from ..indexing.index import index
 from ..shape.rearranging import concatenate_along

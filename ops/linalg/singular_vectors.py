@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...core.errors import NonDifferentiableError
-from ...core.primitive import Primitive, structured
+from ...core.kinds import structured
+from ...core.primitive import Primitive
 from ...core.tensor import Tensor
 from ..elementwise.complexes import adjoint, conj, imag, is_complex, real
 from ..indexing.index import index

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.primitive import Primitive, structured
+from ...core.kinds import structured
+from ...core.primitive import Primitive
 from ..elementwise.complexes import conj
 from ..shape.axes import shape_of
 from ..shape.broadcasting import reshape

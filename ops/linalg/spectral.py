@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...core.primitive import Primitive, structured
+from ...core.kinds import structured
+from ...core.primitive import Primitive
 from ..elementwise.complexes import conj, is_complex, real
 from ..indexing.index import index
 from ..shape.axes import shape_of

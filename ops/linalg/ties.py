@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.primitive import linear, zero
+from ...core.kinds import linear, zero
 from ..elementwise.arithmetic import where
 from ..elementwise.comparison import equal
 from ..shape.axes import shape_of

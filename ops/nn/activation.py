@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.primitive import elementwise
+from ...core.kinds import elementwise
 from ..elementwise.arithmetic import maximum, where
 from ..elementwise.comparison import greater, sign
 from ..elementwise.exponential import exp, expm1, sigmoid

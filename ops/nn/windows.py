@@ -18,7 +18,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ...core import signatures
-from ...core.primitive import linear
+from ...core.kinds import linear
 from ..linalg.products import matmul_nt
 from ..reductions.reduction import max as reduce_max
 from ..shape.axes import canonical_shape, shape_of

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core import signatures
-from ...core.primitive import zero
+from ...core.kinds import zero
 from ...core.tensor import tensor_or_array
 from ..indexing.index import argsort, index, take_along_axis
 from ..shape.axes import canonical_axis, shape_of

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...core import signatures
-from ...core.primitive import elementwise, linear, structured, zero
+from ...core.kinds import elementwise, linear, structured, zero
 from ..elementwise.arithmetic import absolute, add, divide, subtract, where
 from ..elementwise.comparison import equal
 from ..elementwise.complexes import conj, real, real_dtype, squared_magnitude

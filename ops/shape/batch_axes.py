@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ...core import modes, signatures
-from ...core.primitive import cut, linear
+from ...core.kinds import linear
+from ...core.primitive import cut
 from ...core.tensor import Axis, Batched, Tensor, batched, constant, record, unrecorded
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core import cuts, signatures
-from ...core.primitive import linear
+from ...core.kinds import linear
 from ...core.tensor import Tensor
 from ..elementwise.identity import astype
 from ..reductions import short_axes

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core import signatures
-from ...core.primitive import linear
+from ...core.kinds import linear
 
 
 def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core import signatures
-from ...core.primitive import linear, variadic
+from ...core.kinds import linear, variadic
 from ..indexing.index import index
 from .axes import canonical_axes, canonical_axis, canonical_shape, shape_of
 from .broadcasting import broadcast_to, ravel, reshape, to_shape

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.primitive import linear
+from ...core.kinds import linear
 from .axes import shape_of
 from .broadcasting import broadcast_to, ravel
 

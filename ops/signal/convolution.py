@@ -19,7 +19,8 @@ import numpy as np
 
 from ...core import signatures
 from ...core.errors import describe
-from ...core.primitive import broadcast_batch, structured
+from ...core.kinds import structured
+from ...core.primitive import broadcast_batch
 from ..indexing.index import index
 from ..shape.axes import shape_of
 from ..shape.rearranging import flip

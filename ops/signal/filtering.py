@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.primitive import structured
+from ...core.kinds import structured
 from ..indexing.index import index
 from ..shape.rearranging import flip, pad_zeros
 from .convolution import full, valid

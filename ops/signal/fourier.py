@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ...core import signatures
-from ...core.primitive import linear
+from ...core.kinds import linear
 from ...core.tensor import tensor_or_array
 from ..elementwise.complexes import conj, is_complex, real_dtype
 from ..indexing.index import index

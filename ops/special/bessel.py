@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from ...core.primitive import elementwise
+from ...core.kinds import elementwise
 from ..elementwise.comparison import sign
 from ..elementwise.identity import astype
 from ..refused import refused

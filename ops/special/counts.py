@@ -7,7 +7,7 @@ from typing import Any
 
 from scipy import special
 
-from ...core.primitive import elementwise
+from ...core.kinds import elementwise
 from ..elementwise.arithmetic import where
 from ..elementwise.comparison import less
 from ..elementwise.trigonometric import cos, sin

@@ -7,7 +7,7 @@ from typing import Any
 
 from scipy import special
 
-from ...core.primitive import elementwise, zero
+from ...core.kinds import elementwise, zero
 from ..elementwise.arithmetic import absolute, maximum, minimum
 from ..elementwise.comparison import sign
 from ..elementwise.exponential import exp, log, log1p

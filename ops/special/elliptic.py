@@ -14,7 +14,7 @@ from typing import Any
 
 from scipy import special
 
-from ...core.primitive import elementwise
+from ...core.kinds import elementwise
 from ..elementwise.trigonometric import sin
 from ..refused import refused
 from .hypergeometric import ellipk

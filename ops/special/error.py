@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from ...core.primitive import elementwise
+from ...core.kinds import elementwise
 from ..elementwise.arithmetic import where
 from ..elementwise.comparison import less
 from ..elementwise.exponential import exp, sigmoid

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 from ...core.errors import NonDifferentiableError, operands
-from ...core.primitive import elementwise
+from ...core.kinds import elementwise
 from ...core.tensor import Tensor
 from ..elementwise.arithmetic import _as_wide, where
 from ..elementwise.comparison import equal

@@ -10,7 +10,7 @@ from typing import Any
 
 from scipy import special
 
-from ...core.primitive import elementwise
+from ...core.kinds import elementwise
 from .orders import of_orders, wide
 
 _unit = (-0.8, 0.8)

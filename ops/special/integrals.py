@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from ...core.primitive import elementwise
+from ...core.kinds import elementwise
 from ..elementwise.arithmetic import maximum, multiply, where
 from ..elementwise.comparison import greater
 from ..elementwise.exponential import exp

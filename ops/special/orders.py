@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.primitive import elementwise
+from ...core.kinds import elementwise
 from ..elementwise.arithmetic import _as_wide
 from ..refused import refused
 

@@ -15,7 +15,7 @@ from jit_routes import every_cut, every_split, recorded, route, steady
 from test_curvature_by_example import check
 
 import tinygrad_hess as tg
-from tinygrad_hess.core.primitive import REGISTRY
+from tinygrad_hess.core.registry import REGISTRY
 from tinygrad_hess.curvature import HessianOperator, trace
 from tinygrad_hess.transforms.sparse.plan import sparsity
 

@@ -7,7 +7,7 @@ import pytest
 
 import tinygrad_hess as tg
 from tinygrad_hess import nn
-from tinygrad_hess.core.primitive import REGISTRY
+from tinygrad_hess.core.registry import REGISTRY
 from tinygrad_hess.curvature import (
     EmpiricalFisherOperator,
     FisherOperator,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tinygrad_hess as tg
-from tinygrad_hess.core.primitive import REGISTRY
+from tinygrad_hess.core.registry import REGISTRY
 from tinygrad_hess.core.tape import Tape
 
 DEEP = 200_000

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import tinygrad_hess as tg
 import tinygrad_hess.numpy as tnp
-from tinygrad_hess.core.primitive import REGISTRY
+from tinygrad_hess.core.registry import REGISTRY
 
 RNG = np.random.default_rng(2)
 X = RNG.normal(size=(3, 4))

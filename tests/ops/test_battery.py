@@ -11,7 +11,8 @@ from references import REFERENCES
 from sampling import CALLS, spaced
 
 import tinygrad_hess as tg
-from tinygrad_hess.core.primitive import REGISTRY, Primitive
+from tinygrad_hess.core.primitive import Primitive
+from tinygrad_hess.core.registry import REGISTRY
 
 PAIRS = [
     pytest.param(check, row, id=f"{row.name}-{check.replace(' ', '_')}")

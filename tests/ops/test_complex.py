@@ -226,7 +226,7 @@ def test_functions_of_nets_refuse_complex_numbers(name: str) -> None:
 
 
 def test_a_primitive_of_ones_own_says_whether_it_takes_complex_numbers() -> None:
-    from tinygrad_hess.core.primitive import REGISTRY
+    from tinygrad_hess.core.registry import REGISTRY
 
     before = dict(REGISTRY)
     double = tg.elementwise("double_of_a_real", lambda x: 2 * x, lambda g, y, x: 2 * g)

@@ -9,7 +9,7 @@ import complex_battery
 import numpy as np
 import pytest
 
-from tinygrad_hess.core.primitive import REGISTRY
+from tinygrad_hess.core.registry import REGISTRY
 from tinygrad_hess.ops.elementwise.complexes import conj
 
 ROWS = [

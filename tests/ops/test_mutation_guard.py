@@ -15,7 +15,8 @@ import pytest
 
 from tinygrad_hess import ops
 from tinygrad_hess.core import primitive, signatures
-from tinygrad_hess.core.primitive import REGISTRY, Primitive
+from tinygrad_hess.core.primitive import Primitive
+from tinygrad_hess.core.registry import REGISTRY
 from tinygrad_hess.ops.elementwise.arithmetic import log_of_base
 from tinygrad_hess.transforms import sweeps
 

@@ -21,7 +21,7 @@ from sampling import spaced
 import tinygrad_hess as tg
 import tinygrad_hess.numpy as tnp
 from tinygrad_hess import ops
-from tinygrad_hess.core.primitive import REGISTRY
+from tinygrad_hess.core.registry import REGISTRY
 from tinygrad_hess.numpy._coverage import supported
 from tinygrad_hess.ops.elementwise.cache_blocks import BLOCK
 

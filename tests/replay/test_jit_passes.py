@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_hess as tg
-from tinygrad_hess.core.primitive import REGISTRY
+from tinygrad_hess.core.registry import REGISTRY
 from tinygrad_hess.replay.passes.simple import (
     PASSES,
     compose_views,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import tinygrad_hess as tg
-from tinygrad_hess.core.primitive import REGISTRY
+from tinygrad_hess.core.registry import REGISTRY
 from tinygrad_hess.replay.codegen.plan import Plan
 from tinygrad_hess.replay.passes.simple import PASSES
 

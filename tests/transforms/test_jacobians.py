@@ -109,7 +109,7 @@ def test_auto_takes_the_direction_with_fewer_sweeps() -> None:
         return g * 2.0
 
     double = tg.elementwise("double_for_the_test_of_auto", lambda x: 2 * x, rule, domain=(-1, 1))
-    from tinygrad_hess.core.primitive import REGISTRY
+    from tinygrad_hess.core.registry import REGISTRY
 
     try:
         tg.jacobian(lambda x: double(x).sum())(np.ones(50))

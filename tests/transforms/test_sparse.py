@@ -15,7 +15,7 @@ from scipy import sparse
 
 import tinygrad_hess as tg
 from tinygrad_hess import nn
-from tinygrad_hess.core.primitive import REGISTRY
+from tinygrad_hess.core.registry import REGISTRY
 from tinygrad_hess.transforms.sparse.coloring import color_columns, color_symmetric
 from tinygrad_hess.transforms.sparse.plan import plan_hessian, plan_jacobian, sparsity
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_hess as tg
-from tinygrad_hess.core.primitive import REGISTRY
+from tinygrad_hess.core.registry import REGISTRY
 from tinygrad_hess.transforms.hessian_by_symmetry import by_first_use, is_symmetric
 from tinygrad_hess.transforms.recording import Recording
 
