@@ -45,6 +45,10 @@ from .core.kinds import linear as linear
 from .core.kinds import structured as structured
 from .core.kinds import variadic as variadic
 from .core.kinds import zero as zero
+from .replay import hessian as hessian
+from .replay import jacfwd as jacfwd
+from .replay import jacobian as jacobian
+from .replay import jacrev as jacrev
 from .replay import jit as jit
 from .replay import linearize as linearize
 from .replay import no_replay as no_replay
@@ -54,11 +58,7 @@ from .transforms import checkpoint as checkpoint
 from .transforms import custom_jvp as custom_jvp
 from .transforms import custom_vjp as custom_vjp
 from .transforms import grad as grad
-from .transforms import hessian as hessian
 from .transforms import hvp as hvp
-from .transforms import jacfwd as jacfwd
-from .transforms import jacobian as jacobian
-from .transforms import jacrev as jacrev
 from .transforms import jvp as jvp
 from .transforms import stop_gradient as stop_gradient
 from .transforms import value_and_grad as value_and_grad

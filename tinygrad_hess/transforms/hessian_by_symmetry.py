@@ -13,7 +13,7 @@ import collections
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from ..core.tape import Tape
 from ..core.tensor import Tensor
 from ..ops.shape.broadcasting import reshape
 from ..ops.shape.rearranging import concatenate_along, index, moveaxis
-from .batched_sweeps import sweeps
+from .batched_sweeps import Sweeps
 from .composite import Composite
 from .recording import Recording
 
@@ -47,7 +47,7 @@ def by_first_use(tape: Tape, starts: Sequence[Tensor]) -> list[int]:
 
 
 def hessian_by_symmetry(
-    run: Recording, tape: Tape, gradients: Sequence[Any], cut: Callable[[int], Iterator[slice]]
+    run: Recording, tape: Tape, gradients: Sequence[Any], sweeps: Sweeps
 ) -> list[list[Any]]:
     """``blocks[a][b]`` of the Hessian of a scalar, of shape ``shape(a) + shape(b)``.
 
@@ -59,8 +59,8 @@ def hessian_by_symmetry(
         From its starts to its gradients.
     gradients : tensors or arrays
         One for each start, recorded.
-    cut : callable
-        Cuts a number of directions into sweeps.
+    sweeps : Sweeps
+        How to go along many directions.
     """
     linked = run.is_linked(tape)
     order = by_first_use(tape, run.starts)
@@ -70,12 +70,12 @@ def hessian_by_symmetry(
     numbers = np.concatenate([np.arange(*span) for _, span in spans])
     pieces: dict[tuple[int, int], list[Any]] = collections.defaultdict(list)
     for first, cuts in itertools.groupby(
-        cut(edges[-1]), lambda rows: bisect.bisect_right(edges, rows.start) - 1
+        sweeps.cut(edges[-1]), lambda rows: bisect.bisect_right(edges, rows.start) - 1
     ):
         wanted = [gradients[i] for i in order[first:]]
         needed = Tape([g for g in wanted if isinstance(g, Tensor)], run.starts)
         push = functools.partial(run.push, needed, wanted, recorded=linked)
-        for rows, found in sweeps(push, run.starts, numbers, cuts, linked):
+        for rows, found in sweeps.along(push, run.starts, numbers, cuts, linked):
             for b, shown in enumerate(found, first):
                 for a in range(first, b + 1):
                     mine = slice(max(edges[a], rows.start), min(edges[a + 1], rows.stop))

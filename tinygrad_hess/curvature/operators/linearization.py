@@ -65,7 +65,7 @@ class RecordedGradient:
         self.run = Recording(loss, (at.tree(), *args), None, (0,), at.who)
         self.gradients, self.tape = gradients_on_tape(self.run)
         self.sweep = _pushing(self.run, self.tape, self.gradients)
-        self._replayed = Replayed(self.sweep)
+        self._replayed = Replayed(self.sweep, sweep=True)
         self.tape.freeze()
         self.value = np.asarray(unrecorded(self.run.outputs[0]))[()]
         self.gradient = at.join([unrecorded(g) for g in self.gradients])
@@ -103,7 +103,10 @@ class RecordedModel:
         self.nbytes = self.tape.nbytes
         self.push = _pushing(self.run, self.tape, self.run.outputs)
         self.pull = _pulling(self.run, self.tape)
-        self._pushed, self._pulled = Replayed(self.push), Replayed(self.pull)
+        self._pushed, self._pulled = (
+            Replayed(self.push, sweep=True),
+            Replayed(self.pull, sweep=True),
+        )
         self.tape.freeze()
 
     def product(self, vector: Array) -> Array:
@@ -148,7 +151,7 @@ class RecordedGaussNewton:
         self.at, self.value = model.at, slope.value
         self.gradient = model.transposed(slope.gradient)
         self.nbytes = model.nbytes
-        self._replayed = Replayed(_through(model, middle))
+        self._replayed = Replayed(_through(model, middle), sweep=True)
 
     def product(self, vector: Array) -> Array:
         """``Jᵀ M J v`` by one forward and one reverse sweep."""

@@ -15,8 +15,9 @@ import numpy as np
 from ...core import trees
 from ...core.tensor import Tensor
 from ...ops.shape.broadcasting import reshape
+from ...replay import jacrev
 from ...transforms.gradients import grad
-from ...transforms.jacobians import MEMORY_OF_A_SWEEP, jacrev
+from ...transforms.jacobians import MEMORY_OF_A_SWEEP
 from ...transforms.vectorize import vmap
 from ..operators.batches import batch_size
 from ..operators.flattening import Array, Flattening

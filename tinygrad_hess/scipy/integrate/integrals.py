@@ -21,8 +21,8 @@ from ...core.primitive import Primitive, full_lead
 from ...core.tensor import Tensor, tensor_or_array
 from ...ops import astype, concatenate, isfinite, stack, sum, where
 from ...transforms.gradients import jvp, vjp
-from .often import Often
 from .parameters import Parameters, as_double, flat, plain
+from .systems import often
 
 
 class Integrand:
@@ -47,7 +47,7 @@ class Integrand:
         derived: bool = False,
     ):  # fmt: skip
         self.f, self.who, self.options, self.size = f, who, options, size
-        self.values: Callable[..., Any] = Often(f) if derived else self._values
+        self.values: Callable[..., Any] = often(f) if derived else self._values
 
     def __repr__(self) -> str:
         return f"<{self.who}>"

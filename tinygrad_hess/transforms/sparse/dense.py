@@ -8,7 +8,7 @@ costs as much as a few, and the dense way is taken where that is not nearly empt
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from ...core.tensor import Batched
 from ...ops.indexing.scatter import set_at
 from ...ops.shape.broadcasting import reshape
 from ...ops.shape.rearranging import concatenate_along, index
-from ..batched_sweeps import sweeps
+from ..batched_sweeps import Sweeps
 from ..recording import Recording
 from .pattern import dependences, fill
 from .plan import plan_hessian, plan_jacobian
@@ -35,7 +35,7 @@ def compressed(
     tape: Tape,
     outputs: Sequence[Any],
     symmetric: bool,
-    cut: Callable[[int], Iterator[slice]],
+    sweeps: Sweeps,
 ) -> list[list[Any]] | None:
     """``blocks[output][input]`` of a Jacobian by few forward sweeps; None if that does not pay.
 
@@ -48,8 +48,8 @@ def compressed(
     outputs : tensors or arrays
     symmetric : bool
         Whether the matrix is known to be: entries may then be read off their mirror images.
-    cut : callable
-        Cuts a number of directions into sweeps.
+    sweeps : Sweeps
+        How to go along many directions.
     """
     starts = run.starts
     if any(type(x) is Batched for x in (*starts, *outputs)) or fill(tape, starts, outputs) > FULL:
@@ -61,7 +61,8 @@ def compressed(
     linked = run.is_linked(tape)
     products = [np.zeros((0, pattern.shape[0]))]
     push = lambda seeds: run.push(tape, outputs, seeds, linked)
-    for colors, found in sweeps(push, starts, plan.colors, cut(plan.count), linked):
+    cuts = sweeps.cut(plan.count)
+    for colors, found in sweeps.along(push, starts, plan.colors, cuts, linked):
         count = colors.stop - colors.start
         rows = [_rows(t, y, count) for t, y in zip(found, outputs, strict=True)]
         products.append(concatenate_along(*rows, axis=-1))

@@ -9,7 +9,7 @@ entry of which product is which entry of the matrix.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,15 +20,12 @@ from ...core import modes
 from ...core.errors import NonDifferentiableError
 from ...core.tape import Tape
 from ...core.tensor import Batched
-from ..batched_sweeps import sweeps
+from ..batched_sweeps import Sweeps
 from ..gradients import Argnums, _argnums, gradients_on_tape
 from ..hessian_by_symmetry import is_symmetric
 from ..recording import Recording
 from .coloring import color_columns, color_symmetric
 from .pattern import dependences
-
-Cut = Callable[[int], Iterator[slice]]
-"""Cuts a number of directions into sweeps of bounded memory."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +59,14 @@ class Plan:
         sweep: Callable[[list[Any]], list[Any]],
         over: Sequence[Any],
         results: Sequence[Any],
-        cut: Cut,
+        sweeps: Sweeps,
     ) -> Any:
         """The matrix, from the products that ``sweep`` makes of directions ``over`` some leaves."""
         kinds = [x.dtype for x in (*over, *results)]
         data = np.zeros(self.pattern.nnz, np.result_type(*kinds) if kinds else float)
         order = np.argsort(self.product, kind="stable")
         bounds = np.searchsorted(self.product[order], np.arange(self.count + 1))
-        for colors, found in sweeps(sweep, over, self.colors, cut(self.count)):
+        for colors, found in sweeps.along(sweep, over, self.colors, sweeps.cut(self.count)):
             count = colors.stop - colors.start
             products = np.concatenate(
                 [
@@ -169,26 +166,27 @@ class Planner:
         return last[2]
 
     def jacobian(
-        self, run: Recording, tape: Tape, outputs: Sequence[Any], mode: str, cut: Cut
+        self, run: Recording, tape: Tape, outputs: Sequence[Any], mode: str, sweeps: Sweeps
     ) -> list[list[Any]]:
         """``blocks[output][input]`` of the Jacobian, as csr_arrays."""
         plan = self.plan(run, tape, outputs, mode)
         with modes.recording():
             if plan.forward:
                 push = lambda seeds: run.push(tape, outputs, seeds)
-                whole = plan.recover(push, run.starts, outputs, cut)
+                whole = plan.recover(push, run.starts, outputs, sweeps)
             else:
-                whole = plan.recover(lambda seeds: run.pull(tape, seeds), outputs, run.starts, cut)
+                pull = lambda seeds: run.pull(tape, seeds)
+                whole = plan.recover(pull, outputs, run.starts, sweeps)
         return _blocks(whole, outputs, run.starts)
 
-    def hessian(self, run: Recording, cut: Callable[[Tape], Cut]) -> list[list[Any]]:
+    def hessian(self, run: Recording, sweeps: Callable[[Tape], Sweeps]) -> list[list[Any]]:
         """``blocks[a][b]`` of the Hessian of a scalar, as csr_arrays."""
         gradients, tape = gradients_on_tape(run)
         mode = "symmetric" if is_symmetric(run.tape()) else "forward"
         plan = self.plan(run, tape, gradients, mode)
         with modes.recording():
             push = lambda seeds: run.push(tape, gradients, seeds)
-            whole = plan.recover(push, run.starts, gradients, cut(tape))
+            whole = plan.recover(push, run.starts, gradients, sweeps(tape))
         return _blocks(whole, run.starts, run.starts)
 
 
