@@ -16,7 +16,7 @@ from tinygrad_hess.ops.special.integrals import airy_part as airy_part
 from tinygrad_hess.ops.elementwise.identity import alias as alias
 from tinygrad_hess.ops.linalg.ties import alignment as alignment
 from tinygrad_hess.ops.reductions.reduction import all as all
-from tinygrad_hess.ops.reductions.masked import max as _amax
+from tinygrad_hess.ops.reductions.reduction import max as _amax
 amax = _amax
 from tinygrad_hess.ops.elementwise.complexes import angle as angle
 from tinygrad_hess.ops.reductions.reduction import any as any
@@ -36,7 +36,7 @@ from tinygrad_hess.ops.reductions.reduction import argmax as argmax
 from tinygrad_hess.ops.reductions.reduction import argmin as argmin
 from tinygrad_hess.ops.indexing.index import argsort as argsort
 from tinygrad_hess.ops.shape.rearranging import array_split as array_split
-from tinygrad_hess.ops.indexing.assign import assign as assign
+from tinygrad_hess.ops.indexing.scatter import assign as assign
 from tinygrad_hess.ops.elementwise.identity import astype as astype
 from tinygrad_hess.ops.elementwise.identity import truncate as _astype_integer
 astype_integer = _astype_integer
@@ -117,10 +117,10 @@ from tinygrad_hess.ops.signal.correlation import cov as cov
 from tinygrad_hess.ops.linalg.matrix_products import cross as cross
 from tinygrad_hess.ops.reductions.ordering import cummax as cummax
 from tinygrad_hess.ops.reductions.ordering import cummin as cummin
-from tinygrad_hess.ops.reductions.reduction import cumprod as cumprod
-from tinygrad_hess.ops.reductions.reduction import cumsum as cumsum
-from tinygrad_hess.ops.reductions.masked import cumulative_prod as cumulative_prod
-from tinygrad_hess.ops.reductions.masked import cumulative_sum as cumulative_sum
+from tinygrad_hess.ops.reductions.scans import cumprod as cumprod
+from tinygrad_hess.ops.reductions.scans import cumsum as cumsum
+from tinygrad_hess.ops.reductions.scans import cumulative_prod as cumulative_prod
+from tinygrad_hess.ops.reductions.scans import cumulative_sum as cumulative_sum
 from tinygrad_hess.ops.special.error import dawsn as dawsn
 from tinygrad_hess.ops.special.error import dawsn_derivative as dawsn_derivative
 from tinygrad_hess.ops.elementwise.trigonometric import deg2rad as deg2rad
@@ -129,9 +129,9 @@ from tinygrad_hess.ops.linalg.determinants import det as det
 from tinygrad_hess.ops.shape.triangles import diag as diag
 from tinygrad_hess.ops.shape.triangles import diagflat as diagflat
 from tinygrad_hess.ops.linalg.products import diagonal as diagonal
-from tinygrad_hess.ops.reductions.reduction import diff as diff
+from tinygrad_hess.ops.reductions.scans import diff as diff
 from tinygrad_hess.ops.special.gamma import digamma as digamma
-from tinygrad_hess.ops.indexing.searching import digitize as digitize
+from tinygrad_hess.ops.reductions.ordering import digitize as digitize
 from tinygrad_hess.ops.elementwise.arithmetic import divide as divide
 from tinygrad_hess.ops.elementwise.floating_parts import divmod as divmod
 from tinygrad_hess.ops.linalg.products import dot as dot
@@ -295,7 +295,7 @@ from tinygrad_hess.ops.linalg.determinants import log_determinant as log_determi
 from tinygrad_hess.ops.special.error import log_expit as log_expit
 from tinygrad_hess.ops.special.error import log_ndtr as log_ndtr
 from tinygrad_hess.ops.elementwise.arithmetic import log_of_base as log_of_base
-from tinygrad_hess.ops.reductions.reduction import log_softmax as log_softmax
+from tinygrad_hess.ops.reductions.softmax import log_softmax as log_softmax
 from tinygrad_hess.ops.elementwise.exponential import logaddexp as logaddexp
 from tinygrad_hess.ops.elementwise.exponential import logaddexp2 as logaddexp2
 from tinygrad_hess.ops.special.gamma import loggamma as loggamma
@@ -306,7 +306,7 @@ from tinygrad_hess.ops.elementwise.comparison import logical_xor as logical_xor
 from tinygrad_hess.ops.special.error import logit as logit
 from tinygrad_hess.ops.linalg.matrix_functions import logm as logm
 from tinygrad_hess.ops.shape.spaced import logspace as logspace
-from tinygrad_hess.ops.reductions.reduction import logsumexp as logsumexp
+from tinygrad_hess.ops.reductions.softmax import logsumexp as logsumexp
 from tinygrad_hess.ops.linalg.least_squares import lstsq as lstsq
 from tinygrad_hess.ops.linalg.lu import lu as lu
 from tinygrad_hess.ops.linalg.lu import lu_factor as lu_factor
@@ -437,12 +437,12 @@ from tinygrad_hess.ops.indexing.index import put_pattern as _scatter_add
 scatter_add = _scatter_add
 from tinygrad_hess.ops.indexing.selecting import scatter_add_along as scatter_add_along
 from tinygrad_hess.ops.indexing.selecting import scatter_along as scatter_along
-from tinygrad_hess.ops.indexing.searching import searchsorted as searchsorted
+from tinygrad_hess.ops.reductions.ordering import searchsorted as searchsorted
 from tinygrad_hess.ops.elementwise.identity import seed as seed
 from tinygrad_hess.ops.indexing.choosing import select as select
 from tinygrad_hess.ops.indexing.scatter import set_at as set_at
 from tinygrad_hess.ops.special.integrals import shichi as shichi
-from tinygrad_hess.ops.reductions.reduction import shift as shift
+from tinygrad_hess.ops.reductions.softmax import shift as shift
 from tinygrad_hess.ops.special.integrals import sici as sici
 from tinygrad_hess.ops.elementwise.exponential import sigmoid as sigmoid
 from tinygrad_hess.ops.elementwise.complexes import sign as sign
@@ -456,7 +456,7 @@ from tinygrad_hess.ops.linalg.singular_values import singular_value_gradient as 
 from tinygrad_hess.ops.elementwise.trigonometric import sinh as sinh
 from tinygrad_hess.ops.special.integrals import sinh_integral as sinh_integral
 from tinygrad_hess.ops.linalg.determinants import slogdet as slogdet
-from tinygrad_hess.ops.reductions.reduction import softmax as softmax
+from tinygrad_hess.ops.reductions.softmax import softmax as softmax
 from tinygrad_hess.ops.elementwise.exponential import softplus as softplus
 from tinygrad_hess.ops.linalg.solving import solve as solve
 from tinygrad_hess.ops.linalg.factorizations import solve_assuming as solve_assuming
@@ -485,7 +485,7 @@ from tinygrad_hess.ops.special.distributions import stdtrit as stdtrit
 from tinygrad_hess.ops.elementwise.identity import stop_gradient as stop_gradient
 from tinygrad_hess.ops.special.hypergeometric import struve as struve
 from tinygrad_hess.ops.elementwise.arithmetic import subtract as subtract
-from tinygrad_hess.ops.shape.broadcasting import sum as sum
+from tinygrad_hess.ops.reductions.reduction import sum as sum
 from tinygrad_hess.ops.linalg.singular_vectors import svd as svd
 from tinygrad_hess.ops.linalg.singular_values import svdvals as svdvals
 from tinygrad_hess.ops.shape.rearranging import swapaxes as swapaxes

@@ -1,6 +1,7 @@
 """Writing at positions: ``x[key] = value`` as a function, and what is made of it.
 
-    scatter : (x, v, positions)  -> y       x, with y[key] = v
+    assign  : (x, v, pattern)    -> y       x, with y[pattern] = v: integers and slices alone
+    scatter : (x, v, positions)  -> y       x, with y[key] = v, with integer arrays in the key
     set_at  : (x, key, value)    -> y       the same for every kind of NumPy key
 
 Like NumPy's assignment, and unlike ``scatter_add``, a position that is named twice keeps the last
@@ -42,7 +43,66 @@ from .index import (
     take_pattern,
 )
 
-# ---- the primitive ------------------------------------------------------------------------------
+# ---- integers and slices: the common case, without what arrays need ------------------------------
+
+
+def _tangents_of(tangents: Any, x: Any, v: Any) -> list[Any]:
+    """The tangents of both, zeros where one has none."""
+    both = zip(tangents[:2], (x, v), strict=True)
+    return [np.zeros(a.shape, a.dtype) if t is None else t for t, a in both]
+
+
+def _assigned(x: Any, v: Any, *, pattern: tuple[Any, ...]) -> Any:
+    out = np.array(x, np.result_type(x, v))
+    out[pattern] = v
+    return out
+
+
+def _assign_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
+    x, v = full_lead(values, ndims, lead)
+    return _assigned(x, v, pattern=(slice(None),) * len(lead) + params["pattern"])
+
+
+def _assign_axes(params: Any, shapes: Any, shape: Any) -> Axes:
+    kept, written, _ = key_labels(params["pattern"], shape, [])
+    return Axes((tuple(kept), tuple(written)), tuple(kept))
+
+
+def _assign_to_kept(g: Any, y: Any, x: Any, v: Any, *, pattern: Any) -> Any:
+    if type(g) is np.ndarray:  # the call itself would cost more than the rest
+        g = g.copy()
+        g[pattern] = 0
+        return g
+    return assign(g, np.zeros(v.shape, v.dtype), pattern=pattern)
+
+
+def _assign_to_written(g: Any, y: Any, x: Any, v: Any, *, pattern: Any) -> Any:
+    if type(g) is np.ndarray:
+        return g[pattern]
+    return take_pattern(g, pattern=pattern, shape=x.shape)
+
+
+assign: Any = structured(
+    "assign",
+    _assigned,
+    jvp=lambda t, y, x, v, pattern: assign(*_tangents_of(t, x, v), pattern=pattern),
+    vjp=(_assign_to_kept, _assign_to_written),
+    batch=_assign_batch,
+    signature=_assign_axes,
+    moves=True,
+    analytic=True,
+    cases=[
+        ([(4,), ()], {"pattern": (-1,)}),
+        ([(3, 4), (4,)], {"pattern": (1, slice(None))}),
+        ([(3, 4), (3, 2)], {"pattern": (slice(None), slice(-1, None, -2))}),
+        ([(2, 3), (0, 3)], {"pattern": (slice(1, 1), slice(None))}),
+        ([(2, 3, 2), (2, 2)], {"pattern": (slice(None), 0, slice(None))}),
+    ],
+    doc="x with other values at integers and slices, one for each axis.",
+)
+
+
+# ---- integer arrays too --------------------------------------------------------------------------
 
 
 def _in_order(x: Any) -> Any:
@@ -89,14 +149,6 @@ def _scatter_axes(params: Any, shapes: Any, shape: Any) -> Axes:
     )
 
 
-def _tangent(tangents: Any, y: Any, x: Any, v: Any, *arrays: Any, pattern: Any) -> Any:
-    tx, tv = (
-        np.zeros(a.shape, a.dtype) if t is None else t
-        for t, a in zip(tangents[:2], (x, v), strict=True)
-    )
-    return scatter(tx, tv, *arrays, pattern=pattern)
-
-
 def _to_kept(g: Any, y: Any, x: Any, v: Any, *arrays: Any, pattern: Any) -> Any:
     return scatter(g, np.zeros(v.shape, v.dtype), *arrays, pattern=pattern)
 
@@ -127,7 +179,9 @@ def _cases() -> list[Any]:
 scatter: Any = structured(
     "scatter",
     _scatter,
-    jvp=_tangent,
+    jvp=lambda t, y, x, v, *arrays, pattern: scatter(
+        *_tangents_of(t, x, v), *arrays, pattern=pattern
+    ),
     vjp=(_to_kept, _to_written, *(None,) * 8),
     batch=_scatter_batch,
     signature=_scatter_axes,

@@ -17,9 +17,9 @@ from ..elementwise.complexes import adjoint, conj, squared_magnitude
 from ..elementwise.identity import astype
 from ..indexing.index import index
 from ..reductions.norms import matrix_norm
-from ..reductions.reduction import any
+from ..reductions.reduction import any, sum
 from ..shape.axes import shape_of
-from ..shape.broadcasting import reduce_sum, reshape, sum
+from ..shape.broadcasting import reduce_sum, reshape
 from ..shape.rearranging import matrix_transpose
 from .products import matmul2, matmul_nt, matmul_tn
 from .singular_values import SHAPES, distinct, singular_values, svdvals

@@ -13,7 +13,7 @@ import numpy as np
 from ..elementwise.arithmetic import power
 from ..elementwise.complexes import conj
 from ..indexing.index import index
-from ..reductions.reduction import cumprod
+from ..reductions.scans import cumprod
 from ..shape.axes import canonical_axis, shape_of
 from ..shape.broadcasting import ravel, reduce_sum, reshape
 from ..shape.rearranging import broadcast, concatenate, moveaxis, stack

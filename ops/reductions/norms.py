@@ -10,10 +10,10 @@ from ..elementwise.arithmetic import absolute, power, where
 from ..elementwise.comparison import equal
 from ..linalg.singular_values import singular_values
 from ..shape.axes import canonical_axes, shape_of
-from ..shape.broadcasting import reshape, sum
+from ..shape.broadcasting import reshape
 from ..shape.rearranging import moveaxis
 from . import reduction
-from .reduction import max, min
+from .reduction import max, min, sum
 
 _COLUMNS: dict[Any, Any] = {1: max, -1: min}
 _ROWS: dict[Any, Any] = {np.inf: max, -np.inf: min}

@@ -20,10 +20,10 @@ from ..indexing.index import index, sort, take_along_axis
 from ..on_tensors import floating, on_tensors
 from ..shape.axes import canonical_axes, canonical_axis, shape_of
 from ..shape.broadcasting import expanded_shape, ravel, reshape
-from ..shape.broadcasting import sum as sum_over
 from ..shape.rearranging import moveaxis
 from .reduction import any as any_of
 from .reduction import mean
+from .reduction import sum as sum_over
 
 # ---- where a quantile lies: positions in a sorted sample of n (Hyndman and Fan 1996) ------------
 

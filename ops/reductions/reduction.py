@@ -1,23 +1,26 @@
-"""Reductions and scans over axes."""
+"""Reductions over axes, with NumPy's options.
+
+An element that ``where=`` leaves out is replaced by the neutral element of the operation, and an
+``initial`` value is one more element; between the two stands the plain reduction.
+"""
 
 from __future__ import annotations
 
 import builtins
-import functools
-import math
 from typing import Any
 
 import numpy as np
 
 from ...core import signatures
-from ...core.kinds import elementwise, linear, structured, zero
-from ..elementwise.arithmetic import absolute, add, divide, subtract, where
+from ...core.kinds import structured, zero
+from ..elementwise.arithmetic import absolute, add, divide, maximum, minimum, multiply, where
 from ..elementwise.comparison import equal
 from ..elementwise.complexes import conj, real, real_dtype, squared_magnitude
-from ..elementwise.exponential import exp, log
+from ..elementwise.identity import astype
 from ..indexing.index import index
+from ..on_tensors import holds_tensor
 from ..shape.axes import canonical_axes, canonical_axis, shape_of
-from ..shape.broadcasting import _sum, expanded_shape, ravel, reduce_sum, reshape, spread, sum
+from ..shape.broadcasting import _sum, expanded_shape, ravel, reduce_sum, reshape, spread
 from ..shape.rearranging import broadcast, concatenate_along, moveaxis
 from . import short_axes
 
@@ -35,14 +38,143 @@ def _length(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
     return n
 
 
-# ---- means and spreads --------------------------------------------------------------------------
+# ---- the options that NumPy's reductions share: where=, initial= and dtype= ----------------------
+
+_NONE: Any = np._NoValue
 
 
-def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Arithmetic mean over axes."""
+def in_dtype(x: Any, dtype: Any) -> Any:
+    """``x`` in this type, and as it is for None."""
+    return x if dtype is None else astype(x if hasattr(x, "dtype") else np.asarray(x), dtype)
+
+
+def kept(x: Any, mask: Any, neutral: float) -> Any:
+    """``x`` with the neutral element of a reduction in place of what ``where=mask`` leaves out."""
+    return x if mask is True else where(_boolean(mask), x, neutral)
+
+
+def _boolean(mask: Any) -> Any:
+    return mask if holds_tensor(mask) else np.asarray(mask, bool)
+
+
+def _with_initial(combine: Any, reduced: Any, initial: Any) -> Any:
+    """An initial value counts as one more element."""
+    return reduced if initial is _NONE or initial is None else combine(reduced, initial)
+
+
+def count(x: Any, axes: tuple[int, ...], keepdims: bool = False, mask: Any = True) -> Any:
+    """How many elements each result has: a number, or an array of them where a mask decides."""
     shape = shape_of(x)
-    axes = canonical_axes(axis, len(shape), "mean")
-    return divide(reduce_sum(x, axis=axes, keepdims=keepdims), _length(shape, axes))
+    if mask is True:
+        return _length(shape, axes)
+    mask = _boolean(mask)
+    counted = astype(mask if shape_of(mask) == shape else broadcast(mask, shape), np.intp)
+    return astype(reduce_sum(counted, axis=axes, keepdims=keepdims), real_dtype(_dtype(x)))
+
+
+def _dtype(x: Any) -> Any:
+    dtype = getattr(x, "dtype", np.dtype(float))
+    return dtype if dtype.kind in "fc" else np.dtype(float)
+
+
+# ---- sums, means and deviations ------------------------------------------------------------------
+
+
+def sum(
+    x: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
+    initial: Any = _NONE,
+    where: Any = True,
+) -> Any:
+    """Sum over axes, of what ``where`` keeps, on top of ``initial``.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> tg.grad(lambda x: (x.sum(axis=0) ** 2).sum())(np.ones((2, 3)))
+    array([[4., 4., 4.],
+           [4., 4., 4.]])
+    >>> tg.grad(lambda x: np.sum(x**2, where=x > 0))(np.array([1.0, -2.0, 3.0]))
+    array([ 2., -0.,  6.])
+    """
+    if where is not True:
+        x = kept(x, where, 0)
+    if dtype is not None:
+        x = in_dtype(x, dtype)
+    axes = canonical_axes(axis, len(shape_of(x)), "sum")
+    out = reduce_sum(x, axis=axes, keepdims=bool(keepdims))
+    return out if initial is _NONE else _with_initial(add, out, initial)
+
+
+def mean(
+    x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, where: Any = True
+) -> Any:
+    """Arithmetic mean over axes, of what ``where`` keeps."""
+    x, keepdims = in_dtype(x, dtype), bool(keepdims)
+    axes = canonical_axes(axis, len(shape_of(x)), "mean")
+    total = reduce_sum(kept(x, where, 0), axis=axes, keepdims=keepdims)
+    return divide(total, count(x, axes, keepdims, where))
+
+
+def deviations(x: Any, axes: tuple[int, ...], mask: Any = True, centre: Any = _NONE) -> Any:
+    """``x`` less its mean or another centre; 0 where the mask leaves it out."""
+    centre = mean(x, axes, keepdims=True, where=mask) if centre is _NONE else centre
+    return kept(x - centre, mask, 0)
+
+
+def _degrees_of_freedom(
+    x: Any, axes: tuple[int, ...], ddof: float, keepdims: bool, mask: Any
+) -> Any:
+    """Counts less ``ddof``; from 0 on, where quotients are NaN or infinite, as in NumPy."""
+    free = count(x, axes, keepdims, mask) - ddof
+    return real_dtype(_dtype(x)).type(builtins.max(free, 0)) if mask is True else maximum(free, 0)
+
+
+def var(
+    x: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    where: Any = True,
+    mean: Any = _NONE,
+    correction: Any = _NONE,
+) -> Any:
+    """Variance over axes, of what ``where`` keeps: squared deviations over their count - ddof.
+
+    They are deviations from ``mean`` where that is given. Of complex numbers it is that of the
+    absolute values: a real number.
+    """
+    x, keepdims = in_dtype(x, dtype), bool(keepdims)
+    axes = canonical_axes(axis, len(shape_of(x)), "var")
+    apart = deviations(x, axes, where, mean)
+    total = reduce_sum(squared_magnitude(apart), axis=axes, keepdims=keepdims)
+    ddof = ddof if correction is _NONE else correction
+    return divide(total, _degrees_of_freedom(apart, axes, ddof, keepdims, where))
+
+
+def std(
+    x: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    where: Any = True,
+    mean: Any = _NONE,
+    correction: Any = _NONE,
+) -> Any:
+    """Standard deviation over axes, the root of :func:`var`.
+
+    Of constants its derivative is 0, by symmetry.
+    """
+    x, keepdims = in_dtype(x, dtype), bool(keepdims)
+    axes = canonical_axes(axis, len(shape_of(x)), "std")
+    apart = deviations(x, axes, where, mean)
+    length = norm_along(apart, axis=axes, keepdims=keepdims)
+    ddof = ddof if correction is _NONE else correction
+    return divide(length, np.sqrt(_degrees_of_freedom(apart, axes, ddof, keepdims, where)))
 
 
 def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
@@ -60,32 +192,7 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
     return sum(x * weights, axis) / sum(broadcast(weights, shape), axis)
 
 
-def _centred(x: Any, axes: tuple[int, ...]) -> Any:
-    return x - mean(x, axes, keepdims=True)
-
-
-def var(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-    """Variance over axes: squared deviations over n - ddof (NaN or inf where that is not positive,
-    as in NumPy). Of complex numbers those of the absolute values: a real number."""
-    axes = canonical_axes(axis, len(shape_of(x)), "var")
-    total = reduce_sum(squared_magnitude(_centred(x, axes)), axis=axes, keepdims=keepdims)
-    return divide(total, _degrees_of_freedom(x, axes, ddof))
-
-
-def _degrees_of_freedom(x: Any, axes: tuple[int, ...], ddof: float) -> Any:
-    return real_dtype(_dtype(x)).type(builtins.max(_length(shape_of(x), axes) - ddof, 0))
-
-
-def std(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-    """Standard deviation over axes; of constant data its derivative is 0 (by symmetry)."""
-    axes = canonical_axes(axis, len(shape_of(x)), "std")
-    length = norm_along(_centred(x, axes), axis=axes, keepdims=keepdims)
-    return divide(length, np.sqrt(_degrees_of_freedom(x, axes, ddof)))
-
-
-def _dtype(x: Any) -> Any:
-    dtype = getattr(x, "dtype", np.dtype(float))
-    return dtype if dtype.kind in "fc" else np.dtype(float)
+# ---- norms ---------------------------------------------------------------------------------------
 
 
 def _norm(x: Any, *, axis: Any, keepdims: bool) -> Any:
@@ -187,15 +294,30 @@ reduce_max = structured(
 )
 
 
-def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Largest element over axes; ties share the derivative evenly."""
+def max(
+    x: Any, axis: Any = None, keepdims: bool = False, initial: Any = _NONE, where: Any = True
+) -> Any:
+    """Largest over axes of ``initial`` and what ``where`` keeps; ties share the derivative."""
+    if where is not True:
+        x = _kept_beside(initial, x, where, -np.inf, "max")
     axes = canonical_axes(axis, len(shape_of(x)), "max")
-    return reduce_max(x, axis=axes, keepdims=keepdims)
+    return _with_initial(maximum, reduce_max(x, axis=axes, keepdims=bool(keepdims)), initial)
 
 
-def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Smallest element over axes; ties share the derivative evenly."""
-    return -max(-x, axis, keepdims)
+def min(
+    x: Any, axis: Any = None, keepdims: bool = False, initial: Any = _NONE, where: Any = True
+) -> Any:
+    """Smallest over axes of ``initial`` and what ``where`` keeps; ties share the derivative."""
+    if where is not True:
+        x = _kept_beside(initial, x, where, np.inf, "min")
+    axes = canonical_axes(axis, len(shape_of(x)), "min")
+    return _with_initial(minimum, -reduce_max(-x, axis=axes, keepdims=bool(keepdims)), initial)
+
+
+def _kept_beside(initial: Any, x: Any, mask: Any, neutral: float, who: str) -> Any:
+    if initial is _NONE or initial is None:
+        raise ValueError(f"{who}: with where=, give an initial value: nothing may be left")
+    return kept(x, mask, neutral)
 
 
 def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -262,11 +384,20 @@ def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 # ---- products: by halving, so that zeros among the factors need no special case -----------------
 
 
-def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Product over axes, right to every order also where factors are zero.
+def prod(
+    x: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
+    initial: Any = _NONE,
+    where: Any = True,
+) -> Any:
+    """Product over axes, of what ``where`` keeps, times ``initial``.
 
-    Factors are multiplied in pairs, then pairs of pairs: no division, log2(n) operations.
+    It is right to every order also where factors are zero: they are multiplied in pairs, then
+    pairs of pairs, with no division, in log2(n) operations.
     """
+    x = in_dtype(kept(x, where, 1), dtype)
     shape = shape_of(x)
     ndim = len(shape)
     axes = canonical_axes(axis, ndim, "prod")
@@ -282,221 +413,4 @@ def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     if n == 0:
         x = concatenate_along(x, np.ones((*shape_of(x)[:-1], 1), _dtype(x)), axis=-1)
     final = expanded_shape(shape, axes) if keepdims else tuple(shape[a] for a in keep)
-    return reshape(x, shape=final)
-
-
-def cumprod(x: Any, axis: int | None = None) -> Any:
-    """Running product along an axis (None: of the flattened array), by doubling its reach."""
-    if axis is None:
-        x, axis = ravel(x), -1
-    axis = canonical_axis(axis, len(shape_of(x)), "cumprod")
-    n, tail, reach = shape_of(x)[axis], (slice(None),) * (-axis - 1), 1
-    while reach < n:
-        head = index(x, (Ellipsis, slice(0, reach), *tail))
-        later = index(x, (Ellipsis, slice(reach, n), *tail))
-        earlier = index(x, (Ellipsis, slice(0, n - reach), *tail))
-        x = concatenate_along(head, later * earlier, axis=axis)
-        reach *= 2
-    return x
-
-
-# ---- running sums -------------------------------------------------------------------------------
-
-
-def _reversed(x: Any, axis: int) -> Any:
-    return index(x, (Ellipsis, slice(None, None, -1)) + (slice(None),) * (-axis - 1))
-
-
-cumsum_along: Any = linear(
-    "cumsum",
-    lambda x, *, axis: np.add.accumulate(x, axis=axis),
-    lambda g, y, x, axis: _reversed(cumsum_along(_reversed(g, axis), axis=axis), axis),
-    analytic=True,
-    signature=signatures.along_axis,
-    cases=[([(3,)], {"axis": -1}), ([(2, 3)], {"axis": -2}), ([(0, 3)], {"axis": -1})],
-)
-
-
-def cumsum(x: Any, axis: int | None = None) -> Any:
-    """Running sum along an axis (None: of the flattened array)."""
-    if axis is None:
-        x, axis = ravel(x), -1
-    return cumsum_along(x, axis=canonical_axis(axis, len(shape_of(x)), "cumsum"))
-
-
-def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
-    """Differences of neighbours along an axis, ``n`` times."""
-    axis = canonical_axis(axis, len(shape_of(x)), "diff")
-    tail = (slice(None),) * (-axis - 1)
-    for _ in range(n):
-        x = index(x, (Ellipsis, slice(1, None), *tail)) - index(
-            x, (Ellipsis, slice(None, -1), *tail)
-        )
-    return x
-
-
-# ---- exponentials over axes: shifted by the maximum, so nothing overflows -----------------------
-
-
-def _shift(x: Any, top: Any, out: Any = None) -> Any:
-    if math.isfinite(np.add.reduce(top, axis=None)):
-        return np.subtract(x, top, out)
-    with np.errstate(invalid="ignore"):
-        apart = np.where(np.isfinite(top) | np.isnan(top), x - top, -np.inf)
-    apart = np.where(x == top, 0, apart).astype(x.dtype, copy=False)
-    if out is None:
-        return apart
-    out[...] = apart
-    return out
-
-
-shift: Any = elementwise(
-    "shift",
-    _shift,
-    lambda g, y, x, top: g,
-    lambda g, y, x, top: -g,
-    domain=((-2, 2), (-2, 2)),
-    doc="x - top, where equal infinities are equal numbers, and others infinitely far apart.",
-)
-
-
-def _exp_shifted(x: Any, axis: Any) -> tuple[Any, Any, Any]:
-    """exp(x - max), its sum, and the maximum; equal infinities count as equal numbers."""
-    x = np.asarray(x, _dtype(x))
-    if x.ndim == 2 and axis == (-1,) and x.flags.c_contiguous and 1 < x.shape[1] <= _SHORT:
-        x = x.T.copy().T  # by columns, a short last axis is reduced several times faster
-    top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=_LOWEST)
-    e = _shift(x, top)
-    np.exp(e, out=e)
-    return e, np.add.reduce(e, axis=axis, keepdims=True), top
-
-
-_SHORT = 32
-_LOWEST = -np.inf
-
-
-def _logsumexp(x: Any, *, axis: Any, keepdims: bool) -> Any:
-    _, total, top = _exp_shifted(x, axis)
-    if total.size and not x.size:
-        return np.full(total.shape if keepdims else _reduced_shape(total.shape, axis), -np.inf)[()]
-    np.log(total, out=total)
-    total += top
-    return total if keepdims else total.reshape(_reduced_shape(total.shape, axis))[()]
-
-
-@functools.lru_cache(maxsize=1024)
-def _reduced_shape(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(n for i, n in enumerate(shape) if i - len(shape) not in axis)
-
-
-def _weights(x: Any, y: Any, axis: Any, keepdims: bool) -> Any:
-    """softmax(x), from the known logarithm y of the sum where that is at hand and finite."""
-    if type(x) is type(y) is np.ndarray and math.isfinite(np.add.reduce(y, axis=None)):
-        e = x - spread(y, x.shape, axis, keepdims)
-        return np.exp(e, out=e)
-    return softmax_along(x, axis=axis)
-
-
-def _exp_steps(emit: Any, x: Any, axis: Any) -> Any:
-    """What the three have in common, step by step: exp(x - max), its sum, x - max, and the max."""
-    if not x.size or x.dtype.kind != "f":
-        return None
-    top = emit(reduce_max, x, axis=axis, keepdims=True)
-    shifted = emit(shift, x, top)
-    e = emit(exp, shifted)
-    return e, emit(reduce_sum, e, axis=axis, keepdims=True), shifted, top
-
-
-def _logsumexp_by_steps(emit: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
-    if (steps := _exp_steps(emit, x, axis)) is None:
-        return None
-    _, total, _, top = steps
-    whole = emit(add, emit(log, total), top)
-    return whole if keepdims else emit(reshape, whole, shape=_reduced_shape(whole.shape, axis))
-
-
-def _softmax_by_steps(emit: Any, x: Any, *, axis: Any) -> Any:
-    steps = _exp_steps(emit, x, axis)
-    return None if steps is None else emit(divide, steps[0], steps[1])
-
-
-def _log_softmax_by_steps(emit: Any, x: Any, *, axis: Any) -> Any:
-    steps = _exp_steps(emit, x, axis)
-    return None if steps is None else emit(subtract, steps[2], emit(log, steps[1]))
-
-
-logsumexp_along = structured(
-    "logsumexp",
-    _logsumexp,
-    signature=signatures.over_axis,
-    lowered=_logsumexp_by_steps,
-    jvp=lambda t, y, x, axis, keepdims: reduce_sum(
-        t * _weights(x, y, axis, keepdims), axis=axis, keepdims=keepdims
-    ),
-    vjp=lambda g, y, x, axis, keepdims: (
-        spread(g, x.shape, axis, keepdims) * _weights(x, y, axis, keepdims)
-    ),
-    cases=_axis_cases,
-    edges=[
-        ((np.array([1e3, 1e3]), {"axis": (-1,), "keepdims": False}), (np.array([0.5, 0.5]),)),
-        ((np.full(2, -np.inf), {"axis": (-1,), "keepdims": False}), (np.array([0.5, 0.5]),)),
-    ],
-)
-
-
-def _softmax(x: Any, *, axis: Any) -> Any:
-    e, total, _ = _exp_shifted(x, axis)
-    e /= total
-    return e[()]
-
-
-def _softmax_rule(g: Any, y: Any, x: Any, *, axis: Any) -> Any:
-    weighted = g * y
-    return weighted - y * reduce_sum(weighted, axis=axis, keepdims=True)
-
-
-softmax_along: Any = structured(
-    "softmax",
-    _softmax,
-    signature=signatures.along_axis,
-    lowered=_softmax_by_steps,
-    jvp=_softmax_rule,  # its Jacobian is symmetric
-    vjp=_softmax_rule,
-    cases=[([(2, 3)], {"axis": (-1,)}), ([(2, 3)], {"axis": (-2, -1)})],
-    edges=[((np.array([1e3, 0.0]), {"axis": (-1,)}), (np.zeros(2),))],
-)
-
-
-def _log_softmax(x: Any, *, axis: Any) -> Any:
-    x = np.asarray(x, _dtype(x))
-    top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
-    out = _shift(x, top)
-    out -= np.log(np.add.reduce(np.exp(out), axis=axis, keepdims=True))
-    return out[()]
-
-
-log_softmax_along = structured(
-    "log_softmax",
-    _log_softmax,
-    signature=signatures.along_axis,
-    lowered=_log_softmax_by_steps,
-    jvp=lambda t, y, x, axis: t - reduce_sum(exp(y) * t, axis=axis, keepdims=True),
-    vjp=lambda g, y, x, axis: g - exp(y) * reduce_sum(g, axis=axis, keepdims=True),
-    cases=[([(2, 3)], {"axis": (-1,)}), ([(2, 3)], {"axis": (-2, -1)})],
-)
-
-
-def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """log(sum(exp(x))) over axes, without overflow."""
-    axes = canonical_axes(axis, len(shape_of(x)), "logsumexp")
-    return logsumexp_along(x, axis=axes, keepdims=keepdims)
-
-
-def softmax(x: Any, axis: Any = -1) -> Any:
-    """Exponentials that sum to one over an axis."""
-    return softmax_along(x, axis=canonical_axes(axis, len(shape_of(x)), "softmax"))
-
-
-def log_softmax(x: Any, axis: Any = -1) -> Any:
-    """The logarithm of :func:`softmax`, without loss of precision."""
-    return log_softmax_along(x, axis=canonical_axes(axis, len(shape_of(x)), "log_softmax"))
+    return _with_initial(multiply, reshape(x, shape=final), initial)

@@ -1,6 +1,6 @@
 """Reductions that leave out what is NaN: no derivative flows there.
 
-Each is the plain reduction after NaN was replaced by the value that does not count in it.
+Each is the reduction with NumPy's options ``where=~isnan(x)``.
 """
 
 from __future__ import annotations
@@ -11,50 +11,57 @@ import numpy as np
 
 from ..elementwise.arithmetic import divide, where
 from ..elementwise.comparison import isnan
-from ..elementwise.complexes import real_dtype, squared_magnitude
+from ..elementwise.complexes import squared_magnitude
 from ..elementwise.exponential import sqrt
-from ..elementwise.identity import astype
 from ..on_tensors import floating, on_tensors
 from ..shape.axes import canonical_axes, shape_of
-from ..shape.broadcasting import reduce_sum, sum
+from ..shape.broadcasting import reduce_sum
 from .reduction import all as all_of
-from .reduction import argmax, argmin, cumprod, cumsum, max, min, norm_along, prod
+from .reduction import (
+    argmax,
+    argmin,
+    count,
+    deviations,
+    in_dtype,
+    kept,
+    max,
+    mean,
+    min,
+    norm_along,
+    prod,
+    sum,
+)
+from .scans import cumprod, cumsum
 
 
-def _counted(x: Any, axis: Any, keepdims: bool = False) -> Any:
-    return astype(sum(astype(~isnan(x), np.intp), axis, keepdims=keepdims), real_dtype(x.dtype))
-
-
-def _filled(a: Any, value: float) -> Any:
+def _without_nan(a: Any, neutral: float) -> Any:
+    """The array with the neutral element in place of NaN."""
     x = floating(a)
-    return where(isnan(x), value, x)
+    return kept(x, ~isnan(x), neutral)
 
 
 @on_tensors(np.nansum)
 def nansum(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
     """The sum over axes of what is not NaN."""
-    return sum(_filled(a, 0.0), axis, dtype, keepdims)
+    return sum(_without_nan(a, 0.0), axis, dtype, keepdims)
 
 
 @on_tensors(np.nanprod)
 def nanprod(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
     """The product over axes of what is not NaN."""
-    x = _filled(a, 1.0)
-    return prod(x if dtype is None else astype(x, dtype), axis, keepdims)
+    return prod(_without_nan(a, 1.0), axis, dtype, keepdims)
 
 
 @on_tensors(np.nancumsum)
 def nancumsum(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """Running sums along an axis, NaN counting as 0."""
-    x = _filled(a, 0.0)
-    return cumsum(x if dtype is None else astype(x, dtype), axis)
+    return cumsum(_without_nan(a, 0.0), axis, dtype)
 
 
 @on_tensors(np.nancumprod)
 def nancumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """Running products along an axis, NaN counting as 1."""
-    x = _filled(a, 1.0)
-    return cumprod(x if dtype is None else astype(x, dtype), axis)
+    return cumprod(_without_nan(a, 1.0), axis, dtype)
 
 
 @on_tensors(np.nanmean)
@@ -67,18 +74,21 @@ def nanmean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False)
     >>> tg.grad(np.nanmean)(np.array([1.0, np.nan, 4.0]))
     array([0.5, 0. , 0.5])
     """
-    x = floating(a) if dtype is None else astype(floating(a), dtype)
-    return divide(nansum(x, axis, keepdims=keepdims), _counted(x, axis, keepdims))
+    x = in_dtype(floating(a), dtype)
+    return mean(x, axis, keepdims=keepdims, where=~isnan(x))
 
 
-def _deviations(x: Any, axes: tuple[int, ...]) -> Any:
-    return where(isnan(x), 0.0, x - nanmean(x, axes, keepdims=True))
+def _deviations(
+    a: Any, axis: Any, dtype: Any, ddof: float, keepdims: bool, who: str
+) -> tuple[Any, tuple[int, ...], Any]:
+    """Deviations from the mean of what is not NaN, the axes, and the degrees of freedom.
 
-
-def _freedom(x: Any, axes: tuple[int, ...], ddof: float, keepdims: bool) -> Any:
-    """Counts less ``ddof``; NaN where that is not positive, as NumPy answers."""
-    freedom = _counted(x, axes, keepdims) - ddof
-    return where(freedom > 0, freedom, np.nan)
+    These are NaN where they are not positive, as NumPy answers.
+    """
+    x = in_dtype(floating(a), dtype)
+    axes, mask = canonical_axes(axis, len(shape_of(x)), who), ~isnan(x)
+    free = count(x, axes, keepdims, mask) - ddof
+    return deviations(x, axes, mask), axes, where(free > 0, free, np.nan)
 
 
 @on_tensors(np.nanvar)
@@ -86,10 +96,9 @@ def nanvar(
     a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False
 ) -> Any:
     """The variance over axes of what is not NaN: squared deviations over their count - ddof."""
-    x = floating(a) if dtype is None else astype(floating(a), dtype)
-    axes = canonical_axes(axis, len(shape_of(x)), "nanvar")
-    total = reduce_sum(squared_magnitude(_deviations(x, axes)), axis=axes, keepdims=bool(keepdims))
-    return divide(total, _freedom(x, axes, ddof, keepdims))
+    keepdims = bool(keepdims)
+    apart, axes, free = _deviations(a, axis, dtype, ddof, keepdims, "nanvar")
+    return divide(reduce_sum(squared_magnitude(apart), axis=axes, keepdims=keepdims), free)
 
 
 @on_tensors(np.nanstd)
@@ -97,10 +106,9 @@ def nanstd(
     a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False
 ) -> Any:
     """The standard deviation over axes of what is not NaN; of constants its derivative is 0."""
-    x = floating(a) if dtype is None else astype(floating(a), dtype)
-    axes = canonical_axes(axis, len(shape_of(x)), "nanstd")
-    length = norm_along(_deviations(x, axes), axis=axes, keepdims=bool(keepdims))
-    return divide(length, sqrt(_freedom(x, axes, ddof, keepdims)))
+    keepdims = bool(keepdims)
+    apart, axes, free = _deviations(a, axis, dtype, ddof, keepdims, "nanstd")
+    return divide(norm_along(apart, axis=axes, keepdims=keepdims), sqrt(free))
 
 
 @on_tensors(np.nanmax)
@@ -108,7 +116,7 @@ def nanmax(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The largest over axes of what is not NaN; ties share the derivative evenly."""
     x = floating(a)
     none = all_of(isnan(x), axis, keepdims)
-    return where(none, np.nan, max(_filled(x, -np.inf), axis, keepdims))
+    return where(none, np.nan, max(_without_nan(x, -np.inf), axis, keepdims))
 
 
 @on_tensors(np.nanmin)
@@ -116,16 +124,16 @@ def nanmin(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The smallest over axes of what is not NaN; ties share the derivative evenly."""
     x = floating(a)
     none = all_of(isnan(x), axis, keepdims)
-    return where(none, np.nan, min(_filled(x, np.inf), axis, keepdims))
+    return where(none, np.nan, min(_without_nan(x, np.inf), axis, keepdims))
 
 
 @on_tensors(np.nanargmax)
 def nanargmax(a: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """The position of the largest that is not NaN; 0 where there is none."""
-    return argmax(_filled(a, -np.inf), axis, keepdims)
+    return argmax(_without_nan(a, -np.inf), axis, keepdims)
 
 
 @on_tensors(np.nanargmin)
 def nanargmin(a: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """The position of the smallest that is not NaN; 0 where there is none."""
-    return argmin(_filled(a, np.inf), axis, keepdims)
+    return argmin(_without_nan(a, np.inf), axis, keepdims)

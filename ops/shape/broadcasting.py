@@ -10,9 +10,8 @@ import numpy as np
 from ...core import cuts, signatures
 from ...core.kinds import linear
 from ...core.tensor import Tensor
-from ..elementwise.identity import astype
 from ..reductions import short_axes
-from .axes import canonical_axes, canonical_shape, shape_of
+from .axes import canonical_shape, shape_of
 
 
 @functools.lru_cache(maxsize=4096)
@@ -168,22 +167,6 @@ broadcast_to: Any = linear(
         ([(2, 3)], {"shape": (2, 3)}),
     ],
 )
-
-
-def sum(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
-    """Sum over axes.
-
-    Examples
-    --------
-    >>> import numpy as np, tinygrad_hess as tg
-    >>> tg.grad(lambda x: (x.sum(axis=0) ** 2).sum())(np.ones((2, 3)))
-    array([[4., 4., 4.],
-           [4., 4., 4.]])
-    """
-    if dtype is not None:
-        x = astype(x, dtype)
-    axes = canonical_axes(axis, len(shape_of(x)), "sum")
-    return reduce_sum(x, axis=axes, keepdims=bool(keepdims))
 
 
 def resolve_shape(x: Any, shape: Any, who: str) -> tuple[int, ...]:

@@ -14,11 +14,12 @@ from ...core.tensor import Tensor
 from ..elementwise.arithmetic import absolute, mod, where
 from ..elementwise.identity import astype
 from ..indexing.index import argsort, index
-from ..indexing.searching import search
 from ..on_tensors import floating, held, on_tensors
-from ..reductions.reduction import cumsum, diff
+from ..reductions.ordering import search
+from ..reductions.reduction import sum
+from ..reductions.scans import cumsum, diff
 from ..shape.axes import canonical_axis, shape_of
-from ..shape.broadcasting import ravel, reshape, sum
+from ..shape.broadcasting import ravel, reshape
 from ..shape.rearranging import concatenate
 
 

@@ -13,9 +13,9 @@ from ..elementwise.exponential import sqrt
 from ..elementwise.identity import astype
 from ..linalg.products import matmul
 from ..on_tensors import floating, on_tensors
-from ..reductions.reduction import average
+from ..reductions.reduction import average, sum
 from ..shape.axes import shape_of
-from ..shape.broadcasting import reshape, sum
+from ..shape.broadcasting import reshape
 from ..shape.rearranging import atleast_1d, atleast_2d, concatenate, flip, matrix_transpose, squeeze
 from ..shape.triangles import diag
 from .convolution import convolution

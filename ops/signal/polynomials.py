@@ -16,8 +16,9 @@ from ..linalg.matrix_products import vander
 from ..linalg.products import matmul, outer
 from ..linalg.solving import inv
 from ..on_tensors import floating, on_tensors, seen
+from ..reductions.reduction import sum
 from ..shape.axes import shape_of
-from ..shape.broadcasting import reshape, sum
+from ..shape.broadcasting import reshape
 from ..shape.rearranging import atleast_1d, concatenate, pad_zeros
 from .correlation import convolve
 

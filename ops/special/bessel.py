@@ -15,7 +15,7 @@ from scipy import special
 from ...core.kinds import elementwise
 from ..elementwise.comparison import sign
 from ..elementwise.identity import astype
-from ..refused import refused
+from .scipy_ufuncs import refused
 
 _any = (-2, 2)
 _positive = (0.6, 3)

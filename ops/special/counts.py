@@ -13,7 +13,7 @@ from ..elementwise.comparison import less
 from ..elementwise.trigonometric import cos, sin
 from ..on_tensors import holds_tensor
 from .gamma import digamma, gamma
-from .narrow import narrow
+from .scipy_ufuncs import narrow
 
 _positive = (0.6, 3)
 

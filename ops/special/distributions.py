@@ -18,7 +18,7 @@ from ..elementwise.exponential import exp, log, log1p
 from .entropy import xlogy
 from .error import log_ndtr
 from .gamma import _beta_density, _gamma_density, betaln, gammaln
-from .orders import of_orders, wide
+from .scipy_ufuncs import of_orders, wide
 
 _share = (0.1, 0.9)
 _positive = (0.6, 3)

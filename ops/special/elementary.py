@@ -13,8 +13,7 @@ from ..elementwise.comparison import sign
 from ..elementwise.exponential import exp, log, log1p
 from ..elementwise.trigonometric import sin
 from .hypergeometric import hyp1f1
-from .narrow import narrow
-from .orders import wide
+from .scipy_ufuncs import narrow, wide
 
 _any = (-2, 2)
 _positive = (0.3, 3)

@@ -16,9 +16,8 @@ from scipy import special
 
 from ...core.kinds import elementwise
 from ..elementwise.trigonometric import sin
-from ..refused import refused
 from .hypergeometric import ellipk
-from .narrow import narrow
+from .scipy_ufuncs import narrow, refused
 
 _angle, _share = (-1.2, 1.2), (0.1, 0.9)
 

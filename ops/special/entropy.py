@@ -15,7 +15,7 @@ from ...core.kinds import elementwise
 from ..elementwise.arithmetic import _as_wide, where
 from ..elementwise.comparison import equal
 from ..elementwise.exponential import log, log1p
-from .narrow import narrow
+from .scipy_ufuncs import narrow
 
 _any = (-2, 2)
 _positive = (0.3, 3)

@@ -11,7 +11,7 @@ from typing import Any
 from scipy import special
 
 from ...core.kinds import elementwise
-from .orders import of_orders, wide
+from .scipy_ufuncs import of_orders, wide
 
 _unit = (-0.8, 0.8)
 _positive = (0.5, 2.5)

@@ -19,8 +19,7 @@ from ..elementwise.trigonometric import cos, cosh, sin, sinc
 from ..nn.activation import erf
 from .elementary import exprel
 from .hypergeometric import hyp2f1
-from .narrow import narrow
-from .orders import of_orders
+from .scipy_ufuncs import narrow, of_orders
 
 _any = (-2, 2)
 _positive = (0.5, 2.5)

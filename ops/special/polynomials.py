@@ -12,7 +12,7 @@ from scipy import special
 
 from ..elementwise.arithmetic import where
 from ..elementwise.comparison import equal
-from .orders import of_orders, wide
+from .scipy_ufuncs import of_orders, wide
 
 _unit = (-0.9, 0.9)
 _any = (-2, 2)

@@ -11,7 +11,7 @@ from typing import Any
 from scipy import special
 
 from ..elementwise.arithmetic import maximum
-from .orders import of_orders, wide
+from .scipy_ufuncs import of_orders, wide
 
 
 def _declared(name: str, below: int, above: int, doc: str) -> Any:

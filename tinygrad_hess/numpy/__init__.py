@@ -150,21 +150,8 @@ from ..ops.indexing.choosing import (
     select,
 )
 from ..ops.indexing.scatter import add_at as _add_at
-from ..ops.indexing.searching import digitize, searchsorted
 from ..ops.on_tensors import holds_tensor as _holds_tensor
-from ..ops.reductions.masked import (
-    cumprod,
-    cumsum,
-    cumulative_prod,
-    cumulative_sum,
-    max,
-    mean,
-    min,
-    prod,
-    std,
-    sum,
-    var,
-)
+from ..ops.reductions.ordering import digitize, searchsorted
 from ..ops.reductions.quantiles import (
     median,
     nanmedian,
@@ -174,6 +161,8 @@ from ..ops.reductions.quantiles import (
     percentile,
     quantile,
 )
+from ..ops.reductions.reduction import max, mean, min, prod, std, sum, var
+from ..ops.reductions.scans import cumprod, cumsum, cumulative_prod, cumulative_sum
 from ..ops.reductions.without_nan import (
     nanargmax,
     nanargmin,

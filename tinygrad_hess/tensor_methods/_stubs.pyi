@@ -276,7 +276,7 @@ class TensorMethods:
     def cummin(self, axis: builtins.int = -1, *, dim: Any = ..., dims: Any = ...) -> tuple[Any, Any]:
         """The smallest element so far along an axis, and its position; see :func:`cummax`."""
     def cumprod(self, axis: builtins.int | None = None, dtype: Any = None, *, dim: Any = ..., dims: Any = ...) -> Any:
-        """Running product along an axis (None: of the flattened array)."""
+        """Running product along an axis (None: of the flattened array), by doubling its reach."""
     def cumsum(self, axis: builtins.int | None = None, dtype: Any = None, *, dim: Any = ..., dims: Any = ...) -> Any:
         """Running sum along an axis (None: of the flattened array)."""
     def deg2rad(self, /) -> Tensor:
@@ -759,7 +759,7 @@ class TensorMethods:
     def stack(self, *others: Any, axis: builtins.int = 0, dim: Any = ..., dims: Any = ...) -> Any:
         """Join with others along a new axis: ``x.stack(y, z, axis=1)``."""
     def std(self, axis: Any = None, dtype: Any = None, ddof: builtins.float = 0, keepdims: builtins.bool = False, where: Any = True, mean: Any = ..., correction: Any = ..., *, dim: Any = ..., dims: Any = ..., keepdim: Any = ...) -> Any:
-        """Standard deviation over axes, of what ``where`` keeps; of constants its derivative is 0."""
+        """Standard deviation over axes, the root of :func:`var`."""
     def sub(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``subtract``."""
     def subtract(self, x2: Any, /) -> Tensor:
@@ -825,7 +825,7 @@ class TensorMethods:
     def unwrap(self, discont: Any = None, axis: builtins.int = -1, *, period: builtins.float = 6.283185307179586, dim: Any = ..., dims: Any = ...) -> Any:
         """Phases without jumps: multiples of the period are added where neighbours differ too much."""
     def var(self, axis: Any = None, dtype: Any = None, ddof: builtins.float = 0, keepdims: builtins.bool = False, where: Any = True, mean: Any = ..., correction: Any = ..., *, dim: Any = ..., dims: Any = ..., keepdim: Any = ...) -> Any:
-        """Variance over axes, of what ``where`` keeps; around ``mean`` where that is given."""
+        """Variance over axes, of what ``where`` keeps: squared deviations over their count - ddof."""
     def vdot(self, b: Any) -> Any:
         """Sum of products of all elements, both flattened; a complex ``a`` is conjugated."""
     def view(self, *items: Any) -> Any:

@@ -25,9 +25,8 @@ from ..core.mutation import is_held, move, stand_in
 from ..core.primitive import snapshot
 from ..core.tensor import LEAF, START, Tensor, record, unrecorded
 from ..ops.elementwise.identity import alias
-from ..ops.indexing.assign import assign
 from ..ops.indexing.index import plain_pattern
-from ..ops.indexing.scatter import add_at, combine_at, set_at
+from ..ops.indexing.scatter import add_at, assign, combine_at, set_at
 
 _ndarray = np.ndarray
 special = modes.special

@@ -16,7 +16,7 @@ import numpy as np
 from .. import numpy as namespace
 from .. import ops
 from ..core.tensor import Tensor
-from ..ops.nn import rectifiers
+from ..ops.nn import activation
 from ..ops.on_tensors import held, seen
 from ..ops.shape.axes import canonical_axis
 from ..ops.shape.triangles import on_diagonal
@@ -331,19 +331,19 @@ METHODS: dict[str, Callable[..., Any]] = {
     "int": _as_type(np.int32),
     "long": _as_type(np.int64),
     "bool": _as_type(np.bool),
-    "relu6": rectifiers.relu6,
-    "prelu": rectifiers.prelu,
-    "celu": rectifiers.celu,
-    "selu": rectifiers.selu,
-    "mish": rectifiers.mish,
-    "softsign": rectifiers.softsign,
-    "logsigmoid": rectifiers.log_sigmoid,
-    "hardsigmoid": rectifiers.hard_sigmoid,
-    "hardswish": rectifiers.hard_swish,
+    "relu6": activation.relu6,
+    "prelu": activation.prelu,
+    "celu": activation.celu,
+    "selu": activation.selu,
+    "mish": activation.mish,
+    "softsign": activation.softsign,
+    "logsigmoid": activation.log_sigmoid,
+    "hardsigmoid": activation.hard_sigmoid,
+    "hardswish": activation.hard_swish,
     "hardtanh": ops.hard_tanh,
-    "hardshrink": rectifiers.hard_shrink,
-    "softshrink": rectifiers.soft_shrink,
-    "quick_gelu": rectifiers.quick_gelu,
+    "hardshrink": activation.hard_shrink,
+    "softshrink": activation.soft_shrink,
+    "quick_gelu": activation.quick_gelu,
     "swish": ops.silu,
     "new_zeros": _new(creation.zeros),
     "new_ones": _new(creation.ones),
