@@ -10,10 +10,11 @@ from scipy import sparse
 
 import tinygrad_hess as tg
 from tinygrad_hess.transforms import jacobians
+from tinygrad_hess.transforms.batched_sweeps import Sweeps
 from tinygrad_hess.transforms.gradients import gradients_on_tape
 from tinygrad_hess.transforms.recording import Recording
+from tinygrad_hess.transforms.sparse import dense as module
 from tinygrad_hess.transforms.sparse.pattern import fill
-from tinygrad_hess.transforms.sparse.plan import dense as module
 
 RNG = np.random.default_rng(3)
 N = jacobians.MANY_RECORDED + 8
@@ -36,13 +37,18 @@ def sweeps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many directions each compressed matrix took; empty where the dense way was gone."""
     counts: list[int] = []
 
-    def counted(*args: Any) -> Any:
-        for cut, found in sweeps_of(*args):
-            counts.append(cut.stop - cut.start)
-            yield cut, found
+    class Counted(Sweeps):
+        def along(self, *args: Any, **kwargs: Any) -> Any:
+            for cut, found in super().along(*args, **kwargs):
+                counts.append(cut.stop - cut.start)
+                yield cut, found
 
-    sweeps_of = module.sweeps
-    monkeypatch.setattr(module, "sweeps", counted)
+    def counted(*args: Any) -> Any:
+        *others, sweeps = args
+        return compressed(*others, Counted(sweeps.cut, sweeps.replayed))
+
+    compressed = module.compressed
+    monkeypatch.setattr(module, "compressed", counted)
     return counts
 
 

@@ -16,6 +16,7 @@ from scipy import sparse
 import tinygrad_hess as tg
 from tinygrad_hess import nn
 from tinygrad_hess.core.registry import REGISTRY
+from tinygrad_hess.transforms.batched_sweeps import Sweeps
 from tinygrad_hess.transforms.sparse.coloring import color_columns, color_symmetric
 from tinygrad_hess.transforms.sparse.plan import plan_hessian, plan_jacobian, sparsity
 
@@ -339,9 +340,8 @@ def _check_recovered(plan: Any, over: int, results: int, product: Any, want: Any
     def sweep(seeds: Any) -> Any:
         return [None if seeds[0] is None else tg.ops.matmul(product, seeds[0])]
 
-    found = plan.recover(
-        sweep, [np.zeros(over)], [np.zeros(results)], lambda n: [slice(0, n)] if n else []
-    )
+    sweeps = Sweeps(lambda n: iter([slice(0, n)] if n else []), replayed=lambda sweep: sweep)
+    found = plan.recover(sweep, [np.zeros(over)], [np.zeros(results)], sweeps)
     assert found.shape == want.shape
     np.testing.assert_allclose(found.toarray(), want, atol=1e-14)
 
@@ -658,7 +658,7 @@ def test_a_given_pattern() -> None:
 
 
 def test_the_coloring_is_kept_while_the_pattern_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tinygrad_hess.transforms.sparse.plan import plan as module
+    from tinygrad_hess.transforms.sparse import plan as module
 
     made: list[Any] = []
     real = module.plan_hessian
