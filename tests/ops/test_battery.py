@@ -68,7 +68,7 @@ def test_a_row_without_samples_fails(bare: Primitive) -> None:
 
 def test_a_row_without_a_reference_fails(bare: Primitive) -> None:
     bare.domain = (-1, 1)
-    with pytest.raises(AssertionError, match="add it to tests/references"):
+    with pytest.raises(AssertionError, match="add it to tests/support/references"):
         battery.run("value", bare)
 
 

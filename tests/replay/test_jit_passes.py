@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import tinygrad_hess as tg
 from tinygrad_hess.core.registry import REGISTRY
+from tinygrad_hess.replay.passes import simple as passes
 from tinygrad_hess.replay.passes.simple import (
     PASSES,
     compose_views,
@@ -26,7 +27,6 @@ from tinygrad_hess.replay.passes.simple import (
     simplify,
     sink_broadcasts,
 )
-from tinygrad_hess.replay.passes.simple import simple as passes
 from tinygrad_hess.replay.program import Instruction, Program, instruction
 
 X = np.array([0.5, -0.0, 0.0, np.inf, -2.0, np.nan, 1e300])

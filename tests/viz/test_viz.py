@@ -212,8 +212,8 @@ class TestPhases:
 
     def test_innermost_interval_wins(self):
         x = tg.tensor(1.0, requires_grad=True)
-        a = tg.ops.identity.seed_of(x, outer := {"sweep": "reverse", "until": 0})
-        b = tg.ops.identity.seed_of(a, inner := {"sweep": "tangent", "until": 0})
+        a = tg.ops.elementwise.identity.seed_of(x, outer := {"sweep": "reverse", "until": 0})
+        b = tg.ops.elementwise.identity.seed_of(a, inner := {"sweep": "tangent", "until": 0})
         c = b * 2.0
         inner["until"] = tick()
         d = c * 2.0
