@@ -63,10 +63,10 @@ sizes: $(VENV)/.viz  ## Print lines a file, and microseconds an operation
 	@$(BIN)/python -m benchmarks.overhead
 
 accuracy: $(VENV)/.test  ## Measure accuracy anew and write docs/accuracy.md (minutes)
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/accuracy.py
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python tools/accuracy_page.py
 
 supported: $(VENV)/.test  ## Try every name of NumPy and SciPy anew and write docs/coverage.md (minutes)
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/supported_page.py
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python tools/coverage_page.py
 
 names: $(VENV)/.test  ## Write the index of names and the type stubs anew, after a new primitive
 	$(BIN)/python tools/public_names.py

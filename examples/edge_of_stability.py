@@ -42,7 +42,7 @@ def main():
                 f"{step:>5} {value:>8.4f} {tg.nn.accuracy(model(test_x), test_y):>7.1%}"
                 f" {top.values[0]:>10.3f} {top.residuals[0]:>9.0e} {top.values[0] * RATE / 2:>9.3f}"
             )
-        model = tg.trees.map(lambda p, g: p - RATE * g, model, gradient)
+        model = tg.core.trees.map(lambda p, g: p - RATE * g, model, gradient)
 
     try:
         figure = tg.viz.plots.loss_and_sharpness(

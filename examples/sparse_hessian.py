@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse.linalg import spsolve
 
 import tinygrad_hess as tg
-from tinygrad_hess.transforms.sparse import plan_hessian, sparsity
+from tinygrad_hess.transforms.sparse.plan import plan_hessian, sparsity
 
 
 def rosenbrock(x):

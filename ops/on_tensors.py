@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..tensors import Tensor
-from .shape import stack
+from ..core.tensor import Tensor
+from .shape.rearranging import stack
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -20,8 +20,9 @@
 from importlib import import_module as _import_module
 from typing import Any as _Any
 
-from . import methods, protocols
-from ._memory import keep_freed_memory
+from .tensor_methods import methods
+from .numpy import _protocols as protocols
+from .core.allocator import keep_freed_memory
 
 methods.install()
 protocols.install()
@@ -29,46 +30,46 @@ keep_freed_memory()
 
 from . import numpy as numpy
 from . import ops as ops
-from .errors import CheckError as CheckError
-from .errors import NanError as NanError
-from .errors import NonDifferentiableError as NonDifferentiableError
-from .errors import TapeReleasedError as TapeReleasedError
-from .errors import TracingError as TracingError
-from .modes import debug_nans as debug_nans
-from .modes import enable_grad as enable_grad
-from .modes import nan_safe as nan_safe
-from .modes import no_grad as no_grad
-from .primitive import bilinear as bilinear
-from .primitive import elementwise as elementwise
-from .primitive import linear as linear
-from .primitive import structured as structured
-from .primitive import variadic as variadic
-from .primitive import zero as zero
+from .core.errors import CheckError as CheckError
+from .core.errors import NanError as NanError
+from .core.errors import NonDifferentiableError as NonDifferentiableError
+from .core.errors import TapeReleasedError as TapeReleasedError
+from .core.errors import TracingError as TracingError
+from .core.modes import debug_nans as debug_nans
+from .core.modes import enable_grad as enable_grad
+from .core.modes import nan_safe as nan_safe
+from .core.modes import no_grad as no_grad
+from .core.kinds import bilinear as bilinear
+from .core.kinds import elementwise as elementwise
+from .core.kinds import linear as linear
+from .core.kinds import structured as structured
+from .core.kinds import variadic as variadic
+from .core.kinds import zero as zero
+from .replay import hessian as hessian
+from .replay import jacfwd as jacfwd
+from .replay import jacobian as jacobian
+from .replay import jacrev as jacrev
 from .replay import jit as jit
 from .replay import linearize as linearize
 from .replay import no_replay as no_replay
-from .tensors import Tensor as Tensor
+from .core.tensor import Tensor as Tensor
 from .transforms import check_grads as check_grads
 from .transforms import checkpoint as checkpoint
 from .transforms import custom_jvp as custom_jvp
 from .transforms import custom_vjp as custom_vjp
 from .transforms import grad as grad
-from .transforms import hessian as hessian
 from .transforms import hvp as hvp
-from .transforms import jacfwd as jacfwd
-from .transforms import jacobian as jacobian
-from .transforms import jacrev as jacrev
 from .transforms import jvp as jvp
 from .transforms import stop_gradient as stop_gradient
 from .transforms import value_and_grad as value_and_grad
 from .transforms import vjp as vjp
 from .transforms import vmap as vmap
-from .tensors import tensor as tensor
+from .core.tensor import tensor as tensor
 
 _SUBPACKAGES = ("curvature", "data", "nn", "optim", "scipy", "viz")
 
 
-_ELSEWHERE = {"sparsity": "transforms.sparse", "supported": "support"}
+_ELSEWHERE = {"sparsity": "transforms.sparse.plan", "supported": "numpy._coverage"}
 
 
 def __getattr__(name: str) -> _Any:

@@ -19,7 +19,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from . import curvature, data, nn, trees, viz
+from . import curvature, data, nn, viz
+from .core import trees
 from .curvature import Eigenpairs
 from .transforms import grad, hvp, value_and_grad
 

@@ -1,13 +1,13 @@
 """Write down which names there are: ``make names``, or ``python tools/public_names.py``.
 
-    rows, curated modules -> tinygrad_hess/_names.py            an index: operation -> module
+    rows, curated modules -> ops/_names.py                           an index: operation -> module
                              ops/__init__.pyi                   what type checkers and editors see
-                             tinygrad_hess/_numpy_rows.pyi      of tg.ops, of tg.numpy,
-                             tinygrad_hess/_tensor_methods.pyi  and of tensors
+                             tinygrad_hess/numpy/_rows.pyi           of tg.ops, of tg.numpy,
+                             tinygrad_hess/tensor_methods/_stubs.pyi and of tensors
 
 A primitive is found by its name without these files where its module is loaded anyway. The index
 tells which module to load for the others, and stubs tell what is bound while the program runs.
-``tests/test_names.py`` fails when a file is stale.
+``tests/docs/test_names.py`` fails when a file is stale.
 """
 
 from __future__ import annotations
@@ -27,15 +27,27 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 if "tinygrad_hess" not in sys.modules:  # a stale index must not keep the package from loading
-    sys.modules["tinygrad_hess._names"] = SimpleNamespace(OPERATIONS={})  # type: ignore[assignment]
+    sys.modules["tinygrad_hess.ops._names"] = SimpleNamespace(OPERATIONS={})  # type: ignore[assignment]
 
 import tinygrad_hess as tg  # noqa: E402
-from tinygrad_hess.methods import _OTHER_NAMES as OTHER_NAMES  # noqa: E402
-from tinygrad_hess.primitive import REGISTRY, Primitive  # noqa: E402
+import tinygrad_hess.scipy.integrate  # noqa: E402
+from tinygrad_hess.core.primitive import Primitive  # noqa: E402
+from tinygrad_hess.core.registry import REGISTRY  # noqa: E402
+from tinygrad_hess.ops._rows import load_all  # noqa: E402
+from tinygrad_hess.tensor_methods.methods import _OTHER_NAMES as OTHER_NAMES  # noqa: E402
+
+load_all()
 
 CURATED = tuple(
     f"tinygrad_hess.{name}"
-    for name in ("numpy", "linalg", "fft", "scipy.special", "scipy.linalg", "scipy.signal")
+    for name in (
+        "numpy",
+        "numpy.linalg",
+        "numpy.fft",
+        "scipy.special",
+        "scipy.linalg",
+        "scipy.signal",
+    )
 )
 """Modules whose functions count as public: where the same name is in two, the first one's."""
 
@@ -70,7 +82,8 @@ def place_of(function: Any, name: str) -> Place | None:
     That is in the module which defines it; or in one of ``ops/`` which binds it by this name, as
     rows that are made in a loop are bound where they belong.
     """
-    defined = str(getattr(function, "__module__", ""))
+    row = getattr(function, "primitive", None)  # its function says that it stands in ``ops``
+    defined = str(getattr(function, "__module__", "") if row is None else row.module)
     if not (callable(function) and defined.startswith("tinygrad_hess.")):
         return None
     bound = [key for key, value in vars(sys.modules[defined]).items() if value is function]
@@ -83,8 +96,9 @@ def place_of(function: Any, name: str) -> Place | None:
 
 
 def submodules() -> list[str]:
-    """The modules of ``ops/``."""
-    return sorted(module.name for module in pkgutil.iter_modules(tg.ops.__path__))
+    """The modules of ``ops/``, by their names inside it."""
+    found = pkgutil.walk_packages(tg.ops.__path__, "tinygrad_hess.ops.")
+    return sorted(m.name.removeprefix("tinygrad_hess.ops.") for m in found if not m.ispkg)
 
 
 def operations() -> dict[str, Place]:
@@ -100,7 +114,8 @@ def operations() -> dict[str, Place]:
         if place is not None and place[0].startswith("ops.") and name in (place[1], *rows()):
             found.setdefault(name, place)
     for name, row in rows().items():
-        if place := place_of(row.call, name):
+        place = place_of(row.call, name)
+        if place is not None and place[0].startswith("ops."):
             found.setdefault(name, place)
     hidden = {*submodules()} - {*named_in_ops()}  # a submodule is an attribute of its package
     return {name: found[name] for name in sorted({*found} - hidden) if not name.startswith("_")}
@@ -110,7 +125,7 @@ def index() -> str:
     """The module that ``ops.__getattr__`` and the registry look names up in."""
     about = "In ``tg.ops``: the module, and after a colon the name there if it is another."
     lines = [
-        f'    "{name}": "{module}{"" if name == attribute else f":{attribute}"}",\n'
+        f'    "{name}": "{module.removeprefix("ops.")}{"" if name == attribute else f":{attribute}"}",\n'
         for name, (module, attribute) in operations().items()
     ]
     return (
@@ -227,15 +242,14 @@ def method(name: str, bound: Any) -> str:
     static = isinstance(bound, staticmethod)
     head = "    @staticmethod\n" if static else ""
     said = signature(bound.__func__ if static else bound, static)
-    ignore = "  # type: ignore[override]" if name in ("__eq__", "__ne__") else ""  # elementwise
-    return f"{head}    def {name}{said}:{ignore}\n{doc}"
+    return f"{head}    def {name}{said}:\n{doc}"
 
 
 def is_bound_later(name: str, bound: Any) -> bool:
     """Whether an attribute of ``Tensor`` is one that its class statement does not have."""
     made = bound.fget if isinstance(bound, property) else bound
     made = made.__func__ if isinstance(made, staticmethod) else made
-    by_class = getattr(made, "__module__", None) == "tinygrad_hess.tensors"
+    by_class = getattr(made, "__module__", None) == "tinygrad_hess.core.tensor"
     return callable(made) and not by_class and not name.startswith(("__array_", "__hash__"))
 
 
@@ -255,10 +269,10 @@ def files() -> dict[Path, str]:
     """What each file should hold."""
     package = ROOT / "tinygrad_hess"
     return {
-        package / "_names.py": index(),
+        ROOT / "ops" / "_names.py": index(),
         ROOT / "ops" / "__init__.pyi": ops_stub(),
-        package / "_numpy_rows.pyi": numpy_stub(),
-        package / "_tensor_methods.pyi": tensor_stub(),
+        package / "numpy" / "_rows.pyi": numpy_stub(),
+        package / "tensor_methods" / "_stubs.pyi": tensor_stub(),
     }
 
 

@@ -30,7 +30,7 @@ def trained(optimizer, data, batch_size, seed, target=0.02):
         if step % steps:
             return False
         last[:] = last[-steps:]
-        mean = tg.trees.map(lambda *leaves: np.mean(leaves, axis=0), *last)
+        mean = tg.core.trees.map(lambda *leaves: np.mean(leaves, axis=0), *last)
         return value(mean, data) < target and bool(ended.append(mean) or ended)
 
     ended, start = [], mlp(64, 64, 64, 10, seed=seed)

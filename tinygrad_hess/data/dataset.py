@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tensors import Tensor
+from ..core.tensor import Tensor
 
 Array = np.ndarray[Any, Any]
 Seed = int | np.random.Generator

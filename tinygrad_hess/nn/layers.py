@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..errors import describe
-from ..ops.axes import canonical_shape, shape_of
+from ..core.errors import describe
+from ..ops.shape.axes import canonical_shape, shape_of
 from .init import Seed, default, generator, uniform, zeros
 from .module import Module
 

@@ -20,8 +20,8 @@ import numpy as np
 import optree
 from optree.registry import __GLOBAL_NAMESPACE as GLOBAL_NAMESPACE
 
-from .. import trees
-from ..tensors import Tensor, tick
+from ..core import trees
+from ..core.tensor import Tensor, tick
 
 REMEMBERED = "_children"
 """Where an unflattened module keeps the names of its children, whatever became of the leaves."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import trees
-from ..errors import NonDifferentiableError, describe
-from ..tensors import Tensor, constant
+from ..core import trees
+from ..core.errors import NonDifferentiableError, describe
+from ..core.tensor import Tensor, constant
 
 
 def global_norm(grads: Any) -> float:

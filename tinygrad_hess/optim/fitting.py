@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import trees
-from ..replay import Attempted
-from ..tensors import Tensor
+from ..core import trees
+from ..core.tensor import Tensor
+from ..replay import Replayed
 from ..transforms import value_and_grad
 from .optimizer import Optimizer, State
 
@@ -93,7 +93,7 @@ def fit(
     batches = data if _is_many(data) else [data]
     step = _step(loss, optimizer)
     if jit:
-        step = Attempted(step)
+        step = Replayed(step)
     params = trees.map(_array, params)
     state = optimizer.init(params) if state is None else state
     losses: list[float] = []

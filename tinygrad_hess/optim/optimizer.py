@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import modes, trees
-from ..errors import NonDifferentiableError, describe
-from ..tensors import Tensor, constant
+from ..core import modes, trees
+from ..core.errors import NonDifferentiableError, describe
+from ..core.tensor import Tensor, constant
 from ..transforms.composite import opaque
 from ..transforms.recording import is_tracked
 

@@ -13,16 +13,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import modes, trees
-from ..errors import NonDifferentiableError, TracingError, refuse_subclass
-from ..ops.complexes import complex_dtype, real_dtype
-from ..tape import Tape
-from ..tensors import Axis, Tensor, leaf, leaves_at, unrecorded
+from ..core import modes, trees
+from ..core.errors import NonDifferentiableError, TracingError, refuse_subclass
+from ..core.tape import Tape
+from ..core.tensor import Axis, Tensor, leaf, leaves_at, unrecorded
+from ..ops.elementwise.complexes import complex_dtype, real_dtype
 from ..transforms.recording import is_tracked, owned
-from .calling import Reader, reader_of
+from .arguments import Reader, reader_of
+from .compiled import Traced
 from .program import Program
-from .reading import SurroundedError, read
-from .traced import Traced
+from .record import SurroundedError, read
 
 CACHE_SIZE = 128
 """How many kinds of arguments a jitted function remembers; the least recently used goes first."""

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import modes, trees
+from ..core import modes, trees
 from ..transforms.gradients import Push
-from ..transforms.recording import is_tracked
-from .jitted import Jitted
-from .repeated import is_replaying
+from ..transforms.recording import distinct
+from .fallback import Replayed
 
 RECORDED = 2
 """So many products are swept over the tape before a plan is worth its making."""
@@ -49,21 +48,19 @@ def linearize(
     """
     push = Push(f, primals)
     value = push.value
-    return value, _Replayed(push) if jit and not push.tape.outside else push
+    return value, _replayed(push) if jit and not push.tape.outside else push
 
 
-class _Replayed:
-    """A push that is swept at first, and then replayed, where its arguments are plain arrays."""
+def _replayed(push: Push) -> Callable[..., Any]:
+    """The same push, whose sweep is replayed where the tangents are plain arrays."""
+    run = push.run
+    sweep = Replayed(push.sweep, after=RECORDED, sweep=True)
 
-    def __init__(self, push: Push):
-        self._push = push
-        self._count = 0
-        self._sweep = Jitted(push.sweep, pure=True)
+    def replayed(*tangents: Any) -> Any:
+        given = push.leaves(tangents)
+        if modes.special[0] or not all([isinstance(t, (np.ndarray, np.generic)) for t in given]):
+            return push(*tangents)
+        results = [run.result(t, y, False) for t, y in zip(sweep(given), run.outputs, strict=True)]
+        return trees.unflatten(run.out_spec, distinct(results, given))
 
-    def __call__(self, *tangents: Any) -> Any:
-        given = self._push.leaves(tangents)
-        plain = not any(is_tracked(t) or not isinstance(t, (np.ndarray, np.generic)) for t in given)
-        self._count += 1
-        if not plain or self._count <= RECORDED or modes.special[0] or not is_replaying():
-            return self._push(*tangents)
-        return trees.unflatten(self._push.run.out_spec, self._sweep(given))
+    return replayed

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..ops import hidden_axes
-from ..ops.broadcasting import broadcast_to, reshape
-from ..ops.permutation import permute
-from ..tensors import Axis
-from .emitting import Emitter, Operand
+from ..core.tensor import Axis
+from ..ops.shape import batch_axes as hidden_axes
+from ..ops.shape.broadcasting import broadcast_to, reshape
+from ..ops.shape.permutation import permute
+from .emitter import Emitter, Operand
 
 Axes = tuple[Axis, ...]
 

@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import describe
+from ..core.errors import describe
+from ..core.tensor import Tensor, tensor_or_array
 from ..ops import broadcast_to, flip, index, moveaxis, pad
-from ..ops.axes import canonical_axes, canonical_axis
-from ..ops.convolution import convolution
-from ..ops.filtering import recursive
-from ..tensors import Tensor, tensor_or_array
+from ..ops.shape.axes import canonical_axes, canonical_axis
+from ..ops.signal.convolution import convolution
+from ..ops.signal.filtering import recursive
 
 __all__ = [
     "convolve", "convolve2d", "correlate", "correlate2d", "fftconvolve", "lfilter", "oaconvolve",

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from scipy import special as _scipy
 
+from ..core.tensor import Tensor
 from ..ops import (
     cbrt,
     erf,
@@ -45,28 +46,11 @@ from ..ops import logsumexp as _logsumexp
 from ..ops import max as _max
 from ..ops import sigmoid as expit
 from ..ops import softmax as _softmax
-from ..ops.axes import canonical_axes
-from ..ops.broadcasting import reshape
-from ..ops.special_bessel import (
-    i0,
-    i0e,
-    i1,
-    i1e,
-    iv,
-    ive,
-    j0,
-    j1,
-    jv,
-    k0,
-    k1,
-    kv,
-    kve,
-    y0,
-    y1,
-    yv,
-)
-from ..ops.special_counts import binom, comb, factorial, perm, poch, rgamma
-from ..ops.special_distributions import (
+from ..ops.shape.axes import canonical_axes
+from ..ops.shape.broadcasting import reshape
+from ..ops.special.bessel import i0, i0e, i1, i1e, iv, ive, j0, j1, jv, k0, k1, kv, kve, y0, y1, yv
+from ..ops.special.counts import binom, comb, factorial, perm, poch, rgamma
+from ..ops.special.distributions import (
     bdtr,
     bdtrc,
     bdtri,
@@ -94,7 +78,7 @@ from ..ops.special_distributions import (
     stdtr,
     stdtrit,
 )
-from ..ops.special_elementary import (
+from ..ops.special.elementary import (
     boxcox,
     boxcox1p,
     cosdg,
@@ -111,9 +95,9 @@ from ..ops.special_elementary import (
     sindg,
     tandg,
 )
-from ..ops.special_elliptic import agm, ellipeinc, ellipj, ellipkinc
-from ..ops.special_entropy import entr, kl_div, rel_entr, xlog1py, xlogy
-from ..ops.special_error import (
+from ..ops.special.elliptic import agm, ellipeinc, ellipj, ellipkinc
+from ..ops.special.entropy import entr, kl_div, rel_entr, xlog1py, xlogy
+from ..ops.special.error import (
     dawsn,
     erfc,
     erfcinv,
@@ -126,7 +110,7 @@ from ..ops.special_error import (
     ndtr,
     ndtri,
 )
-from ..ops.special_gamma import (
+from ..ops.special.gamma import (
     beta,
     betainc,
     betaln,
@@ -140,7 +124,7 @@ from ..ops.special_gamma import (
     polygamma,
     zeta,
 )
-from ..ops.special_hypergeometric import (
+from ..ops.special.hypergeometric import (
     ellipe,
     ellipk,
     ellipkm1,
@@ -151,7 +135,7 @@ from ..ops.special_hypergeometric import (
     modstruve,
     struve,
 )
-from ..ops.special_integrals import (
+from ..ops.special.integrals import (
     airy,
     exp1,
     expi,
@@ -163,7 +147,7 @@ from ..ops.special_integrals import (
     spence,
     wrightomega,
 )
-from ..ops.special_polynomials import (
+from ..ops.special.polynomials import (
     eval_chebyc,
     eval_chebys,
     eval_chebyt,
@@ -179,8 +163,7 @@ from ..ops.special_polynomials import (
     eval_sh_chebyu,
     eval_sh_legendre,
 )
-from ..ops.special_spherical import spherical_in, spherical_jn, spherical_kn, spherical_yn
-from ..tensors import Tensor
+from ..ops.special.spherical import spherical_in, spherical_jn, spherical_kn, spherical_yn
 
 __all__ = [
     "agm",

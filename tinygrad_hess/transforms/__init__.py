@@ -9,9 +9,5 @@ from .gradients import hvp as hvp
 from .gradients import jvp as jvp
 from .gradients import value_and_grad as value_and_grad
 from .gradients import vjp as vjp
-from .jacobians import hessian as hessian
-from .jacobians import jacfwd as jacfwd
-from .jacobians import jacobian as jacobian
-from .jacobians import jacrev as jacrev
 from .stopping import stop_gradient as stop_gradient
 from .vectorize import vmap as vmap

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import trees
-from ..errors import CheckError
-from ..ops.complexes import is_complex
+from ..core import trees
+from ..core.errors import CheckError
+from ..ops.elementwise.complexes import is_complex
 from .gradients import jvp, vjp
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import trees
-from ..tensors import Tensor
+from ..core import trees
+from ..core.tensor import Tensor
 from . import composite
 from .gradients import jvp, vjp
 

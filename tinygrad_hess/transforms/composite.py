@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import modes, trees
-from ..errors import NonDifferentiableError
-from ..tensors import Batched, Parts, Tensor, record, unrecorded
+from ..core import modes, trees
+from ..core.errors import NonDifferentiableError
+from ..core.tensor import Batched, Parts, Tensor, record, unrecorded
 
 Cotangents = Sequence[Any]
 
@@ -71,7 +71,7 @@ def opaque(name: str, fn: Callable[..., tuple[Any, ...]], args: Sequence[Any]) -
         raise NonDifferentiableError(f"{name} does not work on the examples of a vmap")
     values = Parts(fn(*held))
     parents = tuple(x if isinstance(x, Tensor) and x.prim is not None else None for x in args)
-    bundle = record(Opaque(name, fn), values, held, parents)  # type: ignore[arg-type]
+    bundle = record(Opaque(name, fn), values, held, parents)
     return [record(PICK, v, (values,), (bundle,), {"part": i}) for i, v in enumerate(values)]
 
 

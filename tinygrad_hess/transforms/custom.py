@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import trees
+from ..core import trees
 from . import composite
 from .gradients import vjp
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import modes, trees
-from ..errors import describe
-from ..tape import Tape
-from ..tensors import Tensor, unrecorded
+from ..core import modes, trees
+from ..core.errors import describe
+from ..core.tape import Tape
+from ..core.tensor import Tensor, unrecorded
 from .recording import Recording, distinct, is_tracked
 
 Argnums = int | Sequence[int]

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import NonDifferentiableError, describe
-from ..ops.complexes import is_complex
+from ..core.errors import NonDifferentiableError, describe
+from ..ops.elementwise.complexes import is_complex
 
 
 def complexes(values: Sequence[Any]) -> list[Any]:

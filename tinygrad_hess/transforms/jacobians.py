@@ -1,4 +1,7 @@
-"""Full Jacobians and Hessians: many directions in each sweep over one recorded tape."""
+"""Full Jacobians and Hessians: many directions in each sweep over one recorded tape.
+
+What users call is in :mod:`tinygrad_hess.replay.jacobians`, which knows how a sweep is replayed.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from .. import modes, trees
-from ..errors import NonDifferentiableError
-from ..ops.broadcasting import reshape
-from ..ops.complexes import complex_dtype
-from ..ops.identity import astype
-from ..ops.shape import concatenate_along, index, moveaxis
-from ..tape import Tape
-from ..tensors import Tensor
-from .directions import sweeps
+from ..core import modes, trees
+from ..core.errors import NonDifferentiableError
+from ..core.tape import Tape
+from ..core.tensor import Tensor
+from ..ops.elementwise.complexes import complex_dtype
+from ..ops.elementwise.identity import astype
+from ..ops.shape.broadcasting import reshape
+from ..ops.shape.rearranging import concatenate_along, index, moveaxis
+from .batched_sweeps import Sweep, Sweeps
 from .gradients import Argnums, _argnums, gradients_on_tape
+from .hessian_by_symmetry import hessian_by_symmetry, is_symmetric
 from .holomorphic import complexes, require_real_arguments, sweep_for
 from .recording import Recording
-from .symmetric import hessian_by_symmetry, is_symmetric
 
 MEMORY_OF_A_SWEEP = 64 * 2**20
 """Bytes that one batched sweep may hold, when the number of directions is chosen automatically."""
@@ -53,13 +56,13 @@ def _batched_sweeps(
     sweep: Callable[[list[Any]], list[Any]],
     over: Sequence[Any],
     results: Sequence[Any],
-    cut: Callable[[int], Iterator[slice]],
+    sweeps: Sweeps,
     linked: bool,
 ) -> list[Any]:
     """Run ``sweep`` on all unit vectors of ``over``; each result has them as its first axis."""
     count = sum(math.prod(x.shape) for x in over)
     parts: list[list[Any]] = [[] for _ in results]
-    for rows, found in sweeps(sweep, over, np.arange(count), cut(count), linked):
+    for rows, found in sweeps.along(sweep, over, np.arange(count), sweeps.cut(count), linked):
         for part, c, y in zip(parts, found, results, strict=True):
             part.append(np.zeros((rows.stop - rows.start, *y.shape), y.dtype) if c is None else c)
     return [
@@ -92,127 +95,21 @@ def _nested(blocks: list[list[Any]], run: Recording, out_spec: Any, single: bool
     return trees.unflatten(out_spec, [run.split(row, single) for row in blocks])
 
 
-def jacrev(
+def jacobian_of(
     f: Callable[..., Any],
-    argnums: Argnums = 0,
-    has_aux: bool = False,
-    chunk_size: int | None = None,
-    sparse: Any = False,
-    holomorphic: bool = False,
-) -> Callable[..., Any]:
-    """Jacobian by reverse sweeps, one direction for each element of the output.
-
-    Best with fewer outputs than inputs. See :func:`jacobian`.
-
-    Examples
-    --------
-    >>> import numpy as np, tinygrad_hess as tg
-    >>> tg.jacrev(lambda x: x**2)(np.array([1.0, 2.0]))
-    array([[2., 0.],
-           [0., 4.]])
-    """
-    return _jacobian(f, argnums, has_aux, chunk_size, "reverse", sparse, holomorphic)
-
-
-def jacfwd(
-    f: Callable[..., Any],
-    argnums: Argnums = 0,
-    has_aux: bool = False,
-    chunk_size: int | None = None,
-    sparse: Any = False,
-    holomorphic: bool = False,
-) -> Callable[..., Any]:
-    """Jacobian by forward sweeps, one direction for each element of the input.
-
-    Best with fewer inputs than outputs. See :func:`jacobian`.
-
-    Examples
-    --------
-    >>> import numpy as np, tinygrad_hess as tg
-    >>> tg.jacfwd(lambda x: x**2)(np.array([1.0, 2.0]))
-    array([[2., 0.],
-           [0., 4.]])
-    """
-    return _jacobian(f, argnums, has_aux, chunk_size, "forward", sparse, holomorphic)
-
-
-def jacobian(
-    f: Callable[..., Any],
-    argnums: Argnums = 0,
-    has_aux: bool = False,
-    mode: str = "auto",
-    chunk_size: int | None = None,
-    sparse: Any = False,
-    holomorphic: bool = False,
-) -> Callable[..., Any]:
-    """Make a function that returns the Jacobian of ``f``.
-
-    Parameters
-    ----------
-    f : callable
-        From pytrees of floating arrays to a pytree of arrays.
-    argnums : int or sequence of int
-        Which arguments to differentiate.
-    has_aux : bool
-        ``f`` returns ``(output, aux)``; the result is then ``(jacobian, aux)``.
-    mode : {"auto", "forward", "reverse"}
-        ``auto`` takes the direction with fewer sweeps.
-    chunk_size : int, optional
-        Directions in one batched sweep; by default about as many as keep it in cache, and never
-        more than 64 MiB of them.
-    sparse : bool or matrix
-        True: detect which entries can be other than zero, and find them by few sweeps, each along
-        many columns (or rows) that share no row (or column). A matrix: take its entries for these,
-        as ``sparsity`` makes it; an entry that it lacks makes others wrong.
-    holomorphic : bool
-        ``f`` is a holomorphic function of complex arguments (not checked), and the result its
-        complex Jacobian. Without it, complex outputs of real arguments (by forward sweeps) or real
-        outputs of complex arguments x + iy (by reverse sweeps: df/dx - i df/dy) are possible.
-
-    Returns
-    -------
-    callable
-        For an output of shape ``m`` and an input of shape ``n``, an array of shape ``m + n``;
-        for pytrees, a tree of outputs whose leaves are trees of inputs. With ``sparse``, a
-        ``scipy.sparse.csr_array`` of as many rows as the output has elements and as many columns
-        as the input has, of whatever shape they are; entries that happen to be zero are kept.
-
-    Raises
-    ------
-    NonDifferentiableError
-        With ``sparse`` inside another transform: a scipy.sparse array cannot be derived. Where
-        arguments and outputs are complex, and ``f`` is not said to be holomorphic.
-    ValueError
-        When a given pattern has another shape than the matrix.
-
-    References
-    ----------
-    Curtis, Powell & Reid (1974), On the estimation of sparse Jacobian matrices.
-
-    Examples
-    --------
-    >>> import numpy as np, tinygrad_hess as tg
-    >>> tg.jacobian(lambda x: {"sum": x.sum(), "twice": 2 * x})(np.ones(2))
-    {'sum': array([1., 1.]), 'twice': array([[2., 0.],
-           [0., 2.]])}
-    >>> tg.jacobian(lambda x: x[1:] - x[:-1], sparse=True)(np.ones(1000)).nnz
-    1998
-    """
-    if mode not in ("auto", "forward", "reverse"):
-        raise ValueError(f"jacobian: mode={mode!r} is not 'auto', 'forward' or 'reverse'")
-    return _jacobian(f, argnums, has_aux, chunk_size, mode, sparse, holomorphic)
-
-
-def _jacobian(
-    f: Any,
     argnums: Argnums,
     has_aux: bool,
-    chunk_size: Any,
     mode: str,
+    chunk_size: int | None,
     sparse: Any,
     holomorphic: bool,
-) -> Any:
+    replayed: Callable[[Sweep], Sweep],
+) -> Callable[..., Any]:
+    """As :func:`tinygrad_hess.jacobian`; ``replayed`` is for sweeps that are done many times."""
+    if mode not in ("auto", "forward", "reverse"):
+        raise ValueError(f"jacobian: mode={mode!r} is not 'auto', 'forward' or 'reverse'")
     nums, single = _argnums(argnums)
+    sweeps_over = _sweeps(chunk_size, replayed)
     planner = _planner(sparse, "jacobian")
 
     @functools.wraps(f)
@@ -223,15 +120,16 @@ def _jacobian(
         if planner is None:
             forward = way == "forward" or (way == "auto" and _is_tall(run))
             dense = way != "auto" or holomorphic
-            few = None if dense else _compressed(run, tape, run.outputs, False, chunk_size)
-            blocks = few or (_forward if forward else _reverse)(run, tape, run.outputs, chunk_size)
+            sweeps = sweeps_over(tape)
+            few = None if dense else _compressed(run, tape, run.outputs, False, sweeps)
+            blocks = few or (_forward if forward else _reverse)(run, tape, run.outputs, sweeps)
         else:
             if complexes([*run.starts, *run.outputs]):
                 raise NonDifferentiableError(
                     "jacobian: sparse is for real arguments and outputs, not for complex ones"
                 )
             outputs = [_shaped(y) for y in run.outputs]
-            blocks = planner.jacobian(run, tape, outputs, mode, _cut(tape, chunk_size))
+            blocks = planner.jacobian(run, tape, outputs, mode, sweeps_over(tape))
         out = _nested(blocks, run, run.out_spec, single)
         return (out, run.auxiliary()) if has_aux else out
 
@@ -246,23 +144,24 @@ def _is_tall(run: Recording) -> bool:
 def _planner(sparse: Any, who: str) -> Any:
     if sparse is False:
         return None
-    from .sparse import Planner  # scipy.sparse takes as long to import as everything else together
+    from .sparse.plan import Planner
 
     return Planner(sparse, who)
 
 
-def _cut(tape: Tape, chunk_size: int | None) -> Callable[[int], Iterator[slice]]:
-    return lambda count: chunks(count, tape.nbytes, chunk_size)
+def _sweeps(chunk_size: int | None, replayed: Callable[[Sweep], Sweep]) -> Callable[[Tape], Sweeps]:
+    """How to go along many directions, over a tape."""
+    return lambda tape: Sweeps(lambda count: chunks(count, tape.nbytes, chunk_size), replayed)
 
 
-def _forward(run: Recording, tape: Tape, outputs: Any, chunk_size: Any) -> list[list[Any]]:
+def _forward(run: Recording, tape: Tape, outputs: Any, sweeps: Sweeps) -> list[list[Any]]:
     linked, shaped = run.is_linked(tape), [_shaped(y) for y in outputs]
     with modes.recording():
         stacked = _batched_sweeps(
             lambda seeds: run.push(tape, outputs, seeds, linked),
             run.starts,
             shaped,
-            _cut(tape, chunk_size),
+            sweeps,
             linked,
         )
         blocks = [
@@ -271,7 +170,7 @@ def _forward(run: Recording, tape: Tape, outputs: Any, chunk_size: Any) -> list[
     return _finished(blocks, run, linked)
 
 
-def _reverse(run: Recording, tape: Tape, outputs: Any, chunk_size: Any) -> list[list[Any]]:
+def _reverse(run: Recording, tape: Tape, outputs: Any, sweeps: Sweeps) -> list[list[Any]]:
     linked, shaped = run.is_linked(tape), [_shaped(y) for y in outputs]
     with modes.recording():
         if len(shaped) == 1 and shaped[0].shape == ():
@@ -283,7 +182,7 @@ def _reverse(run: Recording, tape: Tape, outputs: Any, chunk_size: Any) -> list[
                 lambda seeds: run.pull(tape, seeds, linked),
                 shaped,
                 run.starts,
-                _cut(tape, chunk_size),
+                sweeps,
                 linked,
             )
             columns = [
@@ -295,17 +194,17 @@ def _reverse(run: Recording, tape: Tape, outputs: Any, chunk_size: Any) -> list[
 
 
 def _compressed(
-    run: Recording, tape: Tape, outputs: Any, symmetric: bool, chunk_size: Any
+    run: Recording, tape: Tape, outputs: Any, symmetric: bool, sweeps: Sweeps
 ) -> list[list[Any]] | None:
     """From few sweeps, if most entries are zero at every point; else None."""
     columns = sum(math.prod(x.shape) for x in run.starts)
     if columns < (MANY_TRACED if modes.is_tracing() else MANY_RECORDED):
         return None
-    from .compressed import compressed  # brings scipy.sparse
+    from .sparse.dense import compressed
 
     shaped = [_shaped(y) for y in outputs]
     with modes.recording():
-        blocks = compressed(run, tape, shaped, symmetric, _cut(tape, chunk_size))
+        blocks = compressed(run, tape, shaped, symmetric, sweeps)
     return blocks and _finished(blocks, run, run.is_linked(tape))
 
 
@@ -325,56 +224,18 @@ def _type_of(block: Any, x: Tensor) -> Any:
     return complex_dtype(x.dtype) if block.dtype.kind == "c" else x.dtype
 
 
-def hessian(
+def hessian_of(
     f: Callable[..., Any],
-    argnums: Argnums = 0,
-    has_aux: bool = False,
-    chunk_size: int | None = None,
-    sparse: Any = False,
-    holomorphic: bool = False,
+    argnums: Argnums,
+    has_aux: bool,
+    chunk_size: int | None,
+    sparse: Any,
+    holomorphic: bool,
+    replayed: Callable[[Sweep], Sweep],
 ) -> Callable[..., Any]:
-    """Make a function that returns the Hessian of ``f``, by batched forward over reverse.
-
-    Of two mirrored blocks or entries one is computed, unless ``f`` calls a function with rules of
-    its own (``custom_vjp``, say), which need not make a symmetric Hessian.
-
-    Parameters
-    ----------
-    f : callable
-        Usually returns a scalar. For an output of shape ``m`` the result is of order three:
-        one Hessian for each of its elements.
-    argnums, has_aux, chunk_size
-        As in :func:`jacobian`.
-    sparse : bool or matrix
-        As in :func:`jacobian`, for a scalar output. Directions are fewer still, since an entry is
-        read off its mirror image too.
-    holomorphic : bool
-        As in :func:`jacobian`: the second complex derivatives. Of other functions of complex
-        arguments there is no complex Hessian; :func:`hvp` gives its products.
-
-    Returns
-    -------
-    callable
-        For an input of shape ``n``, an array of shape ``m + n + n``; for a pytree, nested blocks
-        ``H[a][b]`` of shape ``shape(a) + shape(b)``. With ``sparse``, csr_arrays of as many rows
-        and columns as the leaves have elements.
-
-    References
-    ----------
-    Coleman & Moré (1984), Estimation of sparse Hessian matrices and graph coloring problems.
-
-    Examples
-    --------
-    >>> import numpy as np, tinygrad_hess as tg
-    >>> tg.hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
-    array([[4., 2.],
-           [2., 0.]])
-    >>> def rosenbrock(x):
-    ...     return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
-    >>> tg.hessian(rosenbrock, sparse=True)(np.zeros(10_000)).nnz  # by three products
-    29998
-    """
+    """As :func:`tinygrad_hess.hessian`; ``replayed`` is for sweeps that are done many times."""
     nums, single = _argnums(argnums)
+    sweeps_over = _sweeps(chunk_size, replayed)
     planner = _planner(sparse, "hessian")
 
     @functools.wraps(f)
@@ -383,24 +244,25 @@ def hessian(
         if not holomorphic or planner is not None:
             require_real_arguments(run.starts, "hessian")
         if planner is not None:
-            blocks = planner.hessian(run, lambda tape: _cut(tape, chunk_size))
+            blocks = planner.hessian(run, sweeps_over)
             out = run.split([run.split(row, single) for row in blocks], single)
         elif len(run.outputs) == 1 and _shaped(run.outputs[0]).shape == ():
             gradients, tape = gradients_on_tape(run, holomorphic)
             symmetric = is_symmetric(run.tape())
-            few = None if holomorphic else _compressed(run, tape, gradients, symmetric, chunk_size)
+            sweeps = sweeps_over(tape)
+            few = None if holomorphic else _compressed(run, tape, gradients, symmetric, sweeps)
             if few is not None:
                 blocks = few
             elif symmetric:
-                found = hessian_by_symmetry(run, tape, gradients, _cut(tape, chunk_size))
+                found = hessian_by_symmetry(run, tape, gradients, sweeps)
                 blocks = _finished(found, run, run.is_linked(tape))
             else:
-                blocks = _forward(run, tape, gradients, chunk_size)
+                blocks = _forward(run, tape, gradients, sweeps)
             out = run.split([run.split(row, single) for row in blocks], single)
         else:
-            options: Any = {"chunk_size": chunk_size, "holomorphic": holomorphic}
-            inner = jacrev(_without_aux(f) if has_aux else f, argnums, **options)
-            out = jacfwd(inner, argnums, **options)(*args, **kwargs)
+            last = (chunk_size, False, holomorphic, replayed)
+            inner = jacobian_of(_without_aux(f) if has_aux else f, argnums, False, "reverse", *last)
+            out = jacobian_of(inner, argnums, False, "forward", *last)(*args, **kwargs)
         return (out, run.auxiliary()) if has_aux else out
 
     return hessian_f

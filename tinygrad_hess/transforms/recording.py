@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import modes, trees
-from ..errors import NonDifferentiableError, describe, refuse_subclass
-from ..ops.identity import alias
-from ..primitive import snapshot
-from ..sweeps import Cotangents, forward, reverse
-from ..tape import Tape
-from ..tensors import Batched, Tensor, constant, leaf, leaves_at, require_float, unrecorded
+from ..core import modes, trees
+from ..core.errors import NonDifferentiableError, describe, refuse_subclass
+from ..core.primitive import snapshot
+from ..core.tape import Tape
+from ..core.tensor import Batched, Tensor, constant, leaf, leaves_at, require_float, unrecorded
+from ..ops.elementwise.identity import alias
 from .holomorphic import require_holomorphic, require_real_output
+from .sweeps import Cotangents, forward, reverse
 
 
 def start(x: Any, who: str) -> Tensor:

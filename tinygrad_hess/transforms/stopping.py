@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import ops, trees
+from .. import ops
+from ..core import trees
 
 
 def stop_gradient(x: Any) -> Any:

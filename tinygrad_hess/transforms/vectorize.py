@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import optree
 
-from .. import trees
-from ..ops.hidden_axes import enter, leave
-from ..ops.shape import moveaxis
-from ..tensors import Axis, Batched, Tensor, tensor_or_array
+from ..core import trees
+from ..core.tensor import Axis, Batched, Tensor, tensor_or_array
+from ..ops.shape.batch_axes import enter, leave
+from ..ops.shape.rearranging import moveaxis
 from .recording import owned
 
 

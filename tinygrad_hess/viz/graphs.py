@@ -9,9 +9,9 @@ from typing import Any
 import graphviz
 import numpy as np
 
-from .. import modes, trees
-from ..errors import describe
-from ..tensors import Tensor, leaf, unrecorded
+from ..core import modes, trees
+from ..core.errors import describe
+from ..core.tensor import Tensor, leaf, unrecorded
 from .collapse import collapse
 from .drawing import draw
 from .reading import Given, content, read

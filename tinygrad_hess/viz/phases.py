@@ -10,8 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ..ops.identity import seed
-from ..tensors import Tensor
+from ..core.tensor import Tensor
+from ..ops.elementwise.identity import seed
 
 
 class Sweep(NamedTuple):
@@ -30,7 +30,7 @@ def sweeps(nodes: Sequence[Tensor]) -> list[Sweep]:
     Examples
     --------
     >>> import tinygrad_hess as tg
-    >>> from tinygrad_hess.tape import Tape
+    >>> from tinygrad_hess.core.tape import Tape
     >>> x = tg.tensor(3.0, requires_grad=True)
     >>> [s.kind for s in sweeps(Tape([tg.grad(lambda x: x * x)(x)]).nodes)]
     ['forward', 'forward', 'reverse', 'reverse', 'reverse', 'reverse']

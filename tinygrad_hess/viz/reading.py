@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ops.identity import alias
-from ..primitive import Primitive
-from ..tape import Tape
-from ..tensors import Batched, Parts, Tensor, _Released
+from ..core.primitive import Primitive
+from ..core.tape import Tape
+from ..core.tensor import Batched, Parts, Tensor, _Released
+from ..ops.elementwise.identity import alias
 from ..transforms.composite import PICK
 from .phases import FORWARD, Sweep, is_seed, sweeps
 from .picture import Edge, Picture, Vertex

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..tensors import Tensor
+from ..core.tensor import Tensor
 from .phases import FORWARD, Sweep
 
 

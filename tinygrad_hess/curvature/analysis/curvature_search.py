@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import trees
+from ...core import trees
 from ...transforms.gradients import grad, hvp
 from ..eigenpairs.eigenpairs import top_eigenpairs
 from ..estimates.operands import Array

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import trees
+from ...core import trees
 from ..estimates.estimate import student
 from ..estimates.operands import Array
 from ..estimates.plotting import BLUE, GREY, ORANGE, axes

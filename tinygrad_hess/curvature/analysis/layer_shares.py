@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ... import trees
-from ...tensors import unrecorded
+from ...core import trees
+from ...core.tensor import unrecorded
 from ..eigenpairs.eigenpairs import Eigenpairs
 from ..estimates.operands import Array
 from ..estimates.plotting import axes

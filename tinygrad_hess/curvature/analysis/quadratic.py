@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import trees
+from ...core import trees
 from ...transforms.gradients import jvp
 from ..estimates.operands import Array
 from ..estimates.plotting import BLUE, GREEN, GREY, ORANGE, axes

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import Bounds, minimize
 
-from ... import trees
-from ...tensors import unrecorded
+from ...core import trees
+from ...core.tensor import unrecorded
 from ...transforms.gradients import jvp
 from ...transforms.vectorize import vmap
 from ..eigenpairs.eigenpairs import top_eigenpairs

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ... import trees
-from ...modes import no_grad
-from ...tensors import constant, unrecorded
+from ...core import trees
+from ...core.modes import no_grad
+from ...core.tensor import constant, unrecorded
 from ...transforms.gradients import value_and_grad
 from ...transforms.vectorize import vmap
 from ..estimates.operands import Array

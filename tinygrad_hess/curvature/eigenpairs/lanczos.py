@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.linalg import qr
 
-from ...replay.threads import one_blas_thread
+from ...core.blas_threads import one_blas_thread
 
 SHORT = 0.7
 """The part of a vector's length that must be left for it to be orthogonal after one pass."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ... import trees
-from ...tensors import Tensor
+from ...core import trees
+from ...core.tensor import Tensor
 
 CONTAINERS = (tuple, list, dict)
 

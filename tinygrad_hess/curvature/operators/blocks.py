@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import trees
+from ...core import trees
 from .flattening import Array, Flattening
 from .operator import SymmetricOperator, TreeOperator
 

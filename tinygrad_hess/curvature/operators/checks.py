@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ... import trees
-from ...tensors import Tensor
+from ...core import trees
+from ...core.tensor import Tensor
 from .flattening import Array, raw
 
 OPAQUE = (type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType)

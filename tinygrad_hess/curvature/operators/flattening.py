@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ... import trees
-from ...errors import NonDifferentiableError
-from ...tensors import Batched, Tensor, constant, unrecorded
+from ...core import trees
+from ...core.errors import NonDifferentiableError
+from ...core.tensor import Batched, Tensor, constant, unrecorded
 from .paths import Paths
 
 Array = np.ndarray[Any, Any]

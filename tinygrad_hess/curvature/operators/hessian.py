@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ...tensors import unrecorded
+from ...core.tensor import unrecorded
 from ...transforms.recording import Recording
-from .example_forms import Layout, RecordedCopies, recorded_copies
+from .empirical_risk import StreamedOperator
+from .linearization import RecordedGradient
 from .passes import TAPE_MEMORY
-from .recorded import RecordedGradient
-from .streamed import StreamedOperator
+from .per_example.forms import Layout, RecordedCopies, recorded_copies
 
 
 class HessianOperator(StreamedOperator):

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ... import trees
+from ...core import trees
 from . import checks
 from .batches import Batches
 from .blocks import subparameters
 from .flattening import Array, Flattening, raw
+from .linearization import RecordedModel, total_of
 from .operator import DENSE_BLOCK, OnParameters
 from .passes import TAPE_MEMORY, Passes
-from .recorded import RecordedModel, total_of
 
 
 class JacobianOperator(OnParameters):

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from ... import trees
-from ...tensors import Tensor
+from ...core import trees
+from ...core.tensor import Tensor
 from .flattening import Array, Flattening
 
 DENSE_BLOCK = 2**23

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
-from ...replay.threads import one_blas_thread
+from ...core.blas_threads import one_blas_thread
 from ..eigenpairs.lanczos import SHORT
 from ..estimates.operands import Array, Counted
 

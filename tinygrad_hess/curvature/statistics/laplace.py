@@ -15,10 +15,10 @@ import numpy as np
 
 from ..operators.batches import Batches
 from ..operators.flattening import Array, Flattening, raw
-from ..operators.kronecker import KroneckerFactors, pairs
-from ..operators.layer_taps import LayerTaps
-from ..operators.output_hessians import check_reduction
-from ..operators.output_roots import output_roots
+from ..operators.ggn.output_hessians import check_reduction
+from ..operators.ggn.output_roots import output_roots
+from ..operators.kfac.layer_taps import LayerTaps
+from ..operators.kfac.operator import KroneckerFactors, pairs
 from .per_example import output_jacobians
 from .posterior import Blocks, Curvature, Diagonal, Kronecker, Laplace, check_dense, check_precision
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ... import trees
-from ...ops.broadcasting import reshape
-from ...tensors import Tensor
+from ...core import trees
+from ...core.tensor import Tensor
+from ...ops.shape.broadcasting import reshape
+from ...replay import jacrev
 from ...transforms.gradients import grad
-from ...transforms.jacobians import MEMORY_OF_A_SWEEP, jacrev
+from ...transforms.jacobians import MEMORY_OF_A_SWEEP
 from ...transforms.vectorize import vmap
 from ..operators.batches import batch_size
 from ..operators.flattening import Array, Flattening

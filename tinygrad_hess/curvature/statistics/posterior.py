@@ -16,11 +16,11 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, softmax
 
-from ... import trees
+from ...core import trees
 from ..estimates.plotting import BLUE, GREY, axes
 from ..operators.batches import batch_size
 from ..operators.flattening import Array, Flattening, raw
-from ..operators.kronecker import KroneckerFactors
+from ..operators.kfac.operator import KroneckerFactors
 from .per_example import output_jacobians
 
 EVIDENCE = "marginal_likelihood"

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..estimates.operands import Array, Counted
-from ..operators.example_forms import ExampleForms
-from ..operators.uses import UncopiedError
+from ..operators.per_example.forms import ExampleForms
+from ..operators.per_example.uses import UncopiedError
 
 METHOD = "Hutchinson by example"
 

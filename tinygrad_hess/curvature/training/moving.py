@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ... import trees
-from ...replay import Attempted
+from ...core import trees
+from ...replay import Replayed
 from ...transforms.gradients import hvp, value_and_grad
 from ...transforms.vectorize import vmap
 from ..operators.batches import Batches, batch_size
@@ -59,8 +59,8 @@ class MovingHessian(SymmetricOperator):
         if self._batches.held:  # converted once
             self._batches.data = [self._cast(b) for b in self._batches.data]
         self._args = None if data is None and not args else tuple(map(self._cast, args))
-        self._gradient = Attempted(value_and_grad(loss))
-        self._product = Attempted(
+        self._gradient = Replayed(value_and_grad(loss))
+        self._product = Replayed(
             lambda at, stack, *batch: vmap(lambda v: hvp(loss, at, v, *batch))(stack)
         )
         super().__init__(Flattening(self._cast(params), "MovingHessian"))

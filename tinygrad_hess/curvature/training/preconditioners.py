@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ... import trees
+from ...core import trees
+from ...core.tensor import unrecorded
 from ...optim.adam import Adam
 from ...optim.optimizer import Optimizer
 from ...optim.sgd import SGD
-from ...tensors import unrecorded
 from ..analysis.stability import stability_threshold
 from ..estimates.operands import Array
 

@@ -14,7 +14,7 @@ Examples
 
 from __future__ import annotations
 
-from ...ops.calculus import trapezoid
+from ...ops.signal.calculus import trapezoid
 from .equations import Solution, odeint, solve_ivp
 from .integrals import fixed_quad, quad
 from .samples import cumulative_trapezoid, simpson

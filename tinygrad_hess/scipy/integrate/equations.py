@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ... import modes
-from ...errors import NonDifferentiableError, describe
+from ...core import modes
+from ...core.errors import NonDifferentiableError, describe
+from ...core.tensor import Batched, Tensor, tensor_or_array
 from ...ops import astype, concatenate, moveaxis, ravel, reshape, stack
-from ...tensors import Batched, Tensor, tensor_or_array
 from .parameters import DOUBLE, Parameters, as_double, flat, plain
 from .solutions import solution
 from .systems import Rates, System, by_odeint, by_steps, stepped

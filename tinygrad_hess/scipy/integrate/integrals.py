@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from ... import modes, signatures
-from ...errors import describe
+from ...core import modes, signatures
+from ...core.errors import describe
+from ...core.primitive import Primitive, full_lead
+from ...core.tensor import Tensor, tensor_or_array
 from ...ops import astype, concatenate, isfinite, stack, sum, where
-from ...primitive import Primitive, full_lead
-from ...tensors import Tensor, tensor_or_array
 from ...transforms.gradients import jvp, vjp
-from .often import Often
 from .parameters import Parameters, as_double, flat, plain
+from .systems import often
 
 
 class Integrand:
@@ -47,7 +47,7 @@ class Integrand:
         derived: bool = False,
     ):  # fmt: skip
         self.f, self.who, self.options, self.size = f, who, options, size
-        self.values: Callable[..., Any] = Often(f) if derived else self._values
+        self.values: Callable[..., Any] = often(f) if derived else self._values
 
     def __repr__(self) -> str:
         return f"<{self.who}>"

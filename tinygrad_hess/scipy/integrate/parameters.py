@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ... import trees
-from ...errors import NonDifferentiableError, describe
+from ...core import trees
+from ...core.errors import NonDifferentiableError, describe
+from ...core.tensor import Batched, Tensor, tensor_or_array
 from ...ops import astype, concatenate, ravel, reshape, stack
-from ...tensors import Batched, Tensor, tensor_or_array
 
 DOUBLE = np.dtype(np.float64)
 

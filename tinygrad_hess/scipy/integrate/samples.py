@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import describe
+from ...core.errors import describe
+from ...core.tensor import tensor_or_array
 from ...ops import concatenate, cumsum, moveaxis, sum, where
-from ...ops.axes import canonical_axis
-from ...tensors import tensor_or_array
+from ...ops.shape.axes import canonical_axis
 
 
 def _steps(y: Any, x: Any, dx: Any, axis: int, who: str) -> tuple[Any, Any]:

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from ... import modes, signatures
+from ...core import modes, signatures
+from ...core.primitive import Primitive, full_lead
 from ...ops import concatenate, stack
-from ...primitive import Primitive, full_lead
 from ...transforms.gradients import vjp
 from .systems import System, by_steps
 

@@ -10,12 +10,19 @@ from typing import Any
 import numpy as np
 
 from ...ops import concatenate
+from ...replay import Replayed
 from ...transforms.gradients import jvp, vjp
-from .often import Often
 from .parameters import plain
 
 Rates = Callable[[Any, Any], Any]
 """A right-hand side at arrays: ``rates(t, y) -> y'``."""
+
+PATIENCE = 24
+"""Calls by a solver after which planning a replay, which costs about as many, begins to pay."""
+
+often = functools.partial(Replayed, after=PATIENCE, errors=(Exception,))
+"""For functions that a solver calls again and again; whatever a user's one raises in a recording,
+it is called as it is from then on."""
 
 
 class System:
@@ -70,7 +77,7 @@ class System:
         def rates(t: Any, y: Any, p: Any, costate: Any) -> Any:
             return -concatenate(vjp(lambda y, p: self.f(t, y, p), y, p)[1](costate))
 
-        return Often(rates)
+        return often(rates)
 
     @functools.cached_property
     def with_tangent(self) -> System:
@@ -81,8 +88,8 @@ class System:
             point, direction = (yv[:n], pq[:m]), (yv[n:], pq[m:])
             return concatenate(jvp(lambda y, p: self.f(t, y, p), point, direction))
 
-        often = Often(f)
-        rates_at = lambda p: lambda t, y: often(t, y, p)
+        rates = often(f)
+        rates_at = lambda p: lambda t, y: rates(t, y, p)
         atol = np.tile(self.atol, 2)
         return System(f, self.who, self._solve, self.options, atol, rates_at, True)
 

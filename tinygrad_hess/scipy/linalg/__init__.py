@@ -31,10 +31,10 @@ from ...ops import (
 )
 from ...ops import cholesky as _cholesky
 from ...ops import solve_assuming as solve
-from ...ops.banded import solve_banded
-from ...ops.lu import lu, lu_factor, lu_solve
-from ...ops.polar import polar
-from ...ops.sylvester import (
+from ...ops.linalg.banded import solve_banded
+from ...ops.linalg.lu import lu, lu_factor, lu_solve
+from ...ops.linalg.polar import polar
+from ...ops.linalg.sylvester import (
     solve_continuous_lyapunov,
     solve_discrete_lyapunov,
     solve_sylvester,
@@ -68,7 +68,7 @@ solve_lyapunov = solve_continuous_lyapunov
 def cholesky(a: Any, lower: bool = False) -> Any:
     """The Cholesky factor of symmetric positive definite matrices: upper, unless ``lower``.
 
-    See :func:`tinygrad_hess.linalg.cholesky`, whose factor is lower unless asked otherwise.
+    See :func:`tinygrad_hess.numpy.linalg.cholesky`, whose factor is lower unless asked otherwise.
     """
     return _cholesky(a, upper=not lower)
 

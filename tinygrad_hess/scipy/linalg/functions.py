@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from ...core.tensor import tensor_or_array
 from ...ops import cholesky, concatenate, expm, index, solve, solve_triangular
 from ...ops import eigh as _eigh
 from ...ops import qr as _qr
 from ...ops import svd as _svd
-from ...ops.axes import shape_of
-from ...ops.complexes import adjoint
-from ...ops.solving import matrices
-from ...tensors import tensor_or_array
+from ...ops.elementwise.complexes import adjoint
+from ...ops.linalg.solving import matrices
+from ...ops.shape.axes import shape_of
 
 
 def _array(x: Any) -> Any:

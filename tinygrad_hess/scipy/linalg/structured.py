@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ...core.tensor import tensor_or_array
 from ...ops import concatenate, index, pad, ravel, reshape
-from ...tensors import tensor_or_array
 
 
 def block_diag(*arrs: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import NonDifferentiableError
+from ...core.errors import NonDifferentiableError
 from ...ops import equal, exp, floor, log, stop_gradient, where
 from .operands import counts, is_count, limited, nan_unless, operands, positive
 

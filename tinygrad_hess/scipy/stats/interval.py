@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ...ops import cos, exp, expm1, log, log1p, where
-from ...ops.special_distributions import betaincc, betainccinv, betaincinv
+from ...ops.special.distributions import betaincc, betainccinv, betaincinv
 from ..special import betainc, betaln, log_ndtr, ndtr, ndtri, xlog1py, xlogy
 from .families import Continuous
 from .line import LOG_2PI, normal_log_density

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...ops import arctan, exp, expm1, isinf, log, log1p, sin, tan, where
-from ...ops.special_distributions import stdtr, stdtrit
+from ...ops.special.distributions import stdtr, stdtrit
 from ..special import betaln, expit, gammaln, i0e, log_expit, log_ndtr, logit, ndtr, ndtri
 from .families import Continuous
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ...ops import arctan, erf, exp, expm1, log, log1p, sqrt, tan
-from ...ops.special_distributions import betaincinv, gammainccinv, gammaincinv
+from ...ops.special.distributions import betaincinv, gammainccinv, gammaincinv
 from ..special import (
     betainc,
     betaln,

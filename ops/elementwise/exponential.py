@@ -1,0 +1,116 @@
+"""Exponentials, logarithms and roots."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...core.kinds import elementwise
+from .arithmetic import where
+from .comparison import equal, isinf
+
+_any = (-2, 2)
+_positive = (0.3, 3)
+_LN2, _LN10 = float(np.log(2)), float(np.log(10))
+
+exp = elementwise("exp", np.exp, lambda g, y, x: g * y, analytic=True, domain=_any)
+exp2 = elementwise("exp2", np.exp2, lambda g, y, x: g * (_LN2 * y), domain=_any, on_complex=True)
+expm1 = elementwise("expm1", np.expm1, lambda g, y, x: g * (y + 1), analytic=True, domain=_any)
+log = elementwise(
+    "log",
+    np.log,
+    lambda g, y, x: g / x,
+    analytic=True,
+    domain=_positive,
+    edges=[((0.0,), (np.inf,))],
+)
+log2 = elementwise(
+    "log2", np.log2, lambda g, y, x: g / (_LN2 * x), domain=_positive, on_complex=True
+)
+log10 = elementwise(
+    "log10", np.log10, lambda g, y, x: g / (_LN10 * x), domain=_positive, on_complex=True
+)
+log1p = elementwise(
+    "log1p",
+    np.log1p,
+    lambda g, y, x: g / (1 + x),
+    analytic=True,
+    domain=(-0.6, 2),
+    edges=[((-1.0,), (np.inf,))],
+)
+sqrt = elementwise(
+    "sqrt",
+    np.sqrt,
+    lambda g, y, x: g * 0.5 / y,
+    analytic=True,
+    domain=_positive,
+    edges=[((0.0,), (np.inf,))],
+)
+cbrt = elementwise(
+    "cbrt",
+    np.cbrt,
+    lambda g, y, x: g / (3 * (y * y)),
+    domain=_positive,
+    edges=[((0.0,), (np.inf,)), ((-8.0,), (1 / 12,))],
+)
+
+
+def _sigmoid(x, out=None):  # type: ignore[no-untyped-def]
+    if np.iscomplexobj(x):
+        return np.multiply(0.5, 1 + np.tanh(0.5 * x), out)  # no overflow here either
+    if out is None:
+        small = np.exp(-np.abs(x))  # never overflows, and keeps precision at both ends
+        return np.where(x >= 0, np.ones_like(small), small) / (1 + small)
+    positive = x >= 0  # before out is filled, which may be x itself
+    small = np.exp(np.negative(np.abs(x, out), out), out)
+    return np.divide(np.where(positive, 1, small), np.add(1, small, out), out)
+
+
+def _softplus(x, out=None):  # type: ignore[no-untyped-def]
+    return np.logaddexp(x, 0, out)
+
+
+sigmoid = elementwise(
+    "sigmoid",
+    _sigmoid,
+    lambda g, y, x: g * (y * (1 - y)),
+    on_complex=True,
+    domain=_any,
+    edges=[((800.0,), (0.0,)), ((-800.0,), (0.0,)), ((0.0,), (0.25,))],
+    doc="The logistic function 1 / (1 + exp(-x)), without overflow.",
+)
+
+
+def _difference(a, b):  # type: ignore[no-untyped-def]
+    """``a - b``, with 0 for two equal infinities."""
+    return where(equal(a, b) & isinf(a), 0.0, a - b)
+
+
+logaddexp = elementwise(
+    "logaddexp",
+    np.logaddexp,
+    lambda g, y, a, b: g * sigmoid(_difference(a, b)),
+    lambda g, y, a, b: g * sigmoid(_difference(b, a)),
+    commutative=True,
+    domain=(_any, _any),
+    edges=[
+        ((1000.0, 1000.0), (0.5, 0.5)),
+        ((1.0, -np.inf), (1.0, 0.0)),
+        ((-np.inf, -np.inf), (0.5, 0.5)),
+    ],
+)
+logaddexp2 = elementwise(
+    "logaddexp2",
+    np.logaddexp2,
+    lambda g, y, a, b: g * sigmoid(_LN2 * _difference(a, b)),
+    lambda g, y, a, b: g * sigmoid(_LN2 * _difference(b, a)),
+    commutative=True,
+    domain=(_any, _any),
+)
+softplus = elementwise(
+    "softplus",
+    _softplus,
+    lambda g, y, x: g * sigmoid(x),
+    domain=_any,
+    edges=[((800.0,), (1.0,)), ((-800.0,), (0.0,))],
+    doc="log(1 + exp(x)), without overflow.",
+)

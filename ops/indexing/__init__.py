@@ -1,0 +1,1 @@
+"""Reading and writing at positions: indices, slices, masks, gather and scatter."""

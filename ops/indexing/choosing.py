@@ -1,0 +1,182 @@
+"""Choosing among arrays by conditions, and applying functions to parts of one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...core.tensor import Tensor
+from ..elementwise.arithmetic import where
+from ..elementwise.identity import astype
+from ..on_tensors import held, on_tensors, seen
+from ..shape.axes import canonical_axis, shape_of
+from ..shape.broadcasting import ravel, reshape
+from ..shape.rearranging import broadcast, expand_dims, moveaxis, stack
+from .index import index, take, take_along_axis
+from .scatter import set_at
+
+
+def _held(x: Any) -> Any:
+    return x if type(x) in (int, float) else held(x)
+
+
+# ---- by conditions ------------------------------------------------------------------------------
+
+
+@on_tensors(np.select)
+def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
+    """The choice at the first condition that holds, and ``default`` where none does.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> f = lambda x: np.select([x < 0, x < 2], [-x, x**2], 10.0).sum()
+    >>> tg.grad(f)(np.array([-1.0, 1.0, 3.0]))
+    array([-1.,  2.,  0.])
+    """
+    if not len(condlist) or len(condlist) != len(choicelist):
+        raise ValueError(f"select: {len(condlist)} conditions for {len(choicelist)} choices")
+    choices = [_held(c) for c in (*choicelist, default)]
+    dtype = np.result_type(*(getattr(c, "dtype", c) for c in choices))
+    out: Any = choices[-1]
+    for i, condition in reversed(list(enumerate(condlist))):
+        condition = _held(condition)
+        if getattr(condition, "dtype", None) != np.bool:
+            raise TypeError(f"select: condition {i} must be boolean")
+        out = where(condition, choices[i], out)
+    return out if out.dtype == dtype else astype(out, dtype)
+
+
+@on_tensors(np.choose)
+def choose(a: Any, choices: Any, mode: str = "raise") -> Any:
+    """From arrays, element by element the one whose number ``a`` gives.
+
+    Parameters
+    ----------
+    a : integer array_like
+    choices : sequence of array_like
+        They broadcast with each other and with ``a``.
+    mode : {"raise", "wrap", "clip"}
+        What a number outside means: an error, its remainder, or the nearest.
+    """
+    a = held(a)
+    if isinstance(choices, (Tensor, np.ndarray)):
+        options = [index(choices, i) for i in range(shape_of(choices)[0])]
+    else:
+        options = [_held(c) for c in choices]
+    n = len(options)
+    if a.dtype.kind not in "iu":
+        raise TypeError(f"choose: numbers of choices must be integers, got {a.dtype}")
+    if mode == "wrap":
+        a = a % n
+    elif mode == "clip":
+        a = where(a < 0, 0, where(a > n - 1, n - 1, a))
+    elif mode != "raise":
+        raise ValueError(f"choose: mode={mode!r} is none of raise, wrap, clip")
+    elif np.any((numbers := seen(a, "numbers of choices")) < 0) or np.any(numbers >= n):
+        raise ValueError(f"choose: numbers must lie in 0..{n - 1}")
+    shape = np.broadcast_shapes(a.shape, *(shape_of(c) for c in options))
+    joined = stack([broadcast(c, shape) for c in options])
+    return index(take_along_axis(joined, expand_dims(broadcast(a, shape), 0), 0), 0)
+
+
+@on_tensors(np.compress)
+def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
+    """The slices along an axis (None: elements) at which the condition holds."""
+    places = np.flatnonzero(seen(condition, "the number of elements that a condition holds for"))
+    return take(a, places, axis)
+
+
+@on_tensors(np.extract)
+def extract(condition: Any, arr: Any) -> Any:
+    """The elements at which the condition holds, on one axis."""
+    return compress(ravel(condition), ravel(arr))
+
+
+@on_tensors(np.piecewise)
+def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Any:
+    """Another function of ``x`` on each of several parts; the last that holds counts.
+
+    Each function, or number, meets the elements of its own part alone. An additional one serves
+    where no condition holds, where otherwise 0 stands. Which elements belong where must not depend
+    on arguments of a jitted function: use ``where`` or ``select`` there.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> f = lambda x: np.piecewise(x, [x > 0], [np.log, 0.0]).sum()
+    >>> tg.grad(f)(np.array([-1.0, 0.0, 2.0]))
+    array([0. , 0. , 0.5])
+    """
+    x = held(x)
+    if _is_one(condlist, x):
+        condlist = [condlist]
+    masks = [np.asarray(seen(c, "the parts of a piecewise function"), bool) for c in condlist]
+    if len(masks) == len(funclist) - 1:
+        masks.append(~np.any(masks, axis=0))
+    if len(masks) != len(funclist):
+        raise ValueError(f"piecewise: {len(masks)} conditions for {len(funclist)} functions")
+    if x.dtype.kind not in "fc":
+        raise TypeError(f"piecewise: the result takes the type of x, {x.dtype}, not a floating one")
+    out: Any = np.zeros(x.shape, x.dtype)
+    for mask, function in zip(masks, funclist, strict=True):
+        if not callable(function):
+            out = set_at(out, mask, function)
+        elif mask.any():
+            out = set_at(out, mask, function(index(x, mask), *args, **kw))
+    return out
+
+
+def _is_one(condition: Any, x: Any) -> bool:
+    """Whether it is one condition on ``x``, rather than a list of several."""
+    if isinstance(condition, (list, tuple)):
+        return bool(x.shape) and shape_of(condition[0]) == ()
+    return len(shape_of(condition)) <= min(len(x.shape), 1)
+
+
+# ---- to parts -----------------------------------------------------------------------------------
+
+
+@on_tensors(np.apply_along_axis)
+def apply_along_axis(
+    func1d: Callable[..., Any], axis: int, arr: Any, *args: Any, **kwargs: Any
+) -> Any:
+    """``func1d`` of every line along an axis; its axes take the place of that axis.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> f = lambda x: np.apply_along_axis(lambda line: line @ line, 0, x).sum()
+    >>> tg.grad(f)(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([[2., 4.],
+           [6., 8.]])
+    """
+    shape = shape_of(arr)
+    axis = canonical_axis(axis, len(shape), "apply_along_axis")
+    rest = tuple(n for i, n in enumerate(shape) if i - len(shape) != axis)
+    if not math.prod(rest):
+        raise ValueError(f"apply_along_axis: no lines along axis {axis} of shape {shape}")
+    lines = reshape(moveaxis(arr, axis, -1), shape=(math.prod(rest), shape[axis]))
+    parts = [func1d(index(lines, i), *args, **kwargs) for i in range(math.prod(rest))]
+    joined = stack([held(p) for p in parts])
+    inner = shape_of(joined)[1:]
+    out = reshape(joined, shape=(*rest, *inner))
+    places = range(len(rest), len(rest) + len(inner))
+    start = axis + len(shape)
+    return moveaxis(out, tuple(places), tuple(range(start, start + len(inner)))) if inner else out
+
+
+@on_tensors(np.apply_over_axes)
+def apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Any:
+    """``func(x, axis)`` over one axis after the other, each kept with length 1."""
+    ndim = len(shape_of(a))
+    for axis in [axes] if np.ndim(axes) == 0 else list(axes):
+        axis = canonical_axis(axis, ndim, "apply_over_axes")
+        out = func(a, axis + ndim)
+        a = out if len(shape_of(out)) == ndim else expand_dims(out, axis)
+        if len(shape_of(a)) != ndim:
+            raise ValueError("apply_over_axes: the function must keep or drop its axis")
+    return a

@@ -1,0 +1,1 @@
+"""What neural nets are made of: activations, normalisation, convolution, pooling, losses."""

@@ -1,0 +1,315 @@
+"""Losses: plain functions of predictions and targets, differentiable in both where that means
+something, reduced by ``"mean"``, ``"sum"`` or ``"none"``.
+
+Shapes must agree exactly: a prediction (n, 1) against targets (n,) would broadcast to (n, n) and
+train on nonsense, so it is an error.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ... import ops
+from ...core.errors import describe
+from ...core.tensor import Batched, Tensor, tensor_or_array
+from ..shape.axes import shape_of
+
+
+def mse(prediction: Any, target: Any, reduction: str = "mean", *, half: bool = False) -> Any:
+    """Squared error, averaged over all elements; halved with ``half=True``.
+
+    Parameters
+    ----------
+    prediction, target : array, the same shape
+    reduction : {"mean", "sum", "none"}
+    half : bool
+        Half the squared error, whose gradient is the residual itself.
+
+    Raises
+    ------
+    ValueError
+        When the shapes differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess import nn
+    >>> nn.mse(np.array([1.0, 3.0]), np.array([0.0, 0.0]))
+    np.float64(5.0)
+    """
+    prediction, target = _pair(prediction, target, "mse")
+    total = _reduce(ops.square(prediction - target), reduction, "mse")
+    return 0.5 * total if half else total
+
+
+def l1(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+    """Absolute error, averaged over all elements; at equality its derivative is 0."""
+    prediction, target = _pair(prediction, target, "l1")
+    return _reduce(ops.absolute(prediction - target), reduction, "l1")
+
+
+def huber(prediction: Any, target: Any, delta: float = 1.0, reduction: str = "mean") -> Any:
+    """d²/2 where |d| <= delta, delta (|d| - delta/2) beyond (Huber 1964).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess import nn
+    >>> nn.huber(np.array([0.5, 3.0]), np.zeros(2), reduction="none")
+    array([0.125, 2.5  ])
+    """
+    if not delta > 0:
+        raise ValueError(f"huber: delta must be positive, got {delta}")
+    prediction, target = _pair(prediction, target, "huber")
+    d = prediction - target
+    inner = ops.clip(d, -delta, delta)
+    return _reduce(inner * (d - 0.5 * inner), reduction, "huber")
+
+
+def hinge(score: Any, label: Any, reduction: str = "mean") -> Any:
+    """max(0, 1 - label · score) for labels -1 and 1 (Cortes and Vapnik 1995).
+
+    Raises
+    ------
+    ValueError
+        When the shapes differ, or a label is neither -1 nor 1.
+    """
+    score, label = _pair(score, label, "hinge")
+    label = ops.checked(label, _check_signs)
+    return _reduce(ops.relu(1 - label * score), reduction, "hinge")
+
+
+def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = "mean") -> Any:
+    """-t log σ(x) - (1 - t) log(1 - σ(x)), as softplus(x) - t x: stable for any logit.
+
+    Parameters
+    ----------
+    logits, target : array, the same shape
+        Targets are in [0, 1].
+    reduction : {"mean", "sum", "none"}
+
+    Raises
+    ------
+    ValueError
+        When the shapes differ, or a target is outside [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess import nn
+    >>> nn.binary_cross_entropy_with_logits(np.array([1000.0, -1000.0]), np.array([1, 0]))
+    np.float64(0.0)
+    """
+    who = "binary_cross_entropy_with_logits"
+    logits, target = _pair(logits, target, who)
+    target = ops.checked(target, _check_shares)
+    return _reduce(ops.softplus(logits) - target * logits, reduction, who)
+
+
+def cross_entropy(
+    logits: Any, labels: Any, *, label_smoothing: float = 0.0, reduction: str = "mean"
+) -> Any:
+    """Cross entropy of softmax(logits) against class numbers or probabilities.
+
+    With class numbers: logsumexp(x) - x[label], without overflow for any logit.
+
+    Parameters
+    ----------
+    logits : (..., C)
+    labels : (...) integers from 0 to C - 1, or (..., C) probabilities
+    label_smoothing : float in [0, 1]
+        Mix the target with the uniform distribution: (1 - s) target + s / C
+        (Szegedy et al. 2016).
+    reduction : {"mean", "sum", "none"}
+        The mean is over examples; "none" gives one loss for each, shape (...).
+
+    Raises
+    ------
+    ValueError
+        When the shapes do not fit, a class number is negative or not below C, or probabilities
+        are negative or do not sum to 1.
+    TypeError
+        When class numbers are not integers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess import nn
+    >>> nn.cross_entropy(np.array([[0.0, 0.0], [0.0, 1000.0]]), np.array([0, 1]), reduction="sum")
+    np.float64(0.6931471805599453)
+    """
+    who = "cross_entropy"
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"{who}: label_smoothing must be in [0, 1], got {label_smoothing}")
+    logits, labels = tensor_or_array(logits), tensor_or_array(labels)
+    shape = logits.shape
+    if not shape or not shape[-1]:
+        raise ValueError(f"{who}: logits need a last axis of classes, got {describe(logits)}")
+    if labels.dtype.kind == "f" and labels.shape == shape:
+        labels = _as(ops.checked(labels, Probabilities(who)), logits)
+        if label_smoothing:
+            labels = (1 - label_smoothing) * labels + label_smoothing / shape[-1]
+        return _reduce(-ops.sum(labels * ops.log_softmax(logits), axis=-1), reduction, who)
+    labels = _class_numbers(logits, labels, who)
+    losses = ops.logsumexp(logits, axis=-1)
+    if label_smoothing < 1:
+        picked = _picked(logits, labels)
+        losses = losses - (picked if not label_smoothing else (1 - label_smoothing) * picked)
+    if label_smoothing:
+        losses = losses - label_smoothing * ops.mean(logits, axis=-1)
+    return _reduce(losses, reduction, who)
+
+
+def kl_div(logits: Any, target: Any, reduction: str = "mean") -> Any:
+    """Kullback-Leibler divergence of softmax(logits) from target probabilities: Σ p log(p / q).
+
+    Parameters
+    ----------
+    logits, target : (..., C)
+        Probabilities that are 0 contribute 0.
+    reduction : {"mean", "sum", "none"}
+        As for :func:`cross_entropy`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess import nn
+    >>> nn.kl_div(np.zeros((1, 2)), np.array([[0.5, 0.5]]))
+    np.float64(0.0)
+    """
+    logits, target = _pair(logits, target, "kl_div")
+    if not logits.shape:
+        raise ValueError("kl_div: logits need a last axis of classes, got a scalar")
+    target = ops.checked(target, Probabilities("kl_div"))
+    log_p = ops.log(ops.where(ops.greater(target, 0), target, 1.0))
+    divergence = ops.sum(target * (log_p - ops.log_softmax(logits)), axis=-1)
+    return _reduce(divergence, reduction, "kl_div")
+
+
+def accuracy(logits: Any, labels: Any) -> float:
+    """The fraction of examples whose largest logit is that of their class: a plain number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess import nn
+    >>> nn.accuracy(np.array([[0.1, 2.0], [3.0, 1.0]]), np.array([1, 1]))
+    0.5
+    """
+    logits, labels = tensor_or_array(logits), tensor_or_array(labels)
+    if not logits.shape or not logits.shape[-1]:
+        raise ValueError(f"accuracy: logits need a last axis of classes, got {describe(logits)}")
+    labels = _class_numbers(logits, labels, "accuracy")
+    scores, truth = (x.numpy() if isinstance(x, Batched) else _value(x) for x in (logits, labels))
+    if not truth.size:
+        raise ValueError("accuracy: there are no examples")
+    return float(np.mean(np.argmax(scores, axis=-1) == truth))
+
+
+# ---- what they share -------------------------------------------------------------------------
+
+
+def _value(x: Any) -> Any:
+    """The numbers, for checks (with hidden axes in front, inside vmap)."""
+    if isinstance(x, Tensor):
+        x._refuse_while_traced("a look at the values")
+    return np.asarray(x.value if isinstance(x, Tensor) else x)
+
+
+def _as(target: Any, prediction: Any) -> Any:
+    """Targets that are data take the predictions' precision: float32 stays float32."""
+    dtype = prediction.dtype
+    if dtype.kind != "f" or target.dtype == dtype or getattr(target, "prim", None) is not None:
+        return target
+    return ops.astype(target, dtype)
+
+
+def _pair(prediction: Any, target: Any, who: str) -> tuple[Any, Any]:
+    prediction, target = tensor_or_array(prediction), tensor_or_array(target)
+    if prediction.shape != target.shape:
+        raise ValueError(
+            f"{who}: predictions {describe(prediction)} and targets {describe(target)} differ in "
+            "shape; reshape one of them (they are not broadcast)"
+        )
+    return prediction, _as(target, prediction)
+
+
+def _reduce(losses: Any, reduction: str, who: str) -> Any:
+    if reduction == "mean":
+        return ops.mean(losses)
+    if reduction == "sum":
+        return ops.sum(losses)
+    if reduction == "none":
+        return losses
+    raise ValueError(f"{who}: reduction is 'mean', 'sum' or 'none', got {reduction!r}")
+
+
+def _picked(logits: Any, labels: Any) -> Any:
+    """The logit of each example's class."""
+    shape = logits.shape
+    if len(shape) == 1:
+        return ops.index(logits, (labels,))
+    n = math.prod(shape[:-1])
+    rows = logits if len(shape) == 2 else ops.reshape(logits, (n, shape[-1]))
+    flat = labels if len(shape) == 2 else ops.reshape(labels, (n,))
+    picked = ops.index(rows, (np.arange(n), flat))
+    return picked if len(shape) == 2 else ops.reshape(picked, shape[:-1])
+
+
+def _class_numbers(logits: Any, labels: Any, who: str) -> Any:
+    """The labels, checked against the logits."""
+    shape, classes = shape_of(logits)[:-1], shape_of(logits)[-1]
+    if labels.dtype.kind not in "iu":
+        raise TypeError(
+            f"{who}: labels {describe(labels)} for logits {describe(logits)}: class numbers must "
+            f"be integers of shape {shape}, as labels.astype(int) gives them"
+            + (
+                f"; probabilities must have shape {(*shape, classes)}"
+                if labels.dtype.kind == "f"
+                else ""
+            )
+        )
+    if labels.shape != shape:
+        raise ValueError(
+            f"{who}: labels {describe(labels)} for logits {describe(logits)}: class numbers must "
+            f"have shape {shape}, one for each example"
+        )
+    return ops.checked(labels, ops.ClassNumbers(who, classes, logits.dtype, shape_of(logits)))
+
+
+@dataclass(frozen=True)
+class Probabilities:
+    """A check that each row is a distribution."""
+
+    who: str
+
+    def __call__(self, p: Any) -> None:
+        if p.size and not (p >= 0).all():
+            raise ValueError(f"{self.who}: probabilities must not be negative, got {_range(p)}")
+        off = np.abs(np.add.reduce(p, axis=-1) - 1)
+        if not (off <= 1e-3).all():
+            raise ValueError(
+                f"{self.who}: probabilities must sum to 1, one sum is off by {off.max():.3g}"
+            )
+
+
+def _check_signs(labels: Any) -> None:
+    if not (np.abs(labels) == 1).all():
+        raise ValueError(
+            "hinge: labels must be -1 or 1; turn labels 0 and 1 into them by 2 * labels - 1"
+        )
+
+
+def _check_shares(targets: Any) -> None:
+    if not ((targets >= 0) & (targets <= 1)).all():
+        raise ValueError(
+            "binary_cross_entropy_with_logits: targets must be in [0, 1], got " + _range(targets)
+        )
+
+
+def _range(x: Any) -> str:
+    return f"values from {x.min()} to {x.max()}"

@@ -1,0 +1,302 @@
+"""Convolution and pooling, in one and two dimensions.
+
+    windows : (..., *space)          -> (..., *places, *size)   every window, as a view
+    fold    : (..., *places, *size)  -> (..., *space)           each added back where it came from
+
+The pair are transposes of each other. A convolution is a matrix product over windows, pooling a
+reduction over them; so their derivatives of every order need no rules of their own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from ...core import signatures
+from ...core.kinds import linear
+from ..linalg.products import matmul_nt
+from ..reductions.reduction import max as reduce_max
+from ..shape.axes import canonical_shape, shape_of
+from ..shape.broadcasting import reduce_sum, reshape
+from ..shape.rearranging import concatenate_along, index, pad_zeros, permute
+
+
+def _places(space: Sequence[int], size: Any, stride: Any, dilation: Any) -> tuple[int, ...]:
+    """How many windows fit along each axis."""
+    return tuple(
+        (n - d * (k - 1) - 1) // s + 1
+        for n, k, s, d in zip(space, size, stride, dilation, strict=True)
+    )
+
+
+def _windows(x: Any, *, size: Any, stride: Any, dilation: Any) -> Any:
+    x = np.asarray(x)
+    rank = len(size)
+    space = x.shape[-rank:]
+    places = _places(space, size, stride, dilation)
+    steps = x.strides[-rank:]
+    lead = x.shape[:-rank]
+    return as_strided(
+        x,
+        (*lead, *places, *size),
+        (
+            *x.strides[: len(lead)],
+            *(t * s for t, s in zip(steps, stride, strict=True)),
+            *(t * d for t, d in zip(steps, dilation, strict=True)),
+        ),
+        writeable=False,
+    )
+
+
+def _fold(g: Any, *, space: Any, size: Any, stride: Any, dilation: Any) -> Any:
+    g = np.asarray(g)
+    rank = len(size)
+    places = g.shape[-2 * rank : -rank]
+    out = np.zeros((*g.shape[: -2 * rank], *space), g.dtype)
+    for offset in itertools.product(*(range(k) for k in size)):
+        target = (
+            slice(o * d, o * d + s * (p - 1) + 1, s)
+            for o, d, s, p in zip(offset, dilation, stride, places, strict=True)
+        )
+        key: Any = (Ellipsis, *target)
+        out[key] += g[(Ellipsis, *offset)]
+    return out
+
+
+_cases = [
+    ([(2, 5)], {"size": (3,), "stride": (1,), "dilation": (1,)}),
+    ([(2, 7)], {"size": (2,), "stride": (2,), "dilation": (3,)}),
+    ([(2, 4, 5)], {"size": (2, 3), "stride": (2, 1), "dilation": (1, 1)}),
+]
+
+windows: Any = linear(
+    "windows",
+    _windows,
+    lambda g, y, x, size, stride, dilation: fold(
+        g, space=x.shape[-len(size) :], size=size, stride=stride, dilation=dilation
+    ),
+    analytic=True,
+    signature=lambda params, shapes, shape: signatures.last_axes(
+        (len(params["size"]),), 2 * len(params["size"]), shapes, shape
+    ),
+    moves=True,
+    aliases=True,
+    cases=_cases,
+)
+
+fold: Any = linear(
+    "fold",
+    _fold,
+    lambda g, y, x, space, size, stride, dilation: windows(
+        g, size=size, stride=stride, dilation=dilation
+    ),
+    analytic=True,
+    signature=lambda params, shapes, shape: signatures.last_axes(
+        (2 * len(params["size"]),), len(params["size"]), shapes, shape
+    ),
+    cases=[
+        ([(2, 3, 3)], {"space": (5,), "size": (3,), "stride": (1,), "dilation": (1,)}),
+        (
+            [(2, 2, 3, 2, 3)],
+            {"space": (4, 5), "size": (2, 3), "stride": (2, 1), "dilation": (1, 1)},
+        ),
+    ],
+)
+
+
+def _each(value: Any, rank: int, who: str, what: str, least: int = 1) -> tuple[int, ...]:
+    """One number for all spatial axes, or one for each."""
+    given = canonical_shape(value, f"{who} {what}")
+    given = given * rank if len(given) == 1 else given
+    if len(given) != rank or any(n < least for n in given):
+        kind = "positive" if least else "non-negative"
+        raise ValueError(f"{who}: {what}={value!r} must be one or {rank} {kind} integers")
+    return given
+
+
+def _padded(x: Any, padding: Any, rank: int, size: Any, dilation: Any, who: str) -> Any:
+    if padding == "valid":
+        padding = 0
+    if padding == "same":
+        pairs = [
+            (d * (k - 1) // 2, d * (k - 1) - d * (k - 1) // 2)
+            for k, d in zip(size, dilation, strict=True)
+        ]
+    else:
+        pairs = [(p, p) for p in _each(padding, rank, who, "padding", least=0)]
+    if all(p == (0, 0) for p in pairs):
+        return x
+    return pad_zeros(x, width=((0, 0),) * (len(shape_of(x)) - rank) + tuple(pairs))
+
+
+def _conv(
+    x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, groups: int, rank: int
+) -> Any:
+    who = f"conv{rank}d"
+    xs, ws = shape_of(x), shape_of(w)
+    if len(xs) != rank + 2 or len(ws) != rank + 2:
+        axes = (
+            "(N, C, H, W) and (O, C/groups, h, w)"
+            if rank == 2
+            else "(N, C, L) and (O, C/groups, l)"
+        )
+        raise ValueError(f"{who}: input and weight must be {axes}, got {xs} and {ws}")
+    if xs[1] != ws[1] * groups or ws[0] % groups:
+        raise ValueError(
+            f"{who}: with groups={groups}, an input of {xs[1]} channels needs a weight of "
+            f"{xs[1]}/{groups} channels and a multiple of {groups} outputs, got weight {ws}"
+        )
+    size = ws[2:]
+    stride, dilation = (
+        _each(v, rank, who, what) for v, what in ((stride, "stride"), (dilation, "dilation"))
+    )
+    x = _padded(x, padding, rank, size, dilation, who)
+    if any(n < 1 for n in _places(shape_of(x)[2:], size, stride, dilation)):
+        raise ValueError(f"{who}: a window {size} does not fit an input of {xs} after padding")
+    one = lambda x, w: _conv_group(x, w, stride, dilation, rank)
+    return with_bias(in_groups(one, x, w, groups, rank), b, rank)
+
+
+def in_groups(one: Any, x: Any, w: Any, groups: int, rank: int) -> Any:
+    """``one(x, w)`` for equal parts of the channels of x and of the first axis of w, joined."""
+    if groups == 1:
+        return one(x, w)
+    c, o = shape_of(x)[1] // groups, shape_of(w)[0] // groups
+    parts = [
+        one(
+            index(x, (slice(None), slice(i * c, (i + 1) * c))),
+            index(w, slice(i * o, (i + 1) * o)),
+        )
+        for i in range(groups)
+    ]
+    return concatenate_along(*parts, axis=-rank - 1)
+
+
+def with_bias(x: Any, b: Any, rank: int) -> Any:
+    """Add one number for each channel."""
+    return x if b is None else x + reshape(b, shape=(*shape_of(b), *(1,) * rank))
+
+
+def _conv_group(x: Any, w: Any, stride: Any, dilation: Any, rank: int) -> Any:
+    n, c = shape_of(x)[:2]
+    o, size = shape_of(w)[0], shape_of(w)[2:]
+    seen = windows(x, size=size, stride=stride, dilation=dilation)  # (N, C, *places, *size)
+    places = shape_of(seen)[2 : 2 + rank]
+    # (N, *places, C, *size): one row a place, one column an element of the window
+    order = (0, *range(2, 2 + rank), 1, *range(2 + rank, 2 + 2 * rank))
+    ndim = 2 + 2 * rank
+    rows = reshape(
+        permute(seen, axes=tuple(a - ndim for a in order)),
+        shape=(n * math.prod(places), c * math.prod(size)),
+    )
+    out = matmul_nt(rows, reshape(w, shape=(o, c * math.prod(size))))
+    out = reshape(out, shape=(n, *places, o))
+    return permute(out, axes=(-rank - 2, -1, *range(-rank - 1, -1)))
+
+
+def conv1d(
+    x: Any,
+    w: Any,
+    b: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Any:
+    """Cross-correlation of (N, C, L) with (O, C/groups, l), as in PyTorch; see :func:`conv2d`."""
+    return _conv(x, w, b, stride, padding, dilation, groups, 1)
+
+
+def conv2d(
+    x: Any,
+    w: Any,
+    b: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Any:
+    """Cross-correlation of images with kernels: what neural nets call a convolution.
+
+    Parameters
+    ----------
+    x : (N, C, H, W)
+    w : (O, C / groups, h, w)
+    b : (O,), optional
+    stride, dilation : int or pair
+    padding : int, pair, "same" or "valid"
+        Zeros on both sides.
+    groups : int
+        Split input and output channels into groups that do not see each other.
+
+    Returns
+    -------
+    (N, O, H', W')
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> tg.ops.conv2d(np.ones((1, 1, 3, 3)), np.ones((1, 1, 2, 2))).shape
+    (1, 1, 2, 2)
+    """
+    return _conv(x, w, b, stride, padding, dilation, groups, 2)
+
+
+def _pooled_windows(x: Any, size: Any, stride: Any, padding: Any, rank: int, who: str) -> Any:
+    if len(shape_of(x)) < rank + 1:
+        raise ValueError(f"{who}: needs at least {rank + 1} axes, got shape {shape_of(x)}")
+    size = _each(size, rank, who, "size")
+    stride = size if stride is None else _each(stride, rank, who, "stride")
+    ones = (1,) * rank
+    x = _padded(x, padding, rank, size, ones, who)
+    if any(n < 1 for n in _places(shape_of(x)[-rank:], size, stride, ones)):
+        raise ValueError(f"{who}: a window {size} does not fit an input of {shape_of(x)}")
+    return windows(x, size=size, stride=stride, dilation=ones)
+
+
+def _pad_lowest(x: Any, padding: Any, rank: int, who: str) -> Any:
+    """Surround by minus infinity, which no maximum selects."""
+    pairs = tuple((p, p) for p in _each(padding, rank, who, "padding", least=0))
+    if all(p == (0, 0) for p in pairs):
+        return x
+    width = ((0, 0),) * (len(shape_of(x)) - rank) + pairs
+    frame = np.zeros(shape_of(x)[-rank:], getattr(x, "dtype", float))
+    return pad_zeros(x, width=width) + np.pad(frame, pairs, constant_values=-np.inf)
+
+
+def _max_pool(x: Any, size: Any, stride: Any, padding: Any, rank: int) -> Any:
+    who = f"max_pool{rank}d"
+    x = _pad_lowest(x, padding, rank, who)
+    seen = _pooled_windows(x, size, stride, 0, rank, who)
+    return reduce_max(seen, axis=tuple(range(-rank, 0)))
+
+
+def _avg_pool(x: Any, size: Any, stride: Any, padding: Any, rank: int) -> Any:
+    seen = _pooled_windows(x, size, stride, padding, rank, f"avg_pool{rank}d")
+    count = math.prod(shape_of(seen)[-rank:])
+    return reduce_sum(seen, axis=tuple(range(-rank, 0)), keepdims=False) / count
+
+
+def max_pool1d(x: Any, size: Any, stride: Any = None, padding: Any = 0) -> Any:
+    """Largest element of each window of the last axis; ties share the derivative."""
+    return _max_pool(x, size, stride, padding, 1)
+
+
+def max_pool2d(x: Any, size: Any, stride: Any = None, padding: Any = 0) -> Any:
+    """Largest element of each window of the last two axes; ties share the derivative."""
+    return _max_pool(x, size, stride, padding, 2)
+
+
+def avg_pool1d(x: Any, size: Any, stride: Any = None, padding: Any = 0) -> Any:
+    """Mean of each window of the last axis (padding counts as zeros)."""
+    return _avg_pool(x, size, stride, padding, 1)
+
+
+def avg_pool2d(x: Any, size: Any, stride: Any = None, padding: Any = 0) -> Any:
+    """Mean of each window of the last two axes (padding counts as zeros)."""
+    return _avg_pool(x, size, stride, padding, 2)

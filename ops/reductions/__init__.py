@@ -1,0 +1,1 @@
+"""Sums, extremes, norms, orders and running totals over axes, with masks and without NaN."""

@@ -1,0 +1,187 @@
+"""Norms of vectors and of matrices, of every order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..elementwise.arithmetic import absolute, power, where
+from ..elementwise.comparison import equal
+from ..linalg.singular_values import singular_values
+from ..shape.axes import canonical_axes, shape_of
+from ..shape.broadcasting import reshape
+from ..shape.rearranging import moveaxis
+from . import reduction
+from .reduction import max, min, sum
+
+_COLUMNS: dict[Any, Any] = {1: max, -1: min}
+_ROWS: dict[Any, Any] = {np.inf: max, -np.inf: min}
+
+
+def _kept(x: Any, shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> Any:
+    """Put the reduced axes back as length 1, where that is asked."""
+    if not keepdims:
+        return x
+    full = [1 if i - len(shape) in axes else n for i, n in enumerate(shape)]
+    return reshape(x, shape=tuple(full))
+
+
+def matrix_norm(
+    x: Any, /, *, keepdims: bool = False, ord: Any = "fro", axis: Any = (-2, -1)
+) -> Any:
+    """The norm of matrices: shape (..., m, n) to (...).
+
+    Parameters
+    ----------
+    x : array_like
+        With at least two axes.
+    ord : {'fro', 'nuc', 1, -1, 2, -2, inf, -inf}
+        'fro': the root of the sum of squares. 'nuc': the sum of singular values. 2 and -2: the
+        largest and smallest singular value. 1 and -1: the largest and smallest sum of absolute
+        values down a column; inf and -inf: along a row.
+    keepdims : bool
+        Leave the two axes as length 1.
+
+    Notes
+    -----
+    At a kink the derivative is a subgradient: ties among sums share it evenly, that of 0 is 0.
+    Tied singular values have no gradient; one of their subgradients is given.
+
+    Raises
+    ------
+    ValueError
+        When ``ord`` is none of these.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> tg.grad(lambda x: np.linalg.matrix_norm(x, ord="nuc"))(np.eye(2))
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    shape = shape_of(x)
+    if len(shape) < 2:
+        raise ValueError(f"matrix_norm: needs at least two axes, got shape {shape}")
+    return _matrix_norm(x, ord, axis, keepdims, "matrix_norm")
+
+
+def _matrix_norm(x: Any, ord: Any, axis: Any, keepdims: bool, who: str) -> Any:
+    shape = shape_of(x)
+    axes = canonical_axes(axis, len(shape), who)
+    if len(axes) != 2:
+        raise ValueError(f"{who}: a matrix has two axes, got axis={axis!r}")
+    if ord is None or ord == "fro":
+        return reduction.norm_along(x, axis=axes, keepdims=keepdims)
+    row, column = axis if axis is not None else (-2, -1)
+    x = moveaxis(x, (row, column), (-2, -1))
+    if ord == "nuc":
+        out = sum(singular_values(x), -1)
+    elif ord == 2:
+        out = max(singular_values(x), -1)
+    elif ord == -2:
+        out = min(singular_values(x), -1)
+    elif ord in _COLUMNS:
+        out = _COLUMNS[ord](sum(absolute(x), -2), -1)
+    elif ord in _ROWS:
+        out = _ROWS[ord](sum(absolute(x), -1), -1)
+    else:
+        raise ValueError(
+            f"{who}: ord={ord!r} is no norm of a matrix; use 'fro', 'nuc', 1, -1, 2, -2, inf or "
+            "-inf, or vector_norm for a norm of all elements"
+        )
+    return _kept(out, shape, axes, keepdims)
+
+
+def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    """The norm of elements over axes, taken as one vector (None: over all).
+
+    Parameters
+    ----------
+    x : array_like
+    axis : int or tuple of int, optional
+    ord : float
+        2, or 1, inf, -inf, 0 (the count of nonzero elements), or any power.
+
+    Notes
+    -----
+    At a kink the derivative is 0, the middle of the subgradients: at the origin, and for orders
+    up to 1 where an element is 0.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> tg.grad(lambda x: np.linalg.vector_norm(x, ord=1))(np.array([3.0, -4.0, 0.0]))
+    array([ 1., -1.,  0.])
+    """
+    shape = shape_of(x)
+    axes = canonical_axes(axis, len(shape), "vector_norm")
+    if isinstance(ord, str):
+        raise ValueError(f"vector_norm: ord={ord!r} is no norm of a vector; give a number")
+    if ord == 2:
+        return reduction.norm_along(x, axis=axes, keepdims=keepdims)
+    if len(axes) != 1:
+        ends = tuple(range(-len(axes), 0))
+        x = moveaxis(x, axes, ends)
+        x = reshape(x, shape=(*shape_of(x)[: len(shape) - len(axes)], _count(shape, axes)))
+        return _kept(_of_vectors(x, ord), shape, axes, keepdims)
+    return _kept(_of_vectors(moveaxis(x, axes[0], -1), ord), shape, axes, keepdims)
+
+
+def _of_vectors(x: Any, ord: Any) -> Any:
+    """The norm along the last axis. A kink at 0 counts as flat: its derivative is 0."""
+    if ord in (0, 1, np.inf, -np.inf):
+        return reduction.norm(x, ord, -1)
+    size = absolute(x)
+    one = np.ones((), size.dtype)
+    if 1 < ord < 2:  # flat at 0, and infinitely curved: an honest NaN in the second derivative
+        terms = power(size, ord)
+    else:
+        zero = equal(size, 0)
+        terms = where(zero, one * (np.inf if ord < 0 else 0), power(where(zero, one, size), ord))
+    total = sum(terms, -1)
+    none = equal(total, 0)
+    return where(none, 0 * one, power(where(none, one, total), 1 / ord))
+
+
+def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    n = 1
+    for a in axes:
+        n *= shape[a]
+    return n
+
+
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """The norm of a vector or a matrix.
+
+    Parameters
+    ----------
+    x : array_like
+    ord : optional
+        None: the root of the sum of squares over the axes. Over one axis as for
+        :func:`vector_norm`, over two as for :func:`matrix_norm`.
+    axis : int or pair of int, optional
+        None stands for all axes; with an ``ord`` there may be one or two.
+    keepdims : bool
+        Leave the axes as length 1.
+
+    Notes
+    -----
+    At the origin the derivative is 0, the middle of the subgradients; the second derivative is
+    not defined there. For a smooth one use ``squared_norm``.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> tg.grad(np.linalg.norm)(np.array([3.0, 4.0]))
+    array([0.6, 0.8])
+    """
+    shape = shape_of(x)
+    axes = canonical_axes(axis, len(shape), "norm")
+    if ord is None:
+        return reduction.norm_along(x, axis=axes, keepdims=keepdims)
+    if len(axes) == 1:
+        return vector_norm(x, axis=axes, keepdims=keepdims, ord=ord)
+    if len(axes) == 2:
+        return _matrix_norm(x, ord, axis, keepdims, "norm")
+    raise ValueError(f"norm: ord={ord!r} needs one or two axes, got axis={axis!r} of shape {shape}")

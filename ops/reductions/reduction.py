@@ -1,0 +1,416 @@
+"""Reductions over axes, with NumPy's options.
+
+An element that ``where=`` leaves out is replaced by the neutral element of the operation, and an
+``initial`` value is one more element; between the two stands the plain reduction.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import numpy as np
+
+from ...core import signatures
+from ...core.kinds import structured, zero
+from ..elementwise.arithmetic import absolute, add, divide, maximum, minimum, multiply, where
+from ..elementwise.comparison import equal
+from ..elementwise.complexes import conj, real, real_dtype, squared_magnitude
+from ..elementwise.identity import astype
+from ..indexing.index import index
+from ..on_tensors import holds_tensor
+from ..shape.axes import canonical_axes, canonical_axis, shape_of
+from ..shape.broadcasting import _sum, expanded_shape, ravel, reduce_sum, reshape, spread
+from ..shape.rearranging import broadcast, concatenate_along, moveaxis
+from . import short_axes
+
+_axis_cases = [
+    ([(2, 3)], {"axis": (-2, -1), "keepdims": False}),
+    ([(2, 3)], {"axis": (-1,), "keepdims": True}),
+    ([(2, 3, 4)], {"axis": (-3, -1), "keepdims": False}),
+]
+
+
+def _length(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    n = 1
+    for a in axes:
+        n *= shape[a]
+    return n
+
+
+# ---- the options that NumPy's reductions share: where=, initial= and dtype= ----------------------
+
+_NONE: Any = np._NoValue
+
+
+def in_dtype(x: Any, dtype: Any) -> Any:
+    """``x`` in this type, and as it is for None."""
+    return x if dtype is None else astype(x if hasattr(x, "dtype") else np.asarray(x), dtype)
+
+
+def kept(x: Any, mask: Any, neutral: float) -> Any:
+    """``x`` with the neutral element of a reduction in place of what ``where=mask`` leaves out."""
+    return x if mask is True else where(_boolean(mask), x, neutral)
+
+
+def _boolean(mask: Any) -> Any:
+    return mask if holds_tensor(mask) else np.asarray(mask, bool)
+
+
+def _with_initial(combine: Any, reduced: Any, initial: Any) -> Any:
+    """An initial value counts as one more element."""
+    return reduced if initial is _NONE or initial is None else combine(reduced, initial)
+
+
+def count(x: Any, axes: tuple[int, ...], keepdims: bool = False, mask: Any = True) -> Any:
+    """How many elements each result has: a number, or an array of them where a mask decides."""
+    shape = shape_of(x)
+    if mask is True:
+        return _length(shape, axes)
+    mask = _boolean(mask)
+    counted = astype(mask if shape_of(mask) == shape else broadcast(mask, shape), np.intp)
+    return astype(reduce_sum(counted, axis=axes, keepdims=keepdims), real_dtype(_dtype(x)))
+
+
+def _dtype(x: Any) -> Any:
+    dtype = getattr(x, "dtype", np.dtype(float))
+    return dtype if dtype.kind in "fc" else np.dtype(float)
+
+
+# ---- sums, means and deviations ------------------------------------------------------------------
+
+
+def sum(
+    x: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
+    initial: Any = _NONE,
+    where: Any = True,
+) -> Any:
+    """Sum over axes, of what ``where`` keeps, on top of ``initial``.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> tg.grad(lambda x: (x.sum(axis=0) ** 2).sum())(np.ones((2, 3)))
+    array([[4., 4., 4.],
+           [4., 4., 4.]])
+    >>> tg.grad(lambda x: np.sum(x**2, where=x > 0))(np.array([1.0, -2.0, 3.0]))
+    array([ 2., -0.,  6.])
+    """
+    if where is not True:
+        x = kept(x, where, 0)
+    if dtype is not None:
+        x = in_dtype(x, dtype)
+    axes = canonical_axes(axis, len(shape_of(x)), "sum")
+    out = reduce_sum(x, axis=axes, keepdims=bool(keepdims))
+    return out if initial is _NONE else _with_initial(add, out, initial)
+
+
+def mean(
+    x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, where: Any = True
+) -> Any:
+    """Arithmetic mean over axes, of what ``where`` keeps."""
+    x, keepdims = in_dtype(x, dtype), bool(keepdims)
+    axes = canonical_axes(axis, len(shape_of(x)), "mean")
+    total = reduce_sum(kept(x, where, 0), axis=axes, keepdims=keepdims)
+    return divide(total, count(x, axes, keepdims, where))
+
+
+def deviations(x: Any, axes: tuple[int, ...], mask: Any = True, centre: Any = _NONE) -> Any:
+    """``x`` less its mean or another centre; 0 where the mask leaves it out."""
+    centre = mean(x, axes, keepdims=True, where=mask) if centre is _NONE else centre
+    return kept(x - centre, mask, 0)
+
+
+def _degrees_of_freedom(
+    x: Any, axes: tuple[int, ...], ddof: float, keepdims: bool, mask: Any
+) -> Any:
+    """Counts less ``ddof``; from 0 on, where quotients are NaN or infinite, as in NumPy."""
+    free = count(x, axes, keepdims, mask) - ddof
+    return real_dtype(_dtype(x)).type(builtins.max(free, 0)) if mask is True else maximum(free, 0)
+
+
+def var(
+    x: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    where: Any = True,
+    mean: Any = _NONE,
+    correction: Any = _NONE,
+) -> Any:
+    """Variance over axes, of what ``where`` keeps: squared deviations over their count - ddof.
+
+    They are deviations from ``mean`` where that is given. Of complex numbers it is that of the
+    absolute values: a real number.
+    """
+    x, keepdims = in_dtype(x, dtype), bool(keepdims)
+    axes = canonical_axes(axis, len(shape_of(x)), "var")
+    apart = deviations(x, axes, where, mean)
+    total = reduce_sum(squared_magnitude(apart), axis=axes, keepdims=keepdims)
+    ddof = ddof if correction is _NONE else correction
+    return divide(total, _degrees_of_freedom(apart, axes, ddof, keepdims, where))
+
+
+def std(
+    x: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    where: Any = True,
+    mean: Any = _NONE,
+    correction: Any = _NONE,
+) -> Any:
+    """Standard deviation over axes, the root of :func:`var`.
+
+    Of constants its derivative is 0, by symmetry.
+    """
+    x, keepdims = in_dtype(x, dtype), bool(keepdims)
+    axes = canonical_axes(axis, len(shape_of(x)), "std")
+    apart = deviations(x, axes, where, mean)
+    length = norm_along(apart, axis=axes, keepdims=keepdims)
+    ddof = ddof if correction is _NONE else correction
+    return divide(length, np.sqrt(_degrees_of_freedom(apart, axes, ddof, keepdims, where)))
+
+
+def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
+    """Mean over axes, weighted by an array of the same shape or, along one axis, a vector."""
+    if weights is None:
+        return mean(x, axis)
+    shape, along = shape_of(x), shape_of(weights)
+    if along != shape:
+        axes = canonical_axes(axis, len(shape), "average")
+        if len(axes) != 1 or along != (shape[axes[0]],):
+            raise ValueError(
+                f"average: weights of shape {along} fit neither {shape} nor axis={axis!r} of it"
+            )
+        weights = reshape(weights, shape=(*along, *(1,) * (-axes[0] - 1)))
+    return sum(x * weights, axis) / sum(broadcast(weights, shape), axis)
+
+
+# ---- norms ---------------------------------------------------------------------------------------
+
+
+def _norm(x: Any, *, axis: Any, keepdims: bool) -> Any:
+    squares = x * x if x.dtype.kind != "c" else np.square(x.real) + np.square(x.imag)
+    return np.sqrt(_sum(squares, axis=axis, keepdims=keepdims))
+
+
+def _direction(x: Any, y: Any, axis: Any, keepdims: bool) -> Any:
+    length = spread(y, x.shape, axis, keepdims)
+    return conj(x) / where(equal(length, 0), 1.0, length)
+
+
+norm_along: Any = structured(
+    "norm",
+    _norm,
+    jvp=lambda t, y, x, axis, keepdims: reduce_sum(
+        real(t * _direction(x, y, axis, keepdims)), axis=axis, keepdims=keepdims
+    ),
+    vjp=lambda g, y, x, axis, keepdims: (
+        spread(g, x.shape, axis, keepdims) * _direction(x, y, axis, keepdims)
+    ),
+    on_complex=True,
+    signature=signatures.over_axis,
+    cases=_axis_cases,
+    edges=[((np.zeros(3), {"axis": (-1,), "keepdims": False}), (np.zeros(3),))],
+    doc="Euclidean length over axes. At 0 its derivative is 0; the second is not defined there.",
+)
+
+
+def squared_norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Sum of squared absolute values over axes: smooth at 0 too, with Hessian 2."""
+    return sum(squared_magnitude(x), axis, keepdims=keepdims)
+
+
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """Vector norm over axes: order 2 (also of a matrix's elements), 1, inf, -inf or 0.
+
+    At the origin the derivative is 0, the middle of its subgradients.
+    """
+    axes = canonical_axes(axis, len(shape_of(x)), "norm")
+    if ord is None or ord == "fro" or (ord == 2 and len(axes) == 1):
+        return norm_along(x, axis=axes, keepdims=keepdims)
+    if len(axes) != 1:
+        raise ValueError(f"norm: ord={ord!r} needs one axis, got axis={axis!r} of {shape_of(x)}")
+    size = absolute(x)
+    if ord == np.inf:
+        return max(size, axes, keepdims=keepdims)
+    if ord == -np.inf:
+        return min(size, axes, keepdims=keepdims)
+    if ord == 0:
+        return sum((size != 0).astype(_dtype(size)), axes, keepdims=keepdims)
+    if ord == 1:
+        return sum(size, axes, keepdims=keepdims)
+    raise ValueError(f"norm: ord={ord!r} is none of 0, 1, 2, inf, -inf; linalg.norm takes any")
+
+
+# ---- largest and smallest -----------------------------------------------------------------------
+
+
+def _tie_share(x: Any, *, axis: Any) -> Any:
+    x = np.asarray(x)
+    top = short_axes.reduce(np.maximum, x, axis, True)
+    selected = x == top
+    if np.isnan(top).any():
+        selected |= np.isnan(x) & np.isnan(top)
+    dtype = np.result_type(x, np.float16)
+    share = selected.astype(dtype)
+    count = short_axes.reduce(np.add, share, axis, True)
+    return share / count
+
+
+tie_share = zero(
+    "tie_share",
+    _tie_share,
+    along=True,
+    signature=signatures.along_axis,
+    label="share",
+    cases=[([(2, 3)], {"axis": (-1,)}), ([(2, 3)], {"axis": (-2, -1)})],
+    doc="Each element's share in the maximum: tied ones share evenly, a NaN takes all.",
+)
+
+reduce_max = structured(
+    "amax",
+    lambda x, *, axis, keepdims: short_axes.reduce(np.maximum, np.asarray(x), axis, keepdims),
+    jvp=lambda t, y, x, axis, keepdims: reduce_sum(
+        t * tie_share(x, axis=axis), axis=axis, keepdims=keepdims
+    ),
+    vjp=lambda g, y, x, axis, keepdims: (
+        spread(g, x.shape, axis, keepdims) * tie_share(x, axis=axis)
+    ),
+    label="max",
+    signature=signatures.over_axis,
+    reduction=np.maximum,
+    cases=_axis_cases,
+    edges=[
+        ((np.array([1.0, 1, 0]), {"axis": (-1,), "keepdims": False}), (np.array([0.5, 0.5, 0]),)),
+        ((np.array([1.0, np.nan]), {"axis": (-1,), "keepdims": False}), (np.array([0.0, 1]),)),
+    ],
+)
+
+
+def max(
+    x: Any, axis: Any = None, keepdims: bool = False, initial: Any = _NONE, where: Any = True
+) -> Any:
+    """Largest over axes of ``initial`` and what ``where`` keeps; ties share the derivative."""
+    if where is not True:
+        x = _kept_beside(initial, x, where, -np.inf, "max")
+    axes = canonical_axes(axis, len(shape_of(x)), "max")
+    return _with_initial(maximum, reduce_max(x, axis=axes, keepdims=bool(keepdims)), initial)
+
+
+def min(
+    x: Any, axis: Any = None, keepdims: bool = False, initial: Any = _NONE, where: Any = True
+) -> Any:
+    """Smallest over axes of ``initial`` and what ``where`` keeps; ties share the derivative."""
+    if where is not True:
+        x = _kept_beside(initial, x, where, np.inf, "min")
+    axes = canonical_axes(axis, len(shape_of(x)), "min")
+    return _with_initial(minimum, -reduce_max(-x, axis=axes, keepdims=bool(keepdims)), initial)
+
+
+def _kept_beside(initial: Any, x: Any, mask: Any, neutral: float, who: str) -> Any:
+    if initial is _NONE or initial is None:
+        raise ValueError(f"{who}: with where=, give an initial value: nothing may be left")
+    return kept(x, mask, neutral)
+
+
+def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Range of the values: largest less smallest."""
+    return max(x, axis, keepdims) - min(x, axis, keepdims)
+
+
+def _arg(name: str, fn: Any) -> Any:
+    return zero(
+        name,
+        fn,
+        along=True,
+        signature=signatures.over_axis,
+        cases=[([(2, 3)], {"axis": -1, "keepdims": False})],
+    )
+
+
+argmax_along = _arg("argmax", lambda x, *, axis, keepdims: np.argmax(x, axis, keepdims=keepdims))
+argmin_along = _arg("argmin", lambda x, *, axis, keepdims: np.argmin(x, axis, keepdims=keepdims))
+
+
+def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Position of the largest element (along an axis, or in the flattened array)."""
+    x, axis = (ravel(x), -1) if axis is None else (x, axis)
+    return argmax_along(x, axis=canonical_axis(axis, len(shape_of(x)), "argmax"), keepdims=keepdims)
+
+
+def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Position of the smallest element (along an axis, or in the flattened array)."""
+    x, axis = (ravel(x), -1) if axis is None else (x, axis)
+    return argmin_along(x, axis=canonical_axis(axis, len(shape_of(x)), "argmin"), keepdims=keepdims)
+
+
+# ---- truth --------------------------------------------------------------------------------------
+
+any_along = zero(
+    "any",
+    lambda x, *, axis, keepdims: np.any(x, axis=axis, keepdims=keepdims),
+    along=True,
+    signature=signatures.over_axis,
+    on_complex=True,
+    cases=_axis_cases,
+)
+all_along = zero(
+    "all",
+    lambda x, *, axis, keepdims: np.all(x, axis=axis, keepdims=keepdims),
+    along=True,
+    signature=signatures.over_axis,
+    on_complex=True,
+    cases=_axis_cases,
+)
+
+
+def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether any element over the axes is true."""
+    return any_along(x, axis=canonical_axes(axis, len(shape_of(x)), "any"), keepdims=keepdims)
+
+
+def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether all elements over the axes are true."""
+    return all_along(x, axis=canonical_axes(axis, len(shape_of(x)), "all"), keepdims=keepdims)
+
+
+# ---- products: by halving, so that zeros among the factors need no special case -----------------
+
+
+def prod(
+    x: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
+    initial: Any = _NONE,
+    where: Any = True,
+) -> Any:
+    """Product over axes, of what ``where`` keeps, times ``initial``.
+
+    It is right to every order also where factors are zero: they are multiplied in pairs, then
+    pairs of pairs, with no division, in log2(n) operations.
+    """
+    x = in_dtype(kept(x, where, 1), dtype)
+    shape = shape_of(x)
+    ndim = len(shape)
+    axes = canonical_axes(axis, ndim, "prod")
+    keep = [a for a in range(-ndim, 0) if a not in axes]
+    x = moveaxis(x, axes, range(-len(axes), 0)) if axes else x
+    x = reshape(x, shape=(*(shape[a] for a in keep), _length(shape, axes)))
+    while (n := shape_of(x)[-1]) > 1:
+        half = n // 2
+        paired = index(x, (Ellipsis, slice(0, half))) * index(x, (Ellipsis, slice(half, 2 * half)))
+        x = paired if n % 2 == 0 else concatenate_along(
+            paired, index(x, (Ellipsis, slice(n - 1, n))), axis=-1
+        )  # fmt: skip
+    if n == 0:
+        x = concatenate_along(x, np.ones((*shape_of(x)[:-1], 1), _dtype(x)), axis=-1)
+    final = expanded_shape(shape, axes) if keepdims else tuple(shape[a] for a in keep)
+    return _with_initial(multiply, reshape(x, shape=final), initial)

@@ -1,0 +1,100 @@
+"""Running sums and products along an axis, and differences of neighbours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...core import signatures
+from ...core.kinds import linear
+from ..indexing.index import index
+from ..shape.axes import canonical_axis, shape_of
+from ..shape.broadcasting import ravel
+from ..shape.rearranging import concatenate_along
+from .reduction import in_dtype
+
+
+def _reversed(x: Any, axis: int) -> Any:
+    return index(x, (Ellipsis, slice(None, None, -1)) + (slice(None),) * (-axis - 1))
+
+
+cumsum_along: Any = linear(
+    "cumsum",
+    lambda x, *, axis: np.add.accumulate(x, axis=axis),
+    lambda g, y, x, axis: _reversed(cumsum_along(_reversed(g, axis), axis=axis), axis),
+    analytic=True,
+    signature=signatures.along_axis,
+    cases=[([(3,)], {"axis": -1}), ([(2, 3)], {"axis": -2}), ([(0, 3)], {"axis": -1})],
+)
+
+
+def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """Running sum along an axis (None: of the flattened array)."""
+    x, axis = (ravel(x), -1) if axis is None else (x, axis)
+    axis = canonical_axis(axis, len(shape_of(x)), "cumsum")
+    return cumsum_along(in_dtype(x, dtype), axis=axis)
+
+
+def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """Running product along an axis (None: of the flattened array), by doubling its reach."""
+    x, axis = (ravel(x), -1) if axis is None else (x, axis)
+    x, axis = in_dtype(x, dtype), canonical_axis(axis, len(shape_of(x)), "cumprod")
+    n, tail, reach = shape_of(x)[axis], (slice(None),) * (-axis - 1), 1
+    while reach < n:
+        head = index(x, (Ellipsis, slice(0, reach), *tail))
+        later = index(x, (Ellipsis, slice(reach, n), *tail))
+        earlier = index(x, (Ellipsis, slice(0, n - reach), *tail))
+        x = concatenate_along(head, later * earlier, axis=axis)
+        reach *= 2
+    return x
+
+
+def cumulative_sum(
+    x: Any, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Any:
+    """Running sum along an axis, which may be left out of a vector; a leading 0 on demand.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> tg.grad(lambda x: np.cumulative_sum(x).sum())(np.ones(3))
+    array([3., 2., 1.])
+    """
+    return _cumulative(x, axis, dtype, include_initial, cumsum, 0, "cumulative_sum")
+
+
+def cumulative_prod(
+    x: Any, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Any:
+    """Running product along an axis, which may be left out of a vector; a leading 1 on demand."""
+    return _cumulative(x, axis, dtype, include_initial, cumprod, 1, "cumulative_prod")
+
+
+def _cumulative(
+    x: Any, axis: Any, dtype: Any, initial: bool, scan: Any, neutral: int, who: str
+) -> Any:
+    shape = shape_of(x)
+    if axis is None:
+        if len(shape) != 1:
+            raise ValueError(f"{who}: name the axis of an array of shape {shape}")
+        axis = 0
+    out = scan(x, axis, dtype)
+    if not initial:
+        return out
+    lead = list(shape)
+    lead[axis] = 1
+    return concatenate_along(
+        np.full(lead, neutral, out.dtype), out, axis=axis if axis < 0 else axis - len(shape)
+    )
+
+
+def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
+    """Differences of neighbours along an axis, ``n`` times."""
+    axis = canonical_axis(axis, len(shape_of(x)), "diff")
+    tail = (slice(None),) * (-axis - 1)
+    for _ in range(n):
+        x = index(x, (Ellipsis, slice(1, None), *tail)) - index(
+            x, (Ellipsis, slice(None, -1), *tail)
+        )
+    return x

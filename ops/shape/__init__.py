@@ -1,0 +1,1 @@
+"""What moves elements and computes nothing: reshaping, broadcasting, joining, permuting axes."""

@@ -1,0 +1,93 @@
+"""Entering and leaving a batch: an axis becomes hidden, or comes back; transposes of each other.
+
+enter : (n, ...)             -> (...) with hidden axis of size n
+leave : (...) with hidden n  -> (n, ...)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...core import modes, signatures
+from ...core.kinds import linear
+from ...core.primitive import cut
+from ...core.tensor import Axis, Batched, Tensor, batched, constant, record, unrecorded
+
+
+def _hide(x: Any, axis: Axis) -> Batched:
+    """The first logical axis stands right behind the hidden ones: name it, and it is hidden."""
+    raw = unrecorded(x)
+    if isinstance(raw, Batched):
+        return batched(raw.value, (*raw.axes, axis))
+    return batched(np.asarray(raw), (axis,))
+
+
+def _show(x: Any, axis: Axis) -> Any:
+    raw = unrecorded(x)
+    axes = raw.axes if isinstance(raw, Batched) else ()
+    value = raw.value if isinstance(raw, Batched) else np.asarray(raw)
+    lead = len(axes)
+    if axis not in axes:  # the same for every example
+        shape = value.shape[:lead] + (axis.size,) + value.shape[lead:]
+        value = np.broadcast_to(np.expand_dims(value, lead), shape)
+        return batched(value, axes) if axes else value
+    i = axes.index(axis)
+    rest = axes[:i] + axes[i + 1 :]
+    value = np.moveaxis(value, i, lead - 1)
+    return batched(value, rest) if rest else value
+
+
+def _put(call: Any, how: Any, x: Any, axis: Axis) -> Any:
+    """Apply ``how`` off the tape, and append the node where ``x`` is on it."""
+    value = how(x, axis)
+    if not isinstance(x, Tensor):
+        return value
+    if x.prim is None or not (modes.is_recording() or modes.is_tracing()):
+        return value if isinstance(value, Tensor) else constant(value)
+    out = record(call.primitive, value, (unrecorded(x),), (x,), {"axis": axis})
+    return out if modes.is_recording() else cut(out)
+
+
+_ROW: dict[str, Any] = {
+    "signature": lambda params, shapes, shape: signatures.opaque(shapes, shape),
+    "moves": True,
+    "aliases": True,
+}
+
+_enter: Any = linear(
+    "enter",
+    lambda x, *, axis: x,
+    lambda g, y, x, axis: leave(g, axis=axis),
+    cases=[lambda rng: ((rng.normal(size=(3, 2)),), {"axis": Axis(3)})],
+    **_ROW,
+    identity=True,
+    label="vmap in",
+)
+_leave: Any = linear(
+    "leave",
+    lambda x, *, axis: np.broadcast_to(x, (axis.size, *np.shape(x))),
+    lambda g, y, x, axis: enter(g, axis=axis),
+    cases=[lambda rng: ((rng.normal(size=(2,)),), {"axis": Axis(3)})],
+    **_ROW,
+    label="vmap out",
+)
+
+
+def enter(x: Any, *, axis: Axis) -> Any:
+    """Hide the first logical axis of ``x`` under the name ``axis``."""
+    return _put(_enter, _hide, x, axis)
+
+
+def leave(x: Any, *, axis: Axis) -> Any:
+    """Bring the hidden ``axis`` back as the first logical one; where it is missing, repeat."""
+    return _put(_leave, _show, x, axis)
+
+
+ENTER, LEAVE = _enter.primitive, _leave.primitive
+
+# A tangent goes through the same operation.
+_enter.primitive.pushforward = lambda tangents, y, args, params: enter(tangents[0], **params)
+_leave.primitive.pushforward = lambda tangents, y, args, params: leave(tangents[0], **params)
+_enter.primitive.call, _leave.primitive.call = enter, leave

@@ -1,0 +1,345 @@
+"""Rearranging: views where NumPy has views, and what joins and splits arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...core import signatures
+from ...core.kinds import linear, variadic
+from ..indexing.index import index
+from .axes import canonical_axes, canonical_axis, canonical_shape, shape_of
+from .broadcasting import broadcast_to, ravel, reshape, to_shape
+from .permutation import permute
+
+# ---- permutations -------------------------------------------------------------------------------
+
+
+def transpose(x: Any, axes: Any = None) -> Any:
+    """Permute the axes; reverse them when none are given."""
+    ndim = len(shape_of(x))
+    if axes is None:
+        return permute(x, axes=tuple(range(-1, -ndim - 1, -1)))
+    order = tuple(canonical_axis(a, ndim, "transpose") for a in axes)
+    if len(order) != ndim or len(set(order)) != ndim:
+        raise ValueError(f"transpose: axes={axes!r} is no permutation of {ndim} axes")
+    return permute(x, axes=order)
+
+
+def matrix_transpose(x: Any) -> Any:
+    """Swap the last two axes."""
+    return swapaxes(x, -1, -2)
+
+
+def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+    """Exchange two axes."""
+    ndim = len(shape_of(x))
+    axes = list(range(-ndim, 0))
+    i, j = (canonical_axis(a, ndim, "swapaxes") for a in (axis1, axis2))
+    axes[i], axes[j] = axes[j], axes[i]
+    return permute(x, axes=tuple(axes))
+
+
+def moveaxis(x: Any, source: Any, destination: Any) -> Any:
+    """Move axes to new positions; the others keep their order."""
+    ndim = len(shape_of(x))
+    given = [(source,), (destination,)] if np.ndim(source) == 0 else [source, destination]
+    src, dst = ([canonical_axis(a, ndim, "moveaxis") for a in axes] for axes in given)
+    if len(src) != len(dst):
+        raise ValueError(f"moveaxis: {len(src)} axes cannot move to {len(dst)} places")
+    axes = [a for a in range(-ndim, 0) if a not in src]
+    for d, s in sorted(zip(dst, src, strict=True)):
+        axes.insert(d + ndim, s)
+    return permute(x, axes=tuple(axes))
+
+
+def rollaxis(x: Any, axis: int, start: int = 0) -> Any:
+    """Move one axis backwards (kept for NumPy's sake; ``moveaxis`` reads better)."""
+    ndim = len(shape_of(x))
+    axis = canonical_axis(axis, ndim, "rollaxis") + ndim
+    start = start + ndim if start < 0 else start
+    return moveaxis(x, axis, start - 1 if axis < start else start)
+
+
+# ---- shapes -------------------------------------------------------------------------------------
+
+
+def expand_dims(x: Any, axis: Any) -> Any:
+    """Insert axes of length 1 at these positions of the result."""
+    shape = list(shape_of(x))
+    given = axis if isinstance(axis, Sequence) else (axis,)
+    ndim = len(shape) + len(given)
+    for a in sorted(canonical_axis(a, ndim, "expand_dims") + ndim for a in given):
+        shape.insert(a, 1)
+    return reshape(x, shape=tuple(shape))
+
+
+def squeeze(x: Any, axis: Any = None) -> Any:
+    """Drop axes of length 1: all of them, or those named."""
+    shape = shape_of(x)
+    ndim = len(shape)
+    if axis is None:
+        axes = tuple(i - ndim for i, n in enumerate(shape) if n == 1)
+    else:
+        axes = canonical_axes(axis, ndim, "squeeze")
+        if any(shape[a] != 1 for a in axes):
+            raise ValueError(f"squeeze: axis={axis!r} of shape {shape} is not of length 1")
+    return reshape(x, shape=tuple(n for i, n in enumerate(shape) if i - ndim not in axes))
+
+
+def broadcast(x: Any, shape: Any) -> Any:
+    """Repeat along new or length-1 axes, as a view; NumPy's ``broadcast_to``."""
+    want, have = canonical_shape(shape, "broadcast_to"), shape_of(x)
+    tail = want[len(want) - len(have) :]
+    fits = len(have) <= len(want) and all(h in (1, w) for h, w in zip(have, tail, strict=True))
+    if not fits:
+        raise ValueError(f"broadcast_to: an array of shape {have} does not broadcast to {want}")
+    return broadcast_to(x, shape=want)
+
+
+def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
+    """Broadcast several arrays to their common shape."""
+    shape = np.broadcast_shapes(*(shape_of(a) for a in arrays))
+    return tuple(broadcast(a, shape) for a in arrays)
+
+
+def atleast_1d(x: Any) -> Any:
+    """At least one axis."""
+    return x if shape_of(x) else to_shape(x, (1,))
+
+
+def atleast_2d(x: Any) -> Any:
+    """At least two axes."""
+    return x if len(shape_of(x)) >= 2 else to_shape(x, (1, -1))
+
+
+# ---- joining ------------------------------------------------------------------------------------
+
+
+def _concatenate_transpose(g: Any, y: Any, args: Any, params: Any) -> list[Any]:
+    axis = params["axis"]
+    parts, start = [], 0
+    for a in args:
+        stop = start + a.shape[axis]
+        key = (Ellipsis, slice(start, stop)) + (slice(None),) * (-axis - 1)
+        parts.append(index(g, key))
+        start = stop
+    return parts
+
+
+concatenate_along = variadic(
+    "concatenate",
+    lambda *xs, axis: np.concatenate(xs, axis=axis),
+    _concatenate_transpose,
+    label="concat",
+    analytic=True,
+    signature=signatures.along_axis,
+    moves=True,
+    cases=[
+        ([(2, 3), (1, 3)], {"axis": -2}),
+        ([(2, 3), (2, 0), (2, 1)], {"axis": -1}),
+    ],
+)
+
+
+def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
+    """Join arrays along an existing axis (None: all flattened)."""
+    arrays = list(arrays)
+    if not arrays:
+        raise ValueError("concatenate: needs at least one array")
+    if axis is None:
+        arrays, axis = [ravel(a) for a in arrays], 0
+    axis = canonical_axis(axis, len(shape_of(arrays[0])), "concatenate")
+    return concatenate_along(*arrays, axis=axis)
+
+
+def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+    """Join arrays of one shape along a new axis."""
+    arrays = list(arrays)
+    shapes = {shape_of(a) for a in arrays}
+    if len(shapes) != 1:
+        raise ValueError(f"stack: needs arrays of one shape, got {sorted(shapes)}")
+    axis = canonical_axis(axis, len(shapes.pop()) + 1, "stack")
+    return concatenate_along(*[expand_dims(a, axis) for a in arrays], axis=axis)
+
+
+def hstack(arrays: Sequence[Any]) -> Any:
+    """Join side by side: along the second axis, or the first of vectors."""
+    arrays = [atleast_1d(a) for a in arrays]
+    return concatenate(arrays, 0 if len(shape_of(arrays[0])) == 1 else 1)
+
+
+def vstack(arrays: Sequence[Any]) -> Any:
+    """Join one below the other: along the first axis, vectors as rows."""
+    return concatenate([atleast_2d(a) for a in arrays], 0)
+
+
+def column_stack(arrays: Sequence[Any]) -> Any:
+    """Join along the second axis, vectors as columns."""
+    columns = [a if len(shape_of(a)) > 1 else to_shape(a, (-1, 1)) for a in arrays]
+    return concatenate(columns, 1)
+
+
+def array_split(x: Any, sections: Any, axis: int = 0) -> list[Any]:
+    """Cut along an axis into that many parts, or at those places."""
+    axis = canonical_axis(axis, len(shape_of(x)), "array_split")
+    n = shape_of(x)[axis]
+    if np.ndim(sections) == 0:
+        each, more = divmod(n, int(sections))
+        lengths = [each + 1] * more + [each] * (int(sections) - more)
+        cuts = [0, *np.cumsum(lengths).tolist()]
+    else:
+        cuts = [0, *[int(c) for c in sections], n]
+    tail = (slice(None),) * (-axis - 1)
+    pairs = zip(cuts[:-1], cuts[1:], strict=True)
+    return [index(x, (Ellipsis, slice(a, b), *tail)) for a, b in pairs]
+
+
+def split(x: Any, sections: Any, axis: int = 0) -> list[Any]:
+    """Cut into equal parts, or at those places."""
+    n = shape_of(x)[canonical_axis(axis, len(shape_of(x)), "split")]
+    if np.ndim(sections) == 0 and n % int(sections):
+        raise ValueError(f"split: {n} elements along axis {axis} do not divide by {sections}")
+    return array_split(x, sections, axis)
+
+
+# ---- repeating and shifting ---------------------------------------------------------------------
+
+
+def tile(x: Any, reps: Any) -> Any:
+    """Repeat the whole array ``reps`` times along each axis."""
+    reps = canonical_shape(reps, "tile")
+    shape = shape_of(x)
+    ndim = max(len(reps), len(shape))
+    reps = (1,) * (ndim - len(reps)) + reps
+    shape = (1,) * (ndim - len(shape)) + shape
+    between = tuple(length for n in shape for length in (1, n))
+    spread = tuple(length for r, n in zip(reps, shape, strict=True) for length in (r, n))
+    final = tuple(r * n for r, n in zip(reps, shape, strict=True))
+    return reshape(broadcast_to(reshape(x, shape=between), shape=spread), shape=final)
+
+
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
+    """Repeat each element along an axis (None: of the flattened array)."""
+    if axis is None:
+        x, axis = ravel(x), 0
+    axis = canonical_axis(axis, len(shape_of(x)), "repeat")
+    positions = np.repeat(np.arange(shape_of(x)[axis]), repeats)
+    return index(x, (Ellipsis, positions) + (slice(None),) * (-axis - 1))
+
+
+def flip(x: Any, axis: Any = None) -> Any:
+    """Reverse the order along axes (None: all)."""
+    ndim = len(shape_of(x))
+    axes = canonical_axes(axis, ndim, "flip")
+    key = tuple(slice(None, None, -1) if i - ndim in axes else slice(None) for i in range(ndim))
+    return index(x, key)
+
+
+def _roll_fn(x: Any, *, shift: int, axis: int) -> Any:
+    x = np.asarray(x)
+    cut, tail = x.shape[axis] - shift, (slice(None),) * (-axis - 1)
+    return np.concatenate((x[..., cut:, *tail], x[..., :cut, *tail]), axis)
+
+
+roll_along: Any = linear(
+    "roll",
+    _roll_fn,
+    lambda g, y, x, shift, axis: roll_along(g, shift=x.shape[axis] - shift, axis=axis),
+    analytic=True,
+    signature=signatures.along_axis,
+    moves=True,
+    cases=[
+        ([(2, 3)], {"shift": 1, "axis": -1}),
+        ([(3, 2)], {"shift": 2, "axis": -2}),
+        ([(2, 4, 0)], {"shift": 3, "axis": -2}),
+    ],
+)
+
+
+def roll(x: Any, shift: Any, axis: Any = None) -> Any:
+    """Shift elements along axes, those that fall off coming back at the other end."""
+    shape = shape_of(x)
+    if axis is None:
+        return reshape(roll(ravel(x), shift, 0), shape=shape)
+    pairs: Any = ((shift, axis),)
+    if not isinstance(shift, int) or not isinstance(axis, int):
+        pairs = np.broadcast(np.atleast_1d(shift), np.atleast_1d(axis))
+    for s, a in pairs:
+        a = canonical_axis(int(a), len(shape), "roll")
+        n = shape[a]
+        if n and s % n:
+            x = roll_along(x, shift=int(s) % n, axis=a)
+    return x
+
+
+# ---- padding ------------------------------------------------------------------------------------
+
+
+def _pad_fn(x: Any, *, width: tuple[tuple[int, int], ...]) -> Any:
+    x = np.asarray(x)
+    lead = x.ndim - len(width)
+    shape = x.shape[:lead] + tuple(
+        a + n + b for n, (a, b) in zip(x.shape[lead:], width, strict=True)
+    )
+    out = np.zeros(shape, x.dtype)
+    inner = (slice(a, a + n) for n, (a, _) in zip(x.shape[lead:], width, strict=True))
+    key: Any = (Ellipsis, *inner)
+    out[key] = x
+    return out
+
+
+def _pad_transpose(g: Any, y: Any, x: Any, *, width: tuple[tuple[int, int], ...]) -> Any:
+    inner = tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, width, strict=True))
+    return index(g, (Ellipsis, *inner))
+
+
+def _pad_axes(params: Any, shapes: Any, shape: Any) -> signatures.Axes:
+    own = tuple(range(-len(shape), 0))
+    padded = dict(zip(reversed(own), reversed(params["width"]), strict=False))
+    labels = tuple(k if padded.get(k, (0, 0)) == (0, 0) else signatures.CORE for k in own)
+    return signatures.Axes((labels,), labels)
+
+
+pad_zeros: Any = linear(
+    "pad",
+    _pad_fn,
+    _pad_transpose,
+    analytic=True,
+    signature=_pad_axes,
+    moves=True,
+    cases=[
+        ([(2, 3)], {"width": ((1, 2), (0, 1))}),
+        ([(0, 2)], {"width": ((1, 0), (0, 0))}),
+    ],
+)
+
+
+def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0) -> Any:
+    """Surround by a constant, or by the edge, the reflection or the other side of the array.
+
+    ``mode`` is NumPy's "constant", "edge", "reflect", "symmetric" or "wrap".
+    """
+    shape = shape_of(x)
+    pairs = np.broadcast_to(np.asarray(pad_width, dtype=int), (len(shape), 2))
+    width = tuple((int(a), int(b)) for a, b in pairs)
+    if any(n < 0 for pair in width for n in pair):
+        raise ValueError(f"pad: widths cannot be negative, got {pad_width!r}")
+    if mode == "constant":
+        out = pad_zeros(x, width=width)
+        if constant_values != 0:
+            frame = np.pad(np.zeros(shape), width, constant_values=1)
+            dtype = getattr(x, "dtype", np.dtype(float))
+            out = out + (frame * constant_values).astype(dtype)
+        return out
+    if mode not in ("edge", "reflect", "symmetric", "wrap"):
+        raise ValueError(
+            f"pad: mode={mode!r} is not one of constant, edge, reflect, symmetric, wrap"
+        )
+    for i, (n, pair) in enumerate(zip(shape, width, strict=True)):
+        if pair != (0, 0):
+            positions = np.pad(np.arange(n), pair, mode=mode)  # type: ignore[call-overload]
+            x = index(x, (slice(None),) * i + (positions,))
+    return x

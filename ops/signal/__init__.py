@@ -1,0 +1,1 @@
+"""Fourier transforms, convolution, filters, polynomials, and calculus on samples."""

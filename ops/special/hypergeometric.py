@@ -1,0 +1,98 @@
+"""Hypergeometric functions and their kin in their argument, and the complete elliptic integrals.
+
+Each derivative is a multiple of the function of neighbouring parameters (DLMF 13.3, 15.5, 16.3).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from scipy import special
+
+from ...core.kinds import elementwise
+from .scipy_ufuncs import of_orders, wide
+
+_unit = (-0.8, 0.8)
+_positive = (0.5, 2.5)
+
+hyp0f1: Any = of_orders(
+    "hyp0f1",
+    special.hyp0f1,
+    "v",
+    lambda g, y, v, x: g * (hyp0f1(v + 1, x) / wide(v, y)),
+    (-2, 2),
+    "The confluent hypergeometric limit function 0F1(v; x).",
+)
+hyp1f1: Any = of_orders(
+    "hyp1f1",
+    special.hyp1f1,
+    "a b",
+    lambda g, y, a, b, x: g * (wide(a, y) / wide(b, y) * hyp1f1(a + 1, b + 1, x)),
+    (-2, 2),
+    "Kummer's confluent hypergeometric function 1F1(a; b; x).",
+)
+hyp2f1: Any = of_orders(
+    "hyp2f1",
+    special.hyp2f1,
+    "a b c",
+    lambda g, y, a, b, c, x: (
+        g * (wide(a, y) * wide(b, y) / wide(c, y) * hyp2f1(a + 1, b + 1, c + 1, x))
+    ),
+    (-0.7, 0.6),
+    "Gauss' hypergeometric function 2F1(a, b; c; x).",
+)
+hyperu: Any = of_orders(
+    "hyperu",
+    special.hyperu,
+    "a b",
+    lambda g, y, a, b, x: -g * (wide(a, y) * hyperu(a + 1, b + 1, x)),
+    _positive,
+    "Tricomi's confluent hypergeometric function U(a, b, x).",
+)
+struve: Any = of_orders(
+    "struve",
+    special.struve,
+    "v",
+    lambda g, y, v, x: g * (struve(v - 1, x) - wide(v, y) / x * y),
+    _positive,
+    "Struve's function H of order v.",
+)
+modstruve: Any = of_orders(
+    "modstruve",
+    special.modstruve,
+    "v",
+    lambda g, y, v, x: g * (modstruve(v - 1, x) - wide(v, y) / x * y),
+    _positive,
+    "Struve's modified function L of order v.",
+)
+
+# ---- complete elliptic integrals: hypergeometric functions of the parameter m -------------------
+
+ellipk = elementwise(
+    "ellipk",
+    special.ellipk,
+    lambda g, y, m: g * (math.pi / 8 * _two_f1(1.5, 1.5, 2.0, m)),
+    domain=_unit,
+    edges=[((0.0,), (math.pi / 8,))],
+    doc="The complete elliptic integral of the first kind, of the parameter m.",
+)
+ellipkm1 = elementwise(
+    "ellipkm1",
+    special.ellipkm1,
+    lambda g, y, p: -g * (math.pi / 8 * _two_f1(1.5, 1.5, 2.0, 1 - p)),
+    domain=(0.3, 1.5),
+    doc="ellipk(1 - p).",
+)
+ellipe = elementwise(
+    "ellipe",
+    special.ellipe,
+    lambda g, y, m: -g * (math.pi / 8 * _two_f1(0.5, 1.5, 2.0, m)),
+    domain=_unit,
+    edges=[((0.0,), (-math.pi / 8,))],
+    doc="The complete elliptic integral of the second kind, of the parameter m.",
+)
+
+
+def _two_f1(a: float, b: float, c: float, x: Any) -> Any:
+    return hyp2f1(a, b, c, x)

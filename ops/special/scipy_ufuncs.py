@@ -1,0 +1,99 @@
+"""What the rows of SciPy's ufuncs share.
+
+Their type is that of NumPy's promotion: float32 stays float32. Where a derivative is not known,
+as that of a Bessel function in its order, asking for it is an error, never a zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...core.errors import NonDifferentiableError, operands
+from ...core.kinds import elementwise
+from ...core.primitive import Rule
+from ..elementwise.arithmetic import _as_wide
+
+Interval = tuple[float, float]
+Case = Callable[[np.random.Generator], tuple[tuple[Any, ...], dict[str, Any]]]
+
+
+def narrow(ufunc: Any) -> Callable[..., Any]:
+    """Keep a ufunc from widening float32 beside a Python number or a small integer.
+
+    Some of SciPy's list their float64 loop first, which NumPy then takes for any two types that
+    are not the same.
+    """
+
+    def fn(*args: Any) -> Any:
+        dtype = np.result_type(*args)
+        return ufunc(*args, dtype=dtype) if dtype.char in "fd" else ufunc(*args)
+
+    return fn
+
+
+def narrowed(ufunc: Any) -> Callable[..., Any]:
+    """The same for a ufunc whose loops take no integers beside float32: its result is cast."""
+
+    def fn(*args: Any) -> Any:
+        dtype = np.result_type(*args)
+        out = ufunc(*args)
+        return out if dtype.kind not in "f" or out.dtype == dtype else out.astype(dtype)[()]
+
+    return fn
+
+
+def wide(n: Any, y: Any) -> Any:
+    """An order in the type of the result, to compute with."""
+    return _as_wide(n, y.dtype)
+
+
+def refused(name: str, position: int, operand: str) -> Rule:
+    """A rule that says that ``name`` cannot be differentiated with respect to this operand.
+
+    Integers carry no derivative, so with respect to them there is nothing to refuse.
+    """
+
+    def rule(g: Any, y: Any, *args: Any) -> None:
+        dtype = getattr(args[position], "dtype", None)
+        if dtype is not None and dtype.kind not in "fc":
+            return
+        raise NonDifferentiableError(
+            f"{name}({operands(args)}): its derivative with respect to {operand} is not known "
+            f"here. Pass {operand} as a plain number or array, or detached: {operand}.detach()."
+        )
+
+    return rule
+
+
+def of_orders(
+    name: str,
+    fn: Callable[..., Any],
+    orders: str,
+    rule: Callable[..., Any],
+    domain: Interval,
+    doc: str,
+    numbers: Sequence[tuple[int, int]] = (),
+    **row: Any,
+) -> Any:
+    """Declare ``name(*orders, x)`` by its derivative in ``x``.
+
+    It is tested with integer orders (which keep float32 narrow), from the half-open intervals
+    ``numbers``, 1 to 4 by default.
+    """
+    names = orders.split()
+    intervals = list(numbers) or [(1, 5)] * len(names)
+
+    def case(*shape: int) -> Case:
+        def make(rng: np.random.Generator) -> tuple[tuple[Any, ...], dict[str, Any]]:
+            given = [rng.integers(low, high, shape).astype(np.int16) for low, high in intervals]
+            return (*given, rng.uniform(*domain, (2, 3))), {}
+
+        return make
+
+    rules = [refused(name, i, n) for i, n in enumerate(names)]
+    return elementwise(
+        name, narrowed(fn), *rules, rule, cases=[case(2, 3), case(3), case()], doc=doc, **row
+    )

@@ -1,0 +1,111 @@
+"""Every script in examples/ runs from anywhere, ends well, and says what it found."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = sorted((ROOT / "examples").glob("*.py"))
+
+SHORT = {
+    "gradients_by_hand": ["loss =", "w1", "(3, 5)", "agree to rounding"],
+    "hvp_against_differences": ["step h", "1e-12", "reverse over reverse differs by"],
+    "graph_of_a_function": ["wrote graph_of_hvp.", "arrows"],
+    "sparse_hessian": ["100,000   299,998          3", "3,600 heights", "by 9 products", "step  9"],
+    "million_parameters": ["5,018 parameters", "Eigenpairs(LA", "Estimate(", "peak memory"],
+    "jacobian_of_a_classifier": ["softmax regression on iris: 9", "petal", "virginica"],
+}
+"""Words that a script must print."""
+
+TRAINING = {
+    "digits_adam": ["test accuracy", "eigenvalue 5", "residual", "± ", "of the trace"],
+    "digits_convnet": ["1,898 parameters", "test accuracy", "in float32"],
+    "edge_of_stability": ["sharpness", "\n   60 ", "wrote edge_of_stability.png"],
+}
+
+WRITES = {
+    "graph_of_a_function": ["graph_of_function", "graph_of_gradient", "graph_of_hvp"],
+    "edge_of_stability": ["edge_of_stability"],
+}
+"""Stems of files that a script must leave in the directory where it runs."""
+
+
+def run(script: str, folder: Path, quick: str = "1") -> str:
+    """What the script prints; warnings are errors."""
+    search = os.pathsep.join(p for p in (str(ROOT), os.environ.get("PYTHONPATH")) if p)
+    settings = {
+        "TINYGRAD_HESS_QUICK": quick,
+        "MPLBACKEND": "Agg",
+        "PYTHONIOENCODING": "utf-8",
+        # which sums are split over threads decides rounding, and a run is to be repeated exactly
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(ROOT / "examples" / f"{script}.py")],
+        cwd=folder,
+        env={**os.environ, **settings, "PYTHONPATH": search},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_none_is_forgotten() -> None:
+    assert {path.stem for path in SCRIPTS} == {*SHORT, *TRAINING}
+    listed = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
+    for path in SCRIPTS:
+        assert f"]({path.name})" in listed
+
+
+@pytest.mark.parametrize("script", [path.stem for path in SCRIPTS])
+def test_runs(script: str, tmp_path: Path) -> None:
+    printed = run(script, tmp_path)
+    for words in (SHORT | TRAINING)[script]:
+        assert words in printed, printed
+    written = {path.stem for path in tmp_path.rglob("*") if path.stat().st_size}
+    for stem in WRITES.get(script, []):
+        assert stem in written
+
+
+@pytest.mark.parametrize("script", TRAINING)
+def test_a_second_run_prints_the_same(script: str, tmp_path: Path) -> None:
+    assert run(script, tmp_path) == run(script, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("script", "least"), [("digits_adam", 96.0), ("digits_convnet", 97.0)])
+def test_reaches_the_accuracy_that_it_claims(script: str, least: float, tmp_path: Path) -> None:
+    printed = run(script, tmp_path, quick="")
+    found = re.search(r"^test accuracy ([\d.]+)%", printed, re.MULTILINE)
+    assert found is not None, printed
+    assert float(found[1]) >= least
+
+
+@pytest.mark.slow
+def test_the_sharpness_climbs_to_the_edge_and_stays(tmp_path: Path) -> None:
+    lines = run("edge_of_stability", tmp_path, quick="").splitlines()
+    rows = [line.split() for line in lines if line.split()[0].isdigit()]
+    steps, relative = [int(row[0]) for row in rows], [float(row[-1]) for row in rows]
+    assert steps == list(range(0, 1501, 20))
+    assert relative[0] < 0.7
+    first = next(i for i, r in enumerate(relative) if r >= 1)
+    assert steps[first] <= 750
+    after = relative[first:]
+    assert 0.95 < sum(after) / len(after) < 1.1
+    losses = [float(row[1]) for row in rows]
+    assert losses[-1] < 0.8 * losses[first]  # it goes on falling beyond the edge
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_is_short(script: Path) -> None:
+    most = 50 if script.stem in SHORT else 65
+    assert len(script.read_text(encoding="utf-8").splitlines()) < most

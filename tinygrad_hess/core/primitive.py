@@ -1,0 +1,572 @@
+"""Primitives: one declaration each, from which everything else is derived.
+
+    elementwise : value, one rule an argument        zero      : value alone
+    linear      : value, transpose                   bilinear  : value, two transposes
+    variadic    : value, transpose to all operands   structured: value, jvp, vjp
+
+A rule is called as ``rule(g, y, *args, **params)``: the cotangent (or, for an elementwise
+primitive, just as well the tangent), the output, the operands. It is written in the library's
+own operations, so the same text runs on raw arrays, extends the tape when the sweep is being
+recorded, and carries a batch. Arrays are positional, static parameters are keywords. Axes are
+canonical when they reach a primitive: negative, so that hidden leading axes do not shift them.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import modes, signatures
+from .errors import NanError, NonDifferentiableError, add_context, operands
+from .registry import REGISTRY
+from .tensor import Axis, Batched, Tensor, batched, constant, record, tick, unrecorded
+
+Rule = Callable[..., Any]
+
+_PACKAGE = __name__.partition(".")[0] + "."
+_OPS = _PACKAGE + "ops"
+
+
+class Primitive:
+    """One row: what it computes, how it is derived and batched, and how it is tested.
+
+    Parameters
+    ----------
+    name, kind : str
+        The NumPy name where there is one; one of the kinds above.
+    fn : callable
+        The value on raw arrays, ``fn(*arrays, **params)``. A ufunc, or one that takes ``out=``, is
+        replayed into buffers, and block by block where it is elementwise.
+    vjps : tuple of rules, optional
+        One for each operand; None where an operand carries no derivative.
+    pullback : callable, optional
+        ``pullback(g, y, args, params) -> cotangents`` where one computation serves all operands.
+    pushforward : callable
+        ``pushforward(tangents, y, args, params) -> tangent``, None standing for zero.
+    batch : callable, optional
+        ``batch(values, ndims, lead, params) -> array``: the value when some operands have the
+        leading axes ``lead``; ``ndims[i]`` is the logical rank of such an operand, else None. It
+        follows from the signature, and from the kind where there is none: by default, ``fn`` is
+        called on operands that all have the leading axes.
+    domain, cases, edges
+        Test data. A domain is an open interval for an operand (elementwise primitives need no
+        more); a case is ``(shapes, params)`` or a function of a random generator that gives
+        ``(args, params)``; an edge is ``(args, rule answers)``.
+    analytic : bool
+        Whether NumPy evaluates it on complex numbers, so that the complex step applies.
+    on_complex : bool, optional
+        Whether its rules hold for complex operands; by default those of analytic ones do. Others
+        refuse complex tensors by name.
+
+    Other Parameters
+    ----------------
+    signature : str or callable, optional
+        Core axes, as of a generalised ufunc, over whose loop axes ``fn`` broadcasts; or a function
+        of parameters and shapes that gives :class:`~tinygrad_hess.core.signatures.Axes`.
+    partial : {None, "sum"}
+        With "sum", a signature is that of a sum of products: core axes that the result keeps may be
+        cut, and parts along one that it loses give parts of a sum.
+    moves : bool
+        Whether it puts elements of the operands that carry a derivative in other places, repeats or
+        drops them, and fills with zeros; ``fn`` does the same with integers.
+    aliases : bool, optional
+        Whether the value is a view of its first operand wherever NumPy has a view, or that operand
+        itself; False where it is always an array of its own. None, for rows that are not the
+        library's: nobody knows.
+    identity : bool
+        Whether the value is the first operand as it is, whenever it has that one's shape and type.
+    commutative : bool
+        Whether its two operands may be exchanged, but for the sign of a zero.
+    neutral : dict
+        By operand: the number with which the value is the other operand.
+    resized : callable, optional
+        ``resized(params, shapes, shape) -> params``, of the same operation on operands and result
+        of these shapes, where parameters depend on shapes.
+    cut : callable, optional
+        ``cut(old, new, part, length) -> part``: where a stretch of an axis goes, in which labels do
+        not tell it; see :mod:`tinygrad_hess.core.cuts`.
+    lowered : callable, optional
+        ``lowered(emit, *operands, **params) -> operand``: the same by simpler operations, each made
+        by ``emit(operation, *operands, **params)``; None where it stays as it is.
+    lowered_batch : callable, optional
+        ``lowered_batch(emit, operands, ndims, lead, params) -> operand``: what ``batch`` does, made
+        of operations on arrays; where the axes of ``batch`` cannot be told from the signature.
+    reduction : ufunc, optional
+        The value is its ``reduce`` over the parameters ``axis`` and ``keepdims``.
+    product : (bool, bool), optional
+        The value is a matrix product of two operands; whether each is transposed for it.
+    write : str, optional
+        Statements that fill ``{out}`` from operands ``{0}``, ``{1}``, ... elementwise.
+    blas : int, optional
+        Floating-point operations from which BLAS would use several threads for it.
+    effects : bool
+        Whether calling ``fn`` runs a function that the user gave.
+    """
+
+    __slots__ = (
+        "_ranks", "aliases", "analytic", "batch", "blas", "call", "cases", "commutative", "cut",
+        "doc", "domain", "edges", "effects", "flops", "fn", "identity", "kind", "label", "lowered",
+        "lowered_batch", "module", "moves", "name", "neutral", "on_complex", "partial", "product",
+        "pullback", "pushforward", "reduction", "resized", "signature", "vjps", "write",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        fn: Callable[..., Any],
+        *,
+        vjps: tuple[Rule | None, ...] | None,
+        pushforward: Callable[..., Any],
+        batch: Callable[..., Any] | None = None,
+        pullback: Callable[..., Any] | None = None,
+        domain: Any = None,
+        cases: Sequence[Any] = (),
+        edges: Sequence[Any] = (),
+        analytic: bool = False,
+        on_complex: bool | None = None,
+        label: str | None = None,
+        doc: str = "",
+        flops: Callable[..., int] | None = None,
+        signature: str | signatures.Rule | None = None,
+        partial: str | None = None,
+        moves: bool = False,
+        aliases: bool | None = None,
+        identity: bool = False,
+        commutative: bool = False,
+        neutral: dict[int, float] | None = None,
+        resized: Callable[..., dict[str, Any]] | None = None,
+        cut: Callable[..., Any] | None = None,
+        lowered: Callable[..., Any] | None = None,
+        lowered_batch: Callable[..., Any] | None = None,
+        reduction: np.ufunc | None = None,
+        product: tuple[bool, bool] | None = None,
+        write: str | None = None,
+        blas: int | None = None,
+        effects: bool = False,
+    ):
+        self.name, self.kind, self.fn = name, kind, fn
+        self.vjps, self.pushforward, self.pullback = vjps, pushforward, pullback
+        self.domain, self.cases, self.edges, self.analytic = domain, cases, edges, analytic
+        self.on_complex = analytic if on_complex is None else on_complex
+        self.label, self.doc = label or name, doc
+        self.flops = flops or (lambda y, *args, **params: int(np.size(y)))
+        self.module = _declaring_module()
+        if isinstance(signature, str):
+            signatures.parsed(signature)  # raises for one that cannot be read
+        self.signature, self.partial = signature, partial
+        self.batch = batch or self._batch
+        self.moves, self.identity, self.commutative = moves, identity, commutative
+        self.aliases = aliases if aliases is not None or not self.is_ours else False
+        self.neutral = neutral or {}
+        self.resized, self.cut = resized, cut
+        self.lowered, self.lowered_batch = lowered, lowered_batch
+        self.reduction, self.product, self.write = reduction, product, write
+        self.blas, self.effects = blas, effects or not self.is_ours
+        self._ranks: tuple[int, ...] | None = None
+        self.call: Callable[..., Any] = _general(self)
+        if name in REGISTRY:
+            raise ValueError(f"a primitive named {name!r} is already declared")
+        REGISTRY[name] = self
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the library declares it."""
+        return self.module.startswith(_PACKAGE)
+
+    @property
+    def is_broadcasting(self) -> bool:
+        """Whether all axes of all operands are loop axes, which broadcast."""
+        return self.signature is signatures.elementwise
+
+    @property
+    def takes_leading_axes(self) -> bool:
+        """Whether ``fn`` itself does what ``batch`` does, given a batch as leading axes."""
+        return self.batch == self._batch
+
+    @property
+    def ranks(self) -> tuple[int, ...] | None:
+        """The number of core axes of each operand, where ``fn`` broadcasts over the others."""
+        if self.is_broadcasting:
+            return (0,) * len(self.vjps or ())
+        if isinstance(self.signature, str):
+            return signatures.parsed(self.signature).ranks
+        return None
+
+    def axes(
+        self, params: dict[str, Any], shapes: list[tuple[int, ...]], shape: tuple[int, ...]
+    ) -> signatures.Axes:
+        """The axes of operands and result of these shapes.
+
+        A row that declares nothing is linear in its operands, so that a trial tells; or its cases
+        do, since ``fn`` accepts axes in front of theirs.
+        """
+        if isinstance(self.signature, str):
+            return signatures.parsed(self.signature).axes(shapes, shape, self.partial)
+        if self.signature is not None:
+            return self.signature(params, shapes, shape)
+        if self.kind in ("linear", "bilinear", "variadic"):
+            fn = functools.partial(self.fn, **params)
+            return signatures.by_trial(fn, shapes, shape, self.on_complex)
+        return signatures.by_rank(self._ranks_of_cases(), shapes, shape)
+
+    def _ranks_of_cases(self) -> tuple[int, ...]:
+        """The smallest rank that each operand has in a case."""
+        if self._ranks is None:
+            rng = np.random.default_rng(0)
+            cases = [c(rng)[0] if callable(c) else map(np.zeros, c[0]) for c in self.cases]
+            found = [tuple(map(np.ndim, args)) for args in cases]
+            self._ranks = min(found, key=sum) if found else ()
+        return self._ranks
+
+    def _batch(self, values: Any, ndims: Any, lead: Any, params: Any) -> Any:
+        """The value for a batch, by the signature."""
+        fn = functools.partial(self.fn, **params) if params else self.fn
+        if self.is_broadcasting:
+            return broadcast_batch(values, ndims, lead, fn)
+        if (ranks := self.ranks) is not None:
+            return fn(*line_up_loops(values, ndims, lead, ranks))
+        return fn(*full_lead(values, ndims, lead))
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} primitive {self.name}>"
+
+
+# ---- calling a primitive ------------------------------------------------------------------------
+
+_new = object.__new__
+_ndarray = np.ndarray
+_special = modes.special
+_FLOAT = np.dtype(float)
+_SCALARS = (float, int, complex, np.generic)
+
+
+def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) -> Any:
+    """Call a primitive on any mix of arrays, constants, tape tensors and batched tensors.
+
+    Raw operands give a raw result. The fast paths below do the same for their common cases.
+    """
+    on_tape = boxed = has_batch = False
+    values = []
+    for a in args:
+        if isinstance(a, Tensor):
+            boxed = True
+            on_tape = on_tape or a.prim is not None
+            has_batch = has_batch or type(a) is Batched
+            values.append(a.value)
+        elif isinstance(a, (_ndarray, *_SCALARS)):
+            values.append(a)
+        else:
+            values.append(np.asarray(a))
+    if boxed and not prim.on_complex and any(map(_is_complex, values)):
+        refuse_complex(prim, args, params)
+    try:
+        if has_batch:
+            value = _bind_batched(prim, args, values, params or {})
+        else:
+            value = prim.fn(*values, **params) if params else prim.fn(*values)
+    except Exception as error:
+        raise add_context(error, prim.name, args, params) from error
+    if modes.is_debugging_nans():
+        _refuse_nan(prim, value, args, params)
+    if not boxed:
+        return value
+    if not on_tape or not (modes.is_recording() or modes.is_tracing()):
+        return value if has_batch else constant(value)
+    held = tuple(
+        unrecorded(a) if isinstance(a, Tensor) else snapshot(v)
+        for a, v in zip(args, values, strict=True)
+    )
+    parents = tuple(a if isinstance(a, Tensor) and a.prim is not None else None for a in args)
+    out = record(prim, value, held, parents, params)
+    if modes.is_debugging_nans():
+        out._where = user_line()
+    return out if modes.is_recording() else cut(out)
+
+
+def _is_complex(x: Any) -> bool:
+    return isinstance(x, complex) or getattr(x, "dtype", _FLOAT).kind == "c"
+
+
+def refuse_complex(prim: Primitive, args: Any, params: dict[str, Any] | None) -> None:
+    """Say that a primitive does not work on complex numbers."""
+    raise NonDifferentiableError(
+        f"{prim.name}({operands(args, params)}): {prim.name} has no meaning or no derivative for "
+        "complex numbers here. Take the real part, the imaginary part or the absolute value first "
+        "(np.real, np.imag, np.abs)."
+    )
+
+
+def cut(x: Tensor) -> Tensor:
+    """What ``no_grad`` makes of a result while a program is traced: on the tape, underivable."""
+    held = unrecorded(x)
+    return record(STOP, held, (held,), (x,))
+
+
+def snapshot(x: Any) -> Any:
+    """A copy of a captured array that its owner could still change; anything else as it is.
+
+    The tape keeps operands until a sweep reads them. A program that reuses a buffer in between
+    would otherwise change the derivative silently.
+    """
+    if isinstance(x, _ndarray) and (x.flags.writeable or x.base is not None):
+        x = x.copy()
+        x.flags.writeable = False  # a recorded sweep that meets it again need not copy it again
+    return x
+
+
+def _bind_batched(
+    prim: Primitive, args: tuple[Any, ...], values: list[Any], params: dict[str, Any]
+) -> Batched:
+    """Line up the hidden axes of all operands in order of age, and call the batch rule."""
+    axes: dict[Axis, None] = {}
+    for a in args:
+        if type(a) is Batched:
+            axes.update(dict.fromkeys(a.axes))
+    order = tuple(sorted(axes, key=lambda axis: axis.time))
+    lead = tuple(axis.size for axis in order)
+    ndims: list[int | None] = [None] * len(args)
+    for i, a in enumerate(args):
+        if type(a) is Batched:
+            ndims[i] = values[i].ndim - len(a.axes)
+            values[i] = line_up(values[i], a.axes, order)
+    return batched(prim.batch(values, ndims, lead, params), order)
+
+
+def line_up(value: Any, axes: tuple[Axis, ...], order: tuple[Axis, ...]) -> Any:
+    """Permute hidden axes into ``order``, with length 1 for those that ``value`` lacks."""
+    if axes == order:
+        return value
+    have = [axes.index(axis) for axis in order if axis in axes]
+    value = value.transpose(*have, *range(len(axes), value.ndim))
+    shape = tuple(axis.size if axis in axes else 1 for axis in order)
+    return value.reshape(shape + value.shape[len(axes) :])
+
+
+# ---- batches ------------------------------------------------------------------------------------
+
+
+def line_up_loops(
+    values: Sequence[Any], ndims: Sequence[int | None], lead: tuple[int, ...], ranks: Sequence[int]
+) -> list[Any]:
+    """Operands whose batch and loop axes broadcast: batched ones get one number of loop axes.
+
+    ``ranks`` are the numbers of core axes.
+    """
+    loops = [
+        (np.ndim(v) if n is None else n) - r for v, n, r in zip(values, ndims, ranks, strict=True)
+    ]
+    most, depth = max(loops, default=0), len(lead)
+    return [
+        v if n is None or k == most
+        else v.reshape(v.shape[:depth] + (1,) * (most - k) + v.shape[depth:])
+        for v, n, k in zip(values, ndims, loops, strict=True)
+    ]  # fmt: skip
+
+
+def broadcast_batch(
+    values: list[Any], ndims: list[int | None], lead: tuple[int, ...], fn: Callable[..., Any]
+) -> Any:
+    """Batch a broadcasting function: give batched operands one logical rank, then call it."""
+    return fn(*line_up_loops(values, ndims, lead, (0,) * len(values)))
+
+
+def full_lead(values: list[Any], ndims: list[int | None], lead: tuple[int, ...]) -> list[Any]:
+    """Give every operand the whole batch as leading axes (by broadcast views)."""
+    full = []
+    for v, n in zip(values, ndims, strict=True):
+        shape = np.shape(v) if n is None else v.shape[len(lead) :]
+        full.append(v if np.shape(v) == lead + shape else np.broadcast_to(v, lead + shape))
+    return full
+
+
+# ---- where things were declared, and called -----------------------------------------------------
+
+
+def _declaring_module() -> str:
+    """The module that a row stands in."""
+    frame = sys._getframe(1)
+    while frame.f_globals.get("__package__") == __package__ and frame.f_back is not None:
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__", __name__))
+
+
+def user_line() -> str:
+    """The file and line of the innermost caller outside this library."""
+    frame = sys._getframe(1)
+    package = _PACKAGE.rstrip(".")
+    while frame.f_back is not None:
+        module = frame.f_globals.get("__name__", "")
+        if not (module == package or module.startswith(package + ".")):
+            break
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _refuse_nan(prim: Primitive, value: Any, args: Any, params: Any) -> None:
+    raw = np.asarray(value.value if isinstance(value, Tensor) else value)
+    if raw.dtype.kind in "fc" and np.isnan(raw).any():
+        what = f"{prim.name}({operands(args, params)})"
+        fresh = not any(
+            np.isnan(np.asarray(getattr(a, "value", a), dtype=complex)).any()
+            for a in args
+            if getattr(getattr(a, "value", a), "dtype", np.dtype(float)).kind in "fc"
+        )
+        if fresh:
+            raise NanError(f"{what} made a NaN; called at {user_line()}")
+
+
+def _general(prim: Primitive) -> Callable[..., Any]:
+    def call(*args: Any, **params: Any) -> Any:
+        return bind(prim, args, params)
+
+    return named(call, prim)
+
+
+def unary(prim: Primitive) -> Callable[[Any], Any]:
+    """The fast path of one operand without parameters."""
+    fn, real_only = prim.fn, not prim.on_complex
+
+    def call(x: Any) -> Any:
+        if type(x) is Tensor and x.prim is not None and not _special[0]:
+            value = x.value
+            if real_only and value.dtype is not _FLOAT and value.dtype.kind == "c":
+                refuse_complex(prim, (x,), None)
+            out = _new(Tensor)
+            out.value = fn(value)
+            out.prim = prim
+            out.args = (value,)
+            out.parents = (x,)
+            out.params = None
+            out.time = tick()
+            return out
+        if type(x) is _ndarray and not _special[0]:
+            return fn(x)
+        return bind(prim, (x,), None)
+
+    return named(call, prim)
+
+
+def unary_with_params(prim: Primitive) -> Callable[..., Any]:
+    """The fast path of one operand with static parameters."""
+    fn, real_only = prim.fn, not prim.on_complex
+
+    def call(x: Any, **params: Any) -> Any:
+        if type(x) is Tensor and x.prim is not None and not _special[0]:
+            value = x.value
+            if real_only and value.dtype is not _FLOAT and value.dtype.kind == "c":
+                refuse_complex(prim, (x,), params)
+            try:
+                made = fn(value, **params)
+            except Exception as error:
+                raise add_context(error, prim.name, (x,), params) from error
+            out = _new(Tensor)
+            out.value = made
+            out.prim = prim
+            out.args = (value,)
+            out.parents = (x,)
+            out.params = params
+            out.time = tick()
+            return out
+        if type(x) is _ndarray and not _special[0]:
+            return fn(x, **params)
+        return bind(prim, (x,), params)
+
+    return named(call, prim)
+
+
+def binary(prim: Primitive) -> Callable[[Any, Any], Any]:
+    """The fast path of two operands without parameters."""
+    fn, real_only = prim.fn, not prim.on_complex
+    scalars = frozenset((float, int, complex, np.float64, np.float32, np.complex128, np.complex64))
+
+    def call(a: Any, b: Any) -> Any:
+        ta, tb = type(a), type(b)
+        if _special[0]:
+            return bind(prim, (a, b), None)
+        if ta is Tensor and a.prim is not None:
+            x = a.value
+            if tb is Tensor:
+                y = b.value
+                parents = (a, b if b.prim is not None else None)
+            elif tb in scalars:
+                y = b
+                parents = (a, None)
+            elif tb is _ndarray:
+                y = snapshot(b)
+                parents = (a, None)
+            else:
+                return bind(prim, (a, b), None)
+        elif tb is Tensor and b.prim is not None:
+            y = b.value
+            parents = (None, b)
+            if ta is Tensor:
+                x = a.value
+            elif ta in scalars:
+                x = a
+            elif ta is _ndarray:
+                x = snapshot(a)
+            else:
+                return bind(prim, (a, b), None)
+        elif ta is _ndarray and (tb is _ndarray or tb in scalars):
+            try:
+                return fn(a, b)
+            except Exception as error:
+                raise add_context(error, prim.name, (a, b), None) from error
+        else:
+            return bind(prim, (a, b), None)
+        try:
+            value = fn(x, y)
+        except Exception as error:
+            raise add_context(error, prim.name, (a, b), None) from error
+        if real_only and value.dtype is not _FLOAT and value.dtype.kind == "c":
+            refuse_complex(prim, (a, b), None)
+        out = _new(Tensor)
+        out.value = value
+        out.prim = prim
+        out.args = (x, y)
+        out.parents = parents
+        out.params = None
+        out.time = tick()
+        return out
+
+    return named(call, prim)
+
+
+def named(call: Callable[..., Any], prim: Primitive) -> Callable[..., Any]:
+    call.__name__ = call.__qualname__ = prim.name
+    # pickle finds those of the library there, whatever their file
+    call.__module__ = _OPS if prim.module.startswith(_OPS) else prim.module
+    call.__doc__ = prim.doc or f"The {prim.kind} primitive ``{prim.name}``."
+    call.primitive = prim  # type: ignore[attr-defined]
+    return call
+
+
+# ---- the one primitive that the engine itself puts on a tape ------------------------------------
+
+STOP = Primitive(
+    "stop_gradient",
+    "zero",
+    lambda x: x,
+    vjps=(None,),
+    pushforward=lambda tangents, y, args, params: None,
+    signature=signatures.elementwise,
+    identity=True,
+    aliases=True,
+    domain=(-2, 2),
+    on_complex=True,
+    doc="""The same value, through which no derivative flows.
+
+    Examples
+    --------
+    >>> import tinygrad_hess as tg
+    >>> tg.grad(lambda x: x * tg.stop_gradient(x))(3.0)
+    np.float64(3.0)
+    """,
+)
+STOP.module = __name__
+STOP.call = unary(STOP)

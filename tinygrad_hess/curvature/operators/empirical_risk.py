@@ -1,0 +1,255 @@
+"""A symmetric operator that is a weighted sum over batches: what Hessian and Fisher share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from . import checks
+from .batches import Batches
+from .blocks import BlockDiagonalOperator, subparameters
+from .flattening import Array, Flattening, converted
+from .linearization import Recorded
+from .operator import SymmetricOperator
+from .passes import TAPE_MEMORY, Passes
+from .per_example.forms import ExampleForms, Layout, RecordedCopies
+
+
+class StreamedOperator(SymmetricOperator):
+    """The mean or sum of one symmetric matrix for each batch of some data.
+
+    A subclass says what is recorded for a batch (:meth:`_record`), how its value is found without
+    recording (:meth:`_evaluate`), and how to make the like of itself for other parameters
+    (:meth:`_rebuilt`). What these need is there before this class is initialised.
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        data: Any,
+        *,
+        reduction: str = "mean",
+        chunk_size: int | None = None,
+        tape_memory: int = TAPE_MEMORY,
+        check: bool = True,
+        dtype: Any = None,
+    ):
+        who = type(self).__name__
+        if reduction not in ("mean", "sum"):
+            raise ValueError(f"{who}: reduction={reduction!r} is not 'mean' or 'sum'")
+        if chunk_size is not None and chunk_size < 1:
+            raise ValueError(f"{who}: chunk_size must be at least 1, got {chunk_size}")
+        if dtype is not None and np.dtype(dtype).kind != "f":
+            raise ValueError(f"{who}: dtype={dtype!r} is not real floating point")
+        self._converted = converted(dtype)
+        super().__init__(Flattening(self._converted(params), who))
+        self.reduction = reduction
+        self.chunk_size = chunk_size
+        self.tape_memory = tape_memory
+        self.check = check
+        self.matvecs = 0
+        self._batches = Batches(data, who)
+        self._passes = self._passes_with(self._record)
+        self._unchecked = check
+        self._precision = dtype
+        self._measured: tuple[Any, Array] | None = None
+        if self._batches.single:  # now, so that errors come early and the point is fixed
+            self._measure()
+
+    def _passes_with(self, record: Callable[[Any, int], Any]) -> Passes:
+        return Passes(
+            self._at,
+            self._batches,
+            record,
+            self._evaluate,
+            weighted=self.reduction == "mean",
+            tape_memory=self.tape_memory,
+        )
+
+    def _record(self, batch: Any, number: int) -> Recorded:
+        raise NotImplementedError
+
+    def _record_copies(self, batch: Any, number: int, layout: Layout | None) -> RecordedCopies:
+        raise NotImplementedError
+
+    def _evaluate(self, batch: Any) -> Any:
+        raise NotImplementedError
+
+    def _rebuilt(self, params: Any, fill: Callable[[Any], Any], options: dict[str, Any]) -> Self:
+        raise NotImplementedError
+
+    # ---- products --------------------------------------------------------------------------------
+
+    def _matvec(self, x: Any) -> Array:
+        self.matvecs += 1
+        return self._apply(np.asarray(x).reshape(-1), lambda batch, v: batch.product(v))
+
+    def _matmat(self, X: Any) -> Array:
+        X = np.asarray(X)
+        self.matvecs += X.shape[1]
+        return self._apply(X, lambda batch, V: batch.products(V, self.chunk_size))
+
+    def _apply(self, v: Array, product: Callable[[Recorded, Array], Array]) -> Array:
+        if np.iscomplexobj(v):
+            return self._apply(v.real, product) + 1j * self._apply(v.imag, product)
+        total = np.zeros(v.shape, self.dtype)
+        for number, weight, batch in self._recorded():
+            if self._unchecked:
+                self._check(number, batch)
+            part = product(batch, v)
+            if self._batches.single:
+                total = part
+            else:
+                total += part * weight if self._passes.weighted else part
+        if self._unchecked:
+            self._passes.check()
+            self._unchecked = False
+        return total / self._passes.total if self._passes.weighted else total
+
+    def _check(self, number: int, batch: Recorded) -> None:
+        checks.check_finite(self._at.who, number, batch.value, batch.gradient)
+        if number == 0:
+            products = lambda V: batch.products(V, self.chunk_size)
+            checks.check_symmetric(self._at.who, products, batch.gradient, self.dtype)
+
+    def example_forms(self) -> ExampleForms:
+        """Quadratic forms with random signs that differ from example to example.
+
+        Where examples are independent, their mean for each leaf is the trace of its block, and
+        they spread less than ``zᵀ A z``. :func:`~tinygrad_hess.curvature.trace` uses them.
+
+        Returns
+        -------
+        ExampleForms
+            A function of a range of probes and a seed, to forms of shape (leaves, probes). It
+            raises UncopiedError where examples interact.
+
+        Examples
+        --------
+        >>> from tinygrad_hess.curvature import HessianOperator
+        >>> x = np.array([[1.0, 2.0], [3.0, 1.0]])
+        >>> H = HessianOperator(lambda w, x: ((x @ w) ** 2).sum(), np.zeros(2), x)
+        >>> H.example_forms()(range(3), seed=0).round(12), np.trace(H.to_dense())
+        (array([[30., 30., 30.]]), np.float64(30.0))
+        """
+        return ExampleForms(self)
+
+    # ---- parts -----------------------------------------------------------------------------------
+
+    def block(self, *paths: str) -> Self:
+        """The operator in some of the parameters alone, with the others held fixed.
+
+        Parameters
+        ----------
+        *paths : str
+            Which leaves: ``"layers[0]"``, ``"layers[1].bias"``, ``"['w']"``; a path to a container
+            takes all that is in it.
+
+        Returns
+        -------
+        operator
+            Of the same class: a principal submatrix of this one, cheaper than it since nothing
+            is differentiated in the other parameters. With one path its trees are like what
+            stands there; with several, dicts from path to that.
+
+        Raises
+        ------
+        ValueError
+            For a path that leads nowhere (the error lists what there is), or paths that overlap.
+        """
+        params, fill = subparameters(self._at, paths, f"{self._at.who}.block")
+        return self._rebuilt(params, fill, self._options)
+
+    def astype(self, dtype: Any) -> Self:
+        """The same operator, computed in another precision."""
+        options = self._options | {"dtype": dtype}
+        return self._rebuilt(self._at.tree(), lambda params: params, options)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {
+            "reduction": self.reduction,
+            "chunk_size": self.chunk_size,
+            "tape_memory": self.tape_memory,
+            "check": self._unchecked,  # once is enough for one function and one set of data
+            "dtype": self._precision,
+        }
+
+    def block_diagonal(
+        self, blocks: Sequence[str | Sequence[str]] | None = None
+    ) -> BlockDiagonalOperator:
+        """This operator with zeros between blocks of parameters.
+
+        Parameters
+        ----------
+        blocks : sequence of paths, optional
+            One path for each block, or several; by default one block for each layer. What no
+            block holds is a block of its own, named ``rest``.
+
+        Raises
+        ------
+        ValueError
+            For paths that lead nowhere or overlap.
+        """
+        who, at = f"{self._at.who}.block_diagonal", self._at
+        names = at.paths.names
+        if blocks is None:
+            layers = at.paths.by_layer()
+            chosen = {layer: [names[i] for i in leaves] for layer, leaves in layers.items()}
+        else:
+            given = [[b] if isinstance(b, str) else list(b) for b in blocks]
+            chosen = {", ".join(paths): paths for paths in given}
+            held = [i for paths in given for path in paths for i in at.paths.under(path, who)]
+            if len(set(held)) < len(held) or len(chosen) < len(given):
+                raise ValueError(f"{who}: the blocks {blocks!r} overlap")
+            if rest := [name for i, name in enumerate(names) if i not in set(held)]:
+                chosen["rest"] = rest
+        made = {}
+        for name, paths in chosen.items():
+            leaves = [i for path in sorted(paths) for i in at.paths.under(path, who)]
+            if at.indices(leaves).size:
+                made[name] = (at.indices(leaves), self.block(*paths))
+        return BlockDiagonalOperator(at, made)
+
+    # ---- what comes for free ---------------------------------------------------------------------
+
+    @property
+    def value(self) -> Any:
+        """The loss at this point."""
+        return self._measure()[0]
+
+    @property
+    def gradient(self) -> Array:
+        """The gradient of the loss at this point, shape (P,)."""
+        return self._measure()[1].copy()
+
+    def _measure(self) -> tuple[Any, Array]:
+        if self._measured is None:
+            for _ in self._recorded():
+                pass
+        assert self._measured is not None
+        return self._measured
+
+    def _recorded(self) -> Iterator[tuple[int, int, Recorded]]:
+        """All batches: number, weight, recorded; the first pass also adds up the loss."""
+        if self._measured is not None:
+            yield from self._passes
+            return
+        value, gradient = 0.0, np.zeros(self._at.size, self.dtype)
+        for number, weight, batch in self._passes:
+            value += float(batch.value) * weight
+            gradient += batch.gradient * weight if self._passes.weighted else batch.gradient
+            yield number, weight, batch
+        total = self._passes.total
+        self._measured = self.dtype.type(value / total), gradient / self.dtype.type(total)
+
+    def __repr__(self) -> str:
+        n = len(self._passes.seen)
+        batches = "one batch" if self._batches.single else f"{n} batches" if n else "batches unread"
+        loss = f", loss {self._measured[0]:.6g}" if self._measured is not None else ""
+        return (
+            f"<{type(self).__name__}: {self._at.size} parameters, {self.dtype}, {self.reduction} "
+            f"over {batches}{loss}, {self.matvecs} products>"
+        )

@@ -1,0 +1,1 @@
+"""The generalised Gauss-Newton matrix and the Fisher information, and the Hessians of losses."""

@@ -1,0 +1,1 @@
+"""Quadratic forms of each example alone, by copies of the parameters for every example."""

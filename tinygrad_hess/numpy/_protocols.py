@@ -1,0 +1,185 @@
+"""Plain NumPy calls on tensors: ``np.tanh(x)``, ``np.concatenate([x, y])``, ``array * x``.
+
+NumPy asks its operands through two protocols. Both are answered from one table, made from the
+names of :mod:`tinygrad_hess.numpy`, and else by the primitive that somebody has declared for the
+function; what has neither is refused by name.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from .. import numpy as namespace
+from ..core import trees
+from ..core.errors import NonDifferentiableError, operands
+from ..core.tensor import Batched, Tensor
+from ..ops import cummax, cummin
+from ..ops._rows import row_of
+
+TABLE: dict[Any, Any] = {
+    getattr(np, name): function
+    for name, function in vars(namespace).items()
+    if callable(function) and not name.startswith("_") and hasattr(np, name)
+    if not isinstance(getattr(np, name), type) and getattr(np, name) is not function
+}
+TABLE |= {
+    getattr(np.linalg, name): getattr(namespace.linalg, name)
+    for name in namespace.linalg.__all__
+    if name != "LinAlgError"
+}
+TABLE |= {
+    getattr(np.fft, name): getattr(namespace.fft, name)
+    for name in namespace.fft.__all__
+    if getattr(np.fft, name) is not getattr(namespace.fft, name)
+}
+
+_REDUCTIONS: dict[tuple[Any, str], Any] = {
+    (np.add, "reduce"): namespace.sum,
+    (np.multiply, "reduce"): namespace.prod,
+    (np.maximum, "reduce"): namespace.max,
+    (np.minimum, "reduce"): namespace.min,
+    (np.add, "accumulate"): namespace.cumsum,
+    (np.multiply, "accumulate"): namespace.cumprod,
+    (np.maximum, "accumulate"): lambda x, axis=0: cummax(x, axis)[0],
+    (np.minimum, "accumulate"): lambda x, axis=0: cummin(x, axis)[0],
+}
+
+
+_COUNTS = "counts are piecewise constant, and edges may come from the data"
+_SETS = "how many elements there are changes where two of them meet"
+WHY: dict[str, str] = {
+    **dict.fromkeys(("histogram", "histogram2d", "histogramdd", "histogram_bin_edges"), _COUNTS),
+    **dict.fromkeys(("intersect1d", "union1d", "setdiff1d", "setxor1d"), _SETS),
+    **dict.fromkeys(("unique", "unique_all", "unique_counts", "unique_inverse"), _SETS),
+    "unique_values": _SETS,
+    "nextafter": "a step of one rounding is no function that can be differenced",
+    "sort_complex": "a real array would become complex to be sorted; use sort",
+    "require": "memory layout is NumPy's alone",
+    "asarray_chkfinite": "check x with np.isfinite, and keep the tensor",
+}
+"""Why a function of NumPy's that looks differentiable is refused here."""
+
+
+def _refuse(name: str, args: Any, why: str) -> Any:
+    raise NonDifferentiableError(
+        f"{name}({operands(args)}): {why} Use functions of tinygrad_hess.numpy; or, where no "
+        "gradient should flow, pass x.numpy() instead of the tensor."
+    )
+
+
+def _array_ufunc(self: Tensor, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+    if not kwargs and method == "__call__" and ufunc in TABLE:
+        return TABLE[ufunc](*args)
+    special = ufunc not in TABLE and _is_special(ufunc)
+    name = f"{'scipy.special' if special else 'numpy'}.{ufunc.__name__}"
+    name += "" if method == "__call__" else f".{method}"
+    out = kwargs.pop("out", None)
+    if out is not None and any(o is not None for o in out):
+        _refuse(name, args, "writing a tensor's result into out= would lose its gradient.")
+    if special:  # the table grows on first use: scipy.special takes long to load
+        TABLE.update(import_module("..scipy.special", __package__).UFUNCS)
+    function = TABLE.get(ufunc) or _declared(ufunc)
+    if method != "__call__":
+        function = _REDUCTIONS.get((ufunc, method))
+        if function is not None and "axis" not in kwargs and len(args) == 1:
+            kwargs["axis"] = 0  # a ufunc's own default
+    if function is None and not _any_recorded((args, kwargs)):
+        return getattr(ufunc, method)(*_raw(args), **_raw(kwargs))  # nothing to differentiate
+    if function is None:
+        _refuse(name, args, _no_derivative(ufunc.__name__))
+    return _call(function, name, args, kwargs)
+
+
+def _declared(function: Any) -> Any:
+    """The primitive that somebody has declared for a function; None where nobody has."""
+    row = row_of(function)
+    return None if row is None else row.call
+
+
+def _no_derivative(name: str) -> str:
+    why = WHY.get(name)
+    return f"this NumPy function has no derivative here{': ' + why if why else ''}."
+
+
+def _is_special(ufunc: Any) -> bool:
+    """Whether it is one of ``scipy.special``, which the caller must have loaded then."""
+    module = sys.modules.get("scipy.special")
+    return getattr(module, ufunc.__name__, None) is ufunc
+
+
+_SAVING = (np.save, np.savez, np.savez_compressed, np.savetxt)
+
+
+def _any_recorded(tree: Any) -> bool:
+    return any(
+        isinstance(x, Tensor) and (x.prim is not None or isinstance(x, Batched))
+        for x in trees.leaves(tree)
+    )
+
+
+def _raw(tree: Any) -> Any:
+    return trees.map(lambda x: x.value if isinstance(x, Tensor) else x, tree)
+
+
+def _array_function(self: Tensor, func: Any, kinds: Any, args: Any, kwargs: Any) -> Any:
+    name = f"{func.__module__}.{func.__name__}"
+    function = TABLE.get(func) or _declared(func)
+    if function is None and (func in _SAVING or not _any_recorded((args, kwargs))):
+        return func(*_raw(args), **_raw(kwargs))  # nothing to differentiate
+    if function is None:
+        _refuse(name, args, _no_derivative(func.__name__))
+    signature = _signature(func)
+    if signature is not None:
+        args, kwargs = _rebound(signature, args, kwargs)
+    return _call(function, name, args, kwargs)
+
+
+@functools.lru_cache(maxsize=512)
+def _signature(func: Any) -> inspect.Signature | None:
+    """The parameters of a NumPy function, where it tells them one by one."""
+    try:
+        found = inspect.signature(func)
+    except ValueError:
+        return None
+    various = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return None if any(p.kind in various for p in found.parameters.values()) else found
+
+
+def _rebound(
+    signature: inspect.Signature, args: Any, kwargs: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """What NumPy requires by position, and the options that differ from NumPy's default by name."""
+    required, options = [], {}
+    for name, value in signature.bind(*args, **kwargs).arguments.items():
+        default = signature.parameters[name].default
+        if default is inspect.Parameter.empty:
+            required.append(value)
+        elif value is not default:
+            options[name] = value
+    return required, options
+
+
+def _call(function: Any, name: str, args: Any, kwargs: dict[str, Any]) -> Any:
+    given = {
+        k: v
+        for k, v in kwargs.items()
+        if v is not np._NoValue and (v is not None or k == "axis")  # None is a choice of axis
+    }
+    known = _signature(function)
+    unknown = [] if known is None else [k for k in given if k not in known.parameters]
+    if unknown:
+        _refuse(name, args, f"the argument {unknown[0]!r} is not supported here.")
+    return function(*args, **given)
+
+
+def install() -> None:
+    """Teach :class:`Tensor` both protocols, and to come before arrays in mixed operators."""
+    Tensor.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]
+    Tensor.__array_function__ = _array_function  # type: ignore[attr-defined]
+    Tensor.__array_priority__ = 1000  # type: ignore[attr-defined]

@@ -1,0 +1,75 @@
+# written by `make names` (tools/public_names.py), not by hand
+# ruff: noqa
+# fmt: off
+"""Primitives that have NumPy's names."""
+
+from tinygrad_hess.ops.elementwise.arithmetic import absolute as absolute
+from tinygrad_hess.ops.elementwise.arithmetic import add as add
+from tinygrad_hess.ops.elementwise.trigonometric import arccos as arccos
+from tinygrad_hess.ops.elementwise.trigonometric import arccosh as arccosh
+from tinygrad_hess.ops.elementwise.trigonometric import arcsin as arcsin
+from tinygrad_hess.ops.elementwise.trigonometric import arcsinh as arcsinh
+from tinygrad_hess.ops.elementwise.trigonometric import arctan as arctan
+from tinygrad_hess.ops.elementwise.trigonometric import arctan2 as arctan2
+from tinygrad_hess.ops.elementwise.trigonometric import arctanh as arctanh
+from tinygrad_hess.ops.elementwise.comparison import bitwise_and as bitwise_and
+from tinygrad_hess.ops.elementwise.comparison import bitwise_or as bitwise_or
+from tinygrad_hess.ops.elementwise.comparison import bitwise_xor as bitwise_xor
+from tinygrad_hess.ops.elementwise.exponential import cbrt as cbrt
+from tinygrad_hess.ops.elementwise.comparison import ceil as ceil
+from tinygrad_hess.ops.elementwise.arithmetic import copysign as copysign
+from tinygrad_hess.ops.elementwise.trigonometric import cos as cos
+from tinygrad_hess.ops.elementwise.trigonometric import cosh as cosh
+from tinygrad_hess.ops.elementwise.trigonometric import deg2rad as deg2rad
+from tinygrad_hess.ops.elementwise.arithmetic import divide as divide
+from tinygrad_hess.ops.elementwise.comparison import equal as equal
+from tinygrad_hess.ops.elementwise.exponential import exp as exp
+from tinygrad_hess.ops.elementwise.exponential import exp2 as exp2
+from tinygrad_hess.ops.elementwise.exponential import expm1 as expm1
+from tinygrad_hess.ops.elementwise.comparison import floor as floor
+from tinygrad_hess.ops.elementwise.comparison import floor_divide as floor_divide
+from tinygrad_hess.ops.elementwise.arithmetic import fmax as fmax
+from tinygrad_hess.ops.elementwise.arithmetic import fmin as fmin
+from tinygrad_hess.ops.elementwise.arithmetic import fmod as fmod
+from tinygrad_hess.ops.elementwise.comparison import greater as greater
+from tinygrad_hess.ops.elementwise.comparison import greater_equal as greater_equal
+from tinygrad_hess.ops.elementwise.comparison import heaviside as heaviside
+from tinygrad_hess.ops.elementwise.trigonometric import hypot as hypot
+from tinygrad_hess.ops.elementwise.comparison import invert as invert
+from tinygrad_hess.ops.elementwise.comparison import isfinite as isfinite
+from tinygrad_hess.ops.elementwise.comparison import isinf as isinf
+from tinygrad_hess.ops.elementwise.comparison import isnan as isnan
+from tinygrad_hess.ops.elementwise.floating_parts import ldexp as ldexp
+from tinygrad_hess.ops.elementwise.comparison import less as less
+from tinygrad_hess.ops.elementwise.comparison import less_equal as less_equal
+from tinygrad_hess.ops.elementwise.exponential import log as log
+from tinygrad_hess.ops.elementwise.exponential import log10 as log10
+from tinygrad_hess.ops.elementwise.exponential import log1p as log1p
+from tinygrad_hess.ops.elementwise.exponential import log2 as log2
+from tinygrad_hess.ops.elementwise.exponential import logaddexp as logaddexp
+from tinygrad_hess.ops.elementwise.exponential import logaddexp2 as logaddexp2
+from tinygrad_hess.ops.elementwise.comparison import logical_and as logical_and
+from tinygrad_hess.ops.elementwise.comparison import logical_not as logical_not
+from tinygrad_hess.ops.elementwise.comparison import logical_or as logical_or
+from tinygrad_hess.ops.elementwise.comparison import logical_xor as logical_xor
+from tinygrad_hess.ops.elementwise.arithmetic import maximum as maximum
+from tinygrad_hess.ops.elementwise.arithmetic import minimum as minimum
+from tinygrad_hess.ops.elementwise.arithmetic import multiply as multiply
+from tinygrad_hess.ops.elementwise.arithmetic import negative as negative
+from tinygrad_hess.ops.elementwise.comparison import not_equal as not_equal
+from tinygrad_hess.ops.elementwise.arithmetic import positive as positive
+from tinygrad_hess.ops.elementwise.trigonometric import rad2deg as rad2deg
+from tinygrad_hess.ops.elementwise.arithmetic import reciprocal as reciprocal
+from tinygrad_hess.ops.elementwise.arithmetic import mod as _remainder
+remainder = _remainder
+from tinygrad_hess.ops.elementwise.comparison import rint as rint
+from tinygrad_hess.ops.elementwise.comparison import signbit as signbit
+from tinygrad_hess.ops.elementwise.trigonometric import sin as sin
+from tinygrad_hess.ops.elementwise.trigonometric import sinh as sinh
+from tinygrad_hess.ops.elementwise.floating_parts import spacing as spacing
+from tinygrad_hess.ops.elementwise.exponential import sqrt as sqrt
+from tinygrad_hess.ops.elementwise.arithmetic import square as square
+from tinygrad_hess.ops.elementwise.arithmetic import subtract as subtract
+from tinygrad_hess.ops.elementwise.trigonometric import tan as tan
+from tinygrad_hess.ops.elementwise.trigonometric import tanh as tanh
+from tinygrad_hess.ops.elementwise.comparison import trunc as trunc

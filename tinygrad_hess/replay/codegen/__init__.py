@@ -1,0 +1,1 @@
+"""From a program to the Python that is replayed: buffers, ``out=``, blocks that fit in cache."""

@@ -1,0 +1,317 @@
+"""From a program to straight-line Python: buffers are assigned, views are made once.
+
+    plan : Program -> Plan        Plan.instance() -> a function of its own buffers
+
+An operation that can write into a given array gets a buffer, and the last reader of a buffer hands
+it on. Rearrangements of a buffer are views of it, made when the buffer is. What a caller receives
+is always fresh. The generated source is a line an operation and can be read.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...transforms.recording import owned
+from ..passes.algebra import changes_shape
+from ..program import Instruction, Program
+from .cache_blocking import LARGE, Line, Run, Touched, blocked
+from .writers import GLOBALS, Name, Writer, is_tall, writer_of
+
+_ALIGNMENT = 64
+"""Bytes of a cache line: wide loads that cross one cost twice."""
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """An array that belongs to the plan: its name in the source, its shape, type and layout."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: Any
+    order: str = "C"
+
+    def make(self) -> Any:
+        raw = np.empty(self.nbytes + _ALIGNMENT, np.uint8)
+        start = -raw.ctypes.data % _ALIGNMENT
+        flat = raw[start : start + self.nbytes].view(self.dtype)
+        return flat.reshape(self.shape, order=self.order)
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+
+class Plan:
+    """The source of a program, and what its functions need around them.
+
+    Parameters
+    ----------
+    program : Program
+    given : slots, optional
+        Inputs that are nobody else's, so that they may be returned as they are.
+
+    Attributes
+    ----------
+    source : str
+        The straight-line program.
+    buffers : list of Buffer
+    views : list of (name, function, name)
+        Views of buffers and constants, and of views before them, in order.
+    """
+
+    def __init__(self, program: Program, given: Collection[int] = ()):
+        self.program = program
+        self._given = set(given)
+        self.buffers: list[Buffer] = []
+        self.views: list[tuple[str, Callable[..., Any], str]] = []
+        self.globals: dict[str, Any] = dict(GLOBALS)
+        self._loops: dict[str, tuple[list[str], Any]] = {}  # arrays, and slices of them
+        self._write()
+        code = compile(self.source, "<jit>", "exec")
+        self._code = next(c for c in code.co_consts if isinstance(c, types.CodeType))
+
+    def instance(self) -> Callable[..., tuple[Any, ...]]:
+        """A function with buffers of its own, so that two threads can each have one."""
+        own = dict(self.globals)
+        for b in self.buffers:
+            own[b.name] = b.make()
+        for name, make, of in self.views:
+            own[name] = make(own[of])
+        for name, (arrays, slices) in self._loops.items():
+            own[name] = [(i, *(_part(i, own[a]) for a in arrays)) for i in slices]
+        return types.FunctionType(self._code, own, "replay")
+
+    # ---- writing the source ---------------------------------------------------------------------
+
+    def _write(self) -> None:
+        program = self.program
+        self._shapes = program.shapes()
+        self._lives = _lifetimes(program)
+        self._by_rows = _stored_by_rows(program, self._shapes)
+        self._free: dict[Any, list[Buffer]] = {}
+        self._held: dict[int, Buffer] = {}  # slot -> the buffer that it fills
+        self._names: dict[int, str] = {s: f"x{n}" for n, s in enumerate(program.inputs)}
+        # arrays that stand for slots which are the same memory in each call, layout and all
+        self._samples: dict[int, Any] = {}
+        self._made: dict[str, Any] = {}  # a sample of each buffer
+        self._viewed: set[str] = set()  # names of transposes that are among the views
+        self._owned: set[int] = set()  # results that are nobody else's
+        self._apart = {*program.inputs, *program.constants}  # slots that are in no buffer
+        self._memory: dict[str, str] = {}  # of a buffer, constant or view: whose memory it is
+        for slot, c in program.constants.items():
+            self._constant(slot, c)
+        lines: list[Line] = []
+        for place, i in enumerate(program.instructions):
+            line = self._instruction(i, place)
+            if line is not None:
+                lines.append(line)
+            for slot in self._lives.ends[place]:
+                buffer = self._held.get(slot)
+                if buffer is not None:
+                    self._give_back(buffer)
+        arguments = ", ".join(self._names[s] for s in program.inputs)
+        text = [*blocked(lines, self._add_loop), f"return ({self._results()})"]
+        body = [f"    {line}" for line in text]
+        self.source = "\n".join([f"def replay({arguments}):", *body, ""])
+
+    def _constant(self, slot: int, c: Any) -> None:
+        if type(c) is int or (type(c) is float and math.isfinite(c)):
+            self._names[slot] = f"({c!r})" if repr(c).startswith("-") else repr(c)
+            return
+        self._names[slot] = f"c{slot}"
+        if isinstance(c, np.ndarray):
+            if slot not in self._by_rows and is_tall(c.shape):
+                c = np.asfortranarray(c)
+            self._samples[slot] = c
+            self._memory[f"c{slot}"] = f"c{slot}"
+        self.globals[f"c{slot}"] = c
+
+    def _results(self) -> str:
+        """What is returned: nothing that the caller has, or that a later call overwrites."""
+        self.globals |= {"own": _own, "copied": _copied}
+        out, seen = "", {*self.program.inputs, *self.program.constants} - self._given
+        for o in self.program.outputs:
+            name = self._names[o]
+            if o in seen:
+                name = f"copied({name})"
+            elif o not in self._owned | self._given:
+                others = [self._names[s] for s in sorted(self._lives.aliases[o] & seen)]
+                name = f"own({', '.join([name, *others])})"
+            out += f"{name}, "
+            seen.add(o)
+        return out
+
+    def _take(self, shape: tuple[int, ...], dtype: Any, order: str) -> Buffer:
+        waiting = self._free.get((shape, dtype, order))
+        if waiting:
+            return waiting.pop()
+        buffer = Buffer(f"b{len(self.buffers)}", shape, dtype, order)
+        self.buffers.append(buffer)
+        return buffer
+
+    def _give_back(self, buffer: Buffer) -> None:
+        self._free.setdefault((buffer.shape, buffer.dtype, buffer.order), []).append(buffer)
+
+    def _operand(self, slot: int) -> Name:
+        text = self._names[slot]
+        sample = self._samples.get(slot)
+        if sample is None:
+            return Name(text, lambda: f"{text}.T", None, self._shapes.get(slot, ((), None))[0])
+        return Name(text, lambda: self._transposed(text), sample, sample.shape)
+
+    def _transposed(self, name: str) -> str:
+        """The name of the transpose of a buffer, constant or view: a view made once."""
+        turned = f"{name}_T"
+        if turned not in self._viewed:
+            self._viewed.add(turned)
+            self.views.append((turned, np.transpose, name))
+        return turned
+
+    def _add_loop(self, name: str, arrays: list[str], slices: Any) -> None:
+        self._loops[name] = (arrays, slices)
+
+    def _instruction(self, i: Instruction, place: int) -> Line | None:
+        args = [self._operand(a) for a in i.args]
+        if self._is_fixed_view(i):
+            self._names[i.out] = f"v{i.out}"
+            self._samples[i.out] = i.fn(self._samples[i.args[0]])
+            self.views.append((f"v{i.out}", i.fn, args[0].text))
+            self._memory[f"v{i.out}"] = self._memory[args[0].text]
+            return None
+        name = self._names[i.out] = f"t{i.out}"
+        writer = writer_of(i, args, by_rows=i.out in self._by_rows)
+        alone = i.shape == () or i.out in self._lives.escaping
+        if writer is None or (alone and writer.fresh is None):
+            self.globals[f"f{i.out}"] = i.fn
+            return Line(f"{name} = f{i.out}({', '.join(a.text for a in args)})")
+        self.globals |= writer.needs or {}
+        if writer.into is None:
+            return Line(f"{name} = {writer.fresh}")
+        if alone:
+            self._owned.add(i.out)
+            self._apart.add(i.out)
+            return Line(f"{name} = {writer.fresh}")
+        buffer = self._overwritten(i, place, writer) or self._take(i.shape, i.dtype, writer.order)
+        self._held[i.out] = buffer
+        self._names[i.out] = buffer.name
+        if buffer.name not in self._made:
+            self._made[buffer.name] = buffer.make()
+            self._memory[buffer.name] = buffer.name
+        self._samples[i.out] = self._made[buffer.name]
+        text = self._filled(writer.into, buffer.name)
+        if writer.template is None or buffer.nbytes < LARGE:
+            return Line(text)
+        known = (
+            a.text in self._memory or s in self._apart for a, s in zip(args, i.args, strict=True)
+        )
+        if not all(known):  # an operand may be a view of a buffer
+            return Line(text)
+        touched = [Touched(a.text, a.shape, self._memory.get(a.text)) for a in args]
+        out = Touched(buffer.name, i.shape, buffer.name)
+        run = Run(writer.template, (*touched, out), i.shape, writer.order, buffer.nbytes)
+        return Line(text, run)
+
+    def _filled(self, line: str, name: str) -> str:
+        if "OUT_T" in line:
+            line = line.replace("OUT_T", self._transposed(name))
+        return line.replace("OUT", name)
+
+    def _is_fixed_view(self, i: Instruction) -> bool:
+        """Whether the result is one and the same view in each call."""
+        if i.prim is None or not i.prim.aliases or i.effects or len(i.args) != 1:
+            return False
+        sample = self._samples.get(i.args[0])
+        if sample is None or i.out in self._lives.escaping or not sample.size:
+            return False
+        with np.errstate(all="ignore"):  # the sample holds anything
+            return bool(np.shares_memory(i.fn(sample), sample))
+
+    def _overwritten(self, i: Instruction, place: int, writer: Writer) -> Buffer | None:
+        """The buffer of an operand that is read here for the last time, if ``i`` may fill it."""
+        for n, a in enumerate(i.args):
+            buffer = self._held.get(a)
+            if (
+                buffer is not None
+                and n in writer.over
+                and all(k in writer.over for k, b in enumerate(i.args) if b == a)
+                and (buffer.shape, buffer.dtype, buffer.order) == (i.shape, i.dtype, writer.order)
+                and a in self._lives.ends[place]
+            ):
+                self._lives.ends[place].remove(a)
+                return buffer
+        return None
+
+
+def _part(i: Any, x: Any) -> Any:
+    return x[i] if x.ndim >= len(i) else x[i[-1]]
+
+
+def _copied(x: Any) -> Any:
+    return x.copy()[()] if isinstance(x, np.ndarray) else x
+
+
+def _own(x: Any, *others: Any) -> Any:
+    """A result of which no more is known: copied if it is one of these, or a view."""
+    return _copied(x) if any([x is y for y in others]) else owned(x)
+
+
+def _stored_by_rows(program: Program, shapes: Any) -> set[int]:
+    """Slots of matrices that are not laid out by columns, tall as they may be.
+
+    Those are matrices beside stacks of matrices, those that are reshaped, those that meet an input
+    element by element (inputs lie by rows), and constants that meet nothing element by element.
+    """
+    elementwise = [i for i in program.instructions if i.is_ufunc]
+    slots = {*program.constants, *(i.out for i in program.instructions)}
+    if any(len(i.shape) > 2 for i in elementwise):
+        return slots
+    inputs = set(program.inputs)
+    beside_inputs = {
+        i.shape
+        for i in elementwise
+        for a in i.args
+        if a in inputs and shapes.get(a, ((),))[0] == i.shape and is_tall(i.shape, _NARROW)
+    }
+    met = {a for i in elementwise for a in i.args if shapes.get(a, ((),))[0] == i.shape}
+    found = {s for s in slots if shapes.get(s, ((),))[0] in beside_inputs}
+    found |= {i.args[0] for i in program.instructions if changes_shape(i)}
+    return found | (set(program.constants) - met)
+
+
+_NARROW = 16
+"""Columns of a matrix that may meet one of the other layout: what reduces its rows gains more."""
+
+
+class _Lifetimes(NamedTuple):
+    ends: list[list[int]]  # by instruction: the slots whose memory nobody reads after it
+    escaping: set[int]  # slots that the caller receives, or receives a view of
+    aliases: dict[int, set[int]]  # slot -> slots whose memory it may share
+
+
+def _lifetimes(program: Program) -> _Lifetimes:
+    """How long the memory of each slot is read, directly or through what may be a view of it."""
+    aliases = {slot: {slot} for slot in (*program.inputs, *program.constants)}
+    last: dict[int, int] = {}
+    for place, i in enumerate(program.instructions):
+        mine = {i.out}
+        if not i.fresh:
+            for a in i.args:
+                mine |= aliases[a]
+        aliases[i.out] = mine
+        for a in i.args:
+            for root in aliases[a]:
+                last[root] = place
+        last.setdefault(i.out, place)
+    escaping: set[int] = set()
+    for o in program.outputs:
+        escaping |= aliases[o]
+    ends: list[list[int]] = [[] for _ in program.instructions]
+    for slot, place in last.items():
+        ends[place].append(slot)
+    return _Lifetimes(ends, escaping, aliases)

@@ -1,0 +1,217 @@
+"""How an instruction is written as lines of Python that fill a given array.
+
+    writer_of : (instruction, operands) -> Writer, or None where only a fresh result is known
+
+In the lines, OUT stands for the array to fill, OUT_T for its transpose.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import string
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..program import Instruction
+
+GLOBALS: dict[str, Any] = {
+    "dot": np.dot, "matmul": np.matmul, "copyto": np.copyto,
+}  # fmt: skip
+"""What every program may call."""
+
+TALL = 48
+"""Rows from which a product with more rows than columns is laid out by columns: OpenBLAS was
+measured up to 20% faster so, a bias is added faster, and what reduces short rows several times."""
+
+
+def is_tall(shape: tuple[int, ...], columns: int = 0) -> bool:
+    """Whether a matrix of more than so many columns is to be laid out by columns."""
+    return len(shape) == 2 and shape[0] >= TALL and shape[0] > shape[1] > columns
+
+
+class Name(NamedTuple):
+    """An operand in the source: its name, the text for its transpose, and what is known of it."""
+
+    text: str
+    transposed: Callable[[], str]
+    sample: Any  # an array of the same memory layout in each call; None for inputs
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A line that fills OUT, and an expression for a fresh result, if there is one."""
+
+    into: str | None
+    fresh: str | None
+    order: str = "C"  # memory layout that OUT must have
+    needs: dict[str, Any] | None = None  # further globals
+    template: str | None = None  # of an elementwise line, with holes for operands and result
+    over: frozenset[int] = frozenset()  # operands that OUT may be
+
+
+def writer_of(i: Instruction, args: Sequence[Name], by_rows: bool = False) -> Writer | None:
+    """How to compute ``i`` into an array.
+
+    ``by_rows`` asks for a matrix whose rows lie one behind the other: something reshapes it.
+    """
+    if i.prim is None or i.dtype is None or i.dtype.kind not in "biufc":
+        return None
+    if i.prim.product is not None:
+        return _product(i, args, by_rows)
+    if i.is_ufunc:
+        return _ufunc(i, args)
+    if i.prim.write is not None and len(args) == _operands_named(i.prim.write):
+        return _template(i, args)
+    if i.prim.reduction is not None:
+        return _reduction(i, args)
+    return _with_out(i, args) if takes_out(i.prim.fn) else None
+
+
+def _ufunc(i: Instruction, args: Sequence[Name]) -> Writer:
+    name, texts = i.fn.__name__, [a.text for a in args]
+    out = "out={out}" if i.fn in (np.maximum, np.minimum) else "{out}"  # NumPy wants it so
+    template = f"{name}({', '.join(f'{{{n}}}' for n in range(len(args)))}, {out})"
+    return Writer(
+        template.format(*texts, out="OUT"),
+        f"{name}({', '.join(texts)})",
+        _kept_order(i, args),
+        {name: i.fn},
+        template,
+        frozenset(range(len(args))),
+    )
+
+
+def _kept_order(i: Instruction, args: Sequence[Name]) -> str:
+    """By columns if an operand of the result's shape is, so that memory is walked in order."""
+    for a in args:
+        x = a.sample
+        like = isinstance(x, np.ndarray) and x.shape == i.shape and x.ndim == 2
+        if like and _order(x) == "F":
+            return "F"
+    return "C"
+
+
+def _order(x: Any) -> str:
+    """The memory layout of a matrix."""
+    return "F" if x is not None and x.flags.f_contiguous and not x.flags.c_contiguous else "C"
+
+
+# ---- what a row says ----------------------------------------------------------------------------
+
+
+def _holes(template: str) -> list[str]:
+    return [hole for _, hole, _, _ in string.Formatter().parse(template) if hole]
+
+
+@functools.cache
+def _operands_named(template: str) -> int:
+    """How many operands a template is for."""
+    return len({hole for hole in _holes(template) if hole.isdigit()})
+
+
+def _template(i: Instruction, args: Sequence[Name]) -> Writer:
+    """By the row's own text; a hole with the name of a parameter stands for that."""
+    template, needs = i.prim.write, {}
+    for hole in _holes(template):
+        if hole in i.params:
+            needs[f"{hole}{i.out}"] = i.params[hole]
+            template = template.replace(f"{{{hole}}}", f"{hole}{i.out}")
+    texts = [a.text for a in args]
+    if template.startswith("{out} = "):  # an expression, perhaps a view
+        return Writer(None, template.removeprefix("{out} = ").format(*texts), needs=needs)
+    later = _holes(template.partition(";")[2])
+    over = frozenset(n for n in range(len(args)) if str(n) not in later)
+    fresh = f"f{i.out}({', '.join(texts)})"
+    return Writer(
+        template.format(*texts, out="OUT"),
+        fresh,
+        _kept_order(i, args),
+        {**needs, f"f{i.out}": i.fn},
+        template if i.prim.is_broadcasting else None,
+        over,
+    )
+
+
+@functools.cache
+def takes_out(fn: Any) -> bool:
+    """Whether a function can write its result into an array that it is given as ``out=``."""
+    try:
+        return "out" in inspect.signature(fn).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+def _with_out(i: Instruction, args: Sequence[Name]) -> Writer:
+    call, texts = f"f{i.out}", [a.text for a in args]
+    holes = ", ".join(f"{{{n}}}" for n in range(len(args)))
+    template = f"{call}({holes}, out={{out}})"
+    return Writer(
+        template.format(*texts, out="OUT"),
+        f"{call}({', '.join(texts)})",
+        _kept_order(i, args),
+        {call: i.fn},
+        template if i.prim.is_broadcasting else None,
+    )
+
+
+# ---- products -----------------------------------------------------------------------------------
+
+
+def _product(i: Instruction, args: Sequence[Name], by_rows: bool = False) -> Writer:
+    a, b = args
+    left, right = i.prim.product
+    if len(i.shape) != 2:
+        stacks = ", ".join(
+            f"{x.text}.mT" if turn else x.text for x, turn in ((a, left), (b, right))
+        )
+        return Writer(f"matmul({stacks}, OUT)", f"matmul({stacks})")
+    plain = ", ".join(x.transposed() if turn else x.text for x, turn in ((a, left), (b, right)))
+    if is_tall(i.shape) and not by_rows:  # the transposes, in the other order
+        turned = ", ".join(
+            x.text if turn else x.transposed() for x, turn in ((b, right), (a, left))
+        )
+        return Writer(f"dot({turned}, OUT_T)", f"dot({plain})", "F")
+    return Writer(f"dot({plain}, OUT)", f"dot({plain})")
+
+
+# ---- reductions ---------------------------------------------------------------------------------
+
+
+def _reduction(i: Instruction, args: Sequence[Name]) -> Writer | None:
+    (x,), axis, keepdims = args, i.params["axis"], i.params["keepdims"]
+    is_sum = i.prim.reduction is np.add
+    if is_sum and len(axis) == 1 and len(x.shape) > 1 and i.dtype.kind == "f":
+        written = _sum_by_product(i, x, axis[0], keepdims)
+        if written is not None:
+            return written
+    if is_sum and len(axis) > 1 and not keepdims and i.shape:
+        return None  # over windows, the operation itself knows a faster way
+    call = f"{i.prim.reduction.__name__}_reduce"
+    along = axis[0] if len(axis) == 1 else axis
+    return Writer(
+        f"{call}({x.text}, {along}, None, OUT, {keepdims})",
+        f"{call}({x.text}, {along}, None, None, {keepdims})",
+        needs={call: i.prim.reduction.reduce},
+    )
+
+
+SHORT = 64
+"""Up to so many elements a row, BLAS sums rows faster than NumPy, up to ten times."""
+
+
+def _sum_by_product(i: Instruction, x: Name, axis: int, keepdims: bool) -> Writer | None:
+    """A sum over one of the last two axes as a product with ones, where that is faster."""
+    n = x.shape[axis]
+    stacked = len(x.shape) > 2
+    if (axis == -1 and (n > SHORT or (not stacked and _order(x.sample) == "F"))) or axis < -2:
+        return None
+    shape = (n,) if not keepdims else (1, n) if axis == -2 else (n, 1)
+    ones = f"ones{'x'.join(map(str, shape))}{i.dtype.char}"
+    operands = f"{ones}, {x.text}" if axis == -2 else f"{x.text}, {ones}"
+    call = f"{'matmul' if stacked else 'dot'}({operands}"
+    return Writer(f"{call}, OUT)", f"{call})", needs={ones: np.ones(shape, i.dtype)})

@@ -1,0 +1,214 @@
+"""One recording, ready to be replayed: on one thread, or in shards on several."""
+
+from __future__ import annotations
+
+import ast
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextvars import copy_context
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..core import blas_threads as threads
+from ..core import trees
+from ..core.tensor import constant
+from .arguments import builder_of
+from .codegen.plan import Plan
+from .passes.simple import PASSES
+from .program import Instruction, Program
+from .shard.run import Sharded, stretches
+from .shard.split import Split, split, why_not
+
+CUT = 5_000_000
+"""Floating-point operations from which it is looked whether a program can be cut."""
+
+SHARED = 450_000
+"""Work of an operation, on average, from which threads share a program that sums over its batch.
+
+Below, one thread does all: waking another one and giving it Python's lock for each operation costs
+more than it brings. Measured on nets of four layers, two threads took 0.7 of one thread's time from
+512 examples of 64 units on, and 1.2 times that at 256 of 64. Stacks of small products, as a batch
+of directions has them, were measured to gain nothing from a second thread.
+"""
+
+TOUCHED = 8
+"""Work of an element that is read and written once, in floating-point operations of a product."""
+
+BLAS_THREADS = 200_000_000
+"""Operations from which BLAS may use threads of its own, in a program that is not shared.
+
+They spin while they wait, gain little on an idle machine and make it several times slower on a busy
+one.
+"""
+
+
+class Traced:
+    """A recorded program, its plan, and the functions that replay it.
+
+    Attributes
+    ----------
+    recorded, program : Program
+        As read from the tape, and after all passes.
+    plan : Plan
+        For one thread.
+    sizes : list of (str, int)
+        Operations after each pass.
+    """
+
+    def __init__(self, program: Program, out_spec: Any, boxed: Sequence[bool]):
+        self.recorded = program
+        self.sizes = [("recorded", len(program.instructions))]
+        for simplify in PASSES:
+            program = simplify(program)
+            self.sizes.append((simplify.__name__, len(program.instructions)))
+        self.program, self.plan = program, Plan(program)
+        self.flops = sum(i.flops for i in program.instructions)
+        self._split = split(program) if self.flops >= CUT else None
+        self._is_shared = self._split is not None and _is_worth_sharing(self._split)
+        # whether one thread alone works off stretches too, for the sake of its cache
+        self._cut_alone = self._split is not None and len(stretches(self._split, 1)) > 1
+        self._sharded: dict[int, Sharded] = {}
+        # BLAS's own threads are for single products that are large, where nothing can be cut
+        small = self.flops < BLAS_THREADS or (
+            self._split is None and not any(map(_is_large, program.instructions))
+        )
+        small = small and any(map(_threaded, program.instructions))
+        self._alone: Any = threads.one_blas_thread if small else None
+        self._quiet = _in_context if not any(i.effects for i in program.instructions) else _ignoring
+        self._boxed = boxed if any(boxed) else None
+        self._build = builder_of(out_spec, len(boxed)) or partial(trees.unflatten, out_spec)
+        self._idle: dict[int, list[Callable[..., Any]]] = {0: []}  # by number of threads
+
+    def replay(self, values: Sequence[Any]) -> Any:
+        """Run on an idle function, or a new one where all are busy in other threads."""
+        count = self._threads()
+        try:
+            function = self._idle[count].pop()
+        except (IndexError, KeyError):
+            self._idle.setdefault(count, [])
+            function = self._quiet(self._planned(count).instance())
+        if count == 0 and self._alone is not None:
+            with self._alone:
+                results = function(*values)
+        else:
+            results = function(*values)
+        self._idle[count].append(function)  # not after an exception: its buffers are half-written
+        if self._boxed:
+            results = [constant(y) if b else y for y, b in zip(results, self._boxed, strict=True)]
+        return self._build(results)
+
+    def _threads(self) -> int:
+        """On how many threads a call would run now; 0 where it is not cut into stretches."""
+        if self._split is None:
+            return 0
+        count = min(threads.available(), self._split.length) if self._is_shared else 1
+        return 0 if count == 1 and not self._cut_alone else count
+
+    def _planned(self, count: int) -> Plan | Sharded:
+        if count == 0 or self._split is None:
+            return self.plan
+        if count not in self._sharded:
+            self._sharded[count] = Sharded(self._split, count)
+        return self._sharded[count]
+
+    @property
+    def source(self) -> str:
+        """The program as it runs now."""
+        return self._planned(self._threads()).source
+
+    def explained(self, values: Sequence[Any], repeats: int) -> str:
+        """What the plan consists of, and where its time goes."""
+        plan = self.plan
+        nbytes = sum(b.nbytes for b in plan.buffers)
+        lines = ["operations after each pass"]
+        lines += [f"  {name:<16} {count:>6}" for name, count in self.sizes]
+        lines += [
+            f"{len(plan.buffers)} buffers of {nbytes:,} bytes, {len(plan.views)} views made once, "
+            f"{self.flops:,} floating-point operations",
+            self._parts(),
+        ]
+        if repeats:
+            lines += ["microseconds by line on one thread, slowest first"]
+            lines += _timed(plan, values, repeats)
+        return "\n".join(lines)
+
+    def _parts(self) -> str:
+        if self._split is None:
+            if self.flops < CUT:
+                return "on one thread: too small to share"
+            return f"on one thread: {why_not(self.program)}"
+        count = self._threads()
+        if count == 0:
+            return "on one thread: too small to share, or BLAS is limited to one"
+        cut, pieces = self._split, len(stretches(self._split, count))
+        arguments = {slot: f"x{n}" for n, slot in enumerate(self.program.inputs)}
+        wholes = sorted(c for c in cut.cut.values() if c[0] in arguments)
+        named = ", ".join(
+            f"axis {len(cut.shapes[slot][0]) + axis} of {arguments[slot]}"
+            for slot, (axis, _, _) in wholes
+        )
+        return (
+            f"an axis of {cut.length} cut into {pieces} stretches, on {count} threads"
+            f"{': ' if named else ''}{named}"
+        )
+
+
+def _in_context(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function without floating-point warnings.
+
+    NumPy keeps that setting in a context variable, and to enter a context where it is made costs a
+    twentieth of making it. Other variables are those of now: only for what reads none of them.
+    """
+    context = copy_context()
+    context.run(np.seterr, all="ignore")
+    return partial(context.run, function)
+
+
+def _ignoring(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a function that may read context variables."""
+
+    def quiet(*values: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*values)
+
+    return quiet
+
+
+def _is_worth_sharing(split: Split) -> bool:
+    operations = split.shard.instructions
+    work = sum(i.flops * (1 if i.prim.product else TOUCHED) for i in operations)
+    return bool(split.sums) and work >= SHARED * len(operations)
+
+
+def _threaded(i: Instruction) -> bool:
+    """Whether OpenBLAS would share it, though it may be too small to gain by that."""
+    least = None if i.prim is None else i.prim.blas
+    return least is not None and i.flops > least
+
+
+def _is_large(i: Instruction) -> bool:
+    """Whether one call of BLAS in it is worth a second thread."""
+    return i.flops > BLAS_THREADS // 2 * math.prod(i.shape[:-2])
+
+
+def _timed(plan: Plan, values: Sequence[Any], repeats: int) -> list[str]:
+    function: Any = plan.instance()
+    names = {**function.__globals__, **{f"x{n}": v for n, v in enumerate(values)}}
+    definition = ast.parse(plan.source).body[0]
+    assert isinstance(definition, ast.FunctionDef)
+    rows = []
+    for statement in definition.body[:-1]:
+        text = ast.unparse(statement)
+        code = compile(text, "<jit>", "exec")
+        best = float("inf")
+        for n in range(repeats):
+            kept = dict(names) if n < repeats - 1 else names
+            begin = time.perf_counter()
+            with np.errstate(all="ignore"):
+                exec(code, kept)
+            best = min(best, time.perf_counter() - begin)
+        rows.append((best, "; ".join(line.strip() for line in text.splitlines())))
+    return [f"  {seconds * 1e6:>10.1f}  {text}" for seconds, text in sorted(rows, reverse=True)]

@@ -1,0 +1,1 @@
+"""Rewrites of a recorded program, each to one that computes the same with less."""

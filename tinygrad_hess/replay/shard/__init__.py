@@ -1,0 +1,1 @@
+"""Programs cut along an axis, and run part by part on several threads."""

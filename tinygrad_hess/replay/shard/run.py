@@ -1,0 +1,119 @@
+"""A split program, planned: its shards run side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial, reduce
+from typing import Any
+
+import numpy as np
+
+from ...core.blas_threads import one_blas_thread, side_by_side
+from ...core.cuts import Cut
+from ..codegen.plan import Plan
+from .split import Split
+
+CACHE = 2**19
+"""Bytes of the largest array of a stretch, where a batch is worked off stretch by stretch."""
+
+
+ADDITIONS = 0.02
+"""Share of all bytes computed that additions of sums may come to."""
+
+
+def stretches(split: Split, count: int) -> list[tuple[int, int]]:
+    """How ``count`` threads cut the axis: in as many parts, or in more that fit in cache.
+
+    Where parts are summed, each costs another addition of the sums: that must not weigh.
+    """
+    sizes = {i.out: i.nbytes for i in split.shard.instructions}
+    pieces = max(count, -(-max(sizes.values(), default=0) // CACHE))
+    added = sum(sizes[s] for s in split.sums)
+    if added:
+        pieces = min(pieces, max(count, int(ADDITIONS * sum(sizes.values()) / added)))
+    pieces = min(-(-pieces // count) * count, split.length)
+    length = -(-split.length // pieces)
+    return [(k, min(k + length, split.length)) for k in range(0, split.length, length)]
+
+
+class Sharded:
+    """Plans for the three parts of a split program, and how to run them.
+
+    Attributes
+    ----------
+    bounds : list of (int, int)
+        The stretches of the axis.
+    """
+
+    def __init__(self, split: Split, count: int):
+        self.split, self.count = split, count
+        self.bounds = stretches(split, count)
+        self.before = Plan(split.before)
+        self.after = Plan(split.after, given=split.after.inputs[len(split.before.inputs) :])
+        lengths = {high - low for low, high in self.bounds}
+        self.shards = {n: Plan(split.resized(n)) for n in lengths}
+
+    @property
+    def source(self) -> str:
+        """The three parts, the shard's as the first one runs it."""
+        low, high = self.bounds[0]
+        parts = {"before": self.before, "shard": self.shards[high - low], "after": self.after}
+        return "\n\n".join(
+            f"# {name}\n{plan.source}" for name, plan in parts.items() if plan.program.instructions
+        )
+
+    def instance(self) -> Callable[..., tuple[Any, ...]]:
+        """A function with buffers of its own, as :meth:`Plan.instance` gives it."""
+        before, after = self.before.instance(), self.after.instance()
+        workers = [{n: p.instance() for n, p in self.shards.items()} for _ in range(self.count)]
+        return partial(self._run, before, workers, after)
+
+    def _run(self, before: Any, workers: Sequence[Any], after: Any, *values: Any) -> Any:
+        split = self.split
+        slots = dict(zip(split.before.inputs, values, strict=True))
+        slots |= zip(split.before.outputs, before(*values), strict=True)
+        calls = [
+            partial(self._work, worker, slots, self.bounds[k :: self.count])
+            for k, worker in enumerate(workers)
+        ]
+        with one_blas_thread:
+            found = side_by_side(calls)
+        results: list[Any] = [None] * len(self.bounds)
+        for k, part in enumerate(found):
+            results[k :: self.count] = part
+        joined = map(self._joined, split.shard.outputs, zip(*results, strict=True))
+        slots |= zip(split.shard.outputs, joined, strict=True)
+        late = split.after.inputs[len(values) :]
+        return after(*values, *(slots[s] for s in late))
+
+    def _work(self, worker: Any, slots: dict[int, Any], bounds: Sequence[tuple[int, int]]) -> Any:
+        with np.errstate(all="ignore"):  # each thread has a setting of its own
+            return [worker[high - low](*self._arguments(slots, low, high)) for low, high in bounds]
+
+    def _arguments(self, slots: dict[int, Any], low: int, high: int) -> list[Any]:
+        split, constants = self.split, self.split.before.constants
+        found = []
+        for slot in split.shard.inputs:
+            whole, cut = split.cut.get(slot, (slot, None))
+            x = slots[whole] if whole in slots else constants[whole]
+            found.append(x if cut is None else x[cut.part(low, high)])
+        return found
+
+    def _joined(self, slot: int, parts: Sequence[Any]) -> Any:
+        cut = self.split.parts.get(slot)
+        return reduce(_added, parts) if cut is None else _stretched(parts, cut)
+
+
+def _stretched(parts: Sequence[Any], cut: Cut) -> Any:
+    """The stretches side by side along the axis that was cut, also where it was joined since."""
+    if cut.times == 1:
+        return np.concatenate(parts, cut.axis)
+    place = parts[0].ndim + cut.axis
+    front, behind = parts[0].shape[:place], parts[0].shape[place + 1 :]
+    lengths = [x.shape[place] // cut.times for x in parts]
+    apart = [x.reshape(*front, cut.times, n, *behind) for x, n in zip(parts, lengths, strict=True)]
+    return np.concatenate(apart, place + 1).reshape(*front, cut.times * sum(lengths), *behind)
+
+
+def _added(total: Any, part: Any) -> Any:
+    return np.add(total, part, out=total) if isinstance(total, np.ndarray) else total + part

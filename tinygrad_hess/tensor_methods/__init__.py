@@ -1,0 +1,1 @@
+"""The methods and operators of tensors, as NumPy, PyTorch and tinygrad name them; creation."""

@@ -1,0 +1,249 @@
+"""Assignment: ``x[key] = v``, ``x[key] += v``, ``x += v``, and ``x.at[key].set(v)``.
+
+An array on a tape is never written to. An assignment computes the new value as a function of the
+old one (:mod:`ops.scatter`), and the tensor object moves to the node that it made
+(:mod:`versions`): every name for the object sees the new value, and what was computed from it
+before keeps the old one, in value and in derivative.
+
+NumPy's views cannot be kept: after ``y = x[1:]``, ``y[0] = 1`` does not change ``x``, since ``y``
+is a tensor of its own. And an assignment copies the array, so that filling a long one element by
+element costs as many copies; ``stack`` makes it one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import numpy as namespace
+from .. import ops
+from ..core import modes
+from ..core.errors import describe
+from ..core.mutation import is_held, move, stand_in
+from ..core.primitive import snapshot
+from ..core.tensor import LEAF, START, Tensor, record, unrecorded
+from ..ops.elementwise.identity import alias
+from ..ops.indexing.index import plain_pattern
+from ..ops.indexing.scatter import add_at, assign, combine_at, set_at
+
+_ndarray = np.ndarray
+special = modes.special
+
+
+def setitem(self: Tensor, key: Any, value: Any) -> None:
+    """``x[key] = value``: the tensor takes the new value, and derivatives flow from both.
+
+    Under ``no_grad`` a leaf takes the value and stays a leaf.
+
+    Raises
+    ------
+    TypeError
+        For a leaf with ``requires_grad=True``, whose gradient would be another tensor's; for an
+        argument of a function that is being differentiated or replayed, which belongs to the
+        caller; and for what was computed inside such a function after this has returned.
+
+    Notes
+    -----
+    A key or value may differ between the examples of a ``vmap`` if the tensor does (made from a
+    mapped argument, as in ``0 * y``), and may depend on the arguments of a jitted function. A
+    boolean mask may do so with a scalar value only.
+
+    Examples
+    --------
+    >>> import tinygrad_hess as tg
+    >>> def f(v):
+    ...     x = v * v
+    ...     x[0] = 3 * v[1]
+    ...     return x.sum()
+    >>> tg.grad(f)(tg.tensor([1.0, 2.0]))
+    tensor([0., 7.])
+    """
+    if self.prim is LEAF and not modes.is_recording():
+        self.value = set_at(self.value, key, unrecorded(namespace.asarray(value)))
+        return
+    _refuse_fixed(self)
+    old = stand_in(self)
+    new = _at_once(old, key, value)
+    move(self, old, set_at(old, key, namespace.asarray(value)) if new is None else new)
+
+
+def _at_once(x: Tensor, key: Any, value: Any) -> Tensor | None:
+    """``x`` with ``value`` at integers and slices, in the common case; None in others.
+
+    This does what :func:`set_at` does there, which costs several times as much.
+    """
+    if type(x) is not Tensor or special[0] or type(x.value) is not _ndarray or x.prim is None:
+        return None
+    before = x.value
+    pattern = plain_pattern(key, before.ndim)
+    if pattern is None:
+        return None
+    parent = None
+    kind = type(value)
+    if kind is Tensor:
+        if value.prim is not None:
+            parent = value
+        value = value.value
+    elif kind is _ndarray:
+        value = snapshot(value)
+    elif kind in _NUMBERS and before.dtype.kind == "f":
+        value = before.dtype.type(value)
+    else:
+        return None
+    try:
+        replaced = before[pattern]
+    except IndexError:  # which is told better there
+        return None
+    if value.dtype != before.dtype:
+        return None
+    if value.shape != replaced.shape:
+        if parent is not None or value.shape:
+            return None
+        number, value = value, np.empty(replaced.shape, before.dtype)
+        value.fill(number)
+    after = before.copy()
+    after[pattern] = value
+    return record(_ASSIGN, after, (before, value), (x, parent), {"pattern": pattern})
+
+
+_NUMBERS = (float, int, np.float64, np.float32)
+_ASSIGN = assign.primitive
+
+
+def _is_argument(x: Tensor) -> bool:
+    return x.prim is START or x.prim is alias.primitive
+
+
+def _refuse_fixed(x: Tensor) -> None:
+    """Refuse to move what others count on."""
+    if x.prim is LEAF:
+        what = (
+            "a leaf with requires_grad=True cannot be changed in place: its gradient would be that "
+            "of another value. For an update, use tg.no_grad(); else"
+        )
+    elif _is_argument(x):
+        what = (
+            "an argument of a function that is being differentiated or replayed cannot be changed "
+            "in place: it is the caller's. So"
+        )
+    elif is_held(x):
+        what = (
+            "it was computed in a recording that has ended, and cannot be changed in place: a "
+            "derivative to come may still go through it. So"
+        )
+    else:
+        return
+    raise TypeError(
+        f"x[key] = value for a {describe(x)} tensor: {what} write x = x.copy() first, or "
+        "y = x.at[key].set(value), or np.where(mask, value, x)."
+    )
+
+
+def in_place(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The method of ``x += v`` and its like, from the function of ``x + v``."""
+
+    def method(self: Tensor, other: Any) -> Any:
+        if self.prim is LEAF and not modes.is_recording():
+            value = function(self.value, unrecorded(other))
+            if np.shape(value) != self.shape:
+                raise ValueError(f"{name}: a leaf {describe(self)} cannot become {describe(value)}")
+            self.value = np.asarray(value, self.dtype)[()]
+            return self
+        # a number is no array: NumPy too gives the name another one
+        if not self.shape or self.prim is LEAF or _is_argument(self) or is_held(self):
+            return function(self, other)
+        old = stand_in(self)
+        new = function(old, other)
+        if new.shape != self.shape:
+            raise ValueError(
+                f"{name}: {describe(self)} in place cannot become {describe(new)}, which the other "
+                f"operand {describe(other)} broadcasts to. Write x = x {_SIGNS[name]} y."
+            )
+        if not np.can_cast(new.dtype, self.dtype, "same_kind"):
+            raise TypeError(
+                f"{name}: {describe(self)} in place cannot hold {describe(new)}. Write "
+                f"x = x {_SIGNS[name]} y, or convert it first, as in x.astype(float)."
+            )
+        move(self, old, new if new.dtype == self.dtype else ops.astype(new, self.dtype))
+        return self
+
+    method.__doc__ = (
+        f"``x {_SIGNS[name]}= y``: the tensor takes the new value; one without axes, a leaf, or an "
+        f"argument stays, and the name is given to ``x {_SIGNS[name]} y``."
+    )
+    return method
+
+
+_SIGNS = {
+    "add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "mod": "%", "floordiv": "//",
+    "and": "&", "or": "|", "xor": "^",
+}  # fmt: skip
+
+
+class At:
+    """``x.at[key]``: updates of some elements that give a new tensor, as in JAX.
+
+    Unlike ``x[key] = v`` they work on leaves and arguments too. A position that is named twice is
+    updated twice, and of ``set`` the last value stays; an index out of bounds is an error.
+
+    Examples
+    --------
+    >>> import tinygrad_hess as tg
+    >>> x = tg.tensor([1.0, 2.0, 3.0])
+    >>> x.at[1:].multiply(10.0)
+    tensor([ 1., 20., 30.])
+    >>> x.at[[0, 0]].add(1.0)
+    tensor([3., 2., 3.])
+    """
+
+    __slots__ = ("_key", "_x")
+
+    def __init__(self, x: Any, key: Any = None):
+        self._x, self._key = x, key
+
+    def __getitem__(self, key: Any) -> At:
+        return At(self._x, (key,) if not isinstance(key, tuple) else key)
+
+    def get(self) -> Any:
+        """``x[key]``."""
+        return ops.index(self._x, self._chosen())
+
+    def set(self, value: Any) -> Any:
+        """``x`` after ``x[key] = value``."""
+        x, key = self._x, self._chosen()
+        new = _at_once(x, key, value)
+        return set_at(x, key, namespace.asarray(value)) if new is None else new
+
+    def add(self, value: Any) -> Any:
+        """``x`` after ``x[key] += value``, repeated positions adding up."""
+        return add_at(self._x, self._chosen(), namespace.asarray(value))
+
+    def multiply(self, value: Any) -> Any:
+        """``x`` after ``x[key] *= value``, repeated positions multiplying."""
+        return self._combined(value, ops.multiply)
+
+    def divide(self, value: Any) -> Any:
+        """``x`` after ``x[key] /= value``, repeated positions dividing."""
+        return self._combined(value, ops.divide)
+
+    def power(self, value: Any) -> Any:
+        """``x`` after ``x[key] **= value``, repeated positions one after the other."""
+        return self._combined(value, ops.power)
+
+    def min(self, value: Any) -> Any:
+        """``x`` after ``x[key] = minimum(x[key], value)``; ties share the derivative."""
+        return self._combined(value, ops.minimum)
+
+    def max(self, value: Any) -> Any:
+        """``x`` after ``x[key] = maximum(x[key], value)``; ties share the derivative."""
+        return self._combined(value, ops.maximum)
+
+    def _combined(self, value: Any, function: Callable[..., Any]) -> Any:
+        return combine_at(self._x, self._chosen(), namespace.asarray(value), function)
+
+    def _chosen(self) -> Any:
+        if self._key is None:
+            raise TypeError("x.at needs a key: write x.at[key].set(value); x.at[...] is all of x")
+        return self._key

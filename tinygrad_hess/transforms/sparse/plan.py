@@ -1,0 +1,284 @@
+"""Sparse Jacobians and Hessians: few sweeps, each along many columns at once.
+
+    pattern -> colours -> one direction a colour -> products -> entries
+
+Columns of one colour share a direction, the sum of their unit vectors; the pattern says which
+entry of which product is which entry of the matrix.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from ...core import modes
+from ...core.errors import NonDifferentiableError
+from ...core.tape import Tape
+from ...core.tensor import Batched
+from ..batched_sweeps import Sweeps
+from ..gradients import Argnums, _argnums, gradients_on_tape
+from ..hessian_by_symmetry import is_symmetric
+from ..recording import Recording
+from .coloring import color_columns, color_symmetric
+from .pattern import dependences
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a matrix of one pattern is compressed and recovered.
+
+    Attributes
+    ----------
+    pattern : (m, n) boolean csr_array
+    forward : bool
+        Whether directions are made of columns (products J s) or of rows (products Jᵀ s).
+    colors : int array
+        The colour of each column, or row; -1 where it has no entry.
+    product, place : int arrays
+        For each entry of the pattern: the colour whose product holds it, and where.
+    """
+
+    pattern: Any
+    forward: bool
+    colors: Any
+    product: Any
+    place: Any
+
+    @property
+    def count(self) -> int:
+        """How many products are needed."""
+        return int(self.colors.max(initial=-1)) + 1
+
+    def recover(
+        self,
+        sweep: Callable[[list[Any]], list[Any]],
+        over: Sequence[Any],
+        results: Sequence[Any],
+        sweeps: Sweeps,
+    ) -> Any:
+        """The matrix, from the products that ``sweep`` makes of directions ``over`` some leaves."""
+        kinds = [x.dtype for x in (*over, *results)]
+        data = np.zeros(self.pattern.nnz, np.result_type(*kinds) if kinds else float)
+        order = np.argsort(self.product, kind="stable")
+        bounds = np.searchsorted(self.product[order], np.arange(self.count + 1))
+        for colors, found in sweeps.along(sweep, over, self.colors, sweeps.cut(self.count)):
+            count = colors.stop - colors.start
+            products = np.concatenate(
+                [
+                    np.zeros((count, math.prod(y.shape)), y.dtype) if c is None
+                    else c.reshape(count, -1)
+                    for c, y in zip(found, results, strict=True)
+                ],
+                axis=1,
+            )  # fmt: skip
+            mine = order[bounds[colors.start] : bounds[colors.stop]]
+            data[mine] = products[self.product[mine] - colors.start, self.place[mine]]
+        indices, indptr = self.pattern.indices.copy(), self.pattern.indptr.copy()
+        return sparse.csr_array((data, indices, indptr), shape=self.pattern.shape)
+
+
+def plan_jacobian(pattern: Any, mode: str) -> Plan:
+    """Columns or rows: as ``mode`` says, or whichever needs fewer colours."""
+    columns = rows = None
+    if mode in ("auto", "forward"):
+        columns = color_columns(pattern)
+    if mode in ("auto", "reverse"):
+        # a colour each for all entries of a column: no colouring of rows can do with fewer
+        least = int(np.bincount(pattern.indices).max(initial=0))
+        if columns is None or least < columns.max(initial=-1) + 1:
+            rows = color_columns(pattern.T.tocsr())
+    forward = rows is None or (
+        columns is not None and columns.max(initial=-1) <= rows.max(initial=-1)
+    )
+    at_row, at_column = _row_of_entries(pattern), pattern.indices
+    if forward:
+        assert columns is not None
+        return Plan(pattern, True, columns, columns[at_column], at_row)
+    assert rows is not None
+    return Plan(pattern, False, rows, rows[at_row], at_column)
+
+
+def plan_hessian(pattern: Any) -> Plan:
+    """By a star colouring: an entry is read off its own column, or its mirror image's.
+
+    Where blocks are small and dense, as on a grid of nine points, columns alone need fewer colours.
+    """
+    pattern = _sorted(pattern + pattern.T)  # a pattern is a bound, and one side's may be tighter
+    colors = color_symmetric(pattern)
+    if colors.max(initial=-1) + 1 > np.diff(pattern.indptr).max(initial=0):
+        colors = min(color_columns(pattern), colors, key=lambda colors: colors.max())
+    row, column = _row_of_entries(pattern), pattern.indices
+    key = row * (int(colors.max(initial=0)) + 1) + colors[column]
+    _, which, times = np.unique(key, return_inverse=True, return_counts=True)
+    own = times[which] == 1  # no other entry of this row has a column of this colour
+    product = np.where(own, colors[column], colors[row])
+    return Plan(pattern, True, colors, product, np.where(own, row, column))
+
+
+def _row_of_entries(pattern: Any) -> Any:
+    return np.repeat(np.arange(pattern.shape[0]), np.diff(pattern.indptr))
+
+
+def _sorted(pattern: Any) -> Any:
+    pattern.sum_duplicates()
+    return pattern
+
+
+class Planner:
+    """What a sparse transform keeps from call to call: the pattern it was given, the last plan.
+
+    Parameters
+    ----------
+    given : True, or a matrix
+        Detect the pattern at every call, or take this one.
+    who : str
+        The transform, for errors.
+    """
+
+    def __init__(self, given: Any, who: str):
+        self.given = None if given is True else _pattern(given, who)
+        self.who = who
+        self.last: tuple[Any, str, Plan] | None = None
+
+    def plan(self, run: Recording, tape: Tape, outputs: Sequence[Any], mode: str) -> Plan:
+        """The plan for this recording; colours are found anew only if the pattern is new."""
+        _refuse_outer_transforms(run, tape, outputs, self.who)
+        if self.given is None:
+            pattern = dependences(tape, run.starts, outputs)
+        else:
+            pattern = self.given
+            want = tuple(sum(math.prod(x.shape) for x in xs) for xs in (outputs, run.starts))
+            if pattern.shape != want:
+                raise ValueError(
+                    f"{self.who}: a sparsity pattern of shape {pattern.shape} was given, but the "
+                    f"matrix has shape {want}. Give sparse=True to detect it, or one made by "
+                    "sparsity(...) at arguments of these shapes."
+                )
+        last = self.last
+        if last is None or last[1] != mode or not _equal(last[0], pattern):
+            made = plan_hessian(pattern) if mode == "symmetric" else plan_jacobian(pattern, mode)
+            self.last = last = (pattern, mode, made)
+        return last[2]
+
+    def jacobian(
+        self, run: Recording, tape: Tape, outputs: Sequence[Any], mode: str, sweeps: Sweeps
+    ) -> list[list[Any]]:
+        """``blocks[output][input]`` of the Jacobian, as csr_arrays."""
+        plan = self.plan(run, tape, outputs, mode)
+        with modes.recording():
+            if plan.forward:
+                push = lambda seeds: run.push(tape, outputs, seeds)
+                whole = plan.recover(push, run.starts, outputs, sweeps)
+            else:
+                pull = lambda seeds: run.pull(tape, seeds)
+                whole = plan.recover(pull, outputs, run.starts, sweeps)
+        return _blocks(whole, outputs, run.starts)
+
+    def hessian(self, run: Recording, sweeps: Callable[[Tape], Sweeps]) -> list[list[Any]]:
+        """``blocks[a][b]`` of the Hessian of a scalar, as csr_arrays."""
+        gradients, tape = gradients_on_tape(run)
+        mode = "symmetric" if is_symmetric(run.tape()) else "forward"
+        plan = self.plan(run, tape, gradients, mode)
+        with modes.recording():
+            push = lambda seeds: run.push(tape, gradients, seeds)
+            whole = plan.recover(push, run.starts, gradients, sweeps(tape))
+        return _blocks(whole, run.starts, run.starts)
+
+
+def _pattern(given: Any, who: str) -> Any:
+    """A pattern that a user gave: any matrix, sparse (its stored entries count) or dense."""
+    if sparse.issparse(given):
+        found = sparse.csr_array(given)
+        found = sparse.csr_array(
+            (np.ones(found.nnz, bool), found.indices, found.indptr), shape=found.shape
+        )
+    else:
+        dense = np.asarray(given)
+        if dense.ndim != 2 or dense.dtype.kind not in "biuf":
+            raise ValueError(
+                f"{who}: sparse is True, False or a matrix whose entries mark what can be other "
+                f"than zero, not {given!r}"
+            )
+        found = sparse.csr_array(dense != 0)
+    return _sorted(found.copy())
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return a is b or (
+        a.shape == b.shape
+        and np.array_equal(a.indptr, b.indptr)
+        and np.array_equal(a.indices, b.indices)
+    )
+
+
+def _refuse_outer_transforms(run: Recording, tape: Tape, outputs: Any, who: str) -> None:
+    if run.is_linked(tape) or any(type(x) is Batched for x in (*run.starts, *outputs)):
+        raise NonDifferentiableError(
+            f"{who}: sparse=True inside another transform (grad, vmap, jit, ...): a scipy.sparse "
+            "array holds numbers alone, so nothing can be derived through it. Use sparse=False "
+            "there."
+        )
+
+
+def _blocks(whole: Any, rows: Sequence[Any], columns: Sequence[Any]) -> list[list[Any]]:
+    """Cut into outputs and inputs, each in the type of its input."""
+    at_row = np.cumsum([0, *(math.prod(y.shape) for y in rows)])
+    at_column = np.cumsum([0, *(math.prod(x.shape) for x in columns)])
+    if len(rows) == len(columns) == 1:
+        return [[whole.astype(columns[0].dtype, copy=False)]]
+    return [
+        [
+            whole[i:i_end, j:j_end].astype(x.dtype, copy=False)
+            for x, j, j_end in zip(columns, at_column, at_column[1:])
+        ]
+        for i, i_end in zip(at_row, at_row[1:])
+    ]
+
+
+def sparsity(
+    f: Callable[..., Any], *args: Any, argnums: Argnums = 0, order: int = 1, **kwargs: Any
+) -> Any:
+    """Which entries of a Jacobian, or of a Hessian, can be other than zero.
+
+    Parameters
+    ----------
+    f : callable
+        From pytrees of floating arrays to a pytree of arrays; a scalar for ``order=2``.
+    *args, **kwargs
+        Where to record it.
+    argnums : int or sequence of int
+        Which arguments to differentiate.
+    order : {1, 2}
+        1 for the Jacobian, 2 for the Hessian.
+
+    Returns
+    -------
+    (m, n) csr_array of bool
+        All elements of the outputs by all elements of the inputs, leaf after leaf. Give it to
+        ``jacobian(f, sparse=pattern)`` or ``hessian(f, sparse=pattern)``, which then skip the
+        detection: right as long as ``f`` runs the same operations, with the same constant indices,
+        at every point (no branch on values).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess.transforms.sparse.plan import sparsity
+    >>> sparsity(lambda x: x[1:] * x[0], np.ones(4)).toarray().astype(int)
+    array([[1, 1, 0, 0],
+           [1, 0, 1, 0],
+           [1, 0, 0, 1]])
+    """
+    if order not in (1, 2):
+        raise ValueError(f"sparsity: order={order!r} is neither 1 (Jacobian) nor 2 (Hessian)")
+    run = Recording(f, args, kwargs, _argnums(argnums)[0], "sparsity")
+    if order == 1:
+        outputs = [y if hasattr(y, "shape") else np.asarray(y, float) for y in run.outputs]
+        return dependences(run.tape(), run.starts, outputs)
+    gradients, tape = gradients_on_tape(run)
+    pattern = dependences(tape, run.starts, gradients)
+    return _sorted(pattern + pattern.T)
