@@ -32,7 +32,9 @@ def rows(text: str) -> list[list[str]]:
 
 def test_all_sections_are_there(sections: dict[str, str]) -> None:
     assert list(sections) == list(SECTIONS)
-    assert re.search(r"^accuracy:.*\n\t.*tools/accuracy_page\.py", (ROOT / "Makefile").read_text(), re.M)
+    assert re.search(
+        r"^accuracy:.*\n\t.*tools/accuracy_page\.py", (ROOT / "Makefile").read_text(), re.M
+    )
 
 
 def test_every_oracle_is_listed_and_met(sections: dict[str, str]) -> None:
