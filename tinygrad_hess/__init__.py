@@ -20,13 +20,13 @@
 from importlib import import_module as _import_module
 from typing import Any as _Any
 
-from .tensor_methods import methods
-from .numpy import _protocols as protocols
-from .core.allocator import keep_freed_memory
+from .tensor_methods import methods as _methods
+from .numpy import _protocols
+from .core.allocator import keep_freed_memory as _keep_freed_memory
 
-methods.install()
-protocols.install()
-keep_freed_memory()
+_methods.install()
+_protocols.install()
+_keep_freed_memory()
 
 from . import numpy as numpy
 from . import ops as ops

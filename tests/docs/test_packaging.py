@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 NEEDED = {
     "tinygrad_hess/__init__.py",
     "tinygrad_hess/py.typed",
-    "tinygrad_hess/ops/arithmetic.py",
+    "tinygrad_hess/ops/elementwise/arithmetic.py",
     "tinygrad_hess/data/digits.npz",
     "tinygrad_hess/data/NOTICE",
     "tinygrad_hess/viz/viz-global.js",
@@ -61,7 +61,7 @@ def test_source_distribution_holds_what_the_wheel_is_made_of(built: Path) -> Non
     (archive,) = built.glob("*.tar.gz")
     with tarfile.open(archive) as found:
         names = {name.partition("/")[2] for name in found.getnames()}
-    assert {"ops/arithmetic.py", "pyproject.toml", "LICENSE", "NOTICE"} <= names
+    assert {"ops/elementwise/arithmetic.py", "pyproject.toml", "LICENSE", "NOTICE"} <= names
 
 
 @pytest.mark.slow
