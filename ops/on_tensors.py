@@ -54,7 +54,7 @@ def floating(x: Any) -> Any:
 
 
 def seen(x: Any, what: str) -> Any:
-    """The values, for a choice that they decide; refused where another call has others."""
+    """The values, for a choice that depends on them; an error where a replay may have others."""
     if not isinstance(x, Tensor):
         x = held(x)
     if not isinstance(x, Tensor):

@@ -30,7 +30,7 @@ alias: Any = linear(
     **_ELEMENTWISE,
     **_IS_ITS_OPERAND,
     moves=True,
-    doc="A new start on the tape, linked to where the value came from.",
+    doc="A new start on the tape, with a reference to where the value came from.",
 )
 
 seed: Any = linear(
@@ -107,7 +107,7 @@ def checked(x: Any, check: Callable[[Any], None]) -> Any:
     ----------
     x : array or tensor
     check : callable
-        Takes an array (with hidden axes in front, inside vmap). Equal checks count as one.
+        Takes an array (with batch axes in front, inside vmap). Equal checks count as one.
     """
     if isinstance(x, Tensor):
         if modes.is_tracing() and x.prim is not None:

@@ -86,8 +86,8 @@ def choose(a: Any, choices: Any, mode: str = "raise") -> Any:
 @on_tensors(np.compress)
 def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
     """The slices along an axis (None: elements) at which the condition holds."""
-    places = np.flatnonzero(seen(condition, "the number of elements that a condition holds for"))
-    return take(a, places, axis)
+    positions = np.flatnonzero(seen(condition, "the number of elements that a condition holds for"))
+    return take(a, positions, axis)
 
 
 @on_tensors(np.extract)
@@ -164,9 +164,9 @@ def apply_along_axis(
     joined = stack([held(p) for p in parts])
     inner = shape_of(joined)[1:]
     out = reshape(joined, shape=(*rest, *inner))
-    places = range(len(rest), len(rest) + len(inner))
+    sources = range(len(rest), len(rest) + len(inner))
     start = axis + len(shape)
-    return moveaxis(out, tuple(places), tuple(range(start, start + len(inner)))) if inner else out
+    return moveaxis(out, tuple(sources), tuple(range(start, start + len(inner)))) if inner else out
 
 
 @on_tensors(np.apply_over_axes)

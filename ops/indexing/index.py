@@ -152,7 +152,7 @@ def _fill(pattern: tuple[Any, ...], arrays: Any) -> tuple[Any, ...]:
 def _batched_key(
     pattern: tuple[Any, ...], arrays: Any, ndims: Any, lead: tuple[int, ...]
 ) -> tuple[Any, ...]:
-    """A key in which the batch is indexed too: one array per hidden axis, before all others."""
+    """A key in which the batch is indexed too: one array per batch axis, before all others."""
     rank = max([n if n is not None else np.ndim(a) for a, n in zip(arrays, ndims, strict=True)])
     grid = [
         np.arange(n).reshape((-1,) + (1,) * (len(lead) - i - 1 + rank)) for i, n in enumerate(lead)
@@ -176,7 +176,9 @@ def _landing(pattern: tuple[Any, ...]) -> int:
     return sum(not isinstance(e, int) for e in pattern[: advanced[0]]) if together else 0
 
 
-def _moved(lead: int, rank: int, pattern: tuple[Any, ...], total: int) -> list[int] | None:
+def _slices_before_arrays(
+    lead: int, rank: int, pattern: tuple[Any, ...], total: int
+) -> list[int] | None:
     """The permutation from NumPy's (lead, arrays, slices) to (lead, slices, arrays, slices)."""
     before = _landing(pattern)
     if not before:
@@ -210,7 +212,7 @@ def _take_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
     key = _batched_key(pattern, arrays, ndims[1:], lead)
     out = x[_front(key, pattern, len(lead))]
     rank = np.broadcast(*[k for k in key if isinstance(k, np.ndarray)]).ndim - len(lead)
-    order = _moved(len(lead), rank, pattern, out.ndim)
+    order = _slices_before_arrays(len(lead), rank, pattern, out.ndim)
     return out if order is None else out.transpose(order)
 
 
@@ -224,7 +226,7 @@ def _separated(pattern: tuple[Any, ...]) -> bool:
     return advanced != list(range(advanced[0], advanced[-1] + 1))
 
 
-def _put(g: Any, *arrays: Any, pattern: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+def _scatter_add(g: Any, *arrays: Any, pattern: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     g = np.asarray(g)
     out = np.zeros(shape, g.dtype)
     key = _fill(pattern, arrays)
@@ -235,7 +237,7 @@ def _put(g: Any, *arrays: Any, pattern: tuple[Any, ...], shape: tuple[int, ...])
     return out
 
 
-def _put_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
+def _scatter_add_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
     g, *arrays = values
     pattern, shape = params["pattern"], params["shape"]
     if ndims[0] is None:
@@ -248,7 +250,7 @@ def _put_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
         return out
     key = _batched_key(pattern, arrays, ndims[1:], lead)
     rank = np.broadcast(*[k for k in key if isinstance(k, np.ndarray)]).ndim - len(lead)
-    order = _moved(len(lead), rank, pattern, g.ndim)
+    order = _slices_before_arrays(len(lead), rank, pattern, g.ndim)
     if order is not None:
         g = g.transpose(np.argsort(order))
     np.add.at(out, _front(key, pattern, len(lead)), g)
@@ -290,7 +292,7 @@ def _take_axes(params: Any, shapes: Any, shape: Any) -> Axes:
     return Axes((tuple(labels), *arrays), tuple(taken))
 
 
-def _put_axes(params: Any, shapes: Any, shape: Any) -> Axes:
+def _scatter_add_axes(params: Any, shapes: Any, shape: Any) -> Axes:
     labels, taken, arrays = key_labels(params["pattern"], shape, shapes[1:])
     return Axes((tuple(taken), *arrays), tuple(labels))
 
@@ -330,11 +332,11 @@ def _lowered_take_batch(emit: Any, operands: Any, ndims: Any, lead: Any, params:
     x = x if x.shape == shape else emit(broadcast_to, x, shape=shape)
     arrays, wide, rank = _with_lead(emit, arrays, ndims[1:], pattern, lead)
     out = emit(take_pattern, x, *arrays, pattern=wide, shape=shape)
-    order = _moved(depth, rank, pattern, len(out.shape))
+    order = _slices_before_arrays(depth, rank, pattern, len(out.shape))
     return out if order is None else emit(permute, out, axes=_negative(order))
 
 
-def _lowered_put_batch(emit: Any, operands: Any, ndims: Any, lead: Any, params: Any) -> Any:
+def _lowered_scatter_add_batch(emit: Any, operands: Any, ndims: Any, lead: Any, params: Any) -> Any:
     (g, *arrays), pattern, depth = operands, params["pattern"], len(lead)
     own = g.shape if ndims[0] is None else g.shape[depth:]
     g = g if g.shape == lead + own else emit(broadcast_to, g, shape=lead + own)
@@ -344,7 +346,7 @@ def _lowered_put_batch(emit: Any, operands: Any, ndims: Any, lead: Any, params: 
             return None
         return emit(put_pattern, g, *arrays, pattern=(_ALL,) * depth + pattern, shape=shape)
     arrays, wide, rank = _with_lead(emit, arrays, ndims[1:], pattern, lead)
-    order = _moved(depth, rank, pattern, len(g.shape))
+    order = _slices_before_arrays(depth, rank, pattern, len(g.shape))
     if order is not None:
         g = emit(permute, g, axes=_negative(np.argsort(order).tolist()))
     return emit(put_pattern, g, *arrays, pattern=wide, shape=shape)
@@ -357,7 +359,9 @@ def _negative(order: list[int]) -> tuple[int, ...]:
 # ---- an index that counts along all axes but one ------------------------------------------------
 
 
-def _along(emit: Any, arrays: Any, pattern: Any, shape: Any) -> tuple[Any, int, bool] | None:
+def _positions_along_one_axis(
+    emit: Any, arrays: Any, pattern: Any, shape: Any
+) -> tuple[Any, int, bool] | None:
     """``[np.arange(n), positions]`` as positions along one axis; None for any other index.
 
     Gives the positions, with as many axes as the array; the axis; and whether the result lacks it.
@@ -393,7 +397,7 @@ def _counted_axis(a: Any, length: int, rank: int) -> int | None:
 
 
 def _take_by_steps(emit: Any, x: Any, *arrays: Any, pattern: Any, shape: Any) -> Any:
-    if (found := _along(emit, arrays, pattern, shape)) is None:
+    if (found := _positions_along_one_axis(emit, arrays, pattern, shape)) is None:
         return None
     positions, axis, dropped = found
     out = emit(take_along, x, positions, axis=axis)
@@ -404,8 +408,8 @@ def _take_by_steps(emit: Any, x: Any, *arrays: Any, pattern: Any, shape: Any) ->
     return emit(reshape, out, shape=tuple(lengths))
 
 
-def _put_by_steps(emit: Any, g: Any, *arrays: Any, pattern: Any, shape: Any) -> Any:
-    if (found := _along(emit, arrays, pattern, shape)) is None:
+def _scatter_add_by_steps(emit: Any, g: Any, *arrays: Any, pattern: Any, shape: Any) -> Any:
+    if (found := _positions_along_one_axis(emit, arrays, pattern, shape)) is None:
         return None
     positions, axis, dropped = found
     if dropped:
@@ -474,12 +478,12 @@ take_pattern: Any = linear(
 
 put_pattern: Any = linear(
     "scatter_add",
-    _put,
+    _scatter_add,
     lambda g, y, x, *arrays, pattern, shape: take_pattern(g, *arrays, pattern=pattern, shape=shape),
-    batch=_put_batch,
-    lowered_batch=_lowered_put_batch,
-    lowered=_put_by_steps,
-    signature=_put_axes,
+    batch=_scatter_add_batch,
+    lowered_batch=_lowered_scatter_add_batch,
+    lowered=_scatter_add_by_steps,
+    signature=_scatter_add_axes,
     write="copyto({out}, 0); {out}[{pattern}] = {0}",
     resized=lambda params, shapes, shape: {**params, "shape": shape},
     others=8,

@@ -32,8 +32,8 @@ from .index import (
     _front,
     _has_flag,
     _index_cases,
-    _moved,
     _separated,
+    _slices_before_arrays,
     _take,
     _without_flags,
     index,
@@ -128,7 +128,7 @@ def _scatter_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
         return out
     key = _batched_key(pattern, arrays, ndims[2:], lead)
     rank = np.broadcast(*[k for k in key if isinstance(k, np.ndarray)]).ndim - depth
-    order = _moved(depth, rank, pattern, v.ndim)
+    order = _slices_before_arrays(depth, rank, pattern, v.ndim)
     if order is not None:
         v = v.transpose(np.argsort(order))
     out[_front(key, pattern, depth)] = v
@@ -229,7 +229,7 @@ def set_at(x: Any, key: Any, value: Any) -> Any:
     value = in_type_of(x, value)
     mask = _mask(key)
     if mask is not None and value.shape == () and mask.shape == x.shape[: len(mask.shape)]:
-        return where(_over(mask, x), value, x)
+        return where(_with_trailing_axes(mask, x), value, x)
     final = x.shape
     if _has_flag(key):
         x, key = _without_flags(x, key)
@@ -274,7 +274,7 @@ def _mask(key: Any) -> Any:
     return key if dtype == np.bool and key.shape else None
 
 
-def _over(mask: Any, x: Any) -> Any:
+def _with_trailing_axes(mask: Any, x: Any) -> Any:
     """The mask with axes of length 1 for those of ``x`` that it does not select from."""
     missing = len(x.shape) - len(mask.shape)
     return reshape(mask, shape=(*mask.shape, *(1,) * missing)) if missing else mask
@@ -321,7 +321,7 @@ def add_at(x: Any, key: Any, value: Any) -> Any:
     x = tensor_or_array(x)
     value = _operand(x, value)
     if (mask := _unknown_mask(x, key, value)) is not None:
-        return where(_over(mask, x), x + value, x)
+        return where(_with_trailing_axes(mask, x), x + value, x)
     final = x.shape
     if _has_flag(key):
         x, key = _without_flags(x, key)
@@ -348,20 +348,20 @@ def combine_at(x: Any, key: Any, value: Any, function: Callable[..., Any]) -> An
     x = tensor_or_array(x)
     value = _operand(x, value)
     if (mask := _unknown_mask(x, key, value)) is not None:
-        return where(_over(mask, x), _operand(x, function(x, value)), x)
+        return where(_with_trailing_axes(mask, x), _operand(x, function(x, value)), x)
     final = x.shape
     if _has_flag(key):
         x, key = _without_flags(x, key)
     pattern, arrays = parse(key, x.shape)
     shape = _selected(pattern, arrays, x.shape)
     value = _fitted(value, shape, key)
-    places = _places(pattern, arrays, x.shape)
-    rounds = _rounds(places)
+    flat_positions = _flat_positions(pattern, arrays, x.shape)
+    rounds = _rounds(flat_positions)
     if len(rounds) == 1:
         picked = take_pattern(x, *arrays, pattern=pattern, shape=x.shape)
         out = scatter(x, _operand(x, function(picked, value)), *arrays, pattern=pattern)
         return out if out.shape == final else reshape(out, shape=final)
-    flat, values, where_to = ravel(x), ravel(value), ravel(places)
+    flat, values, where_to = ravel(x), ravel(value), ravel(flat_positions)
     for turn in rounds:
         at = where_to[turn]
         taken = _operand(x, function(index(flat, at), index(values, turn)))
@@ -378,7 +378,7 @@ def _unknown_mask(x: Any, key: Any, value: Any) -> Any:
     return mask if unknown and mask.shape == x.shape[: len(mask.shape)] else None
 
 
-def _places(pattern: Any, arrays: Any, shape: tuple[int, ...]) -> Any:
+def _flat_positions(pattern: Any, arrays: Any, shape: tuple[int, ...]) -> Any:
     """The number in ``x.ravel()`` of each position that the key selects."""
     numbers = np.arange(math.prod(shape)).reshape(shape)
     known = [a.value if _is_known(a) else a for a in arrays]
@@ -390,12 +390,12 @@ def _is_known(a: Any) -> bool:
     return type(a) is Tensor and (a.prim is None or not modes.is_tracing())
 
 
-def _rounds(places: Any) -> list[Any]:
+def _rounds(flat_positions: Any) -> list[Any]:
     """Numbers of the selected positions in turns, in none of which a position stands twice."""
-    if isinstance(places, Tensor) and not _is_known(places):
-        count = math.prod(places.shape)
+    if isinstance(flat_positions, Tensor) and not _is_known(flat_positions):
+        count = math.prod(flat_positions.shape)
         return [np.array([n]) for n in range(count)]
-    flat = np.ravel(places.value if isinstance(places, Tensor) else places)
+    flat = np.ravel(flat_positions.value if isinstance(flat_positions, Tensor) else flat_positions)
     order = np.argsort(flat, kind="stable")
     ordered = flat[order]
     first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if flat.size else flat

@@ -22,7 +22,7 @@ from .index import index, take
 from .scatter import add_at, in_type_of, set_at
 
 
-def _along(x: Any, axis: Any, positions: Any, who: str) -> tuple[Any, ...]:
+def _key_along_axis(x: Any, axis: Any, positions: Any, who: str) -> tuple[Any, ...]:
     """The key that takes ``positions`` along an axis, and counts along the others."""
     shape, positions = shape_of(x), tensor_or_array(positions)
     axis = canonical_axis(axis, len(shape), who)
@@ -76,7 +76,7 @@ def gather(x: Any, axis: int, positions: Any) -> Any:
     array([[1., 1.],
            [4., 3.]])
     """
-    return index(x, _along(x, axis, positions, "gather"))
+    return index(x, _key_along_axis(x, axis, positions, "gather"))
 
 
 def scatter_along(x: Any, axis: int, positions: Any, source: Any) -> Any:
@@ -99,13 +99,13 @@ def scatter_along(x: Any, axis: int, positions: Any, source: Any) -> Any:
     array([[0., 0., 5.],
            [6., 0., 0.]])
     """
-    key = _along(x, axis, positions, "scatter")
+    key = _key_along_axis(x, axis, positions, "scatter")
     return set_at(x, key, _source(source, shape_of(positions), "scatter"))
 
 
 def scatter_add_along(x: Any, axis: int, positions: Any, source: Any) -> Any:
     """``x`` with ``source`` added at positions along an axis; repeated positions add up."""
-    key = _along(x, axis, positions, "scatter_add")
+    key = _key_along_axis(x, axis, positions, "scatter_add")
     return add_at(x, key, _source(source, shape_of(positions), "scatter_add"))
 
 
@@ -216,9 +216,9 @@ def one_hot(labels: Any, classes: int, dtype: Any = np.int64) -> Any:
 
 
 def chunk(x: Any, chunks: int, axis: int = 0) -> list[Any]:
-    """Cut along an axis into at most so many parts of one length; the last may be shorter.
+    """Cut along an axis into at most ``chunks`` parts of one length; the last may be shorter.
 
-    (``array_split`` gives exactly so many, whose lengths differ by one at most.)
+    (``array_split`` gives exactly that number, whose lengths differ by one at most.)
 
     Examples
     --------

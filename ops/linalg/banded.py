@@ -25,7 +25,7 @@ def _shifted(bands: tuple[int, int], n: int) -> tuple[Any, Any]:
     return np.where(inside, rows, 0), inside
 
 
-def _turned(ab: Any, bands: tuple[int, int]) -> Any:
+def _transposed(ab: Any, bands: tuple[int, int]) -> Any:
     """The transposed matrix, whose bands are (u, l)."""
     lower, upper = bands
     n = ab.shape[-1]
@@ -41,8 +41,8 @@ def _times(ab: Any, x: Any, bands: tuple[int, int]) -> Any:
     columns, inside = _shifted((upper, lower), n)  # of the transpose: the columns of row i
     rows = lower + upper - np.arange(lower + upper + 1)[:, None]
     kept = where(inside, index(ab, (Ellipsis, rows, columns)), 0.0)
-    seen = index(x, (Ellipsis, columns, slice(None)))  # (..., bands, n, k)
-    return reduce_sum(reshape(kept, shape=(*kept.shape, 1)) * seen, axis=(-3,), keepdims=False)
+    gathered = index(x, (Ellipsis, columns, slice(None)))  # (..., bands, n, k)
+    return reduce_sum(reshape(kept, shape=(*kept.shape, 1)) * gathered, axis=(-3,), keepdims=False)
 
 
 def _outer(g: Any, x: Any, bands: tuple[int, int]) -> Any:
@@ -75,7 +75,7 @@ def _pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
 
 def _pullback(g: Any, y: Any, args: Any, params: Any) -> Any:
     lower, upper = params["bands"]
-    of_b = banded(_turned(args[0], (lower, upper)), g, bands=(upper, lower))
+    of_b = banded(_transposed(args[0], (lower, upper)), g, bands=(upper, lower))
     return [-_outer(of_b, y, (lower, upper)), of_b]
 
 

@@ -31,7 +31,7 @@ from .products import matmul2
 from .solving import invert_matrix, matrices, well_conditioned
 
 
-def _turned(case: Any) -> Any:
+def _complex_case(case: Any) -> Any:
     """The case with complex matrices."""
     return lambda rng: ((case(rng)[0][0] + 0.4j * case(rng)[0][0],), {})
 
@@ -196,7 +196,7 @@ log_determinant: Any = structured(
     on_complex=True,
     signature="(n,n)->()",
     flops=lambda y, x: 2 * int(np.size(x)) * int(np.shape(x)[-1]) // 3,
-    cases=[_turned(case) for case in _cases],
+    cases=[_complex_case(case) for case in _cases],
     doc="The logarithm of the determinant of complex matrices, its angle as the imaginary part.",
 )
 
@@ -209,7 +209,7 @@ class SlogdetResult(NamedTuple):
 
 
 def _logarithm_alone(t: Any) -> Any:
-    """A tangent of the logarithm, in the second of two places."""
+    """A tangent of the logarithm, at the second of two positions."""
     return reshape(t, shape=(*t.shape, 1)) * np.array([0, 1], t.dtype)
 
 

@@ -66,7 +66,7 @@ def _down(x: Any) -> Any:
     return reduce_sum(x, axis=(-2,), keepdims=True)
 
 
-def _along(x: Any, v: Any) -> Any:
+def _normalized_change(x: Any, v: Any) -> Any:
     """x without what would change the length of the columns of v, or turn their largest element."""
     kept = x - v * _down(real(x * conj(v)))
     if not is_complex(v):
@@ -75,10 +75,10 @@ def _along(x: Any, v: Any) -> Any:
     return kept - 1j * v * (_down(at * imag(x)) / _down(at * real(v)))
 
 
-def _along_transposed(g: Any, v: Any) -> Any:
+def _normalized_change_transposed(g: Any, v: Any) -> Any:
     """The transpose of the same map."""
     if not is_complex(v):
-        return _along(g, v)
+        return _normalized_change(g, v)
     total, at = _down(g * v), largest_of_column(v)
     turned = at * (imag(total) / _down(at * real(v)))
     return g - conj(v) * real(total) - 1j * turned
@@ -88,12 +88,12 @@ def _eig_jvp(t: Any, y: Any, x: Any, real: bool) -> Any:
     w, v = unpack(y)
     m = solve_columns(v, matmul2(t, v))
     turn = matmul2(v, reciprocal_gaps(w) * untied(m, groups(w), ascending=False))
-    return pack(take_diagonal(m, k=0), _along(turn, v))
+    return pack(take_diagonal(m, k=0), _normalized_change(turn, v))
 
 
 def _eig_vjp(g: Any, y: Any, x: Any, real: bool) -> Any:
     (w, v), (gw, gv) = unpack(y), unpack(g)
-    turn = untied(matmul_tn(v, _along_transposed(gv, v)), groups(w), ascending=False)
+    turn = untied(matmul_tn(v, _normalized_change_transposed(gv, v)), groups(w), ascending=False)
     inner = on_diagonal(gw) + reciprocal_gaps(w) * turn
     return solve_columns(matrix_transpose(v), matmul_nt(inner, v))
 

@@ -206,7 +206,7 @@ def _unpacked(y: Any) -> tuple[Any, Any]:
     return q, matrix_transpose(index(y, (Ellipsis, slice(m, None), slice(None))))
 
 
-def _over(x: Any, r: Any, transposed: bool) -> Any:
+def _times_inverse(x: Any, r: Any, transposed: bool) -> Any:
     """x R⁻¹, or x R⁻ᵀ (without a conjugate)."""
     turned = triangular_columns(
         full_rank(r), matrix_transpose(x), lower=False, transposed=not transposed, unit=False
@@ -216,7 +216,7 @@ def _over(x: Any, r: Any, transposed: bool) -> Any:
 
 def _qr_jvp(t: Any, y: Any, x: Any) -> Any:
     q, r = _unpacked(y)
-    scaled = _over(t, r, transposed=False)
+    scaled = _times_inverse(t, r, transposed=False)
     inner = matmul_tn(conj(q), scaled)
     below = tril(inner, -1)
     turn = below - adjoint(below)
@@ -233,7 +233,7 @@ def _qr_vjp(g: Any, y: Any, x: Any) -> Any:
     inner = matmul_nt(r, triu(gr)) - matmul_tn(gq, q)
     below = tril(inner, -1)
     mirrored = below + adjoint(below) + on_diagonal(real(take_diagonal(inner, k=0)))
-    return _over(gq + matmul2(conj(q), conj(mirrored)), r, transposed=True)
+    return _times_inverse(gq + matmul2(conj(q), conj(mirrored)), r, transposed=True)
 
 
 packed_qr: Any = structured(

@@ -194,12 +194,12 @@ def lu(a: Any, permute_l: bool = False, p_indices: bool = False) -> tuple[Any, .
     """
     x, rows = _ordered(a, "lu")
     lower, upper = _factors(x)
-    places = _inverse(rows)
+    positions = _inverse(rows)
     if permute_l:
-        return take_along_axis(lower, expand_dims(places, -1), -2), upper
+        return take_along_axis(lower, expand_dims(positions, -1), -2), upper
     if p_indices:
-        return places, lower, upper
-    return index(np.eye(shape_of(x)[-2], dtype=x.dtype), (places,)), lower, upper
+        return positions, lower, upper
+    return index(np.eye(shape_of(x)[-2], dtype=x.dtype), (positions,)), lower, upper
 
 
 def _inverse(rows: Any) -> Any:

@@ -239,5 +239,5 @@ def toeplitz(c: Any, r: Any = None) -> Any:
     r = conj(c) if r is None else ravel(r)
     rows, columns = math.prod(shape_of(c)), math.prod(shape_of(r))
     values = concatenate([index(c, slice(None, None, -1)), index(r, slice(1, None))])
-    places = rows - 1 - np.arange(rows)[:, None] + np.arange(columns)
-    return index(values, (places,))
+    positions = rows - 1 - np.arange(rows)[:, None] + np.arange(columns)
+    return index(values, (positions,))

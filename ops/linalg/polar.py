@@ -34,7 +34,7 @@ def _turning(p: Any, x: Any) -> Any:
     return sylvester(p, p, x - matrix_transpose(x))
 
 
-def _off(x: Any, u: Any) -> Any:
+def _orthogonal_to_columns(x: Any, u: Any) -> Any:
     """What is orthogonal to the columns of U."""
     return x - matmul2(u, matmul_tn(u, x))
 
@@ -44,7 +44,7 @@ def _jvp(t: Any, y: Any, x: Any) -> Any:
     out = matmul2(y, _turning(p, matmul_tn(y, t)))
     if x.shape[-2] == x.shape[-1]:
         return out
-    return out + matrix_transpose(solve(p, matrix_transpose(_off(t, y))))
+    return out + matrix_transpose(solve(p, matrix_transpose(_orthogonal_to_columns(t, y))))
 
 
 def _vjp(g: Any, y: Any, x: Any) -> Any:
@@ -52,7 +52,7 @@ def _vjp(g: Any, y: Any, x: Any) -> Any:
     out = matmul2(y, _turning(p, matmul_tn(y, g)))
     if x.shape[-2] == x.shape[-1]:
         return out
-    return out + _off(matrix_transpose(solve(p, matrix_transpose(g))), y)
+    return out + _orthogonal_to_columns(matrix_transpose(solve(p, matrix_transpose(g))), y)
 
 
 def _full_rank(*shape: int) -> Any:

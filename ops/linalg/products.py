@@ -234,7 +234,7 @@ def vdot(a: Any, b: Any) -> Any:
 
 
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
-    """Sum over the named axes of a and b; with a number, over that many last and first ones."""
+    """Sum over the named axes of a and b; or over a number of last and first ones."""
     na, nb = len(shape_of(a)), len(shape_of(b))
     if isinstance(axes, int):
         pairs = [(na - axes + i, i) for i in range(axes)]

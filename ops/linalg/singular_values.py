@@ -49,7 +49,7 @@ def _positive(s: Any) -> Any:
     return s > TIED * np.finfo(s.dtype).eps * s.max(-1, keepdims=True, initial=0)
 
 
-def _joined(x: Any) -> Any:
+def _hermitian_embedding(x: Any) -> Any:
     """[[0, A], [Aᴴ, 0]], whose eigenvalues are ± the singular values of A, and zeros."""
     m, n = x.shape[-2:]
     top = concatenate_along(np.zeros((*x.shape[:-2], m, m), x.dtype), x, axis=-1)
@@ -69,7 +69,7 @@ def _largest(w: Any, k: int) -> Any:
 
 
 def _padded(s: Any, x: Any) -> Any:
-    """Numbers for singular values, descending, as numbers for the eigenvalues of `_joined`."""
+    """Numbers for singular values, descending, as those for the eigenvalues of the embedding."""
     n = sum(x.shape[-2:]) - s.shape[-1]
     return concatenate_along(np.zeros((*s.shape[:-1], n), s.dtype), s[..., ::-1], axis=-1)
 
@@ -96,17 +96,22 @@ def _weights(g: Any, x: Any) -> Any:
 
 def _gradient_pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
     (tg, tx), (g, x) = tangents, args
-    given = (None if tg is None else _padded(tg, x), None if tx is None else _joined(tx))
+    given = (
+        None if tg is None else _padded(tg, x),
+        None if tx is None else _hermitian_embedding(tx),
+    )
     rule = eigenvalue_gradient.primitive.pushforward
-    return _upper_block(rule(given, None, (_weights(g, x), _joined(x)), {}), x.shape[-2])
+    return _upper_block(
+        rule(given, None, (_weights(g, x), _hermitian_embedding(x)), {}), x.shape[-2]
+    )
 
 
 def _gradient_of_weights(u: Any, y: Any, g: Any, x: Any) -> Any:
-    return _largest(weights_in(_joined(conj(u)), _joined(x)), g.shape[-1])
+    return _largest(weights_in(_hermitian_embedding(conj(u)), _hermitian_embedding(x)), g.shape[-1])
 
 
 def _gradient_of_matrix(u: Any, y: Any, g: Any, x: Any) -> Any:
-    turned = gradient_along(_joined(conj(u)), _weights(g, x), _joined(x))
+    turned = gradient_along(_hermitian_embedding(conj(u)), _weights(g, x), _hermitian_embedding(x))
     return conj(_upper_block(turned, x.shape[-2]))
 
 
@@ -131,7 +136,9 @@ singular_value_gradient: Any = Primitive(
 singular_values: Any = structured(
     "svdvals",
     lambda x: np.linalg.svd(x, compute_uv=False),
-    jvp=lambda t, y, x: _largest(eigenvalue_slopes(_joined(x), _joined(t)), y.shape[-1]),
+    jvp=lambda t, y, x: _largest(
+        eigenvalue_slopes(_hermitian_embedding(x), _hermitian_embedding(t)), y.shape[-1]
+    ),
     vjp=lambda g, y, x: conj(singular_value_gradient(g, x)),
     on_complex=True,
     signature="(m,n)->(k)",

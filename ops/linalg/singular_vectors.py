@@ -94,7 +94,7 @@ def _over_pushforward(tangents: Any, y: Any, args: Any) -> Any:
     return less(first, second)
 
 
-def _off(x: Any, basis: Any) -> Any:
+def _orthogonal_to_columns(x: Any, basis: Any) -> Any:
     """The part of x orthogonal to the columns of an orthonormal basis."""
     return x - matmul2(basis, matmul_tn(conj(basis), x))
 
@@ -116,9 +116,9 @@ def _svd_jvp(t: Any, y: Any, x: Any) -> Any:
     du = matmul2(u, turn)
     dv = matmul2(v, gaps * (_column(s) * m + mt * _row(s)))
     if u.shape[-2] > s.shape[-1]:
-        du = du + over_values(_off(left, u), s)
+        du = du + over_values(_orthogonal_to_columns(left, u), s)
     if v.shape[-2] > s.shape[-1]:
-        dv = dv + over_values(_off(right, v), s)
+        dv = dv + over_values(_orthogonal_to_columns(right, v), s)
     return concatenate_along(du, _row(real(take_diagonal(m, k=0))), dv, axis=-2)
 
 
@@ -134,9 +134,9 @@ def _svd_vjp(g: Any, y: Any, x: Any) -> Any:
         m = m + over_values(on_diagonal(1j * imag(take_diagonal(left, k=0))), s)
     out = matmul_nt(matmul2(u, m), conj(v))
     if u.shape[-2] > s.shape[-1]:
-        out = out + matmul_nt(over_values(_off(gu, u), s), conj(v))
+        out = out + matmul_nt(over_values(_orthogonal_to_columns(gu, u), s), conj(v))
     if v.shape[-2] > s.shape[-1]:
-        out = out + matmul_nt(u, conj(over_values(_off(gv, v), s)))
+        out = out + matmul_nt(u, conj(over_values(_orthogonal_to_columns(gv, v), s)))
     return conj(out)
 
 

@@ -76,7 +76,7 @@ def _packed(x: Any) -> Any:
     return np.concatenate([w[..., None, :], v], axis=-2)
 
 
-def _turned(x: Any, v: Any) -> Any:
+def _in_eigenbasis(x: Any, v: Any) -> Any:
     """The symmetric part of x in the basis of the eigenvectors."""
     return matmul2(matmul_tn(conj(v), symmetrize(x)), v)
 
@@ -95,7 +95,7 @@ def _real_diagonal(x: Any) -> Any:
 
 def _eigh_jvp(t: Any, y: Any, x: Any) -> Any:
     w, v = _unpack_real(y)
-    m = _turned(t, v)
+    m = _in_eigenbasis(t, v)
     turn = reciprocal_gaps(w) * untied(m, groups(w), ascending=False)
     return pack(_real_diagonal(m), matmul2(v, turn))
 
@@ -204,22 +204,22 @@ def _gradient_pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
     w, v = _unpack_real(packed_eigh(x))
     inner = None if tg is None else on_diagonal(tg)
     if tx is not None:
-        m = _turned(tx, v)
+        m = _in_eigenbasis(tx, v)
         v, r = _aligned(m, w, v, g)
-        bend = _differences(g, w) * _turned(m, r)
+        bend = _differences(g, w) * _in_eigenbasis(m, r)
         inner = bend if inner is None else bend + inner
     return _back(inner, v)
 
 
 def gradient_along(u: Any, g: Any, x: Any) -> Any:
-    """The derivative of V diag(g) Vᴴ along u with the weights held: as a map of u symmetric."""
+    """The derivative of V diag(g) Vᴴ along u with constant weights: as a map of u symmetric."""
     w, v = _unpack_real(packed_eigh(x))
-    return _back(_differences(g, w) * untied(_turned(u, v), groups(w), ascending=False), v)
+    return _back(_differences(g, w) * untied(_in_eigenbasis(u, v), groups(w), ascending=False), v)
 
 
 def weights_in(u: Any, x: Any) -> Any:
     """The real diagonal of Vᴴ u V."""
-    return _real_diagonal(_turned(u, unpack(packed_eigh(x))[1]))
+    return _real_diagonal(_in_eigenbasis(u, unpack(packed_eigh(x))[1]))
 
 
 eigenvalue_gradient: Any = Primitive(
@@ -244,27 +244,29 @@ eigenvalue_gradient: Any = Primitive(
 def _slopes_pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
     (tx, tt), (x, t) = tangents, args
     w, v = _unpack_real(packed_eigh(x))
-    m = _turned(t, v)
+    m = _in_eigenbasis(t, v)
     v, r = _aligned(m, w, v, w)
     total = None
     if tx is not None:
-        n = untied(_turned(tx, v), groups(w), ascending=False)
-        products = reciprocal_gaps(w) * real(_turned(m, r) * conj(n))
+        n = untied(_in_eigenbasis(tx, v), groups(w), ascending=False)
+        products = reciprocal_gaps(w) * real(_in_eigenbasis(m, r) * conj(n))
         total = 2 * reduce_sum(products, axis=(-2,), keepdims=False)
     if tt is not None:
-        moved = _real_diagonal(_turned(tt, v))
+        moved = _real_diagonal(_in_eigenbasis(tt, v))
         total = moved if total is None else total + moved
     return total
 
 
 def _slopes_of_matrix(u: Any, y: Any, x: Any, t: Any) -> Any:
     w, v = _unpack_real(packed_eigh(x))
-    return conj(_back(_differences(u, w) * untied(_turned(t, v), groups(w), ascending=True), v))
+    return conj(
+        _back(_differences(u, w) * untied(_in_eigenbasis(t, v), groups(w), ascending=True), v)
+    )
 
 
 def _slopes_of_tangent(u: Any, y: Any, x: Any, t: Any) -> Any:
     w, v = _unpack_real(packed_eigh(x))
-    return conj(_back(on_diagonal(u), _aligned(_turned(t, v), w, v, w)[0]))
+    return conj(_back(on_diagonal(u), _aligned(_in_eigenbasis(t, v), w, v, w)[0]))
 
 
 eigenvalue_slopes: Any = Primitive(

@@ -21,7 +21,7 @@ from .products import matmul2, matmul_nt, matmul_tn
 from .solving import inv, less, matrices, solve
 
 
-def _one(a: Any, b: Any, q: Any) -> Any:
+def _solve_by_schur_forms(a: Any, b: Any, q: Any) -> Any:
     """By the Schur forms of A and Bᴴ, which make it triangular (Bartels and Stewart, 1972)."""
     from scipy.linalg import get_lapack_funcs, schur  # imported where needed: slow to load
 
@@ -47,7 +47,7 @@ def _solution(a: Any, b: Any, q: Any) -> Any:
     out = np.empty(q.shape, dtype)
     for i in np.ndindex(lead):
         if out[i].size:
-            out[i] = _one(a[i], b[i], q[i])
+            out[i] = _solve_by_schur_forms(a[i], b[i], q[i])
     return out
 
 

@@ -158,11 +158,11 @@ phase_free.primitive.pushforward = lambda tangents, y, args, params: tangents[0]
 
 
 def _blocks(numbers: Any) -> Any:
-    """The places of each group of two or more."""
+    """The indices of each group of two or more."""
     for number in np.unique(numbers):
-        places = np.flatnonzero(numbers == number)
-        if len(places) > 1:
-            yield places
+        indices = np.flatnonzero(numbers == number)
+        if len(indices) > 1:
+            yield indices
 
 
 def _alignment(m: Any, w: Any, g: Any) -> Any:
@@ -176,17 +176,17 @@ def _alignment(m: Any, w: Any, g: Any) -> Any:
     numbers, g = (np.broadcast_to(x, (*lead, n)) for x in (numbers, g))
     m, small = (np.broadcast_to(x, (*lead, *x.shape[-2:])) for x in (m, _vanishing(m)))
     for i in np.ndindex(*lead):
-        for places in _blocks(numbers[i]):
-            at = np.ix_(places, places)
-            block, weights = m[i][at], g[i][places]
+        for indices in _blocks(numbers[i]):
+            at = np.ix_(indices, indices)
+            block, weights = m[i][at], g[i][indices]
             rates = np.diagonal(block).real
             off = np.abs(block - np.diag(rates)).max()
             if off <= small[i] and (np.diff(rates) >= -small[i]).all():
                 continue
-            spread = np.ptp(weights)
-            if spread > VANISHING * np.finfo(m.dtype).eps * max(1, np.abs(g[i]).max()):
+            difference = np.ptp(weights)
+            if difference > VANISHING * np.finfo(m.dtype).eps * max(1, np.abs(g[i]).max()):
                 raise np.linalg.LinAlgError(
-                    f"{len(places)} eigenvalues or singular values coincide to rounding and enter "
+                    f"{len(indices)} eigenvalues or singular values coincide to rounding and enter "
                     "the function in different ways, so that it has no second derivative here"
                 )
             out[i][at] = np.linalg.eigh((block + block.T.conj()) / 2)[1]

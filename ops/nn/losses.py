@@ -214,7 +214,7 @@ def accuracy(logits: Any, labels: Any) -> float:
 
 
 def _value(x: Any) -> Any:
-    """The numbers, for checks (with hidden axes in front, inside vmap)."""
+    """The numbers, for checks (with batch axes in front, inside vmap)."""
     if isinstance(x, Tensor):
         x._refuse_while_traced("a look at the values")
     return np.asarray(x.value if isinstance(x, Tensor) else x)

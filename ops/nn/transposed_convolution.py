@@ -123,13 +123,14 @@ def _conv_transpose(
 
 def _laid_down(x: Any, w: Any, space: Any, stride: Any, dilation: Any) -> Any:
     """One group: a matrix product for the copies of the kernel, then their sum."""
-    (n, c, *places), (_, o, *size) = shape_of(x), shape_of(w)
+    (n, c, *positions), (_, o, *size) = shape_of(x), shape_of(w)
     rank, ndim = len(size), 2 + 2 * len(size)
     rows = reshape(
-        permute(x, axes=(-rank - 2, *range(-rank, 0), -rank - 1)), shape=(n * math.prod(places), c)
+        permute(x, axes=(-rank - 2, *range(-rank, 0), -rank - 1)),
+        shape=(n * math.prod(positions), c),
     )
     copies = matmul(rows, reshape(w, shape=(c, o * math.prod(size))))
-    copies = reshape(copies, shape=(n, *places, o, *size))
+    copies = reshape(copies, shape=(n, *positions, o, *size))
     order = (0, 1 + rank, *range(1, 1 + rank), *range(2 + rank, ndim))
     copies = permute(copies, axes=tuple(a - ndim for a in order))
     return fold(copies, space=space, size=tuple(size), stride=stride, dilation=dilation)

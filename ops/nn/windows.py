@@ -1,7 +1,7 @@
 """Convolution and pooling, in one and two dimensions.
 
-    windows : (..., *space)          -> (..., *places, *size)   every window, as a view
-    fold    : (..., *places, *size)  -> (..., *space)           each added back where it came from
+    windows : (..., *space)             -> (..., *positions, *size)  every window, as a view
+    fold    : (..., *positions, *size)  -> (..., *space)             each put back and added
 
 The pair are transposes of each other. A convolution is a matrix product over windows, pooling a
 reduction over them; so their derivatives of every order need no rules of their own.
@@ -26,7 +26,9 @@ from ..shape.broadcasting import reduce_sum, reshape
 from ..shape.rearranging import concatenate_along, index, pad_zeros, permute
 
 
-def _places(space: Sequence[int], size: Any, stride: Any, dilation: Any) -> tuple[int, ...]:
+def _position_counts(
+    space: Sequence[int], size: Any, stride: Any, dilation: Any
+) -> tuple[int, ...]:
     """How many windows fit along each axis."""
     return tuple(
         (n - d * (k - 1) - 1) // s + 1
@@ -38,12 +40,12 @@ def _windows(x: Any, *, size: Any, stride: Any, dilation: Any) -> Any:
     x = np.asarray(x)
     rank = len(size)
     space = x.shape[-rank:]
-    places = _places(space, size, stride, dilation)
+    positions = _position_counts(space, size, stride, dilation)
     steps = x.strides[-rank:]
     lead = x.shape[:-rank]
     return as_strided(
         x,
-        (*lead, *places, *size),
+        (*lead, *positions, *size),
         (
             *x.strides[: len(lead)],
             *(t * s for t, s in zip(steps, stride, strict=True)),
@@ -56,12 +58,12 @@ def _windows(x: Any, *, size: Any, stride: Any, dilation: Any) -> Any:
 def _fold(g: Any, *, space: Any, size: Any, stride: Any, dilation: Any) -> Any:
     g = np.asarray(g)
     rank = len(size)
-    places = g.shape[-2 * rank : -rank]
+    positions = g.shape[-2 * rank : -rank]
     out = np.zeros((*g.shape[: -2 * rank], *space), g.dtype)
     for offset in itertools.product(*(range(k) for k in size)):
         target = (
             slice(o * d, o * d + s * (p - 1) + 1, s)
-            for o, d, s, p in zip(offset, dilation, stride, places, strict=True)
+            for o, d, s, p in zip(offset, dilation, stride, positions, strict=True)
         )
         key: Any = (Ellipsis, *target)
         out[key] += g[(Ellipsis, *offset)]
@@ -156,7 +158,7 @@ def _conv(
         _each(v, rank, who, what) for v, what in ((stride, "stride"), (dilation, "dilation"))
     )
     x = _padded(x, padding, rank, size, dilation, who)
-    if any(n < 1 for n in _places(shape_of(x)[2:], size, stride, dilation)):
+    if any(n < 1 for n in _position_counts(shape_of(x)[2:], size, stride, dilation)):
         raise ValueError(f"{who}: a window {size} does not fit an input of {xs} after padding")
     one = lambda x, w: _conv_group(x, w, stride, dilation, rank)
     return with_bias(in_groups(one, x, w, groups, rank), b, rank)
@@ -185,17 +187,17 @@ def with_bias(x: Any, b: Any, rank: int) -> Any:
 def _conv_group(x: Any, w: Any, stride: Any, dilation: Any, rank: int) -> Any:
     n, c = shape_of(x)[:2]
     o, size = shape_of(w)[0], shape_of(w)[2:]
-    seen = windows(x, size=size, stride=stride, dilation=dilation)  # (N, C, *places, *size)
-    places = shape_of(seen)[2 : 2 + rank]
-    # (N, *places, C, *size): one row a place, one column an element of the window
+    patches = windows(x, size=size, stride=stride, dilation=dilation)  # (N, C, *positions, *size)
+    positions = shape_of(patches)[2 : 2 + rank]
+    # (N, *positions, C, *size): one row per position, one column per element of the window
     order = (0, *range(2, 2 + rank), 1, *range(2 + rank, 2 + 2 * rank))
     ndim = 2 + 2 * rank
     rows = reshape(
-        permute(seen, axes=tuple(a - ndim for a in order)),
-        shape=(n * math.prod(places), c * math.prod(size)),
+        permute(patches, axes=tuple(a - ndim for a in order)),
+        shape=(n * math.prod(positions), c * math.prod(size)),
     )
     out = matmul_nt(rows, reshape(w, shape=(o, c * math.prod(size))))
-    out = reshape(out, shape=(n, *places, o))
+    out = reshape(out, shape=(n, *positions, o))
     return permute(out, axes=(-rank - 2, -1, *range(-rank - 1, -1)))
 
 
@@ -254,7 +256,7 @@ def _pooled_windows(x: Any, size: Any, stride: Any, padding: Any, rank: int, who
     stride = size if stride is None else _each(stride, rank, who, "stride")
     ones = (1,) * rank
     x = _padded(x, padding, rank, size, ones, who)
-    if any(n < 1 for n in _places(shape_of(x)[-rank:], size, stride, ones)):
+    if any(n < 1 for n in _position_counts(shape_of(x)[-rank:], size, stride, ones)):
         raise ValueError(f"{who}: a window {size} does not fit an input of {shape_of(x)}")
     return windows(x, size=size, stride=stride, dilation=ones)
 
@@ -272,14 +274,14 @@ def _pad_lowest(x: Any, padding: Any, rank: int, who: str) -> Any:
 def _max_pool(x: Any, size: Any, stride: Any, padding: Any, rank: int) -> Any:
     who = f"max_pool{rank}d"
     x = _pad_lowest(x, padding, rank, who)
-    seen = _pooled_windows(x, size, stride, 0, rank, who)
-    return reduce_max(seen, axis=tuple(range(-rank, 0)))
+    patches = _pooled_windows(x, size, stride, 0, rank, who)
+    return reduce_max(patches, axis=tuple(range(-rank, 0)))
 
 
 def _avg_pool(x: Any, size: Any, stride: Any, padding: Any, rank: int) -> Any:
-    seen = _pooled_windows(x, size, stride, padding, rank, f"avg_pool{rank}d")
-    count = math.prod(shape_of(seen)[-rank:])
-    return reduce_sum(seen, axis=tuple(range(-rank, 0)), keepdims=False) / count
+    patches = _pooled_windows(x, size, stride, padding, rank, f"avg_pool{rank}d")
+    count = math.prod(shape_of(patches)[-rank:])
+    return reduce_sum(patches, axis=tuple(range(-rank, 0)), keepdims=False) / count
 
 
 def max_pool1d(x: Any, size: Any, stride: Any = None, padding: Any = 0) -> Any:

@@ -43,9 +43,9 @@ _CONTINUOUS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def _even_at_half(n: Any, q: Any) -> Any:
-    place = n * q - 1.5
-    below = floor(place)
-    return where(equal(place, below) & equal(below % 2, 1), below, below + 1)
+    position = n * q - 1.5
+    below = floor(position)
+    return where(equal(position, below) & equal(below % 2, 1), below, below + 1)
 
 
 _DISCRETE: dict[str, Callable[[Any, Any], Any]] = {
@@ -66,17 +66,17 @@ def _place(method: str, n: Any, q: Any) -> tuple[Any, Any]:
     if method in _DISCRETE:
         return _DISCRETE[method](n, q), 0.0
     if method in _CONTINUOUS:
-        place = _CONTINUOUS[method](n, q)
-        below = floor(place)
-        return below, place - below
+        position = _CONTINUOUS[method](n, q)
+        below = floor(position)
+        return below, position - below
     if method not in _MEANS:
         known = ", ".join(sorted({*_DISCRETE, *_CONTINUOUS, *_MEANS}))
         raise ValueError(f"quantile: method={method!r} is none of {known}")
-    place = _MEANS[method](n, q)
-    below = floor(place)
+    position = _MEANS[method](n, q)
+    below = floor(position)
     at_one, elsewhere = (0.5, 1.0) if method == "averaged_inverted_cdf" else (0.0, 0.5)
-    number = place.dtype.type
-    return below, where(equal(place, below), number(at_one), number(elsewhere))
+    number = position.dtype.type
+    return below, where(equal(position, below), number(at_one), number(elsewhere))
 
 
 # ---- samples along the last axis ----------------------------------------------------------------
@@ -148,7 +148,7 @@ def quantile(
     ----------
     a : array_like
     q : float or sequence of floats in [0, 1]
-        May be a tensor: the slope in it is that between the two neighbours.
+        May be a tensor: the derivative with respect to it is the slope between the two neighbours.
     axis : int, tuple of int or None
     method : str
         One of NumPy's thirteen: "linear", "hazen", "weibull", "median_unbiased", ...

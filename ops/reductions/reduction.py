@@ -20,7 +20,7 @@ from ..elementwise.identity import astype
 from ..indexing.index import index
 from ..on_tensors import holds_tensor
 from ..shape.axes import canonical_axes, canonical_axis, shape_of
-from ..shape.broadcasting import _sum, expanded_shape, ravel, reduce_sum, reshape, spread
+from ..shape.broadcasting import _sum, expanded_shape, ravel, reduce_sum, reshape, restore_axes
 from ..shape.rearranging import broadcast, concatenate_along, moveaxis
 from . import short_axes
 
@@ -201,7 +201,7 @@ def _norm(x: Any, *, axis: Any, keepdims: bool) -> Any:
 
 
 def _direction(x: Any, y: Any, axis: Any, keepdims: bool) -> Any:
-    length = spread(y, x.shape, axis, keepdims)
+    length = restore_axes(y, x.shape, axis, keepdims)
     return conj(x) / where(equal(length, 0), 1.0, length)
 
 
@@ -212,7 +212,7 @@ norm_along: Any = structured(
         real(t * _direction(x, y, axis, keepdims)), axis=axis, keepdims=keepdims
     ),
     vjp=lambda g, y, x, axis, keepdims: (
-        spread(g, x.shape, axis, keepdims) * _direction(x, y, axis, keepdims)
+        restore_axes(g, x.shape, axis, keepdims) * _direction(x, y, axis, keepdims)
     ),
     on_complex=True,
     signature=signatures.over_axis,
@@ -281,7 +281,7 @@ reduce_max = structured(
         t * tie_share(x, axis=axis), axis=axis, keepdims=keepdims
     ),
     vjp=lambda g, y, x, axis, keepdims: (
-        spread(g, x.shape, axis, keepdims) * tie_share(x, axis=axis)
+        restore_axes(g, x.shape, axis, keepdims) * tie_share(x, axis=axis)
     ),
     label="max",
     signature=signatures.over_axis,

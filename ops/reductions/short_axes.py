@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 FEW = 16
-"""Up to so many elements a result, and many more results than that, slices are faster."""
+"""Up to this number of elements per result, and with many more results, slices are faster."""
 
 
 def reduce(ufunc: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
@@ -19,8 +19,8 @@ def reduce(ufunc: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     few = math.prod(x.shape[a] for a in axis) if trailing and x.ndim else 0
     if not 1 < few <= FEW or x.size < few * 1024 or (len(axis) == 1 and x.flags.c_contiguous):
         return ufunc.reduce(x, axis=axis, keepdims=keepdims)
-    places = itertools.product(*(range(x.shape[a]) for a in axis))
-    total = x[(Ellipsis, *next(places))].copy()
-    for place in places:
-        ufunc(total, x[(Ellipsis, *place)], out=total)
+    indices = itertools.product(*(range(x.shape[a]) for a in axis))
+    total = x[(Ellipsis, *next(indices))].copy()
+    for index in indices:
+        ufunc(total, x[(Ellipsis, *index)], out=total)
     return total.reshape(total.shape + (1,) * len(axis)) if keepdims else total

@@ -13,7 +13,7 @@ from ...core.kinds import elementwise, structured
 from ..elementwise.arithmetic import add, divide, subtract
 from ..elementwise.exponential import exp, log
 from ..shape.axes import canonical_axes, shape_of
-from ..shape.broadcasting import reduce_sum, reshape, spread
+from ..shape.broadcasting import reduce_sum, reshape, restore_axes
 from .reduction import _axis_cases, _dtype, reduce_max
 
 
@@ -71,7 +71,7 @@ def _reduced_shape(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, 
 def _weights(x: Any, y: Any, axis: Any, keepdims: bool) -> Any:
     """softmax(x), from the known logarithm y of the sum where that is at hand and finite."""
     if type(x) is type(y) is np.ndarray and math.isfinite(np.add.reduce(y, axis=None)):
-        e = x - spread(y, x.shape, axis, keepdims)
+        e = x - restore_axes(y, x.shape, axis, keepdims)
         return np.exp(e, out=e)
     return softmax_along(x, axis=axis)
 
@@ -113,7 +113,7 @@ logsumexp_along = structured(
         t * _weights(x, y, axis, keepdims), axis=axis, keepdims=keepdims
     ),
     vjp=lambda g, y, x, axis, keepdims: (
-        spread(g, x.shape, axis, keepdims) * _weights(x, y, axis, keepdims)
+        restore_axes(g, x.shape, axis, keepdims) * _weights(x, y, axis, keepdims)
     ),
     cases=_axis_cases,
     edges=[

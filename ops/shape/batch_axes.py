@@ -1,7 +1,7 @@
-"""Entering and leaving a batch: an axis becomes hidden, or comes back; transposes of each other.
+"""Entering and leaving a batch: an axis becomes a batch axis, or a logical one again; transposes.
 
-enter : (n, ...)             -> (...) with hidden axis of size n
-leave : (...) with hidden n  -> (n, ...)
+enter : (n, ...)             -> (...) with a batch axis of size n
+leave : (...) with batch axis -> (n, ...)
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ...core.tensor import Axis, Batched, Tensor, batched, constant, record, unr
 
 
 def _hide(x: Any, axis: Axis) -> Batched:
-    """The first logical axis stands right behind the hidden ones: name it, and it is hidden."""
+    """The first logical axis stands right behind the batch axes: name it, and it is one."""
     raw = unrecorded(x)
     if isinstance(raw, Batched):
         return batched(raw.value, (*raw.axes, axis))
@@ -39,7 +39,7 @@ def _show(x: Any, axis: Axis) -> Any:
     return batched(value, rest) if rest else value
 
 
-def _put(call: Any, how: Any, x: Any, axis: Axis) -> Any:
+def _apply_and_record(call: Any, how: Any, x: Any, axis: Axis) -> Any:
     """Apply ``how`` off the tape, and append the node where ``x`` is on it."""
     value = how(x, axis)
     if not isinstance(x, Tensor):
@@ -76,13 +76,13 @@ _leave: Any = linear(
 
 
 def enter(x: Any, *, axis: Axis) -> Any:
-    """Hide the first logical axis of ``x`` under the name ``axis``."""
-    return _put(_enter, _hide, x, axis)
+    """Make the first logical axis of ``x`` the batch axis ``axis``."""
+    return _apply_and_record(_enter, _hide, x, axis)
 
 
 def leave(x: Any, *, axis: Axis) -> Any:
-    """Bring the hidden ``axis`` back as the first logical one; where it is missing, repeat."""
-    return _put(_leave, _show, x, axis)
+    """Make the batch axis ``axis`` the first logical one; where it is missing, broadcast."""
+    return _apply_and_record(_leave, _show, x, axis)
 
 
 ENTER, LEAVE = _enter.primitive, _leave.primitive

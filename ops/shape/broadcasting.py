@@ -23,7 +23,7 @@ def expanded_shape(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, 
     return tuple(lengths)
 
 
-def spread(g: Any, shape: tuple[int, ...], axis: tuple[int, ...], keepdims: bool) -> Any:
+def restore_axes(g: Any, shape: tuple[int, ...], axis: tuple[int, ...], keepdims: bool) -> Any:
     """Give back to a reduced array the axes that the reduction took, as length 1."""
     return g if keepdims else reshape(g, shape=expanded_shape(shape, axis))
 
@@ -35,7 +35,7 @@ def _sum_transpose(g: Any, y: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
     if type(g) is np.ndarray:
         g = g if keepdims else g.reshape(expanded_shape(shape, axis))
         return _broadcast(g, shape=shape)
-    return broadcast_to(spread(g, x.shape, axis, keepdims), shape=x.shape)
+    return broadcast_to(restore_axes(g, x.shape, axis, keepdims), shape=x.shape)
 
 
 def _sum(x: Any, *, axis: tuple[int, ...], keepdims: bool) -> Any:

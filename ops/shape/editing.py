@@ -42,7 +42,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     array([2., 0., 6.])
     """
     obj = obj if isinstance(obj, (slice, int)) else seen(obj, "positions to delete")
-    return _rearranged(arr, lambda places: np.delete(places, obj, axis))
+    return _rearranged(arr, lambda positions: np.delete(positions, obj, axis))
 
 
 @on_tensors(np.insert)
@@ -60,8 +60,8 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     obj = obj if isinstance(obj, (slice, int)) else seen(obj, "positions to insert before")
     n, more = math.prod(arr.shape), math.prod(values.shape)
     new = np.arange(n, n + more).reshape(values.shape)
-    places = np.insert(np.arange(n).reshape(arr.shape), obj, new, axis)
-    return index(concatenate([ravel(arr), ravel(values)]), places)
+    positions = np.insert(np.arange(n).reshape(arr.shape), obj, new, axis)
+    return index(concatenate([ravel(arr), ravel(values)]), positions)
 
 
 @on_tensors(np.append)
@@ -73,7 +73,7 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
 @on_tensors(np.resize)
 def resize(a: Any, new_shape: Any) -> Any:
     """Of another size: the elements again and again, as many as fit."""
-    return _rearranged(a, lambda places: np.resize(places, new_shape))
+    return _rearranged(a, lambda positions: np.resize(positions, new_shape))
 
 
 @on_tensors(np.trim_zeros)
@@ -131,7 +131,7 @@ def block(arrays: Any) -> Any:
     """
     depth = _depth(arrays)
     ndim = max(depth, *_ndims(arrays))
-    return _joined(arrays, depth, ndim)
+    return _concatenate_nested(arrays, depth, ndim)
 
 
 def _depth(x: Any) -> int:
@@ -149,9 +149,9 @@ def _ndims(x: Any) -> list[int]:
     return [len(shape_of(x)), 0]
 
 
-def _joined(x: Any, depth: int, ndim: int) -> Any:
+def _concatenate_nested(x: Any, depth: int, ndim: int) -> Any:
     if isinstance(x, list):
-        return concatenate([_joined(item, depth - 1, ndim) for item in x], -depth)
+        return concatenate([_concatenate_nested(item, depth - 1, ndim) for item in x], -depth)
     shape = shape_of(x)
     return reshape(held(x), shape=(1,) * (ndim - len(shape)) + shape)
 

@@ -48,7 +48,7 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Any:
     given = [(source,), (destination,)] if np.ndim(source) == 0 else [source, destination]
     src, dst = ([canonical_axis(a, ndim, "moveaxis") for a in axes] for axes in given)
     if len(src) != len(dst):
-        raise ValueError(f"moveaxis: {len(src)} axes cannot move to {len(dst)} places")
+        raise ValueError(f"moveaxis: {len(src)} axes cannot move to {len(dst)} positions")
     axes = [a for a in range(-ndim, 0) if a not in src]
     for d, s in sorted(zip(dst, src, strict=True)):
         axes.insert(d + ndim, s)
@@ -183,7 +183,7 @@ def column_stack(arrays: Sequence[Any]) -> Any:
 
 
 def array_split(x: Any, sections: Any, axis: int = 0) -> list[Any]:
-    """Cut along an axis into that many parts, or at those places."""
+    """Cut along an axis into this number of parts, or at these indices."""
     axis = canonical_axis(axis, len(shape_of(x)), "array_split")
     n = shape_of(x)[axis]
     if np.ndim(sections) == 0:
@@ -198,7 +198,7 @@ def array_split(x: Any, sections: Any, axis: int = 0) -> list[Any]:
 
 
 def split(x: Any, sections: Any, axis: int = 0) -> list[Any]:
-    """Cut into equal parts, or at those places."""
+    """Cut into equal parts, or at these indices."""
     n = shape_of(x)[canonical_axis(axis, len(shape_of(x)), "split")]
     if np.ndim(sections) == 0 and n % int(sections):
         raise ValueError(f"split: {n} elements along axis {axis} do not divide by {sections}")
@@ -216,9 +216,9 @@ def tile(x: Any, reps: Any) -> Any:
     reps = (1,) * (ndim - len(reps)) + reps
     shape = (1,) * (ndim - len(shape)) + shape
     between = tuple(length for n in shape for length in (1, n))
-    spread = tuple(length for r, n in zip(reps, shape, strict=True) for length in (r, n))
+    repeated = tuple(length for r, n in zip(reps, shape, strict=True) for length in (r, n))
     final = tuple(r * n for r, n in zip(reps, shape, strict=True))
-    return reshape(broadcast_to(reshape(x, shape=between), shape=spread), shape=final)
+    return reshape(broadcast_to(reshape(x, shape=between), shape=repeated), shape=final)
 
 
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:

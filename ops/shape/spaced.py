@@ -1,4 +1,4 @@
-"""Evenly spaced numbers between ends that may be derived in."""
+"""Evenly spaced numbers between ends, differentiable with respect to both."""
 
 from __future__ import annotations
 

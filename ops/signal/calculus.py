@@ -23,7 +23,7 @@ from ..shape.broadcasting import ravel, reshape
 from ..shape.rearranging import concatenate
 
 
-def _along(axis: int, *parts: Any) -> tuple[Any, ...]:
+def _key_for_axis(axis: int, *parts: Any) -> tuple[Any, ...]:
     """A key for a (negative) axis."""
     return (Ellipsis, *parts, *(slice(None),) * (-axis - 1))
 
@@ -70,7 +70,9 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
         width = diff(x, axis=-1 if line else axis)
         if line:
             width = reshape(width, shape=(*shape_of(width), *(1,) * (-axis - 1)))
-    ends = index(y, _along(axis, slice(1, None))) + index(y, _along(axis, slice(None, -1)))
+    ends = index(y, _key_for_axis(axis, slice(1, None))) + index(
+        y, _key_for_axis(axis, slice(None, -1))
+    )
     return sum(width * ends / 2.0, axis)
 
 
@@ -101,7 +103,7 @@ def _slope(f: Any, h: Any, axis: int, edge_order: int) -> Any:
     """Central differences inside, one-sided ones of that order at both ends."""
 
     def at(*bounds: Any) -> Any:
-        return index(f, _along(axis, slice(*bounds)))
+        return index(f, _key_for_axis(axis, slice(*bounds)))
 
     def weighed(first: int, *weights: Any) -> Any:
         parts = [w * at(i, i + 1 or None) for i, w in enumerate(weights, first)]
@@ -270,5 +272,5 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * m
     wrapped = mod(step + half, period) - half
     wrapped = where((wrapped == -half) & (step > 0), half, wrapped)
     jump = where(absolute(step) < (half if discont is None else discont), 0.0, wrapped - step)
-    later = index(p, _along(axis, slice(1, None))) + cumsum(jump, axis)
-    return concatenate([index(p, _along(axis, slice(0, 1))), later], axis)
+    later = index(p, _key_for_axis(axis, slice(1, None))) + cumsum(jump, axis)
+    return concatenate([index(p, _key_for_axis(axis, slice(0, 1))), later], axis)

@@ -65,7 +65,7 @@ _FEW = 64
 def _fastest(n: Any, m: Any, dtype: Any, mode: str) -> str:
     if dtype.kind not in "fc" or math.prod(n) * math.prod(m) <= _SURELY_DIRECT:
         return "direct"
-    if len(n) > 1 and min(_taps(n, m, mode), _places(n, m, mode)) <= _FEW:
+    if len(n) > 1 and min(_taps(n, m, mode), _window_count(n, m, mode)) <= _FEW:
         return "direct"
     import scipy.signal
 
@@ -77,7 +77,7 @@ def _taps(n: Any, m: Any, mode: str) -> int:
     return math.prod(m) if mode == "valid" else min(math.prod(n), math.prod(m))
 
 
-def _places(n: Any, m: Any, mode: str) -> float:
+def _window_count(n: Any, m: Any, mode: str) -> float:
     """How many windows of a fit b; in full mode they overlap the ends, and are no windows."""
     return math.prod(i - j + 1 for i, j in zip(n, m)) if mode == "valid" else math.inf
 
@@ -90,18 +90,18 @@ def _direct(a: Any, b: Any, rank: int, mode: str) -> Any:
     if mode == "full" and math.prod(a.shape[-rank:]) < math.prod(b.shape[-rank:]):
         a, b = b, a
     n, m = a.shape[-rank:], b.shape[-rank:]
-    taps, places = _taps(n, m, mode), _places(n, m, mode)
-    if min(taps, places) <= max(math.prod(lead), _FEW * (rank > 1)):
-        loop = _by_taps if taps <= places else _by_places
+    taps, windows = _taps(n, m, mode), _window_count(n, m, mode)
+    if min(taps, windows) <= max(math.prod(lead), _FEW * (rank > 1)):
+        loop = _by_taps if taps <= windows else _by_windows
         return loop(a, b, rank, mode, np.zeros(shape, a.dtype))
     a, b = (np.broadcast_to(x, (*lead, *x.shape[-rank:])) for x in (a, b))
     out = np.empty(shape, a.dtype)
     for i in np.ndindex(lead):
-        out[i] = _one(a[i], b[i], mode)
+        out[i] = _convolve_one_example(a[i], b[i], mode)
     return out
 
 
-def _one(a: Any, b: Any, mode: str) -> Any:
+def _convolve_one_example(a: Any, b: Any, mode: str) -> Any:
     if a.ndim == 1:
         return np.convolve(a, b, mode)  # type: ignore[call-overload]
     import scipy.signal
@@ -110,7 +110,7 @@ def _one(a: Any, b: Any, mode: str) -> Any:
 
 
 def _by_taps(a: Any, b: Any, rank: int, mode: str, out: Any) -> Any:
-    """Sum over the elements of ``b``, each for all places and examples at once."""
+    """Sum over the elements of ``b``, each for all results and examples at once."""
     n, m = a.shape[-rank:], b.shape[-rank:]
     for tap in itertools.product(*map(range, m)):
         factor = b[(Ellipsis, *tap, *(np.newaxis,) * rank)]
@@ -122,7 +122,7 @@ def _by_taps(a: Any, b: Any, rank: int, mode: str, out: Any) -> Any:
     return out
 
 
-def _by_places(a: Any, b: Any, rank: int, mode: str, out: Any) -> Any:
+def _by_windows(a: Any, b: Any, rank: int, mode: str, out: Any) -> Any:
     """One inner product for each window of ``a``, for all examples at once."""
     axes = [Ellipsis, *range(rank)]
     b = b[(Ellipsis, *(slice(None, None, -1),) * rank)]

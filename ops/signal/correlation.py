@@ -154,6 +154,6 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
     if not shape_of(c):
         return c / c
     n = shape_of(c)[0]
-    spread = sqrt(real(diag(c)))
-    c = c / reshape(spread, shape=(n, 1)) / spread
+    deviation = sqrt(real(diag(c)))
+    c = c / reshape(deviation, shape=(n, 1)) / deviation
     return c if c.dtype.kind == "c" else clip(c, -1, 1)

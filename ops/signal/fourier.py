@@ -243,7 +243,7 @@ def irfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
     return half_to_real(a, n=n, axis=axes[-1], norm=norm)
 
 
-def _one(n: Any) -> Any:
+def _as_tuple(n: Any) -> Any:
     return None if n is None else (n,)
 
 
@@ -256,22 +256,22 @@ def fft(a: Any, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
     >>> tg.grad(lambda x: np.fft.fft(x)[1].imag)(np.zeros(4)) + 0.0
     array([ 0., -1.,  0.,  1.])
     """
-    return fftn(a, _one(n), (axis,), norm)
+    return fftn(a, _as_tuple(n), (axis,), norm)
 
 
 def ifft(a: Any, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
     """The inverse of :func:`fft`."""
-    return ifftn(a, _one(n), (axis,), norm)
+    return ifftn(a, _as_tuple(n), (axis,), norm)
 
 
 def rfft(a: Any, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
     """The transform of real numbers along an axis: n // 2 + 1 coefficients; see :func:`rfftn`."""
-    return rfftn(a, _one(n), (axis,), norm)
+    return rfftn(a, _as_tuple(n), (axis,), norm)
 
 
 def irfft(a: Any, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
     """The inverse of :func:`rfft`, with n = 2 (m - 1) by default; see :func:`irfftn`."""
-    return irfftn(a, _one(n), (axis,), norm)
+    return irfftn(a, _as_tuple(n), (axis,), norm)
 
 
 def fft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""Bessel functions in their argument; a derivative in the order is refused.
+"""Bessel functions; a derivative with respect to the order is refused.
 
 Each derivative is half a sum of neighbouring orders (DLMF 10.6.1 and 10.29.1), so it is of one
 kind with the function, at 0 too, and any order follows.
@@ -44,7 +44,7 @@ def _of_order(name: str, rule: Callable[..., Any], doc: str) -> Any:
         refused(name, 0, "v"),
         rule,
         cases=[_case(2, 3), _case(3), _case()],
-        doc=doc + " Any real order v; its derivative in v is refused.",
+        doc=doc + " Any real order v; its derivative with respect to v is refused.",
     )
 
 

@@ -85,7 +85,7 @@ cotdg = elementwise(
 
 
 def _in_lambda(level: Any, p: Any) -> Any:
-    """The slope in λ: L² exprel'(λ L)."""
+    """The derivative with respect to λ: L² exprel'(λ L)."""
     return level * level * _exprel_slope(p * level)
 
 

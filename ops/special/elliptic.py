@@ -3,7 +3,7 @@ arithmetic-geometric mean.
 
     phi = am(u, m) : u = ellipkinc(phi, m),  sn = sin phi,  cn = cos phi,  dn = d phi / d u
 
-Their derivatives in the parameter m are refused; those of the complete integrals are known
+Derivatives with respect to the parameter m are refused; those of complete integrals are known
 (:mod:`special_hypergeometric`).
 """
 

@@ -60,7 +60,7 @@ erfcinv = elementwise(
 #
 # Both solve y' = s (2 x y - c). Far out the difference on the right loses all digits, and so
 # would each further derivative; the asymptotic series (DLMF 7.12.1 for erfcx; for dawsn the same
-# without alternating signs), derived term by term, loses none.
+# without alternating signs), differentiated term by term, loses none.
 
 _FAR = 6.5
 """From here on the smallest term of the series is below rounding: exp(-6.5²) = 4e-19."""
@@ -69,7 +69,7 @@ _TERMS = 42
 """The terms shrink up to k = 6.5², so this many fit every point beyond ``_FAR``."""
 
 
-def _far(x: Any, order: int, s: float, scale: float) -> Any:
+def _asymptotic_series(x: Any, order: int, s: float, scale: float) -> Any:
     """``scale`` Σ (-s)ᵏ (2k-1)!!/2ᵏ times the derivative of that order of x⁻²ᵏ⁻¹."""
     inverse = 1 / x
     term = scale * (-1.0) ** order * math.factorial(order) * inverse ** (order + 1)
@@ -96,7 +96,7 @@ def _derivative_of(fn: Any, s: float, c: float, scale: float, both: bool) -> Any
         for n in range(1, order):
             near, before = s * (2 * wide * near + 2 * n * before), near
         far = np.abs(wide) > _FAR if both else wide > _FAR
-        found = np.where(far, _far(np.where(far, wide, _FAR), order, s, scale), near)
+        found = np.where(far, _asymptotic_series(np.where(far, wide, _FAR), order, s, scale), near)
         dtype = x.dtype if x.dtype.kind == "f" else np.float64
         return found.astype(dtype)[()]
 

@@ -162,7 +162,7 @@ betainc = elementwise(
 def zeta(x: Any, q: Any = None) -> Any:
     """Hurwitz' zeta function Σ (k + q)⁻ˣ, Riemann's where ``q`` is left out.
 
-    Its derivative in ``q`` is known; asking for the one in ``x`` is an error.
+    Its derivative with respect to ``q`` is known; the one with respect to ``x`` is an error.
 
     Examples
     --------

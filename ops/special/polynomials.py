@@ -19,7 +19,7 @@ _any = (-2, 2)
 
 
 def _below(slope: Callable[..., Any]) -> Callable[..., Any]:
-    """A rule from a slope by the degree below; of degree 0, where there is none, it is 0."""
+    """A rule from a derivative by the degree below; of degree 0, where there is none, it is 0."""
 
     def rule(g: Any, y: Any, n: Any, *rest: Any) -> Any:
         constant = equal(n, 0)

@@ -1,7 +1,7 @@
 """What the rows of SciPy's ufuncs share.
 
 Their type is that of NumPy's promotion: float32 stays float32. Where a derivative is not known,
-as that of a Bessel function in its order, asking for it is an error, never a zero.
+as that of a Bessel function with respect to its order, asking for it is an error, never a zero.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def of_orders(
     numbers: Sequence[tuple[int, int]] = (),
     **row: Any,
 ) -> Any:
-    """Declare ``name(*orders, x)`` by its derivative in ``x``.
+    """Declare ``name(*orders, x)`` by its derivative with respect to ``x``.
 
     It is tested with integer orders (which keep float32 narrow), from the half-open intervals
     ``numbers``, 1 to 4 by default.

@@ -35,7 +35,7 @@ def _with_derivative(function: Any, slope: Callable[..., Any], name: str, doc: s
         return slope(n, z, y) if derivative else y
 
     call.__name__ = call.__qualname__ = name
-    call.__doc__ = f"{doc} Or its derivative in ``z``."
+    call.__doc__ = f"{doc} Or its derivative with respect to ``z``."
     return call
 
 

@@ -222,7 +222,7 @@ class TensorMethods:
     def choose(self, choices: Any, mode: str = 'raise') -> Any:
         """From arrays, element by element the one whose number ``a`` gives."""
     def chunk(self, chunks: builtins.int = ..., axis: builtins.int = 0, *, dim: Any = ..., dims: Any = ...) -> list[Any]:
-        """Cut along an axis into at most so many parts of one length; the last may be shorter."""
+        """Cut along an axis into at most ``chunks`` parts of one length; the last may be shorter."""
     def clamp(self, min: Any = None, max: Any = None) -> Any:
         """Limit to an interval; the derivative is 0 outside it."""
     def clamp_max(self, most: Any) -> Any:
@@ -749,7 +749,7 @@ class TensorMethods:
     def spacing(self, /) -> Tensor:
         """The distance to the next number beyond x."""
     def split(self, sections: Any = ..., axis: builtins.int = 0, *, dim: Any = ..., dims: Any = ...) -> list[Any]:
-        """Cut into equal parts, or at those places."""
+        """Cut into equal parts, or at these indices."""
     def sqrt(self, /) -> Tensor:
         """The elementwise primitive ``sqrt``."""
     def square(self, /) -> Tensor:
@@ -787,7 +787,7 @@ class TensorMethods:
     def tanh(self, /) -> Tensor:
         """The elementwise primitive ``tanh``."""
     def tensor_split(self, sections: Any = ..., axis: builtins.int = 0, *, dim: Any = ..., dims: Any = ...) -> list[Any]:
-        """Cut along an axis into that many parts, or at those places."""
+        """Cut along an axis into this number of parts, or at these indices."""
     def tile(self, reps: Any) -> Any:
         """Repeat the whole array ``reps`` times along each axis."""
     def to(self, *target: Any, dtype: Any = None, **ignored: Any) -> Any:
