@@ -5,6 +5,7 @@ Emitter : (operation, operands) -> operand
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -97,6 +98,7 @@ class Emitter:
         return Operand(out, shape, dtype)
 
 
+@functools.lru_cache(maxsize=1024)
 def _stand_in(shape: Shape, dtype: Any) -> Any:
     """An array of a shape and type, of one element's memory."""
     return np.broadcast_to(np.zeros((), dtype or float), shape)

@@ -120,8 +120,12 @@ def why_not(program: Program, least: int = 2) -> str:
 def _attempts(program: Program, least: int) -> Iterator[Split]:
     shapes = program.shapes()
     known: dict[int, Axes] = {}
+    tried: set[tuple[int, int]] = set()
     for slot, axis in _candidates(program, shapes, least):
-        yield _whole_split(program, shapes, known, slot, axis)
+        if (slot, axis) not in tried:
+            found = _whole_split(program, shapes, known, slot, axis)
+            tried |= {(whole, cut.axis) for whole, cut in found.cut.values()}
+            yield found
 
 
 def _whole_split(program: Program, shapes: Any, known: Any, slot: int, axis: int) -> Split:
