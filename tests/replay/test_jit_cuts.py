@@ -158,6 +158,8 @@ def test_explain_names_the_line_that_stopped_a_cut(monkeypatch: pytest.MonkeyPat
     why = why_not(recorded(f, x).program)
     assert "cumsum" in why and "as a whole" in why
     monkeypatch.setattr("tinygrad_hess.replay.compiled.CUT", 0)
+    assert "too small to share" in tg.jit(f).explain(x)
+    monkeypatch.setattr("tinygrad_hess.replay.compiled.SHARED", 0)
     assert why in tg.jit(f).explain(x)
 
 

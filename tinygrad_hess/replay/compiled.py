@@ -19,6 +19,7 @@ from .arguments import builder_of
 from .codegen.plan import Plan
 from .passes.simple import PASSES
 from .program import Instruction, Program
+from .shard import run
 from .shard.run import Sharded, stretches
 from .shard.split import Split, split, why_not
 
@@ -66,7 +67,8 @@ class Traced:
             self.sizes.append((simplify.__name__, len(program.instructions)))
         self.program, self.plan = program, Plan(program)
         self.flops = sum(i.flops for i in program.instructions)
-        self._split = split(program) if self.flops >= CUT else None
+        self._is_large = self.flops >= CUT and _may_gain(program)
+        self._split = split(program) if self._is_large else None
         self._is_shared = self._split is not None and _is_worth_sharing(self._split)
         # whether one thread alone works off stretches too, for the sake of its cache
         self._cut_alone = self._split is not None and len(stretches(self._split, 1)) > 1
@@ -137,7 +139,7 @@ class Traced:
 
     def _parts(self) -> str:
         if self._split is None:
-            if self.flops < CUT:
+            if not self._is_large:
                 return "on one thread: too small to share"
             return f"on one thread: {why_not(self.program)}"
         count = self._threads()
@@ -177,10 +179,21 @@ def _ignoring(function: Callable[..., Any]) -> Callable[..., Any]:
     return quiet
 
 
+def _are_large(operations: Sequence[Instruction]) -> bool:
+    """Whether the work of an operation, on average, is worth another thread."""
+    products = (i.prim is not None and i.prim.product for i in operations)
+    work = sum(i.flops * (1 if p else TOUCHED) for i, p in zip(operations, products, strict=True))
+    return work >= SHARED * len(operations)
+
+
 def _is_worth_sharing(split: Split) -> bool:
-    operations = split.shard.instructions
-    work = sum(i.flops * (1 if i.prim.product else TOUCHED) for i in operations)
-    return bool(split.sums) and work >= SHARED * len(operations)
+    return bool(split.sums) and _are_large(split.shard.instructions)
+
+
+def _may_gain(program: Program) -> bool:
+    """Whether a cut could be of use: to share the work, or to keep arrays in cache."""
+    sizes = (i.nbytes for i in program.instructions if i.dtype is not None)
+    return _are_large(program.instructions) or max(sizes, default=0) > run.CACHE
 
 
 def _threaded(i: Instruction) -> bool:
