@@ -59,7 +59,7 @@ bench: $(BENCH)/.made $(if $(TORCH),$(BENCH)/.torch)  ## Time everything beside 
 	$(BENCH)/bin/python -m benchmarks $(if $(TORCH),--torch) $(ARGS)
 
 sizes: $(VENV)/.viz  ## Print lines a file, and microseconds an operation
-	@wc -l ops/*.py tinygrad_hess/*.py tinygrad_hess/*/*.py | sort -n | grep -v 'tinygrad_hess/ops'
+	@git ls-files 'ops/*.py' 'tinygrad_hess/*.py' | xargs wc -l | sort -n
 	@$(BIN)/python -m benchmarks.overhead
 
 accuracy: $(VENV)/.test  ## Measure accuracy anew and write docs/accuracy.md (minutes)
