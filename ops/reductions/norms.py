@@ -13,7 +13,7 @@ from ..shape.axes import canonical_axes, shape_of
 from ..shape.broadcasting import reshape
 from ..shape.rearranging import moveaxis
 from . import reduction
-from .reduction import max, min, sum
+from .reduction import _length, max, min, sum
 
 _COLUMNS: dict[Any, Any] = {1: max, -1: min}
 _ROWS: dict[Any, Any] = {np.inf: max, -np.inf: min}
@@ -123,7 +123,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
     if len(axes) != 1:
         ends = tuple(range(-len(axes), 0))
         x = moveaxis(x, axes, ends)
-        x = reshape(x, shape=(*shape_of(x)[: len(shape) - len(axes)], _count(shape, axes)))
+        x = reshape(x, shape=(*shape_of(x)[: len(shape) - len(axes)], _length(shape, axes)))
         return _kept(_of_vectors(x, ord), shape, axes, keepdims)
     return _kept(_of_vectors(moveaxis(x, axes[0], -1), ord), shape, axes, keepdims)
 
@@ -142,13 +142,6 @@ def _of_vectors(x: Any, ord: Any) -> Any:
     total = sum(terms, -1)
     none = equal(total, 0)
     return where(none, 0 * one, power(where(none, one, total), 1 / ord))
-
-
-def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
-    n = 1
-    for a in axes:
-        n *= shape[a]
-    return n
 
 
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:

@@ -4,7 +4,7 @@ arithmetic-geometric mean.
     phi = am(u, m) : u = ellipkinc(phi, m),  sn = sin phi,  cn = cos phi,  dn = d phi / d u
 
 Derivatives with respect to the parameter m are refused; those of complete integrals are known
-(:mod:`special_hypergeometric`).
+(:mod:`hypergeometric`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """NumPy's functions that write to their first argument: ``put``, ``place``, ``copyto``, ...
 
-A tensor takes the new value as by assignment (:mod:`assignment`). An array cannot hold what is
-recorded: writing that into one is refused, as ``array[0] = tensor`` is.
+A tensor takes the new value as by assignment (:mod:`tensor_methods.assignment`). An array cannot
+hold what is recorded: writing that into one is refused, as ``array[0] = tensor`` is.
 """
 
 from __future__ import annotations

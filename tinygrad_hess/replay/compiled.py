@@ -67,8 +67,8 @@ class Traced:
             self.sizes.append((simplify.__name__, len(program.instructions)))
         self.program, self.plan = program, Plan(program)
         self.flops = sum(i.flops for i in program.instructions)
-        self._is_large = self.flops >= CUT and _may_gain(program)
-        self._split = split(program) if self._is_large else None
+        self._may_gain = self.flops >= CUT and _may_gain(program)
+        self._split = split(program) if self._may_gain else None
         self._is_shared = self._split is not None and _is_worth_sharing(self._split)
         # whether one thread alone works off stretches too, for the sake of its cache
         self._cut_alone = self._split is not None and len(stretches(self._split, 1)) > 1
@@ -139,7 +139,7 @@ class Traced:
 
     def _parts(self) -> str:
         if self._split is None:
-            if not self._is_large:
+            if not self._may_gain:
                 return "on one thread: too small to share"
             return f"on one thread: {why_not(self.program)}"
         count = self._threads()

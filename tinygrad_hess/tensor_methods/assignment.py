@@ -1,8 +1,8 @@
 """Assignment: ``x[key] = v``, ``x[key] += v``, ``x += v``, and ``x.at[key].set(v)``.
 
 An array on a tape is never written to. An assignment computes the new value as a function of the
-old one (:mod:`ops.scatter`), and the tensor object moves to the node that it made
-(:mod:`versions`): every name for the object sees the new value, and what was computed from it
+old one (:mod:`ops.indexing.scatter`), and the tensor object moves to the node that it made
+(:mod:`core.mutation`): every name for the object sees the new value, and what was computed from it
 before keeps the old one, in value and in derivative.
 
 NumPy's views cannot be kept: after ``y = x[1:]``, ``y[0] = 1`` does not change ``x``, since ``y``

@@ -17,7 +17,7 @@ Methods carry NumPy's names and those that users of PyTorch and tinygrad type, a
 - ``equal`` and ``allclose`` are NumPy's: elementwise, and of whole arrays; ``nonzero`` gives one
   array of positions for each axis, and ``svd`` the conjugate transpose of V; ``round`` takes
   decimals, ``cross`` works along the last axis, ``put`` writes in place;
-- assignment to a view ``y = x[1:]`` does not change ``x`` (see :mod:`assignment`).
+- assignment to a view ``y = x[1:]`` does not change ``x`` (see :mod:`tensor_methods.assignment`).
 
 Names that NumPy doesn't have mean what they mean in PyTorch (``gather``, ``scatter``, ``topk``,
 ``cummax``, ...), but for ``where``, which is called on the condition as in tinygrad, or on the
