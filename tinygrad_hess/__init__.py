@@ -17,6 +17,7 @@
 - NumPy's names, differentiable: ``numpy``; plain NumPy calls on tensors work as well.
 """
 
+import sys as _sys
 from importlib import import_module as _import_module
 from typing import Any as _Any
 
@@ -66,15 +67,19 @@ from .transforms import vjp as vjp
 from .transforms import vmap as vmap
 from .core.tensor import tensor as tensor
 
+from ._version import __version__ as __version__
+
 _SUBPACKAGES = ("curvature", "data", "nn", "optim", "scipy", "viz")
-
-
 _ELSEWHERE = {"sparsity": "transforms.sparse.plan", "supported": "numpy._coverage"}
+
+for _name in ("core", "replay", "tensor_methods", "transforms"):  # not for users: found, not listed
+    del globals()[_name]
 
 
 def __getattr__(name: str) -> _Any:
-    if name in _SUBPACKAGES:  # on first use: curvature alone brings scipy.sparse
-        return _import_module(f"{__name__}.{name}")
+    module = f"{__name__}.{name}"
+    if name in _SUBPACKAGES or module in _sys.modules:  # curvature alone brings scipy.sparse
+        return _import_module(module)
     if name in _ELSEWHERE:
         return getattr(_import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -82,6 +87,3 @@ def __getattr__(name: str) -> _Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_SUBPACKAGES, *_ELSEWHERE})
-
-
-from ._version import __version__ as __version__

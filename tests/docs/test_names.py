@@ -52,6 +52,43 @@ def run(program: str) -> str:
     return done.stdout.strip()
 
 
+# ---- the package itself -------------------------------------------------------------------------
+
+PUBLIC = """
+    CheckError NanError NonDifferentiableError TapeReleasedError Tensor TracingError bilinear
+    check_grads checkpoint curvature custom_jvp custom_vjp data debug_nans elementwise enable_grad
+    grad hessian hvp jacfwd jacobian jacrev jit jvp linear linearize nan_safe nn no_grad no_replay
+    numpy ops optim scipy sparsity stop_gradient structured supported tensor value_and_grad
+    variadic viz vjp vmap zero
+"""
+
+
+def test_the_package_lists_public_names_alone() -> None:
+    program = """
+import tinygrad_hess as tg
+print(*(name for name in dir(tg) if name[0] != "_"))
+for name in dir(tg):
+    getattr(tg, name)
+print(*sorted(name for name in vars(tg) if name[0] != "_"))
+"""
+    listed, present = (set(line.split()) for line in run(program).splitlines())
+    assert listed == {*PUBLIC.split()}
+    assert present == listed - {"sparsity", "supported"}
+
+
+def test_internal_packages_are_imported_as_any_other() -> None:
+    program = """
+import pickle
+import tinygrad_hess.core.tensor
+import tinygrad_hess.transforms.sparse.coloring as coloring
+from tinygrad_hess import core, replay
+Tensor = tinygrad_hess.core.tensor.Tensor
+print(core.tensor.Tensor is Tensor is type(pickle.loads(pickle.dumps(Tensor(1.0)))))
+print(coloring is tinygrad_hess.transforms.sparse.coloring, "core" in vars(tinygrad_hess))
+"""
+    assert run(program).split() == ["True", "True", "False"]
+
+
 # ---- the library's rows -------------------------------------------------------------------------
 
 
