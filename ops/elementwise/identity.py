@@ -11,7 +11,7 @@ import numpy as np
 from ...core import modes, signatures
 from ...core.kinds import elementwise, linear, zero
 from ...core.primitive import STOP
-from ...core.tensor import Tensor, record, unrecorded
+from ...core.tensor import Tensor
 
 
 def _same(x: Any, **note: Any) -> Any:
@@ -146,10 +146,3 @@ truncate = zero(
     label="cast",
     doc="Convert to an integer or boolean type: piecewise constant.",
 )
-
-
-def seed_of(g: Any, note: dict[str, Any]) -> Tensor:
-    """Put ``g`` on the tape as the start of a recorded sweep."""
-    on_tape = isinstance(g, Tensor) and g.prim is not None
-    held = unrecorded(g)
-    return record(seed.primitive, held, (held,), (g if on_tape else None,), note)

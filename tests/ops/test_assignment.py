@@ -14,7 +14,7 @@ from test_ops_indexing import ALL, KEYS, X
 
 import tinygrad_hess as tg
 import tinygrad_hess.numpy as tnp
-from tinygrad_hess.core import mutation as versions
+from tinygrad_hess.core import mutation, tape
 from tinygrad_hess.ops.indexing.scatter import add_at, combine_at, set_at
 
 V = np.array([1.0, -2.0, 0.5, 3.0])
@@ -430,17 +430,17 @@ def test_recordings_of_other_threads_hold_nothing_here() -> None:
 
 
 def test_many_recordings_are_forgotten_on_the_safe_side(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(versions, "_REMEMBERED", 8)
-    monkeypatch.setattr(versions._ended, "times", deque(maxlen=8))
+    monkeypatch.setattr(tape, "_REMEMBERED", 8)
+    monkeypatch.setattr(tape._ended, "times", deque(maxlen=8))
     w = tg.tensor(V, requires_grad=True)
     old = w * 2
     for _ in range(9):
         tg.grad(lambda x: x * x)(1.0)
-    assert len(versions._ended.times) == 1  # nothing in between
+    assert len(tape._ended.times) == 1  # nothing in between
     for _ in range(9):
         w * 2
         tg.grad(lambda x: x * x)(1.0)
-    assert len(versions._ended.times) == 8
+    assert len(tape._ended.times) == 8
     young = w * 2
     young[0] = 1.0
     with pytest.raises(TypeError, match="recording that has ended"):
@@ -474,7 +474,7 @@ def test_a_released_tape_is_an_error_not_a_number() -> None:
 
 def test_nothing_is_kept_when_the_tensors_are_gone() -> None:
     gc.collect()
-    known = set(versions.EARLIER)
+    known = set(mutation.EARLIER)
     gc.disable()  # not by the collector of cycles: there are none
     try:
         w = tg.tensor(V, requires_grad=True)
@@ -485,11 +485,11 @@ def test_nothing_is_kept_when_the_tensors_are_gone() -> None:
             x += x
             y = np.sin(x)
             x *= y
-            assert len(set(versions.EARLIER) - known) == 6
+            assert len(set(mutation.EARLIER) - known) == 6
             if swept:
                 x.sum().backward()
             del x, y
-            assert set(versions.EARLIER) <= known
+            assert set(mutation.EARLIER) <= known
     finally:
         gc.enable()
 

@@ -13,6 +13,7 @@ import tinygrad_hess as tg
 import tinygrad_hess.viz
 from tinygrad_hess.core.tape import Tape
 from tinygrad_hess.core.tensor import tick
+from tinygrad_hess.ops.elementwise.identity import seed
 from tinygrad_hess.viz import plots, rendering
 from tinygrad_hess.viz.collapse import by_kind, by_module, by_run, by_sweep
 from tinygrad_hess.viz.phases import sweeps
@@ -212,8 +213,9 @@ class TestPhases:
 
     def test_innermost_interval_wins(self):
         x = tg.tensor(1.0, requires_grad=True)
-        a = tg.ops.elementwise.identity.seed_of(x, outer := {"sweep": "reverse", "until": 0})
-        b = tg.ops.elementwise.identity.seed_of(a, inner := {"sweep": "tangent", "until": 0})
+        a = seed(x, sweep="reverse", until=0)
+        b = seed(a, sweep="tangent", until=0)
+        outer, inner = a.params, b.params
         c = b * 2.0
         inner["until"] = tick()
         d = c * 2.0

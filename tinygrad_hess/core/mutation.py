@@ -7,60 +7,23 @@
 recorded before holds the same object as its operand. Times tell: an operand is older than what
 was computed from it, so one that is not has moved since, and the node that it was then is looked
 up.
-
-A transform may keep its tape, for pullbacks to come, and that lists the tensors themselves. So
-the times of recordings that have ended are kept, and what was computed in them does not move.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Iterable
 from typing import Any
 from weakref import WeakValueDictionary
 
 from .errors import TapeReleasedError, describe
 from .primitive import STOP
-from .tensor import Batched, Tensor, record, tick, unrecorded
+from .tensor import Batched, Tensor, record, unrecorded
 
 EARLIER: WeakValueDictionary[int, Tensor] = WeakValueDictionary()
 """The node that a moved tensor was, by the time of what it is now."""
 
 MOVED: WeakValueDictionary[int, Tensor] = WeakValueDictionary()
 """Tensors that moved, by their ids. While there are none, operands are what they were."""
-
-_REMEMBERED = 1024
-
-
-class _Recordings(threading.local):
-    """First and last times of this thread's latest recordings, none inside another."""
-
-    def __init__(self) -> None:
-        self.times: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
-
-
-_ended = _Recordings()
-
-
-def ended(began: int) -> None:
-    """Note that a recording which began at a time is on a tape now."""
-    times = _ended.times
-    while times and times[-1][0] >= began:
-        times.pop()
-    if times and times[-1][1] + 1 == began:  # nothing was recorded in between: one stretch of time
-        began = times.pop()[0]
-    times.append((began, tick()))
-
-
-def is_held(x: Tensor) -> bool:
-    """Whether a tape may list ``x``: it was computed in a recording that has ended, or long ago."""
-    times = _ended.times
-    if x.prim is None or not times or x.time > times[-1][1]:
-        return False
-    forgotten = len(times) == _REMEMBERED and x.time < times[0][0]
-    return forgotten or any(first <= x.time <= last for first, last in times)
-
 
 _NOTES = ("_name", "_scope", "_where")
 

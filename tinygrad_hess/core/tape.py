@@ -8,12 +8,14 @@ roots, sorted by time. No topological sort, no recursion, no depth limit.
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
 
-from .mutation import MOVED, ended, relink
-from .tensor import Tensor, released
+from .mutation import MOVED, relink
+from .tensor import Tensor, released, tick
 
 
 class Tape:
@@ -76,7 +78,7 @@ class Tape:
             self._keep_what_depends_on_starts()
         self._last_uses: list[list[int]] | None = None
         if starts:
-            ended(starts[0].time)
+            _note_end(starts[0].time)
 
     def _keep_what_depends_on_starts(self) -> None:
         """Drop nodes that were computed from what lies outside alone: no sweep visits them."""
@@ -121,3 +123,41 @@ class Tape:
             uses.reverse()
             self._last_uses = uses
         return self._last_uses
+
+
+# ---- recordings that have ended ------------------------------------------------------------------
+
+_REMEMBERED = 1024
+
+
+class _Recordings(threading.local):
+    """First and last times of this thread's latest recordings, none inside another."""
+
+    def __init__(self) -> None:
+        self.times: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
+
+
+_ended = _Recordings()
+
+
+def _note_end(began: int) -> None:
+    """Note that a recording which began at a time is on a tape now."""
+    times = _ended.times
+    while times and times[-1][0] >= began:
+        times.pop()
+    if times and times[-1][1] + 1 == began:  # nothing was recorded in between: one stretch of time
+        began = times.pop()[0]
+    times.append((began, tick()))
+
+
+def is_listed(x: Tensor) -> bool:
+    """Whether a tape may list ``x``: it was computed in a recording that has ended, or long ago.
+
+    A transform may keep its tape, for pullbacks to come, so such a tensor cannot become another
+    node (:mod:`core.mutation`).
+    """
+    times = _ended.times
+    if x.prim is None or not times or x.time > times[-1][1]:
+        return False
+    forgotten = len(times) == _REMEMBERED and x.time < times[0][0]
+    return forgotten or any(first <= x.time <= last for first, last in times)

@@ -21,8 +21,9 @@ from .. import numpy as namespace
 from .. import ops
 from ..core import modes
 from ..core.errors import describe
-from ..core.mutation import is_held, move, stand_in
+from ..core.mutation import move, stand_in
 from ..core.primitive import snapshot
+from ..core.tape import is_listed
 from ..core.tensor import LEAF, START, Tensor, record, unrecorded
 from ..ops.elementwise.identity import alias
 from ..ops.indexing.index import plain_pattern
@@ -65,14 +66,19 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
         return
     _refuse_fixed(self)
     old = stand_in(self)
-    new = _at_once(old, key, value)
-    move(self, old, set_at(old, key, namespace.asarray(value)) if new is None else new)
+    move(self, old, _set(old, key, value))
 
 
-def _at_once(x: Tensor, key: Any, value: Any) -> Tensor | None:
-    """``x`` with ``value`` at integers and slices, in the common case; None in others.
+def _set(x: Any, key: Any, value: Any) -> Any:
+    """``x`` after ``x[key] = value``, as a new tensor."""
+    new = _set_by_slices(x, key, value)
+    return set_at(x, key, namespace.asarray(value)) if new is None else new
 
-    This does what :func:`set_at` does there, which costs several times as much.
+
+def _set_by_slices(x: Any, key: Any, value: Any) -> Tensor | None:
+    """:func:`_set` for a key of integers and slices and a value of the same dtype; else None.
+
+    :func:`set_at` gives the same, and costs several times as much.
     """
     if type(x) is not Tensor or special[0] or type(x.value) is not _ndarray or x.prim is None:
         return None
@@ -94,7 +100,7 @@ def _at_once(x: Tensor, key: Any, value: Any) -> Tensor | None:
         return None
     try:
         replaced = before[pattern]
-    except IndexError:  # which is told better there
+    except IndexError:  # set_at says more
         return None
     if value.dtype != before.dtype:
         return None
@@ -128,7 +134,7 @@ def _refuse_fixed(x: Tensor) -> None:
             "an argument of a function that is being differentiated or replayed cannot be changed "
             "in place: it is the caller's. So"
         )
-    elif is_held(x):
+    elif is_listed(x):
         what = (
             "it was computed in a recording that has ended, and cannot be changed in place: a "
             "derivative to come may still go through it. So"
@@ -152,7 +158,7 @@ def in_place(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             self.value = np.asarray(value, self.dtype)[()]
             return self
         # a number is no array: NumPy too gives the name another one
-        if not self.shape or self.prim is LEAF or _is_argument(self) or is_held(self):
+        if not self.shape or self.prim is LEAF or _is_argument(self) or is_listed(self):
             return function(self, other)
         old = stand_in(self)
         new = function(old, other)
@@ -212,9 +218,7 @@ class At:
 
     def set(self, value: Any) -> Any:
         """``x`` after ``x[key] = value``."""
-        x, key = self._x, self._chosen()
-        new = _at_once(x, key, value)
-        return set_at(x, key, namespace.asarray(value)) if new is None else new
+        return _set(self._x, self._chosen(), value)
 
     def add(self, value: Any) -> Any:
         """``x`` after ``x[key] += value``, repeated positions adding up."""

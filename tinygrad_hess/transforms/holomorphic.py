@@ -30,14 +30,13 @@ def require_holomorphic(arguments: Sequence[Any], outputs: Sequence[Any], who: s
             )
 
 
-def require_real_output(y: Any, who: str) -> None:
+def refuse_complex_output(y: Any, who: str) -> None:
     """A gradient is that of a real number."""
-    if is_complex(y):
-        raise NonDifferentiableError(
-            f"{who}: f must return a real scalar, but returned a complex one ({describe(y)}). Take "
-            "its real part or its absolute value; if f is holomorphic, holomorphic=True gives its "
-            "complex derivative."
-        )
+    raise NonDifferentiableError(
+        f"{who}: f must return a real scalar, but returned a complex one ({describe(y)}). Take "
+        "its real part or its absolute value; if f is holomorphic, holomorphic=True gives its "
+        "complex derivative."
+    )
 
 
 def sweep_for(

@@ -17,7 +17,7 @@ from ..core.primitive import snapshot
 from ..core.tape import Tape
 from ..core.tensor import Batched, Tensor, constant, leaf, leaves_at, require_float, unrecorded
 from ..ops.elementwise.identity import alias
-from .holomorphic import require_holomorphic, require_real_output
+from .holomorphic import refuse_complex_output, require_holomorphic
 from .sweeps import Cotangents, forward, reverse
 
 
@@ -147,8 +147,8 @@ class Recording:
             require_float(y, f"{self.who}: the output of f")
         if holomorphic:
             require_holomorphic(self.starts, self.outputs, self.who)
-        else:
-            require_real_output(y, self.who)
+        elif np.iscomplexobj(y.value if isinstance(y, Tensor) else y):
+            refuse_complex_output(y, self.who)
         return y
 
     # ---- sweeps --------------------------------------------------------------------------------

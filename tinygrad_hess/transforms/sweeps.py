@@ -18,10 +18,10 @@ import numpy as np
 from ..core import modes
 from ..core.errors import NanError, TapeReleasedError, describe, operands
 from ..core.tape import Tape
-from ..core.tensor import Axis, Batched, Parts, Tensor, tick, unrecorded
+from ..core.tensor import Axis, Batched, Parts, Tensor, record, tick, unrecorded
 from ..ops.elementwise.arithmetic import where
 from ..ops.elementwise.comparison import equal
-from ..ops.elementwise.identity import cast, seed_of
+from ..ops.elementwise.identity import cast, seed
 from ..ops.shape.batch_axes import leave
 from ..ops.shape.broadcasting import broadcast_to, reduce_sum, reshape
 
@@ -352,7 +352,12 @@ class _Seeded:
 
     def __init__(self, tape: Tape, given: Cotangents, sweep: str):
         self.note = {"sweep": sweep, "until": 0}
-        self.seeds = {time: seed_of(g, self.note) for time, g in given.items()}
+        self.seeds = {time: self._seed(g) for time, g in given.items()}
+
+    def _seed(self, g: Any) -> Tensor:
+        value = unrecorded(g)
+        parent = g if isinstance(g, Tensor) and g.prim is not None else None
+        return record(seed.primitive, value, (value,), (parent,), self.note)
 
     def __enter__(self) -> Cotangents:
         return self.seeds
