@@ -9,7 +9,6 @@ import numpy as np
 
 from ...core.kinds import elementwise
 from .arithmetic import multiply, subtract, where
-from .cache_blocks import BLOCK, in_blocks
 from .comparison import equal
 from .exponential import sqrt
 
@@ -58,20 +57,12 @@ sinh = elementwise("sinh", np.sinh, lambda g, y, x: g * cosh(x), **_smooth)
 cosh: Any = elementwise("cosh", np.cosh, lambda g, y, x: g * sinh(x), **_smooth)
 
 
-def _tanh_slope_into(out: Any, g: Any, y: Any) -> None:
-    np.multiply(y, y, out=out)
-    np.subtract(1, out, out=out)
-    np.multiply(out, g, out=out)
-
-
 def _tanh_slope(g: Any, y: Any) -> Any:
-    if type(y) is not np.ndarray or y.size <= 1024 or np.shape(g) != y.shape:
+    if type(y) is not np.ndarray or np.shape(g) != y.shape or g.dtype != y.dtype:
         return g * (1 - y * y)
-    if y.size <= BLOCK and g.dtype == y.dtype:
-        out = y * y
-        np.subtract(1, out, out=out)
-        return np.multiply(out, g, out=out)
-    return in_blocks(_tanh_slope_into, g, y)
+    out = y * y
+    np.subtract(1, out, out=out)
+    return np.multiply(out, g, out=out)
 
 
 # g (1 - y²) as one node: the derivative of a net's most common activation, in few passes.
