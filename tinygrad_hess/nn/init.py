@@ -14,11 +14,11 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 Seed = int | np.random.Generator | None
 
-_own = [np.random.default_rng(0)]
+_default_generator = [np.random.default_rng(0)]
 
 
 def manual_seed(seed: int) -> None:
-    """Start the generator that serves layers made without a seed; each process starts it at 0.
+    """Seed the generator of layers made without a seed; each process starts it at 0.
 
     Examples
     --------
@@ -27,16 +27,16 @@ def manual_seed(seed: int) -> None:
     >>> nn.init.normal((2,), None)
     array([ 0.12573022, -0.13210486])
     """
-    _own[0] = np.random.default_rng(seed)
+    _default_generator[0] = np.random.default_rng(seed)
 
 
 def generator(seed: Seed) -> np.random.Generator:
     """The generator that a seed stands for: itself, a new one, or the package's own (None)."""
-    return _own[0] if seed is None else np.random.default_rng(seed)
+    return _default_generator[0] if seed is None else np.random.default_rng(seed)
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """How many inputs one output sees, and how many outputs one input reaches.
+    """The inputs that one output depends on, and the outputs that depend on one input.
 
     Examples
     --------
@@ -73,13 +73,9 @@ def gain(activation: str, slope: float = 0.01) -> float:
     return table[activation]
 
 
-def _uniform(shape: tuple[int, ...], seed: Seed, bound: float) -> Array:
-    return generator(seed).uniform(-bound, bound, shape)
-
-
 def uniform(shape: tuple[int, ...], seed: Seed = None, bound: float = 1.0) -> Array:
     """Uniform on [-bound, bound]."""
-    return _uniform(shape, seed, bound)
+    return generator(seed).uniform(-bound, bound, shape)
 
 
 def normal(shape: tuple[int, ...], seed: Seed = None, std: float = 1.0) -> Array:
@@ -88,13 +84,13 @@ def normal(shape: tuple[int, ...], seed: Seed = None, std: float = 1.0) -> Array
 
 
 def default(shape: tuple[int, ...], seed: Seed = None) -> Array:
-    """Uniform on ±1/sqrt(fan_in): what PyTorch draws for Linear and Conv unless told otherwise."""
-    return _uniform(shape, seed, 1 / math.sqrt(max(fans(shape)[0], 1)))
+    """Uniform on ±1/sqrt(fan_in): PyTorch's default for Linear and Conv."""
+    return uniform(shape, seed, 1 / math.sqrt(max(fans(shape)[0], 1)))
 
 
 def xavier_uniform(shape: tuple[int, ...], seed: Seed = None, gain: float = 1.0) -> Array:
     """Uniform with variance gain² · 2 / (fan_in + fan_out) (Glorot and Bengio 2010, eq. 16)."""
-    return _uniform(shape, seed, gain * math.sqrt(6 / max(sum(fans(shape)), 1)))
+    return uniform(shape, seed, gain * math.sqrt(6 / max(sum(fans(shape)), 1)))
 
 
 def xavier_normal(shape: tuple[int, ...], seed: Seed = None, gain: float = 1.0) -> Array:
@@ -115,7 +111,7 @@ def he_uniform(
 
     He et al. (2015), Delving deep into rectifiers, eq. 10 and 14. ``mode`` chooses the fan.
     """
-    return _uniform(shape, seed, math.sqrt(3 * _he_variance(shape, mode, slope)))
+    return uniform(shape, seed, math.sqrt(3 * _he_variance(shape, mode, slope)))
 
 
 def he_normal(

@@ -153,15 +153,15 @@ class _Conv(Module):
                 f"{who}: groups={groups} must divide in_channels={in_channels} "
                 f"and out_channels={out_channels}"
             )
-        window = _numbers(size, self.rank, who, "size", least=1)
-        self.stride = _numbers(stride, self.rank, who, "stride", least=1)
-        self.dilation = _numbers(dilation, self.rank, who, "dilation", least=1)
+        window = _for_each_axis(size, self.rank, who, "size", least=1)
+        self.stride = _for_each_axis(stride, self.rank, who, "stride", least=1)
+        self.dilation = _for_each_axis(dilation, self.rank, who, "dilation", least=1)
         if isinstance(padding, str):
             if padding not in ("same", "valid"):
                 raise ValueError(f"{who}: padding is numbers, 'same' or 'valid', got {padding!r}")
             self.padding: Any = padding
         else:
-            self.padding = _numbers(padding, self.rank, who, "padding", least=0)
+            self.padding = _for_each_axis(padding, self.rank, who, "padding", least=0)
         self.groups = groups
         shape = (out_channels, in_channels // groups, *window)
         self.weight, self.bias = _weights(
@@ -181,7 +181,7 @@ class _Conv(Module):
         )
 
 
-def _numbers(value: Any, rank: int, who: str, what: str, least: int) -> tuple[int, ...]:
+def _for_each_axis(value: Any, rank: int, who: str, what: str, least: int) -> tuple[int, ...]:
     given = canonical_shape(value, f"{who} {what}")
     given = given * rank if len(given) == 1 else given
     if len(given) != rank or min(given) < least:
@@ -385,7 +385,7 @@ class Sequential(Module):
         self.layers = list(layers)
 
     def __call__(self, x: Any) -> Any:
-        """Apply each layer to what the one before gave."""
+        """Apply each layer to the output of the one before."""
         for layer in self.layers:
             x = layer(x)
         return x

@@ -1,6 +1,6 @@
 """Modules: pytrees with a ``__call__``.
 
-    flatten   : module -> (children, layout)     children hold what is trained, the layout the rest
+    flatten   : module -> (children, layout)     children are what is trained, the layout the rest
     unflatten : (layout, children) -> module     without running ``__init__``
 
 A field is a child when its value is, or contains, a floating-point array, a tensor or another
@@ -23,11 +23,11 @@ from optree.registry import __GLOBAL_NAMESPACE as GLOBAL_NAMESPACE
 from ..core import trees
 from ..core.tensor import Tensor, tick
 
-REMEMBERED = "_children"
-"""Where an unflattened module keeps the names of its children, whatever became of the leaves."""
+CHILD_NAMES = "_children"
+"""Where an unflattened module keeps the names of its children, whatever the leaves are now."""
 
 CONTAINERS: Any = (list, tuple, dict)
-"""In these, children and static things may stand side by side."""
+"""In these, children and static values may be mixed."""
 
 _register: Any = optree.register_pytree_node
 
@@ -70,11 +70,11 @@ class Module:
                 f"{cls.__name__}: a Module keeps its fields in __dict__; drop __slots__"
             )
         for base in reversed(cls.__mro__[1:]):
-            _complete(base)
+            _make_dataclass(base)
         if "forward" in cls.__dict__ and "__call__" not in cls.__dict__:
             cls.__call__ = cls.forward  # type: ignore[method-assign,attr-defined]  # PyTorch's name
         if "__call__" in cls.__dict__:
-            cls.__call__ = _marked(cls.__call__)  # type: ignore[method-assign]
+            cls.__call__ = _with_scope(cls.__call__)  # type: ignore[method-assign]
         _register(
             cls,
             _flatten,
@@ -85,15 +85,15 @@ class Module:
         trees.CHILDREN[cls] = lambda module: _flatten(module)[2]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        _complete(cls)
+        _make_dataclass(cls)
         return object.__new__(cls)
 
     def parameters(self) -> list[Tensor]:
         """Leaves as tensors with ``requires_grad=True``, for the define-by-run loop.
 
         The first call replaces the model's floating-point arrays, in place, by tensors; later
-        calls return the same tensors, so model and optimiser share them. An array that stands in
-        two places becomes one tensor, listed once. Tensors that carry no gradient (set by the
+        calls return the same tensors, so model and optimiser share them. An array that occurs
+        twice becomes one tensor, listed once. Tensors that carry no gradient (set by the
         user to freeze them) stay and are not listed.
 
         Examples
@@ -163,7 +163,7 @@ def count_parameters(model: Any) -> int:
     return sum(int(np.prod(np.shape(x), dtype=int)) for x in leaves if _is_leaf(x))
 
 
-def _complete(cls: type) -> None:
+def _make_dataclass(cls: type) -> None:
     """Make a dataclass of a class with annotated fields that nobody wrote an ``__init__`` for.
 
     Done as late as possible, so that an explicit ``@dataclass`` comes first and is left alone.
@@ -179,24 +179,24 @@ def _complete(cls: type) -> None:
 # ---- marks for pictures ----------------------------------------------------------------------
 
 
-def _marked(call: Callable[..., Any]) -> Callable[..., Any]:
+def _with_scope(call: Callable[..., Any]) -> Callable[..., Any]:
     """Note on each output that this module made it, and between which times of the tape."""
 
     @functools.wraps(call)
-    def marked(self: Module, *args: Any, **kwargs: Any) -> Any:
+    def with_scope(self: Module, *args: Any, **kwargs: Any) -> Any:
         first = tick()
         out: Any = call(self, *args, **kwargs)
         if isinstance(out, Tensor):
-            _mark(out, self, first)
+            _note_scope(out, self, first)
         elif isinstance(out, CONTAINERS):
             for y in trees.leaves(out):
-                _mark(y, self, first)
+                _note_scope(y, self, first)
         return out
 
-    return marked
+    return with_scope
 
 
-def _mark(y: Any, module: Module, first: int) -> None:
+def _note_scope(y: Any, module: Module, first: int) -> None:
     # what is older than the call was passed through, not made here
     if isinstance(y, Tensor) and y.prim is not None and y.time > first:
         out: Any = y
@@ -207,7 +207,7 @@ def _mark(y: Any, module: Module, first: int) -> None:
 
 
 class _Static:
-    """Something static between the children of a list: a node of the tree without leaves."""
+    """A static value between the children of a list: a node of the tree without leaves."""
 
     def __init__(self, value: Any):
         self.value = value
@@ -257,15 +257,15 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 def _flatten(module: Module) -> tuple[list[Any], _Layout, list[str]]:
-    known = module.__dict__.get(REMEMBERED, ())
+    known = module.__dict__.get(CHILD_NAMES, ())
     fields, names, children, static = [], [], [], {}
     for name, value in module.__dict__.items():
-        if name == REMEMBERED:
+        if name == CHILD_NAMES:
             continue
         fields.append(name)
-        if name in known or _holds_leaves(value):
+        if name in known or _contains_leaves(value):
             names.append(name)
-            children.append(_wrapped(value))
+            children.append(_wrap_static(value))
         else:
             static[name] = value
     return children, _Layout(tuple(fields), static), names
@@ -277,8 +277,8 @@ def _unflatten(cls: type[Module], layout: _Layout, children: Any) -> Module:
     fields = module.__dict__
     for name in layout.fields:
         static = name in layout.static
-        fields[name] = layout.static[name] if static else _unwrapped(next(supply))
-    fields[REMEMBERED] = tuple(layout.children())
+        fields[name] = layout.static[name] if static else _unwrap_static(next(supply))
+    fields[CHILD_NAMES] = tuple(layout.children())
     return module
 
 
@@ -296,7 +296,7 @@ def _all_modules(x: Any) -> bool:
     return type(x) in (list, tuple) and len(x) > 0 and all(isinstance(item, Module) for item in x)
 
 
-def _holds_leaves(value: Any) -> bool:
+def _contains_leaves(value: Any) -> bool:
     if _is_leaf(value) or _is_module(value) or _all_modules(value):
         return True
     if value is None or isinstance(value, (str, int, float, np.ndarray, Tensor)):
@@ -305,21 +305,21 @@ def _holds_leaves(value: Any) -> bool:
     return any(_is_leaf(x) or _is_module(x) for x in found if x is not value)
 
 
-def _wrapped(value: Any) -> Any:
-    """A child field's value, with what is static in its containers set apart."""
+def _wrap_static(value: Any) -> Any:
+    """A child field's value, with what is static in its containers wrapped."""
     if not isinstance(value, CONTAINERS) or _all_modules(value):
         return value
-    return trees.map(_set_apart, value, is_leaf=_is_module)
+    return trees.map(_wrap_if_static, value, is_leaf=_is_module)
 
 
-def _set_apart(x: Any) -> Any:
+def _wrap_if_static(x: Any) -> Any:
     if _is_module(x) or _is_leaf(x):
         return x
     fixed = (str, bytes, int, np.integer, np.bool, np.ndarray, Tensor)
     return _Static(x) if callable(x) or isinstance(x, fixed) else x
 
 
-def _unwrapped(value: Any) -> Any:
+def _unwrap_static(value: Any) -> Any:
     if not isinstance(value, CONTAINERS) or _all_modules(value):
         return value
     return trees.map(
@@ -350,7 +350,7 @@ def _to_tensors(module: Module, made: dict[int, tuple[Any, Tensor]]) -> None:
 
 def _show(x: Any) -> str:
     if isinstance(x, Module):
-        fields = ((k, v) for k, v in x.__dict__.items() if k != REMEMBERED)
+        fields = ((k, v) for k, v in x.__dict__.items() if k != CHILD_NAMES)
         return _bracketed(f"{type(x).__name__}(", [f"{k}={_show(v)}" for k, v in fields], ")")
     if isinstance(x, (np.ndarray, Tensor)):
         return f"{x.dtype}{x.shape}".replace(" ", "")

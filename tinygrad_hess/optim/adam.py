@@ -53,15 +53,15 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ):
         super().__init__(parameters, lr)
-        fine = len(betas) == 2 and all(0 <= b < 1 for b in betas)
-        self._require("betas", betas, fine, "two numbers in [0, 1)")
+        valid = len(betas) == 2 and all(0 <= b < 1 for b in betas)
+        self._require("betas", betas, valid, "two numbers in [0, 1)")
         self._require("eps", eps, eps >= 0, "at least 0")
         self._require("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
         self.betas, self.eps, self.weight_decay = tuple(betas), eps, weight_decay
 
     def _rule(self, p: Array, g: Array, moments: Moments, rate: float, count: int) -> Array:
         out = np.empty_like(p)
-        d = self._decayed(p, g, self.weight_decay)
+        d = self._with_decay(p, g, self.weight_decay)
         self._direction(d, moments, rate, count, out)
         out += p
         return out
@@ -93,7 +93,7 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay: p shrinks by lr · weight_decay · p at each update.
 
-    The moments see the gradient alone (Loshchilov and Hutter 2019, algorithm 2; the decay is
+    The moments take in the gradient alone (Loshchilov and Hutter 2019, algorithm 2; the decay is
     multiplied by the learning rate, as in PyTorch). Parameters as for :class:`Adam`.
 
     Examples

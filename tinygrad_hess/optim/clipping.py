@@ -23,7 +23,7 @@ def global_norm(grads: Any) -> float:
     >>> optim.global_norm([np.array([3.0]), np.array([4.0])])
     5.0
     """
-    return _norm([_raw(g) for g in trees.leaves(grads)])
+    return _norm([_gradient_array(g) for g in trees.leaves(grads)])
 
 
 def clip_by_global_norm(grads: Any, max_norm: float) -> tuple[Any, float]:
@@ -56,7 +56,7 @@ def clip_by_global_norm(grads: Any, max_norm: float) -> tuple[Any, float]:
     ({'a': array([0.6, 0.8])}, 5.0)
     """
     leaves, spec = trees.flatten(grads)
-    raw = [_raw(g) for g in leaves]
+    raw = [_gradient_array(g) for g in leaves]
     norm = _finite_norm(raw, max_norm, lambda i: trees.paths(grads)[i] or "the gradient")
     if norm <= max_norm:
         return grads, norm
@@ -93,19 +93,19 @@ def clip_grad_norm(parameters: Any, max_norm: float) -> float:
     >>> w.grad
     tensor([0.6, 0.8])
     """
-    own = getattr(parameters, "parameters", None)
-    given: Iterable[Tensor] = own() if callable(own) else parameters
+    method = getattr(parameters, "parameters", None)
+    given: Iterable[Tensor] = method() if callable(method) else parameters
     distinct = {id(p): p for p in given}.values()
-    found = [(p, p.grad.value) for p in distinct if p.grad is not None]
-    held, raw = [p for p, _ in found], [g for _, g in found]
-    norm = _finite_norm(raw, max_norm, lambda i: f"the gradient of {describe(held[i])}")
+    tensors = [p for p in distinct if p.grad is not None]
+    arrays: list[Any] = [p.grad.value for p in tensors]  # type: ignore[union-attr]
+    norm = _finite_norm(arrays, max_norm, lambda i: f"the gradient of {describe(tensors[i])}")
     if norm > max_norm:
-        for p, g in zip(held, raw, strict=True):
+        for p, g in zip(tensors, arrays, strict=True):
             p.grad = constant(g * (max_norm / norm))
     return norm
 
 
-def _raw(g: Any) -> Any:
+def _gradient_array(g: Any) -> Any:
     if isinstance(g, Tensor):
         if g.prim is not None:
             raise NonDifferentiableError(

@@ -52,8 +52,8 @@ def fit(
     params : pytree of floating-point arrays
         Where to start; a module of :mod:`tinygrad_hess.nn` too. It is not changed.
     data : one batch, or an iterable of batches
-        A list of batches, or an iterable that can be walked again (``data.batches``), is many;
-        anything else is one.
+        A list of batches, or an iterable that can be iterated over again (``data.batches``), is
+        many; anything else is one.
     optimizer : Optimizer
         Such as ``optim.Adam(lr=1e-3)``, made without parameters.
     epochs : int
@@ -90,16 +90,16 @@ def fit(
     """
     if epochs < 0:
         raise ValueError(f"fit: epochs must be at least 0, got {epochs}")
-    batches = data if _is_many(data) else [data]
-    step = _step(loss, optimizer)
+    batches = data if _is_batches(data) else [data]
+    step = _update_step(loss, optimizer)
     if jit:
         step = Replayed(step)
-    params = trees.map(_array, params)
+    params = trees.map(_to_array, params)
     state = optimizer.init(params) if state is None else state
     losses: list[float] = []
     for _ in range(epochs):
         for batch in batches:
-            value, new, moved = step(params, state, batch)
+            value, new_params, new_state = step(params, state, batch)
             if not np.isfinite(value):
                 raise FloatingPointError(
                     f"fit: the loss is {value} at step {len(losses)}. A smaller learning rate may "
@@ -109,25 +109,25 @@ def fit(
             losses.append(float(value))
             if stop:
                 return Fitted(params, state, np.array(losses))
-            params, state = new, moved
+            params, state = new_params, new_state
     return Fitted(params, state, np.array(losses))
 
 
-def _is_many(data: Any) -> bool:
+def _is_batches(data: Any) -> bool:
     container = isinstance(data, (tuple, dict)) or hasattr(data, "shape")
     return isinstance(data, Iterable) and not container
 
 
-def _array(x: Any) -> Any:
+def _to_array(x: Any) -> Any:
     return np.asarray(x.value if isinstance(x, Tensor) else x)
 
 
-def _step(loss: Callable[..., Any], optimizer: Optimizer) -> Callable[..., Any]:
+def _update_step(loss: Callable[..., Any], optimizer: Optimizer) -> Callable[..., Any]:
     """One update: ``step(params, state, batch) -> value, params, state``."""
     gradient = value_and_grad(loss)
 
     def step(params: Any, state: State, batch: Any) -> tuple[Any, Any, State]:
-        value, slope = gradient(params, batch)
-        return value, *optimizer.update(params, slope, state)
+        value, grads = gradient(params, batch)
+        return value, *optimizer.update(params, grads, state)
 
     return step

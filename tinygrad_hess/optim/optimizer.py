@@ -3,7 +3,7 @@
     functional    : (params, grads, state) -> (params, state)     pure, over any pytree of arrays
     define by run : opt.step()                                    gives each leaf tensor a new value
 
-A rule writes its moments into buffers that it is handed: new ones in the functional way, the old
+A rule writes its moments into buffers that it is given: new ones in the functional way, the old
 ones in the other, which owns them. Parameters are never changed in place.
 """
 
@@ -89,7 +89,7 @@ class Optimizer:
         return State(np.int64(0), zeros)
 
     def update(self, params: Any, grads: Any, state: State) -> tuple[Any, State]:
-        """One update; nothing that is passed in is changed. It may stand inside ``jit``.
+        """One update; nothing that is passed in is changed. It may be called inside ``jit``.
 
         Parameters
         ----------
@@ -132,7 +132,7 @@ class Optimizer:
             arrays += [self._array(g, "grads") for g in gradients]
             found = self._updated(state.step, *arrays, *itertools.chain(*columns[2:]))
             values = [
-                v if isinstance(x, np.ndarray) else _alike(v, x)
+                v if isinstance(x, np.ndarray) else _in_type_of(v, x)
                 for v, x in zip(found, given, strict=False)
             ]
         parts = [found[n :: len(given)][1:] for n in range(len(given))]
@@ -142,8 +142,8 @@ class Optimizer:
         """New values and moments, from all parameters, all gradients, all first moments, ..."""
         count = len(operands) // (2 + self.moments)
         columns = [operands[n : n + count] for n in range(0, len(operands), max(count, 1))]
-        together = count > 1 and _is_small(columns)
-        if together:  # one long vector takes a call where many short ones take many
+        as_one = count > 1 and _is_small(columns)
+        if as_one:  # one long vector takes a call where many short ones take many
             columns = [(np.concatenate([x.ravel() for x in column]),) for column in columns]
         rate, number = self.rate(int(step)), int(step) + 1
         results: list[list[Array]] = [[] for _ in range(1 + self.moments)]
@@ -152,8 +152,8 @@ class Optimizer:
             results[0].append(self._rule(p, g, (tuple(old), new), rate, number))
             for column, m in zip(results[1:], new, strict=True):
                 column.append(m)
-        if together:
-            results = [_cut(whole, operands[:count]) for (whole,) in results]
+        if as_one:
+            results = [_split_like(whole, operands[:count]) for (whole,) in results]
         return tuple(itertools.chain(*results))
 
     # ---- define by run ------------------------------------------------------------------------
@@ -161,10 +161,10 @@ class Optimizer:
     def step(self) -> None:
         """Give each parameter a new value from its gradient; those without a gradient stay.
 
-        The value is a new array: what the tape still holds of the old one does not change.
+        The value is a new array: the old one, which a tape may still use, does not change.
         """
         rate = self.rate(self.steps)
-        for p in self._bound("step"):
+        for p in self._require_parameters("step"):
             grad = p.grad
             if grad is None:
                 continue
@@ -184,7 +184,7 @@ class Optimizer:
 
     def zero_grad(self) -> None:
         """Forget the gradients, so that the next ``backward`` starts from none."""
-        for p in self._bound("zero_grad"):
+        for p in self._require_parameters("zero_grad"):
             p.grad = None
 
     # ---- parts ----------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ class Optimizer:
         """
         raise NotImplementedError
 
-    def _decayed(self, p: Array, g: Array, weight_decay: float) -> Array:
+    def _with_decay(self, p: Array, g: Array, weight_decay: float) -> Array:
         """The gradient of the loss plus half of weight_decay times the squares of ``p``."""
         if not weight_decay:
             return g
@@ -212,13 +212,13 @@ class Optimizer:
         d += g
         return d
 
-    def _require(self, name: str, value: Any, fine: bool, what: str) -> None:
-        if not fine:  # NaN compares false, so it ends here too
+    def _require(self, name: str, value: Any, valid: bool, what: str) -> None:
+        if not valid:  # NaN compares false, so it ends here too
             raise ValueError(f"{type(self).__name__}: {name} must be {what}, got {value}")
 
     def _leaves(self, parameters: Any) -> list[Tensor]:
-        own = getattr(parameters, "parameters", None)
-        given = own() if callable(own) else parameters
+        method = getattr(parameters, "parameters", None)
+        given = method() if callable(method) else parameters
         who = type(self).__name__
         if isinstance(given, Tensor) or not isinstance(given, Iterable):
             raise TypeError(
@@ -238,7 +238,7 @@ class Optimizer:
             raise ValueError(f"{who}: there are no parameters")
         return leaves
 
-    def _bound(self, what: str) -> list[Tensor]:
+    def _require_parameters(self, what: str) -> list[Tensor]:
         if self.parameters is None:
             raise ValueError(
                 f"{type(self).__name__}.{what}: no parameters were given. Construct it with "
@@ -272,7 +272,7 @@ def _is_small(columns: Sequence[Sequence[Array]]) -> bool:
     )
 
 
-def _cut(whole: Array, like: Sequence[Array]) -> list[Array]:
+def _split_like(whole: Array, like: Sequence[Array]) -> list[Array]:
     parts, at = [], 0
     for x in like:
         parts.append(whole[at : at + x.size].reshape(x.shape))
@@ -280,6 +280,6 @@ def _cut(whole: Array, like: Sequence[Array]) -> list[Array]:
     return parts
 
 
-def _alike(value: Array, x: Any) -> Any:
-    """The new value as what the old one was: a constant tensor, or a number."""
+def _in_type_of(value: Array, x: Any) -> Any:
+    """The new value in the type of the old one: a constant tensor, or a number."""
     return constant(value) if isinstance(x, Tensor) else value[()]

@@ -61,7 +61,7 @@ class SGD(Optimizer):
 
     def _rule(self, p: Array, g: Array, moments: Moments, rate: float, count: int) -> Array:
         out = np.empty_like(p)
-        d = self._decayed(p, g, self.weight_decay)
+        d = self._with_decay(p, g, self.weight_decay)
         if self.momentum:
             old, new = moments
             velocity = np.multiply(old[0], self.momentum, out=new[0])

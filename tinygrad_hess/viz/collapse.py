@@ -1,4 +1,4 @@
-"""A picture with fewer boxes, when there are more than one can read, or a layout engine can place.
+"""A picture with fewer boxes, when there are more than one can read, or an engine lay out.
 
     modules : each call of a module is one box, the innermost first
     runs    : nodes of one sweep with a single reader there join that reader
@@ -24,33 +24,33 @@ def collapse(picture: Picture, max_nodes: int) -> Picture:
     before = len(picture.vertices)
     if before <= max_nodes:
         return picture
-    found, how = picture, "modules"
+    coarser, how = picture, "modules"
     depth = max((s.depth for s in picture.scopes), default=0)
     while depth > 0:
-        found = by_module(picture, depth)
-        if len(found.vertices) <= max_nodes:
+        coarser = by_module(picture, depth)
+        if len(coarser.vertices) <= max_nodes:
             break
         depth -= 1
-    if len(found.vertices) > max_nodes:
-        runs = by_run(found)
+    if len(coarser.vertices) > max_nodes:
+        runs = by_run(coarser)
         if len(runs.vertices) <= max_nodes:
-            found, how = (
+            coarser, how = (
                 runs,
                 "modules and runs of operations" if picture.scopes else "runs of operations",
             )
         else:
-            found, how = by_kind(picture), "operations of one kind and sweep"
-    if len(found.vertices) > max_nodes:
-        found, how = by_sweep(picture), "whole sweeps"
-    found.note = (
-        f"{before:,} nodes drawn as {len(found.vertices):,}: {how} collapsed "
+            coarser, how = by_kind(picture), "operations of one kind and sweep"
+    if len(coarser.vertices) > max_nodes:
+        coarser, how = by_sweep(picture), "whole sweeps"
+    coarser.note = (
+        f"{before:,} nodes drawn as {len(coarser.vertices):,}: {how} collapsed "
         f"to stay within max_nodes={max_nodes:,}"
     )
-    return found
+    return coarser
 
 
 def by_module(picture: Picture, depth: int) -> Picture:
-    """Every call of a module at ``depth`` as one box, with all that lies in it."""
+    """Every call of a module at ``depth`` as one box, with all that is inside."""
     scopes = picture.scopes
     at: list[int] = []  # the enclosing call at this depth, or -1
     for number, scope in enumerate(scopes):
@@ -80,20 +80,19 @@ def by_run(picture: Picture) -> Picture:
     vertices = picture.vertices
     readers = targets_of(picture)
     block = list(range(len(vertices)))
-    for i in range(len(vertices) - 1, -1, -1):  # a reader's own block is settled before
+    for i in range(len(vertices) - 1, -1, -1):  # the block of a reader is known by then
         v = vertices[i]
         if v.kind in COMPUTED:
-            near = [
+            in_sweep = [
                 j
                 for j in readers[i]
                 if vertices[j].kind in COMPUTED
                 and vertices[j].phase == v.phase
                 and vertices[j].scope == v.scope
             ]
-            if len(near) == 1 and near[0] > i:
-                block[i] = block[near[0]]
-    joined = picture.merge(_blocks(block), _group)
-    return _join_sources(joined)
+            if len(in_sweep) == 1 and in_sweep[0] > i:
+                block[i] = block[in_sweep[0]]
+    return _join_sources(picture.merge(_blocks_by(block), _merge_run))
 
 
 def _join_sources(picture: Picture) -> Picture:
@@ -108,13 +107,15 @@ def _join_sources(picture: Picture) -> Picture:
             keys.append((v.kind, v.phase, v.scope, frozenset(readers[i])))
         else:
             keys.append(i)
-    return picture.merge(_blocks(keys), _group)
+    return picture.merge(_blocks_by(keys), _merge_run)
 
 
 def by_kind(picture: Picture) -> Picture:
     """All nodes of one sweep with the same operation as one box; all sources of one kind too."""
     flat = Picture([replace(v, scope=-1) for v in picture.vertices], picture.edges, [])
-    return flat.merge(_blocks([(v.kind, v.phase, _label(v)) for v in flat.vertices]), _same)
+    return flat.merge(
+        _blocks_by([(v.kind, v.phase, _label(v)) for v in flat.vertices]), _merge_alike
+    )
 
 
 def by_sweep(picture: Picture) -> Picture:
@@ -123,13 +124,13 @@ def by_sweep(picture: Picture) -> Picture:
         v.phase.kind if v.kind in COMPUTED else (v.kind, v.phase.kind) for v in picture.vertices
     ]
     flat = Picture([replace(v, scope=-1) for v in picture.vertices], picture.edges, [])
-    return flat.merge(_blocks(keys), _group)
+    return flat.merge(_blocks_by(keys), _merge_run)
 
 
-# ---- blocks and what they say -------------------------------------------------------------------
+# ---- blocks and their labels --------------------------------------------------------------------
 
 
-def _blocks(keys: Sequence[Hashable]) -> list[int]:
+def _blocks_by(keys: Sequence[Hashable]) -> list[int]:
     """Number of the first vertex with the same key."""
     first: dict[Hashable, int] = {}
     return [first.setdefault(key, i) for i, key in enumerate(keys)]
@@ -139,24 +140,25 @@ def _label(v: Vertex) -> str:
     return next(iter(v.ops), "") if v.kind == "op" else ""
 
 
-def _computed(members: Sequence[Vertex]) -> bool:
+def _any_computed(members: Sequence[Vertex]) -> bool:
     return any(v.kind in COMPUTED for v in members)
 
 
-def _group(members: Sequence[Vertex]) -> Vertex:
+def _merge_run(members: Sequence[Vertex]) -> Vertex:
     """A run of operations with what only it reads, or a bunch of sources."""
     ops, sources = tally(members)
-    if not _computed(members):
-        return _same(members)
+    if not _any_computed(members):
+        return _merge_alike(members)
     first = next(v for v in members if v.kind in COMPUTED)
-    detail = "\n".join(line for line in (_listed(ops), _listed(sources, plural=True)) if line)
+    lines = _counts_text(ops), _counts_text(sources, plural=True)
+    detail = "\n".join(line for line in lines if line)
     return Vertex(
         "group", _plural(ops.total(), "op"), detail, first.phase, first.scope, ops, sources
     )
 
 
-def _same(members: Sequence[Vertex]) -> Vertex:
-    """Many alike as one."""
+def _merge_alike(members: Sequence[Vertex]) -> Vertex:
+    """Vertices of one kind as one."""
     first = members[0]
     ops, sources = tally(members)
     if first.kind == "op":
@@ -170,7 +172,7 @@ def _plural(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
-def _listed(counts: Counter[str], plural: bool = False, most: int = 4) -> str:
+def _counts_text(counts: Counter[str], plural: bool = False, most: int = 4) -> str:
     """The commonest, with their numbers."""
     shown = counts.most_common(most)
     words = [_plural(n, k) if plural else f"{k} ({n:,})" for k, n in shown]

@@ -25,7 +25,7 @@ _SWEEPS = {
 """Fill and outline of each kind of sweep."""
 
 _LATER = {"forward": "#D6E8F6", "reverse": "#F7BE94", "tangent": "#97DDC4"}
-"""Fill of the second and later sweeps of a kind, where they are told apart."""
+"""Fill of the second and later sweeps of a kind, where they are numbered."""
 
 _OTHER = ("#ECECEC", "#555555")
 
@@ -38,12 +38,12 @@ _KINDS = {
 
 _STYLES = {"parameter": "filled", "input": "filled", "constant": "filled,dashed"}
 
-_MOST_SWEEPS_TOLD_APART = 4
+_MOST_NUMBERED = 4
 
 _BIG = 100
 
 _WORDS = {"∇": "grad ", "\N{MODIFIER LETTER CAPITAL T}": '<sup><font point-size="8">T</font></sup>'}
-"""What stands for characters that the pure renderer's fonts lack."""
+"""Replacements of characters that the pure renderer's fonts lack."""
 
 
 def draw(
@@ -65,18 +65,18 @@ def draw(
             "color": "#555555",
         },
     )  # fmt: skip
-    told_apart = _told_apart(picture)
+    numbered = _are_numbered(picture)
     if len(picture.vertices) > _BIG:  # the layout of long edges is superlinear; bound its effort
         dot.attr(nslimit="1", nslimit1="1")
-    _draw_vertices(dot, picture, told_apart)
+    _draw_vertices(dot, picture, numbered)
     for a, b, slot in picture.edges:
-        dot.edge(f"n{a}", f"n{b}", **_edge(picture.vertices[a], picture.vertices[b], slot))
+        dot.edge(f"n{a}", f"n{b}", **_edge_style(picture.vertices[a], picture.vertices[b], slot))
     if legend:
-        dot.node("legend", _legend(picture, told_apart), shape="plain", style="", margin="0")
+        dot.node("legend", _legend(picture, numbered), shape="plain", style="", margin="0")
     return dot
 
 
-def _draw_vertices(dot: graphviz.Digraph, picture: Picture, told_apart: bool) -> None:
+def _draw_vertices(dot: graphviz.Digraph, picture: Picture, numbered: bool) -> None:
     """Vertices in their modules. Inner modules have higher numbers, so they are closed first."""
     scopes = picture.scopes
     bodies: dict[int, graphviz.Digraph] = {-1: dot}
@@ -96,7 +96,7 @@ def _draw_vertices(dot: graphviz.Digraph, picture: Picture, told_apart: bool) ->
             },
         )  # fmt: skip
     for i, v in enumerate(picture.vertices):
-        bodies[v.scope].node(f"n{i}", _label(v), **_look(v, told_apart))
+        bodies[v.scope].node(f"n{i}", _label(v), **_vertex_style(v, numbered))
     for number in sorted(needed, reverse=True):
         bodies[scopes[number].outer].subgraph(bodies[number])
 
@@ -104,17 +104,17 @@ def _draw_vertices(dot: graphviz.Digraph, picture: Picture, told_apart: bool) ->
 # ---- one vertex, one edge -----------------------------------------------------------------------
 
 
-def _colours(v: Vertex, told_apart: bool) -> tuple[str, str]:
+def _colours(v: Vertex, numbered: bool) -> tuple[str, str]:
     fill, line = _SWEEPS.get(v.phase.kind, _OTHER)
-    if told_apart and v.phase.number > 1:
+    if numbered and v.phase.number > 1:
         fill = _LATER.get(v.phase.kind, fill)
     return fill, line
 
 
-def _look(v: Vertex, told_apart: bool) -> dict[str, str]:
+def _vertex_style(v: Vertex, numbered: bool) -> dict[str, str]:
     if v.kind in _KINDS:
         return {"style": _STYLES.get(v.kind, "rounded,filled"), **_KINDS[v.kind]}
-    fill, line = _colours(v, told_apart)
+    fill, line = _colours(v, numbered)
     look = {"fillcolor": fill, "color": line}
     if v.kind == "seed":
         look |= {"shape": "ellipse", "style": "filled", "penwidth": "1.6", "margin": "0.03,0.02"}
@@ -123,7 +123,7 @@ def _look(v: Vertex, told_apart: bool) -> dict[str, str]:
     return look
 
 
-def _edge(a: Vertex, b: Vertex, slot: str) -> dict[str, str]:
+def _edge_style(a: Vertex, b: Vertex, slot: str) -> dict[str, str]:
     """Edges inside a sweep take its colour; those that carry values across are thin and grey."""
     if a.kind in SOURCES:
         look = {"color": "#9A9A9A"}
@@ -166,14 +166,14 @@ def _caption(title: str, note: str) -> str:
 # ---- the legend ---------------------------------------------------------------------------------
 
 
-def _told_apart(picture: Picture) -> bool:
+def _are_numbered(picture: Picture) -> bool:
     """Whether sweeps of one kind are few enough to be numbered."""
     found = {v.phase for v in picture.vertices}
     kinds = {s.kind for s in found}
-    return len(kinds) < len(found) <= _MOST_SWEEPS_TOLD_APART
+    return len(kinds) < len(found) <= _MOST_NUMBERED
 
 
-def _legend(picture: Picture, told_apart: bool) -> str:
+def _legend(picture: Picture, numbered: bool) -> str:
     rows = []
     phases = sorted(
         {v.phase for v in picture.vertices if v.kind not in SOURCES and v.kind != "output"},
@@ -182,11 +182,11 @@ def _legend(picture: Picture, told_apart: bool) -> str:
     seen = set()
     for phase in phases:
         name = phase.kind
-        if told_apart and any(s.kind == phase.kind and s != phase for s in phases):
+        if numbered and any(s.kind == phase.kind and s != phase for s in phases):
             name = f"{phase.kind} {phase.number}"
         if name not in seen:
             seen.add(name)
-            fill, line = _colours(Vertex("op", "", phase=phase), told_apart)
+            fill, line = _colours(Vertex("op", "", phase=phase), numbered)
             rows.append((fill, line, name))
     kinds = {v.kind for v in picture.vertices}
     rows += [

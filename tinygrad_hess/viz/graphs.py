@@ -42,7 +42,7 @@ def graph(
         Where to record the function. Floating arrays in them are put on the tape, all others are
         passed as they are.
     argnums : int or sequence of int, optional
-        Which arguments hold parameters; other arguments are inputs, and are not put on the tape.
+        Which arguments are parameters; other arguments are inputs, and are not put on the tape.
         By default all arguments are put on the tape, and all but the first count as inputs.
     max_nodes : int
         Above so many boxes, modules are collapsed to one box each, then runs of operations, then
@@ -81,7 +81,7 @@ def graph(
     starts: dict[int, Given] = {}
     arrays: dict[Any, str] = {}
     if callable(f_or_tensor) and not isinstance(f_or_tensor, Tensor):
-        f, args, names, who, numbers = _as_function(f_or_tensor, args, argnums)
+        f, args, names, who, numbers = _function_and_arguments(f_or_tensor, args, argnums)
         out = _record(f, list(zip(names, args, strict=True)), numbers, starts, arrays)
     elif args:
         raise TypeError(
@@ -100,7 +100,7 @@ def graph(
     return draw(picture, title, rankdir, legend)
 
 
-def _as_function(
+def _function_and_arguments(
     f: Any, args: tuple[Any, ...], argnums: int | Sequence[int] | None
 ) -> tuple[Callable[..., Any], tuple[Any, ...], list[str], str, tuple[int, ...] | None]:
     """A function, its arguments and their names; a module becomes its own first argument."""

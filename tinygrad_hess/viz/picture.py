@@ -10,7 +10,7 @@ from .phases import FORWARD, Sweep
 from .scopes import Scope
 
 SOURCES = ("parameter", "input", "constant")
-"""Kinds of vertices that hold what is given."""
+"""Kinds of vertices for values that are given, not computed."""
 
 COMPUTED = ("op", "module", "group")
 """Kinds of vertices that stand for operations."""
@@ -29,7 +29,7 @@ class Vertex:
     phase : Sweep
         Which sweep recorded it.
     scope : int
-        The module call that it lies in; -1 for none.
+        The module call that it is part of; -1 for none.
     ops : Counter
         How many nodes of the tape it stands for, by label.
     sources : Counter
@@ -68,16 +68,16 @@ class Picture:
         for i, b in enumerate(block):
             members.setdefault(b, []).append(i)
         vertices: list[Vertex] = []
-        place: dict[int, int] = {}
+        vertex_of: dict[int, int] = {}
         for b, inside in members.items():
-            place[b] = len(vertices)
+            vertex_of[b] = len(vertices)
             first = self.vertices[inside[0]]
             vertices.append(first if len(inside) == 1 else join([self.vertices[i] for i in inside]))
         edges: dict[Edge, None] = {}
         for a, b, slot in self.edges:
             if block[a] != block[b]:
-                whole = len(members[block[b]]) > 1
-                edges[place[block[a]], place[block[b]], "" if whole else slot] = None
+                is_merged = len(members[block[b]]) > 1
+                edges[vertex_of[block[a]], vertex_of[block[b]], "" if is_merged else slot] = None
         return Picture(vertices, list(edges), self.scopes, self.note)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito (2008): told apart by colour-blind readers, and in grey
+# Okabe and Ito (2008): distinct to colour-blind readers, and in grey
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"
 
 
@@ -126,8 +126,8 @@ def spectrum(
 ) -> Figure:
     """Draw all eigenvalues of a matrix, on a symmetric logarithmic axis.
 
-    Above: how many lie where, on a logarithmic count. Below: each as a tick. Eigenpairs that were
-    found iteratively are marked with the intervals that their residuals guarantee.
+    Above: a histogram with logarithmic counts. Below: each as a tick. Eigenvalues that were found
+    iteratively are marked with the intervals that their residuals guarantee.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def spectrum(
     top : array_like, shape (k,), optional
         Eigenvalues found by an iterative method.
     intervals : array_like, shape (k, 2) or (k,), optional
-        For each of ``top``, an interval that holds an eigenvalue; or the norm of its residual,
+        For each of ``top``, an interval that contains an eigenvalue; or the norm of its residual,
         which gives that interval for a symmetric matrix.
     linear_below : float, optional
         The axis is linear between minus and plus this; by default 1e-4 of the largest absolute
@@ -201,7 +201,7 @@ def spectrum(
         for n, value in enumerate(found):
             above.axvline(
                 value, color=ORANGE, linewidth=1.0, linestyle=(0, (4, 2)),
-                label=_listed(found, low, high) if n == 0 else None,
+                label=_top_label(found, low, high) if n == 0 else None,
             )  # fmt: skip
     for ax in (above, below):
         _tidy(ax)
@@ -222,8 +222,8 @@ def spectrum(
 
 
 def save(figure: Figure, path: str | Path, dpi: float = 160) -> Path:
-    """Write a figure; the suffix of ``path`` tells the format. A file that is there is replaced
-    whole, and equal figures give equal bytes.
+    """Write a figure; the suffix of ``path`` gives the format. An existing file is replaced at
+    once, and equal figures give equal bytes.
 
     Examples
     --------
@@ -331,7 +331,7 @@ def _label_powers(ax: Axes, threshold: float) -> None:
     ax.minorticks_off()
 
 
-def _listed(found: Any, low: Any, high: Any, most: int = 5) -> str:
+def _top_label(found: Any, low: Any, high: Any, most: int = 5) -> str:
     """The marked values as text, with half the width of their intervals."""
     lines = [f"top {found.size}, with bounds"]
     for value, a, b in list(zip(found, low, high, strict=True))[:most]:

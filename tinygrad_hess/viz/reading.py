@@ -1,7 +1,7 @@
-"""From a tape to a picture: one vertex for each node that says something.
+"""From a tape to a picture: one vertex for each node worth showing.
 
 Nodes that only rename (``alias``) or take one part of several (``pick``) are left out; their
-readers are joined to what lies behind. Numbers stand in the label of the operation that uses
+readers are joined to their operands. Numbers are written in the label of the operation that uses
 them; arrays that are not on the tape become constants, or inputs where they are recognised.
 """
 
@@ -24,14 +24,14 @@ from .picture import Edge, Picture, Vertex
 from .scopes import scopes
 
 _SHOWN_ELSEWHERE = frozenset(("shape", "dtype", "sweep", "until", "part"))
-"""Static parameters that the shape and type of the result already tell."""
+"""Static parameters that the shape and type of the result already show."""
 
 _HASHED_BYTES = 1 << 26
-"""Larger arrays are told apart by identity, smaller ones by content."""
+"""Larger arrays are distinguished by identity, smaller ones by content."""
 
 
 class Given(NamedTuple):
-    """What is known of a start, or of an argument: its kind and its name."""
+    """The kind and the name of a start, or of an argument."""
 
     kind: str
     name: str
@@ -70,15 +70,15 @@ def read(
 
 
 class _Reader:
-    """Vertices and edges so far, and where each node of the tape went."""
+    """Vertices and edges so far, and the vertex of each node of the tape."""
 
     def __init__(self, starts: Mapping[int, Given], arrays: Mapping[Any, str], constants: bool):
         self.starts, self.arrays, self.constants = starts, arrays, constants
         self.vertices: list[Vertex] = []
         self.edges: list[Edge] = []
-        self.place: dict[int, int] = {}  # by time: the vertex that stands for a node
+        self.vertex_of: dict[int, int] = {}  # by the time of a node
         self.parts: dict[int, str] = {}  # by time: which part of that vertex it is
-        self.held: dict[Any, int] = {}  # by content: the vertex of a constant
+        self.constant_of: dict[Any, int] = {}  # by content: the vertex of a constant
 
     def new(self, vertex: Vertex) -> int:
         self.vertices.append(vertex)
@@ -88,18 +88,18 @@ class _Reader:
         prim: Any = node.prim
         parent = node.parents[0] if node.parents else None
         if parent is not None and (prim is alias.primitive or prim is PICK):
-            self.place[node.time] = self.place[parent.time]
+            self.vertex_of[node.time] = self.vertex_of[parent.time]
             self.parts[node.time] = self.parts.get(parent.time, "")
             if prim is PICK and isinstance(parent.value, Parts) and len(parent.value) > 1:
                 self.parts[node.time] = f"[{(node.params or {}).get('part')}]"
         elif not node.parents:
             kind, name = self.starts.get(node.time, Given("parameter", node.name or "parameter"))
-            self.place[node.time] = self.new(Vertex(kind, name, describe_value(node)))
+            self.vertex_of[node.time] = self.new(Vertex(kind, name, describe_value(node)))
         elif is_seed(node):
             title = "cotangent" if phase.kind == "reverse" else "tangent"
             if phase.kind == "reverse" and parent is None and _is_one(node.value):
                 title = "1"
-            self.place[node.time] = i = self.new(
+            self.vertex_of[node.time] = i = self.new(
                 Vertex("seed", title, describe_value(node), phase, scope)
             )
             if parent is not None:
@@ -115,16 +115,15 @@ class _Reader:
                 operands.append(parent)
             elif (text := _inline(arg)) is not None:
                 operands.append(text)
-            elif (held := self.constant(arg, phase, scope)) is not None:
-                operands.append(held)
+            elif (vertex := self.constant(arg, phase, scope)) is not None:
+                operands.append(vertex)
         drawn = [x for x in operands if not isinstance(x, str)]
         title = _title(prim, operands)
         detail = describe_value(node)
-        said = _said(node.params)
-        if said:
-            detail = f"{said}\n{detail}"
+        if text := _params_text(node.params):
+            detail = f"{text}\n{detail}"
         label = getattr(prim, "label", prim.name)
-        self.place[node.time] = i = self.new(
+        self.vertex_of[node.time] = i = self.new(
             Vertex("op", title, detail, phase, scope, Counter([label]))
         )
         orderless = isinstance(prim, Primitive) and prim.commutative
@@ -139,7 +138,7 @@ class _Reader:
     def join(self, parent: Tensor, to: int, slot: str) -> None:
         part = self.parts.get(parent.time, "")
         words = " ".join(word for word in (part, slot) if word)
-        self.edges.append((self.place[parent.time], to, words))
+        self.edges.append((self.vertex_of[parent.time], to, words))
 
     def constant(self, arg: Any, phase: Sweep, scope: int) -> int | None:
         """The vertex of an array that is not on the tape; one for each sweep and module."""
@@ -150,19 +149,19 @@ class _Reader:
         if name is None and not self.constants:
             return None
         where = (key, phase, -1 if name else scope)
-        if where not in self.held:
+        if where not in self.constant_of:
             vertex = (
                 Vertex("input", name, describe_value(arg), phase)
                 if name
                 else Vertex("constant", _constant_title(arg), describe_value(arg), phase, scope)
             )
-            self.held[where] = self.new(vertex)
-        return self.held[where]
+            self.constant_of[where] = self.new(vertex)
+        return self.constant_of[where]
 
     def add_output(self, name: str, tensor: Tensor) -> None:
         i = self.new(Vertex("output", name, describe_value(tensor)))
-        if tensor.time in self.place:
-            self.vertices[i].phase = self.vertices[self.place[tensor.time]].phase
+        if tensor.time in self.vertex_of:
+            self.vertices[i].phase = self.vertices[self.vertex_of[tensor.time]].phase
             self.join(tensor, i, "")
 
 
@@ -191,18 +190,18 @@ def _move_sources_inside(picture: Picture) -> None:
 
 
 def describe_value(x: Any) -> str:
-    """Shape and type, as in ``64×16 float64``; hidden batch axes come first, in brackets."""
+    """Shape and type, as in ``64×16 float64``; batch axes come first, in brackets."""
     value = x.value if isinstance(x, Tensor) else x
     if isinstance(value, Parts):
         shown = [describe_value(part) for part in value[:4]]
         return "\n".join([*shown, "..."] if len(value) > 4 else shown)
-    hidden = "".join(f"[{axis.size}] " for axis in x.axes) if type(x) is Batched else ""
+    batch = "".join(f"[{axis.size}] " for axis in x.axes) if type(x) is Batched else ""
     shape = "×".join(str(n) for n in x.shape) if len(x.shape) else "scalar"
-    return f"{hidden}{shape} {getattr(x, 'dtype', type(x).__name__)}"
+    return f"{batch}{shape} {getattr(x, 'dtype', type(x).__name__)}"
 
 
 def content(x: Any) -> Any:
-    """What tells one constant from another; operands on a tape are copies of what was given."""
+    """What distinguishes constants; operands on a tape are copies of what was given."""
     value = np.asarray(x.value if isinstance(x, Tensor) else x)
     key = (type(x) is Batched, value.shape, value.dtype.str)
     if value.nbytes > _HASHED_BYTES or value.dtype.hasobject:
@@ -238,14 +237,14 @@ def _title(prim: Any, operands: Sequence[Any]) -> str:
     return f"{label}({', '.join(words)})"
 
 
-def _said(params: dict[str, Any] | None, longest: int = 28) -> str:
+def _params_text(params: dict[str, Any] | None, longest: int = 28) -> str:
     """Static parameters worth reading, in few characters."""
     words = []
     for key, value in (params or {}).items():
         if key in _SHOWN_ELSEWHERE or value is None or value is False:
             continue
         if key == "pattern":
-            words.append(f"[{', '.join(_index(entry) for entry in value)}]")
+            words.append(f"[{', '.join(_entry_text(entry) for entry in value)}]")
             continue
         if isinstance(value, tuple) and len(value) == 1:
             words.append(f"{key} {value[0]}")
@@ -255,7 +254,7 @@ def _said(params: dict[str, Any] | None, longest: int = 28) -> str:
     return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
-def _index(entry: Any) -> str:
+def _entry_text(entry: Any) -> str:
     """One entry of an index as it is written: ``1:3``, ``...``, ``0``, or ``array``."""
     if isinstance(entry, slice):
         ends = [entry.start, entry.stop, *([] if entry.step in (None, 1) else [entry.step])]

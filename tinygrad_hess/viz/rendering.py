@@ -44,7 +44,7 @@ class Graph(graphviz.Digraph):
 
 
 def render(graph: graphviz.Digraph | str, path: str | Path, timeout: float = 60) -> Path:
-    """Write a graph as a picture; the suffix of ``path`` tells the format.
+    """Write a graph as a picture; the suffix of ``path`` gives the format.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def render(graph: graphviz.Digraph | str, path: str | Path, timeout: float = 60)
     path : path
         Where to write: ``.svg`` and ``.png`` need nothing but the extra ``viz`` or a system
         Graphviz, ``.pdf`` needs a system Graphviz, ``.html`` (drawn by the browser that opens it)
-        and ``.dot`` need nothing. A file that is there is replaced whole.
+        and ``.dot`` need nothing. An existing file is replaced at once.
     timeout : float
         Seconds to wait for the layout; it grows faster than the number of boxes.
 
@@ -68,7 +68,7 @@ def render(graph: graphviz.Digraph | str, path: str | Path, timeout: float = 60)
     ValueError
         For a suffix that is none of these.
     RuntimeError
-        When the program fails (with what it said) or is missing.
+        When the program fails (with its message) or is missing.
     TimeoutError
         When it takes longer than ``timeout``.
 
@@ -111,7 +111,7 @@ def render(graph: graphviz.Digraph | str, path: str | Path, timeout: float = 60)
 
 
 def _program(kind: str) -> str | None:
-    """The program to call: the wheel's, which lies beside the interpreter, or a system's."""
+    """The program to call: the wheel's, installed beside the interpreter, or the system's."""
     found = None
     if kind in _PURE:
         scripts = sysconfig.get_path("scripts")
@@ -136,13 +136,13 @@ def _run(program: str, kind: str, source: str, timeout: float) -> bytes:
     except OSError as error:
         raise RuntimeError(f"render: {program} could not be run: {error}. {_INSTALL}") from error
     if done.returncode != 0 or not done.stdout:
-        said = done.stderr.decode(errors="replace").strip() or "nothing"
-        raise RuntimeError(f"render: {name} failed with code {done.returncode}; it said: {said}")
+        message = done.stderr.decode(errors="replace").strip() or "nothing"
+        raise RuntimeError(f"render: {name} failed with code {done.returncode}; it said: {message}")
     return done.stdout
 
 
 def replace_whole(path: Path, data: bytes) -> Path:
-    """Write a file beside ``path`` and put it in its place, so that no half of it is ever there."""
+    """Write a file beside ``path`` and rename it, so that nobody ever reads half of one."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         beside.write_bytes(data)
@@ -170,11 +170,11 @@ svg { max-width: 100%; height: auto }
 <script type="application/json" id="dot">@DOT@</script>
 <script>@PROGRAM@</script>
 <script>
-const place = document.getElementById("graph");
+const target = document.getElementById("graph");
 Viz.instance()
-  .then(viz => place.replaceChildren(
+  .then(viz => target.replaceChildren(
     viz.renderSVGElement(JSON.parse(document.getElementById("dot").textContent))))
-  .catch(error => { place.textContent = "The graph could not be drawn: " + error.message; });
+  .catch(error => { target.textContent = "The graph could not be drawn: " + error.message; });
 </script>
 </body>
 </html>
@@ -192,4 +192,4 @@ def _page(source: str, title: str) -> str:
         "DOT": json.dumps(source).replace("<", "\\u003c"),  # nor may text end the script element
         "PROGRAM": program,
     }
-    return re.sub("@([A-Z]+)@", lambda found: parts[found[1]], _PAGE)
+    return re.sub("@([A-Z]+)@", lambda match: parts[match[1]], _PAGE)

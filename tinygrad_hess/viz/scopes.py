@@ -15,7 +15,7 @@ from .phases import FORWARD, Sweep
 
 
 class Scope(NamedTuple):
-    """One call of a module: its name, the call around it (-1 for none), and how deep it lies."""
+    """One call of a module: its name, the call around it (-1 for none), and its depth."""
 
     name: str
     outer: int
