@@ -22,28 +22,28 @@ Leaves = list[Any]
 """Leaves of a tree, each (*shape) or a stack (k, *shape); None is zero."""
 
 Sweep = Callable[[Leaves, "int | None"], Leaves]
-"""Of leaves (then the number is None), or of stacks of so many."""
+"""Of leaves (the count is then None), or of stacks of ``count`` of them."""
 
 OFTEN = 16
-"""So many sweeps of a kind are worth a plan, which costs as much as five to ten of them."""
+"""Number of like sweeps from which planning pays, which costs as much as five to ten of them."""
 
 
 def directions(leaves: Sequence[Any], numbers: Any, chosen: slice) -> Leaves:
     """Directions number ``chosen``, as one stack for each leaf.
 
-    Direction k is the sum of the unit vectors of all elements that have the number k. A leaf that
-    none of the directions touches gets None, so that a sweep skips what is zero throughout.
+    Direction k is the sum of the unit vectors of all elements that have the number k. A leaf in
+    which all of these are zero gets None, so that a sweep skips it.
     """
     seeds: Leaves = []
     at, count = 0, chosen.stop - chosen.start
     for x in leaves:
         size = math.prod(x.shape)
-        mine = numbers[at : at + size]
-        found = np.flatnonzero((mine >= chosen.start) & (mine < chosen.stop))
+        own = numbers[at : at + size]
+        found = np.flatnonzero((own >= chosen.start) & (own < chosen.stop))
         seed = None
         if len(found):
             seed = np.zeros((count, size), x.dtype)
-            seed[mine[found] - chosen.start, found] = 1
+            seed[own[found] - chosen.start, found] = 1
             seed = seed.reshape(count, *x.shape)
         seeds.append(seed)
         at += size
@@ -51,7 +51,7 @@ def directions(leaves: Sequence[Any], numbers: Any, chosen: slice) -> Leaves:
 
 
 def swept(sweep: Callable[[Leaves], Leaves], given: Leaves, count: int | None) -> Leaves:
-    """Run a sweep on leaves, or once on stacks of them, whose first axis is hidden from it."""
+    """Run a sweep on leaves, or once on stacks of them, whose first axis is a batch axis."""
     axis = None if count is None else Axis(count)
     if axis is not None:
         given = [None if x is None else enter(x, axis=axis) for x in given]
@@ -71,8 +71,8 @@ class Sweeps:
     cut : callable
         Cuts a number of directions into pieces of bounded memory.
     replayed : callable
-        Makes of a sweep that is done many times one that is planned once; who is built on the
-        transforms and can replay passes it down.
+        Makes of a sweep that is done many times one that is planned once. It comes from callers
+        that can replay.
     """
 
     cut: Callable[[int], Iterator[slice]]
@@ -84,21 +84,21 @@ class Sweeps:
         over: Sequence[Any],
         numbers: Any,
         cuts: Iterable[slice],
-        linked: bool = False,
+        recorded: bool = False,
     ) -> Iterator[tuple[slice, Leaves]]:
         """Sweep along the directions of each cut.
 
         Parameters
         ----------
         sweep : callable
-            Of leaves with hidden axes.
+            Of leaves with batch axes.
         over : tensors or arrays
             What the directions are directions of.
         numbers : int array
             The number of each of their elements, as for :func:`directions`.
         cuts : iterable of slice
-        linked : bool
-            Whether a recording around this one differentiates the sweeps.
+        recorded : bool
+            Whether an outer recording differentiates the sweeps.
 
         Yields
         ------
@@ -106,8 +106,8 @@ class Sweeps:
         """
         all_cuts = list(cuts)
         run: Sweep = lambda given, count: swept(sweep, given, count)
-        recorded = linked or modes.is_tracing() or any(type(x) is Batched for x in over)
-        if len(all_cuts) >= OFTEN and not recorded:
+        traced = recorded or modes.is_tracing() or any(type(x) is Batched for x in over)
+        if len(all_cuts) >= OFTEN and not traced:
             run = self.replayed(run)
         for cut in all_cuts:
             yield cut, run(directions(over, numbers, cut), cut.stop - cut.start)

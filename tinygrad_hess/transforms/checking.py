@@ -25,7 +25,7 @@ def check_grads(
 ) -> None:
     """Compare derivatives of ``f`` at ``args`` with differences, along random directions.
 
-    The forward derivative is held against central differences, extrapolated once
+    The forward derivative is compared with central differences, extrapolated once
     (Richardson), and the reverse one against the forward one by <c, J t> = <Jᵀc, t>. For order
     two the same is done to the derivatives, and so on. Complex arguments move in complex
     directions, and pairs are the real parts of sums of products: nothing need be holomorphic.
@@ -40,7 +40,7 @@ def check_grads(
     >>> import numpy as np, tinygrad_hess as tg
     >>> tg.check_grads(lambda x: np.tanh(x).sum(), (np.array([0.3, -1.0]),), order=2)
     """
-    args = tuple(trees.map(_widened, tuple(args)))
+    args = tuple(trees.map(_in_double, tuple(args)))
     _check(f, args, order, tuple(modes), rtol, atol, step, np.random.default_rng(seed), "")
 
 
@@ -81,7 +81,7 @@ def _check(
         )
 
 
-def _widened(x: Any) -> Any:
+def _in_double(x: Any) -> Any:
     x = np.asarray(x)
     return x.astype(np.complex128 if x.dtype.kind == "c" else np.float64)
 

@@ -35,28 +35,28 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(f)
     def checkpointed(*args: Any) -> Any:
         leaves, spec = trees.flatten(tuple(args))
-        moving = [i for i, x in enumerate(leaves) if isinstance(x, Tensor) and x.prim is not None]
+        tracked = [i for i, x in enumerate(leaves) if isinstance(x, Tensor) and x.prim is not None]
 
-        def again(operands: Any) -> Callable[..., Any]:
+        def recompute(operands: Any) -> Callable[..., Any]:
             """f as a function of the leaves that are on the tape, to a list of leaves."""
 
             def g(*changed: Any) -> list[Any]:
                 filled = list(operands)
-                for i, x in zip(moving, changed, strict=True):
+                for i, x in zip(tracked, changed, strict=True):
                     filled[i] = x
                 return trees.leaves(f(*trees.unflatten(spec, filled)))
 
             return g
 
         def pullback(cotangents: Any, operands: Any) -> list[Any]:
-            out, pull = vjp(again(operands), *[operands[i] for i in moving])
+            out, pull = vjp(recompute(operands), *[operands[i] for i in tracked])
             found = pull([_or_zeros(c, y) for c, y in zip(cotangents, out, strict=True)])
-            return _placed(found, moving, len(operands))
+            return _none_elsewhere(found, tracked, len(operands))
 
         def pushforward(tangents: Any, operands: Any) -> list[Any]:
-            primals = [operands[i] for i in moving]
-            given = [_or_zeros(tangents[i], operands[i]) for i in moving]
-            return jvp(again(operands), primals, given)[1]
+            primals = [operands[i] for i in tracked]
+            given = [_or_zeros(tangents[i], operands[i]) for i in tracked]
+            return jvp(recompute(operands), primals, given)[1]
 
         return composite.call(getattr(f, "__name__", "checkpoint"), f, args, pullback, pushforward)
 
@@ -67,8 +67,8 @@ def _or_zeros(x: Any, like: Any) -> Any:
     return np.zeros(like.shape, like.dtype) if x is None else x
 
 
-def _placed(found: Any, places: list[int], count: int) -> list[Any]:
+def _none_elsewhere(found: Any, indices: list[int], count: int) -> list[Any]:
     out: list[Any] = [None] * count
-    for i, x in zip(places, found, strict=True):
+    for i, x in zip(indices, found, strict=True):
         out[i] = x
     return out

@@ -1,4 +1,4 @@
-"""Derivatives of one's own, in either direction. The other direction follows by transposition."""
+"""Custom derivatives, in either direction. The other direction follows by transposition."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def _zeros(like: Any) -> Any:
     return np.zeros(like.shape, like.dtype if like.dtype.kind in "fc" else float)
 
 
-def _filled(given: Any, like: Any) -> list[Any]:
+def _zeros_for_none(given: Any, like: Any) -> list[Any]:
     return [_zeros(x) if g is None else g for g, x in zip(given, like, strict=True)]
 
 
 class _Custom:
-    """What both decorators share: a function, its static arguments, and a rule still to come."""
+    """What both decorators share: a function, its static arguments, and a rule set later."""
 
     _rule_name = ""
 
@@ -42,7 +42,7 @@ class _Custom:
     def _split(self, args: tuple[Any, ...]) -> tuple[list[Any], list[Any], Callable[..., Any]]:
         """Static arguments, the others, and ``f`` as a function of the others."""
         static = [args[i] for i in self.nondiff_argnums]
-        moving = [a for i, a in enumerate(args) if i not in self.nondiff_argnums]
+        dynamic = [a for i, a in enumerate(args) if i not in self.nondiff_argnums]
 
         def f(*changed: Any) -> Any:
             supply = iter(changed)
@@ -50,7 +50,7 @@ class _Custom:
                 *[a if i in self.nondiff_argnums else next(supply) for i, a in enumerate(args)]
             )
 
-        return static, moving, f
+        return static, dynamic, f
 
 
 class custom_vjp(_Custom):
@@ -83,29 +83,29 @@ class custom_vjp(_Custom):
 
     def __call__(self, *args: Any) -> Any:
         self._require_rule(self.backward)
-        static, moving, f = self._split(args)
-        leaves, spec = trees.flatten(tuple(moving))
+        static, dynamic, f = self._split(args)
+        leaves, spec = trees.flatten(tuple(dynamic))
         who = f"custom_vjp {self.__name__}"  # type: ignore[attr-defined]
 
-        def rerun(operands: Any) -> tuple[Any, Any]:
+        def call_forward(operands: Any) -> tuple[Any, Any]:
             supply = iter(trees.unflatten(spec, operands))
             full = [a if i in self.nondiff_argnums else next(supply) for i, a in enumerate(args)]
-            made = self.forward(*full)  # type: ignore[misc]
-            if not isinstance(made, tuple) or len(made) != 2:
+            result = self.forward(*full)  # type: ignore[misc]
+            if not isinstance(result, tuple) or len(result) != 2:
                 raise TypeError(f"{who}: forward must return a tuple (output, residuals)")
-            return made
+            return result
 
-        def pulled(residuals: Any, cotangents: Any, out: Any) -> list[Any]:
+        def call_backward(residuals: Any, cotangents: Any, out: Any) -> list[Any]:
             like, out_spec = trees.flatten(out)
-            tree = trees.unflatten(out_spec, _filled(cotangents, like))
+            tree = trees.unflatten(out_spec, _zeros_for_none(cotangents, like))
             found = self.backward(*static, residuals, tree)  # type: ignore[misc]
-            if not isinstance(found, (tuple, list)) or len(found) != len(moving):
+            if not isinstance(found, (tuple, list)) or len(found) != len(dynamic):
                 raise TypeError(
-                    f"{who}: backward must return a tuple of {len(moving)} cotangents, one for "
+                    f"{who}: backward must return a tuple of {len(dynamic)} cotangents, one for "
                     "each argument"
                 )
             flat: list[Any] = []
-            for i, (c, a) in enumerate(zip(found, moving, strict=True)):
+            for i, (c, a) in enumerate(zip(found, dynamic, strict=True)):
                 like, a_spec = trees.flatten(a)
                 what, of = f"the cotangent of argument {i}", "the argument"
                 flat += (
@@ -114,22 +114,22 @@ class custom_vjp(_Custom):
             return flat
 
         def pullback(cotangents: Any, operands: Any) -> list[Any]:
-            out, residuals = rerun(operands)
-            return pulled(residuals, cotangents, out)
+            out, residuals = call_forward(operands)
+            return call_backward(residuals, cotangents, out)
 
         def pushforward(tangents: Any, operands: Any) -> list[Any]:
-            out, residuals = rerun(operands)
+            out, residuals = call_forward(operands)
             zeros = [_zeros(y) for y in trees.leaves(out)]
             used = [i for i, t in enumerate(tangents) if t is not None]
 
             def transpose(*cotangents: Any) -> list[Any]:
-                found = pulled(residuals, cotangents, out)
+                found = call_backward(residuals, cotangents, out)
                 return [_zeros(leaves[i]) if found[i] is None else found[i] for i in used]
 
             _, pull = vjp(transpose, *zeros)
             return list(pull([tangents[i] for i in used]))
 
-        return composite.call(self.__name__, f, moving, pullback, pushforward)  # type: ignore[attr-defined]
+        return composite.call(self.__name__, f, dynamic, pullback, pushforward)  # type: ignore[attr-defined]
 
 
 class custom_jvp(_Custom):
@@ -158,28 +158,24 @@ class custom_jvp(_Custom):
 
     def __call__(self, *args: Any) -> Any:
         self._require_rule(self.rule)
-        static, moving, f = self._split(args)
-        _, spec = trees.flatten(tuple(moving))
+        static, dynamic, f = self._split(args)
+        _, spec = trees.flatten(tuple(dynamic))
         who = f"custom_jvp {self.__name__}"  # type: ignore[attr-defined]
 
-        def along(operands: Any, tangents: Any) -> list[Any]:
+        def call_rule(operands: Any, tangents: Any) -> list[Any]:
             trees_of = [trees.unflatten(spec, list(x)) for x in (operands, tangents)]
-            made = self.rule(*static, *trees_of)  # type: ignore[misc]
-            if not isinstance(made, tuple) or len(made) != 2:
+            result = self.rule(*static, *trees_of)  # type: ignore[misc]
+            if not isinstance(result, tuple) or len(result) != 2:
                 raise TypeError(f"{who}: the rule must return a tuple (output, tangent)")
-            like, out_spec = trees.flatten(made[0])
-            return trees.match(made[1], like, out_spec, who, "the tangent", "the output")
+            like, out_spec = trees.flatten(result[0])
+            return trees.match(result[1], like, out_spec, who, "the tangent", "the output")
 
         def pushforward(tangents: Any, operands: Any) -> list[Any]:
-            return along(operands, _filled(tangents, operands))
+            return call_rule(operands, _zeros_for_none(tangents, operands))
 
         def pullback(cotangents: Any, operands: Any) -> list[Any]:
             zeros = [_zeros(x) for x in operands]
-            moved, pull = vjp(lambda *ts: along(operands, ts), *zeros)
-            return list(
-                pull(
-                    [_zeros(t) if c is None else c for c, t in zip(cotangents, moved, strict=True)]
-                )
-            )
+            out_tangents, pull = vjp(lambda *ts: call_rule(operands, ts), *zeros)
+            return list(pull(_zeros_for_none(cotangents, out_tangents)))
 
-        return composite.call(self.__name__, f, moving, pullback, pushforward)  # type: ignore[attr-defined]
+        return composite.call(self.__name__, f, dynamic, pullback, pushforward)  # type: ignore[attr-defined]

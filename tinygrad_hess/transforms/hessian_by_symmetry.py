@@ -2,8 +2,8 @@
 
 Parameters are taken in the order in which the function first uses them. A direction in one of them
 changes nothing that was computed before its use; and gradients in parameters that are used later
-are known to the reverse sweep before it comes there. So for directions in a parameter, the sweep
-runs only between its use and its gradient, and what is missing stands in the mirrored block.
+are known to the reverse sweep before it gets there. So for directions in a parameter, the sweep
+runs only between its use and its gradient, and what is missing is in the mirrored block.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from .recording import Recording
 def is_symmetric(tape: Tape) -> bool:
     """Whether the Hessian of the function on this tape must be symmetric.
 
-    A derivative rule of one's own, as of a straight-through estimator, need not be that of any
-    function; the Jacobian of such a gradient is what it is.
+    A custom derivative rule, as of a straight-through estimator, need not be that of any
+    function; the Jacobian of such a gradient may have any form.
     """
     return all(not isinstance(n.prim, Composite) for n in tape.nodes if n.parents)
 
@@ -54,15 +54,15 @@ def hessian_by_symmetry(
     Parameters
     ----------
     run : Recording
-        Of the function, which has no rules of its own (:func:`is_symmetric`).
+        Of the function, which has no custom rules (:func:`is_symmetric`).
     tape : Tape
         From its starts to its gradients.
     gradients : tensors or arrays
         One for each start, recorded.
     sweeps : Sweeps
-        How to go along many directions.
+        How to sweep along many directions.
     """
-    linked = run.is_linked(tape)
+    recorded = run.is_linked(tape)
     order = by_first_use(tape, run.starts)
     leaves = [run.starts[i] for i in order]
     edges = list(itertools.accumulate((math.prod(x.shape) for x in leaves), initial=0))
@@ -74,34 +74,34 @@ def hessian_by_symmetry(
     ):
         wanted = [gradients[i] for i in order[first:]]
         needed = Tape([g for g in wanted if isinstance(g, Tensor)], run.starts)
-        push = functools.partial(run.push, needed, wanted, recorded=linked)
-        for rows, found in sweeps.along(push, run.starts, numbers, cuts, linked):
-            for b, shown in enumerate(found, first):
+        push = functools.partial(run.push, needed, wanted, recorded=recorded)
+        for rows, found in sweeps.along(push, run.starts, numbers, cuts, recorded):
+            for b, tangents in enumerate(found, first):
                 for a in range(first, b + 1):
-                    mine = slice(max(edges[a], rows.start), min(edges[a + 1], rows.stop))
-                    if mine.start < mine.stop:
-                        pieces[a, b].append(_piece(shown, mine, rows, leaves[b]))
+                    chosen = slice(max(edges[a], rows.start), min(edges[a + 1], rows.stop))
+                    if chosen.start < chosen.stop:
+                        pieces[a, b].append(_directions_of_sweep(tangents, chosen, rows, leaves[b]))
     blocks: list[list[Any]] = [[None] * len(order) for _ in order]
     for a, i in enumerate(order):
         for b, j in enumerate(order[a:], a):
-            blocks[i][j] = _joined(pieces[a, b], leaves[a], leaves[b])
+            blocks[i][j] = _block_of(pieces[a, b], leaves[a], leaves[b])
             if i != j:
                 n, m = len(leaves[a].shape), len(leaves[b].shape)
                 blocks[j][i] = moveaxis(blocks[i][j], range(n), range(m, m + n))
     return blocks
 
 
-def _piece(shown: Any, mine: slice, rows: slice, like: Any) -> Any:
-    """The directions ``mine`` of a sweep over ``rows``."""
-    if shown is None:
-        return np.broadcast_to(np.zeros((), like.dtype), (mine.stop - mine.start, *like.shape))
-    if mine == rows:
-        return shown
-    return index(shown, slice(mine.start - rows.start, mine.stop - rows.start))
+def _directions_of_sweep(tangents: Any, chosen: slice, rows: slice, like: Any) -> Any:
+    """The directions ``chosen`` of a sweep over ``rows``."""
+    if tangents is None:
+        return np.broadcast_to(np.zeros((), like.dtype), (chosen.stop - chosen.start, *like.shape))
+    if chosen == rows:
+        return tangents
+    return index(tangents, slice(chosen.start - rows.start, chosen.stop - rows.start))
 
 
-def _joined(pieces: list[Any], a: Tensor, b: Tensor) -> Any:
+def _block_of(pieces: list[Any], a: Tensor, b: Tensor) -> Any:
     if not pieces:
         return np.zeros((*a.shape, *b.shape), b.dtype)  # one of the two is empty
-    whole = pieces[0] if len(pieces) == 1 else concatenate_along(*pieces, axis=-len(b.shape) - 1)
-    return reshape(whole, shape=(*a.shape, *b.shape))
+    stacked = pieces[0] if len(pieces) == 1 else concatenate_along(*pieces, axis=-len(b.shape) - 1)
+    return reshape(stacked, shape=(*a.shape, *b.shape))

@@ -27,14 +27,14 @@ from .holomorphic import complexes, require_real_arguments, sweep_for
 from .recording import Recording
 
 MEMORY_OF_A_SWEEP = 64 * 2**20
-"""Bytes that one batched sweep may hold, when the number of directions is chosen automatically."""
+"""Bytes that one batched sweep may take, when the number of directions is chosen automatically."""
 
 CACHED_SWEEP, REPLAYED_SWEEP = 4 * 2**20, 2 * 2**20
-"""Bytes that it holds if it can: what then stays in cache was measured up to twice as fast as
+"""Bytes that it takes where possible: a sweep in cache was measured up to twice as fast as one of
 64 MiB. Replayed, a sweep costs no Python, and smaller ones pay."""
 
 FEW_DIRECTIONS = 16
-"""As many it has in any case, where memory allows."""
+"""Directions of a sweep in any case, where memory allows."""
 
 MANY_TRACED, MANY_RECORDED = 64, 512
 """Columns from which it pays to look whether most entries are zero: once, or at every call."""
@@ -57,12 +57,12 @@ def _batched_sweeps(
     over: Sequence[Any],
     results: Sequence[Any],
     sweeps: Sweeps,
-    linked: bool,
+    recorded: bool,
 ) -> list[Any]:
     """Run ``sweep`` on all unit vectors of ``over``; each result has them as its first axis."""
     count = sum(math.prod(x.shape) for x in over)
     parts: list[list[Any]] = [[] for _ in results]
-    for rows, found in sweeps.along(sweep, over, np.arange(count), sweeps.cut(count), linked):
+    for rows, found in sweeps.along(sweep, over, np.arange(count), sweeps.cut(count), recorded):
         for part, c, y in zip(parts, found, results, strict=True):
             part.append(np.zeros((rows.stop - rows.start, *y.shape), y.dtype) if c is None else c)
     return [
@@ -72,12 +72,12 @@ def _batched_sweeps(
     ]  # fmt: skip
 
 
-def _shaped(x: Any) -> Any:
+def _with_shape(x: Any) -> Any:
     return x if hasattr(x, "shape") else np.asarray(x, float)
 
 
-def _blocks(stacked: Any, over: Sequence[Any], tail: tuple[int, ...], last: bool) -> list[Any]:
-    """Cut the axis of unit vectors into the leaves it ran over, with their shapes; put it last."""
+def _split_axis(stacked: Any, over: Sequence[Any], tail: tuple[int, ...], last: bool) -> list[Any]:
+    """Split the axis of unit vectors into the shapes of their leaves; put it last."""
     out, at = [], 0
     for x in over:
         size = math.prod(x.shape)
@@ -116,10 +116,10 @@ def jacobian_of(
     def jacobian_f(*args: Any, **kwargs: Any) -> Any:
         run = Recording(f, args, kwargs, nums, "jacobian", has_aux)
         tape = run.tape()
-        way = sweep_for(run.starts, run.outputs, mode, holomorphic, "jacobian")
+        chosen = sweep_for(run.starts, run.outputs, mode, holomorphic, "jacobian")
         if planner is None:
-            forward = way == "forward" or (way == "auto" and _is_tall(run))
-            dense = way != "auto" or holomorphic
+            forward = chosen == "forward" or (chosen == "auto" and _is_tall(run))
+            dense = chosen != "auto" or holomorphic
             sweeps = sweeps_over(tape)
             few = None if dense else _compressed(run, tape, run.outputs, False, sweeps)
             blocks = few or (_forward if forward else _reverse)(run, tape, run.outputs, sweeps)
@@ -128,7 +128,7 @@ def jacobian_of(
                 raise NonDifferentiableError(
                     "jacobian: sparse is for real arguments and outputs, not for complex ones"
                 )
-            outputs = [_shaped(y) for y in run.outputs]
+            outputs = [_with_shape(y) for y in run.outputs]
             blocks = planner.jacobian(run, tape, outputs, mode, sweeps_over(tape))
         out = _nested(blocks, run, run.out_spec, single)
         return (out, run.auxiliary()) if has_aux else out
@@ -137,7 +137,7 @@ def jacobian_of(
 
 
 def _is_tall(run: Recording) -> bool:
-    n, m = (sum(math.prod(_shaped(x).shape) for x in xs) for xs in (run.starts, run.outputs))
+    n, m = (sum(math.prod(_with_shape(x).shape) for x in xs) for xs in (run.starts, run.outputs))
     return n <= m
 
 
@@ -150,47 +150,48 @@ def _planner(sparse: Any, who: str) -> Any:
 
 
 def _sweeps(chunk_size: int | None, replayed: Callable[[Sweep], Sweep]) -> Callable[[Tape], Sweeps]:
-    """How to go along many directions, over a tape."""
+    """How to sweep along many directions, over a tape."""
     return lambda tape: Sweeps(lambda count: chunks(count, tape.nbytes, chunk_size), replayed)
 
 
 def _forward(run: Recording, tape: Tape, outputs: Any, sweeps: Sweeps) -> list[list[Any]]:
-    linked, shaped = run.is_linked(tape), [_shaped(y) for y in outputs]
+    recorded, shaped = run.is_linked(tape), [_with_shape(y) for y in outputs]
     with modes.recording():
         stacked = _batched_sweeps(
-            lambda seeds: run.push(tape, outputs, seeds, linked),
+            lambda seeds: run.push(tape, outputs, seeds, recorded),
             run.starts,
             shaped,
             sweeps,
-            linked,
+            recorded,
         )
         blocks = [
-            _blocks(c, run.starts, y.shape, last=True) for c, y in zip(stacked, shaped, strict=True)
+            _split_axis(c, run.starts, y.shape, last=True)
+            for c, y in zip(stacked, shaped, strict=True)
         ]
-    return _finished(blocks, run, linked)
+    return _results(blocks, run, recorded)
 
 
 def _reverse(run: Recording, tape: Tape, outputs: Any, sweeps: Sweeps) -> list[list[Any]]:
-    linked, shaped = run.is_linked(tape), [_shaped(y) for y in outputs]
+    recorded, shaped = run.is_linked(tape), [_with_shape(y) for y in outputs]
     with modes.recording():
         if len(shaped) == 1 and shaped[0].shape == ():
             one = [shaped[0].dtype.type(1)]
-            found = run.pull(tape, one if isinstance(outputs[0], Tensor) else [None], linked)
+            found = run.pull(tape, one if isinstance(outputs[0], Tensor) else [None], recorded)
             blocks = [list(found)]
         else:
             stacked = _batched_sweeps(
-                lambda seeds: run.pull(tape, seeds, linked),
+                lambda seeds: run.pull(tape, seeds, recorded),
                 shaped,
                 run.starts,
                 sweeps,
-                linked,
+                recorded,
             )
             columns = [
-                _blocks(c, shaped, x.shape, last=False)
+                _split_axis(c, shaped, x.shape, last=False)
                 for c, x in zip(stacked, run.starts, strict=True)
             ]
             blocks = [list(row) for row in zip(*columns, strict=True)]
-    return _finished(blocks, run, linked)
+    return _results(blocks, run, recorded)
 
 
 def _compressed(
@@ -202,25 +203,25 @@ def _compressed(
         return None
     from .sparse.dense import compressed
 
-    shaped = [_shaped(y) for y in outputs]
+    shaped = [_with_shape(y) for y in outputs]
     with modes.recording():
         blocks = compressed(run, tape, shaped, symmetric, sweeps)
-    return blocks and _finished(blocks, run, run.is_linked(tape))
+    return blocks and _results(blocks, run, run.is_linked(tape))
 
 
-def _finished(blocks: list[list[Any]], run: Recording, linked: bool) -> list[list[Any]]:
-    """Blocks as the caller gets them, in the type of the argument they differentiate."""
+def _results(blocks: list[list[Any]], run: Recording, recorded: bool) -> list[list[Any]]:
+    """Blocks as the caller gets them, in the dtype of the argument they are derivatives in."""
     return [
         [
-            run.result(b if b is None else astype(b, _type_of(b, x)), x, linked)
+            run.result(b if b is None else astype(b, _dtype_of(b, x)), x, recorded)
             for b, x in zip(row, run.starts, strict=True)
         ]
         for row in blocks
     ]
 
 
-def _type_of(block: Any, x: Tensor) -> Any:
-    """The type of the argument, complex where the block is."""
+def _dtype_of(block: Any, x: Tensor) -> Any:
+    """The dtype of the argument, complex where the block is."""
     return complex_dtype(x.dtype) if block.dtype.kind == "c" else x.dtype
 
 
@@ -246,7 +247,7 @@ def hessian_of(
         if planner is not None:
             blocks = planner.hessian(run, sweeps_over)
             out = run.split([run.split(row, single) for row in blocks], single)
-        elif len(run.outputs) == 1 and _shaped(run.outputs[0]).shape == ():
+        elif len(run.outputs) == 1 and _with_shape(run.outputs[0]).shape == ():
             gradients, tape = gradients_on_tape(run, holomorphic)
             symmetric = is_symmetric(run.tape())
             sweeps = sweeps_over(tape)
@@ -255,7 +256,7 @@ def hessian_of(
                 blocks = few
             elif symmetric:
                 found = hessian_by_symmetry(run, tape, gradients, sweeps)
-                blocks = _finished(found, run, run.is_linked(tape))
+                blocks = _results(found, run, run.is_linked(tape))
             else:
                 blocks = _forward(run, tape, gradients, sweeps)
             out = run.split([run.split(row, single) for row in blocks], single)

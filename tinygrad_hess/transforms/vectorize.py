@@ -16,7 +16,7 @@ from ..ops.shape.rearranging import moveaxis
 from .recording import owned
 
 
-def _spread(axes: Any, tree: Any, who: str, what: str) -> list[Any]:
+def _broadcast_axes(axes: Any, tree: Any, who: str, what: str) -> list[Any]:
     """One axis (or None) for each leaf of ``tree``, from a prefix of it."""
     try:
         return optree.broadcast_prefix(axes, tree, none_is_leaf=True)
@@ -34,7 +34,7 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
     in_axes : int, None, or a pytree prefix of the arguments
         Which axis of each argument to map over; None to give all examples the same.
     out_axes : int or pytree prefix of the output
-        Where the batch goes in the results.
+        The position of the batch axis in the results.
 
     Raises
     ------
@@ -59,27 +59,29 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
     @functools.wraps(f)
     def vmap_f(*args: Any, **kwargs: Any) -> Any:
         leaves, spec = trees.flatten_with_none(args)
-        axes = _spread(
+        axes = _broadcast_axes(
             tuple(in_axes) if isinstance(in_axes, list) else in_axes, args, "vmap", "in_axes"
         )
         axes = [None if x is None else a for x, a in zip(leaves, axes, strict=True)]
         named, named_spec = trees.flatten(kwargs)  # keyword arguments: the first axis, as in JAX
         leaves, axes = leaves + named, axes + [0] * len(named)
         axis = _common_axis(leaves, axes)
-        hidden = [
-            x if a is None else enter(_first(x, a), axis=axis)
+        batched = [
+            x if a is None else enter(_batch_first(x, a), axis=axis)
             for x, a in zip(leaves, axes, strict=True)
         ]
-        count = len(hidden) - len(named)
+        count = len(batched) - len(named)
         out = f(
-            *trees.unflatten(spec, hidden[:count]),
-            **trees.unflatten(named_spec, hidden[count:]),
+            *trees.unflatten(spec, batched[:count]),
+            **trees.unflatten(named_spec, batched[count:]),
         )
         results, out_spec = trees.flatten_with_none(out)
-        places = _spread(out_axes, out, "vmap", "out_axes")
-        boxed = any(isinstance(x, Tensor) for x in leaves)
-        shown = [_shown(y, axis, a, boxed) for y, a in zip(results, places, strict=True)]
-        return trees.unflatten(out_spec, shown)
+        out_positions = _broadcast_axes(out_axes, out, "vmap", "out_axes")
+        as_tensors = any(isinstance(x, Tensor) for x in leaves)
+        unbatched = [
+            _unbatched(y, axis, a, as_tensors) for y, a in zip(results, out_positions, strict=True)
+        ]
+        return trees.unflatten(out_spec, unbatched)
 
     return vmap_f
 
@@ -101,20 +103,20 @@ def _common_axis(leaves: list[Any], axes: list[Any]) -> Axis:
     return Axis(next(iter(sizes)))
 
 
-def _first(x: Any, axis: int) -> Any:
+def _batch_first(x: Any, axis: int) -> Any:
     x = tensor_or_array(x)
     return x if axis == 0 else moveaxis(x, axis, 0)
 
 
-def _shown(y: Any, axis: Axis, place: Any, boxed: bool) -> Any:
+def _unbatched(y: Any, axis: Axis, out_axis: Any, as_tensors: bool) -> Any:
     if y is None:
         return None
-    if place is None:
+    if out_axis is None:
         if isinstance(y, Batched) and axis in y.axes:
             raise ValueError("vmap: out_axes=None for an output that differs between examples")
         return y
     y = leave(tensor_or_array(y), axis=axis)
-    y = y if place == 0 else moveaxis(y, 0, place)
-    if type(y) is Tensor and y.prim is None and not boxed:
+    y = y if out_axis == 0 else moveaxis(y, 0, out_axis)
+    if type(y) is Tensor and y.prim is None and not as_tensors:
         return owned(y.value)
     return owned(y)

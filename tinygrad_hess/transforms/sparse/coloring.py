@@ -4,7 +4,7 @@
     color_symmetric : a star colouring of the adjacency graph   -> every entry, or its mirror image
 
 Both are greedy, one vertex after the other, each in time linear in the number of entries: the
-colours that a vertex sees are one integer whose bits they are.
+colours around a vertex are the bits of one integer.
 
 References
 ----------
@@ -62,17 +62,17 @@ def color_columns(pattern: Any) -> Any:
 
 
 def _greedy_columns(starts: list[int], rows: list[int], order: Iterable[int], count: int) -> Any:
-    seen = [0] * count  # in each row, the colours of its columns, as bits
+    used = [0] * count  # in each row, the colours of its columns, as bits
     colors = [NONE] * (len(starts) - 1)
     for j in order:
-        mine = rows[starts[j] : starts[j + 1]]
-        if mine:
-            taken = 0
-            for i in mine:
-                taken |= seen[i]
-            bit = ~taken & (taken + 1)  # the lowest bit that is not set
-            for i in mine:
-                seen[i] |= bit
+        own_rows = rows[starts[j] : starts[j + 1]]
+        if own_rows:
+            forbidden = 0
+            for i in own_rows:
+                forbidden |= used[i]
+            bit = ~forbidden & (forbidden + 1)  # the lowest bit that is not set
+            for i in own_rows:
+                used[i] |= bit
             colors[j] = bit.bit_length() - 1
     return np.array(colors, int)
 
@@ -113,35 +113,35 @@ def color_symmetric(pattern: Any) -> Any:
 
 
 def _greedy_star(starts: list[int], neighbours: list[int], order: Iterable[int]) -> Any:
-    """Colours are bits. Two colours meet in stars: a hub of the one, leaves of the other."""
+    """Colours are bits. Two colours induce stars: a hub of the one, leaves of the other."""
     n = len(starts) - 1
     color = [0] * n  # 0 until it has one
     around = [0] * n  # colours of the neighbours
     leaf_of = [0] * n  # colours of the hubs (with two leaves or more) of which it is a leaf
-    one: list[dict[int, int]] = [{}] * n  # for each colour around, a neighbour that has it
+    example: list[dict[int, int]] = [{}] * n  # a neighbour of each colour around
     for v in order:
-        linked = [w for w in neighbours[starts[v] : starts[v + 1]] if color[w]]
-        once = twice = taken = 0
-        for w in linked:
+        coloured = [w for w in neighbours[starts[v] : starts[v + 1]] if color[w]]
+        once = twice = forbidden = 0
+        for w in coloured:
             twice |= once & color[w]
             once |= color[w]
-            taken |= color[w] | leaf_of[w]  # a hub's leaf has no second neighbour of its colour
+            forbidden |= color[w] | leaf_of[w]  # a hub's leaf has no second neighbour of its colour
         if twice:  # v becomes the hub of these: they have no other neighbour of v's colour
-            for w in linked:
+            for w in coloured:
                 if color[w] & twice:
-                    taken |= around[w]
-        mine = ~taken & (taken + 1)  # the lowest bit that is not set
-        for w in linked:
-            if around[w] & mine:  # w is or becomes a hub, v and those found before its leaves
+                    forbidden |= around[w]
+        bit = ~forbidden & (forbidden + 1)  # the lowest bit that is not set
+        for w in coloured:
+            if around[w] & bit:  # w is or becomes a hub, v and those found before its leaves
                 leaf_of[v] |= color[w]
-                leaf_of[one[w][mine]] |= color[w]
+                leaf_of[example[w][bit]] |= color[w]
             else:
-                around[w] |= mine
-                one[w][mine] = v
+                around[w] |= bit
+                example[w][bit] = v
             if color[w] & twice:
-                leaf_of[w] |= mine
+                leaf_of[w] |= bit
         if starts[v] != starts[v + 1]:
-            color[v] = mine
+            color[v] = bit
         around[v] = once
-        one[v] = {color[w]: w for w in linked}
+        example[v] = {color[w]: w for w in coloured}
     return np.array([c.bit_length() - 1 for c in color], int)

@@ -24,10 +24,10 @@ from .pattern import dependences, fill
 from .plan import plan_hessian, plan_jacobian
 
 FULL = 0.25
-"""A pattern that is fuller is not worth its colours."""
+"""A pattern that is fuller is not worth colouring."""
 
 FEW = 4
-"""So many times fewer sweeps there must be than columns."""
+"""How many times fewer sweeps than columns there must be."""
 
 
 def compressed(
@@ -49,7 +49,7 @@ def compressed(
     symmetric : bool
         Whether the matrix is known to be: entries may then be read off their mirror images.
     sweeps : Sweeps
-        How to go along many directions.
+        How to sweep along many directions.
     """
     starts = run.starts
     if any(type(x) is Batched for x in (*starts, *outputs)) or fill(tape, starts, outputs) > FULL:
@@ -58,31 +58,31 @@ def compressed(
     plan = plan_hessian(pattern) if symmetric else plan_jacobian(pattern, "forward")
     if plan.count * FEW > pattern.shape[1]:
         return None
-    linked = run.is_linked(tape)
+    recorded = run.is_linked(tape)
     products = [np.zeros((0, pattern.shape[0]))]
-    push = lambda seeds: run.push(tape, outputs, seeds, linked)
+    push = lambda seeds: run.push(tape, outputs, seeds, recorded)
     cuts = sweeps.cut(plan.count)
-    for colors, found in sweeps.along(push, starts, plan.colors, cuts, linked):
+    for colors, found in sweeps.along(push, starts, plan.colors, cuts, recorded):
         count = colors.stop - colors.start
-        rows = [_rows(t, y, count) for t, y in zip(found, outputs, strict=True)]
+        rows = [_as_rows(t, y, count) for t, y in zip(found, outputs, strict=True)]
         products.append(concatenate_along(*rows, axis=-1))
-    entries = index(concatenate_along(*products, axis=-2), (plan.product, plan.place))
+    entries = index(concatenate_along(*products, axis=-2), (plan.product, plan.index))
     zeros = np.zeros(pattern.shape, np.result_type(*[x.dtype for x in (*starts, *outputs)]))
-    whole = set_at(zeros, plan.pattern.nonzero(), entries)
+    matrix = set_at(zeros, plan.pattern.nonzero(), entries)
     return [
-        [reshape(index(whole, (i, j)), shape=(*y.shape, *x.shape)) for x, j in _spans(starts)]
+        [reshape(index(matrix, (i, j)), shape=(*y.shape, *x.shape)) for x, j in _spans(starts)]
         for y, i in _spans(outputs)
     ]
 
 
-def _rows(tangents: Any, like: Any, count: int) -> Any:
+def _as_rows(tangents: Any, like: Any, count: int) -> Any:
     """One product a row."""
     shape = (count, math.prod(like.shape))
     return np.zeros(shape, like.dtype) if tangents is None else reshape(tangents, shape=shape)
 
 
 def _spans(arrays: Sequence[Any]) -> Iterator[tuple[Any, slice]]:
-    """Each array, and where its elements stand among those of all."""
+    """Each array, and the slice of its elements among those of all."""
     at = 0
     for x in arrays:
         size = math.prod(x.shape)

@@ -1,7 +1,7 @@
 """Sets of start elements, one for each element of an array.
 
 Dependence : exactly, as rows of a sparse matrix
-Sketch : in a word each, where start elements share bits: what tells how full the sets are
+Sketch : 64 bits each, which start elements share: an estimate of how full the sets are
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Dependence:
     Parameters
     ----------
     numbers : (size,) int
-        Number of each element's set; elements in C order, hidden axes first.
+        Number of each element's set; elements in C order, batch axes first.
     sets : (count, n) boolean csr_array
         One set a row; row 0 is empty.
     """
@@ -47,9 +47,9 @@ class Dependence:
         """How many elements."""
         return len(self.numbers)
 
-    def take(self, places: Any) -> Dependence:
-        """The elements at these places; place -1 is a constant."""
-        return Dependence(np.append(self.numbers, NOTHING)[places], self.sets)
+    def take(self, indices: Any) -> Dependence:
+        """The elements at these indices; index -1 is a constant."""
+        return Dependence(np.append(self.numbers, NOTHING)[indices], self.sets)
 
     def join(self, source: Any, target: Any, size: int) -> Dependence:
         """An array whose element ``target[i]`` depends on all that element ``source[i]`` does."""
@@ -68,16 +68,16 @@ class Dependence:
         """An array whose every element depends on what the elements of both depend on."""
         if self.sets is other.sets and np.array_equal(self.numbers, other.numbers):
             return self
-        whole = (self.numbers == ALL) | (other.numbers == ALL)
+        full = (self.numbers == ALL) | (other.numbers == ALL)
         count = other.sets.shape[0]
-        keys = np.where(whole, NOTHING, self.numbers * count + other.numbers)
+        keys = np.where(full, NOTHING, self.numbers * count + other.numbers)
         pairs, numbers = np.unique(np.append(keys, NOTHING), return_inverse=True)
         a, b = np.divmod(pairs, count)
-        joined = np.where(whole, ALL, numbers[:-1])
+        joined = np.where(full, ALL, numbers[:-1])
         return Dependence(joined, self.sets[a] + other.sets[b])._without_full_sets()
 
     def _without_full_sets(self) -> Dependence:
-        """Sets that came to hold everything get the number ALL: their unions then cost nothing."""
+        """Sets of all start elements get the number ALL: their unions then cost nothing."""
         full = np.diff(self.sets.indptr) == self.sets.shape[1]
         full[NOTHING] = False
         if full.any():
@@ -88,25 +88,21 @@ class Dependence:
     @staticmethod
     def stack(parts: Sequence[Dependence]) -> Dependence:
         """All elements of several arrays, one after the other."""
-        first: dict[
-            int, int
-        ] = {}  # numbers of equal sets are made equal, if the sets are one object
+        # numbers of equal sets are made equal, if the sets are one object
+        first: dict[int, int] = {}
         sets, count, numbers = [], 0, []
         for p in parts:
             if id(p.sets) not in first:
                 first[id(p.sets)] = count
                 sets.append(p.sets)
                 count += p.sets.shape[0]
-            moved = p.numbers + first[id(p.sets)]
-            numbers.append(np.where(p.numbers > NOTHING, moved, p.numbers))
+            numbers.append(np.where(p.numbers > NOTHING, p.numbers + first[id(p.sets)], p.numbers))
         joined = sets[0] if len(sets) == 1 else sparse.vstack(sets, format="csr")
         return Dependence(np.concatenate(numbers), joined)
 
     def count(self) -> int:
         """How many entries the pattern has."""
-        lengths = np.append(
-            np.diff(self.sets.indptr), self.sets.shape[1]
-        )  # the last is that of ALL
+        lengths = np.append(np.diff(self.sets.indptr), self.sets.shape[1])  # the last: of ALL
         return int(lengths[self.numbers].sum())
 
     def matrix(self) -> Any:
@@ -118,9 +114,9 @@ class Dependence:
 
 
 class Sketch:
-    """The same in a word for each element, in which start elements share bits.
+    """The same in 64 bits for each element, which start elements share.
 
-    It costs a fraction, and tells how full the sets are.
+    It costs a fraction, and estimates how full the sets are.
     """
 
     __slots__ = ("bits",)
@@ -138,9 +134,9 @@ class Sketch:
         """How many elements."""
         return len(self.bits)
 
-    def take(self, places: Any) -> Sketch:
-        """The elements at these places; place -1 is a constant."""
-        return Sketch(np.append(self.bits, np.uint64(0))[places])
+    def take(self, indices: Any) -> Sketch:
+        """The elements at these indices; index -1 is a constant."""
+        return Sketch(np.append(self.bits, np.uint64(0))[indices])
 
     def join(self, source: Any, target: Any, size: int) -> Sketch:
         """An array whose element ``target[i]`` depends on all that element ``source[i]`` does."""

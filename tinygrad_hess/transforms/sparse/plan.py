@@ -39,15 +39,15 @@ class Plan:
         Whether directions are made of columns (products J s) or of rows (products Jᵀ s).
     colors : int array
         The colour of each column, or row; -1 where it has no entry.
-    product, place : int arrays
-        For each entry of the pattern: the colour whose product holds it, and where.
+    product, index : int arrays
+        For each entry of the pattern: the colour whose product contains it, and its index there.
     """
 
     pattern: Any
     forward: bool
     colors: Any
     product: Any
-    place: Any
+    index: Any
 
     @property
     def count(self) -> int:
@@ -76,8 +76,8 @@ class Plan:
                 ],
                 axis=1,
             )  # fmt: skip
-            mine = order[bounds[colors.start] : bounds[colors.stop]]
-            data[mine] = products[self.product[mine] - colors.start, self.place[mine]]
+            chosen = order[bounds[colors.start] : bounds[colors.stop]]
+            data[chosen] = products[self.product[chosen] - colors.start, self.index[chosen]]
         indices, indptr = self.pattern.indices.copy(), self.pattern.indptr.copy()
         return sparse.csr_array((data, indices, indptr), shape=self.pattern.shape)
 
@@ -115,9 +115,9 @@ def plan_hessian(pattern: Any) -> Plan:
     row, column = _row_of_entries(pattern), pattern.indices
     key = row * (int(colors.max(initial=0)) + 1) + colors[column]
     _, which, times = np.unique(key, return_inverse=True, return_counts=True)
-    own = times[which] == 1  # no other entry of this row has a column of this colour
-    product = np.where(own, colors[column], colors[row])
-    return Plan(pattern, True, colors, product, np.where(own, row, column))
+    unique = times[which] == 1  # no other entry of this row has a column of this colour
+    product = np.where(unique, colors[column], colors[row])
+    return Plan(pattern, True, colors, product, np.where(unique, row, column))
 
 
 def _row_of_entries(pattern: Any) -> Any:
@@ -141,7 +141,7 @@ class Planner:
     """
 
     def __init__(self, given: Any, who: str):
-        self.given = None if given is True else _pattern(given, who)
+        self.given = None if given is True else _as_pattern(given, who)
         self.who = who
         self.last: tuple[Any, str, Plan] | None = None
 
@@ -160,7 +160,7 @@ class Planner:
                     "sparsity(...) at arguments of these shapes."
                 )
         last = self.last
-        if last is None or last[1] != mode or not _equal(last[0], pattern):
+        if last is None or last[1] != mode or not _is_same_pattern(last[0], pattern):
             made = plan_hessian(pattern) if mode == "symmetric" else plan_jacobian(pattern, mode)
             self.last = last = (pattern, mode, made)
         return last[2]
@@ -173,11 +173,11 @@ class Planner:
         with modes.recording():
             if plan.forward:
                 push = lambda seeds: run.push(tape, outputs, seeds)
-                whole = plan.recover(push, run.starts, outputs, sweeps)
+                matrix = plan.recover(push, run.starts, outputs, sweeps)
             else:
                 pull = lambda seeds: run.pull(tape, seeds)
-                whole = plan.recover(pull, outputs, run.starts, sweeps)
-        return _blocks(whole, outputs, run.starts)
+                matrix = plan.recover(pull, outputs, run.starts, sweeps)
+        return _split_blocks(matrix, outputs, run.starts)
 
     def hessian(self, run: Recording, sweeps: Callable[[Tape], Sweeps]) -> list[list[Any]]:
         """``blocks[a][b]`` of the Hessian of a scalar, as csr_arrays."""
@@ -186,11 +186,11 @@ class Planner:
         plan = self.plan(run, tape, gradients, mode)
         with modes.recording():
             push = lambda seeds: run.push(tape, gradients, seeds)
-            whole = plan.recover(push, run.starts, gradients, sweeps(tape))
-        return _blocks(whole, run.starts, run.starts)
+            matrix = plan.recover(push, run.starts, gradients, sweeps(tape))
+        return _split_blocks(matrix, run.starts, run.starts)
 
 
-def _pattern(given: Any, who: str) -> Any:
+def _as_pattern(given: Any, who: str) -> Any:
     """A pattern that a user gave: any matrix, sparse (its stored entries count) or dense."""
     if sparse.issparse(given):
         found = sparse.csr_array(given)
@@ -208,7 +208,7 @@ def _pattern(given: Any, who: str) -> Any:
     return _sorted(found.copy())
 
 
-def _equal(a: Any, b: Any) -> bool:
+def _is_same_pattern(a: Any, b: Any) -> bool:
     return a is b or (
         a.shape == b.shape
         and np.array_equal(a.indptr, b.indptr)
@@ -220,20 +220,20 @@ def _refuse_outer_transforms(run: Recording, tape: Tape, outputs: Any, who: str)
     if run.is_linked(tape) or any(type(x) is Batched for x in (*run.starts, *outputs)):
         raise NonDifferentiableError(
             f"{who}: sparse=True inside another transform (grad, vmap, jit, ...): a scipy.sparse "
-            "array holds numbers alone, so nothing can be derived through it. Use sparse=False "
-            "there."
+            "array holds numbers alone, so no derivative can flow through it. Use "
+            "sparse=False there."
         )
 
 
-def _blocks(whole: Any, rows: Sequence[Any], columns: Sequence[Any]) -> list[list[Any]]:
+def _split_blocks(matrix: Any, rows: Sequence[Any], columns: Sequence[Any]) -> list[list[Any]]:
     """Cut into outputs and inputs, each in the type of its input."""
     at_row = np.cumsum([0, *(math.prod(y.shape) for y in rows)])
     at_column = np.cumsum([0, *(math.prod(x.shape) for x in columns)])
     if len(rows) == len(columns) == 1:
-        return [[whole.astype(columns[0].dtype, copy=False)]]
+        return [[matrix.astype(columns[0].dtype, copy=False)]]
     return [
         [
-            whole[i:i_end, j:j_end].astype(x.dtype, copy=False)
+            matrix[i:i_end, j:j_end].astype(x.dtype, copy=False)
             for x, j, j_end in zip(columns, at_column, at_column[1:])
         ]
         for i, i_end in zip(at_row, at_row[1:])
