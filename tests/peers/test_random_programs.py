@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import random_libraries
+from comparing import close
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from jit_routes import ROUTES, along
@@ -19,7 +20,7 @@ from random_examples import NAMESPACES, SEEDS, examples
 from random_programs import Program, programs
 
 import tinygrad_hess as tg
-from tinygrad_hess.replay.passes.simple import PASSES
+from tinygrad_hess.replay.passes import PASSES
 
 RTOL = 1e-10
 """Of the largest number of all that is compared at once: programs amplify rounding."""
@@ -28,10 +29,7 @@ RTOL = 1e-10
 def agree(got: Sequence[Any], want: Sequence[Any], what: str, rtol: float = RTOL) -> None:
     """Flat lists of arrays: shapes, types, and values to rounding."""
     largest = max(1.0, *(float(np.abs(w).max(initial=0.0)) for w in want))
-    for i, (a, b) in enumerate(zip(got, want, strict=True)):
-        a, b = np.asarray(a), np.asarray(b)
-        assert (a.shape, a.dtype) == (b.shape, b.dtype), f"{what}, {i}: {a.dtype}{a.shape}"
-        np.testing.assert_allclose(a, b, rtol=0, atol=rtol * largest, err_msg=f"{what}, {i}")
+    close([*map(np.asarray, got)], [*map(np.asarray, want)], 0, rtol * largest, what, strict=True)
 
 
 def everything(program: Program, numpy: Any) -> Callable[..., list[Any]]:

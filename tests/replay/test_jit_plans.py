@@ -14,7 +14,7 @@ import pytest
 import tinygrad_hess as tg
 from tinygrad_hess.core.registry import REGISTRY
 from tinygrad_hess.replay.codegen.plan import Plan
-from tinygrad_hess.replay.passes.simple import PASSES
+from tinygrad_hess.replay.passes import PASSES
 
 X = np.array([[0.5, -1.0, 2.0], [3.0, 0.25, -0.75]])
 Y = np.array([[1.5, 0.5, -2.0], [0.1, 4.0, 0.3]])

@@ -15,7 +15,7 @@ from test_jit_passes import STEPS, composed, total
 
 import tinygrad_hess as tg
 from tinygrad_hess.replay import compiled as traced
-from tinygrad_hess.replay.passes.simple import PASSES
+from tinygrad_hess.replay.passes import PASSES
 
 SETS = {"no pass": (), "all": PASSES, "all twice": PASSES + PASSES}
 SETS |= {f"without {p.__name__}": tuple(q for q in PASSES if q is not p) for p in PASSES}

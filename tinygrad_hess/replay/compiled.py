@@ -17,7 +17,7 @@ from ..core import trees
 from ..core.tensor import constant
 from .arguments import builder_of
 from .codegen.plan import Plan
-from .passes.simple import PASSES
+from .passes import PASSES
 from .program import Instruction, Program
 from .shard import run
 from .shard.run import Sharded, stretches

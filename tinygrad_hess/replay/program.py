@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -109,6 +109,11 @@ class Program:
         """Numbers that no slot has yet."""
         taken = (*self.inputs, *self.constants, *(i.out for i in self.instructions))
         return itertools.count(1 + max(taken, default=0))
+
+    def renamed(self, new: dict[int, int], instructions: Sequence[Instruction]) -> Program:
+        """These instructions in place of its own, with outputs by the slots that stand for them."""
+        outputs = tuple(new.get(o, o) for o in self.outputs)
+        return replace(self, instructions=tuple(instructions), outputs=outputs)
 
     def __str__(self) -> str:
         lines = [f"inputs {', '.join(f't{i}' for i in self.inputs)}"]

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...transforms.recording import owned
-from ..passes.algebra import changes_shape
+from ..passes.views import changes_shape
 from ..program import Instruction, Program
 from .cache_blocking import LARGE, Line, Run, Touched, blocked
 from .writers import GLOBALS, Name, Writer, is_tall, writer_of

@@ -1,1 +1,33 @@
-"""Rewrites of a recorded program, each to one that computes the same with less."""
+"""Rewrites of a recorded program, each to one that computes the same with less.
+
+A file each. What holds of one operation alone, such as its neutral element, stands on its row;
+where two operations that follow each other come to fewer steps, their primitives are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..program import Program
+from .broadcasts import sink_broadcasts
+from .common_subexpressions import share
+from .constants import fold_constants
+from .dead_code import drop_dead
+from .identities import simplify
+from .lowering import lower
+from .signs import fold_signs
+from .views import compose_views
+
+PASSES: tuple[Callable[[Program], Program], ...] = (
+    fold_constants,
+    lower,
+    fold_constants,
+    simplify,
+    compose_views,
+    share,
+    sink_broadcasts,
+    fold_signs,
+    simplify,
+    drop_dead,
+)
+"""In the order in which they run."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from ...core.cuts import Cut
 from ...core.signatures import CORE, Axes
-from ..passes.algebra import is_sum_of_two
+from ..passes.signs import is_sum_of_two
 from ..program import Instruction, Program
 
 WHOLE, SUM = "whole", "sum"
