@@ -16,6 +16,7 @@ from scipy.stats import beta
 from ..eigenpairs.eigenpairs import Eigenpairs, top_eigenpairs
 from ..estimates.operands import Array
 from ..estimates.plotting import BLUE, GREY, ORANGE, axes
+from ..estimates.result import Result
 from .at_a_point import with_gradient
 
 
@@ -34,7 +35,7 @@ def _random_share(k: int, size: int) -> tuple[float, tuple[float, float]]:
 
 
 @dataclass(frozen=True, eq=False)
-class Alignment:
+class Alignment(Result):
     """How much of the gradient lies in the span of some eigenvectors.
 
     Attributes
@@ -75,20 +76,6 @@ class Alignment:
             f"{self.parameters} eigendirections, {self.baseline:.2g} of a random direction; "
             f"{self.matvecs} products{state})"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, for JSON."""
-        return {
-            "share": self.share,
-            "shares": self.shares.tolist(),
-            "values": self.values.tolist(),
-            "baseline": self.baseline,
-            "baseline_interval": list(self.baseline_interval),
-            "parameters": self.parameters,
-            "matvecs": self.matvecs,
-            "converged": self.converged,
-            "reason": self.reason,
-        }
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the share of each eigenvector and their running sum beside that of chance.
@@ -186,7 +173,7 @@ def gradient_alignment(
 
 
 @dataclass(frozen=True, eq=False)
-class Overlap:
+class Overlap(Result):
     """How near two subspaces are.
 
     Attributes
@@ -210,14 +197,6 @@ class Overlap:
             f"Overlap({self.overlap:.4f} of the subspaces is common, {self.baseline:.2g} by "
             f"chance; {len(self.angles)} principal angles up to {widest:.3g} degrees)"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, for JSON."""
-        return {
-            "overlap": self.overlap,
-            "angles": self.angles.tolist(),
-            "baseline": self.baseline,
-        }
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the squared cosine of each principal angle; returns the matplotlib axes."""

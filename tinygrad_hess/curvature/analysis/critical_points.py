@@ -13,6 +13,7 @@ import numpy as np
 from ..eigenpairs.eigenpairs import top_eigenpairs
 from ..estimates.operands import Array, Counted, check_positive
 from ..estimates.plotting import BLUE, GREY, ORANGE, axes
+from ..estimates.result import Result
 from .at_a_point import with_gradient
 
 DENSE = 3000
@@ -26,7 +27,7 @@ MEANING = {
 
 
 @dataclass(frozen=True, eq=False)
-class CriticalPoint:
+class CriticalPoint(Result, on_request=("negative_direction",)):
     """The kind of a point, with the evidence.
 
     Attributes
@@ -80,28 +81,6 @@ class CriticalPoint:
             f"{self.parameters} {_range(self.index)} negative, {_range(self.nullity)} zero, "
             f"{_range(self.positive)} positive; {self.matvecs} products)"
         )
-
-    def to_dict(self, vectors: bool = False) -> dict[str, Any]:
-        """Plain Python values, for JSON; the direction only on request."""
-        out: dict[str, Any] = {
-            "kind": self.kind,
-            "proved": self.proved,
-            "gradient_norm": self.gradient_norm,
-            "gradient_limit": self.gradient_limit,
-            "smallest": list(self.smallest),
-            "largest": list(self.largest),
-            "index": list(self.index),
-            "positive": list(self.positive),
-            "nullity": list(self.nullity),
-            "zero": self.zero,
-            "parameters": self.parameters,
-            "matvecs": self.matvecs,
-            "reason": self.reason,
-        }
-        if vectors:
-            v = self.negative_direction
-            out["negative_direction"] = None if v is None else v.tolist()
-        return out
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the bounds on how many eigenvalues are negative, zero and positive.

@@ -16,12 +16,13 @@ from ...core import trees
 from ..estimates.estimate import student
 from ..estimates.operands import Array
 from ..estimates.plotting import BLUE, GREY, ORANGE, axes
+from ..estimates.result import Result
 from ..operators.batches import Batches, batch_size
 from ..operators.hessian import HessianOperator
 
 
 @dataclass(frozen=True, eq=False)
-class Jackknife:
+class Jackknife(Result):
     """An answer with its data error.
 
     Attributes
@@ -65,19 +66,6 @@ class Jackknife:
             f"Jackknife({self.value:.6g} ± {self.standard_error:.2g}, 95% in [{low:.6g}, "
             f"{high:.6g}] over {count})"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, for JSON."""
-        plain = lambda x: np.asarray(x).tolist()
-        return {
-            "value": plain(self.value),
-            "standard_error": plain(self.standard_error),
-            "interval": [plain(x) for x in self.interval],
-            "bias": plain(self.bias),
-            "without": self.without.tolist(),
-            "sizes": list(self.sizes),
-            "seconds": self.seconds,
-        }
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the answer with its interval, and the answers without each batch.

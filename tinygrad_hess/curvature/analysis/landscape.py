@@ -14,6 +14,7 @@ import numpy as np
 from ..eigenpairs.eigenpairs import Eigenpairs, top_eigenpairs
 from ..estimates.operands import Array
 from ..estimates.plotting import BLUE, GREY, ORANGE, axes
+from ..estimates.result import Result
 from ..operators.hessian import HessianOperator
 from .directions import filter_normalized, trajectory_directions
 from .total_loss import TotalLoss, as_hessian
@@ -22,7 +23,7 @@ KINDS = ("eigenvectors", "random")
 
 
 @dataclass(frozen=True, eq=False)
-class Landscape:
+class Landscape(Result, omitted=("directions",)):
     """The loss on a line or a plane through a point, and its quadratic model there.
 
     Attributes
@@ -78,22 +79,6 @@ class Landscape:
             f"at the point, {spread} around it{run}; {self.evaluations} evaluations, "
             f"{self.matvecs} products)"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, for JSON; without the directions."""
-        return {
-            "coordinates": [c.tolist() for c in self.coordinates],
-            "values": self.values.tolist(),
-            "quadratic": self.quadratic.tolist(),
-            "slopes": self.slopes.tolist(),
-            "curvatures": self.curvatures.tolist(),
-            "value": self.value,
-            "labels": list(self.labels),
-            "path": None if self.path is None else self.path.tolist(),
-            "explained": self.explained,
-            "evaluations": self.evaluations,
-            "matvecs": self.matvecs,
-        }
 
     def plot(self, ax: Any = None) -> Any:
         """Draw a line with its parabola, or a plane as contours with the model's dashed.

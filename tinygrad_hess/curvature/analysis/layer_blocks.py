@@ -13,10 +13,11 @@ import numpy as np
 from ..estimates.operands import Array, Counted
 from ..estimates.plotting import axes
 from ..estimates.probes import signs
+from ..estimates.result import Result
 
 
 @dataclass(frozen=True, eq=False)
-class LayerBlocks:
+class LayerBlocks(Result, derived=("between", "exact")):
     """Frobenius norms of the blocks ``H_ij`` between layers i and j.
 
     Attributes
@@ -56,19 +57,6 @@ class LayerBlocks:
             f"LayerBlocks({len(self.names)} layers, {self.between:.1%} of ‖H‖² between layers, "
             f"{how}, {self.matvecs} products)"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, for JSON."""
-        return {
-            "names": list(self.names),
-            "sizes": list(self.sizes),
-            "squares": self.squares.tolist(),
-            "standard_errors": self.standard_errors.tolist(),
-            "between": self.between,
-            "matvecs": self.matvecs,
-            "exact": self.exact,
-            "seed": self.seed,
-        }
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the norms as a table of shades; return the matplotlib axes."""

@@ -15,12 +15,13 @@ from ...core.tensor import unrecorded
 from ..eigenpairs.eigenpairs import Eigenpairs
 from ..estimates.operands import Array
 from ..estimates.plotting import axes
+from ..estimates.result import Result
 from ..operators.paths import Paths
 from .at_a_point import vector_like
 
 
 @dataclass(frozen=True, eq=False)
-class LayerShares:
+class LayerShares(Result):
     """How much of each vector lies in each layer.
 
     Attributes
@@ -51,14 +52,6 @@ class LayerShares:
         )
         more = ", ..." if len(tops) > 5 else ""
         return f"LayerShares({len(self.names)} layers; largest share of vector {shown}{more})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, for JSON."""
-        return {
-            "names": list(self.names),
-            "shares": self.shares.tolist(),
-            "sizes": list(self.sizes),
-        }
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the shares as a table of shades, one column a vector, beside the baseline.

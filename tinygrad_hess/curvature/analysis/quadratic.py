@@ -14,6 +14,7 @@ from ...core import trees
 from ...transforms.gradients import jvp
 from ..estimates.operands import Array
 from ..estimates.plotting import BLUE, GREEN, GREY, ORANGE, axes
+from ..estimates.result import Result
 from ..operators.hessian import HessianOperator
 from .total_loss import TotalLoss, as_hessian
 
@@ -22,7 +23,7 @@ TRUSTED = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class QuadraticModel:
+class QuadraticModel(Result, omitted=("gradient",)):
     """``m(d) = L + gᵀ d + ½ dᵀ H d`` at one point.
 
     Attributes
@@ -98,14 +99,11 @@ class QuadraticModel:
             f"{self.gradient_curvature:.4g} along the gradient, {self.gradient.size} parameters)"
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, vectors: bool = False) -> dict[str, Any]:
         """Plain Python values, for JSON; the gradient by its norm."""
-        return {
-            "value": self.value,
-            "gradient_norm": float(np.linalg.norm(self.gradient)),
-            "gradient_curvature": self.gradient_curvature,
-            "parameters": int(self.gradient.size),
-        }
+        norm = float(np.linalg.norm(self.gradient))
+        more = {"gradient_norm": norm, "parameters": int(self.gradient.size)}
+        return super().to_dict(vectors) | more
 
     def plot(self, ax: Any = None) -> Any:
         """Draw loss and model along the steepest descent, to twice the model's minimum there.
@@ -128,7 +126,7 @@ class QuadraticModel:
 
 
 @dataclass(frozen=True, eq=False)
-class QuadraticSlice:
+class QuadraticSlice(Result, derived=("quadratic", "trusted")):
     """Loss and quadratic model along a line ``t ↦ θ + t d``.
 
     Attributes
@@ -175,19 +173,6 @@ class QuadraticSlice:
             f"{self.error[worst]:.3g} at t = {self.t[worst]:.3g}; trusted to |t| = "
             f"{self.trusted:.3g})"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, for JSON."""
-        return {
-            "t": self.t.tolist(),
-            "actual": self.actual.tolist(),
-            "quadratic": self.quadratic.tolist(),
-            "value": self.value,
-            "slope": self.slope,
-            "curvature": self.curvature,
-            "third": self.third,
-            "trusted": self.trusted,
-        }
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the loss, the quadratic and the cubic, and shade where it is trusted.

@@ -13,12 +13,13 @@ import numpy as np
 
 from ..estimates.operands import Array
 from ..estimates.plotting import BLUE, GREY, ORANGE, axes
+from ..estimates.result import Result
 from .curvature_search import Curvature, search
 from .search_regions import Ball, Box
 
 
 @dataclass(frozen=True, eq=False)
-class LipschitzBound:
+class LipschitzBound(Result, on_request=("point", "direction")):
     """A lower bound on the Lipschitz constant of the gradient over a region.
 
     Attributes
@@ -60,17 +61,6 @@ class LipschitzBound:
             f"{self.points} points, {self.matvecs} products)"
         )
 
-    def to_dict(self, vectors: bool = False) -> dict[str, Any]:
-        """Plain Python values, for JSON; point and direction only on request."""
-        out: dict[str, Any] = {
-            name: getattr(self, name)
-            for name in ("value", "curvature", "start", "points", "matvecs", "shown", "not_shown")
-        }
-        out |= {"sampled": self.sampled.tolist(), "climbed": self.climbed.tolist()}
-        if vectors:
-            out |= {"point": self.point.tolist(), "direction": self.direction.tolist()}
-        return out
-
     def plot(self, ax: Any = None) -> Any:
         """Draw what each sample began and ended with; returns the matplotlib axes."""
         ax = _climbs(ax, self.sampled, self.climbed)
@@ -80,7 +70,7 @@ class LipschitzBound:
 
 
 @dataclass(frozen=True, eq=False)
-class ConvexityCheck:
+class ConvexityCheck(Result, on_request=("point", "direction")):
     """Whether negative curvature was found in a region.
 
     Attributes
@@ -129,16 +119,6 @@ class ConvexityCheck:
             f"ConvexityCheck({verdict}: {self.shown}. NOT shown: {self.not_shown}; {self.points} "
             f"points, {self.matvecs} products)"
         )
-
-    def to_dict(self, vectors: bool = False) -> dict[str, Any]:
-        """Plain Python values, for JSON; point and direction only on request."""
-        names = ("convex", "smallest", "residual", "zero", "points", "matvecs")
-        out: dict[str, Any] = {name: getattr(self, name) for name in names}
-        out |= {"shown": self.shown, "not_shown": self.not_shown}
-        out |= {"sampled": self.sampled.tolist(), "climbed": self.climbed.tolist()}
-        if vectors:
-            out |= {"point": self.point.tolist(), "direction": self.direction.tolist()}
-        return out
 
     def plot(self, ax: Any = None) -> Any:
         """Draw what each sample began and ended with; returns the matplotlib axes."""

@@ -19,6 +19,7 @@ from ...transforms.vectorize import vmap
 from ..eigenpairs.eigenpairs import top_eigenpairs
 from ..estimates.operands import Array, check_positive
 from ..estimates.plotting import BLUE, axes
+from ..estimates.result import Result
 from ..operators.batches import batch_size
 from .at_a_point import scaled
 from .search_regions import Ball, ascend
@@ -32,7 +33,7 @@ STATIONARY = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
-class Sharpness:
+class Sharpness(Result):
     """Measures of sharpness at one point.
 
     Attributes
@@ -97,11 +98,6 @@ class Sharpness:
             f"relative (ASAM); Keskar's φ {self.keskar:.4g}{fisher}; {self.matvecs} products, "
             f"{self.gradients} gradients{state})"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, for JSON."""
-        names = list(self.__dataclass_fields__)
-        return {n: getattr(self, n) for n in names} | {"interval": list(self.interval)}
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the measures that are positive as bars on a logarithmic axis.

@@ -13,12 +13,13 @@ import numpy as np
 from ..eigenpairs.eigenpairs import top_eigenpairs
 from ..estimates.operands import Array
 from ..estimates.plotting import BLUE, GREEN, GREY, ORANGE, axes
+from ..estimates.result import Result
 from .at_a_point import scaled, vector_like, with_gradient
 from .stability import contraction, stability_threshold
 
 
 @dataclass(frozen=True, eq=False)
-class StepSize:
+class StepSize(Result):
     """Learning rates that the curvature at a point allows.
 
     Attributes
@@ -73,20 +74,6 @@ class StepSize:
             f"oscillation; along the gradient {self.steepest:.4g} is best; {self.matvecs} "
             f"products{state})"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, for JSON."""
-        return {
-            "steepest": self.steepest,
-            "safe": self.safe,
-            "limit": self.limit,
-            "values": self.values.tolist(),
-            "residuals": self.residuals.tolist(),
-            "preconditioned": self.preconditioned,
-            "matvecs": self.matvecs,
-            "converged": self.converged,
-            "reason": self.reason,
-        }
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the size of each eigendirection's factor in one step against the rate.

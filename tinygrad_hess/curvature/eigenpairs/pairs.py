@@ -10,12 +10,13 @@ import numpy as np
 from ..estimates.budget import Budget
 from ..estimates.operands import Array, Counted
 from ..estimates.plotting import BLUE, GREY, axes
+from ..estimates.result import Result
 from .ends import gap_intervals, order
 from .restarted import Accuracy
 
 
 @dataclass(frozen=True, eq=False)
-class Eigenpairs:
+class Eigenpairs(Result, omitted=("start",), on_request=("vectors",)):
     """Some eigenpairs of a symmetric operator.
 
     Attributes
@@ -74,26 +75,6 @@ class Eigenpairs:
         )
         state = "converged" if self.converged else f"NOT converged: {self.reason}"
         return f"Eigenpairs({self.which}: [{pairs}], {self.matvecs} products, {state})"
-
-    def to_dict(self, vectors: bool = False) -> dict[str, Any]:
-        """Plain Python values, for JSON; the vectors only on request."""
-        out: dict[str, Any] = {
-            "which": self.which,
-            "values": self.values.tolist(),
-            "residuals": self.residuals.tolist(),
-            "intervals": self.intervals.tolist(),
-            "gap_intervals": self.gap_intervals.tolist(),
-            "matvecs": self.matvecs,
-            "converged": self.converged,
-            "exact": self.exact,
-            "method": self.method,
-            "seconds": self.seconds,
-            "seed": self.seed,
-            "reason": self.reason,
-        }
-        if vectors:
-            out["vectors"] = self.vectors.tolist()
-        return out
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the values in their order, with the certain intervals; return matplotlib axes."""

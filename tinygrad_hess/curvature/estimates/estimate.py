@@ -8,6 +8,7 @@ from typing import Any
 from scipy.special import stdtrit
 
 from .plotting import BLUE, axes
+from .result import Result
 
 
 def student(degrees: int) -> float:
@@ -16,7 +17,7 @@ def student(degrees: int) -> float:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Estimate(Result):
     """An estimate with its error.
 
     Attributes
@@ -74,21 +75,6 @@ class Estimate:
             f"Estimate({self.value:.6g} ± {self.standard_error:.2g}, 95% in "
             f"[{low:.6g}, {high:.6g}], {self.matvecs} products{by}{state})"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, for JSON."""
-        return {
-            "value": self.value,
-            "standard_error": self.standard_error,
-            "interval": list(self.interval),
-            "matvecs": self.matvecs,
-            "converged": self.converged,
-            "exact": self.exact,
-            "seconds": self.seconds,
-            "seed": self.seed,
-            "method": self.method,
-            "reason": self.reason,
-        }
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the value as a point and the interval as a bar; return the matplotlib axes."""

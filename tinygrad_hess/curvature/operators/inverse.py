@@ -13,6 +13,7 @@ import numpy as np
 from scipy.sparse.linalg import aslinearoperator
 
 from ..estimates.operands import Counted
+from ..estimates.result import Result
 from .flattening import Array, Flattening
 from .krylov_solvers import NotPositiveDefiniteError, conjugate_gradients, minres
 from .operator import SymmetricOperator, TreeOperator
@@ -23,7 +24,7 @@ REFINEMENTS = 20
 
 
 @dataclass(frozen=True, eq=False)
-class Solution:
+class Solution(Result, omitted=("x",)):
     """What solving a linear system gave.
 
     Attributes
@@ -60,18 +61,6 @@ class Solution:
             f"Solution({self.method}: relative residual {worst:.2g} after {self.iterations} "
             f"iterations, {self.matvecs} products, {state})"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, for JSON, without the solution itself."""
-        return {
-            "residuals": self.residuals.tolist(),
-            "iterations": self.iterations,
-            "matvecs": self.matvecs,
-            "converged": self.converged,
-            "method": self.method,
-            "seconds": self.seconds,
-            "reason": self.reason,
-        }
 
 
 class InverseOperator(SymmetricOperator):

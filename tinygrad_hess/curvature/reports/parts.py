@@ -22,6 +22,7 @@ from ..analysis.quadratic import quadratic_model
 from ..analysis.sharpness import sharpness
 from ..analysis.total_loss import TotalLoss
 from ..eigenpairs.eigenpairs import top_eigenpairs
+from ..estimates.result import Result
 from ..operators.hessian import HessianOperator
 from ..spectra.conditioning import condition_number
 from ..spectra.density import spectral_density
@@ -38,7 +39,7 @@ POINTS = 31
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Part(Result, omitted=("name",)):
     """One part of a report.
 
     Attributes
@@ -60,21 +61,6 @@ class Part:
     failed: bool = False
     seconds: float = 0.0
     matvecs: int = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, for JSON."""
-        result = self.result
-        if isinstance(result, tuple):
-            result = [r.to_dict() for r in result]
-        elif result is not None:
-            result = result.to_dict()
-        return {
-            "result": result,
-            "why": self.why,
-            "failed": self.failed,
-            "seconds": self.seconds,
-            "matvecs": self.matvecs,
-        }
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,10 @@ import scipy
 from ..._version import __version__
 from ...viz.rendering import replace_whole
 from ..analysis.total_loss import as_hessian
+from ..estimates.result import Result
 from ..operators.hessian import HessianOperator
 from ..training.monitor import Monitor
-from ..training.records import Records, plain
+from ..training.records import Records, for_json
 from .html import page
 from .parts import Part, Run
 from .text import findings, text
@@ -33,7 +34,7 @@ UNITS = {"": 1.0, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True, eq=False)
-class Report:
+class Report(Result, derived=("parameters", "findings")):
     """What was found out about the curvature at a point.
 
     Attributes
@@ -104,18 +105,9 @@ class Report:
             f"{self.seconds:.3g} s; print(report.text), report.save_html(path)>"
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, vectors: bool = False) -> dict[str, Any]:
         """Plain Python values, for JSON; None where a number is not finite."""
-        names = (
-            "title", "loss", "gradient_norm", "parameters", "layers", "dtype", "reduction", "data",
-            "rate", "seed", "budget", "seconds", "matvecs", "versions",
-        )  # fmt: skip
-        return {
-            **{name: plain(getattr(self, name)) for name in names},
-            "findings": [list(pair) for pair in self.findings],
-            "parts": {name: plain(part.to_dict()) for name, part in self.parts.items()},
-            "monitor": None if self.monitor is None else self.monitor.to_dict(),
-        }
+        return for_json(super().to_dict(vectors))
 
     def save_json(self, path: str | Path) -> Path:
         """Write everything as JSON; a file that is there is replaced whole."""

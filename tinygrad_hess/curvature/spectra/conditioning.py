@@ -15,6 +15,7 @@ from ..estimates.budget import Budget
 from ..estimates.dense import all_eigenvalues, numerical_zero
 from ..estimates.operands import Array, Counted, check_positive
 from ..estimates.plotting import BLUE, GREY, axes
+from ..estimates.result import Result
 from .inertia import SIGNS, Inertia, count_signs
 from .quadrature import gauss
 from .resolved import rounding
@@ -25,7 +26,7 @@ Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class ConditionNumber:
+class ConditionNumber(Result):
     """The largest eigenvalue over the smallest positive one, with the counts of signs beside it.
 
     Attributes
@@ -78,16 +79,6 @@ class ConditionNumber:
             f"ConditionNumber({self.value:.6g} = {self.largest:.6g} / {self.smallest:.6g} on the "
             f"positive part, {how}; eigenvalues: {signs}; {self.matvecs} products{state})"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, for JSON."""
-        names = ("value", "largest", "smallest", "matvecs", "converged", "exact", "seconds")
-        pairs = ("interval", "largest_interval", "smallest_interval")
-        return {
-            **{name: getattr(self, name) for name in (*names, "seed", "method", "reason")},
-            **{name: list(getattr(self, name)) for name in pairs},
-            "inertia": self.inertia.to_dict(),
-        }
 
     def plot(self, ax: Any = None) -> Any:
         """Draw both ends of the positive part on a log axis; return the matplotlib axes."""

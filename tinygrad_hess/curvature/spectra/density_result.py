@@ -10,10 +10,11 @@ import numpy as np
 from ..estimates.estimate import Estimate
 from ..estimates.operands import Array
 from ..estimates.plotting import BLUE, GREY, ORANGE, axes
+from ..estimates.result import Result
 
 
 @dataclass(frozen=True)
-class Atom:
+class Atom(Result):
     """An eigenvalue that stands apart, or that occurs many times.
 
     Attributes
@@ -35,19 +36,9 @@ class Atom:
     weight: float
     weight_interval: tuple[float, float]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, for JSON."""
-        return {
-            "value": self.value,
-            "interval": list(self.interval),
-            "multiplicity": self.multiplicity,
-            "weight": self.weight,
-            "weight_interval": list(self.weight_interval),
-        }
-
 
 @dataclass(frozen=True, eq=False)
-class SpectralDensity:
+class SpectralDensity(Result, omitted=("quadrature", "magnitudes")):
     """The distribution of the P eigenvalues of an operator.
 
     The whole is the bulk, which has a density, the atoms, and the mass at zero; their shares sum
@@ -142,22 +133,6 @@ class SpectralDensity:
             f"{self.outliers} outlier{plural}{gap}, {self.zero_mass.value:.2%} zero, "
             f"{self.matvecs} products, {how}{state})"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, for JSON."""
-        arrays = ("grid", "density", "band", "cumulative", "cumulative_bounds")
-        plain = (
-            "bulk", "outliers", "gap", "probes", "steps", "size", "zero", "resolution", "matvecs",
-            "converged", "exact", "seconds", "seed", "method", "reason",
-        )  # fmt: skip
-        return {
-            **{name: getattr(self, name).tolist() for name in arrays},
-            "atoms": [atom.to_dict() for atom in self.atoms],
-            "zero_mass": self.zero_mass.to_dict(),
-            "extent": list(self.extent),
-            "eigenvalues": None if self.eigenvalues is None else self.eigenvalues.tolist(),
-            **{name: getattr(self, name) for name in plain},
-        }
 
     def plot(self, ax: Any = None, scale: str = "linear") -> Any:
         """Draw the density with its band, the atoms, and all eigenvalues where they are known.

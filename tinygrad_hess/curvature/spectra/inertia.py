@@ -15,12 +15,13 @@ from ..estimates.dense import all_eigenvalues
 from ..estimates.estimate import Estimate
 from ..estimates.operands import Counted, check_positive
 from ..estimates.plotting import BLUE, axes
+from ..estimates.result import Result
 from .spectral_sample import SpectralSample
 from .spectrum import Spectrum, over_probes
 
 
 @dataclass(frozen=True)
-class Inertia:
+class Inertia(Result):
     """Numbers of eigenvalues by sign.
 
     Attributes
@@ -64,14 +65,6 @@ class Inertia:
         parts = ", ".join(f"{name} {_count(getattr(self, name))}" for name in SIGNS)
         state = "" if self.converged else f", NOT converged: {self.reason}"
         return f"Inertia({parts}; {self.matvecs} products{state})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, for JSON."""
-        return {
-            **{name: getattr(self, name).to_dict() for name in SIGNS},
-            "threshold": self.threshold,
-            "size": self.size,
-        }
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the three numbers with their intervals; return the matplotlib axes."""

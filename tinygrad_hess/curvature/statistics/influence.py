@@ -14,6 +14,7 @@ import numpy as np
 
 from ...transforms.gradients import value_and_grad
 from ..estimates.plotting import BLUE, GREY, axes
+from ..estimates.result import Result
 from ..operators.batches import Batches
 from ..operators.flattening import Array, Flattening
 from ..operators.hessian import HessianOperator
@@ -22,7 +23,7 @@ from .per_example import gradient_rows
 
 
 @dataclass(frozen=True, eq=False)
-class Influence:
+class Influence(Result):
     """How a test loss would change if single training examples were left out.
 
     Attributes
@@ -69,19 +70,6 @@ class Influence:
             f"removal changes it by {self.scores[worst][0]:+.3g} (example {worst[0]}) to "
             f"{self.scores[best][0]:+.3g} (example {best[0]}), {self.matvecs} products{state})"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, for JSON."""
-        return {
-            "scores": self.scores.tolist(),
-            "test_loss": self.test_loss,
-            "damping": self.damping,
-            "residual": self.residual,
-            "matvecs": self.matvecs,
-            "converged": self.converged,
-            "seconds": self.seconds,
-            "reason": self.reason,
-        }
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the scores in ascending order; return the matplotlib axes."""

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from ..estimates.plotting import BLUE, GREY, axes
+from ..estimates.result import Result, plain
 from ..operators.batches import Batches, batch_size
 from ..operators.flattening import Array, Flattening
 from ..operators.hessian import HessianOperator
@@ -24,7 +25,9 @@ DENSE = 5_000
 
 
 @dataclass(frozen=True, eq=False)
-class ObservedInformation:
+class ObservedInformation(
+    Result, omitted=("estimate", "standard_errors", "lower", "upper", "information", "covariance")
+):
     """Maximum likelihood estimates with their standard errors.
 
     Attributes
@@ -87,23 +90,12 @@ class ObservedInformation:
             lines.append(f"and {len(self.names) - 20} more")
         return "\n".join(lines)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, vectors: bool = False) -> dict[str, Any]:
         """Plain Python values, for JSON: vectors in the order of ``names``; no matrices."""
         value, error, low, high = self._vectors
-        return {
-            "names": list(self.names),
-            "estimate": value.tolist(),
-            "standard_errors": error.tolist(),
-            "intervals": np.stack([low, high], axis=1).tolist(),
-            "level": self.level,
-            "robust": self.robust,
-            "examples": self.examples,
-            "converged": self.converged,
-            "newton_step": self.newton_step,
-            "matvecs": self.matvecs,
-            "seconds": self.seconds,
-            "reason": self.reason,
-        }
+        intervals = np.stack([low, high], axis=1)
+        listed = {"estimate": value, "standard_errors": error, "intervals": intervals}
+        return super().to_dict(vectors) | plain(listed)
 
     def plot(self, ax: Any = None) -> Any:
         """Draw estimates and intervals, one line a parameter (the first 40); return the axes."""

@@ -15,13 +15,14 @@ import numpy as np
 
 from ..estimates.estimate import student
 from ..estimates.plotting import BLUE, GREY, axes
+from ..estimates.result import Result
 from ..operators.batches import Batches
 from ..operators.flattening import Array, Flattening
 from .per_example import gradient_rows
 
 
 @dataclass(frozen=True)
-class GradientNoiseScale:
+class GradientNoiseScale(Result):
     """The simple gradient noise scale, in examples.
 
     Attributes
@@ -62,20 +63,6 @@ class GradientNoiseScale:
             f"GradientNoiseScale({self.value:.4g} examples, 95% in [{low:.4g}, {high:.4g}], from "
             f"{self.examples} examples{state})"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, for JSON."""
-        return {
-            "value": self.value,
-            "standard_error": self.standard_error,
-            "interval": list(self.interval),
-            "trace_covariance": self.trace_covariance,
-            "gradient_norm_squared": self.gradient_norm_squared,
-            "examples": self.examples,
-            "converged": self.converged,
-            "seconds": self.seconds,
-            "reason": self.reason,
-        }
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the progress of a step against the batch size, ``1 / (1 + B_noise / B)`` of what the

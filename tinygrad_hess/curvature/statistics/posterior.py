@@ -18,6 +18,7 @@ from scipy.special import expit, softmax
 
 from ...core import trees
 from ..estimates.plotting import BLUE, GREY, axes
+from ..estimates.result import Result
 from ..operators.batches import batch_size
 from ..operators.flattening import Array, Flattening, raw
 from ..operators.kfac.operator import KroneckerFactors
@@ -176,7 +177,7 @@ class Predictive:
 
 
 @dataclass(frozen=True, eq=False)
-class Laplace:
+class Laplace(Result):
     """A Gaussian approximation of the posterior of a net's parameters.
 
     Attributes
@@ -296,20 +297,6 @@ class Laplace:
             f"determined by {self.examples} examples, prior precision {self.prior_precision:.4g}, "
             f"log marginal likelihood {self.log_marginal_likelihood:.6g})"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, for JSON."""
-        return {
-            "structure": self.structure,
-            "layer": self.layer,
-            "parameters": self.parameters,
-            "examples": self.examples,
-            "prior_precision": self.prior_precision,
-            "log_marginal_likelihood": self.log_marginal_likelihood,
-            "effective_dimension": self.effective_dimension,
-            "negative_log_likelihood": self.negative_log_likelihood,
-            "seconds": self.seconds,
-        }
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the log marginal likelihood against the prior precision; return the axes."""

@@ -18,6 +18,7 @@ from ..estimates.operands import Array, Counted
 from ..estimates.plotting import BLUE, axes
 from ..estimates.probes import signs
 from ..estimates.probing import Running, Target, run_probes, unpack
+from ..estimates.result import Result
 from .trace import SAMPLES
 
 FIRST = 8
@@ -25,7 +26,7 @@ FIRST = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Diagonal:
+class Diagonal(Result):
     """The diagonal, estimated entry by entry.
 
     Attributes
@@ -63,21 +64,6 @@ class Diagonal:
             f"Diagonal({size} entries in [{low:.6g}, {high:.6g}], {how}, {self.matvecs} "
             f"products{state})"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, for JSON."""
-        return {
-            "values": self.values.tolist(),
-            "standard_errors": self.standard_errors.tolist(),
-            "intervals": self.intervals.tolist(),
-            "matvecs": self.matvecs,
-            "converged": self.converged,
-            "exact": self.exact,
-            "seconds": self.seconds,
-            "seed": self.seed,
-            "method": self.method,
-            "reason": self.reason,
-        }
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the sorted entries with their intervals; return the matplotlib axes."""

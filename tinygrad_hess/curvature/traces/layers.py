@@ -21,12 +21,13 @@ from ..estimates.operands import Array, Counted
 from ..estimates.plotting import BLUE, axes
 from ..estimates.probes import signs
 from ..estimates.probing import Running, Target, run_probes, unpack
+from ..estimates.result import Result
 from . import by_example
 from .trace import FEWEST, SAMPLES
 
 
 @dataclass(frozen=True)
-class LayerTraces:
+class LayerTraces(Result):
     """The trace of each layer's own block, and of the whole.
 
     Attributes
@@ -55,14 +56,6 @@ class LayerTraces:
             for name, e in self.layers.items()
         ]
         return "\n".join([f"LayerTraces(total {self.total!r})", *lines])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, for JSON."""
-        return {
-            "layers": {name: e.to_dict() for name, e in self.layers.items()},
-            "total": self.total.to_dict(),
-            "sizes": self.sizes,
-        }
 
     def plot(self, ax: Any = None) -> Any:
         """Draw a bar for each layer with its interval; return the matplotlib axes."""

@@ -21,7 +21,7 @@ from ..operators.hessian import HessianOperator
 from ..traces.trace import trace
 from .moving import MovingHessian
 from .preconditioners import preconditioner, threshold_of, updates_made
-from .records import FORMAT, Records, plain
+from .records import FORMAT, Records, for_json
 
 NAMES = ("top_eigenvalues", "trace", "gradient_norm", "alignment")
 
@@ -212,7 +212,7 @@ class Monitor:
             else:
                 record[name] = quantity(point.full)
         record["seconds"] = time.perf_counter() - begin
-        record = plain(record)
+        record = for_json(record)
         self.records.records.append(record)
         if self.path is not None:  # one write of one whole line
             with self.path.open("a", encoding="utf-8") as file:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..estimates.plotting import BLUE, GREY, ORANGE, axes
+from ..estimates.result import plain
 
 FORMAT = "tinygrad_hess.curvature.Monitor, 1"
 
@@ -125,16 +126,13 @@ class Records:
         return ax
 
 
-def plain(x: Any) -> Any:
-    """``x`` for JSON: arrays as lists, results by their ``to_dict``, NaN and infinity as None."""
-    if hasattr(x, "to_dict"):
-        return plain(x.to_dict())
+def for_json(x: Any) -> Any:
+    """As :func:`plain`, with None for NaN and infinity, which JSON does not have."""
+    x = plain(x)
     if isinstance(x, dict):
-        return {str(k): plain(v) for k, v in x.items()}
-    if isinstance(x, (list, tuple)):
-        return [plain(v) for v in x]
-    if isinstance(x, (np.ndarray, np.generic)):
-        return plain(x.tolist())
+        return {str(k): for_json(v) for k, v in x.items()}
+    if isinstance(x, list):
+        return [for_json(v) for v in x]
     if isinstance(x, float):
         return x if math.isfinite(x) else None
     if x is None or isinstance(x, (bool, int, str)):
