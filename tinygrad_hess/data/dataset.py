@@ -108,11 +108,11 @@ def split(
     rng = np.random.default_rng(seed)
     order = rng.permutation(n)
     if stratify and data.y.ndim == 1 and data.y.dtype.kind in "iu":
-        order = _test_first(order, data.y, wanted, rng)
+        order = _stratified_order(order, data.y, wanted, rng)
     return data.take(order[wanted:]), data.take(order[:wanted])
 
 
-def _test_first(order: Array, y: Array, wanted: int, rng: np.random.Generator) -> Array:
+def _stratified_order(order: Array, y: Array, wanted: int, rng: np.random.Generator) -> Array:
     """Reorder so that each class has its share among the first ``wanted``."""
     _, numbers, counts = np.unique(y, return_inverse=True, return_counts=True)
     share = counts * (wanted / len(y))

@@ -1,7 +1,7 @@
 """NumPy's names, differentiable: ``import tinygrad_hess.numpy as np``.
 
-Functions take arrays and tensors alike. Constants, types, and what makes arrays or looks at them
-are NumPy's own, and so is every name that is not defined here: those functions refuse tensors.
+Functions take arrays and tensors alike. Constants, types, and what makes or inspects arrays are
+NumPy's own, and so is every name that is not defined here: those functions refuse tensors.
 Primitives are found by NumPy's names without being named here, those that a user declares as well.
 Plain ``import numpy as np`` works on tensors as well, through NumPy's protocols; both go through
 the same functions. ``tg.supported()`` lists them all.
@@ -368,68 +368,68 @@ def _tensors(x: Any) -> list[Any]:
     return [x] if isinstance(x, Tensor) else []
 
 
-def _looks_only(function: Any, values: Any = False) -> Any:
-    """A NumPy function whose answer carries no derivative: it looks at values.
+def _on_values(function: Any, returns_elements: Any = False) -> Any:
+    """A NumPy function that has no derivative, called on values.
 
-    With ``values=True`` it gives values back, and refuses recorded ones.
+    With ``returns_elements=True`` it returns elements of its operands, and refuses recorded ones.
     """
 
-    def look(*args: Any, **kwargs: Any) -> Any:
-        if values:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if returns_elements:
             for x in _tensors((*args, *kwargs.values())):
                 x._refuse_to_lose_gradient(f"numpy.{function.__name__}()")
         return function(*map(_value, args), **{k: _value(v) for k, v in kwargs.items()})
 
-    look.__name__ = look.__qualname__ = function.__name__
-    look.__doc__ = f"NumPy's ``{function.__name__}``, on values: its answer carries no derivative."
-    return look
+    call.__name__ = call.__qualname__ = function.__name__
+    call.__doc__ = f"NumPy's ``{function.__name__}``, on values: it has no derivative."
+    return call
 
 
-def _of_shape(function: Any) -> Any:
-    """A NumPy function that looks at the shape of its first argument alone."""
+def _on_shape(function: Any) -> Any:
+    """A NumPy function of the shape of its first argument alone."""
 
-    def look(arr: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(arr: Any, *args: Any, **kwargs: Any) -> Any:
         return function(_np.broadcast_to(_np.zeros(()), _shape(arr)), *args, **kwargs)
 
-    look.__name__ = look.__qualname__ = function.__name__
-    look.__doc__ = f"NumPy's ``{function.__name__}``, which depends on the shape alone."
-    return look
+    call.__name__ = call.__qualname__ = function.__name__
+    call.__doc__ = f"NumPy's ``{function.__name__}``, which depends on the shape alone."
+    return call
 
 
-def _of_type(function: Any) -> Any:
-    """A NumPy function that looks at the types of its arguments alone."""
+def _on_dtypes(function: Any) -> Any:
+    """A NumPy function of the dtypes of its arguments alone."""
 
-    def look(*args: Any) -> Any:
+    def call(*args: Any) -> Any:
         return function(*(_np.zeros(0, x.dtype) if isinstance(x, Tensor) else x for x in args))
 
-    look.__name__ = look.__qualname__ = function.__name__
-    look.__doc__ = f"NumPy's ``{function.__name__}``, which depends on types alone."
-    return look
+    call.__name__ = call.__qualname__ = function.__name__
+    call.__doc__ = f"NumPy's ``{function.__name__}``, which depends on types alone."
+    return call
 
 
 allclose, isclose, array_equal, array_equiv = map(
-    _looks_only, (_np.allclose, _np.isclose, _np.array_equal, _np.array_equiv)
+    _on_values, (_np.allclose, _np.isclose, _np.array_equal, _np.array_equiv)
 )
-iscomplex, isreal = map(_looks_only, (_np.iscomplex, _np.isreal))
+iscomplex, isreal = map(_on_values, (_np.iscomplex, _np.isreal))
 iscomplexobj, isrealobj, result_type, common_type = map(
-    _of_type, (_np.iscomplexobj, _np.isrealobj, _np.result_type, _np.common_type)
+    _on_dtypes, (_np.iscomplexobj, _np.isrealobj, _np.result_type, _np.common_type)
 )
-can_cast, min_scalar_type = map(_looks_only, (_np.can_cast, _np.min_scalar_type))
+can_cast, min_scalar_type = map(_on_values, (_np.can_cast, _np.min_scalar_type))
 array2string, array_repr, array_str = map(
-    _looks_only, (_np.array2string, _np.array_repr, _np.array_str)
+    _on_values, (_np.array2string, _np.array_repr, _np.array_str)
 )
 count_nonzero, nonzero, flatnonzero, argwhere, argpartition, lexsort = map(
-    _looks_only,
+    _on_values,
     (_np.count_nonzero, _np.nonzero, _np.flatnonzero, _np.argwhere, _np.argpartition, _np.lexsort),
 )
 isin, shares_memory, may_share_memory, iterable = map(
-    _looks_only, (_np.isin, _np.shares_memory, _np.may_share_memory, _np.iterable)
+    _on_values, (_np.isin, _np.shares_memory, _np.may_share_memory, _np.iterable)
 )
-einsum_path = _looks_only(_np.einsum_path)
+einsum_path = _on_values(_np.einsum_path)
 diag_indices_from, tril_indices_from, triu_indices_from = map(
-    _of_shape, (_np.diag_indices_from, _np.tril_indices_from, _np.triu_indices_from)
+    _on_shape, (_np.diag_indices_from, _np.tril_indices_from, _np.triu_indices_from)
 )
-unique = _looks_only(_np.unique, values=True)
+unique = _on_values(_np.unique, returns_elements=True)
 
 
 def isposinf(x: Any) -> Any:

@@ -1,7 +1,7 @@
 """What is differentiable here, and how that was tested: ``supported()``.
 
 The answers come from a table that ``make supported`` writes: it calls every function on tensors
-and holds value and derivatives against NumPy, SciPy and differences (``docs/coverage.md``).
+and compares value and derivatives with NumPy, SciPy and differences (``docs/coverage.md``).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Support:
-    """One name: whether it may be derived, and what was checked.
+    """One name: whether it may be differentiated, and what was checked.
 
     Attributes
     ----------
@@ -144,7 +144,7 @@ def read_table() -> str:
     return resources.files(__package__).joinpath("coverage.txt").read_text(encoding="utf-8")
 
 
-def _parsed(line: str) -> Support:
+def _parse(line: str) -> Support:
     name, kind, tested, note = line.split("|")
     words = tested.split()
     return Support(
@@ -172,7 +172,7 @@ def supported(name: str | Callable[..., Any] | None = None) -> Support | Support
     Returns
     -------
     Support or SupportTable
-        The table prints as counts; its rows tell kind, modes and orders tested.
+        The table prints as counts; its rows have kind, modes and orders tested.
 
     Raises
     ------
@@ -191,10 +191,10 @@ def supported(name: str | Callable[..., Any] | None = None) -> Support | Support
     True
     """
     _, *lines = read_table().splitlines()
-    rows = [_parsed(line) for line in lines]
+    rows = [_parse(line) for line in lines]
     if name is None:
         return SupportTable(rows)
-    wanted = name if isinstance(name, str) else _named(name)
+    wanted = name if isinstance(name, str) else _full_name(name)
     wanted = f"numpy.{wanted[3:]}" if wanted.startswith("np.") else wanted
     for row in rows:
         if wanted == row.name:
@@ -202,12 +202,12 @@ def supported(name: str | Callable[..., Any] | None = None) -> Support | Support
     for row in rows:
         if row.name.endswith(f".{wanted}"):
             return row
-    near = difflib.get_close_matches(wanted, [row.name for row in rows], 3, 0.5)
-    raise KeyError(f"supported: {wanted!r} is not listed" + (f"; is it {near}?" if near else ""))
+    close = difflib.get_close_matches(wanted, [row.name for row in rows], 3, 0.5)
+    raise KeyError(f"supported: {wanted!r} is not listed" + (f"; is it {close}?" if close else ""))
 
 
-def _named(function: Callable[..., Any]) -> str:
-    """The full name of a function; ufuncs tell no module."""
+def _full_name(function: Callable[..., Any]) -> str:
+    """The full name of a function; ufuncs have no module."""
     name = getattr(function, "__name__", str(function))
     module = getattr(function, "__module__", None) or ""
     full = f"{module.removeprefix('tinygrad_hess.')}.{name}"

@@ -1,7 +1,7 @@
 """NumPy's functions that write to their first argument: ``put``, ``place``, ``copyto``, ...
 
 A tensor takes the new value as by assignment (:mod:`tensor_methods.assignment`). An array cannot
-hold what is recorded: writing that into one is refused, as ``array[0] = tensor`` is.
+contain what is recorded: writing that into one is refused, as ``array[0] = tensor`` is.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _is_array(who: str, x: Any, *written: Any) -> bool:
     return True
 
 
-def _raw(x: Any) -> Any:
+def _to_numpy(x: Any) -> Any:
     return x.numpy() if isinstance(x, Tensor) else x
 
 
@@ -39,10 +39,10 @@ def _raw(x: Any) -> Any:
 def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
     """Write ``src`` into ``dst``, where ``where`` holds."""
     if _is_array("copyto", dst, src):
-        np.copyto(dst, _raw(src), casting, where=_raw(where))
+        np.copyto(dst, _to_numpy(src), casting, where=_to_numpy(where))
         return
     source = tensor_or_array(src)
-    if not np.can_cast(source.dtype if source.shape else np.min_scalar_type(_raw(source)),
+    if not np.can_cast(source.dtype if source.shape else np.min_scalar_type(_to_numpy(source)),
                        dst.dtype, casting):  # fmt: skip
         raise TypeError(f"copyto: {describe(source)} does not go into {describe(dst)}: {casting}")
     dst[...] = source if where is True else _where(where, source, dst)
@@ -54,38 +54,36 @@ def _where(mask: Any, a: Any, b: Any) -> Any:
 
 @on_tensors(np.put)
 def put(a: Any, ind: Any, v: Any, mode: Any = "raise") -> None:
-    """Write values, again and again if too few, at positions in the flattened array."""
+    """Write values, again and again if too few, at indices of the flattened array."""
     if _is_array("put", a, v):
-        np.put(a, _raw(ind), _raw(v), mode)
+        np.put(a, _to_numpy(ind), _to_numpy(v), mode)
         return
-    places, n = np.ravel(seen(ind, "positions to write to")), a.size
-    if not places.size:
+    indices, n = np.ravel(seen(ind, "indices to write to")), a.size
+    if not indices.size:
         return
     if mode == "wrap":
-        places = places % n
+        indices = indices % n
     elif mode == "clip":
-        places = np.clip(places, 0, n - 1)
+        indices = np.clip(indices, 0, n - 1)
     values = ravel(v)
-    repeated = index(values, np.arange(places.size) % math.prod(np.shape(values) or (1,)))
-    a[np.unravel_index(np.where(places < 0, places + n, places), a.shape)] = repeated
+    repeated = index(values, np.arange(indices.size) % math.prod(np.shape(values) or (1,)))
+    a[np.unravel_index(np.where(indices < 0, indices + n, indices), a.shape)] = repeated
 
 
 @on_tensors(np.place)
 def place(arr: Any, mask: Any, vals: Any) -> None:
     """Write values, again and again if too few, one after the other where the mask holds."""
     if _is_array("place", arr, vals):
-        np.place(arr, _raw(mask), _raw(vals))
+        np.place(arr, _to_numpy(mask), _to_numpy(vals))
         return
-    there = np.flatnonzero(seen(mask, "where a mask holds"))
-    if there.size:
-        put(arr, there, vals)
+    put(arr, np.flatnonzero(seen(mask, "where a mask holds")), vals)
 
 
 @on_tensors(np.putmask)
 def putmask(a: Any, mask: Any, values: Any) -> None:
     """Write where the mask holds, from values of the same shape (or repeated to it)."""
     if _is_array("putmask", a, values):
-        np.putmask(a, _raw(mask), _raw(values))
+        np.putmask(a, _to_numpy(mask), _to_numpy(values))
         return
     flat = ravel(values)
     n = math.prod(flat.shape)
@@ -97,18 +95,18 @@ def putmask(a: Any, mask: Any, values: Any) -> None:
 def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     """Write on the main diagonal, of tall matrices again and again with ``wrap``."""
     if _is_array("fill_diagonal", a, val):
-        np.fill_diagonal(a, _raw(val), wrap)
+        np.fill_diagonal(a, _to_numpy(val), wrap)
         return
-    marked = np.zeros(a.shape, bool)
-    np.fill_diagonal(marked, True, wrap)
-    place(a, marked, val)
+    mask = np.zeros(a.shape, bool)
+    np.fill_diagonal(mask, True, wrap)
+    place(a, mask, val)
 
 
 @on_tensors(np.put_along_axis)
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> None:
-    """Write at positions that differ along the other axes, as ``argsort`` gives them."""
+    """Write at indices that differ along the other axes, as ``argsort`` gives them."""
     if _is_array("put_along_axis", arr, values):
-        np.put_along_axis(arr, _raw(indices), _raw(values), axis)
+        np.put_along_axis(arr, _to_numpy(indices), _to_numpy(values), axis)
         return
     if axis is None:
         put(arr, indices, values)

@@ -1,8 +1,8 @@
 """Plain NumPy calls on tensors: ``np.tanh(x)``, ``np.concatenate([x, y])``, ``array * x``.
 
 NumPy asks its operands through two protocols. Both are answered from one table, made from the
-names of :mod:`tinygrad_hess.numpy`, and else by the primitive that somebody has declared for the
-function; what has neither is refused by name.
+names of :mod:`tinygrad_hess.numpy`, or else by the primitive that is declared for the function;
+what has neither is refused by name.
 """
 
 from __future__ import annotations
@@ -89,15 +89,15 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *args: Any, **kwargs: An
         function = _REDUCTIONS.get((ufunc, method))
         if function is not None and "axis" not in kwargs and len(args) == 1:
             kwargs["axis"] = 0  # a ufunc's own default
-    if function is None and not _any_recorded((args, kwargs)):
-        return getattr(ufunc, method)(*_raw(args), **_raw(kwargs))  # nothing to differentiate
+    if function is None and not _is_recorded((args, kwargs)):
+        return getattr(ufunc, method)(*_values(args), **_values(kwargs))  # nothing to differentiate
     if function is None:
         _refuse(name, args, _no_derivative(ufunc.__name__))
     return _call(function, name, args, kwargs)
 
 
 def _declared(function: Any) -> Any:
-    """The primitive that somebody has declared for a function; None where nobody has."""
+    """The primitive that is declared for a function, or None."""
     row = row_of(function)
     return None if row is None else row.call
 
@@ -116,33 +116,33 @@ def _is_special(ufunc: Any) -> bool:
 _SAVING = (np.save, np.savez, np.savez_compressed, np.savetxt)
 
 
-def _any_recorded(tree: Any) -> bool:
+def _is_recorded(tree: Any) -> bool:
     return any(
         isinstance(x, Tensor) and (x.prim is not None or isinstance(x, Batched))
         for x in trees.leaves(tree)
     )
 
 
-def _raw(tree: Any) -> Any:
+def _values(tree: Any) -> Any:
     return trees.map(lambda x: x.value if isinstance(x, Tensor) else x, tree)
 
 
 def _array_function(self: Tensor, func: Any, kinds: Any, args: Any, kwargs: Any) -> Any:
     name = f"{func.__module__}.{func.__name__}"
     function = TABLE.get(func) or _declared(func)
-    if function is None and (func in _SAVING or not _any_recorded((args, kwargs))):
-        return func(*_raw(args), **_raw(kwargs))  # nothing to differentiate
+    if function is None and (func in _SAVING or not _is_recorded((args, kwargs))):
+        return func(*_values(args), **_values(kwargs))  # nothing to differentiate
     if function is None:
         _refuse(name, args, _no_derivative(func.__name__))
     signature = _signature(func)
     if signature is not None:
-        args, kwargs = _rebound(signature, args, kwargs)
+        args, kwargs = _split_arguments(signature, args, kwargs)
     return _call(function, name, args, kwargs)
 
 
 @functools.lru_cache(maxsize=512)
 def _signature(func: Any) -> inspect.Signature | None:
-    """The parameters of a NumPy function, where it tells them one by one."""
+    """The parameters of a NumPy function, if it names each."""
     try:
         found = inspect.signature(func)
     except ValueError:
@@ -151,7 +151,7 @@ def _signature(func: Any) -> inspect.Signature | None:
     return None if any(p.kind in various for p in found.parameters.values()) else found
 
 
-def _rebound(
+def _split_arguments(
     signature: inspect.Signature, args: Any, kwargs: dict[str, Any]
 ) -> tuple[list[Any], dict[str, Any]]:
     """What NumPy requires by position, and the options that differ from NumPy's default by name."""
@@ -166,16 +166,16 @@ def _rebound(
 
 
 def _call(function: Any, name: str, args: Any, kwargs: dict[str, Any]) -> Any:
-    given = {
+    options = {
         k: v
         for k, v in kwargs.items()
         if v is not np._NoValue and (v is not None or k == "axis")  # None is a choice of axis
     }
-    known = _signature(function)
-    unknown = [] if known is None else [k for k in given if k not in known.parameters]
+    signature = _signature(function)
+    unknown = [] if signature is None else [k for k in options if k not in signature.parameters]
     if unknown:
         _refuse(name, args, f"the argument {unknown[0]!r} is not supported here.")
-    return function(*args, **given)
+    return function(*args, **options)
 
 
 def install() -> None:

@@ -1,6 +1,6 @@
 """``numpy.linalg``, differentiable: ``tinygrad_hess.numpy.linalg``.
 
-Stacks of matrices lie on leading axes. Functions of symmetric matrices (``cholesky``, ``eigh``,
+Stacks of matrices have leading axes. Functions of symmetric matrices (``cholesky``, ``eigh``,
 ``eigvalsh``) take the symmetric part of their input, so that derivatives are symmetric. Where a
 derivative does not exist or is not determined, ``LinAlgError`` says so.
 """

@@ -1,7 +1,7 @@
 """``scipy.signal``, differentiable: convolution, correlation, and linear filters.
 
-Functions take arrays and tensors alike, and may be derived to any order in every operand. Values
-come from SciPy: tap by tap or by FFT. Float32 stays float32.
+Functions take arrays and tensors alike, and are differentiable to any order in every operand.
+Values come from SciPy: tap by tap or by FFT. Float32 stays float32.
 
 Examples
 --------
@@ -30,7 +30,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _reversed(x: Any) -> Any:
+def _flip_conjugate(x: Any) -> Any:
     """Back to front along every axis, and conjugate."""
     x = flip(tensor_or_array(x))
     return np.conj(x) if x.dtype.kind == "c" else x
@@ -44,7 +44,7 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> An
     in1 : array_like, shape (n, ...)
     in2 : array_like, shape (m, ...)
     mode : {"full", "valid", "same"}
-        All of the result, shape n + m - 1; what meets no zeros beyond the ends, |n - m| + 1; or
+        All of the result, shape n + m - 1; what needs no zeros beyond the ends, |n - m| + 1; or
         the middle, of the shape of ``in1``.
     method : {"auto", "direct", "fft"}
         Whichever is expected to be faster; derivatives choose for themselves.
@@ -74,7 +74,7 @@ def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> A
     >>> signal.correlate(np.array([1.0, 2.0, 3.0]), np.array([1.0, 1.0]), "valid")
     array([3., 5.])
     """
-    return convolution(in1, _reversed(in2), mode, method=method, who="signal.correlate")
+    return convolution(in1, _flip_conjugate(in2), mode, method=method, who="signal.correlate")
 
 
 def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
@@ -88,7 +88,7 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
     array([[1., 2., 2., 1.],
            [1., 2., 2., 1.]])
     """
-    return _along(in1, in2, mode, axes, "fft", "signal.fftconvolve")
+    return _convolve_axes(in1, in2, mode, axes, "fft", "signal.fftconvolve")
 
 
 def oaconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
@@ -103,10 +103,10 @@ def oaconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
     >>> signal.oaconvolve(np.ones(6), np.ones(2), "valid").round(12)
     array([2., 2., 2., 2., 2.])
     """
-    return _along(in1, in2, mode, axes, "oa", "signal.oaconvolve")
+    return _convolve_axes(in1, in2, mode, axes, "oa", "signal.oaconvolve")
 
 
-def _along(in1: Any, in2: Any, mode: str, axes: Any, method: str, who: str) -> Any:
+def _convolve_axes(in1: Any, in2: Any, mode: str, axes: Any, method: str, who: str) -> Any:
     in1, in2 = tensor_or_array(in1), tensor_or_array(in2)
     if axes is None:
         return convolution(in1, in2, mode, method=method, who=who)
@@ -125,7 +125,7 @@ _BOUNDARIES = {"fill": "constant", "wrap": "wrap", "symm": "symmetric"}
 def convolve2d(
     in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0
 ) -> Any:
-    """The convolution of two matrices, with a choice of what lies beyond the first.
+    """The convolution of two matrices, with a choice of what is beyond the edges of the first.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def convolve2d(
     """
     in1, in2 = tensor_or_array(in1), tensor_or_array(in2)
     begins = tuple((n - 1) // 2 for n in in2.shape)
-    return _planar(in1, in2, begins, mode, boundary, fillvalue, "signal.convolve2d")
+    return _convolve2d(in1, in2, begins, mode, boundary, fillvalue, "signal.convolve2d")
 
 
 def correlate2d(
@@ -169,12 +169,12 @@ def correlate2d(
     array([[-1., -1.],
            [-1., -1.]])
     """
-    in1, in2 = tensor_or_array(in1), _reversed(in2)
+    in1, in2 = tensor_or_array(in1), _flip_conjugate(in2)
     begins = tuple(n // 2 for n in in2.shape)
-    return _planar(in1, in2, begins, mode, boundary, fillvalue, "signal.correlate2d")
+    return _convolve2d(in1, in2, begins, mode, boundary, fillvalue, "signal.correlate2d")
 
 
-def _planar(
+def _convolve2d(
     a: Any, b: Any, begins: tuple[int, ...], mode: str, boundary: str, fillvalue: Any, who: str
 ) -> Any:
     """The convolution, whose middle for mode="same" begins at ``begins``."""
@@ -248,7 +248,7 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
         raise ValueError("signal.lfilter: a[0] is 0")
     n, order = x.shape[axis], max(b.shape[0], a.shape[0]) - 1
     if zi is not None:
-        zi = moveaxis(_state(tensor_or_array(zi), x, axis, order), axis, -1)
+        zi = moveaxis(_broadcast_state(tensor_or_array(zi), x, axis, order), axis, -1)
     x = moveaxis(x, axis, -1)
     b, a = b / a[0], a / a[0]
     if not n:
@@ -256,18 +256,18 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
         return moveaxis(y, -1, axis) if zi is None else (moveaxis(y, -1, axis), zi)
     driven = convolution(x, b, rank=1, method="direct")
     if zi is not None:
-        driven = _longer(driven, n + order) + _longer(zi, n + order)
+        driven = _pad_end(driven, n + order) + _pad_end(zi, n + order)
     y = driven[..., :n]
     if a.shape[0] > 1:
         y = recursive(y, a[1:])
     if zi is None:
         return moveaxis(y, -1, axis)
     fed_back = convolution(y, a, rank=1, method="direct")
-    rest = driven - _longer(fed_back, n + order)  # zero up to n; then what the past still does
+    rest = driven - _pad_end(fed_back, n + order)  # zero up to n; then the response to the past
     return moveaxis(y, -1, axis), moveaxis(rest[..., n:], -1, axis)
 
 
-def _state(zi: Any, x: Any, axis: int, order: int) -> Any:
+def _broadcast_state(zi: Any, x: Any, axis: int, order: int) -> Any:
     shape = list(x.shape)
     shape[axis] = order
     fits = len(zi.shape) == len(shape) and all(
@@ -282,7 +282,7 @@ def _state(zi: Any, x: Any, axis: int, order: int) -> Any:
     return broadcast_to(zi, tuple(shape))
 
 
-def _longer(x: Any, size: int) -> Any:
+def _pad_end(x: Any, size: int) -> Any:
     """Zeros at the end of the last axis, up to a size."""
     ends = [(0, 0)] * (len(x.shape) - 1) + [(0, size - x.shape[-1])]
     return pad(x, ends)

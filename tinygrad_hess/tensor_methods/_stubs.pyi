@@ -128,7 +128,7 @@ class TensorMethods:
     def all(self, axis: Any = None, keepdims: builtins.bool = False, *, dim: Any = ..., dims: Any = ..., keepdim: Any = ...) -> Any:
         """Whether all elements over the axes are true."""
     def allclose(self, *args: Any, **kwargs: Any) -> Any:
-        """NumPy's ``allclose``, on values: its answer carries no derivative."""
+        """NumPy's ``allclose``, on values: it has no derivative."""
     def amax(self, axis: Any = None, keepdims: builtins.bool = False, initial: Any = ..., where: Any = True, *, dim: Any = ..., dims: Any = ..., keepdim: Any = ...) -> Any:
         """Largest over axes of ``initial`` and what ``where`` keeps; ties share the derivative."""
     def amin(self, axis: Any = None, keepdims: builtins.bool = False, initial: Any = ..., where: Any = True, *, dim: Any = ..., dims: Any = ..., keepdim: Any = ...) -> Any:
@@ -161,11 +161,11 @@ class TensorMethods:
     def argmin(self, axis: builtins.int | None = None, keepdims: builtins.bool = False, *, dim: Any = ..., dims: Any = ..., keepdim: Any = ...) -> Any:
         """Position of the smallest element (along an axis, or in the flattened array)."""
     def argpartition(self, *args: Any, **kwargs: Any) -> Any:
-        """NumPy's ``argpartition``, on values: its answer carries no derivative."""
+        """NumPy's ``argpartition``, on values: it has no derivative."""
     def argsort(self, axis: builtins.int | None = -1, *, dim: Any = ..., dims: Any = ...) -> Any:
         """Positions that sort along an axis; ties keep their order."""
     def argwhere(self, *args: Any, **kwargs: Any) -> Any:
-        """NumPy's ``argwhere``, on values: its answer carries no derivative."""
+        """NumPy's ``argwhere``, on values: it has no derivative."""
     def asin(self, /) -> Tensor:
         """The elementwise primitive ``arcsin``."""
     def asinh(self, /) -> Tensor:
@@ -262,7 +262,7 @@ class TensorMethods:
     def cosine_similarity(self, other: Any = ..., axis: builtins.int = -1, eps: builtins.float = 1e-08, *, dim: Any = ..., dims: Any = ...) -> Any:
         """The cosine of the angle between vectors along an axis; lengths count ``eps`` at least."""
     def count_nonzero(self, *args: Any, **kwargs: Any) -> Any:
-        """NumPy's ``count_nonzero``, on values: its answer carries no derivative."""
+        """NumPy's ``count_nonzero``, on values: it has no derivative."""
     def cov(self, y: Any = None, rowvar: builtins.bool = True, bias: builtins.bool = False, ddof: builtins.int | None = None, fweights: Any = None, aweights: Any = None, *, dtype: Any = None) -> Any:
         """The covariance matrix of variables (rows, unless ``rowvar=False``)."""
     def cpu(self, *where: Any, **options: Any) -> Any:
@@ -418,11 +418,11 @@ class TensorMethods:
     def imag(self) -> Any:
         """The imaginary part."""
     def index_add(self, axis: builtins.int = ..., index: Any = ..., source: Any = ..., alpha: builtins.float = 1, *, dim: Any = ..., dims: Any = ...) -> Any:
-        """With slices added at these positions along an axis; one that is named twice adds up."""
+        """With slices added at these indices along an axis; repeated indices add up."""
     def index_copy(self, axis: builtins.int = ..., index: Any = ..., source: Any = ..., *, dim: Any = ..., dims: Any = ...) -> Any:
-        """With other slices at these positions along an axis."""
+        """With other slices at these indices along an axis."""
     def index_fill(self, axis: builtins.int = ..., index: Any = ..., value: Any = ..., *, dim: Any = ..., dims: Any = ...) -> Any:
-        """With one value at these positions along an axis."""
+        """With one value at these indices along an axis."""
     def index_select(self, axis: builtins.int = ..., positions: Any = ..., *, dim: Any = ..., dims: Any = ...) -> Any:
         """Slices at these positions along an axis: ``take`` with the axis first."""
     def inner(self, b: Any) -> Any:
@@ -440,11 +440,11 @@ class TensorMethods:
     def is_floating_point(self) -> builtins.bool:
         """Whether the elements are real floating-point numbers."""
     def isclose(self, *args: Any, **kwargs: Any) -> Any:
-        """NumPy's ``isclose``, on values: its answer carries no derivative."""
+        """NumPy's ``isclose``, on values: it has no derivative."""
     def isfinite(self, /) -> Tensor:
         """The zero primitive ``isfinite``."""
     def isin(self, *args: Any, **kwargs: Any) -> Any:
-        """NumPy's ``isin``, on values: its answer carries no derivative."""
+        """NumPy's ``isin``, on values: it has no derivative."""
     def isinf(self, /) -> Tensor:
         """The zero primitive ``isinf``."""
     def isnan(self, /) -> Tensor:
@@ -459,7 +459,7 @@ class TensorMethods:
     def kron(self, b: Any) -> Any:
         """The Kronecker product: every element of ``a`` times the whole of ``b``."""
     def kthvalue(self, k: builtins.int = ..., axis: builtins.int = -1, keepdims: builtins.bool = False, *, dim: Any = ..., dims: Any = ..., keepdim: Any = ...) -> Any:
-        """The ``k``-th smallest element along an axis, from 1 on, and its position."""
+        """The ``k``-th smallest element along an axis, from 1 on, and its index."""
     def layernorm(self, axis: Any = -1, weight: Any = None, bias: Any = None, eps: Any = 1e-05, *, dim: Any = ..., dims: Any = ...) -> Any:
         """Centre and scale over axes: (x - mean) / sqrt(var + eps), times weight, plus bias."""
     def ldexp(self, x2: Any, /) -> Tensor:
@@ -480,7 +480,7 @@ class TensorMethods:
         """x weight + bias, as in tinygrad: the weight's shape is (inputs, outputs)."""
     @staticmethod
     def linspace(start: Any, stop: Any, steps: builtins.int = 50, dtype: Any = None, requires_grad: builtins.bool = False) -> Tensor:
-        """So many evenly spaced numbers, both ends included."""
+        """``steps`` evenly spaced numbers, both ends included."""
     def log(self, /) -> Tensor:
         """The elementwise primitive ``log``."""
     def log10(self, /) -> Tensor:
@@ -609,7 +609,7 @@ class TensorMethods:
     def new_zeros(self, *args: Any, dtype: Any = None, requires_grad: builtins.bool = False) -> Any:
         """A tensor of zeros."""
     def nonzero(self, *args: Any, **kwargs: Any) -> Any:
-        """NumPy's ``nonzero``, on values: its answer carries no derivative."""
+        """NumPy's ``nonzero``, on values: it has no derivative."""
     def norm(self, ord: Any = None, axis: Any = None, keepdims: builtins.bool = False, *, dim: Any = ..., dims: Any = ..., keepdim: Any = ...) -> Any:
         """The norm of a vector or a matrix."""
     def not_equal(self, x2: Any, /) -> Tensor:
@@ -648,7 +648,7 @@ class TensorMethods:
     def ptp(self, axis: Any = None, keepdims: builtins.bool = False, *, dim: Any = ..., dims: Any = ..., keepdim: Any = ...) -> Any:
         """Range of the values: largest less smallest."""
     def put(self, ind: Any, v: Any, mode: Any = 'raise') -> None:
-        """Write values, again and again if too few, at positions in the flattened array."""
+        """Write values, again and again if too few, at indices of the flattened array."""
     def qr(self, mode: str = 'reduced') -> Any:
         """QR factorization: orthonormal columns Q and an upper triangular R with A = Q R."""
     def quantile(self, q: Any = ..., axis: Any = None, method: str = 'linear', keepdims: builtins.bool = False, *, dim: Any = ..., dims: Any = ..., keepdim: Any = ...) -> Any:
@@ -713,7 +713,7 @@ class TensorMethods:
     def searchsorted(self, v: Any, side: str = 'left', sorter: Any = None) -> Any:
         """Where to insert values into a sorted vector (or one that ``sorter`` sorts): positions."""
     def select(self, axis: builtins.int = ..., index: builtins.int = ..., *, dim: Any = ..., dims: Any = ...) -> Any:
-        """The slice at one position along an axis, which goes."""
+        """The slice at one index along an axis, which is dropped."""
     def selu(self) -> Any:
         """A multiple of elu that keeps mean and variance (Klambauer et al. 2017)."""
     def sgn(self) -> Any:
@@ -819,7 +819,7 @@ class TensorMethods:
     def unfold(self, axis: builtins.int = ..., size: builtins.int = ..., step: builtins.int = ..., *, dim: Any = ..., dims: Any = ...) -> Any:
         """Windows along an axis, which go to the end: a slice of ``size`` each ``step``."""
     def unique(self, *args: Any, **kwargs: Any) -> Any:
-        """NumPy's ``unique``, on values: its answer carries no derivative."""
+        """NumPy's ``unique``, on values: it has no derivative."""
     def unsqueeze(self, axis: Any = ..., *, dim: Any = ..., dims: Any = ...) -> Any:
         """Insert axes of length 1 at these positions of the result."""
     def unwrap(self, discont: Any = None, axis: builtins.int = -1, *, period: builtins.float = 6.283185307179586, dim: Any = ..., dims: Any = ...) -> Any:

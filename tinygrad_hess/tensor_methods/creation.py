@@ -60,7 +60,7 @@ def arange(*bounds: Any, dtype: Any = None, requires_grad: bool = False) -> Tens
 def linspace(
     start: Any, stop: Any, steps: int = 50, dtype: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """So many evenly spaced numbers, both ends included."""
+    """``steps`` evenly spaced numbers, both ends included."""
     return Tensor(np.linspace(start, stop, steps, dtype=dtype), requires_grad=requires_grad)
 
 
@@ -82,15 +82,15 @@ def rand(*shape: Any, seed: Seed, dtype: Any = np.float64, requires_grad: bool =
     dtype : {float64, float32}
     requires_grad : bool
     """
-    return _drawn(np.random.Generator.random, shape, seed, dtype, requires_grad, "rand")
+    return _random(np.random.Generator.random, shape, seed, dtype, requires_grad, "rand")
 
 
 def randn(*shape: Any, seed: Seed, dtype: Any = np.float64, requires_grad: bool = False) -> Tensor:
     """Random numbers of the standard normal distribution; see :func:`rand`."""
-    return _drawn(np.random.Generator.standard_normal, shape, seed, dtype, requires_grad, "randn")
+    return _random(np.random.Generator.standard_normal, shape, seed, dtype, requires_grad, "randn")
 
 
-def _drawn(
+def _random(
     draw: Callable[..., Any], shape: Any, seed: Seed, dtype: Any, requires_grad: bool, who: str
 ) -> Tensor:
     drawn = draw(np.random.default_rng(seed), _shape(shape, who), dtype=dtype)

@@ -7,7 +7,7 @@ Methods carry NumPy's names and those that users of PyTorch and tinygrad type, a
 ``keepdim`` for ``axis`` and ``keepdims``. Where the libraries differ in meaning, NumPy's wins:
 
 - ``size`` is the number of elements (a method of PyTorch's that gives the shape);
-- ``max``, ``min``, ``median`` and ``sort`` give values alone, also along an axis; positions are
+- ``max``, ``min``, ``median`` and ``sort`` give values alone, also along an axis; indices are
   ``argmax``, ``argmin`` and ``argsort``; an even count has the mean of the middle two as median;
 - ``std`` and ``var`` divide by n unless ``ddof=1`` is given;
 - ``split(3)`` cuts into three parts (PyTorch: into parts of length 3); ``chunk(3)`` is PyTorch's;
@@ -15,7 +15,7 @@ Methods carry NumPy's names and those that users of PyTorch and tinygrad type, a
 - ``transpose`` takes all axes; two axes alone are ``swapaxes``;
 - ``pad`` takes a pair (before, after) for each axis, first axis first;
 - ``equal`` and ``allclose`` are NumPy's: elementwise, and of whole arrays; ``nonzero`` gives one
-  array of positions for each axis, and ``svd`` the conjugate transpose of V; ``round`` takes
+  array of indices for each axis, and ``svd`` the conjugate transpose of V; ``round`` takes
   decimals, ``cross`` works along the last axis, ``put`` writes in place;
 - assignment to a view ``y = x[1:]`` does not change ``x`` (see :mod:`tensor_methods.assignment`).
 
@@ -107,7 +107,7 @@ def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-def _variable(function: Callable[..., Any]) -> Callable[..., Any]:
+def _shape_or_items(function: Callable[..., Any]) -> Callable[..., Any]:
     """A method that takes a tuple, or its items: ``x.reshape(2, 3)`` or ``x.reshape((2, 3))``."""
 
     def method(self: Tensor, *items: Any) -> Any:
@@ -216,8 +216,8 @@ def _copy(self: Tensor) -> Any:
     return ops.positive(self)
 
 
-def _special(name: str) -> Callable[..., Any]:
-    """A method by ``scipy.special``, which takes long to load: so on first use."""
+def _from_special(name: str) -> Callable[..., Any]:
+    """A method by ``scipy.special``, which is slow to load: so on first use."""
 
     def method(self: Tensor, *args: Any) -> Any:
         return getattr(import_module("..scipy.special", __package__), name)(self, *args)
@@ -243,23 +243,23 @@ def _adjoint(self: Tensor) -> Any:
     return ops.matrix_transpose(ops.conj(self))
 
 
-def _named_by_others() -> dict[str, Callable[..., Any]]:
+def _from_namespaces() -> dict[str, Callable[..., Any]]:
     """Methods that are functions of a namespace, by its name or by another."""
     found = {name: getattr(namespace, name) for name in _FROM_NUMPY}
     found |= {name: getattr(namespace, other) for name, other in _RENAMED.items()}
     found |= {name: getattr(namespace.linalg, other) for name, other in _FROM_LINALG.items()}
-    found |= {name: _special(other) for name, other in _FROM_SPECIAL.items()}
+    found |= {name: _from_special(other) for name, other in _FROM_SPECIAL.items()}
     return found | torch_methods.METHODS
 
 
-def _elementwise(ufunc: np.ufunc) -> Primitive | None:
+def _declared_for(ufunc: np.ufunc) -> Primitive | None:
     """The elementwise primitive that stands for one of NumPy's ufuncs, if one is declared."""
     row = row_of(ufunc)
     return row if row is not None and row.kind in ("elementwise", "zero") else None
 
 
 class _Undeclared:
-    """The method of a ufunc that nobody has declared yet: it is missing until somebody does.
+    """The method of a ufunc without a primitive: it is missing until one is declared.
 
     (``Tensor.__getattr__`` would do the same, and slow down every attribute of every tensor.)
     """
@@ -268,7 +268,7 @@ class _Undeclared:
         self.name, self.ufunc = name, ufunc
 
     def __get__(self, x: Tensor | None, kind: type) -> Any:
-        row = _elementwise(self.ufunc)
+        row = _declared_for(self.ufunc)
         if row is None:
             raise AttributeError(
                 f"{kind.__name__!r} object has no attribute {self.name!r}: no elementwise "
@@ -284,7 +284,7 @@ def _install_ufuncs() -> None:
             ours = getattr(namespace, name)
             if ours is ufunc:
                 setattr(Tensor, name, _Undeclared(name, ufunc))
-            elif _elementwise(ufunc) is not None:
+            elif _declared_for(ufunc) is not None:
                 setattr(Tensor, name, ours)
 
 
@@ -299,7 +299,7 @@ def install() -> None:
         setattr(Tensor, f"__{name}__", function)
     for name in _METHODS:
         setattr(Tensor, name, _with_dim(getattr(ops, name)))
-    for name, alias in (_ALIASES | _named_by_others()).items():
+    for name, alias in (_ALIASES | _from_namespaces()).items():
         setattr(Tensor, name, _with_dim(alias))
     for name in ("zeros", "ones", "full", "arange", "linspace", "eye", "rand", "randn"):
         setattr(Tensor, name, staticmethod(getattr(creation, name)))
@@ -312,11 +312,11 @@ def install() -> None:
         "__setitem__": assignment.setitem,
         "at": property(assignment.At, doc=assignment.At.__doc__),
         "backward": backward,
-        "reshape": _variable(ops.reshape),
-        "view": _variable(ops.reshape),
-        "permute": _variable(ops.transpose),
+        "reshape": _shape_or_items(ops.reshape),
+        "view": _shape_or_items(ops.reshape),
+        "permute": _shape_or_items(ops.transpose),
         "expand": _expand,
-        "broadcast_to": _variable(ops.broadcast_to),
+        "broadcast_to": _shape_or_items(ops.broadcast_to),
         "transpose": _transpose,
         "flatten": _flatten,
         "flip": _flip,

@@ -22,7 +22,7 @@ from ..ops.shape.axes import canonical_axis
 from ..ops.shape.triangles import on_diagonal
 from . import creation
 
-# ---- types and places ---------------------------------------------------------------------------
+# ---- types and devices --------------------------------------------------------------------------
 
 
 def to(self: Tensor, *target: Any, dtype: Any = None, **ignored: Any) -> Any:
@@ -119,9 +119,9 @@ def unfold(self: Tensor, axis: int, size: int, step: int) -> Any:
     n = self.shape[at]
     if not 0 < size <= n or step < 1:
         raise ValueError(f"unfold: windows of {size}, {step} apart, of {n} elements")
-    places = np.arange(0, n - size + 1, step)[:, None] + np.arange(size)
+    indices = np.arange(0, n - size + 1, step)[:, None] + np.arange(size)
     tail = (slice(None),) * (-at - 1)
-    windows = ops.index(self, (Ellipsis, places, *tail))
+    windows = ops.index(self, (Ellipsis, indices, *tail))
     return ops.moveaxis(windows, at, -1)  # the windows' axis stays where the axis was
 
 
@@ -137,7 +137,7 @@ def narrow(self: Tensor, axis: int, start: int, length: int) -> Any:
 
 
 def select(self: Tensor, axis: int, index: int) -> Any:
-    """The slice at one position along an axis, which goes."""
+    """The slice at one index along an axis, which is dropped."""
     at = canonical_axis(axis, self.ndim, "select")
     return ops.index(self, (Ellipsis, index, *(slice(None),) * (-at - 1)))
 
@@ -163,7 +163,7 @@ def diag_embed(self: Tensor, offset: int = 0) -> Any:
     return ops.set_at(out, (Ellipsis, rows, rows + offset), self)
 
 
-# ---- positions ----------------------------------------------------------------------------------
+# ---- indices ------------------------------------------------------------------------------------
 
 
 def masked_select(self: Tensor, mask: Any) -> Any:
@@ -172,31 +172,31 @@ def masked_select(self: Tensor, mask: Any) -> Any:
     return ops.index(x, np.asarray(mask, bool))
 
 
-def _along(self: Tensor, axis: int, index: Any, who: str) -> tuple[Any, ...]:
+def _key_along(self: Tensor, axis: int, index: Any, who: str) -> tuple[Any, ...]:
     at = canonical_axis(axis, self.ndim, who)
     return (Ellipsis, held(index), *(slice(None),) * (-at - 1))
 
 
 def index_add(self: Tensor, axis: int, index: Any, source: Any, alpha: float = 1) -> Any:
-    """With slices added at these positions along an axis; one that is named twice adds up."""
+    """With slices added at these indices along an axis; repeated indices add up."""
     source = held(source) if alpha == 1 else alpha * held(source)
-    return ops.add_at(self, _along(self, axis, index, "index_add"), source)
+    return ops.add_at(self, _key_along(self, axis, index, "index_add"), source)
 
 
 def index_copy(self: Tensor, axis: int, index: Any, source: Any) -> Any:
-    """With other slices at these positions along an axis."""
-    return ops.set_at(self, _along(self, axis, index, "index_copy"), held(source))
+    """With other slices at these indices along an axis."""
+    return ops.set_at(self, _key_along(self, axis, index, "index_copy"), held(source))
 
 
 def index_fill(self: Tensor, axis: int, index: Any, value: Any) -> Any:
-    """With one value at these positions along an axis."""
-    return ops.set_at(self, _along(self, axis, index, "index_fill"), held(value))
+    """With one value at these indices along an axis."""
+    return ops.set_at(self, _key_along(self, axis, index, "index_fill"), held(value))
 
 
 def kthvalue(self: Tensor, k: int, axis: int = -1, keepdims: bool = False) -> Any:
-    """The ``k``-th smallest element along an axis, from 1 on, and its position."""
-    values, places = ops.topk(self, k, axis, largest=False)
-    last = select(values, axis, k - 1), select(places, axis, k - 1)
+    """The ``k``-th smallest element along an axis, from 1 on, and its index."""
+    values, indices = ops.topk(self, k, axis, largest=False)
+    last = select(values, axis, k - 1), select(indices, axis, k - 1)
     return tuple(ops.expand_dims(x, axis) for x in last) if keepdims else last
 
 
@@ -292,7 +292,7 @@ def scaled_dot_product_attention(
 # ---- tensors like this one ----------------------------------------------------------------------
 
 
-def _new(make: Callable[..., Any]) -> Callable[..., Any]:
+def _with_dtype(make: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Tensor, *args: Any, dtype: Any = None, requires_grad: bool = False) -> Any:
         return make(*args, dtype=dtype or self.dtype, requires_grad=requires_grad)
 
@@ -300,7 +300,7 @@ def _new(make: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-def _like(make: Callable[..., Any]) -> Callable[..., Any]:
+def _with_shape_and_dtype(make: Callable[..., Any]) -> Callable[..., Any]:
     def method(
         self: Tensor, *args: Any, dtype: Any = None, requires_grad: bool = False, **options: Any
     ) -> Any:
@@ -345,13 +345,13 @@ METHODS: dict[str, Callable[..., Any]] = {
     "softshrink": activation.soft_shrink,
     "quick_gelu": activation.quick_gelu,
     "swish": ops.silu,
-    "new_zeros": _new(creation.zeros),
-    "new_ones": _new(creation.ones),
-    "new_full": _new(creation.full),
-    "new_tensor": _new(Tensor),
-    "zeros_like": _like(creation.zeros),
-    "ones_like": _like(creation.ones),
-    "full_like": _like(creation.full),
-    "rand_like": _like(creation.rand),
-    "randn_like": _like(creation.randn),
+    "new_zeros": _with_dtype(creation.zeros),
+    "new_ones": _with_dtype(creation.ones),
+    "new_full": _with_dtype(creation.full),
+    "new_tensor": _with_dtype(Tensor),
+    "zeros_like": _with_shape_and_dtype(creation.zeros),
+    "ones_like": _with_shape_and_dtype(creation.ones),
+    "full_like": _with_shape_and_dtype(creation.full),
+    "rand_like": _with_shape_and_dtype(creation.rand),
+    "randn_like": _with_shape_and_dtype(creation.randn),
 }  # fmt: skip

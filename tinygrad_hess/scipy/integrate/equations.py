@@ -154,7 +154,7 @@ def solve_ivp(
         Times at which the solution is wanted, in order and within the span. By default those of
         the solver's steps; those between the ends are then constants.
     vectorized : bool
-        Taken for compatibility; of no consequence here.
+        Accepted for compatibility, and ignored.
     args : tuple, optional
         Further arguments, as in :func:`odeint`.
     rtol, atol, first_step, max_step
@@ -204,7 +204,7 @@ def solve_ivp(
     return Solution(t, moveaxis(out, 0, -1))
 
 
-_INSTEAD = {
+_ALTERNATIVES = {
     "Dfun": "the Jacobian is found by differences",
     "jac": "the Jacobian is found by differences",
     "events": "find the time with SciPy's own, or solve for it, and give it as an end of t_span",
@@ -214,7 +214,7 @@ _INSTEAD = {
 
 def _refuse(who: str, other: dict[str, Any]) -> None:
     for name in other:
-        instead = f": {_INSTEAD[name]}" if name in _INSTEAD else ""
+        instead = f": {_ALTERNATIVES[name]}" if name in _ALTERNATIVES else ""
         raise TypeError(f"{who}: {name} is not supported{instead}")
 
 

@@ -4,7 +4,7 @@
 
 By Leibniz' rule dI = f(b, p) db - f(a, p) da + ∫ f_p(t, p) dp dt. The last term is an integral
 again, and so is its transpose, whose integrand is f_pᵀ g; so derivatives of every order follow,
-each computed to the tolerances asked for.
+each computed to the given tolerances.
 """
 
 from __future__ import annotations
@@ -78,11 +78,11 @@ def _integral(a: Any, b: Any, p: Any, *, integrand: Integrand) -> Any:
     dtype = np.result_type(a, b, p)
     a, b, p = float(a), float(b), np.asarray(p, np.float64)
     with modes.untraced():
-        value, error = _computed(lambda t: integrand.values(t, p), a, b, integrand)
+        value, error = _integrate(lambda t: integrand.values(t, p), a, b, integrand)
     return np.append(value, error).astype(dtype)
 
 
-def _computed(f: Callable[[float], Any], a: float, b: float, integrand: Integrand) -> Any:
+def _integrate(f: Callable[[float], Any], a: float, b: float, integrand: Integrand) -> Any:
     from scipy.integrate import quad, quad_vec  # imported where it is needed: it is slow to load
 
     options = integrand.options
@@ -97,29 +97,29 @@ def _computed(f: Callable[[float], Any], a: float, b: float, integrand: Integran
     return (value if a < b else -value), error
 
 
-def _end(integrand: Integrand, t: Any, p: Any) -> Any:
+def _integrand_at(integrand: Integrand, t: Any, p: Any) -> Any:
     """The integrand at a limit; zero at infinity, where it must vanish."""
     finite = isfinite(t)
     return where(finite, integrand.f(where(finite, t, 0.0), p), 0.0)
 
 
-def _pushed(tangents: Any, y: Any, args: Any, params: Any) -> Any:
+def _tangent(tangents: Any, y: Any, args: Any, params: Any) -> Any:
     (ta, tb, tp), (a, b, p), f = tangents, args, params["integrand"]
     total = np.zeros(f.size)
     if tp is not None:
         total = integral(a, b, concatenate([p, tp]), integrand=f.pushed)[:-1]
     if tb is not None:
-        total = total + _end(f, b, p) * tb
+        total = total + _integrand_at(f, b, p) * tb
     if ta is not None:
-        total = total - _end(f, a, p) * ta
+        total = total - _integrand_at(f, a, p) * ta
     return concatenate([total, np.zeros(1)])
 
 
-def _pulled(g: Any, y: Any, args: Any, params: Any) -> Any:
+def _cotangents(g: Any, y: Any, args: Any, params: Any) -> Any:
     (a, b, p), f = args, params["integrand"]
     g = g[:-1]
     of_p = integral(a, b, concatenate([p, g]), integrand=f.pulled(p.shape[0]))[:-1]
-    return [-sum(_end(f, a, p) * g), sum(_end(f, b, p) * g), of_p]
+    return [-sum(_integrand_at(f, a, p) * g), sum(_integrand_at(f, b, p) * g), of_p]
 
 
 def _batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
@@ -142,8 +142,8 @@ integral: Any = Primitive(
     "structured",
     _integral,
     vjps=None,
-    pullback=_pulled,
-    pushforward=_pushed,
+    pullback=_cotangents,
+    pushforward=_tangent,
     batch=_batch,
     signature=signatures.unknown,
     effects=True,

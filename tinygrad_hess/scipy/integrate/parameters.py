@@ -19,7 +19,7 @@ DOUBLE = np.dtype(np.float64)
 
 
 class Parameters:
-    """Where the floating leaves of ``args`` stand in a vector; the others stay as they are.
+    """The floating leaves of ``args`` as one vector; the others stay as they are.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Parameters:
     def __init__(self, args: Any, who: str):
         leaves, self.spec = trees.flatten(tuple(args))
         self.fixed: dict[int, Any] = {}
-        self.places: list[tuple[int, int, tuple[int, ...]]] = []
+        self.slices: list[tuple[int, int, tuple[int, ...]]] = []
         self.dtypes = []
         parts, at = [], 0
         for i, x in enumerate(leaves):
@@ -56,7 +56,7 @@ class Parameters:
                 self.dtypes.append(x.dtype)
             shape = np.shape(x) if not isinstance(x, Tensor) else x.shape
             size = math.prod(shape)
-            self.places.append((at, at + size, shape))
+            self.slices.append((at, at + size, shape))
             at += size
             parts.append(as_double(ravel(x)))
         self.count = len(leaves)
@@ -64,7 +64,7 @@ class Parameters:
 
     def tree(self, vector: Any) -> tuple[Any, ...]:
         """The arguments, with floating leaves from a vector."""
-        supply = iter(self.places)
+        supply = iter(self.slices)
         leaves = []
         for i in range(self.count):
             if i in self.fixed:
@@ -81,7 +81,7 @@ def as_double(x: Any) -> Any:
 
 
 def flat(x: Any, who: str, size: int | None = None) -> Any:
-    """What a user's function gave (an array, a tensor, a number, a list of those) as a vector.
+    """What a user's function returned (an array, a tensor, a number, a list of those) as a vector.
 
     Raises
     ------

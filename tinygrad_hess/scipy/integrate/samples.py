@@ -12,7 +12,7 @@ from ...ops import concatenate, cumsum, moveaxis, sum, where
 from ...ops.shape.axes import canonical_axis
 
 
-def _steps(y: Any, x: Any, dx: Any, axis: int, who: str) -> tuple[Any, Any]:
+def _axis_last(y: Any, x: Any, dx: Any, axis: int, who: str) -> tuple[Any, Any]:
     """``y`` with the axis last, and the distances between its points, which broadcast."""
     y = tensor_or_array(y)
     if not y.shape:
@@ -42,7 +42,7 @@ def cumulative_trapezoid(
     ----------
     y : array_like, shape (..., n, ...)
     x : array_like, shape (n,) or that of ``y``, optional
-        Where the samples lie; derivatives flow to it too.
+        Positions of the samples; derivatives flow to it too.
     dx : float
         The distance between them, where ``x`` is not given.
     axis : int
@@ -64,7 +64,7 @@ def cumulative_trapezoid(
     if initial is not None and initial != 0:
         raise ValueError(f"cumulative_trapezoid: initial={initial!r} must be None or 0")
     axis = canonical_axis(axis, len(tensor_or_array(y).shape), "cumulative_trapezoid")
-    y, h = _steps(y, x, dx, axis, "cumulative_trapezoid")
+    y, h = _axis_last(y, x, dx, axis, "cumulative_trapezoid")
     if not y.shape[-1]:
         raise ValueError("cumulative_trapezoid: y has no points along the axis")
     out = cumsum(h * (y[..., 1:] + y[..., :-1]) / 2, -1)
@@ -96,7 +96,7 @@ def simpson(y: Any, *, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     >>> tg.grad(lambda y: simpson(y, dx=3.0))(np.zeros(5))
     array([1., 4., 2., 4., 1.])
     """
-    y, h = _steps(y, x, dx, axis, "simpson")
+    y, h = _axis_last(y, x, dx, axis, "simpson")
     n = y.shape[-1]
     if x is None:
         h = h * np.ones(max(n - 1, 0), y.dtype if y.dtype.kind == "f" else float)
@@ -104,21 +104,21 @@ def simpson(y: Any, *, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
         return sum(h * (y[..., 1:] + y[..., :-1]) / 2, -1)
     odd = n if n % 2 else n - 1
     out = _parabolas(y[..., :odd], h[..., : odd - 1])
-    return out if odd == n else out + _last(y, h)
+    return out if odd == n else out + _last_interval(y, h)
 
 
 def _parabolas(y: Any, h: Any) -> Any:
     first, second = h[..., ::2], h[..., 1::2]
     both = first + second
-    weighed = (
+    weighted = (
         y[..., :-2:2] * (2 - _ratio(second, first))
         + y[..., 1:-1:2] * _ratio(both * both, first * second)
         + y[..., 2::2] * (2 - _ratio(first, second))
     )
-    return sum(both * weighed / 6, -1)
+    return sum(both * weighted / 6, -1)
 
 
-def _last(y: Any, h: Any) -> Any:
+def _last_interval(y: Any, h: Any) -> Any:
     """The last interval, by the parabola through the last three points."""
     before, last = h[..., -2], h[..., -1]
     both = before + last

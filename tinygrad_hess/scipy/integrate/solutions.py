@@ -46,7 +46,7 @@ def _solution(y0: Any, t: Any, p: Any, *, system: System) -> Any:
     y0, t, p = (np.array(x, np.float64) for x in (y0, t, p))
     half = len(y0) // 2 if system.has_tangent else len(y0)
     scale = 1.0
-    if system.has_tangent:  # it is linear: so that atol means the same for every length of it
+    if system.has_tangent:  # the equation is linear in it: atol is relative to its size
         q = p[len(p) // 2 :]
         scale = _largest(y0[half:], q)
         y0[half:] /= scale
@@ -66,37 +66,37 @@ def _adjoint(y0: Any, t: Any, p: Any, g: Any, *, system: System) -> Any:
     y0, t, p, g = (np.array(x, np.float64) for x in (y0, t, p, g))
     scale = _largest(g)
     with modes.untraced():
-        out = _integrated_back(y0, t, p, g / scale, system)
+        out = _integrate_backward(y0, t, p, g / scale, system)
     return (scale * out).astype(dtype)
 
 
-def _integrated_back(y0: Any, t: Any, p: Any, g: Any, system: System) -> Any:
+def _integrate_backward(y0: Any, t: Any, p: Any, g: Any, system: System) -> Any:
     n, count = len(y0), len(t)
-    costate, of_times, of_p = np.zeros(n), np.zeros(count), np.zeros(len(p))
+    costate, t_cotangent, p_cotangent = np.zeros(n), np.zeros(count), np.zeros(len(p))
     rates = system.rates_at(p)
     path = system.path(rates, y0, t) if t[0] != t[-1] else lambda t: y0
     back = system.costate_rates_at(p, path)
     atol = np.full(n + len(p), system.atol.min(initial=np.inf))
     for i in range(count - 1, 0, -1):
         costate += g[i]
-        of_times[i] = g[i] @ rates(t[i], path(t[i]))
+        t_cotangent[i] = g[i] @ rates(t[i], path(t[i]))
         if t[i] != t[i - 1] and costate.any():
             z = np.concatenate([costate, np.zeros(len(p))])
             z = system.solved(back, z, t[[i, i - 1]], atol, within=True)[-1]
-            costate, of_p = z[:n], of_p + z[n:]
-    of_times[0] = -costate @ rates(t[0], y0)
-    return np.concatenate([costate + g[0], of_times, of_p])
+            costate, p_cotangent = z[:n], p_cotangent + z[n:]
+    t_cotangent[0] = -costate @ rates(t[0], y0)
+    return np.concatenate([costate + g[0], t_cotangent, p_cotangent])
 
 
 # ---- derivatives --------------------------------------------------------------------------------
 
 
-def _pushed(system: System, point: Any, direction: Any) -> tuple[Any, Any]:
+def _push(system: System, point: Any, direction: Any) -> tuple[Any, Any]:
     """A solution and its tangent along directions of y0, t and p; None stands for zero."""
     (y0, t, p), (ty, tt, tp) = point, direction
     n = y0.shape[0]
     v0 = np.zeros(n) if ty is None else ty
-    if tt is not None:  # to begin later at the same place is to begin now elsewhere
+    if tt is not None:  # the same y0 at a later time is another y0 at this one
         v0 = v0 - system.f(t[0], y0, p) * tt[0]
     start = concatenate([y0, v0])
     parameters = concatenate([p, np.zeros(p.shape) if tp is None else tp])
@@ -107,20 +107,20 @@ def _pushed(system: System, point: Any, direction: Any) -> tuple[Any, Any]:
     return y, v
 
 
-def _split(x: Any, *like: Any) -> list[Any]:
+def _split_like(x: Any, *like: Any) -> list[Any]:
     parts, at = [], 0
-    for one in like:
-        parts.append(x[at : at + one.shape[0]])
-        at += one.shape[0]
+    for y in like:
+        parts.append(x[at : at + y.shape[0]])
+        at += y.shape[0]
     return parts
 
 
 def _solution_tangent(tangents: Any, y: Any, args: Any, params: Any) -> Any:
-    return _pushed(params["system"], args, tangents)[1]
+    return _push(params["system"], args, tangents)[1]
 
 
 def _solution_cotangents(g: Any, y: Any, args: Any, params: Any) -> Any:
-    return _split(adjoint(*args, g, **params), *args)
+    return _split_like(adjoint(*args, g, **params), *args)
 
 
 def _adjoint_tangent(tangents: Any, y: Any, args: Any, params: Any) -> Any:
@@ -128,25 +128,25 @@ def _adjoint_tangent(tangents: Any, y: Any, args: Any, params: Any) -> Any:
     *direction, tg = tangents
     if all(d is None for d in direction):
         return adjoint(*point, tg, **params)
-    moved = lambda *point: _pushed(params["system"], point, direction)
-    _, pull = vjp(moved, *point)
+    pushed = lambda *point: _push(params["system"], point, direction)
+    _, pull = vjp(pushed, *point)
     return concatenate(pull((np.zeros(g.shape, g.dtype) if tg is None else tg, g)))
 
 
 def _adjoint_cotangents(c: Any, y: Any, args: Any, params: Any) -> Any:
     *point, g = args
-    direction = _split(c, *point)
-    moved = lambda *point: _pushed(params["system"], point, direction)[1]
-    of_g, pull = vjp(moved, *point)
-    return [*pull(g), of_g]
+    direction = _split_like(c, *point)
+    tangent = lambda *point: _push(params["system"], point, direction)[1]
+    g_cotangent, pull = vjp(tangent, *point)
+    return [*pull(g), g_cotangent]
 
 
 # ---- the primitives -----------------------------------------------------------------------------
 
 
-def _row(name: str, fn: Any, shape: Any, tangent: Any, cotangents: Any, **row: Any) -> Any:
+def _primitive(name: str, fn: Any, shape: Any, tangent: Any, cotangents: Any, **row: Any) -> Any:
     def batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
-        """Each example by itself, with steps of its own."""
+        """Each example by itself, with its own steps."""
         values = full_lead(values, ndims, lead)
         logical = shape(*(v.shape[len(lead) :] for v in values))
         out = np.empty(lead + logical, np.result_type(*values))
@@ -178,7 +178,7 @@ def _sample(count: int, cotangent: bool = False) -> Any:
     return case
 
 
-solution: Any = _row(
+solution: Any = _primitive(
     "ode_solution",
     _solution,
     lambda y0, t, p: (*t, *y0),
@@ -188,7 +188,7 @@ solution: Any = _row(
     doc="Values at the times t of the solution that begins at y0, with parameters p.",
 )
 
-adjoint: Any = _row(
+adjoint: Any = _primitive(
     "ode_adjoint",
     _adjoint,
     lambda y0, t, p, g: (y0[0] + t[0] + p[0],),

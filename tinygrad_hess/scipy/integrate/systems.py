@@ -21,8 +21,8 @@ PATIENCE = 24
 """Calls by a solver after which planning a replay, which costs about as many, begins to pay."""
 
 often = functools.partial(Replayed, after=PATIENCE, errors=(Exception,))
-"""For functions that a solver calls again and again; whatever a user's one raises in a recording,
-it is called as it is from then on."""
+"""For functions that a solver calls again and again; one that raises while it is recorded is called
+as it is from then on."""
 
 
 class System:
@@ -96,13 +96,13 @@ class System:
     def solved(self, rates: Rates, y0: Any, t: Any, atol: Any, within: bool = False) -> Any:
         """Values at all the times of the solution that begins at y0, for this or other rates.
 
-        ``within`` says that these must not be asked for beyond the last time.
+        With ``within`` these are never evaluated beyond the last time.
         """
         return self._solve(rates, y0, t, atol, self.who, self.options, within)
 
     def path(self, rates: Rates, y0: Any, t: Any) -> Callable[[float], Any]:
         """The solution as a function of time."""
-        options = {k: v for k, v in self.options.items() if k not in _OF_ODEINT}
+        options = {k: v for k, v in self.options.items() if k not in _ODEINT_OPTIONS}
         ends = t[[0, -1]]
         return stepped(rates, y0, ends, self.atol, self.who, options, dense_output=True).sol
 
@@ -129,7 +129,7 @@ def stepped(rates: Rates, y0: Any, t: Any, atol: Any, who: str, options: Any, **
     return found
 
 
-_OF_ODEINT = ("h0", "hmax", "mxstep")
+_ODEINT_OPTIONS = ("h0", "hmax", "mxstep")
 """Options that only ``scipy.integrate.odeint`` has."""
 
 
@@ -139,7 +139,7 @@ def by_odeint(
     """By ``scipy.integrate.odeint``, which takes its steps in compiled code."""
     from scipy.integrate import ODEintWarning, odeint
 
-    own = {name: options[name] for name in ("rtol", *_OF_ODEINT)}
+    own = {name: options[name] for name in ("rtol", *_ODEINT_OPTIONS)}
     if within:
         own["tcrit"] = t[-1:]
     with warnings.catch_warnings():
@@ -151,5 +151,5 @@ def by_odeint(
 
 
 def _failure(who: str, message: str) -> RuntimeError:
-    """A solver gave up: what it gave up to then has no use."""
+    """The error of a solver that gave up."""
     return RuntimeError(f"{who} could not be integrated: {message}")

@@ -1,7 +1,7 @@
 """Families of univariate distributions: what is the same for all of one kind.
 
-A row says how the standard member looks, at location 0 and scale 1, inside its support; what lies
-outside it, invalid parameters, location and scale are dealt with here.
+A row gives the standard member, at location 0 and scale 1, inside its support; values outside it,
+invalid parameters, location and scale are handled here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Function = Callable[..., Any]
 
 
 class Family:
-    """A family: its name, its arguments as SciPy orders them, and what is known of it."""
+    """A family: its name, its arguments as SciPy orders them, and its functions."""
 
     def __init__(self, name: str, arguments: dict[str, Any], functions: dict[str, Function]):
         self.name, self.arguments, self._functions = name, arguments, functions
@@ -27,7 +27,7 @@ class Family:
     def __repr__(self) -> str:
         return f"<{self.name} distributions: ({', '.join(self.arguments)})>"
 
-    def _bound(self, x: Any, args: Sequence[Any], named: dict[str, Any]) -> list[Any]:
+    def _operands(self, x: Any, args: Sequence[Any], named: dict[str, Any]) -> list[Any]:
         """``x`` and each argument; a TypeError where one is missing, unknown or given twice."""
         names = list(self.arguments)
         given = dict(zip(names, args, strict=False))
@@ -35,12 +35,12 @@ class Family:
         found = {**self.arguments, **given, **named}
         missing = [n for n in names if found[n] is None]
         if wrong or missing or len(args) > len(names):
-            told = [*(f"{v!r} by position" for v in args[len(names) :]), *wrong]
-            what = f"got {', '.join(told)}" if told else f"{', '.join(missing)} is missing"
+            extra = [*(f"{v!r} by position" for v in args[len(names) :]), *wrong]
+            what = f"got {', '.join(extra)}" if extra else f"{', '.join(missing)} is missing"
             raise TypeError(f"{self.name}: {what}; its arguments are ({', '.join(names)})")
         return operands(x, *(found[n] for n in names))
 
-    def _known(self, what: str) -> Function:
+    def _function(self, what: str) -> Function:
         if what not in self._functions:
             raise NonDifferentiableError(
                 f"{self.name}.{what} is not supported: no derivative of it is known here. "
@@ -53,16 +53,16 @@ def _log_of(function: Function) -> Function:
     return lambda *args: log(function(*args))
 
 
-def _rest_of(function: Function) -> Function:
+def _one_minus(function: Function) -> Function:
     return lambda *args: 1 - function(*args)
 
 
-def _completed(functions: dict[str, Function]) -> dict[str, Function]:
-    """Functions with those that follow from them, where no more precise one is given."""
+def _with_derived(functions: dict[str, Function]) -> dict[str, Function]:
+    """Functions, with those that follow from them where none is given."""
     found = dict(functions)
     for what, other in (("cdf", "sf"), ("sf", "cdf")):
         if what not in found and other in found:
-            found[what] = _rest_of(found[other])
+            found[what] = _one_minus(found[other])
     for what in ("cdf", "sf"):
         if what in found:
             found.setdefault(f"log{what}", _log_of(found[what]))
@@ -109,13 +109,13 @@ class Continuous(Family):
         **functions: Function,
     ):
         arguments = {**dict.fromkeys(shapes), "loc": 0, "scale": 1}
-        super().__init__(name, arguments, _completed(functions))
+        super().__init__(name, arguments, _with_derived(functions))
         self._standard, self._low, self._high = standard, low, high
         self._is_open, self._allowed, self._within = is_open, allowed, within
 
     def _parameters(self, x: Any, args: Any, named: Any) -> tuple[Any, list[Any], Any, Any]:
         """``x``, the shapes, the location and the scale; NaN where they are not allowed."""
-        x, *shapes, loc, scale = self._bound(x, args, named)
+        x, *shapes, loc, scale = self._operands(x, args, named)
         if self._allowed is None:
             shapes = [positive(shape) for shape in shapes]
         else:
@@ -127,15 +127,15 @@ class Continuous(Family):
         ends = (self._low, self._high)
         return tuple(e(*shapes) if callable(e) else e for e in ends)
 
-    def _placed(self, x: Any, args: Any, named: Any) -> tuple[Any, list[Any], Any, Any, Any]:
-        """z, the shapes, the scale, what lies below the support, and what lies above."""
+    def _standardized(self, x: Any, args: Any, named: Any) -> tuple[Any, list[Any], Any, Any, Any]:
+        """z, the shapes, the scale, and masks of what is below the support and above it."""
         x, shapes, loc, scale = self._parameters(x, args, named)
         z = (x - loc) / scale
         low, high = self._ends(shapes)
         return z, shapes, scale, (z <= low if self._is_open else z < low), z > high
 
     @property
-    def _is_everywhere(self) -> bool:
+    def _is_unbounded(self) -> bool:
         return self._low == -np.inf and self._high == np.inf
 
     def logpdf(self, x: Any, *args: Any, **named: Any) -> Any:
@@ -152,10 +152,10 @@ class Continuous(Family):
         The broadcast shape. Minus infinity outside the support; NaN where ``x`` is NaN, or a
         shape or the scale is not allowed.
         """
-        if self._is_everywhere:
+        if self._is_unbounded:
             x, shapes, loc, scale = self._parameters(x, args, named)
             return self._standard((x - loc) / scale, *shapes) - log(scale)
-        z, shapes, scale, below, above = self._placed(x, args, named)
+        z, shapes, scale, below, above = self._standardized(x, args, named)
         outside = below | above
         density = self._standard(where(outside, self._within, z), *shapes) - log(scale)
         return limited(density, ~outside, _is_valid(z, shapes))
@@ -165,11 +165,11 @@ class Continuous(Family):
         return exp(self.logpdf(x, *args, **named))
 
     def _distribution(self, what: str, x: Any, args: Any, named: Any, ends: Any) -> Any:
-        function = self._known(what)
-        if self._is_everywhere:
+        function = self._function(what)
+        if self._is_unbounded:
             x, shapes, loc, scale = self._parameters(x, args, named)
             return function((x - loc) / scale, *shapes)
-        z, shapes, _, below, above = self._placed(x, args, named)
+        z, shapes, _, below, above = self._standardized(x, args, named)
         out = function(where(below | above, self._within, z), *shapes)
         out = where(below, ends[0], where(above, ends[1], out))
         return nan_unless(_is_valid(z, shapes), out)
@@ -180,8 +180,8 @@ class Continuous(Family):
         Raises
         ------
         NonDifferentiableError
-            When no derivative of it is known; when the derivative in a shape is asked for which
-            none is known.
+            When no derivative of it is known; when one is needed in a shape for which none
+            is known.
         """
         return self._distribution("cdf", x, args, named, (0.0, 1.0))
 
@@ -198,7 +198,7 @@ class Continuous(Family):
         return self._distribution("logsf", x, args, named, (0.0, -np.inf))
 
     def _quantile(self, what: str, q: Any, args: Any, named: Any) -> Any:
-        function = self._known(what)
+        function = self._function(what)
         q, shapes, loc, scale = self._parameters(q, args, named)
         low, high = self._ends(shapes)
         first, last = (low, high) if what == "ppf" else (high, low)
@@ -256,12 +256,12 @@ class Discrete(Family):
         bound: Function = lambda *shapes: np.inf,
         **functions: Function,
     ):
-        super().__init__(name, {**dict.fromkeys(shapes), "loc": 0}, _completed(functions))
+        super().__init__(name, {**dict.fromkeys(shapes), "loc": 0}, _with_derived(functions))
         self._standard, self._valid = standard, valid
         self._first, self._bound_of = first, bound
 
-    def _counted(self, k: Any, args: Any, named: Any) -> tuple[Any, list[Any]]:
-        k, *shapes, loc = self._bound(k, args, named)
+    def _counts(self, k: Any, args: Any, named: Any) -> tuple[Any, list[Any]]:
+        k, *shapes, loc = self._operands(k, args, named)
         return stop_gradient(counts(k, *shapes) - loc), shapes
 
     def logpmf(self, k: Any, *args: Any, **named: Any) -> Any:
@@ -279,19 +279,19 @@ class Discrete(Family):
         The broadcast shape. Minus infinity for what is no count or beyond the bounds; NaN where
         ``k`` is NaN or a parameter is not allowed.
         """
-        k, shapes = self._counted(k, args, named)
+        k, shapes = self._counts(k, args, named)
         inside = is_count(k) & (k >= self._first) & (k <= self._bound_of(*shapes))
-        whole = where(inside, floor(k), 1.0 * self._first)
+        count = where(inside, floor(k), 1.0 * self._first)
         valid = self._valid(*shapes) & equal(k, k)
-        return limited(self._standard(whole, *shapes), inside, valid)
+        return limited(self._standard(count, *shapes), inside, valid)
 
     def pmf(self, k: Any, *args: Any, **named: Any) -> Any:
         """The probability of ``k``: see :meth:`logpmf`."""
         return exp(self.logpmf(k, *args, **named))
 
     def _distribution(self, what: str, k: Any, args: Any, named: Any, ends: Any) -> Any:
-        function = self._known(what)
-        k, shapes = self._counted(k, args, named)
+        function = self._function(what)
+        k, shapes = self._counts(k, args, named)
         k = floor(k)
         below, above = k < self._first, k >= self._bound_of(*shapes)
         out = function(where(below | above, 1.0 * self._first, k), *shapes)

@@ -68,27 +68,27 @@ loguniform = Continuous(
 )
 
 
-def _swapped(a: Any, b: Any) -> tuple[Any, Any]:
-    """The interval mirrored where it lies to the right, since the left tail keeps its digits."""
+def _in_left_tail(a: Any, b: Any) -> tuple[Any, Any]:
+    """The interval, mirrored where it is right of 0, since the left tail keeps its digits."""
     right = a > 0
     return where(right, -b, a), where(right, -a, b)
 
 
 def _mass(a: Any, b: Any) -> Any:
     """The normal probability of an interval."""
-    a, b = _swapped(a, b)
+    a, b = _in_left_tail(a, b)
     return ndtr(b) - ndtr(a)
 
 
 def _log_mass(a: Any, b: Any) -> Any:
-    a, b = _swapped(a, b)
-    whole = log_ndtr(b)
-    return whole + log1p(-exp(log_ndtr(a) - whole))
+    a, b = _in_left_tail(a, b)
+    log_upper = log_ndtr(b)
+    return log_upper + log1p(-exp(log_ndtr(a) - log_upper))
 
 
 def _truncated_quantile(q: Any, a: Any, b: Any) -> Any:
     right = a > 0
-    mirrored, other = _swapped(a, b)
+    mirrored, other = _in_left_tail(a, b)
     share = where(right, 1 - q, q)
     z = ndtri(ndtr(mirrored) + share * (ndtr(other) - ndtr(mirrored)))
     return where(right, -z, z)

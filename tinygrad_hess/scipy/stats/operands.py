@@ -1,4 +1,4 @@
-"""What the distributions share: their operands, and their answers outside the support."""
+"""What the distributions share: their operands, and their values outside the support."""
 
 from __future__ import annotations
 
