@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core.kinds import elementwise
+from .._types import Array, ArrayLike
 from .arithmetic import multiply, subtract, where
 from .comparison import equal
 from .exponential import sqrt
@@ -21,7 +22,7 @@ cos: Any = elementwise("cos", np.cos, lambda g, y, x: -g * sin(x), **_smooth)
 tan = elementwise("tan", np.tan, lambda g, y, x: g * (1 + y * y), **_smooth)
 
 
-def _one_minus_square(x: Any, out: Any = None) -> Any:
+def _one_minus_square(x: Array, out: Array = None) -> Array:
     return (1 - x) * (1 + x) if out is None else np.multiply(1 - x, 1 + x, out)
 
 
@@ -57,8 +58,8 @@ sinh = elementwise("sinh", np.sinh, lambda g, y, x: g * cosh(x), **_smooth)
 cosh: Any = elementwise("cosh", np.cosh, lambda g, y, x: g * sinh(x), **_smooth)
 
 
-def _tanh_slope(g: Any, y: Any) -> Any:
-    if type(y) is not np.ndarray or np.shape(g) != y.shape or g.dtype != y.dtype:
+def _tanh_slope(g: Array, y: Array) -> Array:
+    if type(y) is not np.ndarray or not y.ndim or np.shape(g) != y.shape or g.dtype != y.dtype:
         return g * (1 - y * y)
     out = y * y
     np.subtract(1, out, out=out)
@@ -88,7 +89,7 @@ tanh = elementwise(
 arcsinh = elementwise("arcsinh", np.arcsinh, lambda g, y, x: g / sqrt(x * x + 1), **_smooth)
 
 
-def _hyperbola(x: Any, out: Any = None) -> Any:
+def _hyperbola(x: Array, out: Array = None) -> Array:
     a, b = np.sqrt(x - 1), np.sqrt(x + 1)
     return a * b if out is None else np.multiply(a, b, out)
 
@@ -129,7 +130,7 @@ rad2deg = elementwise("rad2deg", np.rad2deg, lambda g, y, x: g * (180 / math.pi)
 # ---- a pair of coordinates: scaled by the distance first, so nothing over- or underflows --------
 
 
-def _nonzero(r: Any) -> Any:
+def _nonzero(r: Array) -> Array:
     """Distances with 1 in place of 0, where the derivative is 0 by symmetry."""
     return where(equal(r, 0), 1.0, r)
 
@@ -145,7 +146,7 @@ hypot = elementwise(
 )
 
 
-def _turn(g: Any, along: Any, a: Any, b: Any) -> Any:
+def _turn(g: Array, along: Any, a: Array, b: Array) -> Array:
     r = _nonzero(hypot(a, b))
     return g * (along / r) / r
 
@@ -170,13 +171,13 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(40)
 _NODES, _WEIGHTS = (_NODES + 1) / 2, _WEIGHTS / 2
 
 
-def _sine(angle: Any, quarters: int) -> Any:
+def _sine(angle: Array, quarters: int) -> Array:
     """sin(angle + quarters π/2)."""
     turned = np.cos(angle) if quarters % 2 else np.sin(angle)
     return -turned if quarters % 4 >= 2 else turned
 
 
-def _sinc_derivative(x: Any, *, order: int, out: Any = None) -> Any:
+def _sinc_derivative(x: Array, *, order: int, out: Array = None) -> Array:
     """The derivative of sin(πx)/(πx) of a given order.
 
     Near 0 it is the integral of (πt)^n cos(πxt + nπ/2) over t in [0, 1], by Gauss-Legendre
@@ -212,6 +213,6 @@ sinc_derivative: Any = elementwise(
 )
 
 
-def sinc(x: Any) -> Any:
+def sinc(x: ArrayLike) -> Array:
     """sin(πx)/(πx), 1 at 0, with derivatives of every order that are right at and near 0."""
     return sinc_derivative(x, order=0)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from comparing import close
 from jit_routes import PATHS, along, every_cut, recorded, steady
-from replayed import same
 
 import tinygrad_hess as tg
 
@@ -52,7 +52,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 @pytest.mark.parametrize("path", [None, *PATHS])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_replayed_as_recorded(name: str, path: str | None) -> None:
-    """At several points, other calls between, whole, cut into stretches, and on threads."""
+    """At several points, other calls between, whole, cut into chunks, and on threads."""
     f = FUNCTIONS[name]
     with along(path):
         steady(f, (Z, M), (W, 0.5 * M), (Z[::-1], M.T), what=name)
@@ -68,7 +68,7 @@ def test_cut_along_every_axis(name: str) -> None:
 def test_single_precision_stays(name: str) -> None:
     f, args = FUNCTIONS[name], (Z.astype(np.complex64), M.astype(np.complex64))
     got, want = tg.jit(f)(*args), f(*args)
-    same(got, want, name, ulps=2e3)
+    close(got, want, ulps=2e3, strict=True, what=name)
 
 
 def test_infinite_parts_and_signs_of_zeros_are_kept() -> None:
@@ -101,7 +101,7 @@ def test_complex_python_numbers_change_from_call_to_call() -> None:
 
 def test_equal_numbers_of_different_types_are_kept_apart() -> None:
     f = lambda z: (z * 2, z * 2.0, z * (2 + 0j), np.real(z) * 2.0)
-    same(tg.jit(f)(Z), f(Z), "numbers")
+    close(tg.jit(f)(Z), f(Z), strict=True, what="numbers")
 
 
 def test_buffers_are_reused_by_type() -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from comparing import close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jit_routes import PATHS, along, recorded, steady
-from replayed import same
 from test_jit_passes import STEPS, composed, total
 
 import tinygrad_hess as tg
@@ -107,14 +107,14 @@ def _mapped(name: str) -> tuple[Callable[..., Any], Callable[..., Any], list[Any
 
 
 @pytest.mark.parametrize("name", MAPPED)
-@pytest.mark.parametrize("path", [None, "two threads", "three threads, stretches"])
+@pytest.mark.parametrize("path", [None, "two threads", "three threads, chunks"])
 def test_a_batch_against_a_loop(name: str, path: str | None) -> None:
     mapped, loop, points = _mapped(name)
     narrow = [[x.astype(np.float32) for x in p] for p in points]
     with along(path):
         jitted = tg.jit(mapped)
         for args in (points[0], narrow[0], points[1], narrow[1], points[0]):
-            same(jitted(*args), loop(*args), name, 128)
+            close(jitted(*args), loop(*args), ulps=128, strict=True, what=name)
 
 
 @pytest.mark.parametrize("name", MAPPED)
@@ -126,7 +126,7 @@ def test_the_program_holds_plain_arrays_alone(name: str) -> None:
     for args in points:
         with np.errstate(all="ignore"):
             (got,) = traced.recorded.run(*args)
-        same(got, loop(*args), name, 128)
+        close(got, loop(*args), ulps=128, strict=True, what=name)
 
 
 @pytest.mark.parametrize("name", MAPPED)
@@ -209,7 +209,7 @@ def test_axes_inside_axes_against_loops() -> None:
     """One that is recorded wrongly in both ways would be missed above."""
     a, b = draw((3, 3, 3), (3, 3, 3))
     f, _ = NESTED["products"]
-    same(tg.jit(f)(a, b), np.stack([np.stack([x @ y for x in a]) for y in b]))
+    close(tg.jit(f)(a, b), np.stack([np.stack([x @ y for x in a]) for y in b]), strict=True)
     x, y = draw((3, 3, 3, 3), (3, 3, 3, 3))
     f, _ = NESTED["axes the other way round"]
     want = np.empty((3, 3, 3, 3))
@@ -217,7 +217,7 @@ def test_axes_inside_axes_against_loops() -> None:
         for j in range(3):
             outer_x, outer_y = x[:, i], y[:, :, i]
             want[:, j, i] = outer_x[:, j] * outer_y[j].T
-    same(tg.jit(f)(x, y), want)
+    close(tg.jit(f)(x, y), want, strict=True)
 
 
 def test_a_batch_around_a_jitted_function_is_recorded_with_it() -> None:
@@ -226,7 +226,7 @@ def test_a_batch_around_a_jitted_function_is_recorded_with_it() -> None:
     inner(x[0], w)
     want = np.tanh(np.stack([r @ w for r in x]))
     for f in (tg.vmap(inner, (0, None)), tg.jit(tg.vmap(inner, (0, None)))):
-        same(f(x, w), want)
+        close(f(x, w), want, strict=True)
     steady(tg.vmap(lambda r: tg.vmap(lambda c: inner(r * c, w))(x)), (x,), (x[::-1],))
 
 

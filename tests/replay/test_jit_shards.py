@@ -1,4 +1,4 @@
-"""Programs cut into stretches of one axis: wherever they are cut, the numbers are the same."""
+"""Programs cut into chunks of one axis: wherever they are cut, the numbers are the same."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from comparing import close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jit_functions import INSIDE, RETURNS, loss
 from jit_routes import PATHS, ROUTES, along, every_cut, recorded, route, steady
-from replayed import M, N, X, Y, same
+from replayed import M, N, X, Y
 from test_jit_passes import STEPS, composed, total
 
 import tinygrad_hess as tg
@@ -127,7 +128,7 @@ STRETCHED: dict[str, Case] = {
 
 @pytest.mark.parametrize("name", STRETCHED)
 def test_cut_along_each_axis_of_each_argument(name: str) -> None:
-    """On one thread, on two and on three, in stretches of one step and of several."""
+    """On one thread, on two and on three, in chunks of one step and of several."""
     f, shapes = STRETCHED[name]
     points = [draw(*shapes), draw(*shapes)]
     for cache in (16, 100):
@@ -173,7 +174,7 @@ def test_empty_arrays(shapes: Any) -> None:
 
 
 def test_sums_without_elements_cost_nothing() -> None:
-    """Where only they are added, there is no limit on the number of stretches."""
+    """Where only they are added, there is no limit on the number of chunks."""
     f = lambda x, e: (np.sin(x), x.T @ e)
     with route(2):
         steady(f, draw((4, 3), (4, 0)))
@@ -195,7 +196,7 @@ def test_layouts_of_arguments() -> None:
     with route(2):
         jitted = tg.jit(f)
         for given in (x, np.asfortranarray(x), wide[::2, ::2], x[::-1, ::-1][::-1, ::-1]):
-            same(jitted(given, w), f(x, w))
+            close(jitted(given, w), f(x, w), strict=True)
 
 
 # ---- which programs are cut ---------------------------------------------------------------------
@@ -244,7 +245,7 @@ def test_cutting_can_be_told_from_explain_and_source() -> None:
     assert "too small" in tg.jit(f).explain(*args)
     with route(2, cache=10**9):
         jitted = tg.jit(f)
-        assert "an axis of 8 cut into 2 stretches, on 2 threads" in jitted.explain(*args)
+        assert "an axis of 8 cut into 2 chunks, on 2 threads" in jitted.explain(*args)
         assert "# shard" in jitted.source(*args)
 
 
@@ -272,8 +273,8 @@ def test_results_belong_to_the_caller(name: str) -> None:
                 assert y.flags.writeable
                 assert not any(np.shares_memory(y, z) for z in others)
                 y[...] = -77.0
-            same(given, x)
-            same(jitted(given), f(x), name)
+            close(given, x, strict=True)
+            close(jitted(given), f(x), strict=True, what=name)
 
 
 SQUARES = {"widths as the batch": 4, "widths of one": 1, "widths apart": 3}

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from comparing import close
 from jit_routes import route
-from replayed import X, Y, declared, same
+from replayed import X, Y, declared
 from threadpoolctl import ThreadpoolController
 
 import tinygrad_hess as tg
@@ -35,7 +36,7 @@ def test_eight_threads_on_one_function() -> None:
         gate.wait()
         for i in range(len(work)):
             args = work[(i + 5 * k) % len(work)]
-            same(jitted(*args), wanted[id(args)], ulps=256)
+            close(jitted(*args), wanted[id(args)], ulps=256, strict=True)
 
     wanted = {id(args): f(*args) for args in work}
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -61,9 +62,9 @@ def test_threads_inside_a_call_do_not_meet() -> None:
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             first = pool.submit(jitted, slow)
             assert inside.wait(10)
-            same(jitted(x), np.sin(x + 1) * np.cos(x * 2))
+            close(jitted(x), np.sin(x + 1) * np.cos(x * 2), strict=True)
             go.set()
-            same(first.result(), np.sin(slow + 1) * np.cos(slow * 2))
+            close(first.result(), np.sin(slow + 1) * np.cos(slow * 2), strict=True)
 
 
 def test_an_exception_in_mid_replay_leaves_it_usable() -> None:
@@ -76,11 +77,11 @@ def test_an_exception_in_mid_replay_leaves_it_usable() -> None:
         limited = tg.elementwise("limited", value, lambda g, y, x: g, domain=(-1, 1))
         f = lambda x: limited(np.exp(x) * 2).sum() + np.cos(limited(x)).prod()
         jitted = tg.jit(f)
-        same(jitted(X), f(X))
+        close(jitted(X), f(X), strict=True)
         for _ in range(2):
             with pytest.raises(ArithmeticError, match="too large"):
                 jitted(X * 100)
-            same(jitted(Y), f(Y))
+            close(jitted(Y), f(Y), strict=True)
 
 
 # ---- several threads in one call ----------------------------------------------------------------
@@ -92,7 +93,7 @@ def _objective(x: Any, w: Any) -> Any:
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_eight_threads_on_one_function_in_shards(count: int) -> None:
-    """Calls and their stretches run in one pool side by side; each result is its call's."""
+    """Calls and their chunks run in one pool side by side; each result is its call's."""
     f = tg.value_and_grad(_objective, argnums=(0, 1))
     rng = np.random.default_rng(0)
     work = [(rng.normal(size=(n, 4)), rng.normal(size=(4, 3))) for n in (20, 21) for _ in range(10)]
@@ -107,10 +108,10 @@ def test_eight_threads_on_one_function_in_shards(count: int) -> None:
             for i in range(len(work)):
                 j = (i + 5 * k) % len(work)
                 got = jitted(*work[j])
-                same(got, wanted[j], ulps=512)
+                close(got, wanted[j], ulps=512, strict=True)
                 kept.append((got, wanted[j]))
             for got, want in kept:
-                same(got, want, "later", ulps=512)
+                close(got, want, ulps=512, strict=True, what="later")
 
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             for done in [pool.submit(run, k) for k in range(8)]:
@@ -151,7 +152,7 @@ def test_blas_threads_are_one_inside_and_as_before_after_a_call() -> None:
         jitted(x)
         seen.clear()
         for _ in range(3):
-            same(jitted(x), np.sin(2 * x).sum())
+            close(jitted(x), np.sin(2 * x).sum(), strict=True)
             assert told() == before == [2] * len(before)
     assert len(seen) == 6 and all(n == 1 for counts in seen for n in counts)
 
@@ -170,7 +171,7 @@ def test_an_exception_in_one_shard(count: int, bad: int) -> None:
     ):
         f = lambda x: (np.cos(limited(np.exp(x) * 2)), limited(x).sum(axis=0))
         jitted = tg.jit(f)
-        same(jitted(x), f(x))
+        close(jitted(x), f(x), strict=True)
         kept = jitted(x)
         before = told()
         with np.errstate(over="ignore"):
@@ -178,8 +179,8 @@ def test_an_exception_in_one_shard(count: int, bad: int) -> None:
                 with pytest.raises(ArithmeticError, match="too large"):
                     jitted(spoiled)
                 assert told() == before
-                same(jitted(2 * x), f(2 * x))
-        same(kept, f(x))
+                close(jitted(2 * x), f(2 * x), strict=True)
+        close(kept, f(x), strict=True)
 
 
 def test_exceptions_in_several_threads_at_once() -> None:
@@ -198,7 +199,7 @@ def test_exceptions_in_several_threads_at_once() -> None:
         def run(k: int) -> None:
             for n in range(10):
                 if (n + k) % 3:
-                    same(jitted(x), want, ulps=512)
+                    close(jitted(x), want, ulps=512, strict=True)
                 else:
                     with pytest.raises(ArithmeticError, match="too large"):
                         jitted(x + 1000)
@@ -258,10 +259,10 @@ def test_calls_from_several_threads_leave_blas_as_it_was() -> None:
         with concurrent.futures.ThreadPoolExecutor(3) as pool:
             running = [pool.submit(lambda: [jitted(x) for _ in range(20)]) for _ in range(3)]
             for _ in range(5):
-                same(jitted(x), want)
+                close(jitted(x), want, strict=True)
             for done in running:
                 for y in done.result():
-                    same(y, want)
+                    close(y, want, strict=True)
         assert told() == before
 
 
@@ -311,7 +312,7 @@ def test_another_number_of_threads_in_each_call() -> None:
     for count in (1, 3, 2, 1, 2, 3, 9):
         with route(count):
             for k in (1.0, 2.0):
-                same(jitted(k * x, w), f(k * x, w), ulps=512)
+                close(jitted(k * x, w), f(k * x, w), ulps=512, strict=True)
 
 
 # ---- processes ----------------------------------------------------------------------------------
@@ -342,11 +343,11 @@ def test_a_forked_child_has_threads_of_its_own() -> None:
         want = jitted(x, w)
 
         def work() -> None:
-            same(jitted(x, w), want)
-            same(tg.jit(_objective)(2 * x, w), _objective(2 * x, w), ulps=512)
+            close(jitted(x, w), want, strict=True)
+            close(tg.jit(_objective)(2 * x, w), _objective(2 * x, w), ulps=512, strict=True)
 
         assert _in_a_child(work) == 0
-        same(jitted(x, w), want)
+        close(jitted(x, w), want, strict=True)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

@@ -29,7 +29,7 @@ SETS |= {f"{p.__name__} alone": (p,) for p in PASSES}
 def test_passes_left_out(passes: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each alone, all but each, none, all twice over, on ways that small programs never take."""
     monkeypatch.setattr(traced, "PASSES", SETS[passes])
-    for path in (None, "three threads, stretches"):
+    for path in (None, "three threads, chunks"):
         with along(path):
             for name in ("grad of both", "vmap of hvp", "vmap of checkpoint"):
                 steady(INSIDE[name], (X, M), (Y, N), what=f"{name}, {passes}, {path}")

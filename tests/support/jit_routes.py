@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from replayed import arrays, same
+from comparing import close
+from replayed import arrays
 
 import tinygrad_hess as tg
 from tinygrad_hess.core import blas_threads as threads
@@ -46,15 +47,15 @@ def route(
 
 NEVER = 10**12
 ROUTES: dict[str, dict[str, int]] = {
-    "one thread, stretches and blocks": {},
-    "one thread, stretches": {"large": NEVER, "tall": NEVER},
+    "one thread, chunks and blocks": {},
+    "one thread, chunks": {"large": NEVER, "tall": NEVER},
     "two threads": {"count": 2, "cache": NEVER, "block": 8, "tall": 1},
-    "three threads, stretches": {"count": 3, "block": 24, "tall": NEVER},
+    "three threads, chunks": {"count": 3, "block": 24, "tall": NEVER},
     "five threads": {"count": 5, "cache": NEVER, "block": 1, "tall": 1},
 }
 """Options of :func:`route`."""
 
-MAIN = ("two threads", "three threads, stretches")
+MAIN = ("two threads", "three threads, chunks")
 PATHS = [pytest.param(p, marks=[] if p in MAIN else pytest.mark.slow) for p in ROUTES]
 """Names of routes, the others in the extended suite alone."""
 
@@ -71,11 +72,15 @@ def steady(f: Callable[..., Any], *calls: Sequence[Any], what: str = "", ulps: f
         for args in [*calls, *calls]:
             before = [a.copy() for a in arrays(args)]
             got, want = jitted(*args), f(*args)
-            same(got, want, what, ulps)
-            same(arrays(args), before, f"{what}: an input was written to", 0)
+            close(got, want, ulps=ulps, strict=True, what=what)
+            close(
+                arrays(args), before, ulps=0, strict=True, what=f"{what}: an input was written to"
+            )
             kept.append((got, [y.copy() for y in arrays(got)]))
     for got, copies in kept:
-        same(arrays(got), copies, f"{what}: a later call changed results", 0)
+        close(
+            arrays(got), copies, ulps=0, strict=True, what=f"{what}: a later call changed results"
+        )
 
 
 def recorded(f: Callable[..., Any], *args: Any) -> Any:
@@ -114,5 +119,11 @@ def every_cut(
             for count in counts:
                 run: Any = Sharded(split, min(count, split.length)).instance()
                 for values, want in [*zip(points, wanted, strict=True)] * 2:
-                    same(list(run(*values)), want, f"{where}, {count} threads", ulps)
+                    close(
+                        list(run(*values)),
+                        want,
+                        ulps=ulps,
+                        strict=True,
+                        what=f"{where}, {count} threads",
+                    )
     return found

@@ -1,4 +1,4 @@
-"""A stretch of an axis, and where it goes when a reshape joins that axis with others.
+"""A slice of an axis, and where it goes when a reshape joins that axis with others.
 
 Cut : which axis, counted from the last, and what each step of it takes
 """
@@ -15,7 +15,7 @@ class Cut(NamedTuple):
     """Which axis is cut, counted from the last, and what a reshape has joined with it.
 
     Each step of the cut takes ``each`` elements of the axis; and so again ``times`` over, where
-    another axis in front was joined: then a stretch is no stretch of the whole.
+    another axis in front was joined: then a slice is no slice of the whole.
     """
 
     axis: int
@@ -23,12 +23,12 @@ class Cut(NamedTuple):
     times: int = 1
 
     def part(self, low: int, high: int) -> tuple[Any, ...]:
-        """The index of the stretch from ``low`` to ``high``."""
-        stretch = slice(low * self.each, high * self.each)
-        return (Ellipsis, stretch, *(slice(None),) * (-self.axis - 1))
+        """The index of the slice from ``low`` to ``high``."""
+        part = slice(low * self.each, high * self.each)
+        return (Ellipsis, part, *(slice(None),) * (-self.axis - 1))
 
     def shape(self, shape: Shape, length: int) -> Shape:
-        """The shape of a stretch of ``length`` steps."""
+        """The shape of a slice of ``length`` steps."""
         lengths = list(shape)
         lengths[self.axis] = length * self.each * self.times
         return tuple(lengths)
@@ -36,8 +36,8 @@ class Cut(NamedTuple):
 
 def through_reshape(old: Shape, new: Shape, cut: Cut, length: int) -> Cut | None:
     """The same steps through memory after a reshape: as much before them, and as much in each."""
-    place = len(old) + cut.axis
-    before, unit = math.prod(old[:place]) * cut.times, cut.each * math.prod(old[place + 1 :])
+    position = len(old) + cut.axis
+    before, unit = math.prod(old[:position]) * cut.times, cut.each * math.prod(old[position + 1 :])
     for k in reversed(range(len(new))):
         front, behind = math.prod(new[:k]), math.prod(new[k + 1 :])
         if front and behind and before % front == 0 and unit % behind == 0:

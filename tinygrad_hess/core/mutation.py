@@ -62,8 +62,8 @@ def move(x: Tensor, old: Tensor, new: Any) -> None:
             "from a mapped argument, as in 0 * y."
         )
     if old.prim is not None and new.prim is None:  # under no_grad: what was recorded keeps its link
-        held = unrecorded(new)
-        new = record(STOP, held, (held,), (old,))
+        value = unrecorded(new)
+        new = record(STOP, value, (value,), (old,))
     _become(x, new)
     if hasattr(new, "_where"):
         x._where = new._where

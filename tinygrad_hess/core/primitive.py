@@ -8,7 +8,7 @@ A rule is called as ``rule(g, y, *args, **params)``: the cotangent (or, for an e
 primitive, just as well the tangent), the output, the operands. It is written in the library's
 own operations, so the same text runs on raw arrays, extends the tape when the sweep is being
 recorded, and carries a batch. Arrays are positional, static parameters are keywords. Axes are
-canonical when they reach a primitive: negative, so that hidden leading axes do not shift them.
+canonical when they reach a primitive: negative, so that leading batch axes do not shift them.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Primitive:
         ``resized(params, shapes, shape) -> params``, of the same operation on operands and result
         of these shapes, where parameters depend on shapes.
     cut : callable, optional
-        ``cut(old, new, part, length) -> part``: where a stretch of an axis goes, in which labels do
+        ``cut(old, new, part, length) -> part``: where a slice of an axis goes, in which labels do
         not tell it; see :mod:`tinygrad_hess.core.cuts`.
     lowered : callable, optional
         ``lowered(emit, *operands, **params) -> operand``: the same by simpler operations, each made
@@ -277,12 +277,12 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
         return value
     if not on_tape or not (modes.is_recording() or modes.is_tracing()):
         return value if has_batch else constant(value)
-    held = tuple(
+    kept = tuple(
         unrecorded(a) if isinstance(a, Tensor) else snapshot(v)
         for a, v in zip(args, values, strict=True)
     )
     parents = tuple(a if isinstance(a, Tensor) and a.prim is not None else None for a in args)
-    out = record(prim, value, held, parents, params)
+    out = record(prim, value, kept, parents, params)
     if modes.is_debugging_nans():
         out._where = user_line()
     return out if modes.is_recording() else cut(out)
@@ -303,8 +303,8 @@ def refuse_complex(prim: Primitive, args: Any, params: dict[str, Any] | None) ->
 
 def cut(x: Tensor) -> Tensor:
     """What ``no_grad`` makes of a result while a program is traced: on the tape, underivable."""
-    held = unrecorded(x)
-    return record(STOP, held, (held,), (x,))
+    value = unrecorded(x)
+    return record(STOP, value, (value,), (x,))
 
 
 def snapshot(x: Any) -> Any:
@@ -322,7 +322,7 @@ def snapshot(x: Any) -> Any:
 def _bind_batched(
     prim: Primitive, args: tuple[Any, ...], values: list[Any], params: dict[str, Any]
 ) -> Batched:
-    """Line up the hidden axes of all operands in order of age, and call the batch rule."""
+    """Line up the batch axes of all operands in order of age, and call the batch rule."""
     axes: dict[Axis, None] = {}
     for a in args:
         if type(a) is Batched:
@@ -338,7 +338,7 @@ def _bind_batched(
 
 
 def line_up(value: Any, axes: tuple[Axis, ...], order: tuple[Axis, ...]) -> Any:
-    """Permute hidden axes into ``order``, with length 1 for those that ``value`` lacks."""
+    """Permute batch axes into ``order``, with length 1 for those that ``value`` lacks."""
     if axes == order:
         return value
     have = [axes.index(axis) for axis in order if axis in axes]

@@ -177,7 +177,7 @@ def opaque(shapes: list[Shape], shape: Shape) -> Axes:
 
 
 def by_rank(ranks: tuple[int, ...], shapes: list[Shape], shape: Shape) -> Axes:
-    """The last axes of each operand are core axes, so many; all have the same axes before them."""
+    """The last ``ranks[i]`` axes of operand i are core axes; all have the same axes before them."""
     if len(ranks) != len(shapes) or any(len(s) < r for s, r in zip(shapes, ranks, strict=True)):
         return opaque(shapes, shape)
     loops = {s[: len(s) - r] for s, r in zip(shapes, ranks, strict=True)}

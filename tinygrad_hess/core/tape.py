@@ -145,7 +145,7 @@ def _note_end(began: int) -> None:
     times = _ended.times
     while times and times[-1][0] >= began:
         times.pop()
-    if times and times[-1][1] + 1 == began:  # nothing was recorded in between: one stretch of time
+    if times and times[-1][1] + 1 == began:  # nothing was recorded in between: one interval
         began = times.pop()[0]
     times.append((began, tick()))
 

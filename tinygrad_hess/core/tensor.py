@@ -8,7 +8,7 @@ the raw operands (what a derivative rule reads), the operands that are themselve
 the order of its times and no topological sort is needed. A tape is never stored as a whole:
 it is what can be reached from its outputs, and it goes when they go.
 
-:class:`Batched` is a tensor with hidden leading axes, each named by a :class:`Axis` token.
+:class:`Batched` is a tensor with leading batch axes, each named by a :class:`Axis` token.
 Operations see the logical shape without them; that is how ``vmap`` and sweeps in many
 directions at once work.
 """
@@ -51,7 +51,7 @@ class NodePrimitive(Protocol):
 
 
 class Axis:
-    """The name of one hidden batch axis: its size, and the time when it came up (its order)."""
+    """The name of one batch axis: its size, and the time when it came up (its order)."""
 
     __slots__ = ("size", "time")
 
@@ -321,7 +321,7 @@ class Tensor(TensorMethods):
 
 
 class Batched(Tensor):
-    """A tensor whose value has hidden leading axes, one for each token in ``axes``."""
+    """A tensor whose value has leading batch axes, one for each token in ``axes``."""
 
     __slots__ = ("axes",)
     axes: tuple[Axis, ...]
@@ -430,7 +430,7 @@ def tensor_or_array(x: Any) -> Any:
 
 
 def batched(value: Any, axes: tuple[Axis, ...]) -> Batched:
-    """A constant with hidden leading axes."""
+    """A constant with leading batch axes."""
     out = _new(Batched)
     out.value, out.axes = value, axes
     out.prim = out.params = None

@@ -72,9 +72,9 @@ def reader_of(args: tuple[Any, ...], scalar: Any, want: Sequence[Any]) -> Reader
         elif kind is dict:
             keys = [_key(key) for key in x]  # in their order: the function may walk them
             require(f"type({name}) is dict and [*{name}] == [{', '.join(keys)}]")
-            for place, key in enumerate(_sorted(x)):
-                lines.append(f"{name}_{place} = {name}[{key!r}]")
-                visit(x[key], f"{name}_{place}")
+            for position, key in enumerate(_sorted(x)):
+                lines.append(f"{name}_{position} = {name}[{key!r}]")
+                visit(x[key], f"{name}_{position}")
         elif kind is np.ndarray:
             known[f"d{len(values)}"] = x.dtype
             require(
@@ -95,9 +95,9 @@ def reader_of(args: tuple[Any, ...], scalar: Any, want: Sequence[Any]) -> Reader
             require(f"type({name}) is c{len(known) - 1}")
             lines.append(f"{fields} = {name}.__dict__")
             require(f"[*{fields}] == {[*x.__dict__]}")
-            for place, (field, value) in enumerate(x.__dict__.items()):
-                lines.append(f"{name}_{place} = {fields}[{field!r}]")
-                (visit if field in children else guard)(value, f"{name}_{place}")
+            for position, (field, value) in enumerate(x.__dict__.items()):
+                lines.append(f"{name}_{position} = {fields}[{field!r}]")
+                (visit if field in children else guard)(value, f"{name}_{position}")
         else:
             guard(x, name)
 

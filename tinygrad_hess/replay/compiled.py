@@ -20,7 +20,7 @@ from .codegen.plan import Plan
 from .passes import PASSES
 from .program import Instruction, Program
 from .shard import run
-from .shard.run import Sharded, stretches
+from .shard.run import Sharded, chunks
 from .shard.split import Split, split, why_not
 
 CUT = 5_000_000
@@ -70,8 +70,8 @@ class Traced:
         self._may_gain = self.flops >= CUT and _may_gain(program)
         self._split = split(program) if self._may_gain else None
         self._is_shared = self._split is not None and _is_worth_sharing(self._split)
-        # whether one thread alone works off stretches too, for the sake of its cache
-        self._cut_alone = self._split is not None and len(stretches(self._split, 1)) > 1
+        # whether one thread alone works off chunks too, for the sake of its cache
+        self._cut_alone = self._split is not None and len(chunks(self._split, 1)) > 1
         self._sharded: dict[int, Sharded] = {}
         # BLAS's own threads are for single products that are large, where nothing can be cut
         small = self.flops < BLAS_THREADS or (
@@ -103,7 +103,7 @@ class Traced:
         return self._build(results)
 
     def _threads(self) -> int:
-        """On how many threads a call would run now; 0 where it is not cut into stretches."""
+        """On how many threads a call would run now; 0 where it is not cut into chunks."""
         if self._split is None:
             return 0
         count = min(threads.available(), self._split.length) if self._is_shared else 1
@@ -145,7 +145,7 @@ class Traced:
         count = self._threads()
         if count == 0:
             return "on one thread: too small to share, or BLAS is limited to one"
-        cut, pieces = self._split, len(stretches(self._split, count))
+        cut, pieces = self._split, len(chunks(self._split, count))
         arguments = {slot: f"x{n}" for n, slot in enumerate(self.program.inputs)}
         wholes = sorted(c for c in cut.cut.values() if c[0] in arguments)
         named = ", ".join(
@@ -153,7 +153,7 @@ class Traced:
             for slot, (axis, _, _) in wholes
         )
         return (
-            f"an axis of {cut.length} cut into {pieces} stretches, on {count} threads"
+            f"an axis of {cut.length} cut into {pieces} chunks, on {count} threads"
             f"{': ' if named else ''}{named}"
         )
 

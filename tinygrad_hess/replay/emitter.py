@@ -24,11 +24,11 @@ class Operand(NamedTuple):
     shape: Shape
     dtype: Any  # None of a Python number
     value: Any = None  # of a constant
-    axes: tuple[Axis, ...] | None = None  # hidden ones, which come first, where a batch is lowered
+    axes: tuple[Axis, ...] | None = None  # batch axes, which come first, where a batch is lowered
 
     @property
     def ndim(self) -> int:
-        """Axes that are not hidden."""
+        """Logical axes: all but the batch axes."""
         return len(self.shape) - len(self.axes or ())
 
     @property
@@ -37,7 +37,7 @@ class Operand(NamedTuple):
         return math.prod(self.shape)
 
     def hiding(self, axes: tuple[Axis, ...] | None) -> Operand:
-        """The same with these hidden axes."""
+        """The same with these batch axes."""
         return self._replace(axes=axes)
 
 

@@ -119,7 +119,7 @@ class Jitted:
         """Describe the plan for these arguments: operations after each pass, buffers, shards.
 
         With ``repeats``, each line of the source is also timed by itself on one thread, the best
-        of so many.
+        of ``repeats`` runs.
         """
         traced, call = self._traced(args, kwargs)
         return traced.explained(call.values, repeats)
@@ -231,7 +231,7 @@ class Jitted:
 
 
 class _Call(NamedTuple):
-    """A call's dynamic values, the key of its kind, and how to put other leaves in their place."""
+    """A call's dynamic values, the key of its kind, and how to replace them by other leaves."""
 
     values: Sequence[Any]
     key: Any
@@ -245,7 +245,7 @@ class _Call(NamedTuple):
 _SIMPLE = (
     np.generic, int, float, complex, str, bytes, enum.Enum, np.dtype, type, slice, range, frozenset,
 )  # fmt: skip
-"""Besides tensors and arrays, what a function may return: it holds none of them."""
+"""Besides tensors and arrays, what a function may return: it contains none of them."""
 
 
 def _is_array(x: Any) -> bool:
@@ -286,7 +286,7 @@ def _modes() -> Any:
 
 
 def _shown(i: Any) -> Any:
-    """What of an instruction two recordings share: hidden axes have names of their own in each."""
+    """What of an instruction two recordings share: batch axes have names of their own in each."""
     params = {k: v for k, v in i.params.items() if k != "axis" or not isinstance(v, Axis)}
     return i.name, i.args, i.out, i.shape, i.dtype, repr(params)
 

@@ -1,4 +1,4 @@
-"""Hidden axes as leading ones: an operation on batches as plain operations on arrays.
+"""Batch axes as leading ones: an operation on batches as plain operations on arrays.
 
     lower_batch : a batched node -> instructions whose leading axes are axes like any other
 
@@ -25,7 +25,7 @@ ENTER, LEAVE = hidden_axes.ENTER, hidden_axes.LEAVE
 def lower_batch(
     emit: Emitter, prim: Any, operands: Sequence[Operand], axes: Axes, params: Any, sample: Any
 ) -> Operand:
-    """Append a primitive's work on operands with hidden axes; ``axes`` are those of ``sample``."""
+    """Append a primitive's work on operands with batch axes; ``axes`` are those of ``sample``."""
     if prim is LEAVE:
         return _left(emit, operands[0], params["axis"])
     lead = tuple(axis.size for axis in axes)
@@ -41,12 +41,12 @@ def lower_batch(
     if (ranks := prim.ranks) is None:
         return emit.append(prim, [_with_lead(emit, x, lead) for x in aligned], params, sample)
     loops = max(x.ndim - rank for x, rank in zip(aligned, ranks, strict=True))
-    spread = [_of_rank(emit, x, loops + r, lead) for x, r in zip(aligned, ranks, strict=True)]
-    return emit.append(prim, spread, params, sample)
+    ranked = [_of_rank(emit, x, loops + r, lead) for x, r in zip(aligned, ranks, strict=True)]
+    return emit.append(prim, ranked, params, sample)
 
 
 def _left(emit: Emitter, x: Operand, axis: Axis) -> Operand:
-    """The first logical axis again: it moves behind the axes that stay hidden."""
+    """The first logical axis again: it moves behind the axes that stay batch axes."""
     axes, shape = x.axes or (), x.shape
     n, ndim = len(axes), len(shape)
     if axis in axes:
@@ -58,7 +58,7 @@ def _left(emit: Emitter, x: Operand, axis: Axis) -> Operand:
 
 
 def _lined_up(emit: Emitter, x: Operand, axes: Axes) -> Operand:
-    """Hidden axes in the order of ``axes``, with length 1 for those that are missing."""
+    """Batch axes in the order of ``axes``, with length 1 for those that are missing."""
     if x.axes is None or x.axes == axes:
         return x
     own, n = x.axes, len(x.axes)
@@ -70,7 +70,7 @@ def _lined_up(emit: Emitter, x: Operand, axes: Axes) -> Operand:
 
 
 def _of_rank(emit: Emitter, x: Operand, rank: int, lead: tuple[int, ...]) -> Operand:
-    """An operand with hidden axes, given logical axes of length 1 in front up to ``rank``."""
+    """An operand with batch axes, given logical axes of length 1 in front up to ``rank``."""
     if x.axes is None or x.ndim == rank:
         return x
     n = len(lead)

@@ -29,7 +29,7 @@ class SurroundedError(Exception):
 def read(tape: Tape, starts: Sequence[Tensor], outputs: Sequence[Any], since: int) -> Program:
     """Make a program of a tape. Outputs that are not on it become constants.
 
-    ``since`` is the time when the recording began: hidden axes older than that lie around it.
+    ``since`` is the time when the recording began: batch axes older than that lie around it.
     """
     reader = _Reader(starts, since)
     reader.nodes(tape.nodes)
@@ -51,17 +51,19 @@ class _Reader:
         self._alive: list[Any] = []  # those values, so that identities stay taken
         self._parts: dict[int, list[int]] = {}  # outputs of composites by the bundle's time
 
-    def slot_of(self, on_tape: Tensor | None, held: Any) -> int:
+    def slot_of(self, on_tape: Tensor | None, value: Any) -> int:
         """The slot of an operand: a node's, or a constant's."""
         if isinstance(on_tape, Tensor) and on_tape.time in self.slots:
             return self.slots[on_tape.time]
-        if isinstance(held, Batched) and any(axis.time < self.since for axis in held.axes):
+        if isinstance(value, Batched) and any(axis.time < self.since for axis in value.axes):
             raise SurroundedError
-        if id(held) not in self._known:
-            self._known[id(held)] = slot = self._new()
-            self._alive.append(held)
-            self.emit.constants[slot] = snapshot(held.value if isinstance(held, Tensor) else held)
-        return self._known[id(held)]
+        if id(value) not in self._known:
+            self._known[id(value)] = slot = self._new()
+            self._alive.append(value)
+            self.emit.constants[slot] = snapshot(
+                value.value if isinstance(value, Tensor) else value
+            )
+        return self._known[id(value)]
 
     def nodes(self, nodes: Sequence[Tensor]) -> None:
         """Append the instructions of nodes in order."""
@@ -117,7 +119,7 @@ class _Reader:
         return [self.slot_of(y if isinstance(y, Tensor) else None, y) for y in outputs]
 
     def _instruction(self, node: Tensor, prim: Any) -> int:
-        """Append a node's instruction; hidden axes become leading ones like any other."""
+        """Append a node's instruction; batch axes become leading ones like any other."""
         given = [p if p is not None else a for p, a in zip(node.parents, node.args, strict=True)]
         operands = [
             self.emit.operand(

@@ -65,7 +65,7 @@ def value_and_grad(
     ValueError
         When ``f`` does not return a scalar.
     NonDifferentiableError
-        When an argument to differentiate holds integers or booleans, or the scalar is complex.
+        When an argument to differentiate has integers or booleans, or the scalar is complex.
 
     Examples
     --------
@@ -137,16 +137,16 @@ def _value_and_grad(
     run = Recording(f, args, kwargs, argnums, "grad", has_aux)
     y = run.scalar(holomorphic)
     tape = run.tape()
-    linked = run.is_linked(tape)
+    tracked = run.is_tracked(tape)
     with modes.recording():
-        found = run.pull(tape, [_one(y)], linked)
-    results = [run.result(c, x, linked) for c, x in zip(found, run.inputs, strict=True)]
+        found = run.pull(tape, [_unit_cotangent(y)], tracked)
+    results = [run.result(c, x, tracked) for c, x in zip(found, run.inputs, strict=True)]
     gradient = run.split(distinct(results), single)
     aux = run.auxiliary() if has_aux else None
-    return run.value(y, linked), aux, gradient
+    return run.value(y, tracked), aux, gradient
 
 
-def _one(y: Any) -> Any:
+def _unit_cotangent(y: Any) -> Any:
     return y.dtype.type(1) if isinstance(y, Tensor) else None
 
 
@@ -171,22 +171,22 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
         given = trees.match(
             cotangent, run.outputs, run.out_spec, "vjp", "the cotangent", "the output of f"
         )
-        given, linked = _off_the_tape(given, run)
+        given, tracked = _seeds(given, run)
         with modes.recording():
-            found = run.pull(tape, given, run.is_linked(tape))
-        linked = linked or run.is_linked(tape)
-        results = [run.result(c, x, linked) for c, x in zip(found, run.inputs, strict=True)]
+            found = run.pull(tape, given, run.is_tracked(tape))
+        tracked = tracked or run.is_tracked(tape)
+        results = [run.result(c, x, tracked) for c, x in zip(found, run.inputs, strict=True)]
         return run.split(distinct(results, given), single=False)
 
-    return run.values(run.outputs, run.is_linked(tape)), pullback
+    return run.values(run.outputs, run.is_tracked(tape)), pullback
 
 
-def _off_the_tape(given: Sequence[Any], run: Recording) -> tuple[list[Any], bool]:
+def _seeds(given: Sequence[Any], run: Recording) -> tuple[list[Any], bool]:
     """Cotangents or tangents as a sweep takes them, and whether one of them is on a tape.
 
     Those on a tape stay: the sweep then records what becomes of them. Constants go in raw.
     """
-    on_tape = run.linkable and any(map(is_tracked, given))
+    on_tape = run.trackable and any(map(is_tracked, given))
     if on_tape:
         return list(given), True
     return [c.value if type(c) is Tensor else unrecorded(c) for c in given], False
@@ -214,7 +214,7 @@ class Push:
     @property
     def value(self) -> Any:
         """What ``f`` gave."""
-        return self.run.values(self.run.outputs, self.run.is_linked(self.tape))
+        return self.run.values(self.run.outputs, self.run.is_tracked(self.tape))
 
     def leaves(self, tangents: Sequence[Any]) -> list[Any]:
         """The leaves of the tangents of all arguments, checked against these."""
@@ -222,7 +222,7 @@ class Push:
 
     def __call__(self, *tangents: Any) -> Any:
         run, given = self.run, self.leaves(tangents)
-        return _pushed(run, self.tape, run.outputs, given, run.out_spec)
+        return _push(run, self.tape, run.outputs, given, run.out_spec)
 
     def sweep(self, tangents: Sequence[Any]) -> list[Any]:
         """Leaves of the result from leaves of the tangents, which may themselves be recorded."""
@@ -234,12 +234,12 @@ class Push:
         ]
 
 
-def _pushed(run: Recording, tape: Tape, outputs: Any, given: Any, spec: Any) -> Any:
-    given, linked = _off_the_tape(given, run)
+def _push(run: Recording, tape: Tape, outputs: Any, given: Any, spec: Any) -> Any:
+    given, tracked = _seeds(given, run)
     with modes.recording():
-        found = run.push(tape, outputs, given, run.is_linked(tape))
-    linked = linked or run.is_linked(tape)
-    results = [run.result(t, y, linked) for t, y in zip(found, outputs, strict=True)]
+        found = run.push(tape, outputs, given, run.is_tracked(tape))
+    tracked = tracked or run.is_tracked(tape)
+    results = [run.result(t, y, tracked) for t, y in zip(found, outputs, strict=True)]
     return trees.unflatten(spec, distinct(results, given))
 
 
@@ -256,8 +256,8 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     run = Recording(f, primals, None, tuple(range(len(primals))), "jvp")
     given = _tangents(run, tuple(tangents), "jvp")
     tape = run.tape()
-    tangent = _pushed(run, tape, run.outputs, given, run.out_spec)
-    return run.values(run.outputs, run.is_linked(tape)), tangent
+    tangent = _push(run, tape, run.outputs, given, run.out_spec)
+    return run.values(run.outputs, run.is_tracked(tape)), tangent
 
 
 def hvp(f: Callable[..., Any], x: Any, v: Any, *args: Any) -> Any:
@@ -270,7 +270,7 @@ def hvp(f: Callable[..., Any], x: Any, v: Any, *args: Any) -> Any:
     x, v : pytree
         The point and the direction, of the same structure and shapes.
     *args
-        Further arguments of ``f``, held fixed.
+        Further arguments of ``f``, which stay fixed.
 
     Returns
     -------
@@ -292,14 +292,14 @@ def hvp(f: Callable[..., Any], x: Any, v: Any, *args: Any) -> Any:
     run = Recording(f, (x, *args), None, (0,), "hvp")
     given = _tangents(run, (v,), "hvp")
     gradients, tape = gradients_on_tape(run)
-    return _pushed(run, tape, gradients, given, run.specs[0])
+    return _push(run, tape, gradients, given, run.specs[0])
 
 
 def gradients_on_tape(run: Recording, holomorphic: bool = False) -> tuple[list[Any], Tape]:
     """Record the reverse sweep too: gradients that can be differentiated, and the whole tape."""
     y = run.scalar(holomorphic)
     with modes.recording():
-        found = run.pull(run.tape(), [_one(y)], recorded=True)
+        found = run.pull(run.tape(), [_unit_cotangent(y)], recorded=True)
     gradients = [
         np.zeros(s.shape, s.dtype) if g is None else g
         for g, s in zip(found, run.starts, strict=True)

@@ -62,7 +62,7 @@ def hessian_by_symmetry(
     sweeps : Sweeps
         How to sweep along many directions.
     """
-    recorded = run.is_linked(tape)
+    recorded = run.is_tracked(tape)
     order = by_first_use(tape, run.starts)
     leaves = [run.starts[i] for i in order]
     edges = list(itertools.accumulate((math.prod(x.shape) for x in leaves), initial=0))

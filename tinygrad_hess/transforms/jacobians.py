@@ -155,7 +155,7 @@ def _sweeps(chunk_size: int | None, replayed: Callable[[Sweep], Sweep]) -> Calla
 
 
 def _forward(run: Recording, tape: Tape, outputs: Any, sweeps: Sweeps) -> list[list[Any]]:
-    recorded, shaped = run.is_linked(tape), [_with_shape(y) for y in outputs]
+    recorded, shaped = run.is_tracked(tape), [_with_shape(y) for y in outputs]
     with modes.recording():
         stacked = _batched_sweeps(
             lambda seeds: run.push(tape, outputs, seeds, recorded),
@@ -172,7 +172,7 @@ def _forward(run: Recording, tape: Tape, outputs: Any, sweeps: Sweeps) -> list[l
 
 
 def _reverse(run: Recording, tape: Tape, outputs: Any, sweeps: Sweeps) -> list[list[Any]]:
-    recorded, shaped = run.is_linked(tape), [_with_shape(y) for y in outputs]
+    recorded, shaped = run.is_tracked(tape), [_with_shape(y) for y in outputs]
     with modes.recording():
         if len(shaped) == 1 and shaped[0].shape == ():
             one = [shaped[0].dtype.type(1)]
@@ -206,7 +206,7 @@ def _compressed(
     shaped = [_with_shape(y) for y in outputs]
     with modes.recording():
         blocks = compressed(run, tape, shaped, symmetric, sweeps)
-    return blocks and _results(blocks, run, run.is_linked(tape))
+    return blocks and _results(blocks, run, run.is_tracked(tape))
 
 
 def _results(blocks: list[list[Any]], run: Recording, recorded: bool) -> list[list[Any]]:
@@ -256,7 +256,7 @@ def hessian_of(
                 blocks = few
             elif symmetric:
                 found = hessian_by_symmetry(run, tape, gradients, sweeps)
-                blocks = _results(found, run, run.is_linked(tape))
+                blocks = _results(found, run, run.is_tracked(tape))
             else:
                 blocks = _forward(run, tape, gradients, sweeps)
             out = run.split([run.split(row, single) for row in blocks], single)

@@ -22,11 +22,11 @@ from .sweeps import Cotangents, forward, reverse
 
 
 def start(x: Any, who: str) -> Tensor:
-    """A start of the tape at ``x``, linked to where ``x`` came from if that is on a tape."""
+    """A start of the tape at ``x``, with ``x`` as its parent if that is on a tape."""
     if isinstance(x, Tensor):
         require_float(x, who)
-        linked = x.prim is not None and modes.is_recording()
-        return alias(x) if linked else leaf(unrecorded(x))
+        on_tape = x.prim is not None and modes.is_recording()
+        return alias(x) if on_tape else leaf(unrecorded(x))
     value = x if isinstance(x, (np.ndarray, np.generic)) else _from_python(x, who)
     refuse_subclass(value, who)
     require_float(value, who)
@@ -52,7 +52,7 @@ def _from_python(x: Any, who: str) -> Any:
 
 
 def owned(x: Any) -> Any:
-    """A result that the caller may keep and change: never a view of what the tape holds."""
+    """A result that the caller may keep and change: never a view of a value on the tape."""
     if isinstance(x, np.ndarray) and (x.base is not None or not x.ndim or not x.flags.writeable):
         return x.copy()[()]
     return x
@@ -76,7 +76,7 @@ class Recording:
 
     Attributes
     ----------
-    linkable : bool
+    trackable : bool
         Whether a recording around this one may differentiate the results (not under ``no_grad``).
     """
 
@@ -90,7 +90,7 @@ class Recording:
         has_aux: bool = False,
     ):
         self.who = who
-        self.linkable = modes.is_recording()
+        self.trackable = modes.is_recording()
         self.inputs: list[Any] = []
         self.starts: list[Tensor] = []
         self.specs: list[Any] = []
@@ -128,9 +128,9 @@ class Recording:
         """The tape between the starts and the outputs."""
         return Tape([y for y in self.outputs if isinstance(y, Tensor)], self.starts)
 
-    def is_linked(self, tape: Tape) -> bool:
+    def is_tracked(self, tape: Tape) -> bool:
         """Whether a recording around this one can differentiate a sweep over its tape."""
-        return self.linkable and tape.outside
+        return self.trackable and tape.outside
 
     def scalar(self, holomorphic: bool = False) -> Any:
         """The only output, checked to be a real floating-point scalar (or a complex one)."""
@@ -173,14 +173,14 @@ class Recording:
 
     # ---- what leaves ---------------------------------------------------------------------------
 
-    def result(self, x: Any, like: Any, linked: bool) -> Any:
+    def result(self, x: Any, like: Any, tracked: bool) -> Any:
         """A derivative as the caller gets it; ``like`` gives shape and type where it is zero."""
-        if type(x) is np.ndarray and not linked and not self.boxed:
+        if type(x) is np.ndarray and not tracked and not self.boxed:
             return owned(x)
         if x is None:
             like = like if hasattr(like, "shape") else np.asarray(like) * 1.0
             x = np.zeros(like.shape, like.dtype)[()]
-        if linked:
+        if tracked:
             return x if isinstance(x, Tensor) else constant(x)
         if type(x) is Tensor:
             x = x.value
@@ -188,23 +188,23 @@ class Recording:
             return x
         return constant(x) if self.boxed else owned(x)
 
-    def value(self, y: Any, linked: bool) -> Any:
+    def value(self, y: Any, tracked: bool) -> Any:
         """An output of f as the caller gets it."""
-        if not isinstance(y, Tensor) or linked:
+        if not isinstance(y, Tensor) or tracked:
             return y
         if isinstance(y, Batched):
             return unrecorded(y)
         return constant(y.value) if self.boxed else owned(y.value)
 
-    def values(self, outputs: Sequence[Any], linked: bool) -> Any:
+    def values(self, outputs: Sequence[Any], tracked: bool) -> Any:
         """All outputs, in their tree."""
-        return trees.unflatten(self.out_spec, distinct([self.value(y, linked) for y in outputs]))
+        return trees.unflatten(self.out_spec, distinct([self.value(y, tracked) for y in outputs]))
 
     def auxiliary(self) -> Any:
-        """The auxiliary output, unlinked from this tape unless an outer recording needs it."""
+        """The auxiliary output, off this tape unless an outer recording needs it."""
         found, spec = trees.flatten(self.aux)
-        linked = self.is_linked(Tape([a for a in found if isinstance(a, Tensor)], self.starts))
-        return trees.unflatten(spec, distinct([self.value(a, linked) for a in found]))
+        tracked = self.is_tracked(Tape([a for a in found if isinstance(a, Tensor)], self.starts))
+        return trees.unflatten(spec, distinct([self.value(a, tracked) for a in found]))
 
     def split(self, results: Sequence[Any], single: bool) -> Any:
         """Results for all starts as one tree an argument (or just the tree, when single)."""

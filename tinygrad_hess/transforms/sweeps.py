@@ -5,7 +5,7 @@
 
 Both call each node's rule on raw arrays at NumPy speed, or, with ``recorded=True``, on the tape's
 own tensors, so that the sweep extends the tape and can itself be differentiated. Here, once for
-all rules, a cotangent is given its primal's shape and dtype: what broadcasting spread is summed.
+all rules, a cotangent is given its primal's shape and dtype: what was broadcast is summed.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _reverse_raw(tape: Tape, cotangents: Cotangents) -> Cotangents:
 
     This loop is most of the cost of a gradient of small arrays; it leaves out what cannot occur.
     """
-    kept = _hidden_axes(tape, cotangents)
+    kept = _batch_axes(tape, cotangents)
     take = cotangents.pop
     leaves: Cotangents = {}
     owned: set[int] = set()
@@ -115,7 +115,7 @@ def _accumulate(cotangents: Cotangents, time: int, c: Any, owned: set[int]) -> N
 
 
 def _reverse(tape: Tape, cotangents: Cotangents, recorded: bool) -> Cotangents:
-    kept = _hidden_axes(tape, cotangents)
+    kept = _batch_axes(tape, cotangents)
     safe, debug = modes.is_nan_safe(), modes.is_debugging_nans()
     take = cotangents.pop
     active = tape.active
@@ -243,8 +243,8 @@ def _operands(node: Tensor) -> tuple[Any, ...]:
     return tuple(a if p is None else p for p, a in zip(node.parents, node.args, strict=True))
 
 
-def _hidden_axes(tape: Tape, cotangents: Cotangents) -> frozenset[Axis]:
-    """Hidden axes of the roots and their cotangents: a batch of sweeps, never to be summed."""
+def _batch_axes(tape: Tape, cotangents: Cotangents) -> frozenset[Axis]:
+    """Batch axes of the roots and their cotangents: a batch of sweeps, never to be summed."""
     axes = _NO_AXES
     for x in (*cotangents.values(), *tape.roots):
         if type(x) is Batched:
@@ -263,7 +263,7 @@ def conform(c: Any, primal: Tensor, kept: frozenset[Axis]) -> Any:
                 c = reduce_sum(leave(c, axis=axis), axis=(-c.ndim - 1,), keepdims=False)
     shape = primal.shape
     if c.shape != shape:
-        summed = _spread_axes(c.shape, shape)
+        summed = _broadcast_axes(c.shape, shape)
         if summed == _ROWS and type(c) is _ndarray and len(c.shape) == 2:
             c = np.dot(_ones(len(c), c.dtype), c)  # a bias: BLAS sums rows fastest
         elif type(c) is _ndarray:
@@ -289,7 +289,7 @@ def _ones(n: int, dtype: Any) -> Any:
 
 
 @functools.lru_cache(maxsize=4096)
-def _spread_axes(wide: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+def _broadcast_axes(wide: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
     """Axes along which an operand of ``shape`` was repeated to give one of shape ``wide``."""
     ndim, extra = len(wide), len(wide) - len(shape)
     return tuple(

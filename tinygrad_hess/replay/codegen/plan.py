@@ -107,11 +107,11 @@ class Plan:
         for slot, c in program.constants.items():
             self._constant(slot, c)
         lines: list[Line] = []
-        for place, i in enumerate(program.instructions):
-            line = self._instruction(i, place)
+        for step, i in enumerate(program.instructions):
+            line = self._instruction(i, step)
             if line is not None:
                 lines.append(line)
-            for slot in self._lives.ends[place]:
+            for slot in self._lives.ends[step]:
                 buffer = self._held.get(slot)
                 if buffer is not None:
                     self._give_back(buffer)
@@ -167,16 +167,16 @@ class Plan:
 
     def _transposed(self, name: str) -> str:
         """The name of the transpose of a buffer, constant or view: a view made once."""
-        turned = f"{name}_T"
-        if turned not in self._viewed:
-            self._viewed.add(turned)
-            self.views.append((turned, np.transpose, name))
-        return turned
+        transposed = f"{name}_T"
+        if transposed not in self._viewed:
+            self._viewed.add(transposed)
+            self.views.append((transposed, np.transpose, name))
+        return transposed
 
     def _add_loop(self, name: str, arrays: list[str], slices: Any) -> None:
         self._loops[name] = (arrays, slices)
 
-    def _instruction(self, i: Instruction, place: int) -> Line | None:
+    def _instruction(self, i: Instruction, step: int) -> Line | None:
         args = [self._operand(a) for a in i.args]
         if self._is_fixed_view(i):
             self._names[i.out] = f"v{i.out}"
@@ -197,7 +197,7 @@ class Plan:
             self._owned.add(i.out)
             self._apart.add(i.out)
             return Line(f"{name} = {writer.fresh}")
-        buffer = self._overwritten(i, place, writer) or self._take(i.shape, i.dtype, writer.order)
+        buffer = self._overwritten(i, step, writer) or self._take(i.shape, i.dtype, writer.order)
         self._held[i.out] = buffer
         self._names[i.out] = buffer.name
         if buffer.name not in self._made:
@@ -232,7 +232,7 @@ class Plan:
         with np.errstate(all="ignore"):  # the sample holds anything
             return bool(np.shares_memory(i.fn(sample), sample))
 
-    def _overwritten(self, i: Instruction, place: int, writer: Writer) -> Buffer | None:
+    def _overwritten(self, i: Instruction, step: int, writer: Writer) -> Buffer | None:
         """The buffer of an operand that is read here for the last time, if ``i`` may fill it."""
         for n, a in enumerate(i.args):
             buffer = self._held.get(a)
@@ -241,9 +241,9 @@ class Plan:
                 and n in writer.over
                 and all(k in writer.over for k, b in enumerate(i.args) if b == a)
                 and (buffer.shape, buffer.dtype, buffer.order) == (i.shape, i.dtype, writer.order)
-                and a in self._lives.ends[place]
+                and a in self._lives.ends[step]
             ):
-                self._lives.ends[place].remove(a)
+                self._lives.ends[step].remove(a)
                 return buffer
         return None
 
@@ -298,7 +298,7 @@ def _lifetimes(program: Program) -> _Lifetimes:
     """How long the memory of each slot is read, directly or through what may be a view of it."""
     aliases = {slot: {slot} for slot in (*program.inputs, *program.constants)}
     last: dict[int, int] = {}
-    for place, i in enumerate(program.instructions):
+    for step, i in enumerate(program.instructions):
         mine = {i.out}
         if not i.fresh:
             for a in i.args:
@@ -306,12 +306,12 @@ def _lifetimes(program: Program) -> _Lifetimes:
         aliases[i.out] = mine
         for a in i.args:
             for root in aliases[a]:
-                last[root] = place
-        last.setdefault(i.out, place)
+                last[root] = step
+        last.setdefault(i.out, step)
     escaping: set[int] = set()
     for o in program.outputs:
         escaping |= aliases[o]
     ends: list[list[int]] = [[] for _ in program.instructions]
-    for slot, place in last.items():
-        ends[place].append(slot)
+    for slot, step in last.items():
+        ends[step].append(slot)
     return _Lifetimes(ends, escaping, aliases)

@@ -29,7 +29,7 @@ measured up to 20% faster so, a bias is added faster, and what reduces short row
 
 
 def is_tall(shape: tuple[int, ...], columns: int = 0) -> bool:
-    """Whether a matrix of more than so many columns is to be laid out by columns."""
+    """Whether a matrix of more than ``columns`` columns is to be laid out by columns."""
     return len(shape) == 2 and shape[0] >= TALL and shape[0] > shape[1] > columns
 
 
@@ -172,10 +172,10 @@ def _product(i: Instruction, args: Sequence[Name], by_rows: bool = False) -> Wri
         return Writer(f"matmul({stacks}, OUT)", f"matmul({stacks})")
     plain = ", ".join(x.transposed() if turn else x.text for x, turn in ((a, left), (b, right)))
     if is_tall(i.shape) and not by_rows:  # the transposes, in the other order
-        turned = ", ".join(
+        transposed = ", ".join(
             x.text if turn else x.transposed() for x, turn in ((b, right), (a, left))
         )
-        return Writer(f"dot({turned}, OUT_T)", f"dot({plain})", "F")
+        return Writer(f"dot({transposed}, OUT_T)", f"dot({plain})", "F")
     return Writer(f"dot({plain}, OUT)", f"dot({plain})")
 
 
@@ -201,7 +201,7 @@ def _reduction(i: Instruction, args: Sequence[Name]) -> Writer | None:
 
 
 SHORT = 64
-"""Up to so many elements a row, BLAS sums rows faster than NumPy, up to ten times."""
+"""Elements of a row up to which BLAS sums rows faster than NumPy, up to ten times."""
 
 
 def _sum_by_product(i: Instruction, x: Name, axis: int, keepdims: bool) -> Writer | None:

@@ -14,14 +14,14 @@ from ..codegen.plan import Plan
 from .split import Split
 
 CACHE = 2**19
-"""Bytes of the largest array of a stretch, where a batch is worked off stretch by stretch."""
+"""Bytes of the largest array of a chunk, where a batch is worked off chunk by chunk."""
 
 
 ADDITIONS = 0.02
 """Share of all bytes computed that additions of sums may come to."""
 
 
-def stretches(split: Split, count: int) -> list[tuple[int, int]]:
+def chunks(split: Split, count: int) -> list[tuple[int, int]]:
     """How ``count`` threads cut the axis: in as many parts, or in more that fit in cache.
 
     Where parts are summed, each costs another addition of the sums: that must not weigh.
@@ -42,12 +42,12 @@ class Sharded:
     Attributes
     ----------
     bounds : list of (int, int)
-        The stretches of the axis.
+        The chunks of the axis.
     """
 
     def __init__(self, split: Split, count: int):
         self.split, self.count = split, count
-        self.bounds = stretches(split, count)
+        self.bounds = chunks(split, count)
         self.before = Plan(split.before)
         self.after = Plan(split.after, given=split.after.inputs[len(split.before.inputs) :])
         lengths = {high - low for low, high in self.bounds}
@@ -81,8 +81,8 @@ class Sharded:
         results: list[Any] = [None] * len(self.bounds)
         for k, part in enumerate(found):
             results[k :: self.count] = part
-        joined = map(self._joined, split.shard.outputs, zip(*results, strict=True))
-        slots |= zip(split.shard.outputs, joined, strict=True)
+        combined = map(self._combined, split.shard.outputs, zip(*results, strict=True))
+        slots |= zip(split.shard.outputs, combined, strict=True)
         late = split.after.inputs[len(values) :]
         return after(*values, *(slots[s] for s in late))
 
@@ -99,20 +99,20 @@ class Sharded:
             found.append(x if cut is None else x[cut.part(low, high)])
         return found
 
-    def _joined(self, slot: int, parts: Sequence[Any]) -> Any:
+    def _combined(self, slot: int, parts: Sequence[Any]) -> Any:
         cut = self.split.parts.get(slot)
         return reduce(_added, parts) if cut is None else _stretched(parts, cut)
 
 
 def _stretched(parts: Sequence[Any], cut: Cut) -> Any:
-    """The stretches side by side along the axis that was cut, also where it was joined since."""
+    """The chunks side by side along the axis that was cut, also where it was combined since."""
     if cut.times == 1:
         return np.concatenate(parts, cut.axis)
-    place = parts[0].ndim + cut.axis
-    front, behind = parts[0].shape[:place], parts[0].shape[place + 1 :]
-    lengths = [x.shape[place] // cut.times for x in parts]
+    position = parts[0].ndim + cut.axis
+    front, behind = parts[0].shape[:position], parts[0].shape[position + 1 :]
+    lengths = [x.shape[position] // cut.times for x in parts]
     apart = [x.reshape(*front, cut.times, n, *behind) for x, n in zip(parts, lengths, strict=True)]
-    return np.concatenate(apart, place + 1).reshape(*front, cut.times * sum(lengths), *behind)
+    return np.concatenate(apart, position + 1).reshape(*front, cut.times * sum(lengths), *behind)
 
 
 def _added(total: Any, part: Any) -> Any:

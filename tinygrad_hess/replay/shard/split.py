@@ -45,7 +45,7 @@ class Split:
     sums : tuple of int
         Slots of which each shard gives a part of the sum.
     parts : dict
-        Slots of which each shard gives its own stretch, and how they are cut.
+        Slots of which each shard gives its own chunk, and how they are cut.
     states, shapes : dict
         What becomes of each slot; shapes and types of all as wholes.
     refused : tuple of (Instruction, str)
@@ -263,7 +263,7 @@ class _Splitter:
         return found
 
     def _behind(self, i: Instruction, cut: Cut) -> Iterator[tuple[int, Cut]]:
-        """Operands that the axis of a result comes from, where it keeps its place."""
+        """Operands that the axis of a result comes from, where it keeps its position."""
         if i.prim is None:
             return
         if i.prim.cut is not None:
@@ -284,22 +284,22 @@ class _Splitter:
 
     def _advanced(self, i: Instruction) -> tuple[Instruction, State]:
         """The instruction as a shard runs it, and what becomes of its result."""
-        held = [self.states[a] for a in i.args]
-        if all(s is WHOLE for s in held):
+        states = [self.states[a] for a in i.args]
+        if all(s is WHOLE for s in states):
             return i, WHOLE
         if i.prim is None:
             raise _NotSplitError("nothing is known of its axes")
-        if any(s is SUM for s in held):
+        if any(s is SUM for s in states):
             same = len({self._shape(a) for a in i.args} | {i.shape}) == 1
-            if is_sum_of_two(i) and held == [SUM, SUM] and same:
+            if is_sum_of_two(i) and states == [SUM, SUM] and same:
                 return i, SUM
             raise _NotSplitError("it needs a finished sum")
         if i.prim.cut is not None:
-            found = i.prim.cut(self._shape(i.args[0]), i.shape, held[0], self.length)
+            found = i.prim.cut(self._shape(i.args[0]), i.shape, states[0], self.length)
             if found is None:
                 raise _NotSplitError("a part of the axis is no part of one afterwards")
             return i, found
-        return self._by_labels(i, held)
+        return self._by_labels(i, states)
 
     def _shape(self, slot: int) -> tuple[int, ...]:
         return self.shapes[slot][0] if slot in self.shapes else ()
@@ -310,21 +310,21 @@ class _Splitter:
             self._known[i.out] = i.prim.axes(i.params, shapes, i.shape)
         return self._known[i.out]
 
-    def _by_labels(self, i: Instruction, held: Sequence[State]) -> tuple[Instruction, State]:
+    def _by_labels(self, i: Instruction, states: Sequence[State]) -> tuple[Instruction, State]:
         axes = self._axes(i)
         cuts = {
             (labels[s.axis], s._replace(axis=0))
-            for labels, s in zip(axes.operands, held, strict=True)
+            for labels, s in zip(axes.operands, states, strict=True)
             if s is not WHOLE
         }
         if len(cuts) != 1:
             raise _NotSplitError("its operands are cut along different axes")
         ((label, cut),) = cuts
         if label is CORE or label is None:
-            axis = next(s.axis for s in held if s is not WHOLE)
+            axis = next(s.axis for s in states if s is not WHOLE)
             raise _NotSplitError(f"it needs axis {axis} of its operand as a whole")
         args = []
-        for a, labels, s in zip(i.args, axes.operands, held, strict=True):
+        for a, labels, s in zip(i.args, axes.operands, states, strict=True):
             if labels.count(label) > 1:
                 raise _NotSplitError("it needs one axis twice")
             if s is WHOLE and label in labels:
@@ -341,7 +341,7 @@ class _Splitter:
     def _part(self, slot: int, cut: Cut) -> int:
         """The slot of a shard's own part of an operand that is there as a whole."""
         if cut.times > 1:
-            raise _NotSplitError("a part of the axis is no stretch of another operand")
+            raise _NotSplitError("a part of the axis is no slice of another operand")
         if (slot, cut) not in self._aliases:
             self._aliases[slot, cut] = alias = self._slot()
             self.cut[alias] = (slot, cut)

@@ -58,7 +58,7 @@ def compressed(
     plan = plan_hessian(pattern) if symmetric else plan_jacobian(pattern, "forward")
     if plan.count * FEW > pattern.shape[1]:
         return None
-    recorded = run.is_linked(tape)
+    recorded = run.is_tracked(tape)
     products = [np.zeros((0, pattern.shape[0]))]
     push = lambda seeds: run.push(tape, outputs, seeds, recorded)
     cuts = sweeps.cut(plan.count)

@@ -217,7 +217,7 @@ def _is_same_pattern(a: Any, b: Any) -> bool:
 
 
 def _refuse_outer_transforms(run: Recording, tape: Tape, outputs: Any, who: str) -> None:
-    if run.is_linked(tape) or any(type(x) is Batched for x in (*run.starts, *outputs)):
+    if run.is_tracked(tape) or any(type(x) is Batched for x in (*run.starts, *outputs)):
         raise NonDifferentiableError(
             f"{who}: sparse=True inside another transform (grad, vmap, jit, ...): a scipy.sparse "
             "array holds numbers alone, so no derivative can flow through it. Use "
