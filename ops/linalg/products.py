@@ -87,22 +87,23 @@ def _flops(inner: int) -> Any:
     return lambda y, a, b: 2 * int(np.size(y)) * int(np.shape(a)[inner])
 
 
-_TALL = 512
-"""Rows from which a tall product is laid out by columns: OpenBLAS was measured 10 to 20% faster
-so, and reductions over a short last axis five times."""
+def is_tall(rows: int, columns: int, least: int = 512) -> bool:
+    """Whether a product of this shape is laid out by columns: OpenBLAS was measured 10 to 20%
+    faster so, and reductions over a short last axis five times."""
+    return rows >= least and rows > columns
 
 
 def _mm(a: Any, b: Any) -> Any:
     if a.ndim == 2 == b.ndim:
-        if len(a) < _TALL or len(a) <= b.shape[1]:
-            return np.dot(a, b)  # BLAS as for matmul, with less to decide on the way
-        return np.dot(b.T, a.T).T
+        if is_tall(len(a), b.shape[1]):
+            return np.dot(b.T, a.T).T
+        return np.dot(a, b)  # BLAS as for matmul, with less to decide on the way
     return np.matmul(a, b)
 
 
 def _nt(a: Any, b: Any) -> Any:
     if a.ndim == 2 == b.ndim:
-        return np.dot(a, b.T) if len(a) < _TALL or len(a) <= len(b) else np.dot(b, a.T).T
+        return np.dot(b, a.T).T if is_tall(len(a), len(b)) else np.dot(a, b.T)
     return np.matmul(a, b.swapaxes(-1, -2))
 
 

@@ -21,7 +21,7 @@ from ...transforms.recording import owned
 from ..passes.views import changes_shape
 from ..program import Instruction, Program
 from .cache_blocking import LARGE, Line, Run, Touched, blocked
-from .writers import GLOBALS, Name, Writer, is_tall, writer_of
+from .writers import GLOBALS, Name, Writer, is_by_columns, writer_of
 
 _ALIGNMENT = 64
 """Bytes of a cache line: wide loads that cross one cost twice."""
@@ -126,7 +126,7 @@ class Plan:
             return
         self._names[slot] = f"c{slot}"
         if isinstance(c, np.ndarray):
-            if slot not in self._by_rows and is_tall(c.shape):
+            if slot not in self._by_rows and is_by_columns(c.shape):
                 c = np.asfortranarray(c)
             self._samples[slot] = c
             self._memory[f"c{slot}"] = f"c{slot}"
@@ -276,7 +276,7 @@ def _stored_by_rows(program: Program, shapes: Any) -> set[int]:
         i.shape
         for i in elementwise
         for a in i.args
-        if a in inputs and shapes.get(a, ((),))[0] == i.shape and is_tall(i.shape, _NARROW)
+        if a in inputs and shapes.get(a, ((),))[0] == i.shape and is_by_columns(i.shape, _NARROW)
     }
     met = {a for i in elementwise for a in i.args if shapes.get(a, ((),))[0] == i.shape}
     found = {s for s in slots if shapes.get(s, ((),))[0] in beside_inputs}

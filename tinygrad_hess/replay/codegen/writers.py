@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...ops.linalg.products import is_tall
 from ..program import Instruction
 
 GLOBALS: dict[str, Any] = {
@@ -24,13 +25,13 @@ GLOBALS: dict[str, Any] = {
 """What every program may call."""
 
 TALL = 48
-"""Rows from which a product with more rows than columns is laid out by columns: OpenBLAS was
-measured up to 20% faster so, a bias is added faster, and what reduces short rows several times."""
+"""Rows from which a product may be tall: fewer than in a recording, since what reads it is planned
+for the same layout."""
 
 
-def is_tall(shape: tuple[int, ...], columns: int = 0) -> bool:
+def is_by_columns(shape: tuple[int, ...], columns: int = 0) -> bool:
     """Whether a matrix of more than ``columns`` columns is to be laid out by columns."""
-    return len(shape) == 2 and shape[0] >= TALL and shape[0] > shape[1] > columns
+    return len(shape) == 2 and is_tall(*shape, TALL) and shape[1] > columns
 
 
 class Name(NamedTuple):
@@ -171,7 +172,7 @@ def _product(i: Instruction, args: Sequence[Name], by_rows: bool = False) -> Wri
         )
         return Writer(f"matmul({stacks}, OUT)", f"matmul({stacks})")
     plain = ", ".join(x.transposed() if turn else x.text for x, turn in ((a, left), (b, right)))
-    if is_tall(i.shape) and not by_rows:  # the transposes, in the other order
+    if is_by_columns(i.shape) and not by_rows:  # the transposes, in the other order
         transposed = ", ".join(
             x.text if turn else x.transposed() for x, turn in ((b, right), (a, left))
         )
