@@ -29,7 +29,7 @@ def main():
     schedule = tg.optim.schedules.cosine(RATE, EPOCHS * len(batches), warmup=len(batches))
     opt = tg.optim.AdamW(model.parameters(), lr=schedule)
     for epoch in range(1, EPOCHS + 1):
-        for batch in batches:  # in a new order each time, for the generator goes on
+        for batch in batches:  # in a new order each time: the generator is shared
             value = loss(model, batch)
             value.backward()
             opt.step()

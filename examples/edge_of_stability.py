@@ -2,7 +2,7 @@
 
 A 64-32-10 tanh net learns handwritten digits by full-batch gradient descent. One should see the
 sharpness, the largest eigenvalue of the Hessian, climb from about half of 2/rate to it in some 500
-steps, overshoot by a tenth, and then stay within a few percent of it. The loss goes on falling,
+steps, overshoot by a tenth, and then stay within a few percent of it. The loss keeps falling,
 with a hump each time that the sharpness was above (Cohen et al. 2021).
 """
 
@@ -11,6 +11,7 @@ import os
 import numpy as np
 
 import tinygrad_hess as tg
+from tinygrad_hess.core import trees
 
 STEPS, RATE, EVERY = (60 if os.environ.get("TINYGRAD_HESS_QUICK") else 1500), 0.5, 20
 
@@ -42,7 +43,7 @@ def main():
                 f"{step:>5} {value:>8.4f} {tg.nn.accuracy(model(test_x), test_y):>7.1%}"
                 f" {top.values[0]:>10.3f} {top.residuals[0]:>9.0e} {top.values[0] * RATE / 2:>9.3f}"
             )
-        model = tg.core.trees.map(lambda p, g: p - RATE * g, model, gradient)
+        model = trees.map(lambda p, g: p - RATE * g, model, gradient)
 
     try:
         figure = tg.viz.plots.loss_and_sharpness(

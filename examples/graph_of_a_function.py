@@ -20,7 +20,7 @@ def main():
         path = tg.viz.render(picture, f"graph_of_{name}.svg")
         arrows = picture.source.count("->")
         print(f"wrote {path}: {arrows} arrows")
-    print("\nForward, reverse and tangent parts have colours of their own; the DOT text is in")
+    print("\nForward, reverse and tangent parts have their own colours; the DOT text is in")
     print("picture.source. The gradient's graph is the function's, walked back; the product's is")
     print("both of them, walked forward once more.")
 

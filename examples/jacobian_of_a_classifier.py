@@ -12,8 +12,8 @@ def loss(params, x, y):
 
 def main():
     iris = tg.data.iris()
-    spread = iris.x.std(axis=0)
-    x = (iris.x - iris.x.mean(axis=0)) / spread
+    scale = iris.x.std(axis=0)
+    x = (iris.x - iris.x.mean(axis=0)) / scale
     params = {"w": np.zeros((4, 3)), "b": np.zeros(3)}
     for _ in range(500):
         gradient = tg.grad(loss)(params, x, iris.y)
@@ -24,7 +24,7 @@ def main():
     print(f"softmax regression on iris: {(p.argmax(axis=1) == iris.y).mean():.1%} right\n")
 
     hardest = int(p.max(axis=1).argmin())  # the flower the classifier is least sure of
-    J = tg.jacobian(probabilities)(x[hardest]) / spread  # (class, feature), per centimetre
+    J = tg.jacobian(probabilities)(x[hardest]) / scale  # (class, feature), per centimetre
     print(f"flower {hardest}, change of each probability with one centimetre more:")
     print(" " * 20 + "".join(f"{name:>12}" for name in iris.target_names))
     print(f"{'probability':<20}" + "".join(f"{q:>12.3f}" for q in p[hardest]))

@@ -7,7 +7,7 @@
   ones with ``sparse=True``; products with a Jacobian: ``jvp``, ``vjp``.
 - Over a batch: ``vmap(f)``; per-example gradients: ``vmap(grad(f), (None, 0))(w, xs)``.
 - Recorded once, then replayed: ``jit(f)``.
-- Rules of one's own: ``custom_vjp``, ``custom_jvp``, ``stop_gradient``, ``checkpoint``.
+- Custom rules: ``custom_vjp``, ``custom_jvp``, ``stop_gradient``, ``checkpoint``.
 - Checks: ``check_grads(f, (x,))``, ``debug_nans()``, ``nan_safe()``; what has a derivative:
   ``supported("numpy.cumsum")``.
 - Nets, optimisers and data: ``nn``, ``optim``, ``data``.

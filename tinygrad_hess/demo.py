@@ -2,7 +2,7 @@
 
 Full-batch gradient descent on handwritten digits. The largest eigenvalue of the Hessian, the
 sharpness, climbs until it reaches 2/rate, where a quadratic would become unstable, and stays there
-while the loss goes on falling, no longer steadily: the edge of stability (Cohen et al. 2021,
+while the loss keeps falling, no longer steadily: the edge of stability (Cohen et al. 2021,
 Gradient descent on neural networks typically occurs at the edge of stability).
 """
 
@@ -32,12 +32,12 @@ FOLLOWED = 50
 """Steps between two measurements of the largest five eigenvalues, for the report."""
 
 DIVERGED = 1e3
-"""A loss so many times the first one will not come back: the spikes of the edge are far smaller."""
+"""The multiple of the first loss from which no run recovers: spikes at the edge are far smaller."""
 
 
 @dataclass
 class Course:
-    """What a run leaves behind.
+    """The course of a run.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Course:
     accuracy : list of float
         On the test set, a fraction.
     monitor : Monitor or None
-        What followed the largest five eigenvalues.
+        Of the largest five eigenvalues.
     """
 
     model: Any
@@ -155,7 +155,7 @@ def _live(course: Course) -> str:
 def _one_blas_thread() -> AbstractContextManager[Any]:
     """Keep BLAS from splitting products this small over threads.
 
-    NumPy and SciPy bring a BLAS each, whose threads spin while they wait. ARPACK goes to and fro
+    NumPy and SciPy bring a BLAS each, whose threads spin while they wait. ARPACK alternates
     between the two, which on two idle cores doubles its time. On busy cores all products suffer,
     and the run took four times as long.
     """
@@ -240,7 +240,7 @@ def draw(course: Course, top: Eigenpairs, exact: Any, out: Path) -> list[tuple[P
     return wrote
 
 
-def sum_up(course: Course, budget: str | float, seed: int) -> curvature.Report:
+def full_report(course: Course, budget: str | float, seed: int) -> curvature.Report:
     """All that the budget allows to say about the curvature at the end."""
     return curvature.report(
         loss,
@@ -275,7 +275,7 @@ def run(
     seed : int
         Of the weights, the split and the probes.
     out : path
-        The folder for figures, graphs and the report; made if missing. Files are replaced whole.
+        The folder for figures, graphs and the report; made if missing. Existing files are replaced.
     budget : str or float
         Time for the report; see :func:`tinygrad_hess.curvature.report`.
 
@@ -301,10 +301,10 @@ def run(
         top, exact = report(course, seed)
         print()
         wrote = draw(course, top, exact, out)
-        whole = sum_up(course, budget, seed)
-        wrote.append((whole.save_html(out / "report.html"), "all of it on one page"))
+        full = full_report(course, budget, seed)
+        wrote.append((full.save_html(out / "report.html"), "all of it on one page"))
     print("Wrote")
     for path, what in wrote:
         print(f"  {path!s:<36}  {what}")
-    print(f"\n{whole.text}")
+    print(f"\n{full.text}")
     return course

@@ -66,7 +66,7 @@ def main():
         "Laplace": np.sqrt(laplace.predict(at).variance).ravel(),
     }
     print("data in [-2, -0.5] and [0.5, 2]; standard deviation of the net's output")
-    print(" " * 13, "  ".join(f"{place:+5.2f}" for place in at))
+    print(" " * 13, "  ".join(f"{x:+5.2f}" for x in at))
     for name, deviations in sure.items():
         print(f"{name:13s}", "  ".join(f"{value:5.2f}" for value in deviations))
     return {"sure": sure, "losses": fit.losses}

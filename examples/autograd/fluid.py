@@ -4,7 +4,7 @@ A small incompressible flow (Stam 1999, Stable Fluids): velocities and smoke are
 interpolation, and some relaxations take out what would compress. A simulation is a thousand NumPy
 calls; its gradient by all initial velocities is one replayed sweep back, given to SciPy's L-BFGS.
 The picture is what a hidden flow makes of the smoke. One should see 30 steps take away 98% of the
-squared difference, by quite another flow: the Gauss-Newton matrix tells that the picture
+squared difference, by quite another flow: the Gauss-Newton matrix shows that the picture
 determines only some fifty of the 800 velocities.
 """
 
@@ -78,7 +78,7 @@ def main():
     print(f"mean squared difference {before:.4f} before, {fit.fun:.4f} after {fit.nit} steps")
     wanted, got = (np.stack(incompressible(*velocity)) for velocity in (truth, found))
     apart = np.linalg.norm(got - wanted) / np.linalg.norm(wanted)
-    halves = lambda made, asked: np.sum((made - asked) ** 2) / 2
+    halves = lambda result, target: np.sum((result - target) ** 2) / 2
     op = tg.curvature.GGNOperator(simulate, halves, found, (smoke, picture))
     rank = tg.curvature.effective_rank(op).value
     print(f"yet the flow is {apart:.0%} away from the one that made the picture")

@@ -1,7 +1,7 @@
 """A mixture of Gaussians, fitted without EM: by gradients, and by Newton steps with exact products.
 
 Points along five arms in the plane; each component has a weight, a mean and a triangular factor of
-its precision, and all are fitted at once. One should see Newton-CG, which asks for gradients and
+its precision, and all are fitted at once. One should see Newton-CG, which uses gradients and
 Hessian-vector products, settle in thirty steps, where L-BFGS has not after three hundred; and the
 eigenvalues of the Hessian, all positive, prove that the end is a minimum.
 """
@@ -18,7 +18,7 @@ ARMS = 5
 def loss(theta, points):
     """Mean negative log-likelihood of points, shape (n, 2).
 
-    ``theta`` holds, for k components: k - 1 log-weights against the last, then a mean and the
+    ``theta`` contains, for k components: k - 1 log-weights against the last, then a mean and the
     triangle (log a, log c, b) of the factor [[a, 0], [b, c]] of the precision, for each.
     """
     k = (len(theta) + 1) // 6
@@ -32,7 +32,7 @@ def loss(theta, points):
 
 
 def pinwheel(n=60, seed=0):
-    """So many points on each of five bent arms."""
+    """``n`` points on each of five bent arms."""
     rng = np.random.default_rng(seed)
     along, across = 1 + 0.3 * rng.normal(size=(ARMS, n)), 0.07 * rng.normal(size=(ARMS, n))
     angle = 0.5 * np.exp(along) + 2 * np.pi * np.arange(ARMS)[:, None] / ARMS

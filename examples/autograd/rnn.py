@@ -43,8 +43,8 @@ def loss(params, inputs, targets):
 def data():
     """All windows of the text, four characters apart: one-hot, and the same one later."""
     codes = np.array([LETTERS.index(letter) for letter in TEXT])
-    places = np.arange(0, len(codes) - LENGTH - 1, 4) + np.arange(LENGTH + 1)[:, None]
-    hot = np.eye(len(LETTERS))[codes[places]]
+    windows = np.arange(0, len(codes) - LENGTH - 1, 4) + np.arange(LENGTH + 1)[:, None]
+    hot = np.eye(len(LETTERS))[codes[windows]]
     return hot[:-1], hot[1:]
 
 

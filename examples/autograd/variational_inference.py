@@ -25,7 +25,7 @@ def log_density(weights, x, y):
 
 
 def loss(params, x, y, noise):
-    """The negative evidence lower bound, up to a constant, with so many samples of noise."""
+    """The negative evidence lower bound, up to a constant, by samples of noise."""
     mean, log_scale = params
     return -np.mean(log_density(mean + np.exp(log_scale) * noise, x, y)) - np.sum(log_scale)
 

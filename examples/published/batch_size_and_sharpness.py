@@ -15,6 +15,7 @@ import numpy as np
 from common import QUICK, cross_entropy, digits, mlp, panels, save
 
 import tinygrad_hess as tg
+from tinygrad_hess.core import trees
 from tinygrad_hess.curvature import HessianOperator, sharpness, trace
 from tinygrad_hess.curvature.estimates import plotting
 
@@ -30,7 +31,7 @@ def trained(optimizer, data, batch_size, seed, target=0.02):
         if step % steps:
             return False
         last[:] = last[-steps:]
-        mean = tg.core.trees.map(lambda *leaves: np.mean(leaves, axis=0), *last)
+        mean = trees.map(lambda *leaves: np.mean(leaves, axis=0), *last)
         return value(mean, data) < target and bool(ended.append(mean) or ended)
 
     ended, start = [], mlp(64, 64, 64, 10, seed=seed)

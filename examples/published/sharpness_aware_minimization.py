@@ -11,6 +11,7 @@ import numpy as np
 from common import QUICK, cross_entropy, digits, mlp, panels, save, train_to
 
 import tinygrad_hess as tg
+from tinygrad_hess.core import trees
 from tinygrad_hess.curvature import HessianOperator, top_eigenpairs
 from tinygrad_hess.curvature.estimates import plotting
 
@@ -19,7 +20,7 @@ SIZE = 600 if QUICK else 1200
 
 
 def length(tree):
-    return np.sqrt(sum((leaf * leaf).sum() for leaf in tg.core.trees.leaves(tree)))
+    return np.sqrt(sum((leaf * leaf).sum() for leaf in trees.leaves(tree)))
 
 
 def moved(rho, direction):
@@ -29,7 +30,7 @@ def moved(rho, direction):
         step = direction(model, batch)
         scale = rho / length(step)
         shifted = lambda p, d: p + tg.stop_gradient(scale * d)
-        return cross_entropy(tg.core.trees.map(shifted, model, step), batch)
+        return cross_entropy(trees.map(shifted, model, step), batch)
 
     return loss
 
@@ -49,7 +50,7 @@ def main():
         for seed in SEEDS
     ])  # fmt: skip
     rng = np.random.default_rng(0)
-    noise = tg.core.trees.map(lambda p: rng.normal(size=p.shape), mlp(64, 64, 64, 10))
+    noise = trees.map(lambda p: rng.normal(size=p.shape), mlp(64, 64, 64, 10))
     control = eigenvalue(moved(RADII[-1], lambda model, batch: noise), 0) / found[0, 0]
 
     figure, (ax,) = panels("sharpness at a training loss of 0.03", size=(5.4, 3.4))

@@ -31,7 +31,7 @@ def manual_seed(seed: int) -> None:
 
 
 def generator(seed: Seed) -> np.random.Generator:
-    """The generator that a seed stands for: itself, a new one, or the package's own (None)."""
+    """The generator of a seed: itself, a new one, or the package's own (None)."""
     return _default_generator[0] if seed is None else np.random.default_rng(seed)
 
 

@@ -66,7 +66,7 @@ class Linear(Module):
         Where the weights are drawn from; without it, from a generator that starts at 0 in each
         process (:func:`nn.manual_seed`).
     dtype : dtype
-        float64 unless told otherwise.
+        float64 by default.
 
     Attributes
     ----------

@@ -164,7 +164,7 @@ def count_parameters(model: Any) -> int:
 
 
 def _make_dataclass(cls: type) -> None:
-    """Make a dataclass of a class with annotated fields that nobody wrote an ``__init__`` for.
+    """Make a dataclass of a class with annotated fields and no ``__init__`` of its own.
 
     Done as late as possible, so that an explicit ``@dataclass`` comes first and is left alone.
     """

@@ -17,7 +17,7 @@ class SGD(Optimizer):
         v = μ v + d
         p = p - lr · v              (Nesterov: p - lr · (d + μ v))
 
-    These are PyTorch's equations: the velocity carries no learning rate
+    These are PyTorch's equations: the velocity does not include the learning rate
     (Sutskever et al. 2013 put it inside, which differs only when the rate changes).
 
     Parameters

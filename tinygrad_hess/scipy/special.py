@@ -1,6 +1,6 @@
 """``scipy.special``, differentiable: error functions, gamma, Bessel, entropies, soft maxima, ...
 
-Functions take arrays and tensors alike, broadcast, and keep float32. They may be derived to any
+Functions take arrays and tensors alike, broadcast, and keep float32. They are differentiable to any
 order in their real arguments. What is not known (an order, or the shape of an incomplete gamma or
 beta function) is refused when its derivative is asked for. SciPy's own ufuncs, called on tensors,
 go through the same functions; its plain Python functions (``logsumexp``, ``polygamma``, ...) do

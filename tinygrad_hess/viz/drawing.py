@@ -1,7 +1,7 @@
 """From a picture to DOT text: colours, labels, module clusters, the legend.
 
 Colours follow Okabe and Ito (2008), so that they differ for colour-blind readers too; shapes and
-outlines tell the kinds apart without them.
+outlines distinguish the kinds without them.
 """
 
 from __future__ import annotations

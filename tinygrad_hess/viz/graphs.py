@@ -29,9 +29,9 @@ def graph(
 ) -> graphviz.Digraph:
     """Draw the tape of a tensor, or of a function recorded at ``args``.
 
-    Each operation is a box with its shape and type. Colours tell the forward, reverse and tangent
-    parts apart, so the graph of a gradient or of a Hessian-vector product can be read; modules of
-    :mod:`tinygrad_hess.nn` are frames around what they recorded.
+    Each operation is a box with its shape and type. Colours distinguish forward, reverse and
+    tangent parts, so the graph of a gradient or of a Hessian-vector product can be read; modules
+    of :mod:`tinygrad_hess.nn` are frames around what they recorded.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def graph(
         Which arguments are parameters; other arguments are inputs, and are not put on the tape.
         By default all arguments are put on the tape, and all but the first count as inputs.
     max_nodes : int
-        Above so many boxes, modules are collapsed to one box each, then runs of operations, then
-        all operations of one kind; a note in the picture says so.
+        Above this number of boxes, modules are collapsed to one box each, then runs of
+        operations, then all operations of one kind; a note in the picture says so.
     constants : bool
         Draw arrays that are neither parameters nor inputs. Numbers are always written in the
         operation that uses them.

@@ -161,7 +161,7 @@ def spectrum(
 
     References
     ----------
-    Parlett (1998), The symmetric eigenvalue problem, theorem 4.5.1: an eigenvalue lies within the
+    Parlett (1998), The symmetric eigenvalue problem, theorem 4.5.1: an eigenvalue is within the
     norm of the residual.
 
     Examples

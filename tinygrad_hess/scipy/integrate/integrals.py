@@ -38,16 +38,16 @@ class Integrand:
         For SciPy: epsabs, epsrel, limit, points.
     size : int
         How many components it has.
-    derived : bool
+    is_derivative : bool
         Whether it is the derivative of another, which is worth replaying.
     """
 
     def __init__(
         self, f: Callable[..., Any], who: str, options: dict[str, Any], size: int = 1,
-        derived: bool = False,
+        is_derivative: bool = False,
     ):  # fmt: skip
         self.f, self.who, self.options, self.size = f, who, options, size
-        self.values: Callable[..., Any] = often(f) if derived else self._values
+        self.values: Callable[..., Any] = often(f) if is_derivative else self._values
 
     def __repr__(self) -> str:
         return f"<{self.who}>"

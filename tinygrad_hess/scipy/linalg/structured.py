@@ -57,8 +57,8 @@ def circulant(c: Any) -> Any:
            [3., 2., 1.]])
     """
     c = ravel(tensor_or_array(c))
-    places = np.arange(c.shape[0])
-    return index(c, ((places[:, None] - places) % max(c.shape[0], 1),))
+    numbers = np.arange(c.shape[0])
+    return index(c, ((numbers[:, None] - numbers) % max(c.shape[0], 1),))
 
 
 def hankel(c: Any, r: Any = None) -> Any:

@@ -77,9 +77,11 @@ cauchy = Continuous(
 
 def cauchy_tail(z: Any) -> Any:
     """The probability of more than z, without loss where it is small: arctan(1/z)/π there."""
-    far = z > 1
+    tail = z > 1
     return where(
-        far, arctan(1 / where(far, z, 1.0)) / math.pi, 0.5 - arctan(where(far, 0.0, z)) / math.pi
+        tail,
+        arctan(1 / where(tail, z, 1.0)) / math.pi,
+        0.5 - arctan(where(tail, 0.0, z)) / math.pi,
     )
 
 

@@ -60,9 +60,9 @@ class Dependence:
         members = sparse.csr_array(
             (np.ones(len(pairs), bool), (rows + 1, columns)), shape=(size + 1, count)
         )
-        joined = np.arange(1, size + 1)
-        joined[target[numbers == ALL]] = ALL
-        return Dependence(joined, members @ self.sets)._without_full_sets()
+        result = np.arange(1, size + 1)
+        result[target[numbers == ALL]] = ALL
+        return Dependence(result, members @ self.sets)._without_full_sets()
 
     def union(self, other: Dependence) -> Dependence:
         """An array whose every element depends on what the elements of both depend on."""
@@ -73,8 +73,8 @@ class Dependence:
         keys = np.where(full, NOTHING, self.numbers * count + other.numbers)
         pairs, numbers = np.unique(np.append(keys, NOTHING), return_inverse=True)
         a, b = np.divmod(pairs, count)
-        joined = np.where(full, ALL, numbers[:-1])
-        return Dependence(joined, self.sets[a] + other.sets[b])._without_full_sets()
+        numbers = np.where(full, ALL, numbers[:-1])
+        return Dependence(numbers, self.sets[a] + other.sets[b])._without_full_sets()
 
     def _without_full_sets(self) -> Dependence:
         """Sets of all start elements get the number ALL: their unions then cost nothing."""
@@ -97,8 +97,8 @@ class Dependence:
                 sets.append(p.sets)
                 count += p.sets.shape[0]
             numbers.append(np.where(p.numbers > NOTHING, p.numbers + first[id(p.sets)], p.numbers))
-        joined = sets[0] if len(sets) == 1 else sparse.vstack(sets, format="csr")
-        return Dependence(np.concatenate(numbers), joined)
+        stacked = sets[0] if len(sets) == 1 else sparse.vstack(sets, format="csr")
+        return Dependence(np.concatenate(numbers), stacked)
 
     def count(self) -> int:
         """How many entries the pattern has."""

@@ -1,4 +1,4 @@
-"""Which inputs an output can depend on: index sets, carried over the tape.
+"""Which inputs an output can depend on: index sets, propagated over the tape.
 
     dependences : (tape, starts, outputs) -> pattern, one row an output element, one column an input
 
