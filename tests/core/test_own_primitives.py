@@ -6,9 +6,11 @@ replay (whole, mapped and cut), sparsity patterns, assignment, pictures and trac
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import comparing
 import numpy as np
 import pytest
 from jit_routes import every_cut, every_split, recorded, route, steady
@@ -18,6 +20,8 @@ import tinygrad_hess as tg
 from tinygrad_hess.core.registry import REGISTRY
 from tinygrad_hess.curvature import HessianOperator, trace
 from tinygrad_hess.transforms.sparse.plan import sparsity
+
+close = functools.partial(comparing.close, rtol=1e-9, atol=1e-11, elementwise=True)
 
 ops = tg.ops
 
@@ -255,22 +259,16 @@ def row_of(own: Own) -> Any:
     return own.call(*(tg.tensor(x, requires_grad=True) for x in draw(own))).prim
 
 
-def near(got: Any, want: Any) -> None:
-    pairs = zip(tg.core.trees.leaves(got), tg.core.trees.leaves(want), strict=True)
-    for a, b in pairs:
-        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11)
-
-
 @kinds
 def test_value_and_derivatives(kind: str, own: Own) -> None:
     xs, vs, n = draw(own), draw(own, 1), nums(own)
-    near(inside(own.call)(*xs), inside(own.plain)(*xs))
+    close(inside(own.call)(*xs), inside(own.plain)(*xs))
     f, g = total(own.call), total(own.plain)
-    near(tg.grad(f, n)(*xs), tg.grad(g, n)(*xs))
+    close(tg.grad(f, n)(*xs), tg.grad(g, n)(*xs))
     of_first = lambda h: tg.hvp(lambda x: h(x, *xs[1:]), xs[0], vs[0])
-    near(of_first(f), of_first(g))
-    near(tg.hessian(f, argnums=n)(*xs), tg.hessian(g, argnums=n)(*xs))
-    near(
+    close(of_first(f), of_first(g))
+    close(tg.hessian(f, argnums=n)(*xs), tg.hessian(g, argnums=n)(*xs))
+    close(
         tg.jvp(inside(own.call), tuple(xs), tuple(vs)),
         tg.jvp(inside(own.plain), tuple(xs), tuple(vs)),
     )
@@ -281,13 +279,13 @@ def test_maps(kind: str, own: Own) -> None:
     xs, n = draw(own), nums(own)
     stacks = [np.stack([x, 2 * x, x - 1]) for x in xs]
     for f, g in ((inside(own.call), inside(own.plain)), (total(own.call), total(own.plain))):
-        near(tg.vmap(f)(*stacks), np.stack([g(*x) for x in zip(*stacks, strict=True)]))
+        close(tg.vmap(f)(*stacks), np.stack([g(*x) for x in zip(*stacks, strict=True)]))
         for i in n:  # one operand differs, the others are the same for all
             axes = tuple(0 if i == k else None for k in n)
             some = [stacks[k] if i == k else xs[k] for k in n]
             want = [g(*[x if i == k else xs[k] for k in n]) for x in stacks[i]]
-            near(tg.vmap(f, in_axes=axes)(*some), np.stack(want))
-    near(
+            close(tg.vmap(f, in_axes=axes)(*some), np.stack(want))
+    close(
         tg.vmap(tg.grad(total(own.call), n))(*stacks),
         tg.vmap(tg.grad(total(own.plain), n))(*stacks),
     )
@@ -342,7 +340,7 @@ def test_sparsity(kind: str, own: Own) -> None:
         np.testing.assert_array_equal(pattern, dense != 0)
     h = tg.hessian(lambda x: inside(own.call)(x, *xs[1:]).sum(), sparse=True)(xs[0])
     want = tg.hessian(lambda x: inside(own.plain)(x, *xs[1:]).sum())(xs[0])
-    near(h.toarray(), want.reshape(h.shape))
+    close(h.toarray(), want.reshape(h.shape))
 
 
 @kinds
@@ -365,13 +363,13 @@ def test_assignment_to_its_result(kind: str, own: Own) -> None:
     points, n = [draw(own), draw(own, 1)], nums(own)
     for made in (by_at, by_item):
         f, g = tg.grad(made(own.call), n), tg.grad(made(own.plain), n)
-        near(f(*points[0]), g(*points[0]))
+        close(f(*points[0]), g(*points[0]))
         steady(f, *points)
     before = [x.copy() for x in points[0]]
     tensors = [tg.tensor(x, requires_grad=True) for x in points[0]]
     by_item(own.call)(*tensors).backward()
-    near([x.grad.numpy() for x in tensors], tg.grad(by_item(own.plain), n)(*before))
-    near([x.numpy() for x in tensors], before)  # its operands are not written to
+    close(tuple(x.grad.numpy() for x in tensors), tg.grad(by_item(own.plain), n)(*before))
+    close([x.numpy() for x in tensors], before)  # its operands are not written to
 
 
 @kinds

@@ -6,12 +6,12 @@ import functools
 
 import numpy as np
 import pytest
+from comparing import close
 from small_nets import (
     NAMES,
     N,
     Problem,
     cases,
-    close,
     predict,
     softmax,
 )
@@ -31,7 +31,7 @@ class TestFisher:
     def test_exact_is_the_gauss_newton_matrix(self, problem, name):
         loss, y, M, count = cases(problem)[name]
         op = FisherOperator(predict, loss, problem.params, (problem.x, y))
-        close(op.to_dense(), problem.J.T @ M @ problem.J / count)
+        close(op.to_dense(), problem.J.T @ M @ problem.J / count, 1e-12)
 
     @pytest.mark.parametrize("name", ["labels", "kl", "binary", "squared", "half"])
     @pytest.mark.parametrize("reduction", ["mean", "sum"])
@@ -121,10 +121,10 @@ class TestFisher:
             J = problem.J.reshape(N, 5, -1)
             g = np.einsum("nc,ncp->np", slope, J)
             op = EmpiricalFisherOperator(predict, loss, problem.params, (problem.x, y))
-            close(op.to_dense(), g.T @ g / N)
-            close(op.gradient, g.mean(0))
+            close(op.to_dense(), g.T @ g / N, 1e-12)
+            close(op.gradient, g.mean(0), 1e-12)
         total = functools.partial(nn.cross_entropy, reduction="sum")
         data = (problem.x, problem.labels)
         mean = EmpiricalFisherOperator(predict, nn.cross_entropy, problem.params, data)
         added = EmpiricalFisherOperator(predict, total, problem.params, data, reduction="sum")
-        close(added.to_dense(), N * mean.to_dense())
+        close(added.to_dense(), N * mean.to_dense(), 1e-12)

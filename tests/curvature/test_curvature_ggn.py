@@ -6,13 +6,13 @@ import functools
 
 import numpy as np
 import pytest
+from comparing import close
 from small_nets import (
     NAMES,
     N,
     Problem,
     cases,
     categorical,
-    close,
     complex_step,
     layers_of,
     predict,
@@ -42,19 +42,19 @@ class TestGaussNewton:
         loss, y, M, count = cases(problem)[name]
         dense = problem.J.T @ M @ problem.J
         mean = GGNOperator(predict, loss, problem.params, (problem.x, y))
-        close(mean.to_dense(), dense / count)
+        close(mean.to_dense(), dense / count, 1e-12)
         total = functools.partial(loss, reduction="sum")
         added = GGNOperator(predict, total, problem.params, (problem.x, y), reduction="sum")
-        close(added.to_dense(), dense)
+        close(added.to_dense(), dense, 1e-12)
         v = np.random.default_rng(1).normal(size=mean.shape[0])
-        close(mean @ v, dense @ v / count)
+        close(mean @ v, dense @ v / count, 1e-12)
 
     @pytest.mark.parametrize("name", NAMES)
     def test_a_loss_behind_a_function_is_differentiated_alone(self, problem, name):
         loss, y, M, count = cases(problem)[name]
         hidden = lambda f, y: loss(f, y)
         op = GGNOperator(predict, hidden, problem.params, (problem.x, y))
-        close(op.to_dense(), problem.J.T @ M @ problem.J / count)
+        close(op.to_dense(), problem.J.T @ M @ problem.J / count, 1e-12)
 
     @pytest.mark.parametrize("name", NAMES)
     def test_value_and_gradient_are_those_of_the_loss(self, problem, name):
@@ -70,14 +70,14 @@ class TestGaussNewton:
         loss = lambda f, y: tg.numpy.sqrt(1 + (f - y) ** 2).mean()
         M = np.diag(((1 + (problem.f - problem.y) ** 2) ** -1.5).ravel()) / (5 * N)
         op = GGNOperator(predict, loss, problem.params, (problem.x, problem.y))
-        close(op.to_dense(), problem.J.T @ M @ problem.J)
+        close(op.to_dense(), problem.J.T @ M @ problem.J, 1e-12)
 
     def test_rows_that_do_not_sum_to_one(self, problem):
         """Targets may be off by the loss's tolerance; the Hessian follows them exactly."""
         q = problem.probabilities * np.linspace(0.9995, 1.0005, N)[:, None]
         M = categorical(problem.f) * np.repeat(q.sum(1), 5)[:, None] / N
         op = GGNOperator(predict, nn.cross_entropy, problem.params, (problem.x, q))
-        close(op.to_dense(), problem.J.T @ M @ problem.J)
+        close(op.to_dense(), problem.J.T @ M @ problem.J, 1e-12)
 
     def test_outputs_with_several_axes(self):
         rng = np.random.default_rng(2)
@@ -90,7 +90,7 @@ class TestGaussNewton:
             (nn.mse, y, 2 * np.eye(120) / 120),
         ):
             op = GGNOperator(lambda w, x: x @ w, loss, w, (x, target))
-            close(op.to_dense(), J.T @ M @ J)
+            close(op.to_dense(), J.T @ M @ J, 1e-12)
 
     def test_outputs_in_a_tree(self, problem):
         both = lambda p, x: {"first": predict(p, x)[:, :2], "rest": predict(p, x)[:, 2:]}
@@ -99,18 +99,18 @@ class TestGaussNewton:
             return ((f["first"] - y[:, :2]) ** 2).sum() + ((f["rest"] - y[:, 2:]) ** 2).sum()
 
         op = GGNOperator(both, loss, problem.params, (problem.x, problem.y), reduction="sum")
-        close(op.to_dense(), 2 * problem.J.T @ problem.J)
+        close(op.to_dense(), 2 * problem.J.T @ problem.J, 1e-12)
         one = lambda p, x: {"used": predict(p, x), "constant": np.ones(3)}
         loss = lambda f, y: ((f["used"] - y) ** 2).sum() * f["constant"].sum()
         op = GGNOperator(one, loss, problem.params, (problem.x, problem.y), reduction="sum")
-        close(op.to_dense(), 6 * problem.J.T @ problem.J)
+        close(op.to_dense(), 6 * problem.J.T @ problem.J, 1e-12)
 
     def test_equals_the_hessian_where_the_model_is_linear(self):
         rng = np.random.default_rng(3)
         x, w, y = rng.normal(size=(20, 4)), rng.normal(size=(4, 3)), rng.integers(0, 3, 20)
         G = GGNOperator(lambda w, x: x @ w, nn.cross_entropy, w, (x, y)).to_dense()
         H = HessianOperator(lambda w, x, y: nn.cross_entropy(x @ w, y), w, x, y).to_dense()
-        close(G, H)
+        close(G, H, 1e-12)
         ones = np.c_[np.ones(20), x]
         linear = {"b": np.zeros(3), "w": w}
         op = GGNOperator(lambda p, x: x @ p["w"] + p["b"], nn.cross_entropy, linear, (x, y))
@@ -134,7 +134,7 @@ class TestGaussNewton:
         close(H - G, np.array(rest), 1e-8)
         fitted = (problem.x, problem.f)
         H = HessianOperator(loss, problem.params, *fitted).to_dense()
-        close(H, GGNOperator(predict, nn.mse, problem.params, fitted).to_dense())
+        close(H, GGNOperator(predict, nn.mse, problem.params, fitted).to_dense(), 1e-12)
 
     def test_positive_semidefinite_where_the_hessian_is_not(self, problem):
         data = (problem.x, problem.labels)

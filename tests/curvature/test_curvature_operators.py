@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from comparing import close
 from small_nets import (
     OPERATORS,
     N,
     Problem,
-    close,
     mlp,
     predict,
     vector,
@@ -45,14 +45,16 @@ class TestData:
             full = make(predict, loss, problem.params, (problem.x, y))
             for given in (batches, batches[::-1], iter(batches)):
                 op = make(predict, loss, problem.params, given)
-                close(op.to_dense(), full.to_dense())
-                close(op.gradient, full.gradient)
+                close(op.to_dense(), full.to_dense(), 1e-12)
+                close(op.gradient, full.gradient, 1e-12)
                 assert op.value == pytest.approx(full.value)
             total = functools.partial(loss, reduction="sum")
             added = make(predict, total, problem.params, batches, reduction="sum")
             terms = 5 if loss is nn.mse else 1  # in an example; a gradient's square has it squared
             close(
-                added.to_dense(), N * terms ** (2 if kind == "empirical" else 1) * full.to_dense()
+                added.to_dense(),
+                N * terms ** (2 if kind == "empirical" else 1) * full.to_dense(),
+                1e-12,
             )
 
     @pytest.mark.parametrize("kind", OPERATORS)
@@ -63,12 +65,12 @@ class TestData:
                 predict, nn.cross_entropy, problem.params, (problem.x, problem.labels),
                 chunk_size=chunk_size,
             )  # fmt: skip
-            close(op @ V, np.stack([op @ v for v in V.T], axis=1))
+            close(op @ V, np.stack([op @ v for v in V.T], axis=1), 1e-12)
             dense = op.to_dense()
-            close(dense, dense.T)
-            close(op.rmatvec(V[:, 0]), dense.T @ V[:, 0])
-            close(op.H @ V, op @ V)
-            close(op @ (V + 2j * V), (1 + 2j) * (op @ V))
+            close(dense, dense.T, 1e-12)
+            close(op.rmatvec(V[:, 0]), dense.T @ V[:, 0], 1e-12)
+            close(op.H @ V, op @ V, 1e-12)
+            close(op @ (V + 2j * V), (1 + 2j) * (op @ V), 1e-12)
 
     @pytest.mark.parametrize("kind", OPERATORS)
     def test_float32_stays_float32(self, problem, kind):

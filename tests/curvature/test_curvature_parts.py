@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from comparing import close
 from scipy.sparse.linalg import aslinearoperator
 from small_nets import (
     OPERATORS,
-    close,
 )
 
 import tinygrad_hess as tg
@@ -45,38 +45,38 @@ class TestParts:
         for name, at in layers.items():
             block = op.block(name)
             assert type(block) is type(op)
-            close(block.to_dense(), dense[np.ix_(at, at)])
-            close(block.gradient, op.gradient[at])
+            close(block.to_dense(), dense[np.ix_(at, at)], 1e-12)
+            close(block.gradient, op.gradient[at], 1e-12)
             assert block.value == pytest.approx(op.value, rel=1e-13)
             tree = block.unflatten(np.arange(len(at), dtype=float))
             assert isinstance(tree, nn.Linear) and isinstance(block(tree), nn.Linear)
         some = op.block("layers[2]", "layers[0].bias")
         at = np.r_[layers["layers[0]"][18:], layers["layers[2]"]]
-        close(some.to_dense(), dense[np.ix_(at, at)])
+        close(some.to_dense(), dense[np.ix_(at, at)], 1e-12)
 
     def test_blocks_read_an_iterator_again(self, net):
         model, loss, (x, y) = net
         batches = iter([(x[:11], y[:11]), (x[11:], y[11:])])
         op, full = HessianOperator(loss, model, batches), made("hessian", net)
-        close(op.block("layers[1]").to_dense(), full.block("layers[1]").to_dense())
-        close(op.to_dense(), full.to_dense())
+        close(op.block("layers[1]").to_dense(), full.block("layers[1]").to_dense(), 1e-12)
+        close(op.to_dense(), full.to_dense(), 1e-12)
 
     def test_a_block_of_a_block(self, net):
         op = made("hessian", net)
         inner = op.block("layers[1]").block("bias")
         at = op.layers["layers[1]"][30:]
-        close(inner.to_dense(), op.to_dense()[np.ix_(at, at)])
+        close(inner.to_dense(), op.to_dense()[np.ix_(at, at)], 1e-12)
 
     def test_blocks_of_a_loss_without_data_and_with_arguments(self):
         A = np.array([[2.0, 1.0, 0.5], [1.0, 3.0, 0.2], [0.5, 0.2, 4.0]])
         point = {"x": np.ones(2), "y": np.ones(1)}
         whole = lambda p: tg.numpy.concatenate([p["x"], p["y"]])
         op = HessianOperator(lambda p: 0.5 * whole(p) @ A @ whole(p), point)
-        close(op.block("x").to_dense(), A[:2, :2])
+        close(op.block("x").to_dense(), A[:2, :2], 1e-12)
         scaled = HessianOperator(
             lambda p, x, c: 0.5 * c * x * (whole(p) @ A @ whole(p)), point, 2.0, 3.0
         )
-        close(scaled.block("y").to_dense(), 6 * A[2:, 2:])
+        close(scaled.block("y").to_dense(), 6 * A[2:, 2:], 1e-12)
 
     @pytest.mark.parametrize(
         "path",
@@ -111,10 +111,10 @@ class TestParts:
         for at in op.layers.values():
             kept[np.ix_(at, at)] = dense[np.ix_(at, at)]
         blocks = op.block_diagonal()
-        close(blocks.to_dense(), kept)
+        close(blocks.to_dense(), kept, 1e-12)
         v = np.random.default_rng(9).normal(size=op.shape[0])
-        close(blocks @ v, kept @ v)
-        close(blocks.flatten(blocks(op.unflatten(v))), kept @ v)
+        close(blocks @ v, kept @ v, 1e-12)
+        close(blocks.flatten(blocks(op.unflatten(v))), kept @ v, 1e-12)
         assert list(blocks.blocks) == list(op.layers)
         traces = [np.trace(block.to_dense()) for block in blocks.blocks.values()]
         assert sum(traces) == pytest.approx(np.trace(dense), rel=1e-12)
@@ -132,14 +132,14 @@ class TestParts:
         kept = np.zeros_like(dense)
         for at in groups:
             kept[np.ix_(at, at)] = dense[np.ix_(at, at)]
-        close(blocks.to_dense(), kept)
+        close(blocks.to_dense(), kept, 1e-12)
         assert "rest: 34" in repr(blocks)
 
     def test_one_array_is_one_layer(self):
         op = HessianOperator(lambda x: (x**3).sum(), np.ones(4))
         np.testing.assert_array_equal(op.layers[""], np.arange(4))
-        close(op.block_diagonal().to_dense(), 6 * np.eye(4))
-        close(op.block("").to_dense(), 6 * np.eye(4))
+        close(op.block_diagonal().to_dense(), 6 * np.eye(4), 1e-12)
+        close(op.block("").to_dense(), 6 * np.eye(4), 1e-12)
 
 
 class TestAlgebra:
@@ -161,15 +161,15 @@ class TestAlgebra:
             (H + 0.1 * identity, h + 0.1 * np.eye(len(h))),
             (2 * (H @ G) + G, 2 * h @ g + g),
         ):
-            close(op @ v, dense @ v)
-            close(op @ V, dense @ V)
-            close(op.rmatvec(v), dense.T @ v)
-            close(op.T @ V, dense.T @ V)
-            close(op.H @ V, dense.T @ V)
-            close(op.to_dense(), dense)
+            close(op @ v, dense @ v, 1e-12)
+            close(op @ V, dense @ V, 1e-12)
+            close(op.rmatvec(v), dense.T @ v, 1e-12)
+            close(op.T @ V, dense.T @ V, 1e-12)
+            close(op.H @ V, dense.T @ V, 1e-12)
+            close(op.to_dense(), dense, 1e-12)
             tree = op(op.unflatten(v))  # it still knows the parameters
             assert isinstance(tree, nn.MLP)
-            close(op.flatten(tree), dense @ v)
+            close(op.flatten(tree), dense @ v, 1e-12)
             assert op.dtype == np.float64 and "83 parameters" in repr(op)
 
     def test_preconditioned(self, net):
@@ -177,13 +177,13 @@ class TestAlgebra:
         d = np.random.default_rng(11).uniform(0.1, 3, H.shape[0])
         dense = H.to_dense() / np.sqrt(np.outer(d, d))
         for op in (H.preconditioned(d), H.preconditioned(H.unflatten(d))):
-            close(op.to_dense(), dense)
-            close(op @ d, dense @ d)
-            close(op.T @ d, dense @ d)
+            close(op.to_dense(), dense, 1e-12)
+            close(op @ d, dense @ d, 1e-12)
+            close(op.T @ d, dense @ d, 1e-12)
         spectrum = np.linalg.eigvals(H.to_dense() / d[:, None]).real.max()  # of D⁻¹ H
         assert top_eigenpairs(H.preconditioned(d), 1).values[0] == pytest.approx(spectrum)
         shifted = (H + aslinearoperator(np.eye(len(d)))).preconditioned(d)
-        close(shifted.to_dense(), dense + np.diag(1 / d))
+        close(shifted.to_dense(), dense + np.diag(1 / d), 1e-12)
         for bad in (np.zeros(len(d)), -d, np.where(d > 2, np.nan, d), np.where(d > 2, np.inf, d)):
             with pytest.raises(ValueError, match="positive and finite"):
                 H.preconditioned(bad)
@@ -194,7 +194,7 @@ class TestAlgebra:
         op = HessianOperator(lambda x: (x**3).sum(), np.ones(3, np.float32))
         scaled = op.preconditioned(np.full(3, 4.0))
         assert scaled.dtype == (scaled @ np.ones(3, np.float32)).dtype == np.float32
-        close(scaled.to_dense(), 1.5 * np.eye(3))
+        close(scaled.to_dense(), 1.5 * np.eye(3), 1e-12)
 
 
 class TestIdentities:
@@ -227,4 +227,4 @@ class TestIdentities:
         reverse_reverse = tg.grad(lambda m: inner(tg.grad(loss)(m, data), v))(model)
         reverse_forward = tg.grad(lambda m: tg.jvp(lambda m: loss(m, data), (m,), (v,))[1])(model)
         for other in (reverse_reverse, reverse_forward):
-            close(op.flatten(other), op.flatten(forward_reverse))
+            close(op.flatten(other), op.flatten(forward_reverse), 1e-12)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 from pathlib import Path
 from typing import Any
 
+import comparing
 import numpy as np
 import pytest
 
@@ -33,6 +35,8 @@ from benchmarks.tasks import (
     Cell,
     cells,
 )  # fmt: skip
+
+close = functools.partial(comparing.close, rtol=1e-9, atol=1e-10, elementwise=True)
 
 TINY = {
     "net 20x2-4-3": "net 64x2-16-16-2",
@@ -125,9 +129,6 @@ def test_tasks_of_a_library_fit_together(library: str) -> None:
 
     def of(task: str) -> np.ndarray:
         return next(iter(results(library, name, task, "float64").values()))
-
-    def close(got: Any, want: Any) -> None:
-        np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-10)
 
     direction = np.concatenate([d.ravel() for d in p.direction])
     hessian = of(HESSIAN).reshape(direction.size, direction.size)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from comparing import close
 
 import tinygrad_hess as tg
 from tinygrad_hess import nn, optim
@@ -26,12 +27,6 @@ def loss(p: Any, batch: Any) -> Any:
     return ((np.tanh(x @ p["w"]) @ p["v"] - y) ** 2).mean()
 
 
-def equal(a: Any, b: Any, rtol: float = 1e-12) -> None:
-    for u, v in zip(tg.core.trees.leaves(a), tg.core.trees.leaves(b), strict=True):
-        assert np.asarray(u).dtype == np.asarray(v).dtype
-        np.testing.assert_allclose(u, v, rtol=rtol, atol=1e-15)
-
-
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_step_inside_jit_is_the_step_outside(name: str) -> None:
     opt = OPTIMIZERS[name]()
@@ -48,7 +43,7 @@ def test_a_step_inside_jit_is_the_step_outside(name: str) -> None:
         value, *plain = step(*plain, x, Y)
         other, *replayed = jitted(*replayed, x, Y)
         assert value == pytest.approx(other, rel=1e-13)
-        equal(plain, replayed)
+        close(plain, replayed, 1e-12, 1e-15, elementwise=True, strict=True)
     assert replayed[1].step == 6
     assert len(calls) == 2, "recorded again at another step"
 
@@ -65,8 +60,8 @@ def test_fit_does_what_the_loop_does(name: str, jit: bool) -> None:
             losses.append(value)
             p, state = opt.update(p, g, state)
     found = optim.fit(loss, START, batches, opt, epochs=4, jit=jit)
-    equal(found.params, p, rtol=1e-11)
-    equal(found.state, state, rtol=1e-11)
+    close(found.params, p, 1e-11, 1e-15, elementwise=True, strict=True)
+    close(found.state, state, 1e-11, 1e-15, elementwise=True, strict=True)
     np.testing.assert_allclose(found.losses, losses, rtol=1e-11)
 
 
@@ -75,7 +70,7 @@ def test_a_second_run_goes_on_where_the_first_stopped() -> None:
     whole = optim.fit(loss, START, (X, Y), opt, epochs=7)
     first = optim.fit(loss, START, (X, Y), opt, epochs=3)
     second = optim.fit(loss, first.params, (X, Y), opt, epochs=4, state=first.state)
-    equal(second.params, whole.params)
+    close(second.params, whole.params, 1e-12, 1e-15, elementwise=True, strict=True)
     np.testing.assert_array_equal(np.r_[first.losses, second.losses], whole.losses)
 
 
@@ -98,7 +93,7 @@ def test_a_loss_that_cannot_be_replayed_is_recorded() -> None:
 
     plain = optim.fit(branching, START, (X, Y), optim.SGD(lr=0.1), epochs=20, jit=False)
     tried = optim.fit(branching, START, (X, Y), optim.SGD(lr=0.1), epochs=20)
-    equal(tried.params, plain.params)
+    close(tried.params, plain.params, 1e-12, 1e-15, elementwise=True, strict=True)
 
     rng = np.random.default_rng(0)
     noisy = lambda p, batch: loss(p, (batch[0] + rng.normal(size=batch[0].shape), batch[1]))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from comparing import close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,13 +24,6 @@ RNG = np.random.default_rng(0)
 def leaf(x: Any) -> Any:
     """A start of the tape, as a user makes one."""
     return tg.tensor(x, requires_grad=True)
-
-
-def close(got: Any, want: Any) -> None:
-    """To 1e-9 of the largest entry."""
-    got, want = np.asarray(got), np.asarray(want)
-    assert got.shape == want.shape
-    np.testing.assert_allclose(got, want, rtol=RTOL, atol=RTOL * np.abs(want).max(initial=1e-300))
 
 
 # ---- two nets, written once for each library ----------------------------------------------------
@@ -155,13 +149,13 @@ def test_jax_value_gradient_and_hessian_vector_product(jax: Any, name: str) -> N
     v = directions(params)
     f = lambda p: theirs(jax, p)
     value, g = tg.value_and_grad(here)(params)
-    close(value, f(params))
+    close(value, f(params), RTOL)
     _, hv = jax.jvp(jax.grad(f), (params,), (v,))
     got = tg.hvp(here, params, v)
     for a, b in zip(g, jax.grad(f)(params), strict=True):
-        close(a, b)
+        close(a, b, RTOL)
     for a, b in zip(got, hv, strict=True):
-        close(a, b)
+        close(a, b, RTOL)
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -174,15 +168,15 @@ def test_torch_value_gradient_and_hessian_vector_product(torch: Any, name: str) 
     inner = sum((a * torch.tensor(t)).sum() for a, t in zip(g, v, strict=True))
     hv = torch.autograd.grad(inner, p)
     value, got = tg.value_and_grad(here)(params)
-    close(value, loss.detach())
+    close(value, loss.detach(), RTOL)
     for a, b in zip(got, g, strict=True):
-        close(a, b.detach())
+        close(a, b.detach(), RTOL)
     for a, b in zip(tg.hvp(here, params, v), hv, strict=True):
-        close(a, b)
+        close(a, b, RTOL)
     q = [leaf(a) for a in params]
     here(q).backward()
     for a, b in zip(q, g, strict=True):
-        close(a.grad.numpy(), b.detach())
+        close(a.grad.numpy(), b.detach(), RTOL)
 
 
 @pytest.mark.parametrize("name", ["small mlp", "conv, average pooling"])
@@ -192,7 +186,7 @@ def test_jax_hessian(jax: Any, name: str) -> None:
     h = jax.hessian(lambda p: theirs(jax, p))(params)
     for row, want in zip(ours, h, strict=True):
         for a, b in zip(row, want, strict=True):
-            close(a, b)
+            close(a, b, RTOL)
 
 
 def test_torch_hessian_of_a_small_net(torch: Any) -> None:
@@ -200,7 +194,7 @@ def test_torch_hessian_of_a_small_net(torch: Any) -> None:
     h = torch.autograd.functional.hessian(lambda *p: mlp_torch(torch, p), p)
     for row, want in zip(tg.hessian(mlp_here)(SMALL), h, strict=True):
         for a, b in zip(row, want, strict=True):
-            close(a, b)
+            close(a, b, RTOL)
 
 
 def test_jax_jacobian_of_a_classifier_and_per_example_gradients(jax: Any) -> None:
@@ -209,14 +203,14 @@ def test_jax_jacobian_of_a_classifier_and_per_example_gradients(jax: Any) -> Non
     x = DATA[3]
     probabilities = lambda x: tg.ops.softmax(mlp(np, SMALL, x))
     theirs = lambda x: jax.nn.softmax(mlp(jnp, SMALL, x))
-    close(tg.vmap(tg.jacobian(probabilities))(x), jax.vmap(jax.jacobian(theirs))(x))
-    close(tg.vmap(tg.hessian(probabilities))(x), jax.vmap(jax.hessian(theirs))(x))
+    close(tg.vmap(tg.jacobian(probabilities))(x), jax.vmap(jax.jacobian(theirs))(x), RTOL)
+    close(tg.vmap(tg.hessian(probabilities))(x), jax.vmap(jax.hessian(theirs))(x), RTOL)
     one = lambda p, x: np.sum(np.sin(mlp(np, p, x)))
     other = lambda p, x: jnp.sum(jnp.sin(mlp(jnp, p, x)))
     got = tg.vmap(tg.grad(one), in_axes=(None, 0))(SMALL, x)
     want = jax.vmap(jax.grad(other), in_axes=(None, 0))(SMALL, x)
     for a, b in zip(got, want, strict=True):
-        close(a, b)
+        close(a, b, RTOL)
 
 
 # ---- random compositions ------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from comparing import close
 
 import tinygrad_hess as tg
 import tinygrad_hess.numpy as tnp
@@ -64,13 +65,6 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], Any]] = {
 }
 
 
-def close(got: Any, want: Any) -> None:
-    """To 1e-9 of the largest entry."""
-    got, want = np.asarray(got), np.asarray(want)
-    assert got.shape == want.shape
-    np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9 * np.abs(want).max(initial=1e-300))
-
-
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_linear_algebra(jax: Any, name: str) -> None:
     call, x = FUNCTIONS[name]
@@ -78,9 +72,9 @@ def test_linear_algebra(jax: Any, name: str) -> None:
     theirs = lambda a: call(jax.numpy, jax.scipy.linalg, a)
     ours = lambda a: call(tnp, linalg, a)
     value = theirs(x)
-    close(ours(x), value)
+    close(ours(x), value, 1e-9)
     weights = np.random.default_rng(2).uniform(0.5, 1.5, np.shape(value))
     f, g = (lambda a: (weights * ours(a)).sum()), (lambda a: (weights * theirs(a)).sum())
-    close(tg.grad(f)(x), jax.grad(g)(x))
-    close(tg.jvp(ours, (x,), (v,))[1], jax.jvp(theirs, (x,), (v,))[1])
-    close(tg.hvp(f, x, v), jax.jvp(jax.grad(g), (x,), (v,))[1])
+    close(tg.grad(f)(x), jax.grad(g)(x), 1e-9)
+    close(tg.jvp(ours, (x,), (v,))[1], jax.jvp(theirs, (x,), (v,))[1], 1e-9)
+    close(tg.hvp(f, x, v), jax.jvp(jax.grad(g), (x,), (v,))[1], 1e-9)

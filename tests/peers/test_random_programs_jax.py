@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import random_libraries
+from comparing import close
 from hypothesis import given
 from jaxpr_in_numpy import evaluate
 from random_examples import NAMESPACES, SEEDS, examples
@@ -33,14 +34,10 @@ ROUNDING = 1e-12
 """Of the largest number of all arrays of one order: what rounding leaves where terms cancel."""
 
 
-def close(got: Sequence[Any], want: Sequence[Any], what: str) -> None:
+def agree(got: Sequence[Any], want: Sequence[Any], what: str) -> None:
     """Arrays of one order of derivative."""
     largest = max(1.0, *(np.abs(w).max(initial=0.0) for w in want))
-    for i, (a, b) in enumerate(zip(got, want, strict=True)):
-        a, b = np.asarray(a), np.asarray(b)
-        assert a.shape == b.shape, f"{what} {i}: shape {a.shape}, expected {b.shape}"
-        room = RTOL * np.abs(b).max(initial=0.0) + ROUNDING * largest
-        np.testing.assert_allclose(a, b, rtol=0, atol=room, err_msg=f"{what} {i}")
+    close(list(got), list(want), RTOL, ROUNDING * largest, what)
 
 
 def directions(point: Sequence[np.ndarray], seed: int) -> list[np.ndarray]:
@@ -63,26 +60,26 @@ def compare(program: Program, seed: int, numpy: Any, want: Sequence[Any]) -> Non
     slope = tg.value_and_grad(loss, argnums=(0, 1, 2))
 
     found, g = slope(*x)
-    close([found], [value], "value")
-    close(g, gradient, "gradient")
-    close(tg.jvp(loss, tuple(x), tuple(v)), [value, rate], "value and tangent")
+    agree([found], [value], "value")
+    agree(g, gradient, "gradient")
+    agree(tg.jvp(loss, tuple(x), tuple(v)), [value, rate], "value and tangent")
     product = lambda x, v: tg.hvp(lambda p: loss(*p), x, v)
-    close(product(x, v), curved, "Hessian-vector product")
+    agree(product(x, v), curved, "Hessian-vector product")
 
     jitted = tg.jit(lambda x, v: (slope(*x), product(x, v)))
     elsewhere = [0.7 * a + 0.1 for a in x]
     jitted(elsewhere, v)
     (found, g), hv = jitted(x, v)
-    close([found], [value], "value, replayed")
-    close(g, gradient, "gradient, replayed")
-    close(hv, curved, "Hessian-vector product, replayed")
+    agree([found], [value], "value, replayed")
+    agree(g, gradient, "gradient, replayed")
+    agree(hv, curved, "Hessian-vector product, replayed")
 
     stacks = [np.stack([b, a, 0.5 * b]) for a, b in zip(x, elsewhere, strict=True)]
     values, gs = tg.vmap(slope)(*stacks)
-    close([values[1]], [value], "value, batched")
-    close([a[1] for a in gs], gradient, "gradient, batched")
+    agree([values[1]], [value], "value, batched")
+    agree([a[1] for a in gs], gradient, "gradient, batched")
     hvs = tg.vmap(product)(stacks, [np.stack([a, a, -a]) for a in v])
-    close([a[1] for a in hvs], curved, "Hessian-vector product, batched")
+    agree([a[1] for a in hvs], curved, "Hessian-vector product, batched")
 
 
 def check(jax: Any, program: Program, seed: int, numpy: Any) -> None:
@@ -138,7 +135,7 @@ def test_full_hessians(program: Program, seed: int, numpy: Any) -> None:
     loss = program.loss(random_libraries.here(numpy))
     f = lambda x: tg.hessian(loss, argnums=arguments)(*x)
     for how, run in (("recorded", f), ("replayed", tg.jit(f))):
-        close([block for row in run(x) for block in row], want, f"Hessian, {how}")
+        agree([block for row in run(x) for block in row], want, f"Hessian, {how}")
 
 
 def _jax() -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from comparing import close
 
 import tinygrad_hess as tg
 from tinygrad_hess.scipy import integrate, linalg, signal, stats
@@ -42,12 +43,11 @@ def agree(ours: Callable[..., Any], theirs: Callable[..., Any], args: Any, rtol:
         directions = tuple(np.cos(np.arange(a.size)).reshape(a.shape) for a in args)
         which = tuple(range(len(args)))
         total = lambda f: lambda *a: (f(*a) ** 2).sum()
-        close = lambda a, b: np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
-        close(ours(*args), theirs(*given))
+        close(ours(*args), theirs(*given), rtol, rtol, elementwise=True)
         for a, b in zip(
             tg.grad(total(ours), which)(*args), jax.grad(total(theirs), which)(*given), strict=True
         ):
-            close(a, b)
+            close(a, b, rtol, rtol, elementwise=True)
         got = tg.jvp(tg.grad(total(ours), which), args, directions)[1]
         try:
             want = jax.jvp(
@@ -62,7 +62,7 @@ def agree(ours: Callable[..., Any], theirs: Callable[..., Any], args: Any, rtol:
                 which,
             )(*given)
         for a, b in zip(got, want, strict=True):
-            close(a, b)
+            close(a, b, rtol, rtol, elementwise=True)
 
 
 def test_odeint() -> None:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from replayed import M, X, Y, agrees, declared, same
+from comparing import close
+from replayed import M, X, Y, agrees, declared
 
 import tinygrad_hess as tg
 from tinygrad_hess import nn
@@ -55,15 +56,20 @@ NESTED: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 def test_jit_inside_jit_and_transforms(name: str) -> None:
     f, want = NESTED[name]
     for x in (X, Y, X):
-        same(f(x), want(x), name, ulps=256)
+        close(f(x), want(x), ulps=256, strict=True, what=name)
 
 
 def test_jit_inside_vmap_inside_jit() -> None:
     f = tg.jit(tg.vmap(tg.jit(tg.grad(tg.jit(_wave)))))
     for m in (M, 2 * M, M[:2]):
-        same(f(m), np.stack([tg.grad(_wave)(row) for row in m]), ulps=256)
+        close(f(m), np.stack([tg.grad(_wave)(row) for row in m]), ulps=256, strict=True)
     pair = tg.jit(lambda x, y: x * y + y.sum())
-    same(tg.jit(tg.vmap(pair, (None, 0)))(X, M), X * M + M.sum(axis=1, keepdims=True), ulps=64)
+    close(
+        tg.jit(tg.vmap(pair, (None, 0)))(X, M),
+        X * M + M.sum(axis=1, keepdims=True),
+        ulps=64,
+        strict=True,
+    )
 
 
 def test_recursion_with_and_without_an_end() -> None:
@@ -71,7 +77,7 @@ def test_recursion_with_and_without_an_end() -> None:
     def chain(x: Any, n: int) -> Any:
         return x if n == 0 else np.sin(chain(x, n - 1))
 
-    same(chain(X, 3), np.sin(np.sin(np.sin(X))))
+    close(chain(X, 3), np.sin(np.sin(np.sin(X))), strict=True)
 
     @tg.jit
     def endless(x: Any) -> Any:
@@ -79,7 +85,7 @@ def test_recursion_with_and_without_an_end() -> None:
 
     with pytest.raises(RecursionError):
         endless(X)
-    same(tg.grad(lambda x: (x * x).sum())(X), 2 * X)  # no recording is left open
+    close(tg.grad(lambda x: (x * x).sum())(X), 2 * X, strict=True)  # no recording is left open
 
 
 # ---- reentry, threads, eviction -----------------------------------------------------------------
@@ -98,7 +104,7 @@ def test_a_call_in_the_middle_of_its_own_replay() -> None:
         known["f"] = tg.jit(f)
         known["f"](X)
         for x in (X + 20, Y + 30):
-            same(known["f"](x), f(x), ulps=64)
+            close(known["f"](x), f(x), ulps=64, strict=True)
 
 
 def test_threads_that_evict_each_others_recordings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +117,7 @@ def test_threads_that_evict_each_others_recordings(monkeypatch: pytest.MonkeyPat
         gate.wait()
         for n in rng.integers(1, 9, size=40):
             x = rng.normal(size=n)
-            same(f(x), np.sin(x) * x.sum(), f"{n} elements", ulps=64)
+            close(f(x), np.sin(x) * x.sum(), ulps=64, strict=True, what=f"{n} elements")
 
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         for done in [pool.submit(run, k) for k in range(6)]:
@@ -132,10 +138,10 @@ def test_recording_in_one_thread_leaves_others_alone() -> None:
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         first = pool.submit(tg.jit(slow), X)
         assert inside.wait(10)
-        same(tg.grad(lambda x: (x * x).sum() if x[1] < 0 else x.sum())(X), 2 * X)
-        same(tg.jit(lambda x: x * 3)(X), X * 3)
+        close(tg.grad(lambda x: (x * x).sum() if x[1] < 0 else x.sum())(X), 2 * X, strict=True)
+        close(tg.jit(lambda x: x * 3)(X), X * 3, strict=True)
         go.set()
-        same(first.result(), np.sin(X) * 2)
+        close(first.result(), np.sin(X) * 2, strict=True)
 
 
 def test_a_jitted_function_that_is_dropped_is_freed() -> None:
@@ -162,8 +168,13 @@ def test_changes_in_place_inside() -> None:
     agrees(_steps, (X,), (Y,))
     f = lambda x: (_steps(x) ** 2).sum()
     agrees(tg.grad(f), (X,), (Y,))
-    same(tg.grad(tg.jit(f))(X), tg.grad(f)(X))
-    same(tg.jit(tg.vmap(tg.grad(f)))(M), np.stack([tg.grad(f)(row) for row in M]), ulps=64)
+    close(tg.grad(tg.jit(f))(X), tg.grad(f)(X), strict=True)
+    close(
+        tg.jit(tg.vmap(tg.grad(f)))(M),
+        np.stack([tg.grad(f)(row) for row in M]),
+        ulps=64,
+        strict=True,
+    )
 
 
 def test_positions_and_masks_that_change_from_call_to_call() -> None:
@@ -181,7 +192,7 @@ def test_positions_and_masks_that_change_from_call_to_call() -> None:
     jitted(X, positions[0], Y)
     with pytest.raises(IndexError, match="out of bounds"):
         jitted(X, np.array([0, 7, 1]), Y)
-    same(jitted(X, positions[1], Y), put(X, positions[1], Y))
+    close(jitted(X, positions[1], Y), put(X, positions[1], Y), strict=True)
 
 
 def test_what_belongs_to_the_caller_is_not_changed() -> None:
@@ -194,8 +205,8 @@ def test_what_belongs_to_the_caller_is_not_changed() -> None:
         return x
 
     given = X.copy()
-    same(tg.jit(whole)(given), (X + 1) * 2)
-    same(given, X)
+    close(tg.jit(whole)(given), (X + 1) * 2, strict=True)
+    close(given, X, strict=True)
     with pytest.raises(TypeError, match=r"cannot be changed in place.*copy"):
         tg.jit(part)(given)
     outside = np.zeros(3)
@@ -206,19 +217,19 @@ def test_what_belongs_to_the_caller_is_not_changed() -> None:
 
     with pytest.raises((TypeError, ValueError)):
         tg.jit(fill)(X)
-    same(outside, np.zeros(3))
+    close(outside, np.zeros(3), strict=True)
 
 
 def test_labels_out_of_range_are_the_same_error_when_replayed() -> None:
     jitted = tg.jit(nn.cross_entropy)
     good = np.array([0, 1, 2, 0])
     want = nn.cross_entropy(M, good)
-    same(jitted(M, good), want)
+    close(jitted(M, good), want, strict=True)
     for bad in ([0, 1, 3, 0], [0, 1, -1, 0]):
         for f in (nn.cross_entropy, jitted):
             with pytest.raises(ValueError, match="class numbers must be from 0 to 2"):
                 f(M, np.array(bad))
-        same(jitted(M, good), want)
+        close(jitted(M, good), want, strict=True)
 
 
 # ---- floating-point state -----------------------------------------------------------------------
@@ -244,13 +255,13 @@ def test_a_floating_point_error_in_mid_replay() -> None:
         strict = tg.elementwise("strict_log", value, lambda g, y, x: g / x, domain=(0.1, 1))
         f = lambda x: strict(np.exp(x) + x) * np.tanh(x)
         jitted = tg.jit(f)
-        same(jitted(abs(X)), f(abs(X)))
+        close(jitted(abs(X)), f(abs(X)), strict=True)
         before = np.geterr()
         for _ in range(2):
             with pytest.raises(FloatingPointError):
                 jitted(X - 5)
             assert np.geterr() == before
-            same(jitted(abs(Y)), f(abs(Y)))
+            close(jitted(abs(Y)), f(abs(Y)), strict=True)
 
 
 # ---- values and trees ---------------------------------------------------------------------------
@@ -292,7 +303,7 @@ def test_results_of_an_input_that_changes_afterwards() -> None:
     results = f(given)
     given[:] = 9.0
     for y, want in zip(results, (X, X[1:], X[None], np.stack([X, X]), X, X), strict=True):
-        same(y, want)
+        close(y, want, strict=True)
 
 
 Pair = collections.namedtuple("Pair", "a b")
@@ -311,10 +322,10 @@ def test_trees_of_all_sorts() -> None:
 def test_arguments_by_name_in_any_order() -> None:
     jitted = tg.jit(lambda **named: [v * 2 for v in named.values()])
     for _ in range(2):
-        same(jitted(a=X, b=M), [X * 2, M * 2])
-        same(jitted(b=M, a=X), [M * 2, X * 2])
+        close(jitted(a=X, b=M), [X * 2, M * 2], strict=True)
+        close(jitted(b=M, a=X), [M * 2, X * 2], strict=True)
     power = tg.jit(lambda x, n: x**n, static_argnums=1)
-    same([power(X, 2), power(X, n=3), power(n=2, x=X)], [X**2, X**3, X**2])
+    close([power(X, 2), power(X, n=3), power(n=2, x=X)], [X**2, X**3, X**2], strict=True)
 
 
 @pytest.mark.parametrize(

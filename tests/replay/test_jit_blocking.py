@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from comparing import close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jit_functions import INSIDE
 from jit_routes import NEVER, recorded, route, steady
-from replayed import M, N, X, Y, agrees, same
+from replayed import M, N, X, Y, agrees
 from test_jit_passes import STEPS, composed, total
 
 import tinygrad_hess as tg
@@ -155,10 +156,10 @@ def _check_plan(f: Callable[..., Any], *points: Any) -> Plan:
             want = f(*args)
             want = list(want) if isinstance(want, (tuple, list)) else [want]
             got = list(run(*args))
-            same(got, want, ulps=512)
+            close(got, want, ulps=512, strict=True)
             kept.append((got, [np.copy(y) for y in got]))
     for got, copies in kept:
-        same(got, copies, "kept", 0)
+        close(got, copies, ulps=0, strict=True, what="kept")
     return plan
 
 
@@ -180,7 +181,7 @@ def test_arguments_by_columns_and_with_gaps() -> None:
         jitted = tg.jit(_chain)
         for a in (x.copy(), np.asfortranarray(x), x, x[::-1]):
             for b in (x.T.copy().T, x[:1], x[:, :1], x[0]):
-                same(jitted(a, b), _chain(a, b))
+                close(jitted(a, b), _chain(a, b), strict=True)
 
 
 def test_large_arrays() -> None:
@@ -192,7 +193,7 @@ def test_large_arrays() -> None:
     total = lambda x, y: sum(a.sum() for a in f(x, y))
     jitted = tg.jit(tg.grad(total, argnums=(0, 1)))
     for args in calls:
-        same(jitted(*args), tg.grad(total, argnums=(0, 1))(*args), ulps=2048)
+        close(jitted(*args), tg.grad(total, argnums=(0, 1))(*args), ulps=2048, strict=True)
 
 
 def test_arrays_of_more_than_a_mebibyte() -> None:

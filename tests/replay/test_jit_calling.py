@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from comparing import close
 from jit_functions import clipped, cube, energy, loss, mlp
-from replayed import LAYOUTS, M, N, X, Y, agrees, same
+from replayed import LAYOUTS, M, N, X, Y, agrees
 
 import tinygrad_hess as tg
 from tinygrad_hess import nn
@@ -21,7 +22,7 @@ def test_pytrees_in_and_out() -> None:
     jitted = tg.jit(f)
     for x, s in ((X, 2.0), (Y, 3.0)):
         p = {"w": x, "b": (x[:1], None)}
-        same(jitted(p, M, scale=s), f(p, M, scale=s))
+        close(jitted(p, M, scale=s), f(p, M, scale=s), strict=True)
 
 
 def test_python_floats_are_weak_and_may_change() -> None:
@@ -38,7 +39,7 @@ def test_python_floats_are_weak_and_may_change() -> None:
         for rate in (0.5, 0.25, -3.0):
             got, doubled = jitted(x, rate)
             want, _ = f(x, rate)
-            same(got, want)
+            close(got, want, strict=True)
             assert float(doubled) == 2 * rate
         assert len(calls) <= 2 + 3, "a float was recorded as a constant"
 
@@ -48,7 +49,7 @@ def test_a_python_float_is_weak_beside_arrays_of_two_widths() -> None:
     f = lambda a, b, r: (a * r, b * r)
     jitted = tg.jit(f)
     for r in (0.1, 0.7):
-        same(jitted(narrow, X, r), f(narrow, X, r))
+        close(jitted(narrow, X, r), f(narrow, X, r), strict=True)
 
 
 def test_integers_booleans_and_strings_are_static() -> None:
@@ -119,7 +120,7 @@ def test_scalars(x: Any) -> None:
         )
         assert isinstance(got, kind)
         np.testing.assert_allclose(got, f(kind(x * k)), rtol=1e-6 if kind is np.float32 else 1e-15)
-    same(tg.jit(tg.grad(f))(x), tg.grad(f)(x))
+    close(tg.jit(tg.grad(f))(x), tg.grad(f)(x), strict=True)
     agrees(lambda x: x + np.array([1.0, 2.0], np.float32), (kind(x),), (kind(2 * x),))
 
 
@@ -135,10 +136,19 @@ def test_the_layout_of_the_recording_does_not_matter(recorded: int) -> None:
     jitted = tg.jit(f)
     for k, layout in enumerate([LAYOUTS[recorded], *LAYOUTS]):
         a, b = layout(M + k), layout(N.reshape(2, 2, 3) * (k + 1))
-        same(jitted(a, b), f(a, b), f"recorded with layout {recorded}, called with {k}")
+        close(
+            jitted(a, b),
+            f(a, b),
+            strict=True,
+            what=f"recorded with layout {recorded}, called with {k}",
+        )
         slope = tg.jit(tg.grad(lambda a, b: sum((y**2).sum() for y in f(a, b))))
         if k < 2:
-            same(slope(a, b), tg.grad(lambda a, b: sum((y**2).sum() for y in f(a, b)))(a, b))
+            close(
+                slope(a, b),
+                tg.grad(lambda a, b: sum((y**2).sum() for y in f(a, b)))(a, b),
+                strict=True,
+            )
 
 
 def test_overlapping_arguments() -> None:
@@ -182,14 +192,14 @@ def test_results_that_depend_on_nothing() -> None:
 
 def test_objects_that_wrap_functions_keep_what_they_are() -> None:
     """A custom rule, a module, a jitted function: jit copies none of their attributes."""
-    same(tg.grad(lambda x: (tg.jit(clipped)(x) * 3).sum())(X), np.full(3, 0.1))
-    same(tg.grad(lambda x: tg.jit(tg.jit(cube))(x).sum())(X), 3 * X**2)
+    close(tg.grad(lambda x: (tg.jit(clipped)(x) * 3).sum())(X), np.full(3, 0.1), strict=True)
+    close(tg.grad(lambda x: tg.jit(tg.jit(cube))(x).sum())(X), 3 * X**2, strict=True)
     rule = tg.custom_vjp(tg.jit(np.sin))
     rule.defvjp(lambda x: (rule(x), x), lambda x, g: (g * 5,))
-    same(tg.jit(tg.grad(lambda x: rule(x).sum()))(X), np.full(3, 5.0))
-    same(tg.jit(tg.grad(tg.jit(energy)))(X, M), tg.grad(energy)(X, M))
+    close(tg.jit(tg.grad(lambda x: rule(x).sum()))(X), np.full(3, 5.0), strict=True)
+    close(tg.jit(tg.grad(tg.jit(energy)))(X, M), tg.grad(energy)(X, M), strict=True)
     model, x, _ = mlp(0, np.float64)
-    same(tg.jit(model)(x), model(x))
+    close(tg.jit(model)(x), model(x), strict=True)
 
 
 def test_a_module_comes_back_as_a_module() -> None:

@@ -634,7 +634,7 @@ def _agree_in_all_ways(f: Callable[..., list[Any]], points: list[Any], rtol: flo
     """Recorded, interpreted, each pass alone, all passes, replayed, and batched."""
 
     def check(got: Any, want: Any, what: str) -> None:
-        close(list(got), list(want), rtol, rtol, what, strict=True)
+        close([*map(np.asarray, got)], [*map(np.asarray, want)], rtol, rtol, what, strict=True)
 
     jitted = tg.jit(f)
     want = [f(*p) for p in points]

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from battery import ROWS
-from replayed import LAYOUTS, laid_out, same
+from comparing import close
+from replayed import LAYOUTS, laid_out
 from sampling import CALLS, Point, samples
 
 import tinygrad_hess as tg
@@ -61,4 +62,9 @@ def test_every_primitive_is_replayed_as_recorded(row: Primitive, dtype: Any) -> 
                 args = (given[0], given[1], given[2][0])
                 with np.errstate(all="ignore"):
                     got, want = jitted(*args), f(*args)
-                same(got, want, f"{row.name} at {sample.label}, {what}, {np.dtype(dtype)}")
+                close(
+                    got,
+                    want,
+                    strict=True,
+                    what=f"{row.name} at {sample.label}, {what}, {np.dtype(dtype)}",
+                )

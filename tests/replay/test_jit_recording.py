@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from replayed import X, Y, agrees, arrays, same
+from comparing import close
+from replayed import X, Y, agrees, arrays
 
 import tinygrad_hess as tg
 from tinygrad_hess import nn
@@ -63,7 +64,7 @@ def test_a_look_at_a_value_is_an_error_or_follows_the_value(name: str) -> None:
         return
     assert name in ("inside a checkpoint", "shape inside a checkpoint"), f"{name} was frozen"
     for x in (X, Y, -X, X**2):  # a whole function as one node may run anew at each call
-        same(jitted(x), f(x), name)
+        close(jitted(x), f(x), strict=True, what=name)
 
 
 def _detached_by_no_grad(x: Any) -> Any:
@@ -174,7 +175,7 @@ def test_a_counter_in_the_closure_is_detected() -> None:
 def test_errors_of_callables_without_a_name(wrap: Any) -> None:
     with pytest.raises(tg.TracingError, match="random"):
         tg.jit(wrap(lambda a, x: a * x * np.random.rand(3), 2.0))(X)
-    same(tg.jit(wrap(lambda a, x: a * x, 2.0))(X), 2.0 * X)
+    close(tg.jit(wrap(lambda a, x: a * x, 2.0))(X), 2.0 * X, strict=True)
 
 
 class _Callable:

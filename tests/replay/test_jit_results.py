@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import optree
 import pytest
+from comparing import close
 from jit_functions import RETURNS
-from replayed import M, N, W, X, Y, arrays, same
+from replayed import M, N, W, X, Y, arrays
 
 import tinygrad_hess as tg
 
@@ -33,15 +34,20 @@ def test_results_belong_to_the_caller(name: str) -> None:
         results = arrays(jitted(given))
         before = [y.copy() for y in results]
         later = arrays(jitted(second))
-        same(results, before, f"{name}: a later call changed results")
+        close(results, before, strict=True, what=f"{name}: a later call changed results")
         for i, y in enumerate(results):
             assert y.flags.writeable, f"{name}: result {i} cannot be written to"
             others = [*results[:i], *results[i + 1 :], *later, given, W]
             assert not any(np.shares_memory(y, z) for z in others), f"{name}: result {i} is shared"
             y[...] = -77.0
-        same(given, first)
-        same(W, kept)
-        same(arrays(jitted(first.copy())), before, f"{name}: after results were overwritten")
+        close(given, first, strict=True)
+        close(W, kept, strict=True)
+        close(
+            arrays(jitted(first.copy())),
+            before,
+            strict=True,
+            what=f"{name}: after results were overwritten",
+        )
 
 
 def test_results_may_be_passed_in_again() -> None:
@@ -50,7 +56,7 @@ def test_results_may_be_passed_in_again() -> None:
     mine, theirs = (X, Y), (X, Y)
     for _ in range(5):
         mine, theirs = jitted(*mine), f(*theirs)
-        same(mine, theirs)
+        close(mine, theirs, strict=True)
 
 
 def test_read_only_inputs() -> None:
@@ -76,7 +82,7 @@ def test_closed_over_arrays_are_constants() -> None:
     jitted = {name: tg.jit(f) for name, f in functions.items()}
     want = {name: optree.tree_map(np.copy, f(X)) for name, f in functions.items()}
     for name, f in jitted.items():
-        same(f(X), want[name], name)
+        close(f(X), want[name], strict=True, what=name)
     w[:] = 7.0
     for name, f in jitted.items():
-        same(f(X), want[name], f"{name}, after the array was changed")
+        close(f(X), want[name], strict=True, what=f"{name}, after the array was changed")

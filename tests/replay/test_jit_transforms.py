@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from comparing import close
 from jit_functions import INSIDE, NETS, energy, loss
-from replayed import RNG, M, N, X, Y, agrees, same
+from replayed import RNG, M, N, X, Y, agrees
 
 import tinygrad_hess as tg
 from tinygrad_hess import nn
@@ -55,14 +56,14 @@ def test_transforms_outside(name: str) -> None:
     transform = OUTSIDE[name]
     outside, plain = transform(tg.jit(energy)), transform(energy)
     for args in ((X, M), (Y, N), (X, M)):
-        same(outside(*args), plain(*args), name)
+        close(outside(*args), plain(*args), strict=True, what=name)
 
 
 def test_backward_goes_through_a_jitted_function() -> None:
     x = tg.tensor(X, requires_grad=True)
     tg.jit(energy)(x, M).backward()
     assert x.grad is not None
-    same(x.grad.numpy(), tg.grad(energy)(X, M))
+    close(x.grad.numpy(), tg.grad(energy)(X, M), strict=True)
 
 
 def test_a_jitted_function_of_constants_inside_another() -> None:
@@ -81,7 +82,7 @@ def test_nets_with_other_weights_inputs_and_labels(net: str, dtype: Any) -> None
     for f in (loss, tg.value_and_grad(loss), lambda m, x, y: tg.hvp(loss, m, m, x, y)):
         jitted = tg.jit(f)
         for args in calls:
-            same(jitted(*args), f(*args), net, ulps=128)
+            close(jitted(*args), f(*args), ulps=128, strict=True, what=net)
     assert loss(*calls[0]) != loss(*calls[2])
 
 

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from replayed import LAYOUTS, laid_out, same
+from comparing import close, same
+from replayed import LAYOUTS, laid_out
 from sampling import Point, points, samples
 
 import tinygrad_hess as tg
@@ -110,7 +111,7 @@ def _check_loops(row: Primitive, where: str, sample: Any, lead: Any) -> Values:
     spread = [np.broadcast_to(x, shape + x.shape[x.ndim - r :]) for x, r in zip(args, ranks)]
     for at in np.ndindex(shape):
         alone = np.asarray(row.fn(*(x[at] for x in spread), **params))
-        _near(value[at], alone, f"{where}, index {at} by itself")
+        close(value[at], alone, ulps=256, strict=True, what=f"{where}, index {at} by itself")
     return args
 
 
@@ -133,7 +134,13 @@ def _check_labels(
         if label not in of_operands and label not in (CORE, None):
             k = axes.result.index(label)
             first = value.take([0] * value.shape[k], k)
-            _near(value, first, f"{where}, the axis {label!r} of the value alone")
+            close(
+                value,
+                first,
+                ulps=256,
+                strict=True,
+                what=f"{where}, the axis {label!r} of the value alone",
+            )
     cuts = [k for k in of_operands if k not in (CORE, None)]
     return sum(_check_cut(row, where, args, params, value, labels, k) for k in cuts)
 
@@ -166,9 +173,15 @@ def _check_cut(
         found.append(np.asarray(row.fn(*given, **own)))
         if of_value is not None:
             what = f"{where}, {part} of the axis {label!r}"
-            _near(found[-1], value.take(part, of_value), what)
+            close(found[-1], value.take(part, of_value), ulps=256, strict=True, what=what)
     if of_value is None:
-        _near(found[0] + found[1], value, f"{where}, the sum over parts of the axis {label!r}")
+        close(
+            found[0] + found[1],
+            value,
+            ulps=256,
+            strict=True,
+            what=f"{where}, the sum over parts of the axis {label!r}",
+        )
     return True
 
 
@@ -183,7 +196,13 @@ def _check_stretches(row: Primitive, where: str, x: Any, params: dict[str, Any],
             given = _stretch(x, Cut(axis), n, low, high)
             shape = goes.shape(value.shape, high - low)
             got = row.fn(given, **row.resized(params, [given.shape], shape))
-            _near(got, _stretch(value, goes, n, low, high), f"{where}, {low}:{high} of axis {axis}")
+            close(
+                got,
+                _stretch(value, goes, n, low, high),
+                ulps=256,
+                strict=True,
+                what=f"{where}, {low}:{high} of axis {axis}",
+            )
         count += goes is not None
     return count
 
@@ -193,10 +212,6 @@ def _stretch(x: Any, cut: Cut, n: int, low: int, high: int) -> Any:
     k = x.ndim + cut.axis
     steps = x.reshape(*x.shape[:k], cut.times, n, cut.each, *x.shape[k + 1 :])
     return steps.take(range(low, high), k + 1).reshape(cut.shape(x.shape, high - low))
-
-
-def _near(got: Any, want: Any, what: str) -> None:
-    same(got, np.asarray(want), what, ulps=256)
 
 
 # ---- sparsity -----------------------------------------------------------------------------------
@@ -282,7 +297,7 @@ def _check_compiled(several: list[Point], mapped: tuple[int, ...], what: str) ->
     with np.errstate(all="ignore"):
         for given in (args, turned):  # the second is replayed
             got, want = (g(given, tangents, cotangents) for g in (compiled, plain))
-            same(got, want, what, ulps=256)
+            close(got, want, ulps=256, strict=True, what=what)
 
 
 # ---- memory and exchanges -----------------------------------------------------------------------
@@ -351,7 +366,7 @@ def _check_written(fn: Any, args: Values, where: str) -> None:
     for order in ("C", "F"):
         out = np.empty(value.shape, value.dtype, order=order)  # type: ignore[call-overload]
         assert fn(*args, out=out) is out, f"{where}: it returns another array than out"
-        _same_bits(out, value, f"{where}, written into an array of order {order}")
+        same(out, value, f"{where}, written into an array of order {order}")
 
 
 def _check_moves(fn: Any, args: Values, where: str) -> None:
@@ -366,20 +381,20 @@ def _check_moves(fn: Any, args: Values, where: str) -> None:
     elements = [x.ravel() for x in args if x.dtype.kind in "fc"]
     within = moved.size == 0 or 0 <= moved.min() <= moved.max() < first
     assert within, f"{where}: numbers of places were changed to {moved}"
-    _same_bits(fn(*args), np.concatenate([[0.0], *elements])[moved], f"{where}, moved")
+    same(fn(*args), np.concatenate([[0.0], *elements])[moved], f"{where}, moved")
 
 
 def _check_identity(fn: Any, args: Values, where: str) -> None:
     value = np.asarray(fn(*args))
     if (value.shape, value.dtype) == (args[0].shape, args[0].dtype):
-        _same_bits(value, args[0], f"{where}, an identity")
+        same(value, args[0], f"{where}, an identity")
 
 
 def _check_exchange(fn: Any, args: Values, where: str) -> None:
     """The sign of a zero does not count: of 0.0 and -0.0, NumPy's maximum gives the first."""
     a, b = args
     exchanged, value = (np.asarray(fn(*xs)) + np.zeros((), bool) for xs in ((b, a), (a, b)))
-    _same_bits(exchanged, value, f"{where}, operands exchanged")
+    same(exchanged, value, f"{where}, operands exchanged")
 
 
 def _check_special(row: Primitive, fn: Any, x: Any, where: str) -> None:
@@ -389,22 +404,7 @@ def _check_special(row: Primitive, fn: Any, x: Any, where: str) -> None:
         _check_exchange(fn, (x[:, None], x), f"{where}, at {x}")
     for place, number in row.neutral.items():
         value = fn(x, number) if place else fn(number, x)
-        _same_bits(value, x, f"{where}, operand {place} being {number}, at {x}")
-
-
-def _same_bits(got: Any, want: Any, what: str) -> None:
-    """Equal to the sign of zero. Which NaN it is does not count."""
-    got, want = np.asarray(got), np.asarray(want)
-    kinds = f"{got.dtype}{got.shape}, expected {want.dtype}{want.shape}"
-    assert (got.shape, got.dtype) == (want.shape, want.dtype), f"{what}: {kinds}"
-    inexact = got.dtype.kind in "fc"
-    equal = np.array_equal(got, want, equal_nan=inexact)
-    if equal and inexact:
-        numbers = ~np.isnan(got)
-        for part in (np.real, np.imag) if got.dtype.kind == "c" else (np.real,):
-            signs = (np.signbit(part(x[numbers])) for x in (got, want))
-            equal = equal and np.array_equal(*signs)
-    assert equal, f"{what}: {got} instead of {want}"
+        same(value, x, f"{where}, operand {place} being {number}, at {x}")
 
 
 CHECKS: dict[str, Callable[[Primitive], None]] = {

@@ -7,10 +7,12 @@ and tangents are paired by Re(sum(c t)), without a conjugate: that is the librar
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import comparing
 import numpy as np
 from battery import GIVING_COMPLEX, ROWS
 from differencing import differences
@@ -21,6 +23,8 @@ from sampling import CALLS, Sample, samples, spaced
 import tinygrad_hess as tg
 from tinygrad_hess.core.primitive import Primitive
 from tinygrad_hess.core.tensor import constant
+
+close = functools.partial(comparing.close, finite=True)
 
 CLAIMING = tuple(row for row in ROWS if row.on_complex or row.name in GIVING_COMPLEX)
 
@@ -119,24 +123,6 @@ def inner(a: Any, b: Any) -> float:
     return float(sum(np.sum(np.real(np.asarray(x) * y)) for x, y in zip(a, b, strict=True)))
 
 
-def close(got: Any, want: Any, rtol: float, what: str) -> None:
-    """Equal shapes, and values within ``rtol`` of the largest one."""
-    got, want = np.asarray(got), np.asarray(want)
-    assert got.shape == want.shape, f"{what}: shape {got.shape}, expected {want.shape}"
-    if want.dtype.kind not in "fc":
-        assert np.array_equal(got, want), f"{what}: {got} instead of {want}"
-        return
-    scale = max(1.0, float(np.max(np.abs(want), initial=0.0)))
-    worst = float(np.max(np.abs(got - want), initial=0.0))
-    assert worst <= rtol * scale, f"{what}: off by {worst:.3g} (allowed {rtol * scale:.3g})"
-
-
-def all_close(got: Any, want: Any, rtol: float, what: str) -> None:
-    """The same for two sequences."""
-    for i, (a, b) in enumerate(zip(got, want, strict=True)):
-        close(a, b, rtol, f"{what}, part {i}")
-
-
 def check_value(row: Primitive) -> None:
     """The value is the reference's, and complex64 stays complex64."""
     for wide, rtol in ((True, 1e-12), (False, 2e-5)):
@@ -153,7 +139,7 @@ def check_value(row: Primitive) -> None:
                         want.dtype.char if row.name == "astype" else kinds[want.dtype.kind == "c"]
                     )
                     assert value.dtype.char == kind, f"{what}: {value.dtype}"
-                close(value, want, rtol, what)
+                close(value, want, rtol, rtol, what)
 
 
 def check_forward(row: Primitive) -> None:
@@ -161,7 +147,7 @@ def check_forward(row: Primitive) -> None:
     for where, p in points(row):
         y, t = tg.jvp(p.f, p.xs, p.tangents)
         assert t.dtype == y.dtype, f"{where}: a tangent of type {t.dtype} for {y.dtype}"
-        close(t, differences(p.expected, p.xs, p.tangents), 1e-8, f"{where}, jvp")
+        close(t, differences(p.expected, p.xs, p.tangents), 1e-8, 1e-8, f"{where}, jvp")
 
 
 def check_transpose(row: Primitive) -> None:
@@ -192,12 +178,11 @@ def check_second_order(row: Primitive) -> None:
 
         jvp_of_vjp = tg.jvp(pulled, xs, v)[1]
         want = differences(pulled, xs, v)
-        all_close(jvp_of_vjp, want if isinstance(want, list) else [want], 1e-6,
-                  f"{where}, jvp of vjp against differences")  # fmt: skip
+        close(jvp_of_vjp, want if isinstance(want, list) else [want], 1e-6, 1e-6, f"{where}, jvp of vjp against differences")  # fmt: skip
         vjp_of_jvp = tg.vjp(pushed, *xs)[1](u)
-        all_close(vjp_of_jvp, jvp_of_vjp, 1e-9, f"{where}, vjp of jvp against jvp of vjp")
+        close(vjp_of_jvp, jvp_of_vjp, 1e-9, 1e-9, f"{where}, vjp of jvp against jvp of vjp")
         vjp_of_vjp = tg.vjp(pulled, *xs)[1](v)
-        all_close(vjp_of_vjp, jvp_of_vjp, 1e-9, f"{where}, vjp of vjp against jvp of vjp")
+        close(vjp_of_vjp, jvp_of_vjp, 1e-9, 1e-9, f"{where}, vjp of vjp against jvp of vjp")
         jvp_of_jvp = tg.jvp(pushed, xs, w)[1]
         left, right = inner(u, jvp_of_jvp), inner(jvp_of_vjp, w)
         size = max(1.0, float(np.sum(np.abs(u * jvp_of_jvp))))
@@ -259,7 +244,9 @@ def check_batched(row: Primitive) -> None:
                 ]  # fmt: skip
                 want = [np.stack(column) for column in zip(*each, strict=True)]
                 got = tg.vmap(f, (list(axes), 0, 0))(args, ts, us)
-                all_close(got, want, 1e-11, f"{where}, operands {mapped} batched, vmap of {what}")
+                close(
+                    got, want, 1e-11, 1e-11, f"{where}, operands {mapped} batched, vmap of {what}"
+                )
 
 
 def check_replayed(row: Primitive) -> None:
@@ -273,7 +260,7 @@ def check_replayed(row: Primitive) -> None:
                     got, want = jitted(*args), f(*args)
                 for a, b in zip(got, want, strict=True):
                     assert np.asarray(a).dtype == np.asarray(b).dtype, f"{where}, {what}"
-                all_close(got, want, 1e-11, f"{where}, jit of {what}")
+                close(got, want, 1e-11, 1e-11, f"{where}, jit of {what}")
 
 
 def check_long_way(row: Primitive) -> None:
@@ -301,7 +288,7 @@ def check_long_way(row: Primitive) -> None:
                     for part in parts
                 ]
                 want = slopes[0] - 1j * slopes[1] if len(slopes) > 1 else slopes[0]
-                close(g[place], want, 1e-7, f"{where}, gradient in operand {i} at {place}")
+                close(g[place], want, 1e-7, 1e-7, f"{where}, gradient in operand {i} at {place}")
 
 
 CHECKS: dict[str, Callable[[Primitive], None]] = {

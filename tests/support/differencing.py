@@ -1,4 +1,4 @@
-"""Comparing, and the two numerical derivatives: extrapolated differences and the complex step."""
+"""The two numerical derivatives: extrapolated differences and the complex step."""
 
 from __future__ import annotations
 
@@ -9,25 +9,6 @@ from typing import Any
 import numpy as np
 
 Values = tuple[Any, ...]
-
-
-def close(got: Any, want: Any, rtol: float, what: str) -> None:
-    """Equal shapes, and values within ``rtol`` of the largest one."""
-    got, want = np.asarray(got), np.asarray(want)
-    assert got.shape == want.shape, f"{what}: shape {got.shape}, expected {want.shape}"
-    if want.dtype.kind != "f":
-        assert np.array_equal(got, want), f"{what}: {got} instead of {want}"
-        return
-    scale = max(1.0, float(np.max(np.abs(want), initial=0.0)))
-    worst = np.max(np.abs(got - want), initial=0.0)
-    assert worst <= rtol * scale, f"{what}: off by {worst:.3g} (allowed {rtol * scale:.3g})"
-
-
-def all_close(got: Any, want: Any, rtol: float, what: str) -> None:
-    """The same for two sequences."""
-    assert len(got) == len(want), f"{what}: {len(got)} results, expected {len(want)}"
-    for i, (a, b) in enumerate(zip(got, want, strict=True)):
-        close(a, b, rtol, f"{what}, part {i}")
 
 
 def inner(a: Any, b: Any) -> float:

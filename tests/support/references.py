@@ -89,7 +89,7 @@ def _greater_share(a: Any, b: Any) -> Any:
     return ((1 + np.sign(a - b)) / 2).astype(np.result_type(a, b))
 
 
-def _same(x: Any, **note: Any) -> Any:
+def _identity(x: Any, **note: Any) -> Any:
     return x
 
 
@@ -136,10 +136,10 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "tanh_slope": lambda g, y: g * (1 - y * y),
     "astype": np.asarray,
     "astype_integer": np.asarray,
-    "alias": _same,
-    "checked": _same,
-    "seed": _same,
-    "stop_gradient": _same,
+    "alias": _identity,
+    "checked": _identity,
+    "seed": _identity,
+    "stop_gradient": _identity,
     "enter": lambda x, axis: x,
     "leave": lambda x, axis: np.stack([x] * axis.size),
     **COMPLEX,

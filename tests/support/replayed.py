@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import optree
+from comparing import close
 
 import tinygrad_hess as tg
 from tinygrad_hess.core.registry import REGISTRY
@@ -19,49 +20,13 @@ Y = np.array([1.5, 0.25, -0.75])
 M, N = RNG.normal(size=(2, 4, 3))
 
 
-def same(got: Any, want: Any, what: str = "", ulps: float = 32) -> None:
-    """Two trees of equal structure, types, shapes and dtypes, and values to the last few ulps.
-
-    Rounding is measured against the largest number of an array: sums may run in another order.
-    An array without axes counts as the scalar that a transform gives in its place.
-    """
-    found, spec = optree.tree_flatten(got)
-    expected, other = optree.tree_flatten(want)
-    assert spec == other, f"{what}: {spec}, expected {other}"
-    for x, y in zip(found, expected, strict=True):
-        a, b = _scalar_if_no_axes(x), _scalar_if_no_axes(y)
-        assert type(a) is type(b), f"{what}: a {type(a)}, expected a {type(b)}"
-        if isinstance(a, tg.Tensor):
-            a, b = a.numpy(), b.numpy()
-        if not isinstance(a, (np.ndarray, np.generic)):
-            assert a == b, f"{what}: {a!r}, expected {b!r}"
-            continue
-        assert (a.shape, a.dtype) == (b.shape, b.dtype), (
-            f"{what}: {a.dtype}{a.shape}, expected {b.dtype}{b.shape}"
-        )
-        if a.dtype.kind not in "fc":
-            assert np.array_equal(a, b), f"{what}: {a}, expected {b}"
-            continue
-        finite = np.abs(b[np.isfinite(b)])
-        room = ulps * np.finfo(b.dtype).eps * float(np.max(finite, initial=0.0))
-        _near(a, b, room, what)
-
-
-def _near(a: Any, b: Any, room: float, what: str) -> None:
-    np.testing.assert_allclose(a, b, rtol=0, atol=room, err_msg=what)
-
-
-def _scalar_if_no_axes(x: Any) -> Any:
-    return x[()] if isinstance(x, np.ndarray) and x.ndim == 0 else x
-
-
 def agrees(f: Callable[..., Any], *calls: Any, **options: Any) -> None:
     """Jit ``f``, and compare it with ``f`` itself at each call, going through the calls twice."""
     jitted = tg.jit(f, **options)
     for args in [*calls, *calls]:
         before = [a.copy() for a in args if isinstance(a, np.ndarray)]
         got, want = jitted(*args), f(*args)
-        same(got, want, f"at {args}")
+        close(got, want, strict=True, what=f"at {args}")
         after = [a for a in args if isinstance(a, np.ndarray)]
         assert all(map(functools.partial(np.array_equal, equal_nan=True), before, after)), (
             "an input was written to"

@@ -14,11 +14,6 @@ SIZES = (3, 4, 5)
 N = 12
 
 
-def close(a, b, rtol=1e-12):
-    """Equal relative to the largest element."""
-    np.testing.assert_allclose(a, b, rtol=0, atol=rtol * np.abs(b).max(initial=1e-300))
-
-
 def mlp(rng, sizes=SIZES, dtype=np.float64):
     return [
         {"b": rng.normal(size=b).astype(dtype), "w": rng.normal(size=(a, b)).astype(dtype) / a**0.5}

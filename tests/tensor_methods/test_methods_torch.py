@@ -102,7 +102,7 @@ def _derivative(f: Call, x: Any, v: Any, h: float = 1e-5) -> Any:
     return (f(x + h * v) - f(x - h * v)) / (2 * h)
 
 
-def _same(f: Call, g: Call, x: Any) -> None:
+def _check(f: Call, g: Call, x: Any) -> None:
     y, want = f(tg.tensor(x, requires_grad=True)), g(x)
     assert y.requires_grad
     assert (y.shape, y.dtype) == (np.shape(want), np.asarray(want).dtype)
@@ -116,7 +116,7 @@ def _same(f: Call, g: Call, x: Any) -> None:
 
 @pytest.mark.parametrize("name", OF_NUMPY)
 def test_value_and_derivatives(name: str) -> None:
-    _same(*OF_NUMPY[name], A)
+    _check(*OF_NUMPY[name], A)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_value_and_derivatives(name: str) -> None:
     ],
 )
 def test_of_matrices(f: Call, g: Call) -> None:
-    _same(f, g, S)
+    _check(f, g, S)
 
 
 def test_attention() -> None:
@@ -149,7 +149,7 @@ def test_attention() -> None:
         ({"attn_mask": keep}, np.where(keep, 0.0, -np.inf)),
         ({"attn_mask": keep * 0.5}, keep * 0.5),
     ):
-        _same(
+        _check(
             lambda x: x.scaled_dot_product_attention(x, 2 * x, **options),
             lambda x: weighed(x, bias),
             T,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
+import comparing
 import numpy as np
 import pytest
 
 import tinygrad_hess as tg
+
+close = functools.partial(comparing.close, rtol=1e-10, atol=1e-12, elementwise=True, strict=True)
 
 X = np.array([0.4, -0.9, 1.3])
 Y = np.array([1.1, 0.2, -0.5])
@@ -68,15 +72,6 @@ def loss_of(f: Any) -> Any:
         return np.sum(out["power"] ** 2) * out["sum"][0] + p["b"] ** 3
 
     return loss
-
-
-def close(got: Any, want: Any) -> None:
-    import optree
-
-    assert optree.tree_structure(got) == optree.tree_structure(want)
-    for a, b in zip(optree.tree_leaves(got), optree.tree_leaves(want), strict=True):
-        assert np.shape(a) == np.shape(b)
-        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", VERSIONS)
