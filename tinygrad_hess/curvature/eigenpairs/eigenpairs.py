@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..estimates.budget import INTERRUPTED, Budget
-from ..estimates.checkpoints import Checkpoint
+from ..estimates.budget import INTERRUPTED
 from ..estimates.operands import Array, Counted, check_positive
+from ..estimates.run import Run
 from .arpack import arpack_vectors
 from .ends import ENDS, gap_intervals, order
 from .pairs import Assembly, Eigenpairs
@@ -147,7 +147,9 @@ def top_eigenpairs(
     limit = max(2000, 100 * k) if max_matvecs is None else max_matvecs
     least = 100 * A.eps  # what rounding leaves
     asked = Accuracy(max(tol, least), None if rtol is None else max(rtol, least), atol)
-    with Budget(A, limit, seconds, progress=progress) as budget:
+    with Run(
+        A, A.who, max_matvecs=limit, seconds=seconds, progress=progress, checkpoint=checkpoint
+    ) as budget:
         found = Assembly(A, k, which, sigma, budget, seed)
         small = max(DENSE, 6 * k) >= P or (sigma is not None and P <= DENSE_LIMIT)
         if method == "dense" or (method == "auto" and small and limit >= P):
@@ -166,7 +168,7 @@ def top_eigenpairs(
             "block_size": block_size,
             "v0": None if start is None else float(np.abs(start).sum()),
         }
-        save = Checkpoint(checkpoint, A, options)
+        save = budget.checkpoint(options)
         if sigma is not None:
             scale = A.scale(seed)
             vectors, reason = nearest_vectors(A, k, sigma, scale, asked, budget, save, start, seed)

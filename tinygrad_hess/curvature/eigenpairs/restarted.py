@@ -145,7 +145,7 @@ class RestartedLanczos:
             if self.space.known == 0 or not self.space.whole:
                 raise
             self.reason = INTERRUPTED
-        self.checkpoint.save(self._state() if self.checkpoint.path else {})
+        self.checkpoint.save(self._state())
         return self.space.ritz()
 
     # ---- phases ----------------------------------------------------------------------------------
@@ -329,18 +329,13 @@ class RestartedLanczos:
 
     def _state(self) -> dict[str, Any]:
         small = {name: getattr(self, name) for name in _STATE}
-        return {
-            **self.space.state(),
-            **small,
-            "matvecs": self.A.matvecs,
-            "seconds": self.budget.seconds,
-        }
+        return {**self.space.state(), **small, **self.budget.state()}
 
     def _restore(self, saved: dict[str, Any]) -> None:
         self.space.restore(saved)
         for name, kind in _STATE.items():
             setattr(self, name, kind(saved[name]))
-        self.budget.resume(float(saved["seconds"]), int(saved["matvecs"]))
+        self.budget.restore(saved)
         if self.unlooked == 0 and self.next == 0:
             self.unlooked = self.space.known  # look once more: it may be done to this accuracy
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -37,9 +38,9 @@ class Budget:
     >>> import numpy as np
     >>> from tinygrad_hess.curvature.estimates.operands import Counted
     >>> A = Counted(np.eye(3), "example")
-    >>> with Budget(A, max_matvecs=2) as budget:
-    ...     y = A.matvec(np.ones(3))
-    ...     budget.over(1), budget.over(2)
+    >>> budget = Budget(A, max_matvecs=2)
+    >>> y = A.matvec(np.ones(3))
+    >>> budget.over(1), budget.over(2)
     ('', 'max_matvecs=2 allows no more; give more')
     """
 
@@ -58,10 +59,14 @@ class Budget:
             self.bar = tqdm(desc=A.who, unit=" products", leave=False, dynamic_ncols=True)
         self._begin, self._before, self._earlier = time.perf_counter(), A.matvecs, 0.0
 
-    def resume(self, seconds: float, matvecs: int) -> None:
-        """Count what an earlier run, read from a checkpoint, has spent."""
-        self._earlier = seconds
-        self.A.matvecs = self._before = matvecs
+    def state(self) -> dict[str, Any]:
+        """What was spent, for a checkpoint."""
+        return {"matvecs": self.A.matvecs, "seconds": self.seconds}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Count what an earlier run has spent, by its :meth:`state`."""
+        self._earlier = float(saved["seconds"])
+        self.A.matvecs = self._before = int(saved["matvecs"])
 
     @property
     def seconds(self) -> float:
@@ -73,10 +78,19 @@ class Budget:
         """Products that ``max_matvecs`` still allows."""
         return math.inf if self.max_matvecs is None else self.max_matvecs - self.A.matvecs
 
+    @property
+    def exhausted(self) -> str:
+        """The reason when ``max_matvecs`` is too small."""
+        return f"max_matvecs={self.max_matvecs} allows no more; give more"
+
+    def has_room(self, needed: int) -> bool:
+        """Whether ``needed`` more products are allowed for certain: no clock runs."""
+        return self.limit is None and needed <= self.left
+
     def over(self, needed: int = 1) -> str:
         """Why ``needed`` more products would be too many; empty when they are not."""
         if needed > self.left:
-            return f"max_matvecs={self.max_matvecs} allows no more; give more"
+            return self.exhausted
         if self.limit is not None:
             spent = time.perf_counter() - self._begin
             pace = spent / max(self.A.matvecs - self._before, 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from .budget import Budget
@@ -18,9 +20,15 @@ def exact_trace(A: Counted, budget: Budget) -> Estimate:
 def exact_diagonal(A: Counted, budget: Budget) -> Array:
     """The diagonal, shape (P,), by products with the unit vectors."""
     out = np.empty(A.size, A.dtype)
+    for columns, products in unit_products(A, budget):
+        out[columns] = products[columns, np.arange(len(columns))]
+    return out
+
+
+def unit_products(A: Counted, budget: Budget) -> Iterator[tuple[range, Array]]:
+    """The columns of the matrix, in blocks of bounded memory: their indices, and themselves."""
     begun = A.matvecs
     for columns in A.blocks(A.size):
-        places = np.arange(columns.start, columns.stop)
-        out[places] = A.matmat(A.unit(columns))[places, np.arange(len(columns))]
+        products = A.matmat(A.unit(columns))
         budget.show(begun + A.size, "exact")
-    return out
+        yield columns, products

@@ -43,11 +43,15 @@ class Target:
     def asked(self) -> bool:
         return self.rtol is not None or self.atol is not None
 
+    def allowed(self, value: float) -> float:
+        """Half the width that is allowed around ``value``; 0 where nothing is asked."""
+        return max(self.atol or 0.0, (self.rtol or 0.0) * abs(value))
+
     def ratio(self, half: float, value: float) -> float:
         """The half width over what is allowed; 0 where nothing is asked."""
         if not self.asked or half == 0:
             return 0.0
-        allowed = max(self.atol or 0.0, (self.rtol or 0.0) * abs(value))
+        allowed = self.allowed(value)
         return half / allowed if allowed > 0 else math.inf
 
 
@@ -144,7 +148,7 @@ def run_probes(
     budget: Budget,
     checkpoint: Checkpoint,
     state: Mapping[str, Any] | None = None,
-    exact_from: float = math.inf,
+    room: bool | None = None,
 ) -> str:
     """Add probes to ``running`` until the error is what is allowed.
 
@@ -158,8 +162,9 @@ def run_probes(
         The error over the error that is allowed; 1 or less is enough.
     state : mapping, optional
         Further arrays for the checkpoint.
-    exact_from : float
-        Give up when this many more probes would be needed.
+    room : bool, optional
+        Whether to give up when P more probes would be needed, for P products give the exact answer;
+        by default where the budget has them.
 
     Returns
     -------
@@ -167,6 +172,7 @@ def run_probes(
         Why it stopped early: the budget's reason, "exact", or nothing.
     """
     A, goal, reason = budget.A, max(first, running.count), ""
+    room = budget.has_room(A.size) if room is None else room
     width = max(1, min(WIDTH, A.width))
     try:
         while True:
@@ -191,16 +197,15 @@ def run_probes(
             if error <= 1 or reason:
                 break
             more = _more(running.count, error)
-            if more >= exact_from:
-                return "exact"
+            if room and more >= A.size:
+                return "exact" if budget.left >= A.size else budget.exhausted
             # Never more than double, for the error is itself an estimate.
             goal = running.count + math.ceil(min(more, running.count))
     except KeyboardInterrupt:
         if running.count < 2:
             raise
         reason = INTERRUPTED
-    if checkpoint.path:
-        checkpoint.save({**(state or {}), **pack(running, budget), "goal": goal})
+    checkpoint.save({**(state or {}), **pack(running, budget), "goal": goal})
     return reason
 
 
@@ -216,13 +221,12 @@ def pack(running: Running, budget: Budget) -> dict[str, Any]:
         "mean": running.mean,
         "squares": running.squares,
         "cubes": running.cubes,
-        "matvecs": budget.A.matvecs,
-        "seconds": budget.seconds,
+        **budget.state(),
     }
 
 
 def unpack(saved: Mapping[str, Any], budget: Budget) -> tuple[Running, int]:
     """The probes so far, and how many were to be drawn before the next look at the error."""
-    budget.resume(float(saved["seconds"]), int(saved["matvecs"]))
+    budget.restore(saved)
     running = Running(int(saved["count"]), saved["mean"], saved["squares"], saved["cubes"])
     return running, int(saved["goal"])

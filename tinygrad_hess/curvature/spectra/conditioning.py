@@ -16,6 +16,7 @@ from ..estimates.dense import all_eigenvalues, numerical_zero
 from ..estimates.operands import Array, Counted, check_positive
 from ..estimates.plotting import BLUE, GREY, axes
 from ..estimates.result import Result
+from ..estimates.run import Run
 from .inertia import SIGNS, Inertia, count_signs
 from .quadrature import gauss
 from .resolved import rounding
@@ -167,8 +168,11 @@ def condition_number(
     2 positive; 4 products)
     """
     check_positive("condition_number", rtol=rtol, zero=zero)
-    A = Counted(op, "condition_number")
-    with Budget(A, max_matvecs, seconds, progress=progress) as budget:
+    with Run(
+        op, "condition_number", max_matvecs=max_matvecs, seconds=seconds, progress=progress,
+        checkpoint=checkpoint,
+    ) as budget:  # fmt: skip
+        A = budget.A
         eigenvalues = all_eigenvalues(A, budget, method)
         if eigenvalues is not None:
             spectrum = Spectrum.of_all(A, eigenvalues, zero)
@@ -176,15 +180,12 @@ def condition_number(
             signs = count_signs(spectrum, A.matvecs, budget.seconds)
             return _result(ends, signs, A, budget, seed=None, reason="")
 
-        def settled(run: Tridiagonals) -> bool:
-            pairs = _pairs(run, A.eps)
+        def settled(tridiagonals: Tridiagonals) -> bool:
+            pairs = _pairs(tridiagonals, A.eps)
             largest = max(float(np.abs(nodes).max()) for nodes, _ in pairs)
             return _Ends(pairs, numerical_zero(A, largest) if zero is None else zero, rtol).found
 
-        sample = SpectralSample(
-            A, budget, probes=probes, steps=steps, seed=seed, checkpoint=checkpoint,
-            settled=settled,
-        )  # fmt: skip
+        sample = SpectralSample(budget, probes=probes, steps=steps, seed=seed, settled=settled)
         reason = sample.draw(probes)
         spectrum = Spectrum.of_sample(sample, zero)
         ends = _Ends(_pairs(sample.tridiagonals[: sample.scouts], A.eps), spectrum.zero, rtol)

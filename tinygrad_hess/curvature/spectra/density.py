@@ -15,6 +15,7 @@ from ..estimates.budget import Budget
 from ..estimates.dense import all_eigenvalues
 from ..estimates.estimate import Estimate
 from ..estimates.operands import Array, Counted, check_positive
+from ..estimates.run import Run
 from .density_result import SpectralDensity
 from .drawn import Drawn
 from .inertia import count_signs
@@ -114,31 +115,30 @@ def spectral_density(
     (0.7, 0.7)
     """
     check_positive("spectral_density", rtol=rtol, atol=atol, bandwidth=bandwidth, zero=zero)
-    A = Counted(op, "spectral_density")
-    asked = rtol is not None or atol is not None
-    limit = max_matvecs if max_matvecs is not None or not asked else 20 * probes * steps
-    with Budget(A, limit, seconds, progress=progress) as budget:
+    with Run(
+        op, "spectral_density", rtol=rtol, atol=atol, max_matvecs=max_matvecs, seconds=seconds,
+        progress=progress, checkpoint=checkpoint, defaults=(None, 20 * probes * steps),
+    ) as budget:  # fmt: skip
+        A, target = budget.A, budget.target
         eigenvalues = all_eigenvalues(A, budget, method)
         places = None if grid is None else np.asarray(grid, float)
         if eigenvalues is not None:
             spectrum = Spectrum.of_all(A, eigenvalues, zero)
             drawn = Drawn(spectrum, bandwidth, places)
             return _result(A, drawn, budget, seed=seed, eigenvalues=eigenvalues)
-        sample = SpectralSample(
-            A, budget, probes=probes, steps=steps, seed=seed, checkpoint=checkpoint
-        )
+        sample = SpectralSample(budget, probes=probes, steps=steps, seed=seed)
         reason = sample.draw(probes)
         while True:
             drawn = Drawn(Spectrum.of_sample(sample, zero), bandwidth, places)
             result = _result(A, drawn, budget, seed=seed, sample=sample, reason=reason)
-            if not asked or reason:
+            if not target.asked or reason:
                 return result
             half = float(np.trapezoid(np.diff(result.band)[:, 0] / 2, result.grid))
-            target = max(atol or 0.0, (rtol or 0.0) * result.bulk)
-            if half <= target:
+            allowed = target.allowed(result.bulk)
+            if half <= allowed:
                 return result
             k = result.probes
-            needed = k * (half / target) ** 2 if target > 0 else math.inf
+            needed = k * (half / allowed) ** 2 if allowed > 0 else math.inf
             reason = sample.draw(math.ceil(min(max(needed, k + 1), 2 * k)))
             if sample.count == k:
                 return dataclasses.replace(result, converged=False, reason=reason)

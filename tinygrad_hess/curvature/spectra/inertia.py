@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ..estimates.budget import Budget
 from ..estimates.dense import all_eigenvalues
 from ..estimates.estimate import Estimate
-from ..estimates.operands import Counted, check_positive
+from ..estimates.operands import check_positive
 from ..estimates.plotting import BLUE, axes
 from ..estimates.result import Result
+from ..estimates.run import Run
 from .spectral_sample import SpectralSample
 from .spectrum import Spectrum, over_probes
 
@@ -156,14 +156,15 @@ def inertia(
     Inertia(negative 1, zero 1, positive 2; 4 products)
     """
     check_positive("inertia", zero=zero)
-    A = Counted(op, "inertia")
-    with Budget(A, max_matvecs, seconds, progress=progress) as budget:
+    with Run(
+        op, "inertia", max_matvecs=max_matvecs, seconds=seconds, progress=progress,
+        checkpoint=checkpoint,
+    ) as budget:  # fmt: skip
+        A = budget.A
         eigenvalues = all_eigenvalues(A, budget, method)
         if eigenvalues is not None:
             return count_signs(Spectrum.of_all(A, eigenvalues, zero), A.matvecs, budget.seconds)
-        sample = SpectralSample(
-            A, budget, probes=probes, steps=steps, seed=seed, checkpoint=checkpoint
-        )
+        sample = SpectralSample(budget, probes=probes, steps=steps, seed=seed)
         reason = sample.draw(probes)
         spectrum = Spectrum.of_sample(sample, zero)
         return count_signs(spectrum, A.matvecs, budget.seconds, seed=seed, reason=reason)

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from ..estimates.budget import INTERRUPTED, Budget
-from ..estimates.checkpoints import Checkpoint
-from ..estimates.operands import Array, Counted
+from ..estimates.budget import INTERRUPTED
+from ..estimates.operands import Array
 from ..estimates.probes import gaussians
+from ..estimates.run import Run
 from .quadrature import Recurrences, Rule, gauss
 from .resolved import FEWEST, Candidates, Resolved, rounding
 
@@ -36,9 +36,8 @@ class SpectralSample:
 
     Parameters
     ----------
-    A : Counted
-    budget : Budget
-        What may be spent.
+    budget : Run
+        The operator, and what may be spent on it.
     probes : int
         How many to begin with, at least 4.
     steps : int
@@ -65,15 +64,14 @@ class SpectralSample:
 
     def __init__(
         self,
-        A: Counted,
-        budget: Budget,
+        budget: Run,
         *,
         probes: int,
         steps: int,
         seed: int,
-        checkpoint: Any = None,
         settled: Callable[[Tridiagonals], bool] | None = None,
     ):
+        A = budget.A
         if probes < FEWEST or steps < 2:
             raise ValueError(
                 f"{A.who}: at least {FEWEST} probes and 2 steps are needed, got {probes} probes "
@@ -88,9 +86,7 @@ class SpectralSample:
         self._found: tuple[list[Resolved], Array] | None = None
         self._fixed = False  # whether `steps` is what the first block settled on
         self._running: dict[str, Array] | None = None
-        self._checkpoint = Checkpoint(
-            checkpoint, A, {"seed": seed, "steps": steps, "probes": probes}
-        )
+        self._checkpoint = budget.checkpoint({"seed": seed, "steps": steps, "probes": probes})
         state = self._checkpoint.load()
         self.steps, self.scouts = (
             self._plan(probes, steps) if state is None else map(int, state["plan"])
@@ -283,7 +279,8 @@ class SpectralSample:
         self._checkpoint.save(state)
 
     def _restore(self, state: dict[str, Array]) -> None:
-        self.budget.resume(float(state["spent"][0]), int(state["spent"][1]))
+        seconds, matvecs = state["spent"]
+        self.budget.restore({"seconds": seconds, "matvecs": matvecs})
         self._fixed = bool(state["fixed"])
         for i, length in enumerate(state["lengths"]):
             alpha, beta = state["tridiagonals"][:, i, :length]

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..estimates.budget import Budget
 from ..estimates.dense import all_eigenvalues
 from ..estimates.estimate import Estimate, student
 from ..estimates.operands import Array, Counted, check_positive
+from ..estimates.run import Run
 from .quadrature import gauss
 from .spectral_sample import SpectralSample, Tridiagonals
 
@@ -68,38 +68,33 @@ def spectral_sum(
     """
     check_positive(A.who, rtol=rtol, atol=atol)
     functions = [_checked(f, A.who) for f in functions]
-    asked = rtol is not None or atol is not None
-    limit = 10_000 if asked and max_matvecs is None else max_matvecs
-
-    def target(value: float) -> float:
-        return max(atol or 0.0, (rtol or 0.0) * abs(value))
-
-    with Budget(A, limit, seconds, progress=progress) as budget:
+    with Run(
+        A, A.who, rtol=rtol, atol=atol, max_matvecs=max_matvecs, seconds=seconds,
+        progress=progress, checkpoint=checkpoint, defaults=(None, 10_000),
+    ) as budget:  # fmt: skip
+        target = budget.target
         eigenvalues = all_eigenvalues(A, budget, method)
         if eigenvalues is not None:
             sums = np.array([f(eigenvalues).sum() for f in functions])
             value = combine(sums, float(np.abs(eigenvalues).max()))
             return Estimate.of_exact(value, A.matvecs, seconds=budget.seconds, method="dense")
 
-        def settled(run: Tridiagonals) -> bool:
-            largest = max(float(np.abs(gauss(*pair)[0].nodes).max()) for pair in run)
-            sums = [_quadratures(run, f, A.size) for f in functions]
+        def settled(tridiagonals: Tridiagonals) -> bool:
+            largest = max(float(np.abs(gauss(*pair)[0].nodes).max()) for pair in tridiagonals)
+            sums = [_quadratures(tridiagonals, f, A.size) for f in functions]
             errors = np.array([error for _, error in sums])
             found = _Combined(np.array([values for values, _ in sums]), errors, largest, combine)
             chance = found.half - found.quadrature
-            return found.quadrature <= 0.05 * max(chance, target(found.value))
+            return found.quadrature <= 0.05 * max(chance, target.allowed(found.value))
 
-        sample = SpectralSample(
-            A, budget, probes=probes, steps=STEPS, seed=seed, checkpoint=checkpoint,
-            settled=settled,
-        )  # fmt: skip
+        sample = SpectralSample(budget, probes=probes, steps=STEPS, seed=seed, settled=settled)
         reason = sample.draw(probes)
         while True:
             sums = np.array([_sums(sample, f) for f in functions])
             errors = np.array([_quadratures(sample.tridiagonals, f, A.size)[1] for f in functions])
             found = _Combined(sums, errors, sample.largest, combine, looks=sums.shape[1] > probes)
             value, half, k = found.value, found.half, sums.shape[1]
-            wanted = target(value) if asked else math.inf
+            wanted = target.allowed(value) if target.asked else math.inf
             fixed = found.quadrature  # of the half width, what more probes cannot take away
             resolved = fixed <= max(0.5 * half, 1e-12 * abs(value)) or half <= wanted < math.inf
             if half > wanted and resolved and not reason:
@@ -112,7 +107,7 @@ def spectral_sum(
                     f"{sample.steps} Lanczos steps do not resolve the function on this spectrum; "
                     "a smoother one (a larger shift or damping) needs fewer"
                 )
-            met = half <= wanted and resolved and (asked or not reason)
+            met = half <= wanted and resolved and (target.asked or not reason)
             return Estimate(
                 value=value,
                 standard_error=found.error,

@@ -5,20 +5,19 @@ diagonal : operator -> Diagonal
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..estimates.budget import Budget
-from ..estimates.checkpoints import Checkpoint
 from ..estimates.exact import exact_diagonal
 from ..estimates.operands import Array, Counted
 from ..estimates.plotting import BLUE, axes
 from ..estimates.probes import signs
-from ..estimates.probing import Running, Target, run_probes, unpack
+from ..estimates.probing import Running, run_probes, unpack
 from ..estimates.result import Result
+from ..estimates.run import Run
 from .trace import SAMPLES
 
 FIRST = 8
@@ -132,14 +131,13 @@ def diagonal(
     """
     if samples is not None and samples < 2:
         raise ValueError(f"diagonal: samples must be at least 2, got {samples}")
-    target = Target("diagonal", rtol, atol)
-    A = Counted(op, "diagonal")
-    limit = max_matvecs or (10_000 if target.asked else samples or SAMPLES)
-    first = min(samples or (FIRST if target.asked else limit), limit)
-    with Budget(A, limit, seconds, progress=progress) as budget:
-        save = Checkpoint(checkpoint, A, {"seed": seed, "samples": samples})
-        if max_matvecs is None:
-            budget.max_matvecs = limit + A.matvecs
+    with Run(
+        op, "diagonal", rtol=rtol, atol=atol, max_matvecs=max_matvecs, seconds=seconds,
+        progress=progress, checkpoint=checkpoint, defaults=(samples or SAMPLES, 10_000),
+    ) as budget:  # fmt: skip
+        A, target, limit = budget.A, budget.target, int(budget.left)
+        first = min(samples or (FIRST if target.asked else limit), limit)
+        save = budget.checkpoint({"seed": seed, "samples": samples}, free=True)
         if min(limit, samples or SAMPLES) >= A.size:
             return _exact(A, budget)
         running, saved = Running(mean=np.zeros(A.size), squares=np.zeros(A.size)), save.load()
@@ -150,11 +148,10 @@ def diagonal(
             z = signs(A.size, columns, seed, A.dtype)
             return z * A.matmat(z)
 
-        room = budget.limit is None and budget.left >= 2 * A.size
         reason = run_probes(
             statistic, running, first=first,
             ratio=lambda r: target.ratio(_rms(r.half_width), _rms(r.mean)),
-            budget=budget, checkpoint=save, exact_from=A.size if room else math.inf,
+            budget=budget, checkpoint=save, room=budget.has_room(2 * A.size),
         )  # fmt: skip
         if reason == "exact":
             return _exact(A, budget)

@@ -12,11 +12,12 @@ import numpy as np
 
 from ..eigenpairs.deflation import SKETCH, Deflation
 from ..estimates.budget import Budget
-from ..estimates.checkpoints import Checkpoint
 from ..estimates.estimate import Estimate
+from ..estimates.exact import unit_products
 from ..estimates.operands import Array, Counted
 from ..estimates.probes import signs
-from ..estimates.probing import Running, Target, run_probes, unpack
+from ..estimates.probing import Running, run_probes, unpack
+from ..estimates.run import Run
 from .trace import SAMPLES
 
 
@@ -70,13 +71,12 @@ def frobenius_norm(
     >>> frobenius_norm(np.diag([3.0, 4.0]))
     Estimate(5, exact, 2 products)
     """
-    target = Target("frobenius_norm", rtol, atol)
-    A = Counted(op, "frobenius_norm")
-    limit = max_matvecs or (10_000 if target.asked else SAMPLES)
-    if limit < 2:
-        raise ValueError(f"frobenius_norm: max_matvecs must be at least 2, got {limit}")
-    with Budget(A, limit, seconds, progress=progress) as budget:
-        save = Checkpoint(checkpoint, A, {"seed": seed})
+    with Run(
+        op, "frobenius_norm", rtol=rtol, atol=atol, max_matvecs=max_matvecs, seconds=seconds,
+        progress=progress, checkpoint=checkpoint, defaults=(SAMPLES, 10_000), least=2,
+    ) as budget:  # fmt: skip
+        A, target, limit = budget.A, budget.target, int(budget.left)
+        save = budget.checkpoint({"seed": seed})
         if min(limit, SAMPLES) >= A.size:
             return _exact(A, budget)
         running, saved, split = Running(), save.load(), Deflation(A, SKETCH, seed)
@@ -97,15 +97,12 @@ def frobenius_norm(
             value, _, (low, high) = _norm(known, running)
             return target.ratio((high - low) / 2, value)
 
-        room = budget.limit is None and limit >= A.matvecs + A.size
         reason = run_probes(
             statistic, running, first=first, ratio=ratio, budget=budget, checkpoint=save,
-            state=split.state(), exact_from=A.size if room else math.inf,
+            state=split.state(),
         )  # fmt: skip
-        if reason == "exact" and budget.left >= A.size:
-            return _exact(A, budget)
         if reason == "exact":
-            reason = f"max_matvecs={limit} allows no more; give more"
+            return _exact(A, budget)
         value, error, interval = _norm(known, running)
         return Estimate(
             value, error, interval, A.matvecs, not reason, seconds=budget.seconds, seed=seed,
@@ -123,8 +120,5 @@ def _norm(known: float, running: Running) -> tuple[float, float, tuple[float, fl
 
 
 def _exact(A: Counted, budget: Budget) -> Estimate:
-    square, begun = 0.0, A.matvecs
-    for columns in A.blocks(A.size):
-        square += float((A.matmat(A.unit(columns)).astype(np.float64) ** 2).sum())
-        budget.show(begun + A.size, "exact")
+    square = sum(float((Y.astype(np.float64) ** 2).sum()) for _, Y in unit_products(A, budget))
     return Estimate.of_exact(math.sqrt(square), A.matvecs, seconds=budget.seconds, method="exact")

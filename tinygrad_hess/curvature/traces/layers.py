@@ -5,7 +5,6 @@ layer_traces : operator -> LayerTraces
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,14 +13,14 @@ import numpy as np
 
 from ..eigenpairs.deflation import SKETCH, Deflation
 from ..estimates.budget import Budget
-from ..estimates.checkpoints import Checkpoint
 from ..estimates.estimate import Estimate
 from ..estimates.exact import exact_diagonal
 from ..estimates.operands import Array, Counted
 from ..estimates.plotting import BLUE, axes
 from ..estimates.probes import signs
-from ..estimates.probing import Running, Target, run_probes, unpack
+from ..estimates.probing import Running, run_probes, unpack
 from ..estimates.result import Result
+from ..estimates.run import Run
 from . import by_example
 from .trace import FEWEST, SAMPLES
 
@@ -125,12 +124,13 @@ def layer_traces(
       first   3 ± 0  (2 parameters)
       second  4 ± 0  (1 parameters)
     """
-    target = Target("layer_traces", rtol, atol)
-    A = Counted(op, "layer_traces")
-    names, starts, order = _places(A, layers if layers is not None else _of_operator(op))
-    limit = max_matvecs or (10_000 if target.asked else SAMPLES)
-    with Budget(A, limit, seconds, progress=progress) as budget:
-        save = Checkpoint(checkpoint, A, {"seed": seed, "layers": names})
+    with Run(
+        op, "layer_traces", rtol=rtol, atol=atol, max_matvecs=max_matvecs, seconds=seconds,
+        progress=progress, checkpoint=checkpoint, defaults=(SAMPLES, 10_000),
+    ) as budget:  # fmt: skip
+        A, target, limit = budget.A, budget.target, int(budget.left)
+        names, starts, order = _places(A, layers if layers is not None else _of_operator(op))
+        save = budget.checkpoint({"seed": seed, "layers": names})
         if min(limit, SAMPLES) >= A.size:
             diagonal = exact_diagonal(A, budget)
             return _exact(names, starts, order, diagonal, A, budget)
@@ -148,15 +148,12 @@ def layer_traces(
         def ratio(running: Running) -> float:
             return target.ratio(float(running.half_width.max()), float((known + running.mean)[-1]))
 
-        room = budget.limit is None and limit >= A.matvecs + A.size
         reason = run_probes(
             probes.statistic, running, first=first, ratio=ratio, budget=budget, checkpoint=save,
-            state=probes.state, exact_from=A.size if room else math.inf,
+            state=probes.state,
         )  # fmt: skip
-        if reason == "exact" and budget.left >= A.size:
-            return _exact(names, starts, order, exact_diagonal(A, budget), A, budget)
         if reason == "exact":
-            reason = f"max_matvecs={limit} allows no more; give more"
+            return _exact(names, starts, order, exact_diagonal(A, budget), A, budget)
         ends = [known + end for end in running.interval]
         values = zip(known + running.mean, running.standard_error, *ends, strict=True)
         estimates = [

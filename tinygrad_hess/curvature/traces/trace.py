@@ -20,6 +20,7 @@ from ..estimates.exact import exact_trace
 from ..estimates.operands import Array, Counted
 from ..estimates.probes import signs
 from ..estimates.probing import Running, Target, run_probes, unpack
+from ..estimates.run import Run
 from . import by_example
 from .xtrace import XTrace
 
@@ -133,27 +134,23 @@ def trace(
         raise ValueError(f"trace: method={method!r} is not one of {', '.join(METHODS)}")
     if method == "auto" and samples is not None:
         method = "hutchinson"
-    target = Target("trace", rtol, atol)
-    A = Counted(op, "trace")
-    default = 10_000 if target.asked else samples or SAMPLES
-    limit = default if max_matvecs is None else max_matvecs
-    if limit < 2:
-        raise ValueError(f"trace: max_matvecs must be at least 2, got {limit}")
-    first = samples or (FEWEST if target.asked else limit)
-    with Budget(A, limit, seconds, progress=progress) as budget:
-        # What a checkpoint costs is not part of the samples.
-        save = Checkpoint(checkpoint, A, {"method": method, "samples": samples, "seed": seed})
-        if max_matvecs is None and not target.asked:
-            budget.max_matvecs = limit + A.matvecs
+    with Run(
+        op, "trace", rtol=rtol, atol=atol, max_matvecs=max_matvecs, seconds=seconds,
+        progress=progress, checkpoint=checkpoint, defaults=(samples or SAMPLES, 10_000), least=2,
+    ) as budget:  # fmt: skip
+        A, target, limit = budget.A, budget.target, int(budget.left)
+        first = samples or (FEWEST if target.asked else limit)
+        options = {"method": method, "samples": samples, "seed": seed}
+        save = budget.checkpoint(options, free=not target.asked)
         few = 2 * PILOT if samples is None and target.asked else min(first, limit)
         if method == "exact" or (few >= A.size and method in ("auto", "hutchinson")):
             return exact_trace(A, budget)
-        run = _Trace(A, target, budget, save, seed)
+        estimator = _Trace(A, target, budget, save, seed)
         if method == "hutchinson":
-            return run.hutchinson(first)
+            return estimator.hutchinson(first)
         if method == "xtrace":
-            return run.xtrace()
-        return run.auto(first)
+            return estimator.xtrace()
+        return estimator.auto(first)
 
 
 @dataclass
@@ -219,7 +216,7 @@ class _Trace:
                 return None
             few = math.ceil(min(needed, 2 * PILOT + split.columns))
             first = max(FEWEST, few) if needed else 0
-            if budget.limit is None and 2 * split.columns >= A.size <= budget.left:
+            if 2 * split.columns >= A.size and budget.has_room(A.size):
                 return exact_trace(A, budget)
             begin = 0
             # The space was chosen by how well the pilot did: the error is told by other probes.
@@ -252,7 +249,7 @@ class _Trace:
             Az, history = A.matmat(z), list[tuple[int, float]]()
         else:
             Az, history = saved["Az"], [(int(r), float(e)) for r, e in saved["history"]]
-            budget.resume(float(saved["seconds"]), int(saved["matvecs"]))
+            budget.restore(saved)
         while True:
             running = Running()
             running.add(split.remaining_forms(z, Az)[None])
@@ -271,9 +268,8 @@ class _Trace:
             if not cost or dear or budget.over(cost):
                 return running, probes
             if self.save.due():
-                spent = {"matvecs": A.matvecs, "seconds": budget.seconds}
                 past = np.array(history[:-1]).reshape(-1, 2)
-                self.save.save({**split.state(), **spent, "Az": Az, "history": past})
+                self.save.save({**split.state(), **budget.state(), "Az": Az, "history": past})
             try:
                 split.grow()
             except KeyboardInterrupt:
@@ -290,7 +286,6 @@ class _Trace:
         state: dict[str, Any],
     ) -> Estimate:
         A, budget = self.A, self.budget
-        room = budget.left >= A.size and budget.limit is None
         reason = (
             INTERRUPTED
             if self.interrupted
@@ -302,13 +297,10 @@ class _Trace:
                 budget=budget,
                 checkpoint=self.save,
                 state=state,
-                exact_from=A.size if room else math.inf,
             )
         )
         if reason == "exact":
-            if budget.left >= A.size:
-                return exact_trace(A, budget)
-            reason = f"max_matvecs={budget.max_matvecs} allows no more; give more"
+            return exact_trace(A, budget)
         value, error = known + float(running.mean[0]), float(running.standard_error[0])
         low, high = (known + float(end[0]) for end in running.interval)
         return self._result(value, error, (low, high), method, reason)
@@ -320,7 +312,7 @@ class _Trace:
         if saved is not None:
             x.restore(saved)
             history = [(float(m), float(e)) for m, e in saved["history"]]
-            budget.resume(float(saved["seconds"]), int(saved["matvecs"]))
+            budget.restore(saved)
         room = max(PILOT, SKETCH_MEMORY // (A.size * A.dtype.itemsize))
         most = min(int(min(budget.left + 2 * x.count, A.size)) // 2, room)
         if most < 2:
@@ -351,20 +343,18 @@ class _Trace:
                 raise
             reason = INTERRUPTED
             x.forget_sketch()
-        if self.save.path:
-            self.save.save(self._state(x, history))
+        self.save.save(self._state(x, history))
         value, error = x.estimate()
         half = student(x.count - 1) * error
         if target.ratio(half, value) > 1 and not reason:
-            if budget.left >= A.size and budget.limit is None:
+            if budget.has_room(A.size):
                 return exact_trace(A, budget)
-            reason = f"max_matvecs={budget.max_matvecs} allows no more; give more"
+            reason = budget.exhausted
         return self._result(value, error, (value - half, value + half), "XTrace", reason)
 
     def _state(self, x: XTrace, history: list[tuple[float, float]]) -> dict[str, Any]:
         past = np.array(history).reshape(-1, 2)
-        spent = {"matvecs": self.A.matvecs, "seconds": self.budget.seconds}
-        return {**x.state(), **spent, "history": past}
+        return {**x.state(), **self.budget.state(), "history": past}
 
     def _result(
         self, value: float, error: float, interval: tuple[float, float], method: str, why: str
