@@ -124,7 +124,7 @@ def train(steps: int, rate: float, every: int, seed: int) -> Course:
                 course.measured.append(step)
                 course.sharpness.append(float(top.values[0]))
                 course.accuracy.append(nn.accuracy(model(test_x), test_y))
-                bar.set_description_str(_live(course), refresh=False)
+                bar.set_description_str(_progress_line(course), refresh=False)
             if step < steps:
                 model = trees.map(lambda p, g: p - rate * g, model, gradient)
                 bar.update()
@@ -143,7 +143,7 @@ def _progress(steps: int) -> tqdm[Any]:
     )
 
 
-def _live(course: Course) -> str:
+def _progress_line(course: Course) -> str:
     sharpness = course.sharpness[-1]
     return (
         f"step {course.measured[-1]:4d}: loss {course.losses[-1]:.4f}, test "

@@ -10,22 +10,22 @@ from .. import nn
 from .dataset import Dataset, Seed
 
 
-def _examples(who: str, n: int, least: int = 1) -> None:
+def _check_count(who: str, n: int, least: int = 1) -> None:
     if not isinstance(n, (int, np.integer)) or n < least:
         raise ValueError(f"{who}: n must be an integer >= {least}, got {n!r}")
 
 
-def _shares(n: int, classes: int) -> np.ndarray:
-    """Class numbers in order, as evenly shared as n allows."""
+def _balanced_classes(n: int, classes: int) -> np.ndarray:
+    """Class numbers in order, in numbers as equal as n allows."""
     return np.arange(n, dtype=np.int64) * classes // n
 
 
-def _names(classes: int) -> tuple[str, ...]:
+def _class_names(classes: int) -> tuple[str, ...]:
     return tuple(str(c) for c in range(classes))
 
 
 def moons(n: int = 200, noise: float = 0.1, seed: Seed = 0) -> Dataset:
-    """Two half circles that reach into each other, in the plane; two classes.
+    """Two interleaved half circles in the plane; two classes.
 
     Parameters
     ----------
@@ -41,14 +41,14 @@ def moons(n: int = 200, noise: float = 0.1, seed: Seed = 0) -> Dataset:
     >>> data.moons(100)
     Dataset('moons': x float64(100,2), y int64(100,), 2 classes)
     """
-    _examples("moons", n, 2)
+    _check_count("moons", n, 2)
     rng = np.random.default_rng(seed)
-    y = _shares(n, 2)
+    y = _balanced_classes(n, 2)
     angle = np.pi * rng.random(n)
     upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     lower = np.stack([1 - np.cos(angle), 0.5 - np.sin(angle)], axis=1)
     x = np.where(y[:, None] == 0, upper, lower) + noise * rng.normal(size=(n, 2))
-    return Dataset(x, y, "moons", target_names=_names(2))
+    return Dataset(x, y, "moons", target_names=_class_names(2))
 
 
 def spirals(
@@ -71,14 +71,15 @@ def spirals(
     >>> data.spirals(90, classes=3)
     Dataset('spirals': x float64(90,2), y int64(90,), 3 classes)
     """
-    _examples("spirals", n, max(classes, 1))
-    _examples("spirals (classes)", classes)
+    _check_count("spirals", n, max(classes, 1))
+    _check_count("spirals (classes)", classes)
     rng = np.random.default_rng(seed)
-    y = _shares(n, classes)
+    y = _balanced_classes(n, classes)
     radius = np.sqrt(rng.random(n))  # as many on each piece of an arm's length, nearly
     angle = 2 * np.pi * (turns * radius + y / classes)
     x = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return Dataset(x + noise * rng.normal(size=(n, 2)), y, "spirals", target_names=_names(classes))
+    x += noise * rng.normal(size=(n, 2))
+    return Dataset(x, y, "spirals", target_names=_class_names(classes))
 
 
 def blobs(
@@ -107,14 +108,14 @@ def blobs(
     >>> data.blobs(90, classes=3, features=4)
     Dataset('blobs': x float64(90,4), y int64(90,), 3 classes)
     """
-    _examples("blobs", n, max(classes, 1))
-    _examples("blobs (classes)", classes)
-    _examples("blobs (features)", features)
+    _check_count("blobs", n, max(classes, 1))
+    _check_count("blobs (classes)", classes)
+    _check_count("blobs (features)", features)
     rng = np.random.default_rng(seed)
-    y = _shares(n, classes)
+    y = _balanced_classes(n, classes)
     centres = distance * rng.normal(size=(classes, features))
     x = centres[y] + spread * rng.normal(size=(n, features))
-    return Dataset(x, y, "blobs", target_names=_names(classes))
+    return Dataset(x, y, "blobs", target_names=_class_names(classes))
 
 
 def teacher_student(
@@ -146,7 +147,7 @@ def teacher_student(
     >>> bool((d.teacher(d.x) == d.y).all())
     True
     """
-    _examples("teacher_student", n)
+    _check_count("teacher_student", n)
     rng = np.random.default_rng(seed)
     teacher = nn.MLP(sizes, init=nn.init.lecun_normal, bias_init=nn.init.normal, seed=rng)
     x = rng.normal(size=(n, sizes[0]))
@@ -176,8 +177,8 @@ def chebyshev(n: int = 20, degree: int = 4) -> Dataset:
     >>> d.x.ravel(), d.y.ravel()
     (array([-1.,  0.,  1.]), array([ 1., -1.,  1.]))
     """
-    _examples("chebyshev", n, 2)
-    _examples("chebyshev (degree)", degree, 0)
+    _check_count("chebyshev", n, 2)
+    _check_count("chebyshev (degree)", degree, 0)
     x = np.linspace(-1.0, 1.0, n)[:, None]
     y = np.polynomial.chebyshev.chebval(x, [0.0] * degree + [1.0])
     return Dataset(x, y, f"chebyshev_{degree}")

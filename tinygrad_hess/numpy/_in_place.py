@@ -86,8 +86,7 @@ def putmask(a: Any, mask: Any, values: Any) -> None:
         np.putmask(a, _to_numpy(mask), _to_numpy(values))
         return
     flat = ravel(values)
-    n = math.prod(flat.shape)
-    full = reshape(index(flat, np.arange(a.size) % n), shape=a.shape)
+    full = reshape(index(flat, np.arange(a.size) % math.prod(flat.shape)), shape=a.shape)
     a[...] = _where(mask, full, a)
 
 

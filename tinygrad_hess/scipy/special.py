@@ -323,7 +323,7 @@ __all__ = [
 jn, jve, yve, psi, round = jv, jv, yv, digamma, rint  # scaled alike for real arguments
 
 
-def _whole(n: Any, who: str) -> Any:
+def _integer_order(n: Any, who: str) -> Any:
     """Orders that SciPy takes as integers; it cuts others off, which would go unnoticed here."""
     recorded = isinstance(n, Tensor) and n.dtype.kind not in "iu"
     if recorded or np.any(np.asarray(getattr(n, "value", n)) % 1 != 0):
@@ -333,12 +333,12 @@ def _whole(n: Any, who: str) -> Any:
 
 def yn(n: Any, x: Any) -> Any:
     """The Bessel function of the second kind, of integer order."""
-    return yv(_whole(n, "yn"), x)
+    return yv(_integer_order(n, "yn"), x)
 
 
 def kn(n: Any, x: Any) -> Any:
     """The modified Bessel function of the second kind, of integer order."""
-    return kv(_whole(n, "kn"), x)
+    return kv(_integer_order(n, "kn"), x)
 
 
 def k0e(x: Any) -> Any:

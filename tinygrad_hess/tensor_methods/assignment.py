@@ -214,40 +214,40 @@ class At:
 
     def get(self) -> Any:
         """``x[key]``."""
-        return ops.index(self._x, self._chosen())
+        return ops.index(self._x, self._checked_key())
 
     def set(self, value: Any) -> Any:
         """``x`` after ``x[key] = value``."""
-        return _set(self._x, self._chosen(), value)
+        return _set(self._x, self._checked_key(), value)
 
     def add(self, value: Any) -> Any:
         """``x`` after ``x[key] += value``, repeated positions adding up."""
-        return add_at(self._x, self._chosen(), namespace.asarray(value))
+        return add_at(self._x, self._checked_key(), namespace.asarray(value))
 
     def multiply(self, value: Any) -> Any:
         """``x`` after ``x[key] *= value``, repeated positions multiplying."""
-        return self._combined(value, ops.multiply)
+        return self._combine(value, ops.multiply)
 
     def divide(self, value: Any) -> Any:
         """``x`` after ``x[key] /= value``, repeated positions dividing."""
-        return self._combined(value, ops.divide)
+        return self._combine(value, ops.divide)
 
     def power(self, value: Any) -> Any:
         """``x`` after ``x[key] **= value``, repeated positions one after the other."""
-        return self._combined(value, ops.power)
+        return self._combine(value, ops.power)
 
     def min(self, value: Any) -> Any:
         """``x`` after ``x[key] = minimum(x[key], value)``; ties share the derivative."""
-        return self._combined(value, ops.minimum)
+        return self._combine(value, ops.minimum)
 
     def max(self, value: Any) -> Any:
         """``x`` after ``x[key] = maximum(x[key], value)``; ties share the derivative."""
-        return self._combined(value, ops.maximum)
+        return self._combine(value, ops.maximum)
 
-    def _combined(self, value: Any, function: Callable[..., Any]) -> Any:
-        return combine_at(self._x, self._chosen(), namespace.asarray(value), function)
+    def _combine(self, value: Any, function: Callable[..., Any]) -> Any:
+        return combine_at(self._x, self._checked_key(), namespace.asarray(value), function)
 
-    def _chosen(self) -> Any:
+    def _checked_key(self) -> Any:
         if self._key is None:
             raise TypeError("x.at needs a key: write x.at[key].set(value); x.at[...] is all of x")
         return self._key

@@ -40,17 +40,19 @@ class _Custom:
             )
 
     def _split(self, args: tuple[Any, ...]) -> tuple[list[Any], list[Any], Callable[..., Any]]:
-        """Static arguments, the others, and ``f`` as a function of the others."""
+        """Static arguments, the others, and how new values of these join the static ones."""
         static = [args[i] for i in self.nondiff_argnums]
         dynamic = [a for i, a in enumerate(args) if i not in self.nondiff_argnums]
 
-        def f(*changed: Any) -> Any:
+        def merge(changed: Any) -> list[Any]:
             supply = iter(changed)
-            return self.f(
-                *[a if i in self.nondiff_argnums else next(supply) for i, a in enumerate(args)]
-            )
+            return [a if i in self.nondiff_argnums else next(supply) for i, a in enumerate(args)]
 
-        return static, dynamic, f
+        return static, dynamic, merge
+
+    def _record(self, dynamic: Any, merge: Any, pullback: Any, pushforward: Any) -> Any:
+        f = lambda *changed: self.f(*merge(changed))
+        return composite.call(self.__name__, f, dynamic, pullback, pushforward)  # type: ignore[attr-defined]
 
 
 class custom_vjp(_Custom):
@@ -83,14 +85,12 @@ class custom_vjp(_Custom):
 
     def __call__(self, *args: Any) -> Any:
         self._require_rule(self.backward)
-        static, dynamic, f = self._split(args)
+        static, dynamic, merge = self._split(args)
         leaves, spec = trees.flatten(tuple(dynamic))
         who = f"custom_vjp {self.__name__}"  # type: ignore[attr-defined]
 
         def call_forward(operands: Any) -> tuple[Any, Any]:
-            supply = iter(trees.unflatten(spec, operands))
-            full = [a if i in self.nondiff_argnums else next(supply) for i, a in enumerate(args)]
-            result = self.forward(*full)  # type: ignore[misc]
+            result = self.forward(*merge(trees.unflatten(spec, operands)))  # type: ignore[misc]
             if not isinstance(result, tuple) or len(result) != 2:
                 raise TypeError(f"{who}: forward must return a tuple (output, residuals)")
             return result
@@ -129,7 +129,7 @@ class custom_vjp(_Custom):
             _, pull = vjp(transpose, *zeros)
             return list(pull([tangents[i] for i in used]))
 
-        return composite.call(self.__name__, f, dynamic, pullback, pushforward)  # type: ignore[attr-defined]
+        return self._record(dynamic, merge, pullback, pushforward)
 
 
 class custom_jvp(_Custom):
@@ -158,7 +158,7 @@ class custom_jvp(_Custom):
 
     def __call__(self, *args: Any) -> Any:
         self._require_rule(self.rule)
-        static, dynamic, f = self._split(args)
+        static, dynamic, merge = self._split(args)
         _, spec = trees.flatten(tuple(dynamic))
         who = f"custom_jvp {self.__name__}"  # type: ignore[attr-defined]
 
@@ -178,4 +178,4 @@ class custom_jvp(_Custom):
             out_tangents, pull = vjp(lambda *ts: call_rule(operands, ts), *zeros)
             return list(pull(_zeros_for_none(cotangents, out_tangents)))
 
-        return composite.call(self.__name__, f, dynamic, pullback, pushforward)  # type: ignore[attr-defined]
+        return self._record(dynamic, merge, pullback, pushforward)

@@ -10,19 +10,19 @@ from .families import Discrete
 from .operands import counts, is_count, is_share
 
 
-def _log_ways(n: Any, k: Any) -> Any:
-    """The logarithm of n over k."""
+def _log_binomial(n: Any, k: Any) -> Any:
+    """The logarithm of the binomial coefficient."""
     return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
 
 
 def _binom(k: Any, n: Any, p: Any) -> Any:
     n = floor(counts(n, p))
-    return _log_ways(n, k) + xlogy(k, p) + xlog1py(n - k, -p)
+    return _log_binomial(n, k) + xlogy(k, p) + xlog1py(n - k, -p)
 
 
 def _betabinom(k: Any, n: Any, a: Any, b: Any) -> Any:
     n = floor(counts(n, a, b))
-    return _log_ways(n, k) + betaln(k + a, n - k + b) - betaln(a, b)
+    return _log_binomial(n, k) + betaln(k + a, n - k + b) - betaln(a, b)
 
 
 poisson = Discrete(

@@ -47,8 +47,8 @@ class Multinomial:
         n : array_like, shape (...)
         p : array_like, shape (..., k)
             Probabilities, each a parameter of its own: the derivative is that of Σ x log(p), not
-            one along the simplex. Where they do not sum to one, the result is NaN (SciPy puts
-            another number in place of the last).
+            one along the simplex. Where they do not sum to one, the result is NaN (SciPy
+            replaces the last).
 
         Examples
         --------
@@ -169,7 +169,7 @@ class MultivariateNormal:
                 f"multivariate_normal.logpdf: x of shape {x.shape}, mean of shape {mean.shape} and "
                 f"cov of shape {cov.shape} do not fit: they are to be (..., d), (d,) and (d, d)"
             )
-        lower = _factor(cov, d)
+        lower = _cholesky_factor(cov, d)
         lead = x.shape[:-1]
         deviations = reshape(x - mean, shape=(math.prod(lead), d))
         white = solve_triangular(lower, transpose(deviations), lower=True)
@@ -198,10 +198,10 @@ class MultivariateNormal:
                 f"multivariate_normal.entropy: mean of shape {mean.shape} and cov of shape "
                 f"{cov.shape} do not fit: they are to be (d,) and (d, d)"
             )
-        return 0.5 * d * (1 + LOG_2PI) + sum(log(diagonal(_factor(cov, d))))
+        return 0.5 * d * (1 + LOG_2PI) + sum(log(diagonal(_cholesky_factor(cov, d))))
 
 
-def _factor(cov: Any, d: int) -> Any:
+def _cholesky_factor(cov: Any, d: int) -> Any:
     """The lower Cholesky factor of a covariance: a matrix, its diagonal, or one variance."""
     if len(cov.shape) < 2:
         cov = diag(cov * np.ones(d, cov.dtype))

@@ -70,8 +70,8 @@ def compressed(
     zeros = np.zeros(pattern.shape, np.result_type(*[x.dtype for x in (*starts, *outputs)]))
     matrix = set_at(zeros, plan.pattern.nonzero(), entries)
     return [
-        [reshape(index(matrix, (i, j)), shape=(*y.shape, *x.shape)) for x, j in _spans(starts)]
-        for y, i in _spans(outputs)
+        [reshape(index(matrix, (i, j)), shape=(*y.shape, *x.shape)) for x, j in _slices(starts)]
+        for y, i in _slices(outputs)
     ]
 
 
@@ -81,7 +81,7 @@ def _as_rows(tangents: Any, like: Any, count: int) -> Any:
     return np.zeros(shape, like.dtype) if tangents is None else reshape(tangents, shape=shape)
 
 
-def _spans(arrays: Sequence[Any]) -> Iterator[tuple[Any, slice]]:
+def _slices(arrays: Sequence[Any]) -> Iterator[tuple[Any, slice]]:
     """Each array, and the slice of its elements among those of all."""
     at = 0
     for x in arrays:

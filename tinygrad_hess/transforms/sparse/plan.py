@@ -108,7 +108,7 @@ def plan_hessian(pattern: Any) -> Plan:
 
     Where blocks are small and dense, as on a grid of nine points, columns alone need fewer colours.
     """
-    pattern = _sorted(pattern + pattern.T)  # a pattern is a bound, and one side's may be tighter
+    pattern = _canonical(pattern + pattern.T)  # a pattern is a bound, and one side's may be tighter
     colors = color_symmetric(pattern)
     if colors.max(initial=-1) + 1 > np.diff(pattern.indptr).max(initial=0):
         colors = min(color_columns(pattern), colors, key=lambda colors: colors.max())
@@ -124,7 +124,7 @@ def _row_of_entries(pattern: Any) -> Any:
     return np.repeat(np.arange(pattern.shape[0]), np.diff(pattern.indptr))
 
 
-def _sorted(pattern: Any) -> Any:
+def _canonical(pattern: Any) -> Any:
     pattern.sum_duplicates()
     return pattern
 
@@ -205,7 +205,7 @@ def _as_pattern(given: Any, who: str) -> Any:
                 f"than zero, not {given!r}"
             )
         found = sparse.csr_array(dense != 0)
-    return _sorted(found.copy())
+    return _canonical(found.copy())
 
 
 def _is_same_pattern(a: Any, b: Any) -> bool:
@@ -281,4 +281,4 @@ def sparsity(
         return dependences(run.tape(), run.starts, outputs)
     gradients, tape = gradients_on_tape(run)
     pattern = dependences(tape, run.starts, gradients)
-    return _sorted(pattern + pattern.T)
+    return _canonical(pattern + pattern.T)
