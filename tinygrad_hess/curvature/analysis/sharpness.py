@@ -20,7 +20,6 @@ from ..eigenpairs.eigenpairs import top_eigenpairs
 from ..estimates.operands import Array, check_positive
 from ..estimates.plotting import BLUE, axes
 from ..estimates.result import Result
-from ..operators.batches import batch_size
 from .at_a_point import scaled
 from .search_regions import Ball, ascend
 from .total_loss import TotalLoss, as_hessian
@@ -304,9 +303,8 @@ def _fisher_rao(total: TotalLoss) -> float | None:
         return None
     square, count = 0.0, 0
     params = total.at.tree()
-    for place, (args, _) in enumerate(total.examples()):
-        batch, *more = args
-        size = batch_size(batch, total.who, place)
+    for _, size, batch in total.batches.sized(total.who, weighted=True):
+        more = list(total.arguments(batch)[1:])
         arrays = trees.map(lambda x: np.asarray(unrecorded(x)), batch)
         square += float(np.square(_along_parameters(total, params, arrays, more, size)).sum())
         count += size

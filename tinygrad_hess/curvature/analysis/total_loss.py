@@ -5,7 +5,7 @@ value : (P,) -> float      values : (n, P) -> (n,)      gradient : (P,) -> (P,)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from ...core.tensor import constant, unrecorded
 from ...transforms.gradients import value_and_grad
 from ...transforms.vectorize import vmap
 from ..estimates.operands import Array
-from ..operators.batches import Batches, batch_size
+from ..operators.batches import Batches
 from ..operators.flattening import Flattening
 from ..operators.hessian import HessianOperator
 
@@ -188,25 +188,14 @@ class TotalLoss:
 
     # ---- passes over the data --------------------------------------------------------------------
 
-    def examples(self) -> Iterator[tuple[tuple[Any, ...], float]]:
-        """The arguments of ``loss`` after the parameters, and the weight, of each batch in turn."""
-        for place, batch in enumerate(self.batches):
-            weight = 1.0
-            if not self.batches.single and self.reduction == "mean":
-                weight = float(batch_size(batch, self.who, place))
-            if weight:  # a mean over nothing would be NaN
-                yield (() if self._args is None else (batch, *self._args)), weight
+    def arguments(self, batch: Any) -> tuple[Any, ...]:
+        """The arguments of ``loss`` after the parameters."""
+        return () if self._args is None else (batch, *self._args)
 
     def over_batches(self, evaluate: Callable[[tuple[Any, ...]], Any]) -> Any:
-        """The weighted mean, or the sum, of what ``evaluate`` finds for each batch."""
-        total, count = 0.0, 0.0
-        for args, weight in self.examples():
-            total = total + weight * evaluate(args)
-            count += weight
-        if not count:
-            raise ValueError(f"{self.who}: data holds no example")
-        summed = self.batches.single or self.reduction == "sum"
-        return total if summed else total / count
+        """The weighted mean, or the sum, of what ``evaluate(arguments)`` gives for each batch."""
+        one = lambda batch: (evaluate(self.arguments(batch)),)
+        return self.batches.risk(one, self.reduction, self.who)[0]
 
     def flat(self, tree: Any) -> Array:
         """A direction or a point, given as a vector or as a tree like the parameters, as (P,)."""

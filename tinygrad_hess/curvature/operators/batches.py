@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,40 @@ class Batches:
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.data)
+
+    def sized(self, who: str, weighted: bool) -> Iterator[tuple[int, int, Any]]:
+        """Index, weight and batch, of the batches that have a weight.
+
+        The weight is the number of examples; 1 for all where they are not ``weighted``.
+        """
+        number = 0
+        for index, batch in enumerate(self):
+            size = batch_size(batch, who, index) if weighted else 1
+            if size:  # a mean over nothing would be NaN
+                yield number, size, batch
+                number += 1
+
+    def risk(self, evaluate: Callable[[Any], Sequence[Any]], reduction: str, who: str) -> list[Any]:
+        """What ``evaluate(batch)`` gives, a sequence of numbers or arrays, over all batches.
+
+        With reduction "mean" the mean, weighted by examples; with "sum" the sum.
+
+        Examples
+        --------
+        >>> batches = Batches([np.ones((3, 2)), np.zeros((1, 2))], "example")
+        >>> batches.risk(lambda x: (x.mean(),), "mean", "example")
+        [np.float64(0.75)]
+        """
+        weighted, count = reduction == "mean" and not self.single, 0
+        totals: list[Any] = []
+        for _, size, batch in self.sized(who, weighted):
+            parts = evaluate(batch)
+            before = totals or [0.0] * len(parts)
+            totals = [total + size * part for total, part in zip(before, parts, strict=True)]
+            count += size
+        if not count:
+            raise ValueError(f"{who}: data holds no example")
+        return [total / count for total in totals] if weighted else totals
 
 
 def _check_alike(batches: Any, who: str) -> None:

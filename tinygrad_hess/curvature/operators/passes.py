@@ -7,7 +7,7 @@ from typing import Any
 from weakref import WeakMethod
 
 from . import checks
-from .batches import Batches, batch_size
+from .batches import Batches
 from .flattening import Flattening
 
 TAPE_MEMORY = 512 * 2**20
@@ -69,7 +69,7 @@ class Passes:
                 yield number, self.seen[number][0], tape
             return
         found = 0
-        for number, size, batch in self._sized():
+        for number, size, batch in self.batches.sized(self.who, self.weighted):
             found = number + 1
             tape = self.tapes.get(number) or self._recorded(batch, number, size)
             yield number, self.seen[number][0], tape
@@ -87,7 +87,7 @@ class Passes:
             When the value, the model or the data changed.
         """
         found = 0
-        for number, _, batch in self._sized():
+        for number, _, batch in self.batches.sized(self.who, self.weighted):
             found = number + 1
             if not self.batches.held:
                 checks.check_same_count(self.who, len(self.prints), max(found, len(self.prints)))
@@ -101,15 +101,6 @@ class Passes:
             if self.batches.held:
                 return
         checks.check_same_count(self.who, len(self.prints), found)
-
-    def _sized(self) -> Iterator[tuple[int, int, Any]]:
-        """Batches with an example in them: number, weight, batch."""
-        number = 0
-        for place, batch in enumerate(self.batches):
-            size = batch_size(batch, self.who, place) if self.weighted else 1
-            if size:  # a mean over nothing would be NaN
-                yield number, size, batch
-                number += 1
 
     def _recorded(self, batch: Any, number: int, size: int) -> Any:
         if self.complete:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from ...core import trees
 from ...replay import Replayed
 from ...transforms.gradients import hvp, value_and_grad
 from ...transforms.vectorize import vmap
-from ..operators.batches import Batches, batch_size
+from ..operators.batches import Batches
 from ..operators.flattening import Array, Flattening, converted
 from ..operators.operator import SymmetricOperator
 
@@ -94,36 +94,35 @@ class MovingHessian(SymmetricOperator):
 
     def _measure(self) -> tuple[Any, Array]:
         if self._measured is None:
-            value, gradient, total = 0.0, np.zeros(self._at.size, self.dtype), 0
-            for weight, batch in self._weighted():
-                found, slope = self._gradient(self._at.tree(), *batch)
-                value += weight * float(found)
-                gradient += weight * self._at.join(trees.leaves(slope))
-                total += weight
-            total = total if self.reduction == "mean" else 1
-            self._measured = value / total, gradient / self.dtype.type(total)
+            value, gradient = self._over_batches(self._value_and_gradient)
+            self._measured = value, gradient
         return self._measured
+
+    def _value_and_gradient(self, arguments: tuple[Any, ...]) -> tuple[float, Array]:
+        value, gradient = self._gradient(self._at.tree(), *arguments)
+        return float(value), self._at.join(trees.leaves(gradient))
 
     def _matvec(self, x: Any) -> Array:
         return self._matmat(np.reshape(x, (-1, 1)))[:, 0]
 
     def _matmat(self, X: Any) -> Array:
-        at, columns, total = self._at, X.shape[1], 0
+        at = self._at
         stack = trees.unflatten(at.spec, at.leaves(X))
-        out = np.zeros((at.size, columns), self.dtype)
-        for weight, batch in self._weighted():
-            out += weight * at.join(trees.leaves(self._product(at.tree(), stack, *batch)), columns)
-            total += weight
-        return out / self.dtype.type(total) if self.reduction == "mean" else out
 
-    def _weighted(self) -> Iterator[tuple[int, tuple[Any, ...]]]:
-        """What a batch counts by, and the arguments of the loss."""
-        one = self._batches.single or self.reduction == "sum"
-        for number, batch in enumerate(self._batches):
-            weight = 1 if one else batch_size(batch, "MovingHessian", number)
-            if weight:
-                given = batch if self._batches.held else self._cast(batch)
-                yield weight, () if self._args is None else (given, *self._args)
+        def products(arguments: tuple[Any, ...]) -> tuple[Array]:
+            found = self._product(at.tree(), stack, *arguments)
+            return (at.join(trees.leaves(found), X.shape[1]),)
+
+        return np.asarray(self._over_batches(products)[0])
+
+    def _over_batches(self, evaluate: Callable[[tuple[Any, ...]], Any]) -> list[Any]:
+        """The mean or sum of what ``evaluate(arguments of the loss)`` gives for each batch."""
+
+        def on_batch(batch: Any) -> Any:
+            batch = batch if self._batches.held else self._cast(batch)
+            return evaluate(() if self._args is None else (batch, *self._args))
+
+        return self._batches.risk(on_batch, self.reduction, "MovingHessian")
 
     def __repr__(self) -> str:
         return f"<MovingHessian: {self._at.size} parameters, {self.dtype}, {self.reduction}>"
