@@ -181,8 +181,10 @@ ANY, DOTS = Text("Any"), Text("...")
 
 def annotation(text: Any) -> Text:
     """A type as a stub of the class may write it; what it does not know is anything."""
-    words = {*re.findall(r"[A-Za-z_.]+", text)} if isinstance(text, str) else {"?"}
-    if not words <= KNOWN:
+    if not isinstance(text, str):
+        return ANY
+    text = re.sub(r"\bArray(Like)?\b", "Any", text)
+    if not {*re.findall(r"[A-Za-z_.]+", text)} <= KNOWN:
         return ANY
     return Text(re.sub(rf"\b({'|'.join(BUILTINS)})\b", r"builtins.\1", text))
 

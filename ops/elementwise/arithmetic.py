@@ -13,6 +13,7 @@ import numpy as np
 
 from ...core.kinds import elementwise, zero
 from ...core.tensor import Tensor
+from .._types import Array, ArrayLike
 from .comparison import equal, floor_divide, sign
 from .identity import astype, conjugate
 
@@ -63,7 +64,7 @@ divide = elementwise(
 )
 
 
-def _divide_pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
+def _divide_pushforward(tangents: Any, y: Array, args: Any, params: Any) -> Array:
     """Both terms over one denominator."""
     (ta, tb), (_, b) = tangents, args
     if ta is None or tb is None:
@@ -109,12 +110,12 @@ fmod = elementwise(
 )
 
 
-def divisor(x: Any) -> Any:
+def divisor(x: ArrayLike) -> Array:
     """x, but infinite at 0: what is divided by it is 0 there, and so are its derivatives."""
     return where(equal(x, 0), np.inf, x)
 
 
-def _absolute_rule(g: Any, y: Any, x: Any) -> Any:
+def _absolute_rule(g: Array, y: Array, x: Array) -> Array:
     if x.dtype.kind != "c":
         return g * sign(x)
     return g * (conjugate(x) / divisor(y))
@@ -155,7 +156,7 @@ def _power_by_steps(emit: Any, x: Any, *, exponent: float) -> Any:
     return emit(power_array, x, emit.constant(exponent))
 
 
-def _power_of_scalar_rule(g: Any, y: Any, x: Any, *, exponent: float) -> Any:
+def _power_of_scalar_rule(g: Array, y: Array, x: Array, *, exponent: float) -> Any:
     if exponent == 0:
         return None  # x**0 is 1 everywhere, at 0 too
     if exponent == 1:
@@ -177,12 +178,12 @@ power_scalar = elementwise(
 )
 
 
-def _power_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _power_rule(g: Array, y: Array, a: Array, b: Array) -> Array:
     flat = equal(a, 0) & equal(b, 0)  # 0**0: x**0 is 1 everywhere, at 0 too
     return g * where(flat, 0.0, b * power_array(where(flat, 1.0, a), b - 1))
 
 
-def _as_wide(a: Any, dtype: Any) -> Any:
+def _as_wide(a: Array, dtype: Any) -> Array:
     """An integer or narrower base in the type of the power, as its logarithm must be."""
     if not hasattr(a, "dtype"):
         return dtype.type(a)
@@ -216,7 +217,7 @@ log_of_base: Any = elementwise(
 )
 
 
-def power(a: Any, b: Any) -> Any:
+def power(a: ArrayLike, b: ArrayLike) -> Array:
     """``a ** b`` elementwise.
 
     A Python number as exponent is a static parameter: ``x**0`` has derivative 0 at 0, and
@@ -248,7 +249,7 @@ where: Any = elementwise(
 )
 
 
-def _greater_share(a: Any, b: Any) -> Any:
+def _greater_share(a: Array, b: Array) -> Array:
     """1 where a is selected by maximum, 0 where b is, one half on ties; NaN is selected first."""
     half = np.result_type(a, b, np.float16).type(0.5)
     nan_a, nan_b = np.isnan(a), np.isnan(b)
@@ -304,7 +305,7 @@ fmin = elementwise(
 )
 
 
-def clip(x: Any, a_min: Any = None, a_max: Any = None) -> Any:
+def clip(x: ArrayLike, a_min: ArrayLike = None, a_max: ArrayLike = None) -> Array:
     """Limit values to [a_min, a_max]. At a bound the derivative is one half, from both sides' mean.
 
     Where the bounds are equal the function is constant, and its derivative is 0.

@@ -18,6 +18,7 @@ import numpy as np
 from ...core import signatures
 from ...core.kinds import elementwise, linear
 from ...core.tensor import Batched, Tensor, constant
+from .._types import Array, ArrayLike
 from ..shape.rearranging import matrix_transpose
 from .arithmetic import absolute, divisor
 from .comparison import sign as sign_of_real
@@ -26,7 +27,7 @@ from .identity import cast, conjugate
 _TYPES = {"f": "F", "d": "D", "F": "F", "D": "D", "e": "F", "g": "G", "G": "G"}
 
 
-def is_complex(x: Any) -> bool:
+def is_complex(x: ArrayLike) -> bool:
     """Whether ``x`` is a complex number, array or tensor (of whatever value)."""
     dtype = getattr(x, "dtype", None)
     return isinstance(x, complex) if dtype is None else dtype.kind == "c"
@@ -42,7 +43,7 @@ def complex_dtype(dtype: Any) -> np.dtype[Any]:
     return np.dtype(_TYPES.get(np.dtype(dtype).char, "D"))
 
 
-def _as_array(x: Any) -> Any:
+def _as_array(x: Array) -> Array:
     return x if hasattr(x, "dtype") else np.asarray(x)[()]
 
 
@@ -57,7 +58,7 @@ imaginary: Any = linear(
 )
 
 
-def conj(x: Any) -> Any:
+def conj(x: ArrayLike) -> Array:
     """The complex conjugate; real numbers as they are.
 
     Examples
@@ -70,7 +71,7 @@ def conj(x: Any) -> Any:
     return conjugate(x) if x.dtype.kind == "c" else x
 
 
-def real(x: Any) -> Any:
+def real(x: ArrayLike) -> Array:
     """The real part; real numbers as they are.
 
     Examples
@@ -83,7 +84,7 @@ def real(x: Any) -> Any:
     return cast(x, dtype=real_dtype(x.dtype)) if x.dtype.kind == "c" else x
 
 
-def imag(x: Any) -> Any:
+def imag(x: ArrayLike) -> Array:
     """The imaginary part; of real numbers, zeros that carry no derivative.
 
     Examples
@@ -99,12 +100,12 @@ def imag(x: Any) -> Any:
     return constant(nothing) if isinstance(x, Tensor) else nothing
 
 
-def adjoint(x: Any) -> Any:
+def adjoint(x: ArrayLike) -> Array:
     """The conjugate transpose of matrices on the last two axes; of real ones, the transpose."""
     return matrix_transpose(conj(x))
 
 
-def squared_magnitude(x: Any) -> Any:
+def squared_magnitude(x: ArrayLike) -> Array:
     """|x|² of each element, real and smooth at 0 too."""
     return real(x * conj(x)) if is_complex(x) else x * x
 
@@ -120,7 +121,7 @@ _angle: Any = elementwise(
 )
 
 
-def angle(z: Any, deg: bool = False) -> Any:
+def angle(z: ArrayLike, deg: bool = False) -> Array:
     """The angle to the positive real axis, in radians from -π to π (or degrees).
 
     At 0 the derivative is 0; on the negative real axis it is that of the side on which NumPy's
@@ -136,7 +137,7 @@ def angle(z: Any, deg: bool = False) -> Any:
     return turned * (180 / math.pi) if deg else turned
 
 
-def sign(x: Any) -> Any:
+def sign(x: ArrayLike) -> Array:
     """The sign of real numbers; of complex ones ``x / |x|``, and 0 at 0 with derivative 0.
 
     Examples
@@ -150,7 +151,7 @@ def sign(x: Any) -> Any:
     return x / divisor(absolute(x))
 
 
-def real_if_close(a: Any, tol: float = 100) -> Any:
+def real_if_close(a: ArrayLike, tol: float = 100) -> Array:
     """The real part, where all imaginary parts are zero to rounding; else ``a`` as it is.
 
     Parameters

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...core.kinds import elementwise, zero
+from .._types import Array, ArrayLike
 from ..on_tensors import floating, on_tensors
 from .arithmetic import absolute, mod, power, subtract
 from .comparison import floor_divide, trunc
@@ -45,7 +46,7 @@ spacing: Any = zero(
 
 
 @on_tensors(np.frexp)
-def frexp(x: Any) -> tuple[Any, Any]:
+def frexp(x: ArrayLike) -> tuple[Array, Array]:
     """Mantissa and exponent: x = m 2^e, with 1/2 <= |m| < 1.
 
     Examples
@@ -60,7 +61,7 @@ def frexp(x: Any) -> tuple[Any, Any]:
 
 
 @on_tensors(np.modf)
-def modf(x: Any) -> tuple[Any, Any]:
+def modf(x: ArrayLike) -> tuple[Array, Array]:
     """Fractional and whole part, both with the sign of x."""
     x = floating(x)
     whole = trunc(x)
@@ -68,29 +69,29 @@ def modf(x: Any) -> tuple[Any, Any]:
 
 
 @on_tensors(np.divmod)
-def divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
+def divmod(x1: ArrayLike, x2: ArrayLike) -> tuple[Array, Array]:
     """Quotient, rounded down, and remainder."""
     return floor_divide(x1, x2), mod(x1, x2)
 
 
 @on_tensors(np.float_power)
-def float_power(x1: Any, x2: Any) -> Any:
+def float_power(x1: ArrayLike, x2: ArrayLike) -> Array:
     """``x1 ** x2`` in float64 at least."""
     wide = lambda x: x if type(x) in (int, float) else _widened(floating(x))
     return power(wide(x1), float(x2) if type(x2) is int else wide(x2))
 
 
-def _widened(x: Any) -> Any:
+def _widened(x: Array) -> Array:
     return astype(x, np.result_type(x.dtype, np.float64))
 
 
 @on_tensors(np.fabs)
-def fabs(x: Any) -> Any:
+def fabs(x: ArrayLike) -> Array:
     """The absolute value; at 0 its derivative is 0."""
     return absolute(floating(x))
 
 
 @on_tensors(np.fix)
-def fix(x: Any) -> Any:
+def fix(x: ArrayLike) -> Array:
     """Round towards 0: piecewise constant."""
     return trunc(x)

@@ -12,9 +12,10 @@ from ...core import modes, signatures
 from ...core.kinds import elementwise, linear, zero
 from ...core.primitive import STOP
 from ...core.tensor import Tensor
+from .._types import Array, ArrayLike
 
 
-def _same(x: Any, **note: Any) -> Any:
+def _same(x: Array, **note: Any) -> Array:
     return x
 
 
@@ -46,7 +47,7 @@ seed: Any = linear(
 )
 
 
-def _converted(x: Any, *, dtype: Any) -> Any:
+def _converted(x: Array, *, dtype: Any) -> Array:
     x = np.asarray(x)
     if x.dtype.kind == "c" and dtype.kind != "c":
         x = x.real
@@ -79,12 +80,12 @@ conjugate: Any = linear(
 )
 
 
-def _passed(x: Any, *, check: Callable[[Any], None]) -> Any:
+def _passed(x: Array, *, check: Callable[[Any], None]) -> Array:
     check(x)
     return x
 
 
-def _anything(x: Any) -> None:
+def _anything(x: Array) -> None:
     """A check that every array passes."""
 
 
@@ -100,7 +101,7 @@ _checked: Any = elementwise(
 )
 
 
-def checked(x: Any, check: Callable[[Any], None]) -> Any:
+def checked(x: ArrayLike, check: Callable[[Any], None]) -> Array:
     """``x``, if ``check`` of its numbers raises no error: now, and at each replay.
 
     Parameters
@@ -122,7 +123,7 @@ def checked(x: Any, check: Callable[[Any], None]) -> Any:
 stop_gradient = STOP.call
 
 
-def astype(x: Any, dtype: Any) -> Any:
+def astype(x: ArrayLike, dtype: Any) -> Array:
     """Convert to ``dtype``. To an integer or boolean type, no derivative flows.
 
     From complex to real numbers it keeps the real part, with NumPy's warning.

@@ -146,7 +146,7 @@ hypot = elementwise(
 )
 
 
-def _turn(g: Array, along: Any, a: Array, b: Array) -> Array:
+def _turn(g: Array, along: Array, a: Array, b: Array) -> Array:
     r = _nonzero(hypot(a, b))
     return g * (along / r) / r
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from ...core import signatures
 from ...core.kinds import linear
+from .._types import Array
 
 
 @functools.lru_cache(maxsize=1024)
@@ -25,17 +26,17 @@ def _counts(shape: tuple[int, ...]) -> tuple[Any, ...]:
     return tuple(np.arange(n).reshape((-1,) + (1,) * (ndim - 1 - i)) for i, n in enumerate(shape))
 
 
-def _key(shape: tuple[int, ...], positions: Any, axis: int) -> tuple[Any, ...]:
+def _key(shape: tuple[int, ...], positions: Array, axis: int) -> tuple[Any, ...]:
     key = list(_counts(shape))
     key[axis] = positions
     return tuple(key)
 
 
-def _take(x: Any, positions: Any, *, axis: int) -> Any:
+def _take(x: Array, positions: Array, *, axis: int) -> Array:
     return x[_key(x.shape, positions, axis)]
 
 
-def _add(g: Any, positions: Any, *, axis: int, length: int) -> Any:
+def _add(g: Array, positions: Array, *, axis: int, length: int) -> Array:
     shape = list(g.shape)
     shape[axis] = length
     out, key = np.zeros(shape, g.dtype), _key(g.shape, positions, axis)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core.tensor import Tensor
+from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import where
 from ..elementwise.identity import astype
 from ..on_tensors import held, on_tensors, seen
@@ -19,7 +20,7 @@ from .index import index, take, take_along_axis
 from .scatter import set_at
 
 
-def _held(x: Any) -> Any:
+def _held(x: Array) -> Array:
     return x if type(x) in (int, float) else held(x)
 
 
@@ -51,7 +52,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
 
 
 @on_tensors(np.choose)
-def choose(a: Any, choices: Any, mode: str = "raise") -> Any:
+def choose(a: ArrayLike, choices: Any, mode: str = "raise") -> Array:
     """From arrays, element by element the one whose number ``a`` gives.
 
     Parameters
@@ -84,20 +85,22 @@ def choose(a: Any, choices: Any, mode: str = "raise") -> Any:
 
 
 @on_tensors(np.compress)
-def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
+def compress(condition: ArrayLike, a: ArrayLike, axis: int | None = None) -> Array:
     """The slices along an axis (None: elements) at which the condition holds."""
     positions = np.flatnonzero(seen(condition, "the number of elements that a condition holds for"))
     return take(a, positions, axis)
 
 
 @on_tensors(np.extract)
-def extract(condition: Any, arr: Any) -> Any:
+def extract(condition: ArrayLike, arr: ArrayLike) -> Array:
     """The elements at which the condition holds, on one axis."""
     return compress(ravel(condition), ravel(arr))
 
 
 @on_tensors(np.piecewise)
-def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Any:
+def piecewise(
+    x: ArrayLike, condlist: ArrayLike, funclist: Sequence[Any], *args: Any, **kw: Any
+) -> Array:
     """Another function of ``x`` on each of several parts; the last that holds counts.
 
     Each function, or number, meets the elements of its own part alone. An additional one serves
@@ -130,7 +133,7 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
     return out
 
 
-def _is_one(condition: Any, x: Any) -> bool:
+def _is_one(condition: Array, x: Array) -> bool:
     """Whether it is one condition on ``x``, rather than a list of several."""
     if isinstance(condition, (list, tuple)):
         return bool(x.shape) and shape_of(condition[0]) == ()
@@ -142,8 +145,8 @@ def _is_one(condition: Any, x: Any) -> bool:
 
 @on_tensors(np.apply_along_axis)
 def apply_along_axis(
-    func1d: Callable[..., Any], axis: int, arr: Any, *args: Any, **kwargs: Any
-) -> Any:
+    func1d: Callable[..., Any], axis: int, arr: ArrayLike, *args: Any, **kwargs: Any
+) -> Array:
     """``func1d`` of every line along an axis; its axes take the place of that axis.
 
     Examples
@@ -170,7 +173,7 @@ def apply_along_axis(
 
 
 @on_tensors(np.apply_over_axes)
-def apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Any:
+def apply_over_axes(func: Callable[..., Any], a: ArrayLike, axes: Any) -> Array:
     """``func(x, axis)`` over one axis after the other, each kept with length 1."""
     ndim = len(shape_of(a))
     for axis in [axes] if np.ndim(axes) == 0 else list(axes):

@@ -17,6 +17,7 @@ from ...core import signatures
 from ...core.kinds import linear, zero
 from ...core.signatures import CORE, Axes
 from ...core.tensor import Batched, Tensor, tensor_or_array
+from .._types import Array, ArrayLike
 from ..shape.axes import canonical_axis, shape_of
 from ..shape.broadcasting import broadcast_to, ravel, reshape
 from ..shape.permutation import permute
@@ -126,7 +127,7 @@ def _width(entry: Any) -> int:
     return array.ndim if array.dtype == np.bool else 1
 
 
-def _without_flags(x: Any, key: Any) -> tuple[Any, Any]:
+def _without_flags(x: Array, key: Any) -> tuple[Any, Any]:
     """Give a boolean without axes, as in ``x[True]``, an axis of its own to select from."""
     entries = list(key) if isinstance(key, tuple) else [key]
     for i, entry in enumerate(entries):
@@ -191,7 +192,7 @@ def _slices_before_arrays(
 # ---- the pair of primitives ---------------------------------------------------------------------
 
 
-def _take(x: Any, *arrays: Any, pattern: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+def _take(x: Array, *arrays: Array, pattern: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
     return x[_fill(pattern, arrays)]
 
 
@@ -226,7 +227,9 @@ def _separated(pattern: tuple[Any, ...]) -> bool:
     return advanced != list(range(advanced[0], advanced[-1] + 1))
 
 
-def _scatter_add(g: Any, *arrays: Any, pattern: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+def _scatter_add(
+    g: Array, *arrays: Array, pattern: tuple[Any, ...], shape: tuple[int, ...]
+) -> Array:
     g = np.asarray(g)
     out = np.zeros(shape, g.dtype)
     key = _fill(pattern, arrays)
@@ -388,7 +391,7 @@ def _positions_along_one_axis(
     return positions, first + at - len(shape), not free
 
 
-def _counted_axis(a: Any, length: int, rank: int) -> int | None:
+def _counted_axis(a: Array, length: int, rank: int) -> int | None:
     """The one of ``rank`` axes along which an array counts from 0 to ``length - 1``."""
     long = [k for k, n in enumerate(a.shape, rank - len(a.shape)) if n != 1]
     if a.value is None or len(long) != 1 or a.value.size != length:
@@ -496,7 +499,7 @@ put_pattern: Any = linear(
 # ---- what users call ----------------------------------------------------------------------------
 
 
-def index(x: Any, key: Any) -> Any:
+def index(x: ArrayLike, key: Any) -> Array:
     """``x[key]`` for every kind of NumPy key; a repeated position adds up in the derivative.
 
     Examples
@@ -527,7 +530,7 @@ def _has_tensor(key: Any) -> bool:
     return any(isinstance(entry, Tensor) for entry in entries)
 
 
-def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+def take(x: ArrayLike, indices: ArrayLike, axis: int | None = None) -> Array:
     """Elements at these positions along an axis (None: of the flattened array)."""
     if axis is None:
         x, axis = ravel(x), 0
@@ -536,7 +539,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     return index(x, (Ellipsis, indices) + (slice(None),) * (-axis - 1))
 
 
-def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
+def take_along_axis(x: ArrayLike, indices: ArrayLike, axis: int = -1) -> Array:
     """Elements at positions that differ along the other axes, as ``argsort`` gives them."""
     shape = shape_of(x)
     axis = canonical_axis(axis, len(shape), "take_along_axis")
@@ -561,14 +564,14 @@ argsort_along = zero(
 )
 
 
-def argsort(x: Any, axis: int | None = -1) -> Any:
+def argsort(x: ArrayLike, axis: int | None = -1) -> Array:
     """Positions that sort along an axis; ties keep their order."""
     if axis is None:
         x, axis = ravel(x), -1
     return argsort_along(x, axis=canonical_axis(axis, len(shape_of(x)), "argsort"))
 
 
-def sort(x: Any, axis: int | None = -1) -> Any:
+def sort(x: ArrayLike, axis: int | None = -1) -> Array:
     """Sort along an axis; of tied elements each keeps its own derivative (a stable permutation)."""
     if axis is None:
         x, axis = ravel(x), -1

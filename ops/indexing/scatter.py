@@ -11,7 +11,7 @@ value; only that one carries a derivative.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from ...core.kinds import structured
 from ...core.primitive import full_lead
 from ...core.signatures import CORE, Axes
 from ...core.tensor import Batched, Tensor, tensor_or_array
+from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import where
 from ..elementwise.comparison import equal
 from ..elementwise.identity import astype
@@ -46,13 +47,13 @@ from .index import (
 # ---- integers and slices: the common case, without what arrays need ------------------------------
 
 
-def _tangents_of(tangents: Any, x: Any, v: Any) -> list[Any]:
+def _tangents_of(tangents: Any, x: Array, v: Array) -> list[Array]:
     """The tangents of both, zeros where one has none."""
     both = zip(tangents[:2], (x, v), strict=True)
     return [np.zeros(a.shape, a.dtype) if t is None else t for t, a in both]
 
 
-def _assigned(x: Any, v: Any, *, pattern: tuple[Any, ...]) -> Any:
+def _assigned(x: Array, v: Array, *, pattern: tuple[Any, ...]) -> Array:
     out = np.array(x, np.result_type(x, v))
     out[pattern] = v
     return out
@@ -68,7 +69,7 @@ def _assign_axes(params: Any, shapes: Any, shape: Any) -> Axes:
     return Axes((tuple(kept), tuple(written)), tuple(kept))
 
 
-def _assign_to_kept(g: Any, y: Any, x: Any, v: Any, *, pattern: Any) -> Any:
+def _assign_to_kept(g: Array, y: Array, x: Array, v: Array, *, pattern: Any) -> Array:
     if type(g) is np.ndarray:  # the call itself would cost more than the rest
         g = g.copy()
         g[pattern] = 0
@@ -76,7 +77,7 @@ def _assign_to_kept(g: Any, y: Any, x: Any, v: Any, *, pattern: Any) -> Any:
     return assign(g, np.zeros(v.shape, v.dtype), pattern=pattern)
 
 
-def _assign_to_written(g: Any, y: Any, x: Any, v: Any, *, pattern: Any) -> Any:
+def _assign_to_written(g: Array, y: Array, x: Array, v: Array, *, pattern: Any) -> Array:
     if type(g) is np.ndarray:
         return g[pattern]
     return take_pattern(g, pattern=pattern, shape=x.shape)
@@ -105,12 +106,12 @@ assign: Any = structured(
 # ---- integer arrays too --------------------------------------------------------------------------
 
 
-def _in_order(x: Any) -> Any:
+def _in_order(x: Array) -> Array:
     """A copy by rows: NumPy walks positions in the order of memory, and the last one must win."""
     return x if np.ndim(x) == 0 or x.flags.c_contiguous else x.copy(order="C")
 
 
-def _scatter(x: Any, v: Any, *arrays: Any, pattern: tuple[Any, ...]) -> Any:
+def _scatter(x: Array, v: Array, *arrays: Array, pattern: tuple[Any, ...]) -> Array:
     out = np.array(x)
     out[_fill(pattern, [_in_order(a) for a in arrays])] = _in_order(v) if arrays else v
     return out
@@ -149,11 +150,11 @@ def _scatter_axes(params: Any, shapes: Any, shape: Any) -> Axes:
     )
 
 
-def _to_kept(g: Any, y: Any, x: Any, v: Any, *arrays: Any, pattern: Any) -> Any:
+def _to_kept(g: Array, y: Array, x: Array, v: Array, *arrays: Array, pattern: Any) -> Array:
     return scatter(g, np.zeros(v.shape, v.dtype), *arrays, pattern=pattern)
 
 
-def _to_written(g: Any, y: Any, x: Any, v: Any, *arrays: Any, pattern: Any) -> Any:
+def _to_written(g: Array, y: Array, x: Array, v: Array, *arrays: Array, pattern: Any) -> Array:
     """The cotangent where ``v`` went; zero for what was overwritten again."""
     picked = take_pattern(g, *arrays, pattern=pattern, shape=x.shape)
     if not arrays:
@@ -196,7 +197,7 @@ scatter: Any = structured(
 # ---- what users call ----------------------------------------------------------------------------
 
 
-def set_at(x: Any, key: Any, value: Any) -> Any:
+def set_at(x: ArrayLike, key: Any, value: ArrayLike) -> Array:
     """``x`` with ``value`` at ``key``: what ``x[key] = value`` leaves, as a new array.
 
     Parameters
@@ -239,7 +240,7 @@ def set_at(x: Any, key: Any, value: Any) -> Any:
     return out if out.shape == final else reshape(out, shape=final)
 
 
-def in_type_of(x: Any, value: Any) -> Any:
+def in_type_of(x: ArrayLike, value: ArrayLike) -> Array:
     value = tensor_or_array(value)
     if value.dtype == x.dtype:
         return value
@@ -254,7 +255,7 @@ def in_type_of(x: Any, value: Any) -> Any:
     return astype(value, x.dtype)
 
 
-def _operand(x: Any, value: Any) -> Any:
+def _operand(x: Array, value: Array) -> Array:
     """The value in the type of ``x``, where NumPy's updates in place would take it."""
     value = tensor_or_array(value)
     if not np.can_cast(value.dtype, x.dtype, "same_kind"):
@@ -274,13 +275,13 @@ def _mask(key: Any) -> Any:
     return key if dtype == np.bool and key.shape else None
 
 
-def _with_trailing_axes(mask: Any, x: Any) -> Any:
+def _with_trailing_axes(mask: Array, x: Array) -> Array:
     """The mask with axes of length 1 for those of ``x`` that it does not select from."""
     missing = len(x.shape) - len(mask.shape)
     return reshape(mask, shape=(*mask.shape, *(1,) * missing)) if missing else mask
 
 
-def _selected(pattern: Any, arrays: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+def _selected(pattern: Any, arrays: Sequence[Array], shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of ``x[key]``; values of arrays that are recorded are not looked at."""
     known = (np.zeros(a.shape, int) if isinstance(a, Tensor) else a for a in arrays)
     nothing = np.broadcast_to(np.empty((), bool), shape)
@@ -290,7 +291,7 @@ def _selected(pattern: Any, arrays: Any, shape: tuple[int, ...]) -> tuple[int, .
         raise IndexError(f"x[key] = value of an array of shape {shape}: {error}") from None
 
 
-def _fitted(value: Any, shape: tuple[int, ...], key: Any) -> Any:
+def _fitted(value: Array, shape: tuple[int, ...], key: Any) -> Array:
     """The value broadcast to what the key selects; NumPy drops leading axes of length 1."""
     have = value.shape
     extra = max(len(have) - len(shape), 0)
@@ -308,7 +309,7 @@ def _fitted(value: Any, shape: tuple[int, ...], key: Any) -> Any:
     return value if value.shape == shape else broadcast_to(value, shape=shape)
 
 
-def add_at(x: Any, key: Any, value: Any) -> Any:
+def add_at(x: ArrayLike, key: Any, value: ArrayLike) -> Array:
     """``x`` with ``value`` added at ``key``, each time that a position is named.
 
     Examples
@@ -331,7 +332,7 @@ def add_at(x: Any, key: Any, value: Any) -> Any:
     return out if out.shape == final else reshape(out, shape=final)
 
 
-def combine_at(x: Any, key: Any, value: Any, function: Callable[..., Any]) -> Any:
+def combine_at(x: ArrayLike, key: Any, value: ArrayLike, function: Callable[..., Any]) -> Array:
     """``x`` with ``function(x[key], value)`` at ``key``, each time that a position is named.
 
     Repeated positions take their values one after the other, as with the ``at`` of NumPy's
@@ -369,7 +370,7 @@ def combine_at(x: Any, key: Any, value: Any, function: Callable[..., Any]) -> An
     return reshape(flat, shape=final)
 
 
-def _unknown_mask(x: Any, key: Any, value: Any) -> Any:
+def _unknown_mask(x: Array, key: Any, value: Array) -> Any:
     """A mask over ``x`` that is recorded or batched, so that its positions are not known."""
     mask = _mask(key)
     if mask is None or not isinstance(mask, Tensor) or value.shape != ():
@@ -378,19 +379,19 @@ def _unknown_mask(x: Any, key: Any, value: Any) -> Any:
     return mask if unknown and mask.shape == x.shape[: len(mask.shape)] else None
 
 
-def _flat_positions(pattern: Any, arrays: Any, shape: tuple[int, ...]) -> Any:
+def _flat_positions(pattern: Any, arrays: Sequence[Array], shape: tuple[int, ...]) -> Array:
     """The number in ``x.ravel()`` of each position that the key selects."""
     numbers = np.arange(math.prod(shape)).reshape(shape)
     known = [a.value if _is_known(a) else a for a in arrays]
     return take_pattern(numbers, *known, pattern=pattern, shape=shape)
 
 
-def _is_known(a: Any) -> bool:
+def _is_known(a: Array) -> bool:
     """Whether a tensor's values may be looked at."""
     return type(a) is Tensor and (a.prim is None or not modes.is_tracing())
 
 
-def _rounds(flat_positions: Any) -> list[Any]:
+def _rounds(flat_positions: Array) -> list[Array]:
     """Numbers of the selected positions in turns, in none of which a position stands twice."""
     if isinstance(flat_positions, Tensor) and not _is_known(flat_positions):
         count = math.prod(flat_positions.shape)

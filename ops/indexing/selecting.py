@@ -13,6 +13,7 @@ import numpy as np
 
 from ...core.errors import describe
 from ...core.tensor import tensor_or_array
+from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import where
 from ..elementwise.comparison import equal
 from ..elementwise.identity import astype, checked
@@ -22,7 +23,7 @@ from .index import index, take
 from .scatter import add_at, in_type_of, set_at
 
 
-def _key_along_axis(x: Any, axis: Any, positions: Any, who: str) -> tuple[Any, ...]:
+def _key_along_axis(x: Array, axis: Any, positions: Array, who: str) -> tuple[Any, ...]:
     """The key that takes ``positions`` along an axis, and counts along the others."""
     shape, positions = shape_of(x), tensor_or_array(positions)
     axis = canonical_axis(axis, len(shape), who)
@@ -45,7 +46,7 @@ def _key_along_axis(x: Any, axis: Any, positions: Any, who: str) -> tuple[Any, .
     )
 
 
-def gather(x: Any, axis: int, positions: Any) -> Any:
+def gather(x: ArrayLike, axis: int, positions: ArrayLike) -> Array:
     """Elements at positions along an axis, which may differ along the others.
 
     Unlike ``take_along_axis`` it does not broadcast: the other axes of ``positions`` count from 0.
@@ -79,7 +80,7 @@ def gather(x: Any, axis: int, positions: Any) -> Any:
     return index(x, _key_along_axis(x, axis, positions, "gather"))
 
 
-def scatter_along(x: Any, axis: int, positions: Any, source: Any) -> Any:
+def scatter_along(x: ArrayLike, axis: int, positions: ArrayLike, source: ArrayLike) -> Array:
     """``x`` with ``source`` written at positions along an axis: the other way of :func:`gather`.
 
     Of a position named twice the last value stays, and it alone carries a derivative.
@@ -103,13 +104,13 @@ def scatter_along(x: Any, axis: int, positions: Any, source: Any) -> Any:
     return set_at(x, key, _source(source, shape_of(positions), "scatter"))
 
 
-def scatter_add_along(x: Any, axis: int, positions: Any, source: Any) -> Any:
+def scatter_add_along(x: ArrayLike, axis: int, positions: ArrayLike, source: ArrayLike) -> Array:
     """``x`` with ``source`` added at positions along an axis; repeated positions add up."""
     key = _key_along_axis(x, axis, positions, "scatter_add")
     return add_at(x, key, _source(source, shape_of(positions), "scatter_add"))
 
 
-def _source(source: Any, shape: tuple[int, ...], who: str) -> Any:
+def _source(source: Array, shape: tuple[int, ...], who: str) -> Array:
     """The leading part of the source that the positions speak of."""
     source = tensor_or_array(source)
     have = source.shape
@@ -120,12 +121,12 @@ def _source(source: Any, shape: tuple[int, ...], who: str) -> Any:
     return index(source, tuple(slice(0, n) for n in shape))
 
 
-def index_select(x: Any, axis: int, positions: Any) -> Any:
+def index_select(x: ArrayLike, axis: int, positions: ArrayLike) -> Array:
     """Slices at these positions along an axis: ``take`` with the axis first."""
     return take(x, positions, axis)
 
 
-def masked_fill(x: Any, mask: Any, value: Any) -> Any:
+def masked_fill(x: ArrayLike, mask: ArrayLike, value: ArrayLike) -> Array:
     """``value`` where the mask (which broadcasts to ``x``) holds, ``x`` elsewhere.
 
     Raises
@@ -170,7 +171,7 @@ class ClassNumbers:
     dtype: Any = None
     shape: tuple[int, ...] = ()
 
-    def __call__(self, labels: Any) -> None:
+    def __call__(self, labels: Array) -> None:
         if labels.size and (labels.min() < 0 or labels.max() >= self.classes):
             logits = "" if self.dtype is None else f" for logits {self.dtype}{self.shape}"
             raise ValueError(
@@ -179,7 +180,7 @@ class ClassNumbers:
             )
 
 
-def one_hot(labels: Any, classes: int, dtype: Any = np.int64) -> Any:
+def one_hot(labels: ArrayLike, classes: int, dtype: Any = np.int64) -> Array:
     """A new last axis of ``classes``: 1 at the class number, 0 elsewhere.
 
     Parameters
@@ -215,7 +216,7 @@ def one_hot(labels: Any, classes: int, dtype: Any = np.int64) -> Any:
     return astype(equal(column, np.arange(classes)), dtype)
 
 
-def chunk(x: Any, chunks: int, axis: int = 0) -> list[Any]:
+def chunk(x: ArrayLike, chunks: int, axis: int = 0) -> list[Array]:
     """Cut along an axis into at most ``chunks`` parts of one length; the last may be shorter.
 
     (``array_split`` gives exactly that number, whose lengths differ by one at most.)

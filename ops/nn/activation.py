@@ -6,11 +6,11 @@ At a kink the derivative is the mean of its two sides, but for that of relu itse
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from ...core.kinds import elementwise
+from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import absolute, clip, maximum, minimum, where
 from ..elementwise.comparison import greater, sign
 from ..elementwise.exponential import exp, expm1, sigmoid, softplus
@@ -29,28 +29,28 @@ relu = elementwise(
 )
 
 
-def leaky_relu(x: Any, slope: float = 0.01) -> Any:
+def leaky_relu(x: ArrayLike, slope: float = 0.01) -> Array:
     """x where positive, ``slope`` times x elsewhere."""
     return where(greater(x, 0), x, slope * x)
 
 
-def elu(x: Any, alpha: float = 1.0) -> Any:
+def elu(x: ArrayLike, alpha: float = 1.0) -> Array:
     """x where positive, alpha (exp(x) - 1) elsewhere (Clevert et al. 2016)."""
     negative = where(greater(x, 0), 0.0, x)  # exp of a large positive x would overflow unseen
     return where(greater(x, 0), x, alpha * expm1(negative))
 
 
-def silu(x: Any) -> Any:
+def silu(x: ArrayLike) -> Array:
     """x sigmoid(x), also called swish (Elfwing et al. 2018)."""
     return x * sigmoid(x)
 
 
-def hard_tanh(x: Any) -> Any:
+def hard_tanh(x: ArrayLike) -> Array:
     """x limited to [-1, 1]."""
     return where(greater(abs(x), 1), sign(x), x)
 
 
-def _erf(x: Any) -> Any:
+def _erf(x: Array) -> Array:
     from scipy.special import erf as scipy_erf
 
     return scipy_erf(x)
@@ -66,14 +66,14 @@ erf = elementwise(
 )
 
 
-def gelu(x: Any, approximate: bool = False) -> Any:
+def gelu(x: ArrayLike, approximate: bool = False) -> Array:
     """x Φ(x), Φ the normal distribution function; or its tanh approximation (Hendrycks 2016)."""
     if approximate:
         return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
     return x * (0.5 * (1 + erf(x * math.sqrt(0.5))))
 
 
-def relu6(x: Any) -> Any:
+def relu6(x: ArrayLike) -> Array:
     """min(max(x, 0), 6) (Krizhevsky 2010).
 
     Examples
@@ -85,17 +85,17 @@ def relu6(x: Any) -> Any:
     return minimum(relu(x), 6.0)
 
 
-def prelu(x: Any, weight: Any) -> Any:
+def prelu(x: ArrayLike, weight: ArrayLike) -> Array:
     """x where positive, ``weight`` times x elsewhere; the weight is learnt (He et al. 2015)."""
     return where(greater(x, 0), x, weight * x)
 
 
-def celu(x: Any, alpha: float = 1.0) -> Any:
+def celu(x: ArrayLike, alpha: float = 1.0) -> Array:
     """x where positive, alpha (exp(x/alpha) - 1) elsewhere (Barron 2017)."""
     return alpha * elu(x / alpha)
 
 
-def selu(x: Any) -> Any:
+def selu(x: ArrayLike) -> Array:
     """A multiple of elu that keeps mean and variance (Klambauer et al. 2017).
 
     Examples
@@ -106,41 +106,41 @@ def selu(x: Any) -> Any:
     return _SELU_SCALE * elu(x, _SELU_ALPHA)
 
 
-def mish(x: Any) -> Any:
+def mish(x: ArrayLike) -> Array:
     """x tanh(softplus(x)) (Misra 2019)."""
     return x * tanh(softplus(x))
 
 
-def softsign(x: Any) -> Any:
+def softsign(x: ArrayLike) -> Array:
     """x / (1 + |x|)."""
     return x / (1 + absolute(x))
 
 
-def log_sigmoid(x: Any) -> Any:
+def log_sigmoid(x: ArrayLike) -> Array:
     """log(sigmoid(x)), precise on both sides."""
     return -softplus(-x)
 
 
-def hard_sigmoid(x: Any) -> Any:
+def hard_sigmoid(x: ArrayLike) -> Array:
     """x/6 + 1/2 limited to [0, 1]."""
     return clip(x / 6 + 0.5, 0.0, 1.0)
 
 
-def hard_swish(x: Any) -> Any:
+def hard_swish(x: ArrayLike) -> Array:
     """x hard_sigmoid(x) (Howard et al. 2019)."""
     return x * hard_sigmoid(x)
 
 
-def quick_gelu(x: Any) -> Any:
+def quick_gelu(x: ArrayLike) -> Array:
     """x sigmoid(1.702 x), close to gelu (Hendrycks 2016)."""
     return x * sigmoid(1.702 * x)
 
 
-def hard_shrink(x: Any, limit: float = 0.5) -> Any:
+def hard_shrink(x: ArrayLike, limit: float = 0.5) -> Array:
     """0 up to |x| = limit, x beyond."""
     return where(greater(absolute(x), limit), x, 0.0)
 
 
-def soft_shrink(x: Any, limit: float = 0.5) -> Any:
+def soft_shrink(x: ArrayLike, limit: float = 0.5) -> Array:
     """x moved towards 0 by ``limit``, and 0 where it would change its sign."""
     return sign(x) * relu(absolute(x) - limit)

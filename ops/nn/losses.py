@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ... import ops
 from ...core.errors import describe
 from ...core.tensor import Batched, Tensor, tensor_or_array
+from .._types import Array, ArrayLike
 from ..shape.axes import shape_of
 
 
-def mse(prediction: Any, target: Any, reduction: str = "mean", *, half: bool = False) -> Any:
+def mse(
+    prediction: ArrayLike, target: ArrayLike, reduction: str = "mean", *, half: bool = False
+) -> Array:
     """Squared error, averaged over all elements; halved with ``half=True``.
 
     Parameters
@@ -46,13 +48,15 @@ def mse(prediction: Any, target: Any, reduction: str = "mean", *, half: bool = F
     return 0.5 * total if half else total
 
 
-def l1(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+def l1(prediction: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Array:
     """Absolute error, averaged over all elements; at equality its derivative is 0."""
     prediction, target = _pair(prediction, target, "l1")
     return _reduce(ops.absolute(prediction - target), reduction, "l1")
 
 
-def huber(prediction: Any, target: Any, delta: float = 1.0, reduction: str = "mean") -> Any:
+def huber(
+    prediction: ArrayLike, target: ArrayLike, delta: float = 1.0, reduction: str = "mean"
+) -> Array:
     """d²/2 where |d| <= delta, delta (|d| - delta/2) beyond (Huber 1964).
 
     Examples
@@ -70,7 +74,7 @@ def huber(prediction: Any, target: Any, delta: float = 1.0, reduction: str = "me
     return _reduce(inner * (d - 0.5 * inner), reduction, "huber")
 
 
-def hinge(score: Any, label: Any, reduction: str = "mean") -> Any:
+def hinge(score: ArrayLike, label: ArrayLike, reduction: str = "mean") -> Array:
     """max(0, 1 - label · score) for labels -1 and 1 (Cortes and Vapnik 1995).
 
     Raises
@@ -83,7 +87,9 @@ def hinge(score: Any, label: Any, reduction: str = "mean") -> Any:
     return _reduce(ops.relu(1 - label * score), reduction, "hinge")
 
 
-def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = "mean") -> Any:
+def binary_cross_entropy_with_logits(
+    logits: ArrayLike, target: ArrayLike, reduction: str = "mean"
+) -> Array:
     """-t log σ(x) - (1 - t) log(1 - σ(x)), as softplus(x) - t x: stable for any logit.
 
     Parameters
@@ -111,8 +117,8 @@ def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = 
 
 
 def cross_entropy(
-    logits: Any, labels: Any, *, label_smoothing: float = 0.0, reduction: str = "mean"
-) -> Any:
+    logits: ArrayLike, labels: ArrayLike, *, label_smoothing: float = 0.0, reduction: str = "mean"
+) -> Array:
     """Cross entropy of softmax(logits) against class numbers or probabilities.
 
     With class numbers: logsumexp(x) - x[label], without overflow for any logit.
@@ -164,7 +170,7 @@ def cross_entropy(
     return _reduce(losses, reduction, who)
 
 
-def kl_div(logits: Any, target: Any, reduction: str = "mean") -> Any:
+def kl_div(logits: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Array:
     """Kullback-Leibler divergence of softmax(logits) from target probabilities: Σ p log(p / q).
 
     Parameters
@@ -190,7 +196,7 @@ def kl_div(logits: Any, target: Any, reduction: str = "mean") -> Any:
     return _reduce(divergence, reduction, "kl_div")
 
 
-def accuracy(logits: Any, labels: Any) -> float:
+def accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
     """The fraction of examples whose largest logit is that of their class: a plain number.
 
     Examples
@@ -213,14 +219,14 @@ def accuracy(logits: Any, labels: Any) -> float:
 # ---- what they share -------------------------------------------------------------------------
 
 
-def _value(x: Any) -> Any:
+def _value(x: Array) -> Array:
     """The numbers, for checks (with batch axes in front, inside vmap)."""
     if isinstance(x, Tensor):
         x._refuse_while_traced("a look at the values")
     return np.asarray(x.value if isinstance(x, Tensor) else x)
 
 
-def _as(target: Any, prediction: Any) -> Any:
+def _as(target: Array, prediction: Array) -> Array:
     """Targets that are data take the predictions' precision: float32 stays float32."""
     dtype = prediction.dtype
     if dtype.kind != "f" or target.dtype == dtype or getattr(target, "prim", None) is not None:
@@ -228,7 +234,7 @@ def _as(target: Any, prediction: Any) -> Any:
     return ops.astype(target, dtype)
 
 
-def _pair(prediction: Any, target: Any, who: str) -> tuple[Any, Any]:
+def _pair(prediction: Array, target: Array, who: str) -> tuple[Array, Array]:
     prediction, target = tensor_or_array(prediction), tensor_or_array(target)
     if prediction.shape != target.shape:
         raise ValueError(
@@ -238,7 +244,7 @@ def _pair(prediction: Any, target: Any, who: str) -> tuple[Any, Any]:
     return prediction, _as(target, prediction)
 
 
-def _reduce(losses: Any, reduction: str, who: str) -> Any:
+def _reduce(losses: Array, reduction: str, who: str) -> Array:
     if reduction == "mean":
         return ops.mean(losses)
     if reduction == "sum":
@@ -248,7 +254,7 @@ def _reduce(losses: Any, reduction: str, who: str) -> Any:
     raise ValueError(f"{who}: reduction is 'mean', 'sum' or 'none', got {reduction!r}")
 
 
-def _picked(logits: Any, labels: Any) -> Any:
+def _picked(logits: Array, labels: Array) -> Array:
     """The logit of each example's class."""
     shape = logits.shape
     if len(shape) == 1:
@@ -260,7 +266,7 @@ def _picked(logits: Any, labels: Any) -> Any:
     return picked if len(shape) == 2 else ops.reshape(picked, shape[:-1])
 
 
-def _class_numbers(logits: Any, labels: Any, who: str) -> Any:
+def _class_numbers(logits: Array, labels: Array, who: str) -> Array:
     """The labels, checked against the logits."""
     shape, classes = shape_of(logits)[:-1], shape_of(logits)[-1]
     if labels.dtype.kind not in "iu":
@@ -287,7 +293,7 @@ class Probabilities:
 
     who: str
 
-    def __call__(self, p: Any) -> None:
+    def __call__(self, p: Array) -> None:
         if p.size and not (p >= 0).all():
             raise ValueError(f"{self.who}: probabilities must not be negative, got {_range(p)}")
         off = np.abs(np.add.reduce(p, axis=-1) - 1)
@@ -297,19 +303,19 @@ class Probabilities:
             )
 
 
-def _check_signs(labels: Any) -> None:
+def _check_signs(labels: Array) -> None:
     if not (np.abs(labels) == 1).all():
         raise ValueError(
             "hinge: labels must be -1 or 1; turn labels 0 and 1 into them by 2 * labels - 1"
         )
 
 
-def _check_shares(targets: Any) -> None:
+def _check_shares(targets: Array) -> None:
     if not ((targets >= 0) & (targets <= 1)).all():
         raise ValueError(
             "binary_cross_entropy_with_logits: targets must be in [0, 1], got " + _range(targets)
         )
 
 
-def _range(x: Any) -> str:
+def _range(x: Array) -> str:
     return f"values from {x.min()} to {x.max()}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import reciprocal, square
 from ..elementwise.exponential import sqrt
 from ..reductions.reduction import mean
@@ -12,8 +13,8 @@ from ..shape.broadcasting import reshape
 
 
 def layer_norm(
-    x: Any, axis: Any = -1, weight: Any = None, bias: Any = None, eps: Any = 1e-5
-) -> Any:
+    x: ArrayLike, axis: Any = -1, weight: ArrayLike = None, bias: ArrayLike = None, eps: Any = 1e-5
+) -> Array:
     """Centre and scale over axes: (x - mean) / sqrt(var + eps), times weight, plus bias.
 
     Parameters
@@ -42,14 +43,14 @@ def layer_norm(
 
 
 def batch_norm(
-    x: Any,
-    weight: Any = None,
-    bias: Any = None,
-    mean_of: Any = None,
-    inverse_std: Any = None,
+    x: ArrayLike,
+    weight: ArrayLike = None,
+    bias: ArrayLike = None,
+    mean_of: ArrayLike = None,
+    inverse_std: ArrayLike = None,
     axis: int = 1,
     eps: Any = 1e-5,
-) -> Any:
+) -> Array:
     """Centre and scale each channel, over all other axes.
 
     Parameters
@@ -81,7 +82,7 @@ def batch_norm(
     others = tuple(a for a in range(-len(shape), 0) if a != axis)
     along = tuple(n if i - len(shape) == axis else 1 for i, n in enumerate(shape))
 
-    def aligned(name: str, v: Any) -> Any:
+    def aligned(name: str, v: Array) -> Array:
         if shape_of(v) != (shape[axis],):
             raise ValueError(
                 f"batch_norm: {name} of shape {shape_of(v)} for {shape[axis]} channels, "

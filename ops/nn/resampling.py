@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .._types import Array, ArrayLike
 from ..indexing.index import take
 from ..shape.axes import canonical_shape, shape_of
 
@@ -14,12 +15,12 @@ _MODES = ("nearest", "linear", "bilinear")
 
 
 def interpolate(
-    x: Any,
+    x: ArrayLike,
     size: Any = None,
     scale_factor: Any = None,
     mode: str = "nearest",
     align_corners: bool = False,
-) -> Any:
+) -> Array:
     """Resample the axes after the first two, of (N, C, H, W) say, as in PyTorch.
 
     Parameters

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from .._types import Array, ArrayLike
 from ..linalg.products import matmul
 from ..shape.axes import shape_of
 from ..shape.broadcasting import reshape
@@ -16,29 +17,29 @@ from .windows import _each, fold, in_groups, with_bias
 
 
 def conv_transpose1d(
-    x: Any,
-    w: Any,
-    b: Any = None,
+    x: ArrayLike,
+    w: ArrayLike,
+    b: ArrayLike = None,
     stride: Any = 1,
     padding: Any = 0,
     output_padding: Any = 0,
     groups: int = 1,
     dilation: Any = 1,
-) -> Any:
+) -> Array:
     """(N, C, L) with a kernel (C, O/groups, l) to (N, O, L'); see :func:`conv_transpose2d`."""
     return _conv_transpose(x, w, b, stride, padding, output_padding, groups, dilation, 1)
 
 
 def conv_transpose2d(
-    x: Any,
-    w: Any,
-    b: Any = None,
+    x: ArrayLike,
+    w: ArrayLike,
+    b: ArrayLike = None,
     stride: Any = 1,
     padding: Any = 0,
     output_padding: Any = 0,
     groups: int = 1,
     dilation: Any = 1,
-) -> Any:
+) -> Array:
     """Transposed convolution of images, as in PyTorch.
 
     Parameters
@@ -80,9 +81,9 @@ def conv_transpose2d(
 
 
 def _conv_transpose(
-    x: Any, w: Any, b: Any, stride: Any, padding: Any, extra: Any, groups: int, dilation: Any,
+    x: Array, w: Array, b: Array, stride: Any, padding: Any, extra: Any, groups: int, dilation: Any,
     rank: int,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     who = f"conv_transpose{rank}d"
     xs, ws = shape_of(x), shape_of(w)
     if len(xs) != rank + 2 or len(ws) != rank + 2:
@@ -121,7 +122,7 @@ def _conv_transpose(
     return with_bias(index(out, (Ellipsis, *kept)), b, rank)
 
 
-def _laid_down(x: Any, w: Any, space: Any, stride: Any, dilation: Any) -> Any:
+def _laid_down(x: Array, w: Array, space: Any, stride: Any, dilation: Any) -> Array:
     """One group: a matrix product for the copies of the kernel, then their sum."""
     (n, c, *positions), (_, o, *size) = shape_of(x), shape_of(w)
     rank, ndim = len(size), 2 + 2 * len(size)

@@ -19,6 +19,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from ...core import signatures
 from ...core.kinds import linear
+from .._types import Array, ArrayLike
 from ..linalg.products import matmul_nt
 from ..reductions.reduction import max as reduce_max
 from ..shape.axes import canonical_shape, shape_of
@@ -36,7 +37,7 @@ def _position_counts(
     )
 
 
-def _windows(x: Any, *, size: Any, stride: Any, dilation: Any) -> Any:
+def _windows(x: Array, *, size: Any, stride: Any, dilation: Any) -> Array:
     x = np.asarray(x)
     rank = len(size)
     space = x.shape[-rank:]
@@ -55,7 +56,7 @@ def _windows(x: Any, *, size: Any, stride: Any, dilation: Any) -> Any:
     )
 
 
-def _fold(g: Any, *, space: Any, size: Any, stride: Any, dilation: Any) -> Any:
+def _fold(g: Array, *, space: Any, size: Any, stride: Any, dilation: Any) -> Array:
     g = np.asarray(g)
     rank = len(size)
     positions = g.shape[-2 * rank : -rank]
@@ -121,7 +122,7 @@ def _each(value: Any, rank: int, who: str, what: str, least: int = 1) -> tuple[i
     return given
 
 
-def _padded(x: Any, padding: Any, rank: int, size: Any, dilation: Any, who: str) -> Any:
+def _padded(x: Array, padding: Any, rank: int, size: Any, dilation: Any, who: str) -> Array:
     if padding == "valid":
         padding = 0
     if padding == "same":
@@ -137,8 +138,8 @@ def _padded(x: Any, padding: Any, rank: int, size: Any, dilation: Any, who: str)
 
 
 def _conv(
-    x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, groups: int, rank: int
-) -> Any:
+    x: Array, w: Array, b: Array, stride: Any, padding: Any, dilation: Any, groups: int, rank: int
+) -> Array:
     who = f"conv{rank}d"
     xs, ws = shape_of(x), shape_of(w)
     if len(xs) != rank + 2 or len(ws) != rank + 2:
@@ -164,7 +165,7 @@ def _conv(
     return with_bias(in_groups(one, x, w, groups, rank), b, rank)
 
 
-def in_groups(one: Any, x: Any, w: Any, groups: int, rank: int) -> Any:
+def in_groups(one: Any, x: ArrayLike, w: ArrayLike, groups: int, rank: int) -> Array:
     """``one(x, w)`` for equal parts of the channels of x and of the first axis of w, joined."""
     if groups == 1:
         return one(x, w)
@@ -179,12 +180,12 @@ def in_groups(one: Any, x: Any, w: Any, groups: int, rank: int) -> Any:
     return concatenate_along(*parts, axis=-rank - 1)
 
 
-def with_bias(x: Any, b: Any, rank: int) -> Any:
+def with_bias(x: ArrayLike, b: ArrayLike, rank: int) -> Array:
     """Add one number for each channel."""
     return x if b is None else x + reshape(b, shape=(*shape_of(b), *(1,) * rank))
 
 
-def _conv_group(x: Any, w: Any, stride: Any, dilation: Any, rank: int) -> Any:
+def _conv_group(x: Array, w: Array, stride: Any, dilation: Any, rank: int) -> Array:
     n, c = shape_of(x)[:2]
     o, size = shape_of(w)[0], shape_of(w)[2:]
     patches = windows(x, size=size, stride=stride, dilation=dilation)  # (N, C, *positions, *size)
@@ -202,27 +203,27 @@ def _conv_group(x: Any, w: Any, stride: Any, dilation: Any, rank: int) -> Any:
 
 
 def conv1d(
-    x: Any,
-    w: Any,
-    b: Any = None,
+    x: ArrayLike,
+    w: ArrayLike,
+    b: ArrayLike = None,
     stride: Any = 1,
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
-) -> Any:
+) -> Array:
     """Cross-correlation of (N, C, L) with (O, C/groups, l), as in PyTorch; see :func:`conv2d`."""
     return _conv(x, w, b, stride, padding, dilation, groups, 1)
 
 
 def conv2d(
-    x: Any,
-    w: Any,
-    b: Any = None,
+    x: ArrayLike,
+    w: ArrayLike,
+    b: ArrayLike = None,
     stride: Any = 1,
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
-) -> Any:
+) -> Array:
     """Cross-correlation of images with kernels: what neural nets call a convolution.
 
     Parameters
@@ -249,7 +250,7 @@ def conv2d(
     return _conv(x, w, b, stride, padding, dilation, groups, 2)
 
 
-def _pooled_windows(x: Any, size: Any, stride: Any, padding: Any, rank: int, who: str) -> Any:
+def _pooled_windows(x: Array, size: Any, stride: Any, padding: Any, rank: int, who: str) -> Array:
     if len(shape_of(x)) < rank + 1:
         raise ValueError(f"{who}: needs at least {rank + 1} axes, got shape {shape_of(x)}")
     size = _each(size, rank, who, "size")
@@ -261,7 +262,7 @@ def _pooled_windows(x: Any, size: Any, stride: Any, padding: Any, rank: int, who
     return windows(x, size=size, stride=stride, dilation=ones)
 
 
-def _pad_lowest(x: Any, padding: Any, rank: int, who: str) -> Any:
+def _pad_lowest(x: Array, padding: Any, rank: int, who: str) -> Array:
     """Surround by minus infinity, which no maximum selects."""
     pairs = tuple((p, p) for p in _each(padding, rank, who, "padding", least=0))
     if all(p == (0, 0) for p in pairs):
@@ -271,34 +272,34 @@ def _pad_lowest(x: Any, padding: Any, rank: int, who: str) -> Any:
     return pad_zeros(x, width=width) + np.pad(frame, pairs, constant_values=-np.inf)
 
 
-def _max_pool(x: Any, size: Any, stride: Any, padding: Any, rank: int) -> Any:
+def _max_pool(x: Array, size: Any, stride: Any, padding: Any, rank: int) -> Array:
     who = f"max_pool{rank}d"
     x = _pad_lowest(x, padding, rank, who)
     patches = _pooled_windows(x, size, stride, 0, rank, who)
     return reduce_max(patches, axis=tuple(range(-rank, 0)))
 
 
-def _avg_pool(x: Any, size: Any, stride: Any, padding: Any, rank: int) -> Any:
+def _avg_pool(x: Array, size: Any, stride: Any, padding: Any, rank: int) -> Array:
     patches = _pooled_windows(x, size, stride, padding, rank, f"avg_pool{rank}d")
     count = math.prod(shape_of(patches)[-rank:])
     return reduce_sum(patches, axis=tuple(range(-rank, 0)), keepdims=False) / count
 
 
-def max_pool1d(x: Any, size: Any, stride: Any = None, padding: Any = 0) -> Any:
+def max_pool1d(x: ArrayLike, size: Any, stride: Any = None, padding: Any = 0) -> Array:
     """Largest element of each window of the last axis; ties share the derivative."""
     return _max_pool(x, size, stride, padding, 1)
 
 
-def max_pool2d(x: Any, size: Any, stride: Any = None, padding: Any = 0) -> Any:
+def max_pool2d(x: ArrayLike, size: Any, stride: Any = None, padding: Any = 0) -> Array:
     """Largest element of each window of the last two axes; ties share the derivative."""
     return _max_pool(x, size, stride, padding, 2)
 
 
-def avg_pool1d(x: Any, size: Any, stride: Any = None, padding: Any = 0) -> Any:
+def avg_pool1d(x: ArrayLike, size: Any, stride: Any = None, padding: Any = 0) -> Array:
     """Mean of each window of the last axis (padding counts as zeros)."""
     return _avg_pool(x, size, stride, padding, 1)
 
 
-def avg_pool2d(x: Any, size: Any, stride: Any = None, padding: Any = 0) -> Any:
+def avg_pool2d(x: ArrayLike, size: Any, stride: Any = None, padding: Any = 0) -> Array:
     """Mean of each window of the last two axes (padding counts as zeros)."""
     return _avg_pool(x, size, stride, padding, 2)

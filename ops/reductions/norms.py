@@ -6,20 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import absolute, power, where
 from ..elementwise.comparison import equal
 from ..linalg.singular_values import singular_values
 from ..shape.axes import canonical_axes, shape_of
 from ..shape.broadcasting import reshape
 from ..shape.rearranging import moveaxis
-from . import reduction
-from .reduction import _length, max, min, sum
+from .reduction import _dtype, _length, max, min, norm_along, sum
 
 _COLUMNS: dict[Any, Any] = {1: max, -1: min}
-_ROWS: dict[Any, Any] = {np.inf: max, -np.inf: min}
+_LIMITS: dict[Any, Any] = {np.inf: max, -np.inf: min}
 
 
-def _kept(x: Any, shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> Any:
+def _kept(x: Array, shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> Array:
     """Put the reduced axes back as length 1, where that is asked."""
     if not keepdims:
         return x
@@ -28,8 +28,8 @@ def _kept(x: Any, shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool)
 
 
 def matrix_norm(
-    x: Any, /, *, keepdims: bool = False, ord: Any = "fro", axis: Any = (-2, -1)
-) -> Any:
+    x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro", axis: Any = (-2, -1)
+) -> Array:
     """The norm of matrices: shape (..., m, n) to (...).
 
     Parameters
@@ -66,13 +66,13 @@ def matrix_norm(
     return _matrix_norm(x, ord, axis, keepdims, "matrix_norm")
 
 
-def _matrix_norm(x: Any, ord: Any, axis: Any, keepdims: bool, who: str) -> Any:
+def _matrix_norm(x: Array, ord: Any, axis: Any, keepdims: bool, who: str) -> Array:
     shape = shape_of(x)
     axes = canonical_axes(axis, len(shape), who)
     if len(axes) != 2:
         raise ValueError(f"{who}: a matrix has two axes, got axis={axis!r}")
     if ord is None or ord == "fro":
-        return reduction.norm_along(x, axis=axes, keepdims=keepdims)
+        return norm_along(x, axis=axes, keepdims=keepdims)
     row, column = axis if axis is not None else (-2, -1)
     x = moveaxis(x, (row, column), (-2, -1))
     if ord == "nuc":
@@ -83,8 +83,8 @@ def _matrix_norm(x: Any, ord: Any, axis: Any, keepdims: bool, who: str) -> Any:
         out = min(singular_values(x), -1)
     elif ord in _COLUMNS:
         out = _COLUMNS[ord](sum(absolute(x), -2), -1)
-    elif ord in _ROWS:
-        out = _ROWS[ord](sum(absolute(x), -1), -1)
+    elif ord in _LIMITS:
+        out = _LIMITS[ord](sum(absolute(x), -1), -1)
     else:
         raise ValueError(
             f"{who}: ord={ord!r} is no norm of a matrix; use 'fro', 'nuc', 1, -1, 2, -2, inf or "
@@ -93,7 +93,9 @@ def _matrix_norm(x: Any, ord: Any, axis: Any, keepdims: bool, who: str) -> Any:
     return _kept(out, shape, axes, keepdims)
 
 
-def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+def vector_norm(
+    x: ArrayLike, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2
+) -> Array:
     """The norm of elements over axes, taken as one vector (None: over all).
 
     Parameters
@@ -119,7 +121,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
     if isinstance(ord, str):
         raise ValueError(f"vector_norm: ord={ord!r} is no norm of a vector; give a number")
     if ord == 2:
-        return reduction.norm_along(x, axis=axes, keepdims=keepdims)
+        return norm_along(x, axis=axes, keepdims=keepdims)
     if len(axes) != 1:
         ends = tuple(range(-len(axes), 0))
         x = moveaxis(x, axes, ends)
@@ -128,11 +130,15 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
     return _kept(_of_vectors(moveaxis(x, axes[0], -1), ord), shape, axes, keepdims)
 
 
-def _of_vectors(x: Any, ord: Any) -> Any:
+def _of_vectors(x: Array, ord: Any) -> Array:
     """The norm along the last axis. A kink at 0 counts as flat: its derivative is 0."""
-    if ord in (0, 1, np.inf, -np.inf):
-        return reduction.norm(x, ord, -1)
     size = absolute(x)
+    if ord in _LIMITS:
+        return _LIMITS[ord](size, -1)
+    if ord == 0:
+        return sum((size != 0).astype(_dtype(size)), -1)
+    if ord == 1:
+        return sum(size, -1)
     one = np.ones((), size.dtype)
     if 1 < ord < 2:  # flat at 0, and infinitely curved: an honest NaN in the second derivative
         terms = power(size, ord)
@@ -144,7 +150,7 @@ def _of_vectors(x: Any, ord: Any) -> Any:
     return where(none, 0 * one, power(where(none, one, total), 1 / ord))
 
 
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
     """The norm of a vector or a matrix.
 
     Parameters
@@ -172,7 +178,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     shape = shape_of(x)
     axes = canonical_axes(axis, len(shape), "norm")
     if ord is None:
-        return reduction.norm_along(x, axis=axes, keepdims=keepdims)
+        return norm_along(x, axis=axes, keepdims=keepdims)
     if len(axes) == 1:
         return vector_norm(x, axis=axes, keepdims=keepdims, ord=ord)
     if len(axes) == 2:

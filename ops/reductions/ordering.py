@@ -13,13 +13,14 @@ import numpy as np
 from ...core import signatures
 from ...core.kinds import zero
 from ...core.tensor import tensor_or_array
+from .._types import Array, ArrayLike
 from ..indexing.index import argsort, index, take_along_axis
 from ..on_tensors import on_tensors, seen
 from ..shape.axes import canonical_axis, shape_of
 from ..shape.rearranging import flip
 
 
-def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Any, Any]:
+def topk(x: ArrayLike, k: int, axis: int = -1, largest: bool = True) -> tuple[Array, Array]:
     """The ``k`` largest (or smallest) elements along an axis, in order, and their positions.
 
     Of tied elements the first come first; a NaN counts as largest, as in NumPy's sort.
@@ -57,7 +58,7 @@ def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Any, Any
     return take_along_axis(x, first, axis), first
 
 
-def _last_largest(x: Any, *, axis: int) -> Any:
+def _last_largest(x: Array, *, axis: int) -> Array:
     x = np.asarray(x)
     numbers = np.arange(x.shape[axis]).reshape((-1,) + (1,) * (-axis - 1))
     leads = (x == np.maximum.accumulate(x, axis=axis)) | np.isnan(x)
@@ -74,7 +75,7 @@ last_largest = zero(
 )
 
 
-def cummax(x: Any, axis: int = -1) -> tuple[Any, Any]:
+def cummax(x: ArrayLike, axis: int = -1) -> tuple[Array, Array]:
     """The largest element so far along an axis, and its position (of tied ones, the last).
 
     A NaN is larger than any number. The derivative goes to the element at that position.
@@ -90,7 +91,7 @@ def cummax(x: Any, axis: int = -1) -> tuple[Any, Any]:
     return take_along_axis(x, at, axis), at
 
 
-def cummin(x: Any, axis: int = -1) -> tuple[Any, Any]:
+def cummin(x: ArrayLike, axis: int = -1) -> tuple[Array, Array]:
     """The smallest element so far along an axis, and its position; see :func:`cummax`."""
     values, at = cummax(-x, axis)
     return -values, at
@@ -99,7 +100,7 @@ def cummin(x: Any, axis: int = -1) -> tuple[Any, Any]:
 # ---- among sorted values -------------------------------------------------------------------------
 
 
-def _search(sorted_values: Any, values: Any, *, side: Any) -> Any:
+def _search(sorted_values: Array, values: Array, *, side: Any) -> Array:
     """``np.searchsorted`` along the last axis of the first, whose other axes broadcast."""
     if np.ndim(sorted_values) == 1:
         return np.searchsorted(sorted_values, values, side)
@@ -131,13 +132,13 @@ search: Any = zero(
 
 
 @on_tensors(np.searchsorted)
-def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+def searchsorted(a: ArrayLike, v: ArrayLike, side: str = "left", sorter: Any = None) -> Array:
     """Where to insert values into a sorted vector (or one that ``sorter`` sorts): positions."""
     return search(a if sorter is None else index(a, np.asarray(sorter)), v, side=side)
 
 
 @on_tensors(np.digitize)
-def digitize(x: Any, bins: Any, right: bool = False) -> Any:
+def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False) -> Array:
     """The number of the bin that each value is in: an integer, without a derivative."""
     edges = seen(bins, "the order of bins")
     side = "left" if right else "right"

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...core.tensor import Tensor
+from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import divide, maximum, minimum, where
 from ..elementwise.comparison import ceil, equal, floor, isnan, rint
 from ..elementwise.identity import astype
@@ -42,7 +43,7 @@ _CONTINUOUS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def _even_at_half(n: Any, q: Any) -> Any:
+def _even_at_half(n: Any, q: Array) -> Array:
     position = n * q - 1.5
     below = floor(position)
     return where(equal(position, below) & equal(below % 2, 1), below, below + 1)
@@ -61,7 +62,7 @@ _MEANS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def _place(method: str, n: Any, q: Any) -> tuple[Any, Any]:
+def _place(method: str, n: Any, q: Array) -> tuple[Any, Any]:
     """The position of the lower neighbour, and how far the quantile is on the way to the next."""
     if method in _DISCRETE:
         return _DISCRETE[method](n, q), 0.0
@@ -82,7 +83,7 @@ def _place(method: str, n: Any, q: Any) -> tuple[Any, Any]:
 # ---- samples along the last axis ----------------------------------------------------------------
 
 
-def _lines(x: Any, axis: Any, who: str) -> tuple[Any, tuple[int, ...]]:
+def _lines(x: Array, axis: Any, who: str) -> tuple[Array, tuple[int, ...]]:
     """The axes joined as the last one, and the shape that is left with ``keepdims``."""
     shape = shape_of(x)
     axes = canonical_axes(axis, len(shape), who)
@@ -94,7 +95,7 @@ def _lines(x: Any, axis: Any, who: str) -> tuple[Any, tuple[int, ...]]:
     return reshape(joined, shape=(*rest, n)), expanded_shape(shape, axes)
 
 
-def _picked(ordered: Any, at: Any, size: Any) -> Any:
+def _picked(ordered: Array, at: Array, size: Any) -> Array:
     """The elements at these positions, cut to what is there, of each line."""
     at = astype(maximum(minimum(at, size - 1), 0), np.intp)
     if shape_of(size):
@@ -102,7 +103,9 @@ def _picked(ordered: Any, at: Any, size: Any) -> Any:
     return index(ordered, (Ellipsis, at))
 
 
-def _quantile(x: Any, q: Any, axis: Any, method: str, keepdims: bool, skip: bool, who: str) -> Any:
+def _quantile(
+    x: Array, q: Array, axis: Any, method: str, keepdims: bool, skip: bool, who: str
+) -> Array:
     x = floating(x)
     lines, kept = _lines(x, axis, who)
     weak = type(q) in (int, float)
@@ -140,8 +143,8 @@ def _quantile(x: Any, q: Any, axis: Any, method: str, keepdims: bool, skip: bool
 
 @on_tensors(np.quantile)
 def quantile(
-    a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
-) -> Any:
+    a: ArrayLike, q: ArrayLike, axis: Any = None, method: str = "linear", keepdims: bool = False
+) -> Array:
     """The q-th quantile over axes.
 
     Parameters
@@ -169,13 +172,13 @@ def quantile(
 
 @on_tensors(np.nanquantile)
 def nanquantile(
-    a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
-) -> Any:
+    a: ArrayLike, q: ArrayLike, axis: Any = None, method: str = "linear", keepdims: bool = False
+) -> Array:
     """The q-th quantile of what is not NaN; see :func:`quantile`."""
     return _quantile(a, q, axis, method, keepdims, True, "nanquantile")
 
 
-def _hundredth(a: Any, q: Any) -> Any:
+def _hundredth(a: Array, q: Array) -> Array:
     if type(q) in (int, float):
         return floating(a).dtype.type(q) / floating(a).dtype.type(100)
     return divide(q if isinstance(q, Tensor) else np.asarray(q, float), 100)
@@ -183,22 +186,22 @@ def _hundredth(a: Any, q: Any) -> Any:
 
 @on_tensors(np.percentile)
 def percentile(
-    a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
-) -> Any:
+    a: ArrayLike, q: ArrayLike, axis: Any = None, method: str = "linear", keepdims: bool = False
+) -> Array:
     """The q-th percentile over axes, q from 0 to 100; see :func:`quantile`."""
     return _quantile(a, _hundredth(a, q), axis, method, keepdims, False, "percentile")
 
 
 @on_tensors(np.nanpercentile)
 def nanpercentile(
-    a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
-) -> Any:
+    a: ArrayLike, q: ArrayLike, axis: Any = None, method: str = "linear", keepdims: bool = False
+) -> Array:
     """The q-th percentile of what is not NaN, q from 0 to 100; see :func:`quantile`."""
     return _quantile(a, _hundredth(a, q), axis, method, keepdims, True, "nanpercentile")
 
 
 @on_tensors(np.median)
-def median(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def median(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
     """The median over axes: with an even count, the mean of the middle two.
 
     NaN where a sample holds one, as in NumPy.
@@ -217,7 +220,7 @@ def median(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @on_tensors(np.nanmedian)
-def nanmedian(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanmedian(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
     """The median of what is not NaN over axes; see :func:`median`."""
     a = floating(a)
     return _quantile(a, a.dtype.type(0.5), axis, "linear", keepdims, True, "nanmedian")
@@ -227,7 +230,7 @@ def nanmedian(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @on_tensors(np.partition)
-def partition(a: Any, kth: Any, axis: int | None = -1) -> Any:
+def partition(a: ArrayLike, kth: Any, axis: int | None = -1) -> Array:
     """Elements along an axis, the ``kth`` as in a sort, no smaller one behind it.
 
     On tensors all are sorted, so that the order of the others is determined too.

@@ -13,7 +13,8 @@ import numpy as np
 
 from ...core import signatures
 from ...core.kinds import structured, zero
-from ..elementwise.arithmetic import absolute, add, divide, maximum, minimum, multiply, where
+from .._types import Array, ArrayLike
+from ..elementwise.arithmetic import add, divide, maximum, minimum, multiply, where
 from ..elementwise.comparison import equal
 from ..elementwise.complexes import conj, real, real_dtype, squared_magnitude
 from ..elementwise.identity import astype
@@ -43,26 +44,28 @@ def _length(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
 _NONE: Any = np._NoValue
 
 
-def in_dtype(x: Any, dtype: Any) -> Any:
+def in_dtype(x: ArrayLike, dtype: Any) -> Array:
     """``x`` in this type, and as it is for None."""
     return x if dtype is None else astype(x if hasattr(x, "dtype") else np.asarray(x), dtype)
 
 
-def kept(x: Any, mask: Any, neutral: float) -> Any:
+def kept(x: ArrayLike, mask: ArrayLike, neutral: float) -> Array:
     """``x`` with the neutral element of a reduction in place of what ``where=mask`` leaves out."""
     return x if mask is True else where(_boolean(mask), x, neutral)
 
 
-def _boolean(mask: Any) -> Any:
+def _boolean(mask: Array) -> Array:
     return mask if holds_tensor(mask) else np.asarray(mask, bool)
 
 
-def _with_initial(combine: Any, reduced: Any, initial: Any) -> Any:
+def _with_initial(combine: Any, reduced: Array, initial: Array) -> Array:
     """An initial value counts as one more element."""
     return reduced if initial is _NONE or initial is None else combine(reduced, initial)
 
 
-def count(x: Any, axes: tuple[int, ...], keepdims: bool = False, mask: Any = True) -> Any:
+def count(
+    x: ArrayLike, axes: tuple[int, ...], keepdims: bool = False, mask: ArrayLike = True
+) -> Array:
     """How many elements each result has: a number, or an array of them where a mask decides."""
     shape = shape_of(x)
     if mask is True:
@@ -72,7 +75,7 @@ def count(x: Any, axes: tuple[int, ...], keepdims: bool = False, mask: Any = Tru
     return astype(reduce_sum(counted, axis=axes, keepdims=keepdims), real_dtype(_dtype(x)))
 
 
-def _dtype(x: Any) -> Any:
+def _dtype(x: Array) -> Any:
     dtype = getattr(x, "dtype", np.dtype(float))
     return dtype if dtype.kind in "fc" else np.dtype(float)
 
@@ -81,13 +84,13 @@ def _dtype(x: Any) -> Any:
 
 
 def sum(
-    x: Any,
+    x: ArrayLike,
     axis: Any = None,
     dtype: Any = None,
     keepdims: bool = False,
-    initial: Any = _NONE,
-    where: Any = True,
-) -> Any:
+    initial: ArrayLike = _NONE,
+    where: ArrayLike = True,
+) -> Array:
     """Sum over axes, of what ``where`` keeps, on top of ``initial``.
 
     Examples
@@ -109,8 +112,12 @@ def sum(
 
 
 def mean(
-    x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, where: Any = True
-) -> Any:
+    x: ArrayLike,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
+    where: ArrayLike = True,
+) -> Array:
     """Arithmetic mean over axes, of what ``where`` keeps."""
     x, keepdims = in_dtype(x, dtype), bool(keepdims)
     axes = canonical_axes(axis, len(shape_of(x)), "mean")
@@ -118,30 +125,32 @@ def mean(
     return divide(total, count(x, axes, keepdims, where))
 
 
-def deviations(x: Any, axes: tuple[int, ...], mask: Any = True, centre: Any = _NONE) -> Any:
+def deviations(
+    x: ArrayLike, axes: tuple[int, ...], mask: ArrayLike = True, centre: ArrayLike = _NONE
+) -> Array:
     """``x`` less its mean or another centre; 0 where the mask leaves it out."""
     centre = mean(x, axes, keepdims=True, where=mask) if centre is _NONE else centre
     return kept(x - centre, mask, 0)
 
 
 def _degrees_of_freedom(
-    x: Any, axes: tuple[int, ...], ddof: float, keepdims: bool, mask: Any
-) -> Any:
+    x: Array, axes: tuple[int, ...], ddof: float, keepdims: bool, mask: Array
+) -> Array:
     """Counts less ``ddof``; from 0 on, where quotients are NaN or infinite, as in NumPy."""
     free = count(x, axes, keepdims, mask) - ddof
     return real_dtype(_dtype(x)).type(builtins.max(free, 0)) if mask is True else maximum(free, 0)
 
 
 def var(
-    x: Any,
+    x: ArrayLike,
     axis: Any = None,
     dtype: Any = None,
     ddof: float = 0,
     keepdims: bool = False,
-    where: Any = True,
-    mean: Any = _NONE,
+    where: ArrayLike = True,
+    mean: ArrayLike = _NONE,
     correction: Any = _NONE,
-) -> Any:
+) -> Array:
     """Variance over axes, of what ``where`` keeps: squared deviations over their count - ddof.
 
     They are deviations from ``mean`` where that is given. Of complex numbers it is that of the
@@ -156,15 +165,15 @@ def var(
 
 
 def std(
-    x: Any,
+    x: ArrayLike,
     axis: Any = None,
     dtype: Any = None,
     ddof: float = 0,
     keepdims: bool = False,
-    where: Any = True,
-    mean: Any = _NONE,
+    where: ArrayLike = True,
+    mean: ArrayLike = _NONE,
     correction: Any = _NONE,
-) -> Any:
+) -> Array:
     """Standard deviation over axes, the root of :func:`var`.
 
     Of constants its derivative is 0, by symmetry.
@@ -177,7 +186,7 @@ def std(
     return divide(length, np.sqrt(_degrees_of_freedom(apart, axes, ddof, keepdims, where)))
 
 
-def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
+def average(x: ArrayLike, axis: Any = None, weights: ArrayLike = None) -> Array:
     """Mean over axes, weighted by an array of the same shape or, along one axis, a vector."""
     if weights is None:
         return mean(x, axis)
@@ -195,12 +204,12 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
 # ---- norms ---------------------------------------------------------------------------------------
 
 
-def _norm(x: Any, *, axis: Any, keepdims: bool) -> Any:
+def _norm(x: Array, *, axis: Any, keepdims: bool) -> Array:
     squares = x * x if x.dtype.kind != "c" else np.square(x.real) + np.square(x.imag)
     return np.sqrt(_sum(squares, axis=axis, keepdims=keepdims))
 
 
-def _direction(x: Any, y: Any, axis: Any, keepdims: bool) -> Any:
+def _direction(x: Array, y: Array, axis: Any, keepdims: bool) -> Array:
     length = restore_axes(y, x.shape, axis, keepdims)
     return conj(x) / where(equal(length, 0), 1.0, length)
 
@@ -222,37 +231,15 @@ norm_along: Any = structured(
 )
 
 
-def squared_norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def squared_norm(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
     """Sum of squared absolute values over axes: smooth at 0 too, with Hessian 2."""
     return sum(squared_magnitude(x), axis, keepdims=keepdims)
-
-
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """Vector norm over axes: order 2 (also of a matrix's elements), 1, inf, -inf or 0.
-
-    At the origin the derivative is 0, the middle of its subgradients.
-    """
-    axes = canonical_axes(axis, len(shape_of(x)), "norm")
-    if ord is None or ord == "fro" or (ord == 2 and len(axes) == 1):
-        return norm_along(x, axis=axes, keepdims=keepdims)
-    if len(axes) != 1:
-        raise ValueError(f"norm: ord={ord!r} needs one axis, got axis={axis!r} of {shape_of(x)}")
-    size = absolute(x)
-    if ord == np.inf:
-        return max(size, axes, keepdims=keepdims)
-    if ord == -np.inf:
-        return min(size, axes, keepdims=keepdims)
-    if ord == 0:
-        return sum((size != 0).astype(_dtype(size)), axes, keepdims=keepdims)
-    if ord == 1:
-        return sum(size, axes, keepdims=keepdims)
-    raise ValueError(f"norm: ord={ord!r} is none of 0, 1, 2, inf, -inf; linalg.norm takes any")
 
 
 # ---- largest and smallest -----------------------------------------------------------------------
 
 
-def _tie_share(x: Any, *, axis: Any) -> Any:
+def _tie_share(x: Array, *, axis: Any) -> Array:
     x = np.asarray(x)
     top = short_axes.reduce(np.maximum, x, axis, True)
     selected = x == top
@@ -295,8 +282,12 @@ reduce_max = structured(
 
 
 def max(
-    x: Any, axis: Any = None, keepdims: bool = False, initial: Any = _NONE, where: Any = True
-) -> Any:
+    x: ArrayLike,
+    axis: Any = None,
+    keepdims: bool = False,
+    initial: ArrayLike = _NONE,
+    where: ArrayLike = True,
+) -> Array:
     """Largest over axes of ``initial`` and what ``where`` keeps; ties share the derivative."""
     if where is not True:
         x = _kept_beside(initial, x, where, -np.inf, "max")
@@ -305,8 +296,12 @@ def max(
 
 
 def min(
-    x: Any, axis: Any = None, keepdims: bool = False, initial: Any = _NONE, where: Any = True
-) -> Any:
+    x: ArrayLike,
+    axis: Any = None,
+    keepdims: bool = False,
+    initial: ArrayLike = _NONE,
+    where: ArrayLike = True,
+) -> Array:
     """Smallest over axes of ``initial`` and what ``where`` keeps; ties share the derivative."""
     if where is not True:
         x = _kept_beside(initial, x, where, np.inf, "min")
@@ -314,13 +309,13 @@ def min(
     return _with_initial(minimum, -reduce_max(-x, axis=axes, keepdims=bool(keepdims)), initial)
 
 
-def _kept_beside(initial: Any, x: Any, mask: Any, neutral: float, who: str) -> Any:
+def _kept_beside(initial: Array, x: Array, mask: Array, neutral: float, who: str) -> Array:
     if initial is _NONE or initial is None:
         raise ValueError(f"{who}: with where=, give an initial value: nothing may be left")
     return kept(x, mask, neutral)
 
 
-def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def ptp(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
     """Range of the values: largest less smallest."""
     return max(x, axis, keepdims) - min(x, axis, keepdims)
 
@@ -339,13 +334,13 @@ argmax_along = _arg("argmax", lambda x, *, axis, keepdims: np.argmax(x, axis, ke
 argmin_along = _arg("argmin", lambda x, *, axis, keepdims: np.argmin(x, axis, keepdims=keepdims))
 
 
-def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def argmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Array:
     """Position of the largest element (along an axis, or in the flattened array)."""
     x, axis = (ravel(x), -1) if axis is None else (x, axis)
     return argmax_along(x, axis=canonical_axis(axis, len(shape_of(x)), "argmax"), keepdims=keepdims)
 
 
-def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def argmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Array:
     """Position of the smallest element (along an axis, or in the flattened array)."""
     x, axis = (ravel(x), -1) if axis is None else (x, axis)
     return argmin_along(x, axis=canonical_axis(axis, len(shape_of(x)), "argmin"), keepdims=keepdims)
@@ -371,12 +366,12 @@ all_along = zero(
 )
 
 
-def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def any(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
     """Whether any element over the axes is true."""
     return any_along(x, axis=canonical_axes(axis, len(shape_of(x)), "any"), keepdims=keepdims)
 
 
-def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def all(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
     """Whether all elements over the axes are true."""
     return all_along(x, axis=canonical_axes(axis, len(shape_of(x)), "all"), keepdims=keepdims)
 
@@ -385,13 +380,13 @@ def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def prod(
-    x: Any,
+    x: ArrayLike,
     axis: Any = None,
     dtype: Any = None,
     keepdims: bool = False,
-    initial: Any = _NONE,
-    where: Any = True,
-) -> Any:
+    initial: ArrayLike = _NONE,
+    where: ArrayLike = True,
+) -> Array:
     """Product over axes, of what ``where`` keeps, times ``initial``.
 
     It is right to every order also where factors are zero: they are multiplied in pairs, then

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core import signatures
 from ...core.kinds import linear
+from .._types import Array, ArrayLike
 from ..indexing.index import index
 from ..shape.axes import canonical_axis, shape_of
 from ..shape.broadcasting import ravel
@@ -15,7 +16,7 @@ from ..shape.rearranging import concatenate_along
 from .reduction import in_dtype
 
 
-def _reversed(x: Any, axis: int) -> Any:
+def _reversed(x: Array, axis: int) -> Array:
     return index(x, (Ellipsis, slice(None, None, -1)) + (slice(None),) * (-axis - 1))
 
 
@@ -29,14 +30,14 @@ cumsum_along: Any = linear(
 )
 
 
-def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+def cumsum(x: ArrayLike, axis: int | None = None, dtype: Any = None) -> Array:
     """Running sum along an axis (None: of the flattened array)."""
     x, axis = (ravel(x), -1) if axis is None else (x, axis)
     axis = canonical_axis(axis, len(shape_of(x)), "cumsum")
     return cumsum_along(in_dtype(x, dtype), axis=axis)
 
 
-def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+def cumprod(x: ArrayLike, axis: int | None = None, dtype: Any = None) -> Array:
     """Running product along an axis (None: of the flattened array), by doubling its reach."""
     x, axis = (ravel(x), -1) if axis is None else (x, axis)
     x, axis = in_dtype(x, dtype), canonical_axis(axis, len(shape_of(x)), "cumprod")
@@ -51,8 +52,8 @@ def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
 
 
 def cumulative_sum(
-    x: Any, axis: int | None = None, dtype: Any = None, include_initial: bool = False
-) -> Any:
+    x: ArrayLike, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Array:
     """Running sum along an axis, which may be left out of a vector; a leading 0 on demand.
 
     Examples
@@ -65,15 +66,15 @@ def cumulative_sum(
 
 
 def cumulative_prod(
-    x: Any, axis: int | None = None, dtype: Any = None, include_initial: bool = False
-) -> Any:
+    x: ArrayLike, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Array:
     """Running product along an axis, which may be left out of a vector; a leading 1 on demand."""
     return _cumulative(x, axis, dtype, include_initial, cumprod, 1, "cumulative_prod")
 
 
 def _cumulative(
-    x: Any, axis: Any, dtype: Any, initial: bool, scan: Any, neutral: int, who: str
-) -> Any:
+    x: Array, axis: Any, dtype: Any, initial: bool, scan: Any, neutral: int, who: str
+) -> Array:
     shape = shape_of(x)
     if axis is None:
         if len(shape) != 1:
@@ -89,7 +90,7 @@ def _cumulative(
     )
 
 
-def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
+def diff(x: ArrayLike, n: int = 1, axis: int = -1) -> Array:
     """Differences of neighbours along an axis, ``n`` times."""
     axis = canonical_axis(axis, len(shape_of(x)), "diff")
     tail = (slice(None),) * (-axis - 1)

@@ -9,11 +9,13 @@ import itertools
 import math
 from typing import Any
 
+from .._types import Array, ArrayLike
+
 FEW = 16
 """Up to this number of elements per result, and with many more results, slices are faster."""
 
 
-def reduce(ufunc: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+def reduce(ufunc: Any, x: ArrayLike, axis: tuple[int, ...], keepdims: bool) -> Array:
     """``ufunc.reduce(x, axis, keepdims=keepdims)`` for the last axes, whichever way is faster."""
     trailing = axis == tuple(range(-len(axis), 0))
     few = math.prod(x.shape[a] for a in axis) if trailing and x.ndim else 0

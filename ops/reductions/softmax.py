@@ -10,6 +10,7 @@ import numpy as np
 
 from ...core import signatures
 from ...core.kinds import elementwise, structured
+from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import add, divide, subtract
 from ..elementwise.exponential import exp, log
 from ..shape.axes import canonical_axes, shape_of
@@ -17,7 +18,7 @@ from ..shape.broadcasting import reduce_sum, reshape, restore_axes
 from .reduction import _axis_cases, _dtype, reduce_max
 
 
-def _shift(x: Any, top: Any, out: Any = None) -> Any:
+def _shift(x: Array, top: Array, out: Array = None) -> Array:
     if math.isfinite(np.add.reduce(top, axis=None)):
         return np.subtract(x, top, out)
     with np.errstate(invalid="ignore"):
@@ -39,7 +40,7 @@ shift: Any = elementwise(
 )
 
 
-def _exp_shifted(x: Any, axis: Any) -> tuple[Any, Any, Any]:
+def _exp_shifted(x: Array, axis: Any) -> tuple[Array, Array, Array]:
     """exp(x - max), its sum, and the maximum; equal infinities count as equal numbers."""
     x = np.asarray(x, _dtype(x))
     if x.ndim == 2 and axis == (-1,) and x.flags.c_contiguous and 1 < x.shape[1] <= _SHORT:
@@ -54,7 +55,7 @@ _SHORT = 32
 _LOWEST = -np.inf
 
 
-def _logsumexp(x: Any, *, axis: Any, keepdims: bool) -> Any:
+def _logsumexp(x: Array, *, axis: Any, keepdims: bool) -> Array:
     _, total, top = _exp_shifted(x, axis)
     if total.size and not x.size:
         return np.full(total.shape if keepdims else _reduced_shape(total.shape, axis), -np.inf)[()]
@@ -68,7 +69,7 @@ def _reduced_shape(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, 
     return tuple(n for i, n in enumerate(shape) if i - len(shape) not in axis)
 
 
-def _weights(x: Any, y: Any, axis: Any, keepdims: bool) -> Any:
+def _weights(x: Array, y: Array, axis: Any, keepdims: bool) -> Array:
     """softmax(x), from the known logarithm y of the sum where that is at hand and finite."""
     if type(x) is type(y) is np.ndarray and math.isfinite(np.add.reduce(y, axis=None)):
         e = x - restore_axes(y, x.shape, axis, keepdims)
@@ -123,13 +124,13 @@ logsumexp_along = structured(
 )
 
 
-def _softmax(x: Any, *, axis: Any) -> Any:
+def _softmax(x: Array, *, axis: Any) -> Array:
     e, total, _ = _exp_shifted(x, axis)
     e /= total
     return e[()]
 
 
-def _softmax_rule(g: Any, y: Any, x: Any, *, axis: Any) -> Any:
+def _softmax_rule(g: Array, y: Array, x: Array, *, axis: Any) -> Array:
     weighted = g * y
     return weighted - y * reduce_sum(weighted, axis=axis, keepdims=True)
 
@@ -146,7 +147,7 @@ softmax_along: Any = structured(
 )
 
 
-def _log_softmax(x: Any, *, axis: Any) -> Any:
+def _log_softmax(x: Array, *, axis: Any) -> Array:
     x = np.asarray(x, _dtype(x))
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
     out = _shift(x, top)
@@ -165,17 +166,17 @@ log_softmax_along = structured(
 )
 
 
-def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def logsumexp(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
     """log(sum(exp(x))) over axes, without overflow."""
     axes = canonical_axes(axis, len(shape_of(x)), "logsumexp")
     return logsumexp_along(x, axis=axes, keepdims=keepdims)
 
 
-def softmax(x: Any, axis: Any = -1) -> Any:
+def softmax(x: ArrayLike, axis: Any = -1) -> Array:
     """Exponentials that sum to one over an axis."""
     return softmax_along(x, axis=canonical_axes(axis, len(shape_of(x)), "softmax"))
 
 
-def log_softmax(x: Any, axis: Any = -1) -> Any:
+def log_softmax(x: ArrayLike, axis: Any = -1) -> Array:
     """The logarithm of :func:`softmax`, without loss of precision."""
     return log_softmax_along(x, axis=canonical_axes(axis, len(shape_of(x)), "log_softmax"))

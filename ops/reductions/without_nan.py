@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import divide, where
 from ..elementwise.comparison import isnan
 from ..elementwise.complexes import squared_magnitude
@@ -34,38 +35,38 @@ from .reduction import (
 from .scans import cumprod, cumsum
 
 
-def _without_nan(a: Any, neutral: float) -> Any:
+def _without_nan(a: Array, neutral: float) -> Array:
     """The array with the neutral element in place of NaN."""
     x = floating(a)
     return kept(x, ~isnan(x), neutral)
 
 
 @on_tensors(np.nansum)
-def nansum(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+def nansum(a: ArrayLike, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
     """The sum over axes of what is not NaN."""
     return sum(_without_nan(a, 0.0), axis, dtype, keepdims)
 
 
 @on_tensors(np.nanprod)
-def nanprod(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+def nanprod(a: ArrayLike, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
     """The product over axes of what is not NaN."""
     return prod(_without_nan(a, 1.0), axis, dtype, keepdims)
 
 
 @on_tensors(np.nancumsum)
-def nancumsum(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
+def nancumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None) -> Array:
     """Running sums along an axis, NaN counting as 0."""
     return cumsum(_without_nan(a, 0.0), axis, dtype)
 
 
 @on_tensors(np.nancumprod)
-def nancumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
+def nancumprod(a: ArrayLike, axis: int | None = None, dtype: Any = None) -> Array:
     """Running products along an axis, NaN counting as 1."""
     return cumprod(_without_nan(a, 1.0), axis, dtype)
 
 
 @on_tensors(np.nanmean)
-def nanmean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+def nanmean(a: ArrayLike, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
     """The mean over axes of what is not NaN; NaN where nothing else is there.
 
     Examples
@@ -79,7 +80,7 @@ def nanmean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False)
 
 
 def _deviations(
-    a: Any, axis: Any, dtype: Any, ddof: float, keepdims: bool, who: str
+    a: Array, axis: Any, dtype: Any, ddof: float, keepdims: bool, who: str
 ) -> tuple[Any, tuple[int, ...], Any]:
     """Deviations from the mean of what is not NaN, the axes, and the degrees of freedom.
 
@@ -93,8 +94,8 @@ def _deviations(
 
 @on_tensors(np.nanvar)
 def nanvar(
-    a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False
-) -> Any:
+    a: ArrayLike, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False
+) -> Array:
     """The variance over axes of what is not NaN: squared deviations over their count - ddof."""
     keepdims = bool(keepdims)
     apart, axes, free = _deviations(a, axis, dtype, ddof, keepdims, "nanvar")
@@ -103,8 +104,8 @@ def nanvar(
 
 @on_tensors(np.nanstd)
 def nanstd(
-    a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False
-) -> Any:
+    a: ArrayLike, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False
+) -> Array:
     """The standard deviation over axes of what is not NaN; of constants its derivative is 0."""
     keepdims = bool(keepdims)
     apart, axes, free = _deviations(a, axis, dtype, ddof, keepdims, "nanstd")
@@ -112,7 +113,7 @@ def nanstd(
 
 
 @on_tensors(np.nanmax)
-def nanmax(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanmax(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
     """The largest over axes of what is not NaN; ties share the derivative evenly."""
     x = floating(a)
     none = all_of(isnan(x), axis, keepdims)
@@ -120,7 +121,7 @@ def nanmax(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @on_tensors(np.nanmin)
-def nanmin(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanmin(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
     """The smallest over axes of what is not NaN; ties share the derivative evenly."""
     x = floating(a)
     none = all_of(isnan(x), axis, keepdims)
@@ -128,12 +129,12 @@ def nanmin(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @on_tensors(np.nanargmax)
-def nanargmax(a: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def nanargmax(a: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Array:
     """The position of the largest that is not NaN; 0 where there is none."""
     return argmax(_without_nan(a, -np.inf), axis, keepdims)
 
 
 @on_tensors(np.nanargmin)
-def nanargmin(a: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def nanargmin(a: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Array:
     """The position of the smallest that is not NaN; 0 where there is none."""
     return argmin(_without_nan(a, np.inf), axis, keepdims)

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from .._types import ArrayLike
+
 
 def canonical_axis(axis: Any, ndim: int, who: str) -> int:
     """One axis as a negative number; a ValueError that names the operation if there is none."""
@@ -53,7 +55,7 @@ def canonical_shape(shape: Any, who: str) -> tuple[int, ...]:
         raise TypeError(f"{who}: a shape is made of integers, got {shape!r}") from None
 
 
-def shape_of(x: Any) -> tuple[int, ...]:
+def shape_of(x: ArrayLike) -> tuple[int, ...]:
     """The logical shape of a tensor, an array, or anything array-like."""
     try:
         return x.shape

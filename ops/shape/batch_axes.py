@@ -14,9 +14,10 @@ from ...core import modes, signatures
 from ...core.kinds import linear
 from ...core.primitive import cut
 from ...core.tensor import Axis, Batched, Tensor, batched, constant, record, unrecorded
+from .._types import Array, ArrayLike
 
 
-def _hide(x: Any, axis: Axis) -> Batched:
+def _hide(x: Array, axis: Axis) -> Batched:
     """The first logical axis stands right behind the batch axes: name it, and it is one."""
     raw = unrecorded(x)
     if isinstance(raw, Batched):
@@ -24,7 +25,7 @@ def _hide(x: Any, axis: Axis) -> Batched:
     return batched(np.asarray(raw), (axis,))
 
 
-def _show(x: Any, axis: Axis) -> Any:
+def _show(x: Array, axis: Axis) -> Array:
     raw = unrecorded(x)
     axes = raw.axes if isinstance(raw, Batched) else ()
     value = raw.value if isinstance(raw, Batched) else np.asarray(raw)
@@ -39,7 +40,7 @@ def _show(x: Any, axis: Axis) -> Any:
     return batched(value, rest) if rest else value
 
 
-def _apply_and_record(call: Any, how: Any, x: Any, axis: Axis) -> Any:
+def _apply_and_record(call: Any, how: Any, x: Array, axis: Axis) -> Array:
     """Apply ``how`` off the tape, and append the node where ``x`` is on it."""
     value = how(x, axis)
     if not isinstance(x, Tensor):
@@ -75,12 +76,12 @@ _leave: Any = linear(
 )
 
 
-def enter(x: Any, *, axis: Axis) -> Any:
+def enter(x: ArrayLike, *, axis: Axis) -> Array:
     """Make the first logical axis of ``x`` the batch axis ``axis``."""
     return _apply_and_record(_enter, _hide, x, axis)
 
 
-def leave(x: Any, *, axis: Axis) -> Any:
+def leave(x: ArrayLike, *, axis: Axis) -> Array:
     """Make the batch axis ``axis`` the first logical one; where it is missing, broadcast."""
     return _apply_and_record(_leave, _show, x, axis)
 

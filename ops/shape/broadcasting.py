@@ -10,6 +10,7 @@ import numpy as np
 from ...core import cuts, signatures
 from ...core.kinds import linear
 from ...core.tensor import Tensor
+from .._types import Array, ArrayLike
 from ..reductions import short_axes
 from .axes import canonical_shape, shape_of
 
@@ -23,12 +24,14 @@ def expanded_shape(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, 
     return tuple(lengths)
 
 
-def restore_axes(g: Any, shape: tuple[int, ...], axis: tuple[int, ...], keepdims: bool) -> Any:
+def restore_axes(
+    g: ArrayLike, shape: tuple[int, ...], axis: tuple[int, ...], keepdims: bool
+) -> Array:
     """Give back to a reduced array the axes that the reduction took, as length 1."""
     return g if keepdims else reshape(g, shape=expanded_shape(shape, axis))
 
 
-def _sum_transpose(g: Any, y: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+def _sum_transpose(g: Array, y: Array, x: Array, *, axis: Any, keepdims: bool) -> Array:
     shape = x.shape
     if len(axis) == len(shape):  # a scalar, or ones all over: it broadcasts as it is
         return broadcast_to(g, shape=shape) if isinstance(g, Tensor) else _broadcast(g, shape=shape)
@@ -38,7 +41,7 @@ def _sum_transpose(g: Any, y: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
     return broadcast_to(restore_axes(g, x.shape, axis, keepdims), shape=x.shape)
 
 
-def _sum(x: Any, *, axis: tuple[int, ...], keepdims: bool) -> Any:
+def _sum(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
     if len(axis) == 2 and type(x) is np.ndarray and x.ndim > 2:
         return short_axes.reduce(np.add, x, axis, keepdims)
     return np.add.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
@@ -99,7 +102,7 @@ reshape: Any = linear(
 )
 
 
-def _broadcast_transpose(g: Any, y: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
+def _broadcast_transpose(g: Array, y: Array, x: Array, *, shape: tuple[int, ...]) -> Array:
     extra = len(shape) - len(x.shape)
     axis = tuple(
         i - len(shape)
@@ -109,7 +112,7 @@ def _broadcast_transpose(g: Any, y: Any, x: Any, *, shape: tuple[int, ...]) -> A
     return reshape(reduce_sum(g, axis=axis, keepdims=False), shape=x.shape)
 
 
-def _broadcast(x: Any, *, shape: tuple[int, ...]) -> Any:
+def _broadcast(x: Array, *, shape: tuple[int, ...]) -> Array:
     """``np.broadcast_to``, made at once where ``x`` is contiguous (it costs Python otherwise)."""
     if type(x) is not np.ndarray:
         x = np.asarray(x)
@@ -169,7 +172,7 @@ broadcast_to: Any = linear(
 )
 
 
-def resolve_shape(x: Any, shape: Any, who: str) -> tuple[int, ...]:
+def resolve_shape(x: ArrayLike, shape: Any, who: str) -> tuple[int, ...]:
     """Replace -1 in a shape by the length that fits, and check the size."""
     given = canonical_shape(shape, who)
     have = int(np.prod(shape_of(x), dtype=int))
@@ -185,11 +188,11 @@ def resolve_shape(x: Any, shape: Any, who: str) -> tuple[int, ...]:
     return given
 
 
-def to_shape(x: Any, shape: Any) -> Any:
+def to_shape(x: ArrayLike, shape: Any) -> Array:
     """Give the elements another shape; one length may be -1."""
     return reshape(x, shape=resolve_shape(x, shape, "reshape"))
 
 
-def ravel(x: Any) -> Any:
+def ravel(x: ArrayLike) -> Array:
     """All elements on one axis."""
     return to_shape(x, -1)

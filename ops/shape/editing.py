@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import positive
 from ..elementwise.identity import astype
 from ..indexing.index import index
@@ -21,7 +22,7 @@ from .broadcasting import ravel, reshape
 from .rearranging import broadcast, concatenate, flip, split, swapaxes
 
 
-def _rearranged(x: Any, rearrange: Callable[[Any], Any]) -> Any:
+def _rearranged(x: Array, rearrange: Callable[[Any], Any]) -> Array:
     """The elements of ``x`` where ``rearrange`` puts their positions."""
     x = held(x)
     shape = x.shape
@@ -32,7 +33,7 @@ def _rearranged(x: Any, rearrange: Callable[[Any], Any]) -> Any:
 
 
 @on_tensors(np.delete)
-def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+def delete(arr: ArrayLike, obj: Any, axis: int | None = None) -> Array:
     """Without the elements at these positions along an axis (None: of the flattened array).
 
     Examples
@@ -46,7 +47,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
 
 
 @on_tensors(np.insert)
-def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None) -> Array:
     """With values put in before these positions along an axis (None: of the flattened array).
 
     Examples
@@ -65,19 +66,19 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
 
 
 @on_tensors(np.append)
-def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+def append(arr: ArrayLike, values: ArrayLike, axis: int | None = None) -> Array:
     """With values put behind, along an axis (None: both flattened)."""
     return concatenate([held(arr), held(values)], axis)
 
 
 @on_tensors(np.resize)
-def resize(a: Any, new_shape: Any) -> Any:
+def resize(a: ArrayLike, new_shape: Any) -> Array:
     """Of another size: the elements again and again, as many as fit."""
     return _rearranged(a, lambda positions: np.resize(positions, new_shape))
 
 
 @on_tensors(np.trim_zeros)
-def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
+def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: Any = None) -> Array:
     """Without the zeros at the front ("f") and back ("b"), which must not differ between calls."""
     values = seen(filt, "the number of zeros at the ends")
     edges = []
@@ -98,13 +99,13 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
 
 
 @on_tensors(np.atleast_3d)
-def atleast_3d(*arrays: Any) -> Any:
+def atleast_3d(*arrays: ArrayLike) -> Any:
     """At least three axes: a vector of length n becomes (1, n, 1), a matrix (m, n, 1)."""
     found = [_deep(a) for a in arrays]
     return found[0] if len(found) == 1 else tuple(found)
 
 
-def _deep(x: Any) -> Any:
+def _deep(x: Array) -> Array:
     shape = shape_of(x)
     if len(shape) >= 3:
         return x
@@ -118,7 +119,7 @@ def dstack(tup: Sequence[Any]) -> Any:
 
 
 @on_tensors(np.block)
-def block(arrays: Any) -> Any:
+def block(arrays: ArrayLike) -> Array:
     """An array from nested lists of blocks, the innermost joined along the last axis.
 
     Examples
@@ -134,7 +135,7 @@ def block(arrays: Any) -> Any:
     return _concatenate_nested(arrays, depth, ndim)
 
 
-def _depth(x: Any) -> int:
+def _depth(x: Array) -> int:
     if not isinstance(x, list):
         return 0
     found = {_depth(item) for item in x}
@@ -143,13 +144,13 @@ def _depth(x: Any) -> int:
     return found.pop() + 1
 
 
-def _ndims(x: Any) -> list[int]:
+def _ndims(x: Array) -> list[int]:
     if isinstance(x, list):
         return [n for item in x for n in _ndims(item)]
     return [len(shape_of(x)), 0]
 
 
-def _concatenate_nested(x: Any, depth: int, ndim: int) -> Any:
+def _concatenate_nested(x: Array, depth: int, ndim: int) -> Array:
     if isinstance(x, list):
         return concatenate([_concatenate_nested(item, depth - 1, ndim) for item in x], -depth)
     shape = shape_of(x)
@@ -157,7 +158,7 @@ def _concatenate_nested(x: Any, depth: int, ndim: int) -> Any:
 
 
 @on_tensors(np.hsplit)
-def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+def hsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Array]:
     """Cut along the second axis (a vector along its first)."""
     if not shape_of(ary):
         raise ValueError("hsplit: needs at least one axis")
@@ -165,25 +166,25 @@ def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
 
 
 @on_tensors(np.vsplit)
-def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+def vsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Array]:
     """Cut along the first axis of at least two."""
     return _cut(ary, indices_or_sections, 0, "vsplit")
 
 
 @on_tensors(np.dsplit)
-def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+def dsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Array]:
     """Cut along the third axis."""
     return _cut(ary, indices_or_sections, 2, "dsplit")
 
 
-def _cut(x: Any, sections: Any, axis: int, who: str) -> list[Any]:
+def _cut(x: Array, sections: Any, axis: int, who: str) -> list[Array]:
     least = max(axis + 1, 2)
     if len(shape_of(x)) < least:
         raise ValueError(f"{who}: needs at least {least} axes, got shape {shape_of(x)}")
     return split(x, sections, axis)
 
 
-def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
+def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Array, ...]:
     """The slices along an axis, one array each."""
     axis = canonical_axis(axis, len(shape_of(x)), "unstack")
     tail = (slice(None),) * (-axis - 1)
@@ -191,7 +192,7 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
 
 
 @on_tensors(np.meshgrid)
-def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
+def meshgrid(*xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
     """Coordinates on a grid from those along each axis."""
     if indexing not in ("xy", "ij"):
         raise ValueError(f"meshgrid: indexing={indexing!r} is neither 'xy' nor 'ij'")
@@ -212,19 +213,19 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
 
 
 @on_tensors(np.fliplr)
-def fliplr(m: Any) -> Any:
+def fliplr(m: ArrayLike) -> Array:
     """Reverse the order along the second axis."""
     return flip(m, 1)
 
 
 @on_tensors(np.flipud)
-def flipud(m: Any) -> Any:
+def flipud(m: ArrayLike) -> Array:
     """Reverse the order along the first axis."""
     return flip(m, 0)
 
 
 @on_tensors(np.rot90)
-def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
+def rot90(m: ArrayLike, k: int = 1, axes: Any = (0, 1)) -> Array:
     """Turn by 90 degrees, ``k`` times, in the plane of two axes, from the first to the second."""
     first, second = (canonical_axis(a, len(shape_of(m)), "rot90") for a in axes)
     if first == second:
@@ -239,6 +240,6 @@ def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
 
 
 @on_tensors(np.copy)
-def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
+def copy(a: ArrayLike, order: str = "K", subok: bool = False) -> Array:
     """The same values as a new array; a derivative flows through the copy."""
     return positive(a)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...core import signatures
 from ...core.kinds import linear, variadic
+from .._types import Array, ArrayLike
 from ..indexing.index import index
 from .axes import canonical_axes, canonical_axis, canonical_shape, shape_of
 from .broadcasting import broadcast_to, ravel, reshape, to_shape
@@ -17,7 +18,7 @@ from .permutation import permute
 # ---- permutations -------------------------------------------------------------------------------
 
 
-def transpose(x: Any, axes: Any = None) -> Any:
+def transpose(x: ArrayLike, axes: Any = None) -> Array:
     """Permute the axes; reverse them when none are given."""
     ndim = len(shape_of(x))
     if axes is None:
@@ -28,12 +29,12 @@ def transpose(x: Any, axes: Any = None) -> Any:
     return permute(x, axes=order)
 
 
-def matrix_transpose(x: Any) -> Any:
+def matrix_transpose(x: ArrayLike) -> Array:
     """Swap the last two axes."""
     return swapaxes(x, -1, -2)
 
 
-def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+def swapaxes(x: ArrayLike, axis1: int, axis2: int) -> Array:
     """Exchange two axes."""
     ndim = len(shape_of(x))
     axes = list(range(-ndim, 0))
@@ -42,7 +43,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     return permute(x, axes=tuple(axes))
 
 
-def moveaxis(x: Any, source: Any, destination: Any) -> Any:
+def moveaxis(x: ArrayLike, source: Any, destination: Any) -> Array:
     """Move axes to new positions; the others keep their order."""
     ndim = len(shape_of(x))
     given = [(source,), (destination,)] if np.ndim(source) == 0 else [source, destination]
@@ -55,7 +56,7 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Any:
     return permute(x, axes=tuple(axes))
 
 
-def rollaxis(x: Any, axis: int, start: int = 0) -> Any:
+def rollaxis(x: ArrayLike, axis: int, start: int = 0) -> Array:
     """Move one axis backwards (kept for NumPy's sake; ``moveaxis`` reads better)."""
     ndim = len(shape_of(x))
     axis = canonical_axis(axis, ndim, "rollaxis") + ndim
@@ -66,7 +67,7 @@ def rollaxis(x: Any, axis: int, start: int = 0) -> Any:
 # ---- shapes -------------------------------------------------------------------------------------
 
 
-def expand_dims(x: Any, axis: Any) -> Any:
+def expand_dims(x: ArrayLike, axis: Any) -> Array:
     """Insert axes of length 1 at these positions of the result."""
     shape = list(shape_of(x))
     given = axis if isinstance(axis, Sequence) else (axis,)
@@ -76,7 +77,7 @@ def expand_dims(x: Any, axis: Any) -> Any:
     return reshape(x, shape=tuple(shape))
 
 
-def squeeze(x: Any, axis: Any = None) -> Any:
+def squeeze(x: ArrayLike, axis: Any = None) -> Array:
     """Drop axes of length 1: all of them, or those named."""
     shape = shape_of(x)
     ndim = len(shape)
@@ -89,7 +90,7 @@ def squeeze(x: Any, axis: Any = None) -> Any:
     return reshape(x, shape=tuple(n for i, n in enumerate(shape) if i - ndim not in axes))
 
 
-def broadcast(x: Any, shape: Any) -> Any:
+def broadcast(x: ArrayLike, shape: Any) -> Array:
     """Repeat along new or length-1 axes, as a view; NumPy's ``broadcast_to``."""
     want, have = canonical_shape(shape, "broadcast_to"), shape_of(x)
     tail = want[len(want) - len(have) :]
@@ -99,18 +100,18 @@ def broadcast(x: Any, shape: Any) -> Any:
     return broadcast_to(x, shape=want)
 
 
-def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
+def broadcast_arrays(*arrays: ArrayLike) -> tuple[Array, ...]:
     """Broadcast several arrays to their common shape."""
     shape = np.broadcast_shapes(*(shape_of(a) for a in arrays))
     return tuple(broadcast(a, shape) for a in arrays)
 
 
-def atleast_1d(x: Any) -> Any:
+def atleast_1d(x: ArrayLike) -> Array:
     """At least one axis."""
     return x if shape_of(x) else to_shape(x, (1,))
 
 
-def atleast_2d(x: Any) -> Any:
+def atleast_2d(x: ArrayLike) -> Array:
     """At least two axes."""
     return x if len(shape_of(x)) >= 2 else to_shape(x, (1, -1))
 
@@ -118,7 +119,7 @@ def atleast_2d(x: Any) -> Any:
 # ---- joining ------------------------------------------------------------------------------------
 
 
-def _concatenate_transpose(g: Any, y: Any, args: Any, params: Any) -> list[Any]:
+def _concatenate_transpose(g: Array, y: Array, args: Any, params: Any) -> list[Array]:
     axis = params["axis"]
     parts, start = [], 0
     for a in args:
@@ -182,7 +183,7 @@ def column_stack(arrays: Sequence[Any]) -> Any:
     return concatenate(columns, 1)
 
 
-def array_split(x: Any, sections: Any, axis: int = 0) -> list[Any]:
+def array_split(x: ArrayLike, sections: Any, axis: int = 0) -> list[Array]:
     """Cut along an axis into this number of parts, or at these indices."""
     axis = canonical_axis(axis, len(shape_of(x)), "array_split")
     n = shape_of(x)[axis]
@@ -197,7 +198,7 @@ def array_split(x: Any, sections: Any, axis: int = 0) -> list[Any]:
     return [index(x, (Ellipsis, slice(a, b), *tail)) for a, b in pairs]
 
 
-def split(x: Any, sections: Any, axis: int = 0) -> list[Any]:
+def split(x: ArrayLike, sections: Any, axis: int = 0) -> list[Array]:
     """Cut into equal parts, or at these indices."""
     n = shape_of(x)[canonical_axis(axis, len(shape_of(x)), "split")]
     if np.ndim(sections) == 0 and n % int(sections):
@@ -208,7 +209,7 @@ def split(x: Any, sections: Any, axis: int = 0) -> list[Any]:
 # ---- repeating and shifting ---------------------------------------------------------------------
 
 
-def tile(x: Any, reps: Any) -> Any:
+def tile(x: ArrayLike, reps: Any) -> Array:
     """Repeat the whole array ``reps`` times along each axis."""
     reps = canonical_shape(reps, "tile")
     shape = shape_of(x)
@@ -221,7 +222,7 @@ def tile(x: Any, reps: Any) -> Any:
     return reshape(broadcast_to(reshape(x, shape=between), shape=repeated), shape=final)
 
 
-def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
+def repeat(x: ArrayLike, repeats: Any, axis: int | None = None) -> Array:
     """Repeat each element along an axis (None: of the flattened array)."""
     if axis is None:
         x, axis = ravel(x), 0
@@ -230,7 +231,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     return index(x, (Ellipsis, positions) + (slice(None),) * (-axis - 1))
 
 
-def flip(x: Any, axis: Any = None) -> Any:
+def flip(x: ArrayLike, axis: Any = None) -> Array:
     """Reverse the order along axes (None: all)."""
     ndim = len(shape_of(x))
     axes = canonical_axes(axis, ndim, "flip")
@@ -238,7 +239,7 @@ def flip(x: Any, axis: Any = None) -> Any:
     return index(x, key)
 
 
-def _roll_fn(x: Any, *, shift: int, axis: int) -> Any:
+def _roll_fn(x: Array, *, shift: int, axis: int) -> Array:
     x = np.asarray(x)
     cut, tail = x.shape[axis] - shift, (slice(None),) * (-axis - 1)
     return np.concatenate((x[..., cut:, *tail], x[..., :cut, *tail]), axis)
@@ -259,7 +260,7 @@ roll_along: Any = linear(
 )
 
 
-def roll(x: Any, shift: Any, axis: Any = None) -> Any:
+def roll(x: ArrayLike, shift: Any, axis: Any = None) -> Array:
     """Shift elements along axes, those that fall off coming back at the other end."""
     shape = shape_of(x)
     if axis is None:
@@ -278,7 +279,7 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
 # ---- padding ------------------------------------------------------------------------------------
 
 
-def _pad_fn(x: Any, *, width: tuple[tuple[int, int], ...]) -> Any:
+def _pad_fn(x: Array, *, width: tuple[tuple[int, int], ...]) -> Array:
     x = np.asarray(x)
     lead = x.ndim - len(width)
     shape = x.shape[:lead] + tuple(
@@ -291,7 +292,7 @@ def _pad_fn(x: Any, *, width: tuple[tuple[int, int], ...]) -> Any:
     return out
 
 
-def _pad_transpose(g: Any, y: Any, x: Any, *, width: tuple[tuple[int, int], ...]) -> Any:
+def _pad_transpose(g: Array, y: Array, x: Array, *, width: tuple[tuple[int, int], ...]) -> Array:
     inner = tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, width, strict=True))
     return index(g, (Ellipsis, *inner))
 
@@ -317,7 +318,7 @@ pad_zeros: Any = linear(
 )
 
 
-def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0) -> Any:
+def pad(x: ArrayLike, pad_width: Any, mode: str = "constant", constant_values: float = 0) -> Array:
     """Surround by a constant, or by the edge, the reflection or the other side of the array.
 
     ``mode`` is NumPy's "constant", "edge", "reflect", "symmetric" or "wrap".

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import power
 from ..elementwise.identity import astype
 from ..on_tensors import floating, on_tensors
@@ -15,7 +16,7 @@ from .broadcasting import reshape
 from .rearranging import broadcast_arrays, concatenate, expand_dims, moveaxis
 
 
-def _ends(start: Any, stop: Any) -> Any:
+def _ends(start: Array, stop: Array) -> Array:
     """Both as arrays of one shape and type; a Python number takes that of the other."""
     kinds = [x if type(x) in (int, float) else floating(x).dtype for x in (start, stop)]
     dtype = np.result_type(*kinds)
@@ -24,8 +25,8 @@ def _ends(start: Any, stop: Any) -> Any:
 
 @on_tensors(np.linspace)
 def linspace(
-    start: Any,
-    stop: Any,
+    start: ArrayLike,
+    stop: ArrayLike,
     num: int = 50,
     endpoint: bool = True,
     retstep: bool = False,
@@ -60,14 +61,14 @@ def linspace(
 
 @on_tensors(np.logspace)
 def logspace(
-    start: Any,
-    stop: Any,
+    start: ArrayLike,
+    stop: ArrayLike,
     num: int = 50,
     endpoint: bool = True,
-    base: Any = 10.0,
+    base: ArrayLike = 10.0,
     dtype: Any = None,
     axis: int = 0,
-) -> Any:
+) -> Array:
     """Powers of ``base`` at evenly spaced exponents."""
     shape = np.broadcast_shapes(*(shape_of(x) for x in (start, stop, base)))
     exponents = linspace(start, stop, num, endpoint)
@@ -82,13 +83,13 @@ def logspace(
 
 @on_tensors(np.geomspace)
 def geomspace(
-    start: Any,
-    stop: Any,
+    start: ArrayLike,
+    stop: ArrayLike,
     num: int = 50,
     endpoint: bool = True,
     dtype: Any = None,
     axis: int = 0,
-) -> Any:
+) -> Array:
     """Numbers evenly spaced on a logarithmic scale, from ``start`` to ``stop`` of the same sign."""
     start, stop = _ends(start, stop)
     shares = linspace(np.zeros(()), np.ones(()), num, endpoint)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...core.kinds import linear
+from .._types import Array, ArrayLike
 from .axes import shape_of
 from .broadcasting import broadcast_to, ravel
 
@@ -51,7 +52,7 @@ symmetrize: Any = linear(
 )
 
 
-def _place(x: Any, *, k: int, shape: tuple[int, int]) -> Any:
+def _place(x: Array, *, k: int, shape: tuple[int, int]) -> Array:
     x = np.asarray(x)
     out = np.zeros(x.shape[:-1] + shape, x.dtype)
     steps = np.arange(x.shape[-1])
@@ -89,13 +90,13 @@ place_diagonal: Any = linear(
 )
 
 
-def on_diagonal(x: Any) -> Any:
+def on_diagonal(x: ArrayLike) -> Array:
     """The square matrices with these diagonals: (..., n) to (..., n, n)."""
     n = shape_of(x)[-1]
     return place_diagonal(x, k=0, shape=(n, n))
 
 
-def _triangle(x: Any, k: Any, part: Any) -> Any:
+def _triangle(x: Array, k: Any, part: Array) -> Array:
     shape = shape_of(x)
     if not shape:
         raise ValueError(f"{part.primitive.name}: a scalar has no triangle; give a matrix")
@@ -104,7 +105,7 @@ def _triangle(x: Any, k: Any, part: Any) -> Any:
     return part(x, k=operator.index(k))
 
 
-def tril(x: Any, k: int = 0) -> Any:
+def tril(x: ArrayLike, k: int = 0) -> Array:
     """The lower triangle of the last two axes, zeros above its k-th diagonal.
 
     Parameters
@@ -124,7 +125,7 @@ def tril(x: Any, k: int = 0) -> Any:
     return _triangle(x, k, lower)
 
 
-def triu(x: Any, k: int = 0) -> Any:
+def triu(x: ArrayLike, k: int = 0) -> Array:
     """The upper triangle of the last two axes, zeros below its k-th diagonal.
 
     Parameters
@@ -144,7 +145,7 @@ def triu(x: Any, k: int = 0) -> Any:
     return _triangle(x, k, upper)
 
 
-def diag(x: Any, k: int = 0) -> Any:
+def diag(x: ArrayLike, k: int = 0) -> Array:
     """A vector as the k-th diagonal of a square matrix, or the k-th diagonal of a matrix.
 
     Raises
@@ -167,6 +168,6 @@ def diag(x: Any, k: int = 0) -> Any:
     raise ValueError(f"diag: needs a vector or a matrix, got shape {shape}; see diagonal, diagflat")
 
 
-def diagflat(x: Any, k: int = 0) -> Any:
+def diagflat(x: ArrayLike, k: int = 0) -> Array:
     """All elements, flattened, as the k-th diagonal of a square matrix."""
     return diag(ravel(x), k)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...core.tensor import Tensor
+from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import absolute, mod, where
 from ..elementwise.identity import astype
 from ..indexing.index import argsort, index
@@ -29,7 +30,7 @@ def _key_for_axis(axis: int, *parts: Any) -> tuple[Any, ...]:
 
 
 @on_tensors(np.ediff1d)
-def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
+def ediff1d(ary: ArrayLike, to_end: ArrayLike = None, to_begin: ArrayLike = None) -> Array:
     """Differences of neighbours of the flattened array, between what is put before and behind.
 
     Examples
@@ -45,7 +46,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 
 
 @on_tensors(np.trapezoid)
-def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+def trapezoid(y: ArrayLike, x: ArrayLike = None, dx: ArrayLike = 1.0, axis: int = -1) -> Array:
     """The integral along an axis by the trapezoidal rule.
 
     Parameters
@@ -99,13 +100,13 @@ def _spacings(given: tuple[Any, ...], axes: list[int], shape: tuple[int, ...]) -
     return found
 
 
-def _slope(f: Any, h: Any, axis: int, edge_order: int) -> Any:
+def _slope(f: Array, h: Array, axis: int, edge_order: int) -> Array:
     """Central differences inside, one-sided ones of that order at both ends."""
 
     def at(*bounds: Any) -> Any:
         return index(f, _key_for_axis(axis, slice(*bounds)))
 
-    def weighed(first: int, *weights: Any) -> Any:
+    def weighed(first: int, *weights: Array) -> Array:
         parts = [w * at(i, i + 1 or None) for i, w in enumerate(weights, first)]
         return parts[0] + parts[1] + parts[2]
 
@@ -185,8 +186,13 @@ def gradient(f: Any, *spacing: Any, axis: Any = None, edge_order: int = 1) -> An
 
 @on_tensors(np.interp)
 def interp(
-    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
-) -> Any:
+    x: ArrayLike,
+    xp: ArrayLike,
+    fp: ArrayLike,
+    left: Any = None,
+    right: Any = None,
+    period: Any = None,
+) -> Array:
     """Piecewise linear interpolation: the value at ``x`` of the line through the points.
 
     Parameters
@@ -231,7 +237,7 @@ def interp(
     return 0.5 * (_from(x, xp, fp, left, right, "left") + _from(x, xp, fp, left, right, "right"))
 
 
-def _from(x: Any, xp: Any, fp: Any, left: Any, right: Any, side: str) -> Any:
+def _from(x: Array, xp: Array, fp: Array, left: Any, right: Any, side: str) -> Array:
     """The interpolation that takes, at a point, the line on its left or on its right."""
     n = xp.shape[0]
     after = search(xp, x, side=side)
@@ -254,7 +260,9 @@ def _from(x: Any, xp: Any, fp: Any, left: Any, right: Any, side: str) -> Any:
 
 
 @on_tensors(np.unwrap)
-def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * math.pi) -> Any:
+def unwrap(
+    p: ArrayLike, discont: Any = None, axis: int = -1, *, period: float = 2 * math.pi
+) -> Array:
     """Phases without jumps: multiples of the period are added where neighbours differ too much.
 
     The corrections are piecewise constant, so each phase has derivative 1 in itself.

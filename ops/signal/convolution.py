@@ -21,6 +21,7 @@ from ...core import signatures
 from ...core.errors import describe
 from ...core.kinds import structured
 from ...core.primitive import broadcast_batch
+from .._types import Array, ArrayLike
 from ..indexing.index import index
 from ..shape.axes import shape_of
 from ..shape.rearranging import flip
@@ -28,7 +29,7 @@ from ..shape.rearranging import flip
 # ---- values -------------------------------------------------------------------------------------
 
 
-def _convolved(a: Any, b: Any, rank: int, mode: str, method: str) -> Any:
+def _convolved(a: Array, b: Array, rank: int, mode: str, method: str) -> Array:
     a, b = np.asarray(a), np.asarray(b)
     if a.dtype != b.dtype:
         wide = np.result_type(a, b)
@@ -82,7 +83,7 @@ def _window_count(n: Any, m: Any, mode: str) -> float:
     return math.prod(i - j + 1 for i, j in zip(n, m)) if mode == "valid" else math.inf
 
 
-def _direct(a: Any, b: Any, rank: int, mode: str) -> Any:
+def _direct(a: Array, b: Array, rank: int, mode: str) -> Array:
     shape = _result_shape(a.shape, b.shape, rank, mode)
     lead = shape[:-rank]
     if rank == 1 and not lead:
@@ -101,7 +102,7 @@ def _direct(a: Any, b: Any, rank: int, mode: str) -> Any:
     return out
 
 
-def _convolve_one_example(a: Any, b: Any, mode: str) -> Any:
+def _convolve_one_example(a: Array, b: Array, mode: str) -> Array:
     if a.ndim == 1:
         return np.convolve(a, b, mode)  # type: ignore[call-overload]
     import scipy.signal
@@ -109,7 +110,7 @@ def _convolve_one_example(a: Any, b: Any, mode: str) -> Any:
     return np.asarray(scipy.signal.convolve(a, b, mode, "direct"), a.dtype)
 
 
-def _by_taps(a: Any, b: Any, rank: int, mode: str, out: Any) -> Any:
+def _by_taps(a: Array, b: Array, rank: int, mode: str, out: Array) -> Array:
     """Sum over the elements of ``b``, each for all results and examples at once."""
     n, m = a.shape[-rank:], b.shape[-rank:]
     for tap in itertools.product(*map(range, m)):
@@ -122,7 +123,7 @@ def _by_taps(a: Any, b: Any, rank: int, mode: str, out: Any) -> Any:
     return out
 
 
-def _by_windows(a: Any, b: Any, rank: int, mode: str, out: Any) -> Any:
+def _by_windows(a: Array, b: Array, rank: int, mode: str, out: Array) -> Array:
     """One inner product for each window of ``a``, for all examples at once."""
     axes = [Ellipsis, *range(rank)]
     b = b[(Ellipsis, *(slice(None, None, -1),) * rank)]
@@ -136,15 +137,15 @@ def _by_windows(a: Any, b: Any, rank: int, mode: str, out: Any) -> Any:
 # ---- the primitives -----------------------------------------------------------------------------
 
 
-def _flipped(x: Any, rank: int) -> Any:
+def _flipped(x: Array, rank: int) -> Array:
     return flip(x, tuple(range(-rank, 0)))
 
 
 def _row(name: str, mode: str, to_a: Any, to_b: Any, cases: Any) -> Any:
-    def fn(a: Any, b: Any, *, rank: int, method: str) -> Any:
+    def fn(a: Array, b: Array, *, rank: int, method: str) -> Array:
         return _convolved(a, b, rank, mode, method)
 
-    def jvp(tangents: Any, y: Any, a: Any, b: Any, **how: Any) -> Any:
+    def jvp(tangents: Any, y: Array, a: Array, b: Array, **how: Any) -> Array:
         ta, tb = tangents
         first = None if ta is None else call(ta, b, **how)
         second = None if tb is None else call(a, tb, **how)
@@ -210,9 +211,9 @@ valid: Any = _row(
 
 
 def convolution(
-    a: Any, b: Any, mode: str = "full", rank: int | None = None, method: str = "auto",
+    a: ArrayLike, b: ArrayLike, mode: str = "full", rank: int | None = None, method: str = "auto",
     who: str = "convolve",
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     """The convolution of two arrays over their last axes, as in ``scipy.signal.convolve``.
 
     Parameters

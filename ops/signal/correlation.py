@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import clip, divide
 from ..elementwise.complexes import conj, real
 from ..elementwise.exponential import sqrt
@@ -23,7 +24,7 @@ from .convolution import convolution
 # ---- convolution --------------------------------------------------------------------------------
 
 
-def _vectors(a: Any, v: Any, who: str) -> tuple[Any, Any]:
+def _vectors(a: Array, v: Array, who: str) -> tuple[Array, Array]:
     a, v = atleast_1d(floating(a)), atleast_1d(floating(v))
     if len(a.shape) != 1 or len(v.shape) != 1 or not a.shape[0] or not v.shape[0]:
         raise ValueError(f"{who}: needs two vectors that are not empty, got {a.shape}, {v.shape}")
@@ -32,7 +33,7 @@ def _vectors(a: Any, v: Any, who: str) -> tuple[Any, Any]:
 
 
 @on_tensors(np.convolve)
-def convolve(a: Any, v: Any, mode: str = "full") -> Any:
+def convolve(a: ArrayLike, v: ArrayLike, mode: str = "full") -> Array:
     """The convolution of two vectors.
 
     Parameters
@@ -54,7 +55,7 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
 
 
 @on_tensors(np.correlate)
-def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
+def correlate(a: ArrayLike, v: ArrayLike, mode: str = "valid") -> Array:
     """The cross-correlation of two vectors: c[k] = sum over n of a[n + k] conj(v[n]).
 
     Modes are those of :func:`convolve`.
@@ -70,7 +71,7 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
 # ---- covariance ---------------------------------------------------------------------------------
 
 
-def _variables(m: Any, rowvar: bool, dtype: Any) -> Any:
+def _variables(m: Array, rowvar: bool, dtype: Any) -> Array:
     """Variables as rows, observations as columns."""
     x = astype(floating(m), dtype)
     if len(x.shape) > 2:
@@ -82,16 +83,16 @@ def _variables(m: Any, rowvar: bool, dtype: Any) -> Any:
 
 @on_tensors(np.cov)
 def cov(
-    m: Any,
-    y: Any = None,
+    m: ArrayLike,
+    y: ArrayLike = None,
     rowvar: bool = True,
     bias: bool = False,
     ddof: int | None = None,
-    fweights: Any = None,
-    aweights: Any = None,
+    fweights: ArrayLike = None,
+    aweights: ArrayLike = None,
     *,
     dtype: Any = None,
-) -> Any:
+) -> Array:
     """The covariance matrix of variables (rows, unless ``rowvar=False``).
 
     Parameters
@@ -140,7 +141,7 @@ def cov(
 
 
 @on_tensors(np.corrcoef)
-def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
+def corrcoef(x: ArrayLike, y: ArrayLike = None, rowvar: bool = True, *, dtype: Any = None) -> Array:
     """The correlation coefficients of variables; see :func:`cov`.
 
     Examples

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...core.kinds import structured
+from .._types import Array
 from ..indexing.index import index
 from ..shape.rearranging import flip, pad_zeros
 from .convolution import full, valid
@@ -18,7 +19,7 @@ from .convolution import full, valid
 _DIRECT: Any = {"rank": 1, "method": "direct"}  # the values of a filter may grow over many decades
 
 
-def _filtered(u: Any, a: Any) -> Any:
+def _filtered(u: Array, a: Array) -> Array:
     u, a = np.asarray(u), np.asarray(a)
     dtype = np.result_type(u, a)
     lead = np.broadcast_shapes(u.shape[:-1], a.shape[:-1])
@@ -38,13 +39,13 @@ def _filtered(u: Any, a: Any) -> Any:
     return out
 
 
-def _delayed(y: Any, by: int, keep: int) -> Any:
+def _delayed(y: Array, by: int, keep: int) -> Array:
     """``keep`` elements of y after ``by`` zeros."""
     width = ((0, 0),) * (len(y.shape) - 1) + ((by, 0),)
     return index(pad_zeros(y, width=width), (Ellipsis, slice(0, keep)))
 
 
-def _jvp(tangents: Any, y: Any, u: Any, a: Any) -> Any:
+def _jvp(tangents: Any, y: Array, u: Array, a: Array) -> Array:
     tu, ta = tangents
     if ta is not None:
         n = y.shape[-1]
@@ -53,11 +54,11 @@ def _jvp(tangents: Any, y: Any, u: Any, a: Any) -> Any:
     return recursive(tu, a)
 
 
-def _to_input(g: Any, y: Any, u: Any, a: Any) -> Any:
+def _to_input(g: Array, y: Array, u: Array, a: Array) -> Array:
     return flip(recursive(flip(g, -1), a), -1)
 
 
-def _to_coefficients(g: Any, y: Any, u: Any, a: Any) -> Any:
+def _to_coefficients(g: Array, y: Array, u: Array, a: Array) -> Array:
     """ā[k] = -Σ ū[n] y[n - k - 1]."""
     n, k = y.shape[-1], a.shape[-1]
     back = recursive(flip(g, -1), a)

@@ -21,6 +21,7 @@ import numpy as np
 from ...core import signatures
 from ...core.kinds import linear
 from ...core.tensor import tensor_or_array
+from .._types import Array, ArrayLike
 from ..elementwise.complexes import conj, is_complex, real_dtype
 from ..indexing.index import index
 from ..shape.axes import canonical_axis, shape_of
@@ -33,13 +34,13 @@ def _complex_case(*shape: int, **params: Any) -> Any:
     return lambda rng: ((rng.normal(size=shape) + 1j * rng.normal(size=shape),), params)
 
 
-def _work(y: Any, x: Any, *, axes: tuple[int, ...], **params: Any) -> int:
+def _work(y: Array, x: Array, *, axes: tuple[int, ...], **params: Any) -> int:
     n = math.prod(np.shape(y)[a] for a in axes)
     return int(5 * np.size(y) * math.log2(max(n, 2)))
 
 
 def _declared(name: str, along: Any, over: Any) -> Any:
-    def fn(x: Any, *, axes: tuple[int, ...], norm: str) -> Any:
+    def fn(x: Array, *, axes: tuple[int, ...], norm: str) -> Array:
         if len(axes) == 1:  # with less to decide on the way
             return along(x, None, axes[0], norm)
         return over(x, axes=axes, norm=norm)
@@ -64,7 +65,7 @@ to_frequencies: Any = _declared("fft", np.fft.fft, np.fft.fftn)
 from_frequencies: Any = _declared("ifft", np.fft.ifft, np.fft.ifftn)
 
 
-def _weighted(x: Any, n: int, axis: int, factor: float) -> Any:
+def _weighted(x: Array, n: int, axis: int, factor: float) -> Array:
     """Coefficients that stand for two of the n, times a factor."""
     length = n // 2 + 1
     weights = np.full(length, factor, real_dtype(x.dtype))
@@ -128,7 +129,7 @@ def _checked(norm: Any, who: str) -> str:
 
 
 def _lengths(
-    x: Any, s: Any, axes: Any, who: str, last: Callable[[int], int] = int
+    x: Array, s: Any, axes: Any, who: str, last: Callable[[int], int] = int
 ) -> tuple[list[int], list[int]]:
     """Lengths and negative axes of a transform over several axes, as NumPy reads its arguments.
 
@@ -151,7 +152,7 @@ def _lengths(
     return full, found
 
 
-def _fitted(x: Any, lengths: Sequence[int], axes: Sequence[int]) -> Any:
+def _fitted(x: Array, lengths: Sequence[int], axes: Sequence[int]) -> Array:
     """Cut off or fill up with zeros, so that the axes have these lengths."""
     for n, axis in zip(lengths, axes, strict=True):
         have = shape_of(x)[axis]
@@ -164,7 +165,7 @@ def _fitted(x: Any, lengths: Sequence[int], axes: Sequence[int]) -> Any:
     return x
 
 
-def _over_all(transform: Any, x: Any, axes: Sequence[int], norm: str) -> Any:
+def _over_all(transform: Any, x: Array, axes: Sequence[int], norm: str) -> Array:
     """A transform over axes, of which one may be named twice (NumPy transforms it twice)."""
     if len(set(axes)) == len(axes):
         return transform(x, axes=tuple(axes), norm=norm)
@@ -173,7 +174,7 @@ def _over_all(transform: Any, x: Any, axes: Sequence[int], norm: str) -> Any:
     return x
 
 
-def fftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
+def fftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Array:
     """The discrete Fourier transform over several axes (all by default).
 
     Parameters
@@ -206,14 +207,14 @@ def fftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
     return _over_all(to_frequencies, _fitted(a, lengths, axes), axes, norm)
 
 
-def ifftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
+def ifftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Array:
     """The inverse of :func:`fftn`."""
     a, norm = tensor_or_array(a), _checked(norm, "ifftn")
     lengths, axes = _lengths(a, s, axes, "ifftn")
     return _over_all(from_frequencies, _fitted(a, lengths, axes), axes, norm)
 
 
-def rfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
+def rfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Array:
     """The transform of a real array over several axes; of the last one, the half that counts.
 
     Raises
@@ -229,7 +230,7 @@ def rfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
     return _over_all(to_frequencies, out, axes[:-1], norm) if axes[:-1] else out
 
 
-def irfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
+def irfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Array:
     """The inverse of :func:`rfftn`; the last axis gets 2 (m - 1) elements unless ``s`` says other.
 
     The imaginary parts of the coefficients that must be real are not read: their derivative is 0.
@@ -247,7 +248,7 @@ def _as_tuple(n: Any) -> Any:
     return None if n is None else (n,)
 
 
-def fft(a: Any, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
+def fft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
     """The discrete Fourier transform along an axis; see :func:`fftn`.
 
     Examples
@@ -259,63 +260,63 @@ def fft(a: Any, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
     return fftn(a, _as_tuple(n), (axis,), norm)
 
 
-def ifft(a: Any, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
+def ifft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
     """The inverse of :func:`fft`."""
     return ifftn(a, _as_tuple(n), (axis,), norm)
 
 
-def rfft(a: Any, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
+def rfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
     """The transform of real numbers along an axis: n // 2 + 1 coefficients; see :func:`rfftn`."""
     return rfftn(a, _as_tuple(n), (axis,), norm)
 
 
-def irfft(a: Any, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
+def irfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
     """The inverse of :func:`rfft`, with n = 2 (m - 1) by default; see :func:`irfftn`."""
     return irfftn(a, _as_tuple(n), (axis,), norm)
 
 
-def fft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Any:
+def fft2(a: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Array:
     """:func:`fftn` over two axes."""
     return fftn(a, s, axes, norm)
 
 
-def ifft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Any:
+def ifft2(a: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Array:
     """:func:`ifftn` over two axes."""
     return ifftn(a, s, axes, norm)
 
 
-def rfft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Any:
+def rfft2(a: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Array:
     """:func:`rfftn` over two axes."""
     return rfftn(a, s, axes, norm)
 
 
-def irfft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Any:
+def irfft2(a: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Array:
     """:func:`irfftn` over two axes."""
     return irfftn(a, s, axes, norm)
 
 
-def hfft(a: Any, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
+def hfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
     """The transform of a signal of which the half with Hermitian symmetry is given: real."""
     return irfft(conj(tensor_or_array(a)), n, axis, _OPPOSITE[_checked(norm, "hfft")])
 
 
-def ihfft(a: Any, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
+def ihfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
     """The inverse of :func:`hfft`."""
     return conj(rfft(a, n, axis, _OPPOSITE[_checked(norm, "ihfft")]))
 
 
-def _shifted(x: Any, axes: Any, amount: Callable[[int], int]) -> Any:
+def _shifted(x: Array, axes: Any, amount: Callable[[int], int]) -> Array:
     x = tensor_or_array(x)
     shape = shape_of(x)
     given = range(len(shape)) if axes is None else [axes] if np.ndim(axes) == 0 else list(axes)
     return roll(x, [amount(shape[a]) for a in given], list(given)) if len(given) else x
 
 
-def fftshift(x: Any, axes: Any = None) -> Any:
+def fftshift(x: ArrayLike, axes: Any = None) -> Array:
     """Move the coefficient of frequency 0 to the middle of the axes (all by default)."""
     return _shifted(x, axes, lambda n: n // 2)
 
 
-def ifftshift(x: Any, axes: Any = None) -> Any:
+def ifftshift(x: ArrayLike, axes: Any = None) -> Array:
     """Undo :func:`fftshift`."""
     return _shifted(x, axes, lambda n: -(n // 2))

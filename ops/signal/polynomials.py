@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import square
 from ..elementwise.exponential import sqrt
 from ..elementwise.identity import astype
@@ -24,7 +25,7 @@ from .correlation import convolve
 
 
 @on_tensors(np.polyval)
-def polyval(p: Any, x: Any) -> Any:
+def polyval(p: ArrayLike, x: ArrayLike) -> Array:
     """The value at ``x``, by Horner's scheme; ``x`` may have any shape.
 
     Examples
@@ -40,19 +41,19 @@ def polyval(p: Any, x: Any) -> Any:
     return y
 
 
-def _coefficients(p: Any, who: str) -> Any:
+def _coefficients(p: Array, who: str) -> Array:
     p = atleast_1d(floating(p))
     if len(p.shape) != 1:
         raise ValueError(f"{who}: coefficients form a vector, not an array of shape {p.shape}")
     return p
 
 
-def _lengthened(p: Any, n: int) -> Any:
+def _lengthened(p: Array, n: int) -> Array:
     return pad_zeros(p, width=((n - shape_of(p)[0], 0),))
 
 
 @on_tensors(np.polyadd)
-def polyadd(a1: Any, a2: Any) -> Any:
+def polyadd(a1: ArrayLike, a2: ArrayLike) -> Array:
     """The coefficients of the sum."""
     a1, a2 = _coefficients(a1, "polyadd"), _coefficients(a2, "polyadd")
     n = max(a1.shape[0], a2.shape[0])
@@ -60,13 +61,13 @@ def polyadd(a1: Any, a2: Any) -> Any:
 
 
 @on_tensors(np.polysub)
-def polysub(a1: Any, a2: Any) -> Any:
+def polysub(a1: ArrayLike, a2: ArrayLike) -> Array:
     """The coefficients of the difference."""
     return polyadd(_coefficients(a1, "polysub"), -_coefficients(a2, "polysub"))
 
 
 @on_tensors(np.polymul)
-def polymul(a1: Any, a2: Any) -> Any:
+def polymul(a1: ArrayLike, a2: ArrayLike) -> Array:
     """The coefficients of the product.
 
     Leading zeros of the factors are left out, as in NumPy; they must not depend on arguments of a
@@ -75,14 +76,14 @@ def polymul(a1: Any, a2: Any) -> Any:
     return convolve(_trimmed(a1), _trimmed(a2))
 
 
-def _trimmed(p: Any) -> Any:
+def _trimmed(p: Array) -> Array:
     p = _coefficients(p, "polymul")
     lead = np.flatnonzero(seen(p, "leading coefficients that may be 0"))
     return index(p, slice(lead[0] if lead.size else p.shape[0] - 1, None))
 
 
 @on_tensors(np.polydiv)
-def polydiv(u: Any, v: Any) -> tuple[Any, Any]:
+def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Array, Array]:
     """The coefficients of quotient and remainder, by long division.
 
     Leading coefficients of the remainder that are 0 to rounding are left out, as in NumPy.
@@ -106,7 +107,7 @@ def polydiv(u: Any, v: Any) -> tuple[Any, Any]:
 
 
 @on_tensors(np.polyder)
-def polyder(p: Any, m: int = 1) -> Any:
+def polyder(p: ArrayLike, m: int = 1) -> Array:
     """The coefficients of the ``m``-th derivative."""
     p = floating(p)
     for _ in range(_times(m, "polyder")):
@@ -116,7 +117,7 @@ def polyder(p: Any, m: int = 1) -> Any:
 
 
 @on_tensors(np.polyint)
-def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
+def polyint(p: ArrayLike, m: int = 1, k: Any = None) -> Array:
     """The coefficients of the ``m``-th integral, with constants ``k``, the first step's first."""
     p, steps = floating(p), _times(m, "polyint")
     constants = np.zeros(steps, p.dtype) if k is None else atleast_1d(floating(k))
@@ -138,12 +139,12 @@ def _times(m: int, who: str) -> int:
 
 @on_tensors(np.polyfit)
 def polyfit(
-    x: Any,
-    y: Any,
+    x: ArrayLike,
+    y: ArrayLike,
     deg: int,
     rcond: float | None = None,
     full: bool = False,
-    w: Any = None,
+    w: ArrayLike = None,
     cov: Any = False,
 ) -> Any:
     """The polynomial of degree ``deg`` of least squares: coefficients, highest power first.
@@ -197,7 +198,7 @@ def polyfit(
 
 
 @on_tensors(np.poly)
-def poly(seq_of_zeros: Any) -> Any:
+def poly(seq_of_zeros: ArrayLike) -> Array:
     """The coefficients of the polynomial with these zeros, or of a matrix's characteristic one."""
     zeros = atleast_1d(floating(seq_of_zeros))
     if len(zeros.shape) == 2 and zeros.shape[0] == zeros.shape[1]:
@@ -213,7 +214,7 @@ def poly(seq_of_zeros: Any) -> Any:
 
 
 @on_tensors(np.roots)
-def roots(p: Any) -> Any:
+def roots(p: ArrayLike) -> Array:
     """The zeros of a polynomial: the eigenvalues of its companion matrix.
 
     Which coefficients at the ends are 0 decides how many there are, so these must not depend on

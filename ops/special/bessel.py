@@ -13,6 +13,7 @@ import numpy as np
 from scipy import special
 
 from ...core.kinds import elementwise
+from .._types import Array
 from ..elementwise.comparison import sign
 from ..elementwise.identity import astype
 from .scipy_ufuncs import refused
@@ -31,7 +32,7 @@ def _case(*shape: int) -> Any:
     return make
 
 
-def _below(v: Any) -> Any:
+def _below(v: Array) -> Array:
     """The order before ``v``; for unsigned integers too, whose 0 would wrap around."""
     unsigned = getattr(getattr(v, "dtype", None), "kind", "i") == "u"
     return astype(v, np.int64) - 1 if unsigned else v - 1

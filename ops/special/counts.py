@@ -8,6 +8,7 @@ from typing import Any
 from scipy import special
 
 from ...core.kinds import elementwise
+from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import where
 from ..elementwise.comparison import less
 from ..elementwise.trigonometric import cos, sin
@@ -18,7 +19,7 @@ from .scipy_ufuncs import narrow
 _positive = (0.6, 3)
 
 
-def _rgamma_rule(g: Any, y: Any, x: Any) -> Any:
+def _rgamma_rule(g: Array, y: Array, x: Array) -> Array:
     """-y ψ(x); below 1/2, by reflection, that of Γ(1 - x) sin(πx)/π, which has no poles there."""
     left = less(x, 0.5)
     mirrored, here = 1 - where(left, x, 0.0), where(left, 1.0, x)
@@ -58,7 +59,7 @@ def _is_exact(exact: bool, who: str) -> None:
         raise ValueError(f"{who}: exact=True counts integers, which carry no derivative")
 
 
-def comb(N: Any, k: Any, *, exact: bool = False, repetition: bool = False) -> Any:
+def comb(N: ArrayLike, k: ArrayLike, *, exact: bool = False, repetition: bool = False) -> Array:
     """How many ways to choose ``k`` of ``N`` things, for real numbers too.
 
     Examples
@@ -73,7 +74,7 @@ def comb(N: Any, k: Any, *, exact: bool = False, repetition: bool = False) -> An
     return binom(N + k - 1, k) if repetition else binom(N, k)
 
 
-def perm(N: Any, k: Any, exact: bool = False) -> Any:
+def perm(N: ArrayLike, k: ArrayLike, exact: bool = False) -> Array:
     """How many ways to arrange ``k`` of ``N`` things, for real numbers too."""
     if not holds_tensor((N, k)):
         return special.perm(N, k, exact)
@@ -81,7 +82,7 @@ def perm(N: Any, k: Any, exact: bool = False) -> Any:
     return poch(N - k + 1, k)
 
 
-def factorial(n: Any, exact: bool = False, extend: str = "zero") -> Any:
+def factorial(n: ArrayLike, exact: bool = False, extend: str = "zero") -> Array:
     """Γ(n + 1), for real numbers n >= 0 too; 0 below.
 
     Examples

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import special
 
 from ...core.kinds import elementwise
+from .._types import Array
 from ..elementwise.comparison import floor
 from ..elementwise.exponential import exp, log, log1p
 from .entropy import xlogy
@@ -26,28 +27,28 @@ _positive = (0.6, 3)
 # ---- densities ----------------------------------------------------------------------------------
 
 
-def _student(y: Any, df: Any, t: Any) -> Any:
+def _student(y: Array, df: Array, t: Array) -> Array:
     df = wide(df, y)
     level = gammaln(0.5 * (df + 1)) - gammaln(0.5 * df) - 0.5 * log(math.pi * df)
     return exp(level - 0.5 * (df + 1) * log1p(t * t / df))
 
 
-def _chi_squared(y: Any, v: Any, x: Any) -> Any:
+def _chi_squared(y: Array, v: Array, x: Array) -> Array:
     return 0.5 * _gamma_density(y, 0.5 * wide(v, y), 0.5 * x)
 
 
-def _f(y: Any, n: Any, d: Any, x: Any) -> Any:
+def _f(y: Array, n: Array, d: Array, x: Array) -> Array:
     n, d = wide(n, y), wide(d, y)
     ratio = n / d
     level = xlogy(0.5 * n - 1, x) + 0.5 * n * log(ratio) - betaln(0.5 * n, 0.5 * d)
     return exp(level - 0.5 * (n + d) * log1p(ratio * x))
 
 
-def _poisson(y: Any, k: Any, m: Any) -> Any:
+def _poisson(y: Array, k: Array, m: Array) -> Array:
     return _gamma_density(y, floor(wide(k, y)) + 1, m)
 
 
-def _binomial(y: Any, k: Any, n: Any, p: Any) -> Any:
+def _binomial(y: Array, k: Array, n: Array, p: Array) -> Array:
     k, n = floor(wide(k, y)), wide(n, y)
     return _beta_density(y, k + 1, n - k, p)
 
@@ -182,7 +183,7 @@ gdtrc: Any = of_orders(
 def _whole_trials(ufunc: Any) -> Any:
     """SciPy wants the number of trials as an integer of its own type."""
 
-    def fn(k: Any, n: Any, p: Any) -> Any:
+    def fn(k: Array, n: Array, p: Array) -> Array:
         return ufunc(np.asarray(k, float), np.asarray(n).astype(np.intp), np.asarray(p, float))
 
     return fn

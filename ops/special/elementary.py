@@ -8,6 +8,7 @@ from typing import Any
 from scipy import special
 
 from ...core.kinds import elementwise, zero
+from .._types import Array
 from ..elementwise.arithmetic import absolute, maximum, minimum
 from ..elementwise.comparison import sign
 from ..elementwise.exponential import exp, log, log1p
@@ -43,7 +44,7 @@ powm1 = elementwise(
 )
 
 
-def _exprel_slope(x: Any) -> Any:
+def _exprel_slope(x: Array) -> Array:
     """exprel(x) is 1F1(1; 2; x), so its derivative is half 1F1(2; 3; x) (DLMF 13.3.15)."""
     return 0.5 * hyp1f1(2, 3, x)
 
@@ -136,7 +137,7 @@ huber = elementwise(
 )
 
 
-def _steepness(d: Any, r: Any) -> Any:
+def _steepness(d: Array, r: Array) -> Array:
     return (1 + (r / d) ** 2) ** 0.5
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from scipy import special
 
 from ...core.kinds import elementwise
+from .._types import Array, ArrayLike
 from ..elementwise.trigonometric import sin
 from .hypergeometric import ellipk
 from .scipy_ufuncs import narrow, refused
@@ -22,7 +23,7 @@ from .scipy_ufuncs import narrow, refused
 _angle, _share = (-1.2, 1.2), (0.1, 0.9)
 
 
-def _root(phi: Any, m: Any) -> Any:
+def _root(phi: Array, m: Array) -> Array:
     return (1 - m * sin(phi) ** 2) ** 0.5
 
 
@@ -55,7 +56,7 @@ ellipeinc = elementwise(
 )
 
 
-def _jacobi_rule(g: Any, y: Any, u: Any, m: Any, *, part: int) -> Any:
+def _jacobi_rule(g: Array, y: Array, u: Array, m: Array, *, part: int) -> Array:
     of = lambda part: jacobi_part(u, m, part=part)
     if part == 0:
         return g * (of(1) * of(2))
@@ -72,7 +73,7 @@ def _jacobi_case(part: int) -> Any:
     return make
 
 
-def _jacobi(u: Any, m: Any, *, part: int) -> Any:
+def _jacobi(u: Array, m: Array, *, part: int) -> Array:
     return special.ellipj(u, m, dtype=getattr(u, "dtype", None) or float)[part]
 
 
@@ -88,7 +89,7 @@ jacobi_part: Any = elementwise(
 )
 
 
-def ellipj(u: Any, m: Any) -> tuple[Any, Any, Any, Any]:
+def ellipj(u: ArrayLike, m: ArrayLike) -> tuple[Array, Array, Array, Array]:
     """Jacobi's elliptic functions and the amplitude (sn, cn, dn, ph).
 
     Examples
@@ -101,7 +102,7 @@ def ellipj(u: Any, m: Any) -> tuple[Any, Any, Any, Any]:
     return tuple(jacobi_part(u, m, part=part) for part in range(4))
 
 
-def agm(a: Any, b: Any) -> Any:
+def agm(a: ArrayLike, b: ArrayLike) -> Array:
     """The arithmetic-geometric mean of positive numbers, π/4 (a + b) / K(((a - b)/(a + b))²).
 
     Examples

@@ -6,12 +6,11 @@ from within the domain, which may be infinite; where a function is constant, it 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from scipy import special
 
 from ...core.kinds import elementwise
+from .._types import Array
 from ..elementwise.arithmetic import _as_wide, where
 from ..elementwise.comparison import equal
 from ..elementwise.exponential import log, log1p
@@ -21,7 +20,7 @@ _any = (-2, 2)
 _positive = (0.3, 3)
 
 
-def _nonzero(x: Any, y: Any) -> Any:
+def _nonzero(x: Array, y: Array) -> Array:
     """``y``, but infinite where both are 0: there x/y is 0, since 0 log y is 0 for every y."""
     return where(equal(x, 0) & equal(y, 0), np.inf, y)
 
@@ -66,7 +65,7 @@ entr = elementwise(
 )
 
 
-def _log_ratio(x: Any, y: Any) -> Any:
+def _log_ratio(x: Array, y: Array) -> Array:
     """log(x / y), and infinite where both are 0: beside that point the functions below jump."""
     both = equal(x, 0) & equal(y, 0)
     return log(where(both, np.inf, x) / where(both, 1.0, y))

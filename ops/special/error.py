@@ -13,6 +13,7 @@ import numpy as np
 from scipy import special
 
 from ...core.kinds import elementwise
+from .._types import Array
 from ..elementwise.arithmetic import where
 from ..elementwise.comparison import less
 from ..elementwise.exponential import exp, sigmoid
@@ -69,7 +70,7 @@ _TERMS = 42
 """The terms shrink up to k = 6.5², so this many fit every point beyond ``_FAR``."""
 
 
-def _asymptotic_series(x: Any, order: int, s: float, scale: float) -> Any:
+def _asymptotic_series(x: Array, order: int, s: float, scale: float) -> Array:
     """``scale`` Σ (-s)ᵏ (2k-1)!!/2ᵏ times the derivative of that order of x⁻²ᵏ⁻¹."""
     inverse = 1 / x
     term = scale * (-1.0) ** order * math.factorial(order) * inverse ** (order + 1)
@@ -88,7 +89,7 @@ def _derivative_of(fn: Any, s: float, c: float, scale: float, both: bool) -> Any
     is in use for negative x too where ``both`` says so.
     """
 
-    def value(x: Any, *, order: int) -> Any:
+    def value(x: Array, *, order: int) -> Array:
         x = np.asarray(x)
         wide = x.astype(np.float64)
         before = fn(wide)
@@ -147,7 +148,7 @@ dawsn = elementwise(
 # ---- the normal distribution --------------------------------------------------------------------
 
 
-def _hazard(x: Any) -> Any:
+def _hazard(x: Array) -> Array:
     """φ(x)/Φ(x), the derivative of log Φ: by erfcx on the left, where φ and Φ underflow."""
     left = less(x, 0)
     tail = math.sqrt(2 / math.pi) / erfcx(where(left, x, 0.0) * -math.sqrt(0.5))

@@ -11,6 +11,7 @@ from scipy import special
 from ...core.errors import NonDifferentiableError, operands
 from ...core.kinds import elementwise
 from ...core.tensor import Tensor
+from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import _as_wide, where
 from ..elementwise.comparison import equal
 from ..elementwise.exponential import exp
@@ -23,7 +24,7 @@ from .scipy_ufuncs import narrow, refused
 _positive = (0.6, 3)
 
 
-def _zeta(s: Any, q: Any) -> Any:
+def _zeta(s: Array, q: Array) -> Array:
     """Hurwitz' function; at q = 1 Riemann's, which SciPy continues below s = 1."""
     value = special.zeta(s, q)
     if not np.any(np.less(s, 1)):
@@ -110,7 +111,7 @@ beta = elementwise(
 # ---- incomplete ---------------------------------------------------------------------------------
 
 
-def _gamma_density(y: Any, a: Any, x: Any) -> Any:
+def _gamma_density(y: Array, a: Array, x: Array) -> Array:
     a = _as_wide(a, y.dtype)
     return exp(xlogy(a - 1, x) - x - gammaln(a))
 
@@ -141,7 +142,7 @@ def _two_integers(*shape: int) -> Any:
     return make
 
 
-def _beta_density(y: Any, a: Any, b: Any, x: Any) -> Any:
+def _beta_density(y: Array, a: Array, b: Array, x: Array) -> Array:
     a, b = _as_wide(a, y.dtype), _as_wide(b, y.dtype)
     return exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))
 
@@ -159,7 +160,7 @@ betainc = elementwise(
 # ---- compositions -------------------------------------------------------------------------------
 
 
-def zeta(x: Any, q: Any = None) -> Any:
+def zeta(x: ArrayLike, q: ArrayLike = None) -> Array:
     """Hurwitz' zeta function Σ (k + q)⁻ˣ, Riemann's where ``q`` is left out.
 
     Its derivative with respect to ``q`` is known; the one with respect to ``x`` is an error.
@@ -174,7 +175,7 @@ def zeta(x: Any, q: Any = None) -> Any:
     return zeta_of(x, 1.0 if q is None else q)
 
 
-def polygamma(n: Any, x: Any) -> Any:
+def polygamma(n: ArrayLike, x: ArrayLike) -> Array:
     """The derivative of order ``n`` of :func:`digamma`, for integers ``n`` of 0 and more.
 
     Parameters
@@ -213,7 +214,7 @@ def polygamma(n: Any, x: Any) -> Any:
     return where(equal(orders, 0), digamma(x), derived) if np.any(orders == 0) else derived
 
 
-def multigammaln(a: Any, d: int) -> Any:
+def multigammaln(a: ArrayLike, d: int) -> Array:
     """The logarithm of the multivariate gamma function of dimension ``d``, for a > (d - 1)/2.
 
     Examples

@@ -11,6 +11,7 @@ from typing import Any
 from scipy import special
 
 from ...core.kinds import elementwise
+from .._types import Array
 from .scipy_ufuncs import of_orders, wide
 
 _unit = (-0.8, 0.8)
@@ -94,5 +95,5 @@ ellipe = elementwise(
 )
 
 
-def _two_f1(a: float, b: float, c: float, x: Any) -> Any:
+def _two_f1(a: float, b: float, c: float, x: Array) -> Array:
     return hyp2f1(a, b, c, x)

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import special
 
 from ...core.kinds import elementwise
+from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import maximum, multiply, where
 from ..elementwise.comparison import greater
 from ..elementwise.exponential import exp
@@ -52,7 +53,7 @@ expn: Any = of_orders(
 )
 
 
-def _expn_before(n: Any, x: Any) -> Any:
+def _expn_before(n: Array, x: Array) -> Array:
     """E of order n - 1; of order -1 it is exp(-x) (1 + x) / x²."""
     below = multiply(exp(-x), (1 + x) / (x * x))
     return where(greater(n, 0), expn(maximum(n - 1, 0), x), below)
@@ -106,7 +107,7 @@ fresnel_cosine = elementwise(
 )
 
 
-def sici(x: Any) -> tuple[Any, Any]:
+def sici(x: ArrayLike) -> tuple[Array, Array]:
     """The sine and cosine integrals (Si, Ci).
 
     Examples
@@ -119,7 +120,7 @@ def sici(x: Any) -> tuple[Any, Any]:
     return sine_integral(x), cosine_integral(x)
 
 
-def shichi(x: Any) -> tuple[Any, Any]:
+def shichi(x: ArrayLike) -> tuple[Array, Array]:
     """The hyperbolic sine and cosine integrals (Shi, Chi).
 
     Examples
@@ -132,7 +133,7 @@ def shichi(x: Any) -> tuple[Any, Any]:
     return sinh_integral(x), cosh_integral(x)
 
 
-def fresnel(x: Any) -> tuple[Any, Any]:
+def fresnel(x: ArrayLike) -> tuple[Array, Array]:
     """Fresnel's integrals (S, C).
 
     Examples
@@ -178,7 +179,7 @@ owens_t = elementwise(
 # ---- Airy functions: solutions of y'' = x y -----------------------------------------------------
 
 
-def _airy_rule(g: Any, y: Any, x: Any, *, part: int) -> Any:
+def _airy_rule(g: Array, y: Array, x: Array, *, part: int) -> Array:
     if part % 2:
         return g * (x * airy_part(x, part=part - 1))
     return g * airy_part(x, part=part + 1)
@@ -196,7 +197,7 @@ airy_part: Any = elementwise(
 )
 
 
-def airy(z: Any) -> tuple[Any, Any, Any, Any]:
+def airy(z: ArrayLike) -> tuple[Array, Array, Array, Array]:
     """The Airy functions and their derivatives (Ai, Ai', Bi, Bi').
 
     Examples

@@ -10,6 +10,7 @@ from typing import Any
 
 from scipy import special
 
+from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import where
 from ..elementwise.comparison import equal
 from .scipy_ufuncs import of_orders, wide
@@ -21,7 +22,7 @@ _any = (-2, 2)
 def _below(slope: Callable[..., Any]) -> Callable[..., Any]:
     """A rule from a derivative by the degree below; of degree 0, where there is none, it is 0."""
 
-    def rule(g: Any, y: Any, n: Any, *rest: Any) -> Any:
+    def rule(g: Array, y: Array, n: Any, *rest: Any) -> Array:
         constant = equal(n, 0)
         return g * where(constant, 0.0, slope(y, where(constant, 1, n), *rest))
 
@@ -115,26 +116,26 @@ eval_hermitenorm: Any = of_orders(
 )
 
 
-def eval_chebyc(n: Any, x: Any) -> Any:
+def eval_chebyc(n: ArrayLike, x: ArrayLike) -> Array:
     """2 Tₙ(x/2): Chebyshev's polynomial on [-2, 2]."""
     return 2 * eval_chebyt(n, 0.5 * x)
 
 
-def eval_chebys(n: Any, x: Any) -> Any:
+def eval_chebys(n: ArrayLike, x: ArrayLike) -> Array:
     """Uₙ(x/2): Chebyshev's polynomial of the second kind on [-2, 2]."""
     return eval_chebyu(n, 0.5 * x)
 
 
-def eval_sh_legendre(n: Any, x: Any) -> Any:
+def eval_sh_legendre(n: ArrayLike, x: ArrayLike) -> Array:
     """Legendre's polynomial, shifted to [0, 1]."""
     return eval_legendre(n, 2 * x - 1)
 
 
-def eval_sh_chebyt(n: Any, x: Any) -> Any:
+def eval_sh_chebyt(n: ArrayLike, x: ArrayLike) -> Array:
     """Chebyshev's polynomial of the first kind, shifted to [0, 1]."""
     return eval_chebyt(n, 2 * x - 1)
 
 
-def eval_sh_chebyu(n: Any, x: Any) -> Any:
+def eval_sh_chebyu(n: ArrayLike, x: ArrayLike) -> Array:
     """Chebyshev's polynomial of the second kind, shifted to [0, 1]."""
     return eval_chebyu(n, 2 * x - 1)

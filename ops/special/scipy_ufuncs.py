@@ -14,6 +14,7 @@ import numpy as np
 from ...core.errors import NonDifferentiableError, operands
 from ...core.kinds import elementwise
 from ...core.primitive import Rule
+from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import _as_wide
 
 Interval = tuple[float, float]
@@ -45,7 +46,7 @@ def narrowed(ufunc: Any) -> Callable[..., Any]:
     return fn
 
 
-def wide(n: Any, y: Any) -> Any:
+def wide(n: Any, y: ArrayLike) -> Array:
     """An order in the type of the result, to compute with."""
     return _as_wide(n, y.dtype)
 
@@ -56,7 +57,7 @@ def refused(name: str, position: int, operand: str) -> Rule:
     Integers carry no derivative, so with respect to them there is nothing to refuse.
     """
 
-    def rule(g: Any, y: Any, *args: Any) -> None:
+    def rule(g: Array, y: Array, *args: Any) -> None:
         dtype = getattr(args[position], "dtype", None)
         if dtype is not None and dtype.kind not in "fc":
             return

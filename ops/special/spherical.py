@@ -10,6 +10,7 @@ from typing import Any
 
 from scipy import special
 
+from .._types import Array
 from ..elementwise.arithmetic import maximum
 from .scipy_ufuncs import of_orders, wide
 
@@ -17,10 +18,10 @@ from .scipy_ufuncs import of_orders, wide
 def _declared(name: str, below: int, above: int, doc: str) -> Any:
     """``f_n' = (below n f_{n-1} + above (n + 1) f_{n+1}) / (2n + 1)``."""
 
-    def rule(g: Any, y: Any, n: Any, x: Any) -> Any:
+    def rule(g: Array, y: Array, n: Any, x: Array) -> Array:
         return g * slope(n, x, y)
 
-    def slope(n: Any, x: Any, y: Any) -> Any:
+    def slope(n: Any, x: Array, y: Array) -> Array:
         order = wide(n, y)
         lower = below * order * function(maximum(n, 1) - 1, x)
         return (lower + above * (order + 1) * function(n + 1, x)) / (2 * order + 1)
@@ -30,7 +31,7 @@ def _declared(name: str, below: int, above: int, doc: str) -> Any:
 
 
 def _with_derivative(function: Any, slope: Callable[..., Any], name: str, doc: str) -> Any:
-    def call(n: Any, z: Any, derivative: bool = False) -> Any:
+    def call(n: Any, z: Array, derivative: bool = False) -> Array:
         y = function(n, z)
         return slope(n, z, y) if derivative else y
 
