@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ...core.kinds import elementwise, zero
+from .._dispatch import as_floating, on_tensors
 from .._types import Array, ArrayLike
-from ..on_tensors import floating, on_tensors
 from .arithmetic import absolute, mod, power, subtract
 from .comparison import floor_divide, trunc
 from .identity import astype
@@ -55,7 +55,7 @@ def frexp(x: ArrayLike) -> tuple[Array, Array]:
     >>> tg.grad(lambda x: np.frexp(x)[0])(3.0)
     np.float64(0.25)
     """
-    x = floating(x)
+    x = as_floating(x)
     exponent = exponent_of(x)
     return ldexp(x, -exponent), exponent
 
@@ -63,7 +63,7 @@ def frexp(x: ArrayLike) -> tuple[Array, Array]:
 @on_tensors(np.modf)
 def modf(x: ArrayLike) -> tuple[Array, Array]:
     """Fractional and whole part, both with the sign of x."""
-    x = floating(x)
+    x = as_floating(x)
     whole = trunc(x)
     return subtract(x, whole), whole
 
@@ -77,7 +77,7 @@ def divmod(x1: ArrayLike, x2: ArrayLike) -> tuple[Array, Array]:
 @on_tensors(np.float_power)
 def float_power(x1: ArrayLike, x2: ArrayLike) -> Array:
     """``x1 ** x2`` in float64 at least."""
-    wide = lambda x: x if type(x) in (int, float) else _widened(floating(x))
+    wide = lambda x: x if type(x) in (int, float) else _widened(as_floating(x))
     return power(wide(x1), float(x2) if type(x2) is int else wide(x2))
 
 
@@ -88,7 +88,7 @@ def _widened(x: Array) -> Array:
 @on_tensors(np.fabs)
 def fabs(x: ArrayLike) -> Array:
     """The absolute value; at 0 its derivative is 0."""
-    return absolute(floating(x))
+    return absolute(as_floating(x))
 
 
 @on_tensors(np.fix)

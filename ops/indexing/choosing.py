@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ...core.tensor import Tensor
+from .._dispatch import as_array, concrete, on_tensors
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import where
 from ..elementwise.identity import astype
-from ..on_tensors import held, on_tensors, seen
 from ..shape.axes import canonical_axis, shape_of
 from ..shape.broadcasting import ravel, reshape
 from ..shape.rearranging import broadcast, expand_dims, moveaxis, stack
@@ -21,7 +21,7 @@ from .scatter import set_at
 
 
 def _held(x: Array) -> Array:
-    return x if type(x) in (int, float) else held(x)
+    return x if type(x) in (int, float) else as_array(x)
 
 
 # ---- by conditions ------------------------------------------------------------------------------
@@ -63,7 +63,7 @@ def choose(a: ArrayLike, choices: Any, mode: str = "raise") -> Array:
     mode : {"raise", "wrap", "clip"}
         What a number outside means: an error, its remainder, or the nearest.
     """
-    a = held(a)
+    a = as_array(a)
     if isinstance(choices, (Tensor, np.ndarray)):
         options = [index(choices, i) for i in range(shape_of(choices)[0])]
     else:
@@ -77,7 +77,7 @@ def choose(a: ArrayLike, choices: Any, mode: str = "raise") -> Array:
         a = where(a < 0, 0, where(a > n - 1, n - 1, a))
     elif mode != "raise":
         raise ValueError(f"choose: mode={mode!r} is none of raise, wrap, clip")
-    elif np.any((numbers := seen(a, "numbers of choices")) < 0) or np.any(numbers >= n):
+    elif np.any((numbers := concrete(a, "numbers of choices")) < 0) or np.any(numbers >= n):
         raise ValueError(f"choose: numbers must lie in 0..{n - 1}")
     shape = np.broadcast_shapes(a.shape, *(shape_of(c) for c in options))
     joined = stack([broadcast(c, shape) for c in options])
@@ -86,14 +86,14 @@ def choose(a: ArrayLike, choices: Any, mode: str = "raise") -> Array:
 
 @on_tensors(np.compress)
 def compress(condition: ArrayLike, a: ArrayLike, axis: int | None = None) -> Array:
-    """The slices along an axis (None: elements) at which the condition holds."""
-    positions = np.flatnonzero(seen(condition, "the number of elements that a condition holds for"))
+    """The slices along an axis (None: elements) where the condition is true."""
+    positions = np.flatnonzero(concrete(condition, "the number of elements that meet a condition"))
     return take(a, positions, axis)
 
 
 @on_tensors(np.extract)
 def extract(condition: ArrayLike, arr: ArrayLike) -> Array:
-    """The elements at which the condition holds, on one axis."""
+    """The elements where the condition is true, in one dimension."""
     return compress(ravel(condition), ravel(arr))
 
 
@@ -101,11 +101,11 @@ def extract(condition: ArrayLike, arr: ArrayLike) -> Array:
 def piecewise(
     x: ArrayLike, condlist: ArrayLike, funclist: Sequence[Any], *args: Any, **kw: Any
 ) -> Array:
-    """Another function of ``x`` on each of several parts; the last that holds counts.
+    """A function of ``x`` for each condition, on the elements that meet it; the last one counts.
 
-    Each function, or number, meets the elements of its own part alone. An additional one serves
-    where no condition holds, where otherwise 0 stands. Which elements belong where must not depend
-    on arguments of a jitted function: use ``where`` or ``select`` there.
+    A number may stand for a constant function, and one more function than conditions is for elements
+    that meet none (otherwise they give 0). The conditions must not depend on arguments of a jitted
+    function: use ``where`` or ``select`` there.
 
     Examples
     --------
@@ -114,10 +114,12 @@ def piecewise(
     >>> tg.grad(f)(np.array([-1.0, 0.0, 2.0]))
     array([0. , 0. , 0.5])
     """
-    x = held(x)
+    x = as_array(x)
     if _is_one(condlist, x):
         condlist = [condlist]
-    masks = [np.asarray(seen(c, "the parts of a piecewise function"), bool) for c in condlist]
+    masks = [
+        np.asarray(concrete(c, "the conditions of a piecewise function"), bool) for c in condlist
+    ]
     if len(masks) == len(funclist) - 1:
         masks.append(~np.any(masks, axis=0))
     if len(masks) != len(funclist):
@@ -164,7 +166,7 @@ def apply_along_axis(
         raise ValueError(f"apply_along_axis: no lines along axis {axis} of shape {shape}")
     lines = reshape(moveaxis(arr, axis, -1), shape=(math.prod(rest), shape[axis]))
     parts = [func1d(index(lines, i), *args, **kwargs) for i in range(math.prod(rest))]
-    joined = stack([held(p) for p in parts])
+    joined = stack([as_array(p) for p in parts])
     inner = shape_of(joined)[1:]
     out = reshape(joined, shape=(*rest, *inner))
     sources = range(len(rest), len(rest) + len(inner))

@@ -13,9 +13,9 @@ import numpy as np
 from ...core import signatures
 from ...core.kinds import zero
 from ...core.tensor import tensor_or_array
+from .._dispatch import concrete, on_tensors
 from .._types import Array, ArrayLike
 from ..indexing.index import argsort, index, take_along_axis
-from ..on_tensors import on_tensors, seen
 from ..shape.axes import canonical_axis, shape_of
 from ..shape.rearranging import flip
 
@@ -140,7 +140,7 @@ def searchsorted(a: ArrayLike, v: ArrayLike, side: str = "left", sorter: Any = N
 @on_tensors(np.digitize)
 def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False) -> Array:
     """The number of the bin that each value is in: an integer, without a derivative."""
-    edges = seen(bins, "the order of bins")
+    edges = concrete(bins, "the order of bins")
     side = "left" if right else "right"
     if edges.size > 1 and edges[0] > edges[-1]:
         return edges.size - search(edges[::-1], x, side=side)

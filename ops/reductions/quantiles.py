@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from ...core.tensor import Tensor
+from .._dispatch import as_floating, on_tensors
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import divide, maximum, minimum, where
 from ..elementwise.comparison import ceil, equal, floor, isnan, rint
 from ..elementwise.identity import astype
 from ..indexing.index import index, sort, take_along_axis
-from ..on_tensors import floating, on_tensors
 from ..shape.axes import canonical_axes, canonical_axis, shape_of
 from ..shape.broadcasting import expanded_shape, ravel, reshape
 from ..shape.rearranging import moveaxis
@@ -106,7 +106,7 @@ def _picked(ordered: Array, at: Array, size: Any) -> Array:
 def _quantile(
     x: Array, q: Array, axis: Any, method: str, keepdims: bool, skip: bool, who: str
 ) -> Array:
-    x = floating(x)
+    x = as_floating(x)
     lines, kept = _lines(x, axis, who)
     weak = type(q) in (int, float)
     q = np.asarray(q, x.dtype if weak else None) if not isinstance(q, Tensor) else q
@@ -180,7 +180,7 @@ def nanquantile(
 
 def _hundredth(a: Array, q: Array) -> Array:
     if type(q) in (int, float):
-        return floating(a).dtype.type(q) / floating(a).dtype.type(100)
+        return as_floating(a).dtype.type(q) / as_floating(a).dtype.type(100)
     return divide(q if isinstance(q, Tensor) else np.asarray(q, float), 100)
 
 
@@ -212,7 +212,7 @@ def median(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
     >>> tg.grad(np.median)(np.array([3.0, 1.0, 7.0, 5.0]))
     array([0.5, 0. , 0. , 0.5])
     """
-    lines, kept = _lines(floating(a), axis, "median")
+    lines, kept = _lines(as_floating(a), axis, "median")
     ordered, n = sort(lines, -1), shape_of(lines)[-1]
     middle = mean(index(ordered, (Ellipsis, slice((n - 1) // 2, n // 2 + 1))), -1)
     out = where(any_of(isnan(lines), -1), np.nan, middle)
@@ -222,7 +222,7 @@ def median(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
 @on_tensors(np.nanmedian)
 def nanmedian(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
     """The median of what is not NaN over axes; see :func:`median`."""
-    a = floating(a)
+    a = as_floating(a)
     return _quantile(a, a.dtype.type(0.5), axis, "linear", keepdims, True, "nanmedian")
 
 

@@ -13,13 +13,13 @@ import numpy as np
 
 from ...core import signatures
 from ...core.kinds import structured, zero
+from .._dispatch import contains_tensor
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import add, divide, maximum, minimum, multiply, where
 from ..elementwise.comparison import equal
 from ..elementwise.complexes import conj, real, real_dtype, squared_magnitude
 from ..elementwise.identity import astype
 from ..indexing.index import index
-from ..on_tensors import holds_tensor
 from ..shape.axes import canonical_axes, canonical_axis, shape_of
 from ..shape.broadcasting import _sum, expanded_shape, ravel, reduce_sum, reshape, restore_axes
 from ..shape.rearranging import broadcast, concatenate_along, moveaxis
@@ -55,7 +55,7 @@ def kept(x: ArrayLike, mask: ArrayLike, neutral: float) -> Array:
 
 
 def _boolean(mask: Array) -> Array:
-    return mask if holds_tensor(mask) else np.asarray(mask, bool)
+    return mask if contains_tensor(mask) else np.asarray(mask, bool)
 
 
 def _with_initial(combine: Any, reduced: Array, initial: Array) -> Array:

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from .._dispatch import as_floating, on_tensors
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import divide, where
 from ..elementwise.comparison import isnan
 from ..elementwise.complexes import squared_magnitude
 from ..elementwise.exponential import sqrt
-from ..on_tensors import floating, on_tensors
 from ..shape.axes import canonical_axes, shape_of
 from ..shape.broadcasting import reduce_sum
 from .reduction import all as all_of
@@ -37,7 +37,7 @@ from .scans import cumprod, cumsum
 
 def _without_nan(a: Array, neutral: float) -> Array:
     """The array with the neutral element in place of NaN."""
-    x = floating(a)
+    x = as_floating(a)
     return kept(x, ~isnan(x), neutral)
 
 
@@ -75,7 +75,7 @@ def nanmean(a: ArrayLike, axis: Any = None, dtype: Any = None, keepdims: bool = 
     >>> tg.grad(np.nanmean)(np.array([1.0, np.nan, 4.0]))
     array([0.5, 0. , 0.5])
     """
-    x = in_dtype(floating(a), dtype)
+    x = in_dtype(as_floating(a), dtype)
     return mean(x, axis, keepdims=keepdims, where=~isnan(x))
 
 
@@ -86,7 +86,7 @@ def _deviations(
 
     These are NaN where they are not positive, as NumPy answers.
     """
-    x = in_dtype(floating(a), dtype)
+    x = in_dtype(as_floating(a), dtype)
     axes, mask = canonical_axes(axis, len(shape_of(x)), who), ~isnan(x)
     free = count(x, axes, keepdims, mask) - ddof
     return deviations(x, axes, mask), axes, where(free > 0, free, np.nan)
@@ -115,7 +115,7 @@ def nanstd(
 @on_tensors(np.nanmax)
 def nanmax(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
     """The largest over axes of what is not NaN; ties share the derivative evenly."""
-    x = floating(a)
+    x = as_floating(a)
     none = all_of(isnan(x), axis, keepdims)
     return where(none, np.nan, max(_without_nan(x, -np.inf), axis, keepdims))
 
@@ -123,7 +123,7 @@ def nanmax(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
 @on_tensors(np.nanmin)
 def nanmin(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
     """The smallest over axes of what is not NaN; ties share the derivative evenly."""
-    x = floating(a)
+    x = as_floating(a)
     none = all_of(isnan(x), axis, keepdims)
     return where(none, np.nan, min(_without_nan(x, np.inf), axis, keepdims))
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from .._dispatch import as_array, concrete, on_tensors
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import positive
 from ..elementwise.identity import astype
 from ..indexing.index import index
-from ..on_tensors import held, on_tensors, seen
 from .axes import canonical_axis, shape_of
 from .broadcasting import ravel, reshape
 from .rearranging import broadcast, concatenate, flip, split, swapaxes
@@ -24,7 +24,7 @@ from .rearranging import broadcast, concatenate, flip, split, swapaxes
 
 def _rearranged(x: Array, rearrange: Callable[[Any], Any]) -> Array:
     """The elements of ``x`` where ``rearrange`` puts their positions."""
-    x = held(x)
+    x = as_array(x)
     shape = x.shape
     return index(ravel(x), rearrange(np.arange(math.prod(shape)).reshape(shape)))
 
@@ -42,7 +42,7 @@ def delete(arr: ArrayLike, obj: Any, axis: int | None = None) -> Array:
     >>> tg.grad(lambda x: (np.delete(x, 1) ** 2).sum())(np.array([1.0, 2.0, 3.0]))
     array([2., 0., 6.])
     """
-    obj = obj if isinstance(obj, (slice, int)) else seen(obj, "positions to delete")
+    obj = obj if isinstance(obj, (slice, int)) else concrete(obj, "positions to delete")
     return _rearranged(arr, lambda positions: np.delete(positions, obj, axis))
 
 
@@ -56,9 +56,9 @@ def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None)
     >>> tg.grad(lambda v: (np.insert([1.0, 2.0], 1, v) ** 2).sum())(3.0)
     np.float64(6.0)
     """
-    arr, values = held(arr), held(values)
+    arr, values = as_array(arr), as_array(values)
     values = astype(values, arr.dtype)
-    obj = obj if isinstance(obj, (slice, int)) else seen(obj, "positions to insert before")
+    obj = obj if isinstance(obj, (slice, int)) else concrete(obj, "positions to insert before")
     n, more = math.prod(arr.shape), math.prod(values.shape)
     new = np.arange(n, n + more).reshape(values.shape)
     positions = np.insert(np.arange(n).reshape(arr.shape), obj, new, axis)
@@ -68,7 +68,7 @@ def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None)
 @on_tensors(np.append)
 def append(arr: ArrayLike, values: ArrayLike, axis: int | None = None) -> Array:
     """With values put behind, along an axis (None: both flattened)."""
-    return concatenate([held(arr), held(values)], axis)
+    return concatenate([as_array(arr), as_array(values)], axis)
 
 
 @on_tensors(np.resize)
@@ -80,7 +80,7 @@ def resize(a: ArrayLike, new_shape: Any) -> Array:
 @on_tensors(np.trim_zeros)
 def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: Any = None) -> Array:
     """Without the zeros at the front ("f") and back ("b"), which must not differ between calls."""
-    values = seen(filt, "the number of zeros at the ends")
+    values = concrete(filt, "the number of zeros at the ends")
     edges = []
     axes = range(values.ndim) if axis is None else np.atleast_1d(axis) % values.ndim
     for i, n in enumerate(values.shape):
@@ -92,7 +92,7 @@ def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: Any = None) -> Array:
         first = int(there[0]) if cut and "f" in trim.lower() else 0
         last = int(there[-1]) + 1 if cut and "b" in trim.lower() else n
         edges.append(slice(first, last))
-    return index(held(filt), tuple(edges))
+    return index(as_array(filt), tuple(edges))
 
 
 # ---- joining and cutting ------------------------------------------------------------------------
@@ -154,7 +154,7 @@ def _concatenate_nested(x: Array, depth: int, ndim: int) -> Array:
     if isinstance(x, list):
         return concatenate([_concatenate_nested(item, depth - 1, ndim) for item in x], -depth)
     shape = shape_of(x)
-    return reshape(held(x), shape=(1,) * (ndim - len(shape)) + shape)
+    return reshape(as_array(x), shape=(1,) * (ndim - len(shape)) + shape)
 
 
 @on_tensors(np.hsplit)
@@ -198,7 +198,7 @@ def meshgrid(*xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: 
         raise ValueError(f"meshgrid: indexing={indexing!r} is neither 'xy' nor 'ij'")
     n = len(xi)
     grids = [
-        reshape(held(x), shape=(1,) * i + (math.prod(shape_of(x)),) + (1,) * (n - i - 1))
+        reshape(as_array(x), shape=(1,) * i + (math.prod(shape_of(x)),) + (1,) * (n - i - 1))
         for i, x in enumerate(xi)
     ]
     if indexing == "xy" and n > 1:

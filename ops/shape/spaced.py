@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from .._dispatch import as_floating, on_tensors
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import power
 from ..elementwise.identity import astype
-from ..on_tensors import floating, on_tensors
 from .axes import canonical_axis, shape_of
 from .broadcasting import reshape
 from .rearranging import broadcast_arrays, concatenate, expand_dims, moveaxis
@@ -18,9 +18,9 @@ from .rearranging import broadcast_arrays, concatenate, expand_dims, moveaxis
 
 def _ends(start: Array, stop: Array) -> Array:
     """Both as arrays of one shape and type; a Python number takes that of the other."""
-    kinds = [x if type(x) in (int, float) else floating(x).dtype for x in (start, stop)]
+    kinds = [x if type(x) in (int, float) else as_floating(x).dtype for x in (start, stop)]
     dtype = np.result_type(*kinds)
-    return broadcast_arrays(*(astype(floating(x), dtype) for x in (start, stop)))
+    return broadcast_arrays(*(astype(as_floating(x), dtype) for x in (start, stop)))
 
 
 @on_tensors(np.linspace)
@@ -75,7 +75,7 @@ def logspace(
     if len(shape_of(exponents)) <= len(shape):
         missing = len(shape) + 1 - len(shape_of(exponents))
         exponents = reshape(exponents, shape=(num, *(1,) * missing, *shape_of(exponents)[1:]))
-    out = power(base if type(base) in (int, float) else floating(base), exponents)
+    out = power(base if type(base) in (int, float) else as_floating(base), exponents)
     if axis:
         out = moveaxis(out, 0, canonical_axis(axis, len(shape_of(out)), "logspace"))
     return out if dtype is None else astype(out, dtype)

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from ...core.tensor import Tensor
+from .._dispatch import as_array, as_floating, on_tensors
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import absolute, mod, where
 from ..elementwise.identity import astype
 from ..indexing.index import argsort, index
-from ..on_tensors import floating, held, on_tensors
 from ..reductions.ordering import search
 from ..reductions.reduction import sum
 from ..reductions.scans import cumsum, diff
@@ -39,8 +39,8 @@ def ediff1d(ary: ArrayLike, to_end: ArrayLike = None, to_begin: ArrayLike = None
     >>> tg.grad(lambda x: np.ediff1d(x, to_end=x[0]).sum())(np.array([1.0, 4.0]))
     array([0., 1.])
     """
-    ary = ravel(held(ary))
-    before, after = ([] if end is None else [astype(ravel(held(end)), ary.dtype)]
+    ary = ravel(as_array(ary))
+    before, after = ([] if end is None else [astype(ravel(as_array(end)), ary.dtype)]
                      for end in (to_begin, to_end))  # fmt: skip
     return concatenate([*before, diff(ary), *after])
 
@@ -63,7 +63,7 @@ def trapezoid(y: ArrayLike, x: ArrayLike = None, dx: ArrayLike = 1.0, axis: int 
     >>> tg.grad(np.trapezoid)(np.ones(3))
     array([0.5, 1. , 0.5])
     """
-    y = floating(y)
+    y = as_floating(y)
     axis = canonical_axis(axis, len(y.shape), "trapezoid")
     width = dx
     if x is not None:
@@ -93,7 +93,7 @@ def _spacings(given: tuple[Any, ...], axes: list[int], shape: tuple[int, ...]) -
                 raise ValueError(
                     f"gradient: coordinates of shape {shape_of(h)} along an axis of {shape[axis]}"
                 )
-            h = diff(floating(h))
+            h = diff(as_floating(h))
             if not isinstance(h, Tensor) and np.all(h == h[0]):
                 h = h[0]
         found.append(h)
@@ -160,7 +160,7 @@ def gradient(f: Any, *spacing: Any, axis: Any = None, edge_order: int = 1) -> An
            [-0.5,  0. ,  0.5],
            [ 0. , -1. ,  1. ]])
     """
-    f = floating(f)
+    f = as_floating(f)
     shape = f.shape
     if axis is None:
         axes = list(range(-len(shape), 0))
@@ -216,7 +216,7 @@ def interp(
     >>> print(slope(0.5), slope(1.0), slope(1.5))
     1.0 2.5 4.0
     """
-    x, xp, fp = (floating(a) for a in (x, xp, fp))
+    x, xp, fp = (as_floating(a) for a in (x, xp, fp))
     x, xp = astype(x, np.float64), astype(xp, np.float64)
     fp = astype(fp, np.complex128 if fp.dtype.kind == "c" else np.float64)
     if len(xp.shape) != 1 or xp.shape != fp.shape or not xp.shape[0]:
@@ -273,7 +273,7 @@ def unwrap(
     >>> tg.grad(lambda p: np.unwrap(p)[1])(np.array([0.0, 6.0]))
     array([0., 1.])
     """
-    p = floating(p)
+    p = as_floating(p)
     axis = canonical_axis(axis, len(p.shape), "unwrap")
     half = period / 2
     step = diff(p, axis=axis)

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from .._dispatch import as_floating, on_tensors
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import clip, divide
 from ..elementwise.complexes import conj, real
 from ..elementwise.exponential import sqrt
 from ..elementwise.identity import astype
 from ..linalg.products import matmul
-from ..on_tensors import floating, on_tensors
 from ..reductions.reduction import average, sum
 from ..shape.axes import shape_of
 from ..shape.broadcasting import reshape
@@ -25,7 +25,7 @@ from .convolution import convolution
 
 
 def _vectors(a: Array, v: Array, who: str) -> tuple[Array, Array]:
-    a, v = atleast_1d(floating(a)), atleast_1d(floating(v))
+    a, v = atleast_1d(as_floating(a)), atleast_1d(as_floating(v))
     if len(a.shape) != 1 or len(v.shape) != 1 or not a.shape[0] or not v.shape[0]:
         raise ValueError(f"{who}: needs two vectors that are not empty, got {a.shape}, {v.shape}")
     dtype = np.result_type(a.dtype, v.dtype)
@@ -73,7 +73,7 @@ def correlate(a: ArrayLike, v: ArrayLike, mode: str = "valid") -> Array:
 
 def _variables(m: Array, rowvar: bool, dtype: Any) -> Array:
     """Variables as rows, observations as columns."""
-    x = astype(floating(m), dtype)
+    x = astype(as_floating(m), dtype)
     if len(x.shape) > 2:
         raise ValueError(f"cov: needs a vector or a matrix of observations, got shape {x.shape}")
     vector = len(x.shape) < 2
@@ -113,16 +113,16 @@ def cov(
     array([[-2. ,  2. ],
            [-0.5,  0.5]])
     """
-    given = [floating(a) for a in (m, y) if a is not None]
+    given = [as_floating(a) for a in (m, y) if a is not None]
     dtype = dtype or np.result_type(np.float64, *(a.dtype for a in given))
     x = _variables(given[0], rowvar, dtype)
     if y is not None:
         extra = _variables(given[1], rowvar, dtype)
         x = concatenate([x, extra], 0)
     ddof = (0 if bias else 1) if ddof is None else ddof
-    weights = fweights if fweights is None else astype(floating(fweights), dtype)
+    weights = fweights if fweights is None else astype(as_floating(fweights), dtype)
     if aweights is not None:
-        relative = astype(floating(aweights), dtype)
+        relative = astype(as_floating(aweights), dtype)
         weights = relative if weights is None else weights * relative
     if weights is None:
         freedom: Any = x.shape[1] - ddof

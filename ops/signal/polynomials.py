@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._dispatch import as_floating, concrete, on_tensors
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import square
 from ..elementwise.exponential import sqrt
@@ -16,7 +17,6 @@ from ..linalg.least_squares import lstsq
 from ..linalg.matrix_products import vander
 from ..linalg.products import matmul, outer
 from ..linalg.solving import inv
-from ..on_tensors import floating, on_tensors, seen
 from ..reductions.reduction import sum
 from ..shape.axes import shape_of
 from ..shape.broadcasting import reshape
@@ -34,15 +34,15 @@ def polyval(p: ArrayLike, x: ArrayLike) -> Array:
     >>> tg.grad(lambda p: np.polyval(p, 2.0))(np.array([1.0, 1.0, 1.0]))
     array([4., 2., 1.])
     """
-    p = floating(p)
-    y: Any = 0.0 * floating(x)
+    p = as_floating(p)
+    y: Any = 0.0 * as_floating(x)
     for i in range(p.shape[0]):
         y = y * x + index(p, i)
     return y
 
 
 def _coefficients(p: Array, who: str) -> Array:
-    p = atleast_1d(floating(p))
+    p = atleast_1d(as_floating(p))
     if len(p.shape) != 1:
         raise ValueError(f"{who}: coefficients form a vector, not an array of shape {p.shape}")
     return p
@@ -78,7 +78,7 @@ def polymul(a1: ArrayLike, a2: ArrayLike) -> Array:
 
 def _trimmed(p: Array) -> Array:
     p = _coefficients(p, "polymul")
-    lead = np.flatnonzero(seen(p, "leading coefficients that may be 0"))
+    lead = np.flatnonzero(concrete(p, "leading coefficients that may be 0"))
     return index(p, slice(lead[0] if lead.size else p.shape[0] - 1, None))
 
 
@@ -99,7 +99,7 @@ def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Array, Array]:
         rest = rest - taken
     if not quotient:
         quotient = [astype(0.0 * index(v, 0), dtype)]
-    values = seen(rest, "leading coefficients that may be 0")
+    values = concrete(rest, "leading coefficients that may be 0")
     first = 0
     while first < len(values) - 1 and np.allclose(values[first], 0, rtol=1e-14):
         first += 1
@@ -109,7 +109,7 @@ def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Array, Array]:
 @on_tensors(np.polyder)
 def polyder(p: ArrayLike, m: int = 1) -> Array:
     """The coefficients of the ``m``-th derivative."""
-    p = floating(p)
+    p = as_floating(p)
     for _ in range(_times(m, "polyder")):
         n = p.shape[0] - 1
         p = index(p, slice(None, -1)) * np.arange(n, 0, -1, dtype=p.dtype)
@@ -119,8 +119,8 @@ def polyder(p: ArrayLike, m: int = 1) -> Array:
 @on_tensors(np.polyint)
 def polyint(p: ArrayLike, m: int = 1, k: Any = None) -> Array:
     """The coefficients of the ``m``-th integral, with constants ``k``, the first step's first."""
-    p, steps = floating(p), _times(m, "polyint")
-    constants = np.zeros(steps, p.dtype) if k is None else atleast_1d(floating(k))
+    p, steps = as_floating(p), _times(m, "polyint")
+    constants = np.zeros(steps, p.dtype) if k is None else atleast_1d(as_floating(k))
     if shape_of(constants)[0] == 1 and steps > 1:
         constants = index(constants, np.zeros(steps, int))
     if shape_of(constants)[0] < steps:
@@ -170,13 +170,13 @@ def polyfit(
     >>> tg.grad(line)(np.array([1.0, 3.0, 4.0])).round(12)
     array([-0.5,  0. ,  0.5])
     """
-    x, y, order = floating(x), floating(y), int(deg) + 1
+    x, y, order = as_floating(x), as_floating(y), int(deg) + 1
     if deg < 0 or len(x.shape) != 1 or len(y.shape) not in (1, 2) or x.shape[0] != y.shape[0]:
         raise ValueError(f"polyfit: degree {deg} through points {x.shape} and {y.shape}")
     limit = x.shape[0] * np.finfo(x.dtype).eps if rcond is None else rcond
     left, right = vander(x, order), y
     if w is not None:
-        column = reshape(floating(w), shape=(x.shape[0], 1))
+        column = reshape(as_floating(w), shape=(x.shape[0], 1))
         left = left * column
         right = right * (column if len(y.shape) == 2 else reshape(column, shape=x.shape))
     scale = sqrt(sum(square(left), 0))
@@ -200,7 +200,7 @@ def polyfit(
 @on_tensors(np.poly)
 def poly(seq_of_zeros: ArrayLike) -> Array:
     """The coefficients of the polynomial with these zeros, or of a matrix's characteristic one."""
-    zeros = atleast_1d(floating(seq_of_zeros))
+    zeros = atleast_1d(as_floating(seq_of_zeros))
     if len(zeros.shape) == 2 and zeros.shape[0] == zeros.shape[1]:
         zeros = eigvals(zeros)
     if len(zeros.shape) != 1:
@@ -221,7 +221,7 @@ def roots(p: ArrayLike) -> Array:
     arguments of a jitted function.
     """
     p = _coefficients(p, "roots")
-    there = np.flatnonzero(seen(p, "coefficients that may be 0"))
+    there = np.flatnonzero(concrete(p, "coefficients that may be 0"))
     if not there.size:
         return np.array([])
     behind = p.shape[0] - int(there[-1]) - 1

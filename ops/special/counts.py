@@ -8,11 +8,11 @@ from typing import Any
 from scipy import special
 
 from ...core.kinds import elementwise
+from .._dispatch import contains_tensor
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import where
 from ..elementwise.comparison import less
 from ..elementwise.trigonometric import cos, sin
-from ..on_tensors import holds_tensor
 from .gamma import digamma, gamma
 from .scipy_ufuncs import narrow
 
@@ -68,7 +68,7 @@ def comb(N: ArrayLike, k: ArrayLike, *, exact: bool = False, repetition: bool = 
     >>> print(special.comb(4.0, 2.0))
     6.0
     """
-    if not holds_tensor((N, k)):
+    if not contains_tensor((N, k)):
         return special.comb(N, k, exact=exact, repetition=repetition)
     _is_exact(exact, "comb")
     return binom(N + k - 1, k) if repetition else binom(N, k)
@@ -76,7 +76,7 @@ def comb(N: ArrayLike, k: ArrayLike, *, exact: bool = False, repetition: bool = 
 
 def perm(N: ArrayLike, k: ArrayLike, exact: bool = False) -> Array:
     """How many ways to arrange ``k`` of ``N`` things, for real numbers too."""
-    if not holds_tensor((N, k)):
+    if not contains_tensor((N, k)):
         return special.perm(N, k, exact)
     _is_exact(exact, "perm")
     return poch(N - k + 1, k)
@@ -92,7 +92,7 @@ def factorial(n: ArrayLike, exact: bool = False, extend: str = "zero") -> Array:
     >>> print(tg.grad(special.factorial)(0.0).round(6))
     -0.577216
     """
-    if not holds_tensor(n):
+    if not contains_tensor(n):
         options = {} if extend == "zero" else {"extend": extend}  # which older SciPy lacks
         return special.factorial(n, exact, **options)
     _is_exact(exact, "factorial")

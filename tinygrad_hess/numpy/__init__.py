@@ -129,6 +129,7 @@ from ..ops import (
     vstack,
 )
 from ..ops import where as _where
+from ..ops._dispatch import contains_tensor as _contains_tensor
 from ..ops._rows import row_of as _row_of
 from ..ops.elementwise.floating_parts import (
     divmod,
@@ -150,7 +151,6 @@ from ..ops.indexing.choosing import (
     select,
 )
 from ..ops.indexing.scatter import add_at as _add_at
-from ..ops.on_tensors import holds_tensor as _holds_tensor
 from ..ops.reductions.ordering import digitize, searchsorted
 from ..ops.reductions.quantiles import (
     median,
@@ -243,7 +243,7 @@ empty_like = zeros_like
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C") -> Any:
     """An array of one value, or of one array's values repeated; a derivative flows to these."""
-    if not _holds_tensor(fill_value):
+    if not _contains_tensor(fill_value):
         return _np.full(shape, fill_value, dtype, order)  # type: ignore[call-overload]
     return broadcast_to(array(fill_value, dtype), shape)
 
@@ -262,7 +262,7 @@ def array(
     ndmin: int = 0,
 ) -> Any:
     """An array; where ``x`` holds tensors (a list of them, say), their differentiable stack."""
-    if not _holds_tensor(x):
+    if not _contains_tensor(x):
         return _np.array(x, dtype=dtype, copy=copy, order=order, ndmin=ndmin)  # type: ignore[call-overload]
     if not isinstance(x, Tensor):
         x = stack([array(item, dtype) for item in x])
@@ -280,7 +280,7 @@ def asarray(
     copy: Any = None,  # noqa: F811
 ) -> Any:
     """The same, without a copy of what is an array already."""
-    return array(x, dtype) if _holds_tensor(x) else _np.asarray(x, dtype, order, copy=copy)
+    return array(x, dtype) if _contains_tensor(x) else _np.asarray(x, dtype, order, copy=copy)
 
 
 def asanyarray(x: Any, dtype: Any = None, order: Any = None) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 from ..core.errors import NonDifferentiableError, describe
 from ..core.tensor import Tensor, tensor_or_array
 from ..ops import broadcast_to, index, ravel, reshape, where
-from ..ops.on_tensors import holds_tensor, on_tensors, seen
+from ..ops._dispatch import concrete, contains_tensor, on_tensors
 
 
 def _is_array(who: str, x: Any, *written: Any) -> bool:
@@ -49,7 +49,7 @@ def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) ->
 
 
 def _where(mask: Any, a: Any, b: Any) -> Any:
-    return where(mask if holds_tensor(mask) else np.asarray(mask, bool), a, b)
+    return where(mask if contains_tensor(mask) else np.asarray(mask, bool), a, b)
 
 
 @on_tensors(np.put)
@@ -58,7 +58,7 @@ def put(a: Any, ind: Any, v: Any, mode: Any = "raise") -> None:
     if _is_array("put", a, v):
         np.put(a, _to_numpy(ind), _to_numpy(v), mode)
         return
-    indices, n = np.ravel(seen(ind, "indices to write to")), a.size
+    indices, n = np.ravel(concrete(ind, "indices to write to")), a.size
     if not indices.size:
         return
     if mode == "wrap":
@@ -76,7 +76,7 @@ def place(arr: Any, mask: Any, vals: Any) -> None:
     if _is_array("place", arr, vals):
         np.place(arr, _to_numpy(mask), _to_numpy(vals))
         return
-    put(arr, np.flatnonzero(seen(mask, "where a mask holds")), vals)
+    put(arr, np.flatnonzero(concrete(mask, "where a mask holds")), vals)
 
 
 @on_tensors(np.putmask)

@@ -234,7 +234,7 @@ class TensorMethods:
     def clone(self, order: str = 'K', subok: builtins.bool = False) -> Any:
         """The same values as a new array; a derivative flows through the copy."""
     def compress(self, a: Any = ..., axis: builtins.int | None = None, *, dim: Any = ..., dims: Any = ...) -> Any:
-        """The slices along an axis (None: elements) at which the condition holds."""
+        """The slices along an axis (None: elements) where the condition is true."""
     def conj(self) -> Any:
         """The complex conjugate; real numbers as they are."""
     def conjugate(self) -> Any:

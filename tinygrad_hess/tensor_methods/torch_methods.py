@@ -16,8 +16,8 @@ import numpy as np
 from .. import numpy as namespace
 from .. import ops
 from ..core.tensor import Tensor
+from ..ops._dispatch import as_array, concrete
 from ..ops.nn import activation
-from ..ops.on_tensors import held, seen
 from ..ops.shape.axes import canonical_axis
 from ..ops.shape.triangles import on_diagonal
 from . import creation
@@ -40,7 +40,7 @@ _DEVICES = ("cpu", "cuda", "gpu", "mps", "CPU", "GPU", "CUDA")
 
 def type_as(self: Tensor, other: Any) -> Any:
     """Convert to the type of another."""
-    return ops.astype(self, held(other).dtype)
+    return ops.astype(self, as_array(other).dtype)
 
 
 def _as_type(dtype: Any) -> Callable[[Tensor], Any]:
@@ -93,12 +93,12 @@ def t(self: Tensor) -> Any:
 
 def expand_as(self: Tensor, other: Any) -> Any:
     """Broadcast to the shape of another."""
-    return ops.broadcast_to(self, held(other).shape)
+    return ops.broadcast_to(self, as_array(other).shape)
 
 
 def reshape_as(self: Tensor, other: Any) -> Any:
     """The elements in the shape of another."""
-    return ops.reshape(self, held(other).shape)
+    return ops.reshape(self, as_array(other).shape)
 
 
 def unflatten(self: Tensor, axis: int, sizes: Any) -> Any:
@@ -168,29 +168,29 @@ def diag_embed(self: Tensor, offset: int = 0) -> Any:
 
 def masked_select(self: Tensor, mask: Any) -> Any:
     """The elements where the mask holds, on one axis."""
-    x, mask = ops.broadcast_arrays(self, seen(mask, "the number of elements of a mask"))
+    x, mask = ops.broadcast_arrays(self, concrete(mask, "the number of elements of a mask"))
     return ops.index(x, np.asarray(mask, bool))
 
 
 def _key_along(self: Tensor, axis: int, index: Any, who: str) -> tuple[Any, ...]:
     at = canonical_axis(axis, self.ndim, who)
-    return (Ellipsis, held(index), *(slice(None),) * (-at - 1))
+    return (Ellipsis, as_array(index), *(slice(None),) * (-at - 1))
 
 
 def index_add(self: Tensor, axis: int, index: Any, source: Any, alpha: float = 1) -> Any:
     """With slices added at these indices along an axis; repeated indices add up."""
-    source = held(source) if alpha == 1 else alpha * held(source)
+    source = as_array(source) if alpha == 1 else alpha * as_array(source)
     return ops.add_at(self, _key_along(self, axis, index, "index_add"), source)
 
 
 def index_copy(self: Tensor, axis: int, index: Any, source: Any) -> Any:
     """With other slices at these indices along an axis."""
-    return ops.set_at(self, _key_along(self, axis, index, "index_copy"), held(source))
+    return ops.set_at(self, _key_along(self, axis, index, "index_copy"), as_array(source))
 
 
 def index_fill(self: Tensor, axis: int, index: Any, value: Any) -> Any:
     """With one value at these indices along an axis."""
-    return ops.set_at(self, _key_along(self, axis, index, "index_fill"), held(value))
+    return ops.set_at(self, _key_along(self, axis, index, "index_fill"), as_array(value))
 
 
 def kthvalue(self: Tensor, k: int, axis: int = -1, keepdims: bool = False) -> Any:
@@ -210,7 +210,7 @@ def aminmax(self: Tensor, axis: Any = None, keepdims: bool = False) -> tuple[Any
 
 def lerp(self: Tensor, end: Any, weight: Any) -> Any:
     """From here to ``end``, as far as the weight says: 0 is here, 1 is there."""
-    return self + (held(end) - self) * weight
+    return self + (as_array(end) - self) * weight
 
 
 def frac(self: Tensor) -> Any:
@@ -230,17 +230,17 @@ def clamp_max(self: Tensor, most: Any) -> Any:
 
 def addcmul(self: Tensor, a: Any, b: Any, value: float = 1) -> Any:
     """x + value a b."""
-    return self + value * (held(a) * b)
+    return self + value * (as_array(a) * b)
 
 
 def addcdiv(self: Tensor, a: Any, b: Any, value: float = 1) -> Any:
     """x + value a / b."""
-    return self + value * (held(a) / b)
+    return self + value * (as_array(a) / b)
 
 
 def addmm(self: Tensor, a: Any, b: Any, beta: float = 1, alpha: float = 1) -> Any:
     """beta x + alpha a b, a product of matrices, of stacks of them, or of a matrix and a vector."""
-    return beta * self + alpha * ops.matmul(held(a), held(b))
+    return beta * self + alpha * ops.matmul(as_array(a), as_array(b))
 
 
 def logcumsumexp(self: Tensor, axis: int = -1) -> Any:
@@ -258,19 +258,23 @@ def logcumsumexp(self: Tensor, axis: int = -1) -> Any:
 
 def cosine_similarity(self: Tensor, other: Any, axis: int = -1, eps: float = 1e-8) -> Any:
     """The cosine of the angle between vectors along an axis; lengths count ``eps`` at least."""
-    other = held(other)
+    other = as_array(other)
     lengths = ops.norm(self, axis=axis) * ops.norm(other, axis=axis)
     return ops.sum(self * other, axis) / ops.maximum(lengths, eps)
 
 
 def dist(self: Tensor, other: Any, p: float = 2) -> Any:
     """The norm of the difference, of order ``p``."""
-    return namespace.linalg.vector_norm(self - held(other), ord=p)
+    return namespace.linalg.vector_norm(self - as_array(other), ord=p)
 
 
 def linear(self: Tensor, weight: Any, bias: Any = None) -> Any:
     """x weight + bias, as in tinygrad: the weight's shape is (inputs, outputs)."""
-    y = ops.multiply(self, weight) if held(weight).ndim == 1 else ops.matmul(self, held(weight))
+    y = (
+        ops.multiply(self, weight)
+        if as_array(weight).ndim == 1
+        else ops.matmul(self, as_array(weight))
+    )
     return y if bias is None else y + bias
 
 
@@ -278,15 +282,15 @@ def scaled_dot_product_attention(
     self: Tensor, key: Any, value: Any, attn_mask: Any = None, is_causal: bool = False
 ) -> Any:
     """softmax(q kᵀ/√d) v over the last two axes; a boolean mask keeps, another is added."""
-    key = held(key)
+    key = as_array(key)
     scores = ops.matmul(self, ops.matrix_transpose(key)) / math.sqrt(self.shape[-1])
     if is_causal:
         attn_mask = np.tri(self.shape[-2], key.shape[-2], dtype=bool)
     if attn_mask is not None:
-        mask = held(attn_mask)
+        mask = as_array(attn_mask)
         kept = mask.dtype == np.bool
         scores = ops.where(mask, scores, -np.inf) if kept else scores + mask
-    return ops.matmul(ops.softmax(scores, axis=-1), held(value))
+    return ops.matmul(ops.softmax(scores, axis=-1), as_array(value))
 
 
 # ---- tensors like this one ----------------------------------------------------------------------
