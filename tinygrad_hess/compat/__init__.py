@@ -1,0 +1,1 @@
+"""Drop-ins for other libraries: ``autograd`` has the names of HIPS/autograd."""

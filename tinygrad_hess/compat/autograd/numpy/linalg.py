@@ -1,0 +1,11 @@
+"""``autograd.numpy.linalg``."""
+
+from typing import Any
+
+from ....numpy import linalg as _linalg
+from ....numpy.linalg import *  # noqa: F403
+from ....numpy.linalg import __all__ as __all__
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(_linalg, name)

@@ -1,0 +1,93 @@
+"""The functions of ``autograd.numpy``."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as _np
+
+from .... import Tensor as _Tensor
+from .... import numpy as _tnp
+from ..tracer import Primitive as _Primitive
+from ..tracer import getval as _getval
+
+numpy_version = _np.__version__
+
+globals().update(
+    {
+        name: getattr(_tnp, name)
+        for name in dir(_tnp)
+        if not name.startswith("_") and not isinstance(getattr(_tnp, name), ModuleType)
+    }
+)
+
+_original_where = _tnp.where
+_astype = _tnp.astype
+
+
+def _holds_arrays(x: Any) -> bool:
+    if isinstance(x, (list, tuple)):
+        return any(map(_holds_arrays, x))
+    return isinstance(x, (_Tensor, _np.ndarray, _np.generic))
+
+
+def where(condition: Any, x: Any = None, y: Any = None) -> Any:
+    """``x`` where the condition holds, else ``y``: Python's numbers and lists of Python's."""
+    if (x is None) != (y is None):
+        raise ValueError("either both or neither of x and y should be given")
+    out = _original_where(condition, x, y)
+    if x is None or any(map(_holds_arrays, (condition, x, y))):
+        return out
+    return out.tolist()
+
+
+custom_where = where
+
+
+def concatenate_args(axis: Any, *args: Any) -> Any:
+    """The arrays along an axis."""
+    return _tnp.concatenate(args, axis)
+
+
+def array_from_args(array_args: Any, array_kwargs: Any, *args: Any) -> Any:
+    """An array of the arguments."""
+    return _tnp.array(args, *array_args, **array_kwargs)
+
+
+def wrap_if_boxes_inside(raw_array: Any, slow_op_name: str | None = None) -> Any:
+    """An array of objects, some of them recorded, as a recorded array."""
+    if raw_array.dtype != object:
+        return raw_array
+    return _tnp.reshape(_tnp.array(list(raw_array.ravel())), raw_array.shape)
+
+
+def make_diagonal(D: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """Matrices on the last two axes with these diagonals."""
+    if (offset, axis1, axis2) != (0, -1, -2):
+        raise NotImplementedError("make_diagonal only supports offset=0, axis1=-1, axis2=-2")
+    return _tnp.expand_dims(D, -1) * _np.eye(_tnp.shape(D)[-1])
+
+
+def metadata(A: Any) -> tuple[Any, ...]:
+    """Shape, number of axes, type, and whether it is complex."""
+    return _tnp.shape(A), _tnp.ndim(A), _tnp.result_type(A), _tnp.iscomplexobj(A)
+
+
+def parse_einsum_input(*args: Any) -> Any:
+    """The subscripts and operands of a call of ``einsum``."""
+    from numpy._core.einsumfunc import _parse_einsum_input as parse
+
+    return parse([_getval(x) for x in args])
+
+
+_parse_einsum_input = parse_einsum_input
+
+
+def wrap_namespace(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Make primitives of the functions of a module; their rules are to be given."""
+    for name, x in old.items():
+        if callable(x) and not isinstance(x, type):
+            new[name] = _Primitive(x)
+        elif isinstance(x, (type, int, float, type(None))):
+            new[name] = x
