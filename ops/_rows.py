@@ -1,4 +1,4 @@
-"""From a name or a function to the primitive that stands for it, whose module may still be to load.
+"""From a name or a function to its primitive, whose module is loaded if need be.
 
 row_of   : a function of NumPy's -> the row that has its name, or computes with it
 load_all : -> all rows of the operations are declared
@@ -31,10 +31,10 @@ def load_all() -> None:
 
 
 def row_of(function: Any) -> Any:
-    """The row that stands for a function: of its name, if that is NumPy's, or of its value.
+    """The row of a function: of its name, if that is NumPy's, or of its value.
 
     None where there is none. It is asked about whatever function a tensor is given to, so it loads
-    no slow module, unless the index of names says that the row stands there. What the library
+    no slow module, unless the index of names says that the row is there. What the library
     offers under NumPy's names goes before it.
 
     Examples

@@ -144,7 +144,7 @@ copysign = elementwise(
 _POWERS: dict[float, Any] = {1: positive, 2: square, -1: reciprocal}
 
 
-def _power_by_steps(emit: Any, x: Any, *, exponent: float) -> Any:
+def _lowered_power(emit: Any, x: Any, *, exponent: float) -> Any:
     """As NumPy computes it; third and fourth powers by products, in a tenth of the time."""
     if x.dtype.kind != "f":
         return None
@@ -169,7 +169,7 @@ power_scalar = elementwise(
     lambda x, *, exponent: x**exponent,
     _power_of_scalar_rule,
     parametric=True,
-    lowered=_power_by_steps,
+    lowered=_lowered_power,
     label="power",
     analytic=True,
     domain=(0.5, 2),
@@ -183,7 +183,7 @@ def _power_rule(g: Array, y: Array, a: Array, b: Array) -> Array:
     return g * where(flat, 0.0, b * power_array(where(flat, 1.0, a), b - 1))
 
 
-def _as_wide(a: Array, dtype: Any) -> Array:
+def _cast_operand(a: Array, dtype: Any) -> Array:
     """An integer or narrower base in the type of the power, as its logarithm must be."""
     if not hasattr(a, "dtype"):
         return dtype.type(a)
@@ -194,7 +194,7 @@ power_array = elementwise(
     "power",
     np.power,
     _power_rule,
-    lambda g, y, a, b: g * (y * log_of_base(_as_wide(a, y.dtype))),
+    lambda g, y, a, b: g * (y * log_of_base(_cast_operand(a, y.dtype))),
     analytic=True,
     domain=((0.5, 2.5), _any),
     edges=[
@@ -249,7 +249,7 @@ where: Any = elementwise(
 )
 
 
-def _greater_share(a: Array, b: Array) -> Array:
+def _tie_share(a: Array, b: Array) -> Array:
     """1 where a is selected by maximum, 0 where b is, one half on ties; NaN is selected first."""
     half = np.result_type(a, b, np.float16).type(0.5)
     nan_a, nan_b = np.isnan(a), np.isnan(b)
@@ -258,11 +258,11 @@ def _greater_share(a: Array, b: Array) -> Array:
 
 greater_share = zero(
     "greater_share",
-    _greater_share,
+    _tie_share,
     operands=2,
     label="share",
     edges=[((1.0, 1.0), (0.0, 0.0))],
-    doc=_greater_share.__doc__ or "",
+    doc=_tie_share.__doc__ or "",
     **_two,
 )
 

@@ -133,8 +133,8 @@ def angle(z: ArrayLike, deg: bool = False) -> Array:
     >>> tg.grad(np.angle)(2 + 0j)
     np.complex128(-0.5j)
     """
-    turned = _angle(_as_array(z))
-    return turned * (180 / math.pi) if deg else turned
+    radians = _angle(_as_array(z))
+    return radians * (180 / math.pi) if deg else radians
 
 
 def sign(x: ArrayLike) -> Array:

@@ -15,39 +15,39 @@ from ...core.tensor import Tensor
 from .._types import Array, ArrayLike
 
 
-def _same(x: Array, **note: Any) -> Array:
+def _identity(x: Array, **note: Any) -> Array:
     return x
 
 
-_IS_ITS_OPERAND: dict[str, Any] = {"identity": True, "aliases": True}
+_IS_IDENTITY: dict[str, Any] = {"identity": True, "aliases": True}
 _ELEMENTWISE: dict[str, Any] = {"signature": signatures.elementwise}
 
 alias: Any = linear(
     "alias",
-    _same,
+    _identity,
     lambda g, y, x: g,
     cases=[([(2, 3)], {})],
     on_complex=True,
     **_ELEMENTWISE,
-    **_IS_ITS_OPERAND,
+    **_IS_IDENTITY,
     moves=True,
     doc="A new start on the tape, with a reference to where the value came from.",
 )
 
 seed: Any = linear(
     "seed",
-    _same,
+    _identity,
     lambda g, y, x, **note: g,
     cases=[([(2, 3)], {"sweep": "reverse", "until": 0})],
     on_complex=True,
     **_ELEMENTWISE,
-    **_IS_ITS_OPERAND,
+    **_IS_IDENTITY,
     moves=True,
     doc="The cotangent or tangent that starts a recorded sweep; it notes which, and its end.",
 )
 
 
-def _converted(x: Array, *, dtype: Any) -> Array:
+def _cast(x: Array, *, dtype: Any) -> Array:
     x = np.asarray(x)
     if x.dtype.kind == "c" and dtype.kind != "c":
         x = x.real
@@ -56,12 +56,12 @@ def _converted(x: Array, *, dtype: Any) -> Array:
 
 cast: Any = linear(
     "astype",
-    _converted,
+    _cast,
     lambda g, y, x, dtype: cast(g, dtype=x.dtype),
     cases=[([(2, 3)], {"dtype": np.dtype(np.float64)})],
     on_complex=True,
     **_ELEMENTWISE,
-    **_IS_ITS_OPERAND,
+    **_IS_IDENTITY,
     label="cast",
     doc="Convert to another floating type; the cotangent is converted back. Of a complex number a "
     "real type keeps the real part, whose cotangent is real.",
@@ -80,23 +80,23 @@ conjugate: Any = linear(
 )
 
 
-def _passed(x: Array, *, check: Callable[[Any], None]) -> Array:
+def _run_check(x: Array, *, check: Callable[[Any], None]) -> Array:
     check(x)
     return x
 
 
-def _anything(x: Array) -> None:
+def _accept(x: Array) -> None:
     """A check that every array passes."""
 
 
 _checked: Any = elementwise(
     "checked",
-    _passed,
+    _run_check,
     lambda g, y, x, check: g,
     parametric=True,
     aliases=True,
     effects=True,
-    cases=[([(2, 3)], {"check": _anything})],
+    cases=[([(2, 3)], {"check": _accept})],
     doc="The same value, once ``check`` of it has raised no error.",
 )
 
@@ -142,7 +142,7 @@ truncate = zero(
     lambda x, *, dtype: np.asarray(x).astype(dtype)[()],
     along=True,
     **_ELEMENTWISE,
-    **_IS_ITS_OPERAND,
+    **_IS_IDENTITY,
     cases=[([(2, 3)], {"dtype": np.dtype(np.int64)})],
     label="cast",
     doc="Convert to an integer or boolean type: piecewise constant.",

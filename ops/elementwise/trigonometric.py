@@ -146,7 +146,7 @@ hypot = elementwise(
 )
 
 
-def _turn(g: Array, along: Array, a: Array, b: Array) -> Array:
+def _angle_rule(g: Array, along: Array, a: Array, b: Array) -> Array:
     r = _nonzero(hypot(a, b))
     return g * (along / r) / r
 
@@ -154,8 +154,8 @@ def _turn(g: Array, along: Array, a: Array, b: Array) -> Array:
 arctan2 = elementwise(
     "arctan2",
     np.arctan2,
-    lambda g, y, a, b: _turn(g, b, a, b),
-    lambda g, y, a, b: _turn(-g, a, a, b),
+    lambda g, y, a, b: _angle_rule(g, b, a, b),
+    lambda g, y, a, b: _angle_rule(-g, a, a, b),
     domain=((0.3, 2), (0.3, 2)),
     edges=[
         ((0.0, 0.0), (0.0, 0.0)),
@@ -171,10 +171,10 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(40)
 _NODES, _WEIGHTS = (_NODES + 1) / 2, _WEIGHTS / 2
 
 
-def _sine(angle: Array, quarters: int) -> Array:
+def _shifted_sine(angle: Array, quarters: int) -> Array:
     """sin(angle + quarters π/2)."""
-    turned = np.cos(angle) if quarters % 2 else np.sin(angle)
-    return -turned if quarters % 4 >= 2 else turned
+    shifted = np.cos(angle) if quarters % 2 else np.sin(angle)
+    return -shifted if quarters % 4 >= 2 else shifted
 
 
 def _sinc_derivative(x: Array, *, order: int, out: Array = None) -> Array:
@@ -195,11 +195,11 @@ def _sinc_derivative(x: Array, *, order: int, out: Array = None) -> Array:
     near = np.abs(wide) <= max(2.0, order / 2)
     t = np.pi * _NODES
     angle = np.where(near, wide, 0.0)[..., None] * t
-    close = (_sine(angle, order + 1) * (t**order * _WEIGHTS)).sum(-1)
+    close = (_shifted_sine(angle, order + 1) * (t**order * _WEIGHTS)).sum(-1)
     far = np.where(near, 1.0, wide)
     f = np.sinc(far)
     for n in range(1, order + 1):
-        f = (np.pi ** (n - 1) * _sine(np.pi * far, n) - n * f) / far
+        f = (np.pi ** (n - 1) * _shifted_sine(np.pi * far, n) - n * f) / far
     return np.where(near, close, f).astype(x.dtype)[()]
 
 

@@ -20,7 +20,7 @@ from .index import index, take, take_along_axis
 from .scatter import set_at
 
 
-def _held(x: Array) -> Array:
+def _as_choice(x: Array) -> Array:
     return x if type(x) in (int, float) else as_array(x)
 
 
@@ -29,7 +29,7 @@ def _held(x: Array) -> Array:
 
 @on_tensors(np.select)
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
-    """The choice at the first condition that holds, and ``default`` where none does.
+    """The choice of the first condition that is true, and ``default`` where none is.
 
     Examples
     --------
@@ -40,11 +40,11 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     """
     if not len(condlist) or len(condlist) != len(choicelist):
         raise ValueError(f"select: {len(condlist)} conditions for {len(choicelist)} choices")
-    choices = [_held(c) for c in (*choicelist, default)]
+    choices = [_as_choice(c) for c in (*choicelist, default)]
     dtype = np.result_type(*(getattr(c, "dtype", c) for c in choices))
     out: Any = choices[-1]
     for i, condition in reversed(list(enumerate(condlist))):
-        condition = _held(condition)
+        condition = _as_choice(condition)
         if getattr(condition, "dtype", None) != np.bool:
             raise TypeError(f"select: condition {i} must be boolean")
         out = where(condition, choices[i], out)
@@ -67,7 +67,7 @@ def choose(a: ArrayLike, choices: Any, mode: str = "raise") -> Array:
     if isinstance(choices, (Tensor, np.ndarray)):
         options = [index(choices, i) for i in range(shape_of(choices)[0])]
     else:
-        options = [_held(c) for c in choices]
+        options = [_as_choice(c) for c in choices]
     n = len(options)
     if a.dtype.kind not in "iu":
         raise TypeError(f"choose: numbers of choices must be integers, got {a.dtype}")
@@ -80,8 +80,8 @@ def choose(a: ArrayLike, choices: Any, mode: str = "raise") -> Array:
     elif np.any((numbers := concrete(a, "numbers of choices")) < 0) or np.any(numbers >= n):
         raise ValueError(f"choose: numbers must lie in 0..{n - 1}")
     shape = np.broadcast_shapes(a.shape, *(shape_of(c) for c in options))
-    joined = stack([broadcast(c, shape) for c in options])
-    return index(take_along_axis(joined, expand_dims(broadcast(a, shape), 0), 0), 0)
+    stacked = stack([broadcast(c, shape) for c in options])
+    return index(take_along_axis(stacked, expand_dims(broadcast(a, shape), 0), 0), 0)
 
 
 @on_tensors(np.compress)
@@ -103,8 +103,8 @@ def piecewise(
 ) -> Array:
     """A function of ``x`` for each condition, on the elements that meet it; the last one counts.
 
-    A number may stand for a constant function, and one more function than conditions is for elements
-    that meet none (otherwise they give 0). The conditions must not depend on arguments of a jitted
+    A number is a constant function. One more function than there are conditions is for elements
+    that meet none, which give 0 otherwise. The conditions must not depend on arguments of a jitted
     function: use ``where`` or ``select`` there.
 
     Examples
@@ -149,7 +149,7 @@ def _is_one(condition: Array, x: Array) -> bool:
 def apply_along_axis(
     func1d: Callable[..., Any], axis: int, arr: ArrayLike, *args: Any, **kwargs: Any
 ) -> Array:
-    """``func1d`` of every line along an axis; its axes take the place of that axis.
+    """``func1d`` of every line along an axis; its axes replace that axis.
 
     Examples
     --------
@@ -166,9 +166,9 @@ def apply_along_axis(
         raise ValueError(f"apply_along_axis: no lines along axis {axis} of shape {shape}")
     lines = reshape(moveaxis(arr, axis, -1), shape=(math.prod(rest), shape[axis]))
     parts = [func1d(index(lines, i), *args, **kwargs) for i in range(math.prod(rest))]
-    joined = stack([as_array(p) for p in parts])
-    inner = shape_of(joined)[1:]
-    out = reshape(joined, shape=(*rest, *inner))
+    stacked = stack([as_array(p) for p in parts])
+    inner = shape_of(stacked)[1:]
+    out = reshape(stacked, shape=(*rest, *inner))
     sources = range(len(rest), len(rest) + len(inner))
     start = axis + len(shape)
     return moveaxis(out, tuple(sources), tuple(range(start, start + len(inner)))) if inner else out

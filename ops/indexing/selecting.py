@@ -83,7 +83,7 @@ def gather(x: ArrayLike, axis: int, positions: ArrayLike) -> Array:
 def scatter_along(x: ArrayLike, axis: int, positions: ArrayLike, source: ArrayLike) -> Array:
     """``x`` with ``source`` written at positions along an axis: the other way of :func:`gather`.
 
-    Of a position named twice the last value stays, and it alone carries a derivative.
+    Of repeated positions the last value counts, and only it carries a derivative.
 
     Parameters
     ----------
@@ -101,16 +101,16 @@ def scatter_along(x: ArrayLike, axis: int, positions: ArrayLike, source: ArrayLi
            [6., 0., 0.]])
     """
     key = _key_along_axis(x, axis, positions, "scatter")
-    return set_at(x, key, _source(source, shape_of(positions), "scatter"))
+    return set_at(x, key, _leading_part(source, shape_of(positions), "scatter"))
 
 
 def scatter_add_along(x: ArrayLike, axis: int, positions: ArrayLike, source: ArrayLike) -> Array:
     """``x`` with ``source`` added at positions along an axis; repeated positions add up."""
     key = _key_along_axis(x, axis, positions, "scatter_add")
-    return add_at(x, key, _source(source, shape_of(positions), "scatter_add"))
+    return add_at(x, key, _leading_part(source, shape_of(positions), "scatter_add"))
 
 
-def _source(source: Array, shape: tuple[int, ...], who: str) -> Array:
+def _leading_part(source: Array, shape: tuple[int, ...], who: str) -> Array:
     """The leading part of the source that the positions speak of."""
     source = tensor_or_array(source)
     have = source.shape
@@ -127,7 +127,7 @@ def index_select(x: ArrayLike, axis: int, positions: ArrayLike) -> Array:
 
 
 def masked_fill(x: ArrayLike, mask: ArrayLike, value: ArrayLike) -> Array:
-    """``value`` where the mask (which broadcasts to ``x``) holds, ``x`` elsewhere.
+    """``value`` where the mask (which broadcasts to ``x``) is true, ``x`` elsewhere.
 
     Raises
     ------

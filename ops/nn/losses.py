@@ -43,14 +43,14 @@ def mse(
     >>> nn.mse(np.array([1.0, 3.0]), np.array([0.0, 0.0]))
     np.float64(5.0)
     """
-    prediction, target = _pair(prediction, target, "mse")
+    prediction, target = _same_shapes(prediction, target, "mse")
     total = _reduce(ops.square(prediction - target), reduction, "mse")
     return 0.5 * total if half else total
 
 
 def l1(prediction: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Array:
     """Absolute error, averaged over all elements; at equality its derivative is 0."""
-    prediction, target = _pair(prediction, target, "l1")
+    prediction, target = _same_shapes(prediction, target, "l1")
     return _reduce(ops.absolute(prediction - target), reduction, "l1")
 
 
@@ -68,7 +68,7 @@ def huber(
     """
     if not delta > 0:
         raise ValueError(f"huber: delta must be positive, got {delta}")
-    prediction, target = _pair(prediction, target, "huber")
+    prediction, target = _same_shapes(prediction, target, "huber")
     d = prediction - target
     inner = ops.clip(d, -delta, delta)
     return _reduce(inner * (d - 0.5 * inner), reduction, "huber")
@@ -82,7 +82,7 @@ def hinge(score: ArrayLike, label: ArrayLike, reduction: str = "mean") -> Array:
     ValueError
         When the shapes differ, or a label is neither -1 nor 1.
     """
-    score, label = _pair(score, label, "hinge")
+    score, label = _same_shapes(score, label, "hinge")
     label = ops.checked(label, _check_signs)
     return _reduce(ops.relu(1 - label * score), reduction, "hinge")
 
@@ -111,8 +111,8 @@ def binary_cross_entropy_with_logits(
     np.float64(0.0)
     """
     who = "binary_cross_entropy_with_logits"
-    logits, target = _pair(logits, target, who)
-    target = ops.checked(target, _check_shares)
+    logits, target = _same_shapes(logits, target, who)
+    target = ops.checked(target, _check_probabilities)
     return _reduce(ops.softplus(logits) - target * logits, reduction, who)
 
 
@@ -156,14 +156,14 @@ def cross_entropy(
     if not shape or not shape[-1]:
         raise ValueError(f"{who}: logits need a last axis of classes, got {describe(logits)}")
     if labels.dtype.kind == "f" and labels.shape == shape:
-        labels = _as(ops.checked(labels, Probabilities(who)), logits)
+        labels = _cast_data(ops.checked(labels, Probabilities(who)), logits)
         if label_smoothing:
             labels = (1 - label_smoothing) * labels + label_smoothing / shape[-1]
         return _reduce(-ops.sum(labels * ops.log_softmax(logits), axis=-1), reduction, who)
     labels = _class_numbers(logits, labels, who)
     losses = ops.logsumexp(logits, axis=-1)
     if label_smoothing < 1:
-        picked = _picked(logits, labels)
+        picked = _class_logits(logits, labels)
         losses = losses - (picked if not label_smoothing else (1 - label_smoothing) * picked)
     if label_smoothing:
         losses = losses - label_smoothing * ops.mean(logits, axis=-1)
@@ -187,7 +187,7 @@ def kl_div(logits: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Arr
     >>> nn.kl_div(np.zeros((1, 2)), np.array([[0.5, 0.5]]))
     np.float64(0.0)
     """
-    logits, target = _pair(logits, target, "kl_div")
+    logits, target = _same_shapes(logits, target, "kl_div")
     if not logits.shape:
         raise ValueError("kl_div: logits need a last axis of classes, got a scalar")
     target = ops.checked(target, Probabilities("kl_div"))
@@ -210,7 +210,9 @@ def accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
     if not logits.shape or not logits.shape[-1]:
         raise ValueError(f"accuracy: logits need a last axis of classes, got {describe(logits)}")
     labels = _class_numbers(logits, labels, "accuracy")
-    scores, truth = (x.numpy() if isinstance(x, Batched) else _value(x) for x in (logits, labels))
+    scores, truth = (
+        x.numpy() if isinstance(x, Batched) else _concrete(x) for x in (logits, labels)
+    )
     if not truth.size:
         raise ValueError("accuracy: there are no examples")
     return float(np.mean(np.argmax(scores, axis=-1) == truth))
@@ -219,14 +221,14 @@ def accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
 # ---- what they share -------------------------------------------------------------------------
 
 
-def _value(x: Array) -> Array:
+def _concrete(x: Array) -> Array:
     """The numbers, for checks (with batch axes in front, inside vmap)."""
     if isinstance(x, Tensor):
         x._refuse_while_traced("a look at the values")
     return np.asarray(x.value if isinstance(x, Tensor) else x)
 
 
-def _as(target: Array, prediction: Array) -> Array:
+def _cast_data(target: Array, prediction: Array) -> Array:
     """Targets that are data take the predictions' precision: float32 stays float32."""
     dtype = prediction.dtype
     if dtype.kind != "f" or target.dtype == dtype or getattr(target, "prim", None) is not None:
@@ -234,14 +236,14 @@ def _as(target: Array, prediction: Array) -> Array:
     return ops.astype(target, dtype)
 
 
-def _pair(prediction: Array, target: Array, who: str) -> tuple[Array, Array]:
+def _same_shapes(prediction: Array, target: Array, who: str) -> tuple[Array, Array]:
     prediction, target = tensor_or_array(prediction), tensor_or_array(target)
     if prediction.shape != target.shape:
         raise ValueError(
             f"{who}: predictions {describe(prediction)} and targets {describe(target)} differ in "
             "shape; reshape one of them (they are not broadcast)"
         )
-    return prediction, _as(target, prediction)
+    return prediction, _cast_data(target, prediction)
 
 
 def _reduce(losses: Array, reduction: str, who: str) -> Array:
@@ -254,7 +256,7 @@ def _reduce(losses: Array, reduction: str, who: str) -> Array:
     raise ValueError(f"{who}: reduction is 'mean', 'sum' or 'none', got {reduction!r}")
 
 
-def _picked(logits: Array, labels: Array) -> Array:
+def _class_logits(logits: Array, labels: Array) -> Array:
     """The logit of each example's class."""
     shape = logits.shape
     if len(shape) == 1:
@@ -310,7 +312,7 @@ def _check_signs(labels: Array) -> None:
         )
 
 
-def _check_shares(targets: Array) -> None:
+def _check_probabilities(targets: Array) -> None:
     if not ((targets >= 0) & (targets <= 1)).all():
         raise ValueError(
             "binary_cross_entropy_with_logits: targets must be in [0, 1], got " + _range(targets)

@@ -1,4 +1,4 @@
-"""Transposed convolution: the transpose of a convolution in its input, with a stride that spreads.
+"""Transposed convolution: the transpose of a convolution in its input; the stride upsamples.
 
 Each element of the input lays down a copy of the kernel; the copies add up where they overlap.
 """
@@ -13,7 +13,7 @@ from ..linalg.products import matmul
 from ..shape.axes import shape_of
 from ..shape.broadcasting import reshape
 from ..shape.rearranging import index, pad_zeros, permute
-from .windows import _each, fold, in_groups, with_bias
+from .windows import _per_axis, fold, in_groups, with_bias
 
 
 def conv_transpose1d(
@@ -97,10 +97,10 @@ def _conv_transpose(
             f"groups={groups}, got weight {ws}"
         )
     stride, dilation = (
-        _each(v, rank, who, what) for v, what in ((stride, "stride"), (dilation, "dilation"))
+        _per_axis(v, rank, who, what) for v, what in ((stride, "stride"), (dilation, "dilation"))
     )
     padding, extra = (
-        _each(v, rank, who, what, least=0)
+        _per_axis(v, rank, who, what, least=0)
         for v, what in ((padding, "padding"), (extra, "output_padding"))
     )
     if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
@@ -116,13 +116,13 @@ def _conv_transpose(
     kept = tuple(slice(p, n + e - p) for n, e, p in zip(space, extra, padding, strict=True))
     if any(k.stop <= k.start for k in kept):
         raise ValueError(f"{who}: padding={padding} leaves nothing of a result of {space}")
-    out = in_groups(lambda x, w: _laid_down(x, w, space, stride, dilation), x, w, groups, rank)
+    out = in_groups(lambda x, w: _overlap_add(x, w, space, stride, dilation), x, w, groups, rank)
     if any(extra):
         out = pad_zeros(out, width=((0, 0), (0, 0), *((0, e) for e in extra)))
     return with_bias(index(out, (Ellipsis, *kept)), b, rank)
 
 
-def _laid_down(x: Array, w: Array, space: Any, stride: Any, dilation: Any) -> Array:
+def _overlap_add(x: Array, w: Array, space: Any, stride: Any, dilation: Any) -> Array:
     """One group: a matrix product for the copies of the kernel, then their sum."""
     (n, c, *positions), (_, o, *size) = shape_of(x), shape_of(w)
     rank, ndim = len(size), 2 + 2 * len(size)

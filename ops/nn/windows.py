@@ -112,7 +112,7 @@ fold: Any = linear(
 )
 
 
-def _each(value: Any, rank: int, who: str, what: str, least: int = 1) -> tuple[int, ...]:
+def _per_axis(value: Any, rank: int, who: str, what: str, least: int = 1) -> tuple[int, ...]:
     """One number for all spatial axes, or one for each."""
     given = canonical_shape(value, f"{who} {what}")
     given = given * rank if len(given) == 1 else given
@@ -131,7 +131,7 @@ def _padded(x: Array, padding: Any, rank: int, size: Any, dilation: Any, who: st
             for k, d in zip(size, dilation, strict=True)
         ]
     else:
-        pairs = [(p, p) for p in _each(padding, rank, who, "padding", least=0)]
+        pairs = [(p, p) for p in _per_axis(padding, rank, who, "padding", least=0)]
     if all(p == (0, 0) for p in pairs):
         return x
     return pad_zeros(x, width=((0, 0),) * (len(shape_of(x)) - rank) + tuple(pairs))
@@ -156,7 +156,7 @@ def _conv(
         )
     size = ws[2:]
     stride, dilation = (
-        _each(v, rank, who, what) for v, what in ((stride, "stride"), (dilation, "dilation"))
+        _per_axis(v, rank, who, what) for v, what in ((stride, "stride"), (dilation, "dilation"))
     )
     x = _padded(x, padding, rank, size, dilation, who)
     if any(n < 1 for n in _position_counts(shape_of(x)[2:], size, stride, dilation)):
@@ -166,7 +166,7 @@ def _conv(
 
 
 def in_groups(one: Any, x: ArrayLike, w: ArrayLike, groups: int, rank: int) -> Array:
-    """``one(x, w)`` for equal parts of the channels of x and of the first axis of w, joined."""
+    """``one(x, w)`` for equal parts of the channels of x and the first axis of w, concatenated."""
     if groups == 1:
         return one(x, w)
     c, o = shape_of(x)[1] // groups, shape_of(w)[0] // groups
@@ -253,8 +253,8 @@ def conv2d(
 def _pooled_windows(x: Array, size: Any, stride: Any, padding: Any, rank: int, who: str) -> Array:
     if len(shape_of(x)) < rank + 1:
         raise ValueError(f"{who}: needs at least {rank + 1} axes, got shape {shape_of(x)}")
-    size = _each(size, rank, who, "size")
-    stride = size if stride is None else _each(stride, rank, who, "stride")
+    size = _per_axis(size, rank, who, "size")
+    stride = size if stride is None else _per_axis(stride, rank, who, "stride")
     ones = (1,) * rank
     x = _padded(x, padding, rank, size, ones, who)
     if any(n < 1 for n in _position_counts(shape_of(x)[-rank:], size, stride, ones)):
@@ -264,7 +264,7 @@ def _pooled_windows(x: Array, size: Any, stride: Any, padding: Any, rank: int, w
 
 def _pad_lowest(x: Array, padding: Any, rank: int, who: str) -> Array:
     """Surround by minus infinity, which no maximum selects."""
-    pairs = tuple((p, p) for p in _each(padding, rank, who, "padding", least=0))
+    pairs = tuple((p, p) for p in _per_axis(padding, rank, who, "padding", least=0))
     if all(p == (0, 0) for p in pairs):
         return x
     width = ((0, 0),) * (len(shape_of(x)) - rank) + pairs

@@ -11,20 +11,12 @@ from ..elementwise.arithmetic import absolute, power, where
 from ..elementwise.comparison import equal
 from ..linalg.singular_values import singular_values
 from ..shape.axes import canonical_axes, shape_of
-from ..shape.broadcasting import reshape
+from ..shape.broadcasting import expanded_shape, reshape
 from ..shape.rearranging import moveaxis
-from .reduction import _dtype, _length, max, min, norm_along, sum
+from .reduction import inexact_dtype, length_of_axes, max, min, norm_along, sum
 
 _COLUMNS: dict[Any, Any] = {1: max, -1: min}
 _LIMITS: dict[Any, Any] = {np.inf: max, -np.inf: min}
-
-
-def _kept(x: Array, shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> Array:
-    """Put the reduced axes back as length 1, where that is asked."""
-    if not keepdims:
-        return x
-    full = [1 if i - len(shape) in axes else n for i, n in enumerate(shape)]
-    return reshape(x, shape=tuple(full))
 
 
 def matrix_norm(
@@ -90,7 +82,7 @@ def _matrix_norm(x: Array, ord: Any, axis: Any, keepdims: bool, who: str) -> Arr
             f"{who}: ord={ord!r} is no norm of a matrix; use 'fro', 'nuc', 1, -1, 2, -2, inf or "
             "-inf, or vector_norm for a norm of all elements"
         )
-    return _kept(out, shape, axes, keepdims)
+    return reshape(out, shape=expanded_shape(shape, axes)) if keepdims else out
 
 
 def vector_norm(
@@ -125,9 +117,11 @@ def vector_norm(
     if len(axes) != 1:
         ends = tuple(range(-len(axes), 0))
         x = moveaxis(x, axes, ends)
-        x = reshape(x, shape=(*shape_of(x)[: len(shape) - len(axes)], _length(shape, axes)))
-        return _kept(_of_vectors(x, ord), shape, axes, keepdims)
-    return _kept(_of_vectors(moveaxis(x, axes[0], -1), ord), shape, axes, keepdims)
+        x = reshape(x, shape=(*shape_of(x)[: len(shape) - len(axes)], length_of_axes(shape, axes)))
+    else:
+        x = moveaxis(x, axes[0], -1)
+    out = _of_vectors(x, ord)
+    return reshape(out, shape=expanded_shape(shape, axes)) if keepdims else out
 
 
 def _of_vectors(x: Array, ord: Any) -> Array:
@@ -136,7 +130,7 @@ def _of_vectors(x: Array, ord: Any) -> Array:
     if ord in _LIMITS:
         return _LIMITS[ord](size, -1)
     if ord == 0:
-        return sum((size != 0).astype(_dtype(size)), -1)
+        return sum((size != 0).astype(inexact_dtype(size)), -1)
     if ord == 1:
         return sum(size, -1)
     one = np.ones((), size.dtype)

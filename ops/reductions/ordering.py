@@ -71,7 +71,7 @@ last_largest = zero(
     along=True,
     signature=signatures.along_axis,
     cases=[([(2, 3)], {"axis": -1}), ([(2, 3)], {"axis": -2})],
-    doc="Where the largest element so far stands; of tied ones, the last.",
+    doc="The index of the largest element so far; of tied ones, the last.",
 )
 
 

@@ -43,7 +43,7 @@ _CONTINUOUS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def _even_at_half(n: Any, q: Array) -> Array:
+def _closest_observation(n: Any, q: Array) -> Array:
     position = n * q - 1.5
     below = floor(position)
     return where(equal(position, below) & equal(below % 2, 1), below, below + 1)
@@ -54,7 +54,7 @@ _DISCRETE: dict[str, Callable[[Any, Any], Any]] = {
     "higher": lambda n, q: ceil((n - 1) * q),
     "nearest": lambda n, q: rint((n - 1) * q),
     "inverted_cdf": lambda n, q: ceil(n * q - 1),
-    "closest_observation": _even_at_half,
+    "closest_observation": _closest_observation,
 }
 _MEANS: dict[str, Callable[[Any, Any], Any]] = {
     "averaged_inverted_cdf": lambda n, q: n * q - 1,
@@ -62,7 +62,7 @@ _MEANS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def _place(method: str, n: Any, q: Array) -> tuple[Any, Any]:
+def _neighbor_and_fraction(method: str, n: Any, q: Array) -> tuple[Any, Any]:
     """The position of the lower neighbour, and how far the quantile is on the way to the next."""
     if method in _DISCRETE:
         return _DISCRETE[method](n, q), 0.0
@@ -83,20 +83,20 @@ def _place(method: str, n: Any, q: Array) -> tuple[Any, Any]:
 # ---- samples along the last axis ----------------------------------------------------------------
 
 
-def _lines(x: Array, axis: Any, who: str) -> tuple[Array, tuple[int, ...]]:
-    """The axes joined as the last one, and the shape that is left with ``keepdims``."""
+def _merge_axes(x: Array, axis: Any, who: str) -> tuple[Array, tuple[int, ...]]:
+    """The axes merged into the last one, and the shape of a reduction with ``keepdims``."""
     shape = shape_of(x)
     axes = canonical_axes(axis, len(shape), who)
     rest = tuple(n for i, n in enumerate(shape) if i - len(shape) not in axes)
     n = math.prod(shape[a] for a in axes)
     if not n:
         raise ValueError(f"{who}: nothing to take it of along axis={axis!r} of shape {shape}")
-    joined = moveaxis(x, axes, range(-len(axes), 0)) if axes else x
-    return reshape(joined, shape=(*rest, n)), expanded_shape(shape, axes)
+    moved = moveaxis(x, axes, range(-len(axes), 0)) if axes else x
+    return reshape(moved, shape=(*rest, n)), expanded_shape(shape, axes)
 
 
-def _picked(ordered: Array, at: Array, size: Any) -> Array:
-    """The elements at these positions, cut to what is there, of each line."""
+def _take_clipped(ordered: Array, at: Array, size: Any) -> Array:
+    """The elements at these positions, clipped to the range that there is, along the last axis."""
     at = astype(maximum(minimum(at, size - 1), 0), np.intp)
     if shape_of(size):
         return take_along_axis(ordered, at, -1)
@@ -107,7 +107,7 @@ def _quantile(
     x: Array, q: Array, axis: Any, method: str, keepdims: bool, skip: bool, who: str
 ) -> Array:
     x = as_floating(x)
-    lines, kept = _lines(x, axis, who)
+    lines, expanded = _merge_axes(x, axis, who)
     weak = type(q) in (int, float)
     q = np.asarray(q, x.dtype if weak else None) if not isinstance(q, Tensor) else q
     if len(q.shape) > 1:
@@ -125,20 +125,20 @@ def _quantile(
         lines = where(bad, where(none, number(0), number(np.inf)), lines)
         n = astype(count, row.dtype)
     ordered = sort(lines, -1)
-    below, share = _place(method, n, row)
-    a = _picked(ordered, below, n)
+    below, share = _neighbor_and_fraction(method, n, row)
+    a = _take_clipped(ordered, below, n)
     if method in _DISCRETE:
         out = a
     else:
-        b = _picked(ordered, below + 1, n)
+        b = _take_clipped(ordered, below + 1, n)
         step = b - a
         out = where(share >= 0.5, b - step * (1 - share), a + step * share)
     out = where(none, np.nan, out)  # (*rest, q)
     rest = shape_of(lines)[:-1]
     if not q.shape:
-        return reshape(out, shape=kept if keepdims else rest)
+        return reshape(out, shape=expanded if keepdims else rest)
     out = moveaxis(out, -1, 0)
-    return reshape(out, shape=(*q.shape, *kept)) if keepdims else out
+    return reshape(out, shape=(*q.shape, *expanded)) if keepdims else out
 
 
 @on_tensors(np.quantile)
@@ -159,7 +159,7 @@ def quantile(
 
     Returns
     -------
-    The axes of ``q`` first, then those of ``a`` that are left. NaN where a sample holds one.
+    The axes of ``q`` first, then those of ``a`` that are left. NaN where a sample contains one.
 
     Examples
     --------
@@ -178,7 +178,7 @@ def nanquantile(
     return _quantile(a, q, axis, method, keepdims, True, "nanquantile")
 
 
-def _hundredth(a: Array, q: Array) -> Array:
+def _from_percent(a: Array, q: Array) -> Array:
     if type(q) in (int, float):
         return as_floating(a).dtype.type(q) / as_floating(a).dtype.type(100)
     return divide(q if isinstance(q, Tensor) else np.asarray(q, float), 100)
@@ -189,7 +189,7 @@ def percentile(
     a: ArrayLike, q: ArrayLike, axis: Any = None, method: str = "linear", keepdims: bool = False
 ) -> Array:
     """The q-th percentile over axes, q from 0 to 100; see :func:`quantile`."""
-    return _quantile(a, _hundredth(a, q), axis, method, keepdims, False, "percentile")
+    return _quantile(a, _from_percent(a, q), axis, method, keepdims, False, "percentile")
 
 
 @on_tensors(np.nanpercentile)
@@ -197,14 +197,14 @@ def nanpercentile(
     a: ArrayLike, q: ArrayLike, axis: Any = None, method: str = "linear", keepdims: bool = False
 ) -> Array:
     """The q-th percentile of what is not NaN, q from 0 to 100; see :func:`quantile`."""
-    return _quantile(a, _hundredth(a, q), axis, method, keepdims, True, "nanpercentile")
+    return _quantile(a, _from_percent(a, q), axis, method, keepdims, True, "nanpercentile")
 
 
 @on_tensors(np.median)
 def median(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
     """The median over axes: with an even count, the mean of the middle two.
 
-    NaN where a sample holds one, as in NumPy.
+    NaN where a sample contains one, as in NumPy.
 
     Examples
     --------
@@ -212,11 +212,11 @@ def median(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
     >>> tg.grad(np.median)(np.array([3.0, 1.0, 7.0, 5.0]))
     array([0.5, 0. , 0. , 0.5])
     """
-    lines, kept = _lines(as_floating(a), axis, "median")
+    lines, expanded = _merge_axes(as_floating(a), axis, "median")
     ordered, n = sort(lines, -1), shape_of(lines)[-1]
     middle = mean(index(ordered, (Ellipsis, slice((n - 1) // 2, n // 2 + 1))), -1)
     out = where(any_of(isnan(lines), -1), np.nan, middle)
-    return reshape(out, shape=kept) if keepdims else out
+    return reshape(out, shape=expanded) if keepdims else out
 
 
 @on_tensors(np.nanmedian)

@@ -1,7 +1,7 @@
 """Reductions over axes, with NumPy's options.
 
 An element that ``where=`` leaves out is replaced by the neutral element of the operation, and an
-``initial`` value is one more element; between the two stands the plain reduction.
+``initial`` value is one more element; the reduction itself knows neither.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _axis_cases = [
 ]
 
 
-def _length(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+def length_of_axes(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
     n = 1
     for a in axes:
         n *= shape[a]
@@ -49,8 +49,8 @@ def in_dtype(x: ArrayLike, dtype: Any) -> Array:
     return x if dtype is None else astype(x if hasattr(x, "dtype") else np.asarray(x), dtype)
 
 
-def kept(x: ArrayLike, mask: ArrayLike, neutral: float) -> Array:
-    """``x`` with the neutral element of a reduction in place of what ``where=mask`` leaves out."""
+def masked(x: ArrayLike, mask: ArrayLike, neutral: float) -> Array:
+    """``x`` with the neutral element of a reduction wherever ``mask`` is false."""
     return x if mask is True else where(_boolean(mask), x, neutral)
 
 
@@ -66,16 +66,16 @@ def _with_initial(combine: Any, reduced: Array, initial: Array) -> Array:
 def count(
     x: ArrayLike, axes: tuple[int, ...], keepdims: bool = False, mask: ArrayLike = True
 ) -> Array:
-    """How many elements each result has: a number, or an array of them where a mask decides."""
+    """The number of elements reduced to each result: an array if a mask decides."""
     shape = shape_of(x)
     if mask is True:
-        return _length(shape, axes)
+        return length_of_axes(shape, axes)
     mask = _boolean(mask)
     counted = astype(mask if shape_of(mask) == shape else broadcast(mask, shape), np.intp)
-    return astype(reduce_sum(counted, axis=axes, keepdims=keepdims), real_dtype(_dtype(x)))
+    return astype(reduce_sum(counted, axis=axes, keepdims=keepdims), real_dtype(inexact_dtype(x)))
 
 
-def _dtype(x: Array) -> Any:
+def inexact_dtype(x: Array) -> Any:
     dtype = getattr(x, "dtype", np.dtype(float))
     return dtype if dtype.kind in "fc" else np.dtype(float)
 
@@ -103,7 +103,7 @@ def sum(
     array([ 2., -0.,  6.])
     """
     if where is not True:
-        x = kept(x, where, 0)
+        x = masked(x, where, 0)
     if dtype is not None:
         x = in_dtype(x, dtype)
     axes = canonical_axes(axis, len(shape_of(x)), "sum")
@@ -121,7 +121,7 @@ def mean(
     """Arithmetic mean over axes, of what ``where`` keeps."""
     x, keepdims = in_dtype(x, dtype), bool(keepdims)
     axes = canonical_axes(axis, len(shape_of(x)), "mean")
-    total = reduce_sum(kept(x, where, 0), axis=axes, keepdims=keepdims)
+    total = reduce_sum(masked(x, where, 0), axis=axes, keepdims=keepdims)
     return divide(total, count(x, axes, keepdims, where))
 
 
@@ -130,7 +130,7 @@ def deviations(
 ) -> Array:
     """``x`` less its mean or another centre; 0 where the mask leaves it out."""
     centre = mean(x, axes, keepdims=True, where=mask) if centre is _NONE else centre
-    return kept(x - centre, mask, 0)
+    return masked(x - centre, mask, 0)
 
 
 def _degrees_of_freedom(
@@ -138,7 +138,11 @@ def _degrees_of_freedom(
 ) -> Array:
     """Counts less ``ddof``; from 0 on, where quotients are NaN or infinite, as in NumPy."""
     free = count(x, axes, keepdims, mask) - ddof
-    return real_dtype(_dtype(x)).type(builtins.max(free, 0)) if mask is True else maximum(free, 0)
+    return (
+        real_dtype(inexact_dtype(x)).type(builtins.max(free, 0))
+        if mask is True
+        else maximum(free, 0)
+    )
 
 
 def var(
@@ -158,10 +162,10 @@ def var(
     """
     x, keepdims = in_dtype(x, dtype), bool(keepdims)
     axes = canonical_axes(axis, len(shape_of(x)), "var")
-    apart = deviations(x, axes, where, mean)
-    total = reduce_sum(squared_magnitude(apart), axis=axes, keepdims=keepdims)
+    centred = deviations(x, axes, where, mean)
+    total = reduce_sum(squared_magnitude(centred), axis=axes, keepdims=keepdims)
     ddof = ddof if correction is _NONE else correction
-    return divide(total, _degrees_of_freedom(apart, axes, ddof, keepdims, where))
+    return divide(total, _degrees_of_freedom(centred, axes, ddof, keepdims, where))
 
 
 def std(
@@ -180,10 +184,10 @@ def std(
     """
     x, keepdims = in_dtype(x, dtype), bool(keepdims)
     axes = canonical_axes(axis, len(shape_of(x)), "std")
-    apart = deviations(x, axes, where, mean)
-    length = norm_along(apart, axis=axes, keepdims=keepdims)
+    centred = deviations(x, axes, where, mean)
+    length = norm_along(centred, axis=axes, keepdims=keepdims)
     ddof = ddof if correction is _NONE else correction
-    return divide(length, np.sqrt(_degrees_of_freedom(apart, axes, ddof, keepdims, where)))
+    return divide(length, np.sqrt(_degrees_of_freedom(centred, axes, ddof, keepdims, where)))
 
 
 def average(x: ArrayLike, axis: Any = None, weights: ArrayLike = None) -> Array:
@@ -290,7 +294,7 @@ def max(
 ) -> Array:
     """Largest over axes of ``initial`` and what ``where`` keeps; ties share the derivative."""
     if where is not True:
-        x = _kept_beside(initial, x, where, -np.inf, "max")
+        x = _masked_with_initial(initial, x, where, -np.inf, "max")
     axes = canonical_axes(axis, len(shape_of(x)), "max")
     return _with_initial(maximum, reduce_max(x, axis=axes, keepdims=bool(keepdims)), initial)
 
@@ -304,15 +308,15 @@ def min(
 ) -> Array:
     """Smallest over axes of ``initial`` and what ``where`` keeps; ties share the derivative."""
     if where is not True:
-        x = _kept_beside(initial, x, where, np.inf, "min")
+        x = _masked_with_initial(initial, x, where, np.inf, "min")
     axes = canonical_axes(axis, len(shape_of(x)), "min")
     return _with_initial(minimum, -reduce_max(-x, axis=axes, keepdims=bool(keepdims)), initial)
 
 
-def _kept_beside(initial: Array, x: Array, mask: Array, neutral: float, who: str) -> Array:
+def _masked_with_initial(initial: Array, x: Array, mask: Array, neutral: float, who: str) -> Array:
     if initial is _NONE or initial is None:
         raise ValueError(f"{who}: with where=, give an initial value: nothing may be left")
-    return kept(x, mask, neutral)
+    return masked(x, mask, neutral)
 
 
 def ptp(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
@@ -335,13 +339,13 @@ argmin_along = _arg("argmin", lambda x, *, axis, keepdims: np.argmin(x, axis, ke
 
 
 def argmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Array:
-    """Position of the largest element (along an axis, or in the flattened array)."""
+    """Index of the largest element (along an axis, or in the flattened array)."""
     x, axis = (ravel(x), -1) if axis is None else (x, axis)
     return argmax_along(x, axis=canonical_axis(axis, len(shape_of(x)), "argmax"), keepdims=keepdims)
 
 
 def argmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Array:
-    """Position of the smallest element (along an axis, or in the flattened array)."""
+    """Index of the smallest element (along an axis, or in the flattened array)."""
     x, axis = (ravel(x), -1) if axis is None else (x, axis)
     return argmin_along(x, axis=canonical_axis(axis, len(shape_of(x)), "argmin"), keepdims=keepdims)
 
@@ -392,13 +396,13 @@ def prod(
     It is right to every order also where factors are zero: they are multiplied in pairs, then
     pairs of pairs, with no division, in log2(n) operations.
     """
-    x = in_dtype(kept(x, where, 1), dtype)
+    x = in_dtype(masked(x, where, 1), dtype)
     shape = shape_of(x)
     ndim = len(shape)
     axes = canonical_axes(axis, ndim, "prod")
     keep = [a for a in range(-ndim, 0) if a not in axes]
     x = moveaxis(x, axes, range(-len(axes), 0)) if axes else x
-    x = reshape(x, shape=(*(shape[a] for a in keep), _length(shape, axes)))
+    x = reshape(x, shape=(*(shape[a] for a in keep), length_of_axes(shape, axes)))
     while (n := shape_of(x)[-1]) > 1:
         half = n // 2
         paired = index(x, (Ellipsis, slice(0, half))) * index(x, (Ellipsis, slice(half, 2 * half)))
@@ -406,6 +410,6 @@ def prod(
             paired, index(x, (Ellipsis, slice(n - 1, n))), axis=-1
         )  # fmt: skip
     if n == 0:
-        x = concatenate_along(x, np.ones((*shape_of(x)[:-1], 1), _dtype(x)), axis=-1)
+        x = concatenate_along(x, np.ones((*shape_of(x)[:-1], 1), inexact_dtype(x)), axis=-1)
     final = expanded_shape(shape, axes) if keepdims else tuple(shape[a] for a in keep)
     return _with_initial(multiply, reshape(x, shape=final), initial)

@@ -15,10 +15,10 @@ from ..elementwise.arithmetic import add, divide, subtract
 from ..elementwise.exponential import exp, log
 from ..shape.axes import canonical_axes, shape_of
 from ..shape.broadcasting import reduce_sum, reshape, restore_axes
-from .reduction import _axis_cases, _dtype, reduce_max
+from .reduction import _axis_cases, inexact_dtype, reduce_max
 
 
-def _shift(x: Array, top: Array, out: Array = None) -> Array:
+def _subtract_max(x: Array, top: Array, out: Array = None) -> Array:
     if math.isfinite(np.add.reduce(top, axis=None)):
         return np.subtract(x, top, out)
     with np.errstate(invalid="ignore"):
@@ -32,7 +32,7 @@ def _shift(x: Array, top: Array, out: Array = None) -> Array:
 
 shift: Any = elementwise(
     "shift",
-    _shift,
+    _subtract_max,
     lambda g, y, x, top: g,
     lambda g, y, x, top: -g,
     domain=((-2, 2), (-2, 2)),
@@ -42,11 +42,11 @@ shift: Any = elementwise(
 
 def _exp_shifted(x: Array, axis: Any) -> tuple[Array, Array, Array]:
     """exp(x - max), its sum, and the maximum; equal infinities count as equal numbers."""
-    x = np.asarray(x, _dtype(x))
+    x = np.asarray(x, inexact_dtype(x))
     if x.ndim == 2 and axis == (-1,) and x.flags.c_contiguous and 1 < x.shape[1] <= _SHORT:
         x = x.T.copy().T  # by columns, a short last axis is reduced several times faster
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=_LOWEST)
-    e = _shift(x, top)
+    e = _subtract_max(x, top)
     np.exp(e, out=e)
     return e, np.add.reduce(e, axis=axis, keepdims=True), top
 
@@ -77,7 +77,7 @@ def _weights(x: Array, y: Array, axis: Any, keepdims: bool) -> Array:
     return softmax_along(x, axis=axis)
 
 
-def _exp_steps(emit: Any, x: Any, axis: Any) -> Any:
+def _lowered_exp(emit: Any, x: Any, axis: Any) -> Any:
     """What the three have in common, step by step: exp(x - max), its sum, x - max, and the max."""
     if not x.size or x.dtype.kind != "f":
         return None
@@ -87,21 +87,21 @@ def _exp_steps(emit: Any, x: Any, axis: Any) -> Any:
     return e, emit(reduce_sum, e, axis=axis, keepdims=True), shifted, top
 
 
-def _logsumexp_by_steps(emit: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
-    if (steps := _exp_steps(emit, x, axis)) is None:
+def _lowered_logsumexp(emit: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    if (steps := _lowered_exp(emit, x, axis)) is None:
         return None
     _, total, _, top = steps
     whole = emit(add, emit(log, total), top)
     return whole if keepdims else emit(reshape, whole, shape=_reduced_shape(whole.shape, axis))
 
 
-def _softmax_by_steps(emit: Any, x: Any, *, axis: Any) -> Any:
-    steps = _exp_steps(emit, x, axis)
+def _lowered_softmax(emit: Any, x: Any, *, axis: Any) -> Any:
+    steps = _lowered_exp(emit, x, axis)
     return None if steps is None else emit(divide, steps[0], steps[1])
 
 
-def _log_softmax_by_steps(emit: Any, x: Any, *, axis: Any) -> Any:
-    steps = _exp_steps(emit, x, axis)
+def _lowered_log_softmax(emit: Any, x: Any, *, axis: Any) -> Any:
+    steps = _lowered_exp(emit, x, axis)
     return None if steps is None else emit(subtract, steps[2], emit(log, steps[1]))
 
 
@@ -109,7 +109,7 @@ logsumexp_along = structured(
     "logsumexp",
     _logsumexp,
     signature=signatures.over_axis,
-    lowered=_logsumexp_by_steps,
+    lowered=_lowered_logsumexp,
     jvp=lambda t, y, x, axis, keepdims: reduce_sum(
         t * _weights(x, y, axis, keepdims), axis=axis, keepdims=keepdims
     ),
@@ -139,7 +139,7 @@ softmax_along: Any = structured(
     "softmax",
     _softmax,
     signature=signatures.along_axis,
-    lowered=_softmax_by_steps,
+    lowered=_lowered_softmax,
     jvp=_softmax_rule,  # its Jacobian is symmetric
     vjp=_softmax_rule,
     cases=[([(2, 3)], {"axis": (-1,)}), ([(2, 3)], {"axis": (-2, -1)})],
@@ -148,9 +148,9 @@ softmax_along: Any = structured(
 
 
 def _log_softmax(x: Array, *, axis: Any) -> Array:
-    x = np.asarray(x, _dtype(x))
+    x = np.asarray(x, inexact_dtype(x))
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
-    out = _shift(x, top)
+    out = _subtract_max(x, top)
     out -= np.log(np.add.reduce(np.exp(out), axis=axis, keepdims=True))
     return out[()]
 
@@ -159,7 +159,7 @@ log_softmax_along = structured(
     "log_softmax",
     _log_softmax,
     signature=signatures.along_axis,
-    lowered=_log_softmax_by_steps,
+    lowered=_lowered_log_softmax,
     jvp=lambda t, y, x, axis: t - reduce_sum(exp(y) * t, axis=axis, keepdims=True),
     vjp=lambda g, y, x, axis: g - exp(y) * reduce_sum(g, axis=axis, keepdims=True),
     cases=[([(2, 3)], {"axis": (-1,)}), ([(2, 3)], {"axis": (-2, -1)})],

@@ -24,7 +24,7 @@ from .reduction import (
     count,
     deviations,
     in_dtype,
-    kept,
+    masked,
     max,
     mean,
     min,
@@ -36,9 +36,9 @@ from .scans import cumprod, cumsum
 
 
 def _without_nan(a: Array, neutral: float) -> Array:
-    """The array with the neutral element in place of NaN."""
+    """The array with NaN replaced by the neutral element."""
     x = as_floating(a)
-    return kept(x, ~isnan(x), neutral)
+    return masked(x, ~isnan(x), neutral)
 
 
 @on_tensors(np.nansum)
@@ -98,8 +98,8 @@ def nanvar(
 ) -> Array:
     """The variance over axes of what is not NaN: squared deviations over their count - ddof."""
     keepdims = bool(keepdims)
-    apart, axes, free = _deviations(a, axis, dtype, ddof, keepdims, "nanvar")
-    return divide(reduce_sum(squared_magnitude(apart), axis=axes, keepdims=keepdims), free)
+    centred, axes, free = _deviations(a, axis, dtype, ddof, keepdims, "nanvar")
+    return divide(reduce_sum(squared_magnitude(centred), axis=axes, keepdims=keepdims), free)
 
 
 @on_tensors(np.nanstd)
@@ -108,8 +108,8 @@ def nanstd(
 ) -> Array:
     """The standard deviation over axes of what is not NaN; of constants its derivative is 0."""
     keepdims = bool(keepdims)
-    apart, axes, free = _deviations(a, axis, dtype, ddof, keepdims, "nanstd")
-    return divide(norm_along(apart, axis=axes, keepdims=keepdims), sqrt(free))
+    centred, axes, free = _deviations(a, axis, dtype, ddof, keepdims, "nanstd")
+    return divide(norm_along(centred, axis=axes, keepdims=keepdims), sqrt(free))
 
 
 @on_tensors(np.nanmax)

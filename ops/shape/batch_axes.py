@@ -18,7 +18,7 @@ from .._types import Array, ArrayLike
 
 
 def _hide(x: Array, axis: Axis) -> Batched:
-    """The first logical axis stands right behind the batch axes: name it, and it is one."""
+    """The first logical axis follows the batch axes: with a name, it is one of them."""
     raw = unrecorded(x)
     if isinstance(raw, Batched):
         return batched(raw.value, (*raw.axes, axis))

@@ -101,11 +101,11 @@ def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: Any = None) -> Array:
 @on_tensors(np.atleast_3d)
 def atleast_3d(*arrays: ArrayLike) -> Any:
     """At least three axes: a vector of length n becomes (1, n, 1), a matrix (m, n, 1)."""
-    found = [_deep(a) for a in arrays]
+    found = [_at_least_3d(a) for a in arrays]
     return found[0] if len(found) == 1 else tuple(found)
 
 
-def _deep(x: Array) -> Array:
+def _at_least_3d(x: Array) -> Array:
     shape = shape_of(x)
     if len(shape) >= 3:
         return x
@@ -115,12 +115,12 @@ def _deep(x: Array) -> Array:
 @on_tensors(np.dstack)
 def dstack(tup: Sequence[Any]) -> Any:
     """Join along the third axis."""
-    return concatenate([_deep(a) for a in tup], 2)
+    return concatenate([_at_least_3d(a) for a in tup], 2)
 
 
 @on_tensors(np.block)
 def block(arrays: ArrayLike) -> Array:
-    """An array from nested lists of blocks, the innermost joined along the last axis.
+    """An array from nested lists of blocks, the innermost concatenated along the last axis.
 
     Examples
     --------
@@ -168,16 +168,16 @@ def hsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Array]:
 @on_tensors(np.vsplit)
 def vsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Array]:
     """Cut along the first axis of at least two."""
-    return _cut(ary, indices_or_sections, 0, "vsplit")
+    return _split_checked(ary, indices_or_sections, 0, "vsplit")
 
 
 @on_tensors(np.dsplit)
 def dsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Array]:
     """Cut along the third axis."""
-    return _cut(ary, indices_or_sections, 2, "dsplit")
+    return _split_checked(ary, indices_or_sections, 2, "dsplit")
 
 
-def _cut(x: Array, sections: Any, axis: int, who: str) -> list[Array]:
+def _split_checked(x: Array, sections: Any, axis: int, who: str) -> list[Array]:
     least = max(axis + 1, 2)
     if len(shape_of(x)) < least:
         raise ValueError(f"{who}: needs at least {least} axes, got shape {shape_of(x)}")
@@ -235,8 +235,8 @@ def rot90(m: ArrayLike, k: int = 1, axes: Any = (0, 1)) -> Array:
         return index(m, Ellipsis)
     if k == 2:
         return flip(m, (first, second))
-    turned = swapaxes(m, first, second)
-    return flip(turned, first if k == 1 else second)
+    swapped = swapaxes(m, first, second)
+    return flip(swapped, first if k == 1 else second)
 
 
 @on_tensors(np.copy)

@@ -57,7 +57,7 @@ def moveaxis(x: ArrayLike, source: Any, destination: Any) -> Array:
 
 
 def rollaxis(x: ArrayLike, axis: int, start: int = 0) -> Array:
-    """Move one axis backwards (kept for NumPy's sake; ``moveaxis`` reads better)."""
+    """Move one axis backwards (for compatibility with NumPy; ``moveaxis`` reads better)."""
     ndim = len(shape_of(x))
     axis = canonical_axis(axis, ndim, "rollaxis") + ndim
     start = start + ndim if start < 0 else start

@@ -52,7 +52,7 @@ symmetrize: Any = linear(
 )
 
 
-def _place(x: Array, *, k: int, shape: tuple[int, int]) -> Array:
+def _place_on_diagonal(x: Array, *, k: int, shape: tuple[int, int]) -> Array:
     x = np.asarray(x)
     out = np.zeros(x.shape[:-1] + shape, x.dtype)
     steps = np.arange(x.shape[-1])
@@ -74,7 +74,7 @@ take_diagonal: Any = linear(
 )
 place_diagonal: Any = linear(
     "place_diagonal",
-    _place,
+    _place_on_diagonal,
     lambda g, y, x, k, shape: take_diagonal(g, k=k),
     analytic=True,
     signature="(k)->(m,n)",

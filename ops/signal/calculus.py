@@ -100,7 +100,7 @@ def _spacings(given: tuple[Any, ...], axes: list[int], shape: tuple[int, ...]) -
     return found
 
 
-def _slope(f: Array, h: Array, axis: int, edge_order: int) -> Array:
+def _differences(f: Array, h: Array, axis: int, edge_order: int) -> Array:
     """Central differences inside, one-sided ones of that order at both ends."""
 
     def at(*bounds: Any) -> Any:
@@ -174,7 +174,7 @@ def gradient(f: Any, *spacing: Any, axis: Any = None, edge_order: int = 1) -> An
         raise ValueError(f"gradient: edge_order={edge_order} needs more than {short[0]} elements")
     slopes = []
     for a, h in zip(axes, _spacings(spacing, axes, shape)):
-        slope = _slope(f, h, a, edge_order)
+        slope = _differences(f, h, a, edge_order)
         if slope.dtype.kind != f.dtype.kind:
             raise TypeError(f"gradient: complex coordinates of {f.dtype} samples")
         slopes.append(astype(slope, f.dtype))
@@ -234,10 +234,13 @@ def interp(
         fp = concatenate([index(fp, ends[0]), fp, index(fp, ends[1])])
     left = index(fp, 0) if left is None else left
     right = index(fp, -1) if right is None else right
-    return 0.5 * (_from(x, xp, fp, left, right, "left") + _from(x, xp, fp, left, right, "right"))
+    return 0.5 * (
+        _interpolate_from(x, xp, fp, left, right, "left")
+        + _interpolate_from(x, xp, fp, left, right, "right")
+    )
 
 
-def _from(x: Array, xp: Array, fp: Array, left: Any, right: Any, side: str) -> Array:
+def _interpolate_from(x: Array, xp: Array, fp: Array, left: Any, right: Any, side: str) -> Array:
     """The interpolation that takes, at a point, the line on its left or on its right."""
     n = xp.shape[0]
     after = search(xp, x, side=side)

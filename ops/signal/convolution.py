@@ -118,8 +118,8 @@ def _by_taps(a: Array, b: Array, rank: int, mode: str, out: Array) -> Array:
         if mode == "full":
             out[(Ellipsis, *(slice(t, t + k) for t, k in zip(tap, n)))] += a * factor
         else:
-            seen = (slice(j - 1 - t, k - t) for t, k, j in zip(tap, n, m))
-            out += a[(Ellipsis, *seen)] * factor
+            overlap = (slice(j - 1 - t, k - t) for t, k, j in zip(tap, n, m))
+            out += a[(Ellipsis, *overlap)] * factor
     return out
 
 
@@ -128,9 +128,9 @@ def _by_windows(a: Array, b: Array, rank: int, mode: str, out: Array) -> Array:
     axes = [Ellipsis, *range(rank)]
     b = b[(Ellipsis, *(slice(None, None, -1),) * rank)]
     m = b.shape[-rank:]
-    for place in itertools.product(*map(range, out.shape[-rank:])):
-        window = a[(Ellipsis, *(slice(p, p + k) for p, k in zip(place, m)))]
-        out[(Ellipsis, *place)] = np.einsum(window, axes, b, axes, [Ellipsis])
+    for position in itertools.product(*map(range, out.shape[-rank:])):
+        window = a[(Ellipsis, *(slice(p, p + k) for p, k in zip(position, m)))]
+        out[(Ellipsis, *position)] = np.einsum(window, axes, b, axes, [Ellipsis])
     return out
 
 
@@ -226,7 +226,7 @@ def convolution(
     rank : int, optional
         How many axes to convolve: all by default, of which both then have the same number.
     method : {"auto", "direct", "fft", "oa"}
-        Tap by tap, by FFT (errors relative to the largest values, NaN and infinity spread to all),
+        Tap by tap, by FFT (errors relative to the largest values, NaN and infinity reach all),
         or by overlap-add; by default whichever is expected to be fastest.
     who : str
         The caller's name, for errors.

@@ -34,12 +34,12 @@ def _complex_case(*shape: int, **params: Any) -> Any:
     return lambda rng: ((rng.normal(size=shape) + 1j * rng.normal(size=shape),), params)
 
 
-def _work(y: Array, x: Array, *, axes: tuple[int, ...], **params: Any) -> int:
+def _flops(y: Array, x: Array, *, axes: tuple[int, ...], **params: Any) -> int:
     n = math.prod(np.shape(y)[a] for a in axes)
     return int(5 * np.size(y) * math.log2(max(n, 2)))
 
 
-def _declared(name: str, along: Any, over: Any) -> Any:
+def _declare(name: str, along: Any, over: Any) -> Any:
     def fn(x: Array, *, axes: tuple[int, ...], norm: str) -> Array:
         if len(axes) == 1:  # with less to decide on the way
             return along(x, None, axes[0], norm)
@@ -51,7 +51,7 @@ def _declared(name: str, along: Any, over: Any) -> Any:
         lambda g, y, x, axes, norm: transform(g, axes=axes, norm=norm),
         on_complex=True,
         signature=signatures.along_axis,
-        flops=_work,
+        flops=_flops,
         cases=[
             _complex_case(5, axes=(-1,), norm="backward"),
             _complex_case(2, 4, axes=(-1,), norm="ortho"),
@@ -61,11 +61,11 @@ def _declared(name: str, along: Any, over: Any) -> Any:
     return transform
 
 
-to_frequencies: Any = _declared("fft", np.fft.fft, np.fft.fftn)
-from_frequencies: Any = _declared("ifft", np.fft.ifft, np.fft.ifftn)
+to_frequencies: Any = _declare("fft", np.fft.fft, np.fft.fftn)
+from_frequencies: Any = _declare("ifft", np.fft.ifft, np.fft.ifftn)
 
 
-def _weighted(x: Array, n: int, axis: int, factor: float) -> Array:
+def _weight_half_spectrum(x: Array, n: int, axis: int, factor: float) -> Array:
     """Coefficients that stand for two of the n, times a factor."""
     length = n // 2 + 1
     weights = np.full(length, factor, real_dtype(x.dtype))
@@ -79,13 +79,13 @@ real_to_half: Any = linear(
     "rfft",
     lambda x, *, axis, norm: np.fft.rfft(x, axis=axis, norm=norm),
     lambda g, y, x, axis, norm: half_to_real(
-        _weighted(conj(g), x.shape[axis], axis, 0.5),
+        _weight_half_spectrum(conj(g), x.shape[axis], axis, 0.5),
         n=x.shape[axis],
         axis=axis,
         norm=_OPPOSITE[norm],
     ),
     signature=signatures.along_axis,
-    flops=lambda y, x, **params: _work(x, x, axes=(params["axis"],)) // 2,
+    flops=lambda y, x, **params: _flops(x, x, axes=(params["axis"],)) // 2,
     cases=[
         lambda rng, shape=shape, axis=axis, norm=norm: (
             (rng.normal(size=shape),),
@@ -102,11 +102,11 @@ half_to_real: Any = linear(
     "irfft",
     lambda x, *, n, axis, norm: np.fft.irfft(x, n=n, axis=axis, norm=norm),
     lambda g, y, x, n, axis, norm: conj(
-        _weighted(real_to_half(g, axis=axis, norm=_OPPOSITE[norm]), n, axis, 2.0)
+        _weight_half_spectrum(real_to_half(g, axis=axis, norm=_OPPOSITE[norm]), n, axis, 2.0)
     ),
     on_complex=True,
     signature=signatures.along_axis,
-    flops=lambda y, x, **params: _work(y, y, axes=(params["axis"],)) // 2,
+    flops=lambda y, x, **params: _flops(y, y, axes=(params["axis"],)) // 2,
     cases=[
         _complex_case(3, n=5, axis=-1, norm="backward"),
         _complex_case(2, 4, n=6, axis=-1, norm="ortho"),
@@ -120,7 +120,7 @@ half_to_real: Any = linear(
 # ---- NumPy's functions --------------------------------------------------------------------------
 
 
-def _checked(norm: Any, who: str) -> str:
+def _canonical_norm(norm: Any, who: str) -> str:
     if norm is None:
         return "backward"
     if norm not in _OPPOSITE:
@@ -152,7 +152,7 @@ def _lengths(
     return full, found
 
 
-def _fitted(x: Array, lengths: Sequence[int], axes: Sequence[int]) -> Array:
+def _crop_or_pad(x: Array, lengths: Sequence[int], axes: Sequence[int]) -> Array:
     """Cut off or fill up with zeros, so that the axes have these lengths."""
     for n, axis in zip(lengths, axes, strict=True):
         have = shape_of(x)[axis]
@@ -165,7 +165,7 @@ def _fitted(x: Array, lengths: Sequence[int], axes: Sequence[int]) -> Array:
     return x
 
 
-def _over_all(transform: Any, x: Array, axes: Sequence[int], norm: str) -> Array:
+def _transform_axes(transform: Any, x: Array, axes: Sequence[int], norm: str) -> Array:
     """A transform over axes, of which one may be named twice (NumPy transforms it twice)."""
     if len(set(axes)) == len(axes):
         return transform(x, axes=tuple(axes), norm=norm)
@@ -184,7 +184,7 @@ def fftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Arr
         Lengths of the transformed axes: the array is cut, or filled up with zeros.
     axes : sequence of int, optional
     norm : {None, 'backward', 'ortho', 'forward'}
-        Where the factor 1/n stands: in the inverse, its root in both, or here.
+        Where the factor 1/n is: in the inverse, its root in both, or in the forward transform.
 
     Returns
     -------
@@ -202,16 +202,16 @@ def fftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Arr
     >>> tg.grad(lambda x: (abs(np.fft.fftn(x)) ** 2).sum())(np.array([1.0, 2.0]))
     array([4., 8.])
     """
-    a, norm = tensor_or_array(a), _checked(norm, "fftn")
+    a, norm = tensor_or_array(a), _canonical_norm(norm, "fftn")
     lengths, axes = _lengths(a, s, axes, "fftn")
-    return _over_all(to_frequencies, _fitted(a, lengths, axes), axes, norm)
+    return _transform_axes(to_frequencies, _crop_or_pad(a, lengths, axes), axes, norm)
 
 
 def ifftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Array:
     """The inverse of :func:`fftn`."""
-    a, norm = tensor_or_array(a), _checked(norm, "ifftn")
+    a, norm = tensor_or_array(a), _canonical_norm(norm, "ifftn")
     lengths, axes = _lengths(a, s, axes, "ifftn")
-    return _over_all(from_frequencies, _fitted(a, lengths, axes), axes, norm)
+    return _transform_axes(from_frequencies, _crop_or_pad(a, lengths, axes), axes, norm)
 
 
 def rfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Array:
@@ -222,12 +222,12 @@ def rfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Ar
     TypeError
         For a complex array.
     """
-    a, norm = tensor_or_array(a), _checked(norm, "rfftn")
+    a, norm = tensor_or_array(a), _canonical_norm(norm, "rfftn")
     if is_complex(a):
         raise TypeError(f"rfft: needs real numbers, got {a.dtype}; use fft")
     lengths, axes = _lengths(a, s, axes, "rfftn")
-    out = real_to_half(_fitted(a, lengths, axes), axis=axes[-1], norm=norm)
-    return _over_all(to_frequencies, out, axes[:-1], norm) if axes[:-1] else out
+    out = real_to_half(_crop_or_pad(a, lengths, axes), axis=axes[-1], norm=norm)
+    return _transform_axes(to_frequencies, out, axes[:-1], norm) if axes[:-1] else out
 
 
 def irfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Array:
@@ -235,12 +235,12 @@ def irfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> A
 
     The imaginary parts of the coefficients that must be real are not read: their derivative is 0.
     """
-    a, norm = tensor_or_array(a), _checked(norm, "irfftn")
+    a, norm = tensor_or_array(a), _canonical_norm(norm, "irfftn")
     lengths, axes = _lengths(a, s, axes, "irfftn", last=lambda m: 2 * (m - 1))
     *others, n = lengths
-    a = _fitted(a, [*others, n // 2 + 1], axes)
+    a = _crop_or_pad(a, [*others, n // 2 + 1], axes)
     if others:
-        a = _over_all(from_frequencies, a, axes[:-1], norm)
+        a = _transform_axes(from_frequencies, a, axes[:-1], norm)
     return half_to_real(a, n=n, axis=axes[-1], norm=norm)
 
 
@@ -297,12 +297,12 @@ def irfft2(a: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: Any = None) 
 
 def hfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
     """The transform of a signal of which the half with Hermitian symmetry is given: real."""
-    return irfft(conj(tensor_or_array(a)), n, axis, _OPPOSITE[_checked(norm, "hfft")])
+    return irfft(conj(tensor_or_array(a)), n, axis, _OPPOSITE[_canonical_norm(norm, "hfft")])
 
 
 def ihfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
     """The inverse of :func:`hfft`."""
-    return conj(rfft(a, n, axis, _OPPOSITE[_checked(norm, "ihfft")]))
+    return conj(rfft(a, n, axis, _OPPOSITE[_canonical_norm(norm, "ihfft")]))
 
 
 def _shifted(x: Array, axes: Any, amount: Callable[[int], int]) -> Array:

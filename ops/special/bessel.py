@@ -32,7 +32,7 @@ def _case(*shape: int) -> Any:
     return make
 
 
-def _below(v: Array) -> Array:
+def _previous_order(v: Array) -> Array:
     """The order before ``v``; for unsigned integers too, whose 0 would wrap around."""
     unsigned = getattr(getattr(v, "dtype", None), "kind", "i") == "u"
     return astype(v, np.int64) - 1 if unsigned else v - 1
@@ -51,32 +51,32 @@ def _of_order(name: str, rule: Callable[..., Any], doc: str) -> Any:
 
 jv: Any = _of_order(
     "jv",
-    lambda g, y, v, x: g * (0.5 * (jv(_below(v), x) - jv(v + 1, x))),
+    lambda g, y, v, x: g * (0.5 * (jv(_previous_order(v), x) - jv(v + 1, x))),
     "The Bessel function of the first kind.",
 )
 yv: Any = _of_order(
     "yv",
-    lambda g, y, v, x: g * (0.5 * (yv(_below(v), x) - yv(v + 1, x))),
+    lambda g, y, v, x: g * (0.5 * (yv(_previous_order(v), x) - yv(v + 1, x))),
     "The Bessel function of the second kind.",
 )
 iv: Any = _of_order(
     "iv",
-    lambda g, y, v, x: g * (0.5 * (iv(_below(v), x) + iv(v + 1, x))),
+    lambda g, y, v, x: g * (0.5 * (iv(_previous_order(v), x) + iv(v + 1, x))),
     "The modified Bessel function of the first kind.",
 )
 kv: Any = _of_order(
     "kv",
-    lambda g, y, v, x: g * (-0.5 * (kv(_below(v), x) + kv(v + 1, x))),
+    lambda g, y, v, x: g * (-0.5 * (kv(_previous_order(v), x) + kv(v + 1, x))),
     "The modified Bessel function of the second kind.",
 )
 ive: Any = _of_order(
     "ive",
-    lambda g, y, v, x: g * (0.5 * (ive(_below(v), x) + ive(v + 1, x)) - sign(x) * y),
+    lambda g, y, v, x: g * (0.5 * (ive(_previous_order(v), x) + ive(v + 1, x)) - sign(x) * y),
     "The modified Bessel function of the first kind, times exp(-|x|).",
 )
 kve: Any = _of_order(
     "kve",
-    lambda g, y, v, x: g * (y - 0.5 * (kve(_below(v), x) + kve(v + 1, x))),
+    lambda g, y, v, x: g * (y - 0.5 * (kve(_previous_order(v), x) + kve(v + 1, x))),
     "The modified Bessel function of the second kind, times exp(x).",
 )
 

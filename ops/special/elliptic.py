@@ -28,7 +28,7 @@ def _root(phi: Array, m: Array) -> Array:
 
 
 def _whole_parameter(*shape: int) -> Any:
-    """A case: angles, beside parameters that carry no derivative."""
+    """A case: angles, and parameters that carry no derivative."""
 
     def make(rng: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (rng.uniform(*_angle, (2, 3)), rng.integers(-2, 1, shape).astype("int16")), {}

@@ -11,7 +11,7 @@ from scipy import special
 
 from ...core.kinds import elementwise
 from .._types import Array
-from ..elementwise.arithmetic import _as_wide, where
+from ..elementwise.arithmetic import _cast_operand, where
 from ..elementwise.comparison import equal
 from ..elementwise.exponential import log, log1p
 from .scipy_ufuncs import narrow
@@ -28,7 +28,7 @@ def _nonzero(x: Array, y: Array) -> Array:
 xlogy = elementwise(
     "xlogy",
     narrow(special.xlogy),
-    lambda g, y, a, b: g * log(_as_wide(b, y.dtype)),
+    lambda g, y, a, b: g * log(_cast_operand(b, y.dtype)),
     lambda g, y, a, b: g * (a / _nonzero(a, b)),
     analytic=True,
     on_complex=False,
@@ -43,7 +43,7 @@ xlogy = elementwise(
 xlog1py = elementwise(
     "xlog1py",
     narrow(special.xlog1py),
-    lambda g, y, a, b: g * log1p(_as_wide(b, y.dtype)),
+    lambda g, y, a, b: g * log1p(_cast_operand(b, y.dtype)),
     lambda g, y, a, b: g * (a / _nonzero(a, 1 + b)),
     analytic=True,
     on_complex=False,
@@ -66,7 +66,7 @@ entr = elementwise(
 
 
 def _log_ratio(x: Array, y: Array) -> Array:
-    """log(x / y), and infinite where both are 0: beside that point the functions below jump."""
+    """log(x / y), and infinite where both are 0: the functions below are discontinuous there."""
     both = equal(x, 0) & equal(y, 0)
     return log(where(both, np.inf, x) / where(both, 1.0, y))
 

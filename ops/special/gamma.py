@@ -12,7 +12,7 @@ from ...core.errors import NonDifferentiableError, operands
 from ...core.kinds import elementwise
 from ...core.tensor import Tensor
 from .._types import Array, ArrayLike
-from ..elementwise.arithmetic import _as_wide, where
+from ..elementwise.arithmetic import _cast_operand, where
 from ..elementwise.comparison import equal
 from ..elementwise.exponential import exp
 from ..reductions.reduction import sum
@@ -33,7 +33,7 @@ def _zeta(s: Array, q: Array) -> Array:
 
 
 def _integers(*shape: int) -> Any:
-    """A case: an operand of small integers that keeps float32 narrow, beside one in its domain."""
+    """A case: an operand of small integers that keeps float32 narrow, and one in its domain."""
 
     def make(rng: np.random.Generator) -> tuple[tuple[Any, ...], dict[str, Any]]:
         orders = rng.integers(2, 5, shape).astype(np.int16)
@@ -77,7 +77,7 @@ loggamma = elementwise(
     on_complex=False,
     domain=_positive,
     edges=[((2.0,), (1 - np.euler_gamma,))],
-    doc="log Γ(x), which is real above 0 alone: NaN below.",
+    doc="log Γ(x), which is real only above 0: NaN below.",
 )
 gamma = elementwise(
     "gamma",
@@ -112,7 +112,7 @@ beta = elementwise(
 
 
 def _gamma_density(y: Array, a: Array, x: Array) -> Array:
-    a = _as_wide(a, y.dtype)
+    a = _cast_operand(a, y.dtype)
     return exp(xlogy(a - 1, x) - x - gammaln(a))
 
 
@@ -143,7 +143,7 @@ def _two_integers(*shape: int) -> Any:
 
 
 def _beta_density(y: Array, a: Array, b: Array, x: Array) -> Array:
-    a, b = _as_wide(a, y.dtype), _as_wide(b, y.dtype)
+    a, b = _cast_operand(a, y.dtype), _cast_operand(b, y.dtype)
     return exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))
 
 

@@ -19,7 +19,7 @@ _unit = (-0.9, 0.9)
 _any = (-2, 2)
 
 
-def _below(slope: Callable[..., Any]) -> Callable[..., Any]:
+def _rule_by_previous_degree(slope: Callable[..., Any]) -> Callable[..., Any]:
     """A rule from a derivative by the degree below; of degree 0, where there is none, it is 0."""
 
     def rule(g: Array, y: Array, n: Any, *rest: Any) -> Array:
@@ -33,7 +33,7 @@ eval_jacobi: Any = of_orders(
     "eval_jacobi",
     special.eval_jacobi,
     "n alpha beta",
-    _below(
+    _rule_by_previous_degree(
         lambda y, n, a, b, x: (
             0.5 * (wide(n, y) + wide(a, y) + wide(b, y) + 1) * eval_jacobi(n - 1, a + 1, b + 1, x)
         )
@@ -46,7 +46,7 @@ eval_legendre: Any = of_orders(
     "eval_legendre",
     special.eval_legendre,
     "n",
-    _below(lambda y, n, x: 0.5 * (wide(n, y) + 1) * eval_jacobi(n - 1, 1, 1, x)),
+    _rule_by_previous_degree(lambda y, n, x: 0.5 * (wide(n, y) + 1) * eval_jacobi(n - 1, 1, 1, x)),
     _unit,
     "Legendre's polynomial of degree n.",
     numbers=[(0, 5)],
@@ -55,7 +55,7 @@ eval_gegenbauer: Any = of_orders(
     "eval_gegenbauer",
     special.eval_gegenbauer,
     "n alpha",
-    _below(lambda y, n, a, x: 2 * wide(a, y) * eval_gegenbauer(n - 1, a + 1, x)),
+    _rule_by_previous_degree(lambda y, n, a, x: 2 * wide(a, y) * eval_gegenbauer(n - 1, a + 1, x)),
     _unit,
     "Gegenbauer's polynomial of degree n.",
     numbers=[(0, 5), (1, 3)],
@@ -64,7 +64,7 @@ eval_chebyu: Any = of_orders(
     "eval_chebyu",
     special.eval_chebyu,
     "n",
-    _below(lambda y, n, x: 2 * eval_gegenbauer(n - 1, 2, x)),
+    _rule_by_previous_degree(lambda y, n, x: 2 * eval_gegenbauer(n - 1, 2, x)),
     _unit,
     "Chebyshev's polynomial of the second kind of degree n.",
     numbers=[(0, 5)],
@@ -73,7 +73,7 @@ eval_chebyt: Any = of_orders(
     "eval_chebyt",
     special.eval_chebyt,
     "n",
-    _below(lambda y, n, x: wide(n, y) * eval_chebyu(n - 1, x)),
+    _rule_by_previous_degree(lambda y, n, x: wide(n, y) * eval_chebyu(n - 1, x)),
     _unit,
     "Chebyshev's polynomial of the first kind of degree n.",
     numbers=[(0, 5)],
@@ -82,7 +82,7 @@ eval_genlaguerre: Any = of_orders(
     "eval_genlaguerre",
     special.eval_genlaguerre,
     "n alpha",
-    _below(lambda y, n, a, x: -eval_genlaguerre(n - 1, a + 1, x)),
+    _rule_by_previous_degree(lambda y, n, a, x: -eval_genlaguerre(n - 1, a + 1, x)),
     _any,
     "Laguerre's generalised polynomial of degree n.",
     numbers=[(0, 5), (0, 3)],
@@ -91,7 +91,7 @@ eval_laguerre: Any = of_orders(
     "eval_laguerre",
     special.eval_laguerre,
     "n",
-    _below(lambda y, n, x: -eval_genlaguerre(n - 1, 1, x)),
+    _rule_by_previous_degree(lambda y, n, x: -eval_genlaguerre(n - 1, 1, x)),
     _any,
     "Laguerre's polynomial of degree n.",
     numbers=[(0, 5)],
@@ -100,7 +100,7 @@ eval_hermite: Any = of_orders(
     "eval_hermite",
     special.eval_hermite,
     "n",
-    _below(lambda y, n, x: 2 * wide(n, y) * eval_hermite(n - 1, x)),
+    _rule_by_previous_degree(lambda y, n, x: 2 * wide(n, y) * eval_hermite(n - 1, x)),
     _any,
     "Hermite's polynomial (physicists') of degree n.",
     numbers=[(0, 5)],
@@ -109,7 +109,7 @@ eval_hermitenorm: Any = of_orders(
     "eval_hermitenorm",
     special.eval_hermitenorm,
     "n",
-    _below(lambda y, n, x: wide(n, y) * eval_hermitenorm(n - 1, x)),
+    _rule_by_previous_degree(lambda y, n, x: wide(n, y) * eval_hermitenorm(n - 1, x)),
     _any,
     "Hermite's polynomial (probabilists') of degree n.",
     numbers=[(0, 5)],

@@ -15,14 +15,14 @@ from ...core.errors import NonDifferentiableError, operands
 from ...core.kinds import elementwise
 from ...core.primitive import Rule
 from .._types import Array, ArrayLike
-from ..elementwise.arithmetic import _as_wide
+from ..elementwise.arithmetic import _cast_operand
 
 Interval = tuple[float, float]
 Case = Callable[[np.random.Generator], tuple[tuple[Any, ...], dict[str, Any]]]
 
 
 def narrow(ufunc: Any) -> Callable[..., Any]:
-    """Keep a ufunc from widening float32 beside a Python number or a small integer.
+    """Keep a ufunc from widening float32 that meets a Python number or a small integer.
 
     Some of SciPy's list their float64 loop first, which NumPy then takes for any two types that
     are not the same.
@@ -36,7 +36,7 @@ def narrow(ufunc: Any) -> Callable[..., Any]:
 
 
 def narrowed(ufunc: Any) -> Callable[..., Any]:
-    """The same for a ufunc whose loops take no integers beside float32: its result is cast."""
+    """The same for a ufunc whose loops take no integers with float32: its result is cast."""
 
     def fn(*args: Any) -> Any:
         dtype = np.result_type(*args)
@@ -48,7 +48,7 @@ def narrowed(ufunc: Any) -> Callable[..., Any]:
 
 def wide(n: Any, y: ArrayLike) -> Array:
     """An order in the type of the result, to compute with."""
-    return _as_wide(n, y.dtype)
+    return _cast_operand(n, y.dtype)
 
 
 def refused(name: str, position: int, operand: str) -> Rule:

@@ -15,7 +15,7 @@ from ..elementwise.arithmetic import maximum
 from .scipy_ufuncs import of_orders, wide
 
 
-def _declared(name: str, below: int, above: int, doc: str) -> Any:
+def _declare(name: str, below: int, above: int, doc: str) -> Any:
     """``f_n' = (below n f_{n-1} + above (n + 1) f_{n+1}) / (2n + 1)``."""
 
     def rule(g: Array, y: Array, n: Any, x: Array) -> Array:
@@ -40,7 +40,7 @@ def _with_derivative(function: Any, slope: Callable[..., Any], name: str, doc: s
     return call
 
 
-spherical_jn: Any = _declared("spherical_jn", 1, -1, "Of the first kind.")
-spherical_yn: Any = _declared("spherical_yn", 1, -1, "Of the second kind.")
-spherical_in: Any = _declared("spherical_in", 1, 1, "Modified, of the first kind.")
-spherical_kn: Any = _declared("spherical_kn", -1, -1, "Modified, of the second kind.")
+spherical_jn: Any = _declare("spherical_jn", 1, -1, "Of the first kind.")
+spherical_yn: Any = _declare("spherical_yn", 1, -1, "Of the second kind.")
+spherical_in: Any = _declare("spherical_in", 1, 1, "Modified, of the first kind.")
+spherical_kn: Any = _declare("spherical_kn", -1, -1, "Modified, of the second kind.")

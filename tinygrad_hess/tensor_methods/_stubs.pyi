@@ -157,9 +157,9 @@ class TensorMethods:
     def arctanh(self, /) -> Tensor:
         """The elementwise primitive ``arctanh``."""
     def argmax(self, axis: builtins.int | None = None, keepdims: builtins.bool = False, *, dim: Any = ..., dims: Any = ..., keepdim: Any = ...) -> Any:
-        """Position of the largest element (along an axis, or in the flattened array)."""
+        """Index of the largest element (along an axis, or in the flattened array)."""
     def argmin(self, axis: builtins.int | None = None, keepdims: builtins.bool = False, *, dim: Any = ..., dims: Any = ..., keepdim: Any = ...) -> Any:
-        """Position of the smallest element (along an axis, or in the flattened array)."""
+        """Index of the smallest element (along an axis, or in the flattened array)."""
     def argpartition(self, *args: Any, **kwargs: Any) -> Any:
         """NumPy's ``argpartition``, on values: it has no derivative."""
     def argsort(self, axis: builtins.int | None = -1, *, dim: Any = ..., dims: Any = ...) -> Any:
@@ -524,7 +524,7 @@ class TensorMethods:
     def mT(self) -> Any:
         """The last two axes swapped."""
     def masked_fill(self, mask: Any, value: Any) -> Any:
-        """``value`` where the mask (which broadcasts to ``x``) holds, ``x`` elsewhere."""
+        """``value`` where the mask (which broadcasts to ``x``) is true, ``x`` elsewhere."""
     def masked_select(self, mask: Any) -> Any:
         """The elements where the mask holds, on one axis."""
     def matmul(self, b: Any) -> Any:
