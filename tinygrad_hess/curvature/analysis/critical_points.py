@@ -75,11 +75,12 @@ class CriticalPoint(Result, on_request=("negative_direction",)):
     reason: str
 
     def __repr__(self) -> str:
+        negative, zero, positive = map(_format_bounds, (self.index, self.nullity, self.positive))
         return (
             f"CriticalPoint({self.kind}: {self.reason}; gradient norm {self.gradient_norm:.3g}, "
             f"eigenvalues from {np.mean(self.smallest):.4g} to {np.mean(self.largest):.4g}, of "
-            f"{self.parameters} {_range(self.index)} negative, {_range(self.nullity)} zero, "
-            f"{_range(self.positive)} positive; {self.matvecs} products)"
+            f"{self.parameters} {negative} negative, {zero} zero, {positive} positive; "
+            f"{self.matvecs} products)"
         )
 
     def plot(self, ax: Any = None) -> Any:
@@ -93,7 +94,7 @@ class CriticalPoint(Result, on_request=("negative_direction",)):
         for row, ((low, high), color) in enumerate(zip(counts, (ORANGE, GREY, BLUE), strict=True)):
             ax.barh(row, low, color=color)
             ax.barh(row, high - low, left=low, color=color, alpha=0.25, hatch="//")
-            text = f" {_range((low, high))}"
+            text = f" {_format_bounds((low, high))}"
             ax.annotate(text, (high, row), va="center", fontsize=9)
         ax.set_yticks(range(3), names)
         ax.invert_yaxis()
@@ -103,7 +104,7 @@ class CriticalPoint(Result, on_request=("negative_direction",)):
         return ax
 
 
-def _range(bounds: tuple[int, int]) -> str:
+def _format_bounds(bounds: tuple[int, int]) -> str:
     low, high = bounds
     return str(low) if low == high else f"{low} to {high}"
 
@@ -181,9 +182,9 @@ def classify_critical_point(
     A, g = with_gradient(op, gradient, who)
     P = A.size
     if min(DENSE, P if max_matvecs is None else max_matvecs) >= P:
-        found = _all_of_them(A)
+        found = _all_eigenpairs(A)
     else:
-        found = _both_ends(A, k, tol, max_matvecs, seed)
+        found = _extreme_eigenpairs(A, k, tol, max_matvecs, seed)
     values, residuals, vectors, complete = found
     scale = float(np.abs(values).max(initial=0.0))
     zero = (10 * P * A.eps if zero_tol is None else zero_tol) * scale
@@ -196,9 +197,9 @@ def classify_critical_point(
     if gradient_tol is None:
         gradient_tol = 1e-6 if A.eps < 1e-10 else 1e-3
     norm = float(np.linalg.norm(g))
-    limit = gradient_tol * scale * max(1.0, _size_of_parameters(op))
-    kind, proved = _kind(norm <= limit, (negative, positive, len(values)), null, complete)
-    smallest, largest = (_interval(values[i], residuals[i]) for i in (low, high))
+    limit = gradient_tol * scale * max(1.0, _parameter_norm(op))
+    kind, proved = _classify(norm <= limit, (negative, positive, len(values)), null, complete)
+    smallest, largest = (_residual_interval(values[i], residuals[i]) for i in (low, high))
     return CriticalPoint(
         kind=kind,
         proved=proved,
@@ -213,13 +214,13 @@ def classify_critical_point(
         zero=zero,
         parameters=P,
         matvecs=A.matvecs,
-        reason=_reason(kind, proved, (negative, positive), smallest if positive else largest)
+        reason=_explain(kind, proved, (negative, positive), smallest if positive else largest)
         if norm <= limit
         else f"the gradient norm is above {limit:.3g}, which would count as zero",
     )
 
 
-def _kind(
+def _classify(
     critical: bool, counts: tuple[int, int, int], null: int, complete: bool
 ) -> tuple[str, bool]:
     """``counts`` are the negative, the positive and all the eigenvalues found."""
@@ -235,7 +236,7 @@ def _kind(
     return ("minimum" if positive else "maximum"), complete
 
 
-def _reason(
+def _explain(
     kind: str, proved: bool, signs: tuple[int, int], nearest_zero: tuple[float, float]
 ) -> str:
     if kind == "degenerate":
@@ -251,18 +252,18 @@ def _reason(
     return MEANING[kind]
 
 
-def _interval(value: Any, residual: Any) -> tuple[float, float]:
+def _residual_interval(value: Any, residual: Any) -> tuple[float, float]:
     return float(value - residual), float(value + residual)
 
 
-def _all_of_them(A: Counted) -> tuple[Array, Array, Array, bool]:
+def _all_eigenpairs(A: Counted) -> tuple[Array, Array, Array, bool]:
     """All eigenvalues, whose errors are rounding, within what counts as zero."""
     matrix = A.dense()
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     return values, np.zeros_like(values), vectors, True
 
 
-def _both_ends(
+def _extreme_eigenpairs(
     A: Counted, k: int, tol: float, max_matvecs: int | None, seed: int
 ) -> tuple[Array, Array, Array, bool]:
     """Some eigenpairs of either end, orthonormal together, as interlacing needs."""
@@ -271,6 +272,6 @@ def _both_ends(
     return ends.values, ends.residuals, ends.vectors, False
 
 
-def _size_of_parameters(op: Any) -> float:
+def _parameter_norm(op: Any) -> float:
     at = getattr(op, "_at", None)
     return 0.0 if at is None else float(np.linalg.norm(at.join(at.values)))

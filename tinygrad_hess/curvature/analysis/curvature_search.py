@@ -68,7 +68,7 @@ class ExtremeCurvature:
         return above < 0 and above < -self.rounding(found.x)
 
     def gradient(self, x: Array, at: Curvature) -> Array:
-        """Of ``±vᵀ H(x) v`` in x, v held: that of the eigenvalue, where it is simple."""
+        """Of ``±vᵀ H(x) v`` in x, with v fixed: that of the eigenvalue, where it is simple."""
         total = self.total
         v = total.at.unflatten(at.direction, boxed=[False] * len(total.at.values))
         params = total.at.unflatten(x, boxed=[False] * len(total.at.values))

@@ -113,7 +113,7 @@ def jackknife(
         As for :class:`HessianOperator`. Under "sum" what is left of the data is scaled up to all
         of it.
     groups : int
-        One batch is cut into so many parts, after a random permutation.
+        One batch is split into this many parts, after a random permutation.
     seed : int
         Of that permutation.
 
@@ -148,8 +148,8 @@ def jackknife(
     """
     who = "jackknife"
     started = time.perf_counter()
-    held = Batches(data, who)
-    batches = _cut(held.data[0], groups, seed) if held.single else list(held)
+    given = Batches(data, who)
+    batches = _split_batch(given.data[0], groups, seed) if given.single else list(given)
     sizes = np.array([batch_size(b, who, i) for i, b in enumerate(batches)])
     batches = [b for b, n in zip(batches, sizes, strict=True) if n]
     sizes = sizes[sizes > 0]
@@ -162,7 +162,7 @@ def jackknife(
         part = loss if scale == 1 else lambda *given: scale * loss(*given)
         check = len(kept) == len(batches)  # once is enough
         op = HessianOperator(part, params, kept, *args, reduction=reduction, check=check)
-        return _number(answer(op))
+        return _as_array(answer(op))
 
     total = int(sizes.sum())
     value = on(batches, 1.0)
@@ -194,7 +194,7 @@ def jackknife(
     )
 
 
-def _number(found: Any) -> Array:
+def _as_array(found: Any) -> Array:
     for name in ("value", "values"):
         if hasattr(found, name):
             found = getattr(found, name)
@@ -202,7 +202,7 @@ def _number(found: Any) -> Array:
     return np.asarray(found, float)
 
 
-def _cut(batch: Any, groups: int, seed: int) -> list[Any]:
+def _split_batch(batch: Any, groups: int, seed: int) -> list[Any]:
     """One batch as several, of nearly equal size, after a permutation of its examples."""
     size = 0 if batch is None else batch_size(batch, "jackknife", 0)
     if not 2 <= groups <= size:

@@ -71,12 +71,12 @@ class Landscape(Result, omitted=("directions",)):
 
     def __repr__(self) -> str:
         known = self.values[np.isfinite(self.values)]
-        spread = f"{known.min():.4g} to {known.max():.4g}" if known.size else "nowhere finite"
+        values = f"{known.min():.4g} to {known.max():.4g}" if known.size else "nowhere finite"
         shape = " x ".join(str(len(c)) for c in self.coordinates)
         run = "" if self.path is None else f", {self.explained:.0%} of the run"
         return (
             f"Landscape({shape} points along {' and '.join(self.labels)}: loss {self.value:.4g} "
-            f"at the point, {spread} around it{run}; {self.evaluations} evaluations, "
+            f"at the point, {values} around it{run}; {self.evaluations} evaluations, "
             f"{self.matvecs} products)"
         )
 

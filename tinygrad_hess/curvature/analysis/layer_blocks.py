@@ -81,7 +81,7 @@ def layer_blocks(op: Any, *, probes: int = 8, seed: int = 0) -> LayerBlocks:
     ----------
     op : HessianOperator, or another operator with ``layers``
     probes : int
-        Random vectors for each layer, at least 2, and so many products. Layers that have no more
+        Random vectors for each layer, at least 2, at a product each. Layers that have no more
         parameters than this are computed exactly.
     seed : int
         Of the probes.
@@ -118,22 +118,22 @@ def layer_blocks(op: Any, *, probes: int = 8, seed: int = 0) -> LayerBlocks:
         )
     if probes < 2:
         raise ValueError(f"layer_blocks: probes must be at least 2, got {probes}")
-    places = {name: p for name, p in layers.items() if p.size}
-    A, count = Counted(op, "layer_blocks"), len(places)
+    indices = {name: p for name, p in layers.items() if p.size}
+    A, count = Counted(op, "layer_blocks"), len(indices)
     squares, variances = np.zeros((count, count)), np.zeros((count, count))
-    for j, own in enumerate(places.values()):
+    for j, own in enumerate(indices.values()):
         exact = own.size <= probes
         width = own.size if exact else probes
         z = np.zeros((A.size, width), A.dtype)
         z[own] = np.eye(own.size) if exact else signs(own.size, range(width), seed + j, A.dtype)
         lengths = np.square(A.matmat(z), dtype=np.float64)
-        for i, rows in enumerate(places.values()):
+        for i, rows in enumerate(indices.values()):
             found = lengths[rows].sum(axis=0)
             squares[i, j] = found.sum() if exact else found.mean()
             variances[i, j] = 0.0 if exact else found.var(ddof=1) / width
     return LayerBlocks(
-        names=tuple(places),
-        sizes=tuple(p.size for p in places.values()),
+        names=tuple(indices),
+        sizes=tuple(p.size for p in indices.values()),
         squares=(squares + squares.T) / 2,
         standard_errors=np.sqrt(variances + variances.T) / 2,
         matvecs=A.matvecs,

@@ -63,7 +63,7 @@ class LipschitzBound(Result, on_request=("point", "direction")):
 
     def plot(self, ax: Any = None) -> Any:
         """Draw what each sample began and ended with; returns the matplotlib axes."""
-        ax = _climbs(ax, self.sampled, self.climbed)
+        ax = _plot_climbs(ax, self.sampled, self.climbed)
         ax.set_ylabel("‖H‖")
         ax.set_title(f"Lipschitz constant of the gradient ≥ {self.value:.4g}", fontsize=10)
         return ax
@@ -122,7 +122,7 @@ class ConvexityCheck(Result, on_request=("point", "direction")):
 
     def plot(self, ax: Any = None) -> Any:
         """Draw what each sample began and ended with; returns the matplotlib axes."""
-        ax = _climbs(ax, self.sampled, self.climbed)
+        ax = _plot_climbs(ax, self.sampled, self.climbed)
         ax.axhline(0, color=GREY, linewidth=1)
         ax.set_ylabel("smallest eigenvalue")
         verdict = "not convex" if self.convex is False else "undecided"
@@ -130,7 +130,7 @@ class ConvexityCheck(Result, on_request=("point", "direction")):
         return ax
 
 
-def _climbs(ax: Any, before: Array, after: Array) -> Any:
+def _plot_climbs(ax: Any, before: Array, after: Array) -> Any:
     ax = axes(ax, (6.0, 3.2))
     number = np.arange(len(before))
     ax.vlines(number, before, after, color=GREY, linewidth=1)

@@ -105,7 +105,8 @@ def contraction(
     Parameters
     ----------
     curvature : array_like, shape (k,)
-        Eigenvalues; those of the preconditioned Hessian for Adam, whose preconditioner is held.
+        Eigenvalues; those of the preconditioned Hessian for Adam, whose preconditioner is
+        taken as constant.
     rate : float
     steps : int
     method : {"sgd", "momentum", "nesterov", "adam"}
@@ -130,12 +131,12 @@ def contraction(
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         if beta == 0:
             return np.asarray((1 - rate * lam) ** steps)
-        maps = _maps(lam, rate, method, beta)
+        maps = _step_matrices(lam, rate, method, beta)
         left = np.linalg.matrix_power(maps, steps)[..., 0, 0]
     return np.where(np.isnan(left), np.inf, left)  # what overflowed: inf - inf
 
 
-def _maps(lam: Array, rate: float, method: str, beta: float) -> Array:
+def _step_matrices(lam: Array, rate: float, method: str, beta: float) -> Array:
     """One step of (distance, velocity): v' = βv + λx, x' = x - rate v' (Nesterov: λx + βv')."""
     if method == "adam":  # its velocity is an average, (1 - β) times that of the heavy ball
         rate = rate * (1 - beta)

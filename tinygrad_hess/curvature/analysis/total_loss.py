@@ -97,8 +97,8 @@ class TotalLoss:
     def value(self, theta: Array) -> float:
         """The loss at one point."""
         self.values_spent += 1
-        params = self._constants(theta)
-        return self.over_batches(lambda args: self._scalar(params, args))
+        params = self._as_tensors(theta)
+        return self.over_batches(lambda args: self._loss_value(params, args))
 
     def values(self, points: Array) -> Array:
         """The loss at each row of ``points``, shape (n, P); several rows in one call where it pays.
@@ -106,16 +106,16 @@ class TotalLoss:
         Where ``loss`` cannot be mapped (it branches on values), one after the other.
         """
         out = np.empty(len(points))
-        width = self._width() if self._together else 1
+        width = self._points_together() if self._together else 1
         for first in range(0, len(points), width):
             block = points[first : first + width]
-            out[first : first + width] = self._block(block)
+            out[first : first + width] = self._values_together(block)
         return out
 
-    def _block(self, block: Array) -> Array:
+    def _values_together(self, block: Array) -> Array:
         if len(block) > 1 and self._together:
             try:
-                found = self.over_batches(lambda args: self._mapped(block, args))
+                found = self.over_batches(lambda args: self._vmapped_values(block, args))
             except Exception:  # whatever a user's loss raises under vmap; its own errors come below
                 self._together = False
             else:
@@ -123,10 +123,10 @@ class TotalLoss:
                 return np.asarray(found)
         return np.array([self.value(theta) for theta in block])
 
-    def _mapped(self, block: Array, args: tuple[Any, ...]) -> Array:
+    def _vmapped_values(self, block: Array, args: tuple[Any, ...]) -> Array:
         leaves = [
-            block[:, place].reshape(len(block), *value.shape).astype(value.dtype)
-            for value, place in zip(self.at.values, self.at.slices, strict=True)
+            block[:, columns].reshape(len(block), *value.shape).astype(value.dtype)
+            for value, columns in zip(self.at.values, self.at.slices, strict=True)
         ]
         stacked = trees.unflatten(self.at.spec, [constant(x) for x in leaves])
         with no_grad():
@@ -136,18 +136,18 @@ class TotalLoss:
             raise ValueError("not a scalar")
         return found.astype(np.float64)
 
-    def _scalar(self, params: Any, args: tuple[Any, ...]) -> float:
+    def _loss_value(self, params: Any, args: tuple[Any, ...]) -> float:
         with no_grad():
             found = np.asarray(unrecorded(self.loss(params, *args)))
         if found.size != 1:
             raise ValueError(f"{self.who}: loss must return a scalar, got shape {found.shape}")
         return float(found.reshape(()))
 
-    def _constants(self, theta: Array) -> Any:
+    def _as_tensors(self, theta: Array) -> Any:
         """A vector as a tree of tensors, which is what a loss sees when it is differentiated."""
         return self.at.unflatten(theta, boxed=[True] * len(self.at.values))
 
-    def _width(self) -> int:
+    def _points_together(self) -> int:
         batch = next(iter(self.batches), None)
         data = sum(np.asarray(unrecorded(x)).nbytes for x in trees.leaves((batch, self._args)))
         width = STACKED_MEMORY // (data + self.at.size * self.at.dtype.itemsize)

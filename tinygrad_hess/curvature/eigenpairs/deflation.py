@@ -121,8 +121,8 @@ class Deflation:
     def remaining_square(self, Az: Array) -> float:
         """``‖(I - P) A (I - P)‖²`` in the Frobenius norm, estimated from products of random z."""
         squares = np.einsum("ij,ij->j", Az, Az, dtype=np.float64)
-        seen = ((self.Q.T @ Az).astype(np.float64) ** 2).sum(axis=0)
-        return float((squares - seen).mean() - (self.space.at.B**2).sum())
+        inside = ((self.Q.T @ Az).astype(np.float64) ** 2).sum(axis=0)
+        return float((squares - inside).mean() - (self.space.at.B**2).sum())
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint."""

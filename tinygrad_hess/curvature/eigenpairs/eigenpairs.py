@@ -111,7 +111,7 @@ def top_eigenpairs(
     Lanczos with full reorthogonalisation, by blocks, with thick restarts (Wu and Simon). Lanczos
     from one vector can miss copies of a repeated eigenvalue. For ``k > 1`` the complement of what
     was found is therefore searched too, for some 5 to 30 products, until a copy would have shown
-    with probability 99.9% (by the bound of Kuczyński and Woźniakowski, or by the moments seen,
+    with probability 99.9% (by the bound of Kuczyński and Woźniakowski, or by the moments found,
     Akhiezer). As exact copies are rare and products dear, ``k=1`` does without: a copy would not
     change the answer.
 

@@ -114,7 +114,7 @@ class KrylovSpace:
         X = np.array(X, self.A.dtype, order="F")
         lengths = np.linalg.norm(X, axis=0)
         X = X[:, lengths > 0] / lengths[lengths > 0]
-        self._remove(X)
+        self._orthogonalize(X)
         Q, _ = self._new_directions(X, threshold=1e-3)
         T, B, D = self.at
         self.V[:, self.total : self.total + Q.shape[1]] = Q
@@ -130,16 +130,16 @@ class KrylovSpace:
         X = self.V[:, p : self.total if count is None else p + count]
         W = A.matvec(X[:, 0])[:, None] if X.shape[1] == 1 else A.matmat(X)
         with one_blas_thread:  # others would go on spinning, and slow the next product
-            return self._absorb(np.array(W, A.dtype, order="F"))
+            return self._add_products(np.array(W, A.dtype, order="F"))
 
-    def _absorb(self, W: Any) -> Any:
+    def _add_products(self, W: Any) -> Any:
         """Take in the products of the first pending columns."""
         A, p, n = self.A, self.known, self.total
         q = p + W.shape[1]
         lengths = np.linalg.norm(W.astype(np.float64, copy=False), axis=0)
         self.norm = max(self.norm, float(lengths.max(initial=0.0)))
-        C = self._remove_expected(W)
-        C += self._remove(W)
+        C = self._subtract_known(W)
+        C += self._orthogonalize(W)
         self._check_symmetry(C[:q])
         T = np.empty((q, q))
         T[:p, :p] = self.at.T
@@ -152,7 +152,7 @@ class KrylovSpace:
         R, D = np.pad(R, ((0, 0), (p, 0))), np.pad(self.at.D, ((0, 0), (0, q - p)))
         room = self.capacity - n
         if Q.shape[1] > room:  # what has no room is error
-            Q, R, D = Q[:, :room], R[:room], _both(D, R[room:])
+            Q, R, D = Q[:, :room], R[:room], _combined_errors(D, R[room:])
         self.V[:, n : n + Q.shape[1]] = Q
         self.at = Projection(T, np.concatenate([waiting, R]), D)
         return lengths
@@ -200,7 +200,7 @@ class KrylovSpace:
     def drop_pending(self) -> None:
         """Forget the pending columns, but not what they say about the residuals."""
         T, B, D = self.at
-        self.at = Projection(T, np.zeros((0, self.known)), _both(D, B))
+        self.at = Projection(T, np.zeros((0, self.known)), _combined_errors(D, B))
 
     def reopen(self, S: Any) -> None:
         """Keep only the span of these vectors, and multiply them again: nothing is dropped then."""
@@ -225,7 +225,7 @@ class KrylovSpace:
 
     # ---- orthogonality ---------------------------------------------------------------------------
 
-    def _remove_expected(self, W: Any) -> Any:
+    def _subtract_known(self, W: Any) -> Any:
         """Subtract from the products W of the pending columns what T and B say of them.
 
         That is nearly all of their part in the basis, in the few columns where B is not zero and
@@ -243,7 +243,7 @@ class KrylovSpace:
             W -= np.multiply.outer(self.V[:, j], C[j].astype(W.dtype))
         return C
 
-    def _remove(self, W: Any) -> Any:
+    def _orthogonalize(self, W: Any) -> Any:
         """Subtract from W, in place, its part in the basis; return that part.
 
         What rounding leaves of it is small beside what is left of W unless most of W was
@@ -275,7 +275,7 @@ class KrylovSpace:
         Q, back = np.asfortranarray(Q[:, :rank]), np.argsort(order)
         # Where W was short, its rounding is long in Q, and not yet orthogonal to the basis.
         short = rank > 0 and sizes[rank - 1] < 0.1 * sizes[0]
-        if short and np.abs(self._remove(Q)).max(initial=0.0) > 10 * self.A.eps:
+        if short and np.abs(self._orthogonalize(Q)).max(initial=0.0) > 10 * self.A.eps:
             Q = np.linalg.qr(Q)[0]
         return Q, R[:rank, back].astype(np.float64)
 
@@ -294,7 +294,7 @@ class KrylovSpace:
             self.noise = float(np.hypot(self.noise, found))
 
 
-def _both(D: Any, B: Any) -> Any:
+def _combined_errors(D: Any, B: Any) -> Any:
     """M with ``‖M s‖ >= ‖D s‖ + ‖B s‖``: the errors need not be orthogonal."""
     stacked = np.concatenate([D, B]) * (2**0.5 if D.any() and B.any() else 1)
     return np.linalg.qr(stacked)[1] if stacked.size else stacked

@@ -79,10 +79,10 @@ class Eigenpairs(Result, omitted=("start",), on_request=("vectors",)):
     def plot(self, ax: Any = None) -> Any:
         """Draw the values in their order, with the certain intervals; return matplotlib axes."""
         ax = axes(ax)
-        place = np.arange(1, len(self.values) + 1)
-        ax.errorbar(place, self.values, yerr=self.residuals, fmt="o", color=BLUE, capsize=3)
+        rank = np.arange(1, len(self.values) + 1)
+        ax.errorbar(rank, self.values, yerr=self.residuals, fmt="o", color=BLUE, capsize=3)
         ax.axhline(0, color=GREY, linewidth=0.8)
-        ax.set_xticks(place if len(place) <= 20 else place[:: len(place) // 10])
+        ax.set_xticks(rank if len(rank) <= 20 else rank[:: len(rank) // 10])
         ax.set_xlabel(f"rank ({self.which})")
         ax.set_ylabel("eigenvalue ± residual")
         return ax
@@ -125,7 +125,9 @@ class Assembly:
         residuals = np.linalg.norm(products - values * vectors, axis=0)
         up = np.argsort(values, kind="stable")
         bounds = np.empty((len(values), 2))
-        bounds[up] = _inside(gap_intervals(values[up], residuals[up]), values[up], residuals[up])
+        bounds[up] = _interior_intervals(
+            gap_intervals(values[up], residuals[up]), values[up], residuals[up]
+        )
         missed = asked is not None and (
             len(values) < self.k or (residuals > asked.allowed(values, scale)).any()
         )
@@ -174,7 +176,7 @@ class Assembly:
         return np.argsort(np.abs(values - self.sigma), kind="stable")[: self.k]
 
 
-def _inside(bounds: Array, values: Array, residuals: Array) -> Array:
+def _interior_intervals(bounds: Array, values: Array, residuals: Array) -> Array:
     """Gap intervals where the ends of ``values`` are not the ends of the spectrum."""
     bounds[0, 1] = max(bounds[0, 1], values[0] + residuals[0]) if len(values) else 0.0
     bounds[-1, 0] = min(bounds[-1, 0], values[-1] - residuals[-1]) if len(values) else 0.0

@@ -66,7 +66,7 @@ class RestartedLanczos:
     each eigenspace, so copies of repeated eigenvalues are missing. The wanted pairs are kept, what
     is pending is dropped, and a random vector orthogonal to all is added. Its Krylov space is that
     of the operator on the complement, where a copy is the largest eigenvalue; two bounds tell when
-    it would have been seen. A copy that is found takes its place among
+    it would have shown. A copy that is found takes its place among
     the wanted, and the search begins again with twice as many vectors.
 
     Parameters
@@ -137,7 +137,7 @@ class RestartedLanczos:
         saved = self.checkpoint.load()
         try:
             if saved is None:
-                self._begin()
+                self._start_basis()
             else:
                 self._restore(saved)
             self._iterate()
@@ -150,7 +150,7 @@ class RestartedLanczos:
 
     # ---- phases ----------------------------------------------------------------------------------
 
-    def _begin(self) -> None:
+    def _start_basis(self) -> None:
         left = max(1, (self.budget.left - self.reserve) // self.cost)
         if self.start is not None:
             self.space.add(self.start[:, : int(max(1, min(left - 1, self.start.shape[1])))])
@@ -166,23 +166,23 @@ class RestartedLanczos:
         self.unlooked += count
         return norms
 
-    def _over(self, columns: int) -> str:
+    def _budget_reason(self, columns: int) -> str:
         return self.budget.over(columns * self.cost + self.reserve)
 
     def _iterate(self) -> None:
         space = self.space
         while True:
-            stop = self._over(max(self.next or space.pending, 1))
+            stop = self._budget_reason(max(self.next or space.pending, 1))
             often = space.known <= 24 or self.unlooked >= space.known // 16
             if self.unlooked and (often or stop or not space.pending):
                 self.unlooked = 0
-                if self._done():
+                if self._check_convergence():
                     self.reason = ""
                     return
             if not space.pending and self._add_random(1) == 0:
                 self.reason = ""
                 return  # the basis spans everything
-            self.reason = self._over(self.next or space.pending)
+            self.reason = self._budget_reason(self.next or space.pending)
             if self.reason:
                 return
             if self.checkpoint.due():
@@ -190,14 +190,14 @@ class RestartedLanczos:
             self._make_room()
             self._expand()
 
-    def _done(self) -> bool:
+    def _check_convergence(self) -> bool:
         """Look at the Ritz pairs; go on to the search, or on with it, when they are accurate."""
         ritz = self.space.ritz()
         chosen = order(ritz.values, self.k, self.which)
         errors = self.accuracy.errors(ritz, chosen, self.scale)
-        self._show(float(errors.max(initial=0.0)))
+        self._show_progress(float(errors.max(initial=0.0)))
         if len(chosen) < self.k or (errors > 1).any():
-            again = self.searching and not self._over(self.k + self.space.pending)
+            again = self.searching and not self._budget_reason(self.k + self.space.pending)
             if again and self._dropped_too_much(ritz.coefficients[:, chosen], errors):
                 self.space.reopen(ritz.coefficients[:, chosen])
                 self.searching = False
@@ -212,19 +212,19 @@ class RestartedLanczos:
             return True
         if not self.searching:
             if (ritz.residuals[chosen] <= self.settled * self.scale).all():
-                self._search(ritz, chosen)
+                self._begin_search(ritz, chosen)
             return False
         values = np.sort(ritz.values[chosen])
         slack = float(self.accuracy.allowed(values, self.scale).max())
-        if not self._seen_enough(lower, upper, slack):
+        if not self._search_suffices(lower, upper, slack):
             return False
         if np.abs(values - self.before).max() <= slack:
             return True
         self.width = min(2 * self.width, self.k)
-        self._search(ritz, chosen)
+        self._begin_search(ritz, chosen)
         return False
 
-    def _search(self, ritz: Ritz, chosen: Any) -> None:
+    def _begin_search(self, ritz: Ritz, chosen: Any) -> None:
         """Begin to look for copies of what was found."""
         space = self.space
         space.drop_pending()
@@ -239,7 +239,7 @@ class RestartedLanczos:
         _, B, D = self.space.at
         return bool(np.linalg.norm(D @ s) > 10 * np.linalg.norm(B @ s))
 
-    def _seen_enough(self, lower: float | None, upper: float | None, slack: float) -> bool:
+    def _search_suffices(self, lower: float | None, upper: float | None, slack: float) -> bool:
         """Whether an eigenvalue beyond the edges would have shown in the space of the search."""
         space, first = self.space, self.kept
         if space.known == first:
@@ -252,25 +252,26 @@ class RestartedLanczos:
             if edge is None or residuals[at] <= small[at]:
                 continue
             missing = sign * (edge - values[at]) + slack
-            spread = sign * (edge - everything[0 if sign > 0 else -1]) + slack
+            extent = sign * (edge - everything[0 if sign > 0 else -1]) + slack
             if missing <= 0:
                 return False
             at_edge = edge + sign * slack
-            if min(self._overlooked(missing / spread), self._invisible(at_edge)) > DOUBT:
+            missed = self._probability_missed(missing / extent)
+            if min(missed, self._probability_invisible(at_edge)) > DOUBT:
                 return False
         return True
 
-    def _overlooked(self, gap: float) -> float:
+    def _probability_missed(self, gap: float) -> float:
         """A bound of the probability that the search has missed an eigenvalue.
 
-        The eigenvalue lies further out than the search has seen, by this part of the spread of
+        The eigenvalue lies further out than the search has reached, by this part of the extent of
         the spectrum (Kuczyński and Woźniakowski 1992, theorem 4.1, for random starts).
         """
         one = 1.648 * math.sqrt(self.A.size) * math.exp(-math.sqrt(gap) * (2 * self.depth - 1))
         return one**self.width
 
-    def _invisible(self, x: float) -> float:
-        """A bound of the same, for eigenvalues from x on, by what the search has seen.
+    def _probability_invisible(self, x: float) -> float:
+        """A bound of the same, for eigenvalues from x on, by what the search has found.
 
         With the orthonormal polynomials p of a Lanczos recurrence from the vector w, and x outside
         of its Ritz values, at most ``1 / Σ p(x)²`` of ``|w|²`` lies in the eigenspaces from x on
@@ -310,7 +311,7 @@ class RestartedLanczos:
         ritz, space = self.space.ritz(), self.space
         room = space.capacity - 2 * space.pending
         count = min(self.k + (room - self.k) // 2, room - 1)
-        # What the search is orthogonal to stays in front. What it has seen is in the rest.
+        # What the search is orthogonal to stays in front. What it has found is in the rest.
         first = order(ritz.values, max(self.k, min(self.kept, count)), self.which)
         rest = order(ritz.values, count, self.which)
         keep = np.r_[first, rest[~np.isin(rest, first)]]
@@ -319,7 +320,7 @@ class RestartedLanczos:
 
     # ---- progress and checkpoints ----------------------------------------------------------------
 
-    def _show(self, error: float) -> None:
+    def _show_progress(self, error: float) -> None:
         """The error falls by about the same factor with each product."""
         self._history.append((self.A.matvecs, math.log(max(error, 1e-300))))
         (m0, e0), (m1, e1) = self._history[-min(len(self._history), 8)], self._history[-1]

@@ -75,7 +75,7 @@ class Checkpoint:
             "dtype": str(A.dtype),
             **options,
         }
-        self.product = _sketch(A)
+        self.product = _operator_fingerprint(A)
         self.tolerance = A.eps**0.5
         self._saved, self._cost = time.perf_counter(), 0.0
 
@@ -142,8 +142,8 @@ class Checkpoint:
         self._cost = self._saved - begin
 
 
-def _sketch(A: Counted) -> Array:
+def _operator_fingerprint(A: Counted) -> Array:
     """A few numbers that tell operators apart: sums of parts of one product."""
     y = A.matvec(gaussians(A.size, range(1), 20_090, A.dtype)[:, 0]).astype(np.float64)
-    places = np.linspace(0, A.size, min(A.size, 16), endpoint=False).astype(int)
-    return np.add.reduceat(y, places)
+    starts = np.linspace(0, A.size, min(A.size, 16), endpoint=False).astype(int)
+    return np.add.reduceat(y, starts)

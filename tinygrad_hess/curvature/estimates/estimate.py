@@ -85,6 +85,6 @@ class Estimate(Result):
             fmt="o", color=BLUE, capsize=5,
         )  # fmt: skip
         ax.set_yticks([])
-        spread = f"± {(high - low) / 2:.2g} (95%)" if high > low else "exact"
-        ax.set_title(f"{self.value:.6g} {spread}, {self.matvecs} products", fontsize=10)
+        error = f"± {(high - low) / 2:.2g} (95%)" if high > low else "exact"
+        ax.set_title(f"{self.value:.6g} {error}, {self.matvecs} products", fontsize=10)
         return ax

@@ -184,7 +184,9 @@ def run_probes(
                 if not reason:
                     running.add(statistic(columns))
                     error = ratio(running)
-                    budget.show(A.matvecs + _more(running.count, error), f"{error:.2g} × allowed")
+                    budget.show(
+                        A.matvecs + _probes_needed(running.count, error), f"{error:.2g} × allowed"
+                    )
                     if checkpoint.due():
                         checkpoint.save({**(state or {}), **pack(running, budget), "goal": goal})
             error = ratio(running)
@@ -196,7 +198,7 @@ def run_probes(
             error *= 1 + MARGIN / math.sqrt(2 * running.count)
             if error <= 1 or reason:
                 break
-            more = _more(running.count, error)
+            more = _probes_needed(running.count, error)
             if room and more >= A.size:
                 return "exact" if budget.left >= A.size else budget.exhausted
             # Never more than double, for the error is itself an estimate.
@@ -209,7 +211,7 @@ def run_probes(
     return reason
 
 
-def _more(count: int, error: float) -> float:
+def _probes_needed(count: int, error: float) -> float:
     """How many more probes: the error falls as one over the root of their number."""
     return max(count * (error**2 - 1), 1.0 if error > 1 else 0.0)
 

@@ -46,17 +46,17 @@ def batch_size(batch: Any, who: str, number: int) -> int:
 
 
 class Batches:
-    """Batches that can be walked again and again.
+    """Batches that can be read again and again.
 
-    Lists and tuples are held. An iterator, which can be walked only once, is read into a list.
-    Any other iterable (a data loader) is iterated afresh on each pass.
+    Lists and tuples are kept. An iterator, which can be read only once, is read into a list.
+    Any other iterable (a data loader) is iterated again on each pass.
     """
 
     def __init__(self, data: Any, who: str):
         if isinstance(data, Batches):  # read already, where it could be read only once
             self.single: bool = data.single
             self.data: Any = data.data
-            self.held: bool = data.held
+            self.in_memory: bool = data.in_memory
             return
         self.single = data is None or is_one_batch(data)
         if self.single:
@@ -64,8 +64,8 @@ class Batches:
         elif isinstance(data, Iterator):
             data = list(data)
         self.data = data
-        self.held = isinstance(data, (list, tuple))
-        if self.held:
+        self.in_memory = isinstance(data, (list, tuple))
+        if self.in_memory:
             if not data:
                 raise ValueError(f"{who}: data holds no batch")
             _check_alike(data, who)

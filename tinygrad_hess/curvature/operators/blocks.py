@@ -1,4 +1,4 @@
-"""Parts of the parameters: the others held fixed, or all parts side by side on the diagonal.
+"""Parts of the parameters: the others fixed, or all parts side by side on the diagonal.
 
 subparameters : paths -> (smaller tree, function that puts it back among the others)
 """

@@ -133,15 +133,15 @@ def state(model: Any) -> dict[str, Any]:
     return dict(_state(model, "", set()))
 
 
-def _state(x: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+def _state(x: Any, path: str, visited: set[int]) -> Iterator[tuple[str, Any]]:
     if isinstance(x, (np.ndarray, np.generic, Tensor)):
         yield path, _content(x)
     elif isinstance(x, (bool, int, float, str)) or x is None:
         yield path, x
-    elif id(x) in seen or isinstance(x, OPAQUE):
+    elif id(x) in visited or isinstance(x, OPAQUE):
         return
     else:
-        seen.add(id(x))
+        visited.add(id(x))
         if isinstance(x, dict):
             parts = [(f"{path}[{key!r}]", value) for key, value in x.items()]
         elif isinstance(x, (list, tuple)):
@@ -151,7 +151,7 @@ def _state(x: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
                 (f"{path}.{name}", value) for name, value in getattr(x, "__dict__", {}).items()
             ]
         for where, value in parts:
-            yield from _state(value, where, seen)
+            yield from _state(value, where, visited)
 
 
 def check_unchanged(who: str, before: dict[str, Any], now: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ class StreamedOperator(SymmetricOperator):
 
     A subclass says what is recorded for a batch (:meth:`_record`), how its value is found without
     recording (:meth:`_evaluate`), and how to make the like of itself for other parameters
-    (:meth:`_rebuilt`). What these need is there before this class is initialised.
+    (:meth:`_rebuild`). What these need is there before this class is initialised.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class StreamedOperator(SymmetricOperator):
         self.check = check
         self.matvecs = 0
         self._batches = Batches(data, who)
-        self._passes = self._passes_with(self._record)
+        self._passes = self._make_passes(self._record)
         self._unchecked = check
         self._precision = dtype
         self._measured: tuple[Any, Array] | None = None
         if self._batches.single:  # now, so that errors come early and the point is fixed
             self._measure()
 
-    def _passes_with(self, record: Callable[[Any, int], Any]) -> Passes:
+    def _make_passes(self, record: Callable[[Any, int], Any]) -> Passes:
         return Passes(
             self._at,
             self._batches,
@@ -77,7 +77,7 @@ class StreamedOperator(SymmetricOperator):
     def _evaluate(self, batch: Any) -> Any:
         raise NotImplementedError
 
-    def _rebuilt(self, params: Any, fill: Callable[[Any], Any], options: dict[str, Any]) -> Self:
+    def _rebuild(self, params: Any, fill: Callable[[Any], Any], options: dict[str, Any]) -> Self:
         raise NotImplementedError
 
     # ---- products --------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ class StreamedOperator(SymmetricOperator):
         """Quadratic forms with random signs that differ from example to example.
 
         Where examples are independent, their mean for each leaf is the trace of its block, and
-        they spread less than ``zᵀ A z``. :func:`~tinygrad_hess.curvature.trace` uses them.
+        they vary less than ``zᵀ A z``. :func:`~tinygrad_hess.curvature.trace` uses them.
 
         Returns
         -------
@@ -139,7 +139,7 @@ class StreamedOperator(SymmetricOperator):
     # ---- parts -----------------------------------------------------------------------------------
 
     def block(self, *paths: str) -> Self:
-        """The operator in some of the parameters alone, with the others held fixed.
+        """The operator in some of the parameters alone, with the others fixed.
 
         Parameters
         ----------
@@ -160,12 +160,12 @@ class StreamedOperator(SymmetricOperator):
             For a path that leads nowhere (the error lists what there is), or paths that overlap.
         """
         params, fill = subparameters(self._at, paths, f"{self._at.who}.block")
-        return self._rebuilt(params, fill, self._options)
+        return self._rebuild(params, fill, self._options)
 
     def astype(self, dtype: Any) -> Self:
         """The same operator, computed in another precision."""
         options = self._options | {"dtype": dtype}
-        return self._rebuilt(self._at.tree(), lambda params: params, options)
+        return self._rebuild(self._at.tree(), lambda params: params, options)
 
     @property
     def _options(self) -> dict[str, Any]:
@@ -201,10 +201,10 @@ class StreamedOperator(SymmetricOperator):
         else:
             given = [[b] if isinstance(b, str) else list(b) for b in blocks]
             chosen = {", ".join(paths): paths for paths in given}
-            held = [i for paths in given for path in paths for i in at.paths.under(path, who)]
-            if len(set(held)) < len(held) or len(chosen) < len(given):
+            taken = [i for paths in given for path in paths for i in at.paths.under(path, who)]
+            if len(set(taken)) < len(taken) or len(chosen) < len(given):
                 raise ValueError(f"{who}: the blocks {blocks!r} overlap")
-            if rest := [name for i, name in enumerate(names) if i not in set(held)]:
+            if rest := [name for i, name in enumerate(names) if i not in set(taken)]:
                 chosen["rest"] = rest
         made = {}
         for name, paths in chosen.items():
@@ -246,7 +246,7 @@ class StreamedOperator(SymmetricOperator):
         self._measured = self.dtype.type(value / total), gradient / self.dtype.type(total)
 
     def __repr__(self) -> str:
-        n = len(self._passes.seen)
+        n = len(self._passes.evaluated)
         batches = "one batch" if self._batches.single else f"{n} batches" if n else "batches unread"
         loss = f", loss {self._measured[0]:.6g}" if self._measured is not None else ""
         return (

@@ -63,7 +63,9 @@ class Flattening:
         self.who, self.what = who, what
         self.boxed = [isinstance(x, Tensor) for x in leaves]
         where = lambda i: f"{who}: {what}{trees.paths(tree)[i]}"
-        self.values = [_value(x, what, functools.partial(where, i)) for i, x in enumerate(leaves)]
+        self.values = [
+            _float_array(x, what, functools.partial(where, i)) for i, x in enumerate(leaves)
+        ]
         self.sizes = [math.prod(x.shape) for x in self.values]
         self.size = sum(self.sizes)
         if not leaves or (self.size == 0 and what == "params"):
@@ -105,24 +107,24 @@ class Flattening:
         """
         shape = (self.size,) if columns is None else (self.size, columns)
         out = np.zeros(shape, self.dtype, order="F")
-        for x, place, size in zip(leaves, self.slices, self.sizes, strict=True):
+        for x, rows, size in zip(leaves, self.slices, self.sizes, strict=True):
             if x is not None and size:
                 flat = np.reshape(x, (size,) if columns is None else (columns, size))
-                out[place] = flat if columns is None else flat.T
+                out[rows] = flat if columns is None else flat.T
         return out
 
     def part(self, vectors: Array) -> list[Array | None]:
         """:meth:`leaves`, with None where all is exactly zero."""
         return [
-            _leaf(vectors[place], value) if vectors[place].any() else None
-            for value, place in zip(self.values, self.slices, strict=True)
+            _rows_to_leaf(vectors[rows], value) if vectors[rows].any() else None
+            for value, rows in zip(self.values, self.slices, strict=True)
         ]
 
     def leaves(self, vectors: Array) -> list[Array]:
         """The converse of :meth:`join`, in each leaf's dtype."""
         return [
-            _leaf(vectors[place], value)
-            for value, place in zip(self.values, self.slices, strict=True)
+            _rows_to_leaf(vectors[rows], value)
+            for value, rows in zip(self.values, self.slices, strict=True)
         ]
 
     def flatten(self, tree: Any) -> Array:
@@ -140,13 +142,13 @@ class Flattening:
             )
         leaves = []
         boxes = self.boxed if boxed is None else boxed
-        for value, place, box in zip(self.values, self.slices, boxes, strict=True):
-            x = vector[place].reshape(value.shape).astype(value.dtype)[()]
+        for value, rows, box in zip(self.values, self.slices, boxes, strict=True):
+            x = vector[rows].reshape(value.shape).astype(value.dtype)[()]
             leaves.append(constant(np.asarray(x)) if box else x)
         return trees.unflatten(self.spec, leaves)
 
 
-def _leaf(block: Array, like: Array) -> Array:
+def _rows_to_leaf(block: Array, like: Array) -> Array:
     """Some rows of a vector, or of k vectors side by side, as a leaf or a stack of k."""
     return np.ascontiguousarray(block.T, like.dtype).reshape((*block.shape[1:], *like.shape))
 
@@ -166,7 +168,7 @@ def raw(x: Any) -> Any:
     return x.value if isinstance(x, Tensor) else x
 
 
-def _value(x: Any, what: str, where: Callable[[], str]) -> Array:
+def _float_array(x: Any, what: str, where: Callable[[], str]) -> Array:
     if isinstance(x, Batched):
         raise NonDifferentiableError(
             f"{where()} has a different value for each example of a vmap. Build the operator "

@@ -29,13 +29,13 @@ class HessianOperator(StreamedOperator):
         ``loss(params)`` without data, else ``loss(params, batch, *args)``; returns a real scalar.
     params : pytree
         Real floating-point arrays, tensors, or a model of :mod:`tinygrad_hess.nn`; P elements in
-        all. An array that stands in two places counts twice, as in :func:`tinygrad_hess.grad`.
+        all. An array that occurs twice counts twice, as in :func:`tinygrad_hess.grad`.
     data : optional
         One batch: an array, or a tuple or dict of arrays. Or many: a list or another iterable of
         batches, where a batch counts by its number of examples, so that a ragged last one is
         right. A loader is iterated again in each pass and must then give the same batches.
     *args
-        Further arguments of ``loss``, held fixed; ``HessianOperator(loss, params, x, y)`` serves
+        Further arguments of ``loss``, fixed; ``HessianOperator(loss, params, x, y)`` serves
         ``loss(params, x, y)``.
     reduction : {"mean", "sum"}
         Whether ``loss`` is a mean or a sum over the examples of a batch; the operator is the
@@ -140,7 +140,7 @@ class HessianOperator(StreamedOperator):
     def _evaluate(self, batch: Any) -> Any:
         return np.asarray(unrecorded(self.loss(self._at.tensors(), *self._arguments(batch))))[()]
 
-    def _rebuilt(
+    def _rebuild(
         self, params: Any, fill: Callable[[Any], Any], options: dict[str, Any]
     ) -> HessianOperator:
         loss = lambda part, *batch: self.loss(fill(part), *batch)

@@ -34,7 +34,7 @@ class JacobianOperator(OnParameters):
         One batch of inputs, or an iterable of them; the outputs of all, M elements, lie one after
         the other. The data are read at once, for M is not known before.
     *args
-        Further arguments of ``predict``, held fixed.
+        Further arguments of ``predict``, fixed.
     chunk_size, tape_memory, check
         As for :class:`HessianOperator`. What is checked: a model that is random or changes itself,
         a loader that changes, outputs that are not finite, and ``uᵀ(J v) = (Jᵀu)ᵀ v``.
@@ -44,7 +44,7 @@ class JacobianOperator(OnParameters):
     shape : (M, P)
     dtype : dtype
     outputs : array or pytree
-        What ``predict`` returned, for all data (batches joined along the first axis).
+        What ``predict`` returned, for all data (batches concatenated along the first axis).
     matvecs : int
         Products spent, with J or its transpose.
 
@@ -92,7 +92,7 @@ class JacobianOperator(OnParameters):
         found = [
             (run.outputs.tree(), run.outputs.size, run.outputs.dtype) for _, _, run in self._passes
         ]
-        self.outputs = _joined([tree for tree, _, _ in found])
+        self.outputs = _concatenate_outputs([tree for tree, _, _ in found])
         ends = np.cumsum([size for _, size, _ in found]).tolist()
         self._rows = [slice(end - n, end) for end, (_, n, _) in zip(ends, found, strict=True)]
         super().__init__(at, ends[-1], np.result_type(at.dtype, *(dtype for _, _, dtype in found)))
@@ -160,9 +160,9 @@ class JacobianOperator(OnParameters):
             rng = np.random.default_rng(0)
             v = rng.choice([-1.0, 1.0], run.at.size).astype(run.at.dtype)
             u = rng.choice([-1.0, 1.0], run.outputs.size).astype(run.outputs.dtype)
-            moved, back = run.product(v).astype(float), run.transposed(u).astype(float)
-            size = float(np.linalg.norm(moved) + np.linalg.norm(back))
-            checks.check_transposed(who, float(u @ moved), float(back @ v), size, self.dtype)
+            pushed, pulled = run.product(v).astype(float), run.transposed(u).astype(float)
+            size = float(np.linalg.norm(pushed) + np.linalg.norm(pulled))
+            checks.check_transposed(who, float(u @ pushed), float(pulled @ v), size, self.dtype)
 
     # ---- trees, parts ----------------------------------------------------------------------------
 
@@ -171,7 +171,9 @@ class JacobianOperator(OnParameters):
         if not self._at.holds(v) and isinstance(v, np.ndarray):
             return self @ v
         product = self.matvec(self._at.flatten(v))
-        return _joined([run.outputs.unflatten(product[rows]) for rows, run in self._recorded()])
+        return _concatenate_outputs(
+            [run.outputs.unflatten(product[rows]) for rows, run in self._recorded()]
+        )
 
     def to_dense(self) -> Array:
         """The matrix, shape (M, P), by products with the unit vectors of the shorter side."""
@@ -201,7 +203,7 @@ class JacobianOperator(OnParameters):
         )
 
     def __repr__(self) -> str:
-        n = len(self._passes.seen)
+        n = len(self._passes.evaluated)
         batches = "one batch" if self._batches.single else f"{n} batches"
         return (
             f"<JacobianOperator: {self.shape[0]} outputs, {self.shape[1]} parameters, "
@@ -209,8 +211,8 @@ class JacobianOperator(OnParameters):
         )
 
 
-def _joined(outputs: list[Any]) -> Any:
-    """The outputs of all batches as one tree, joined along the first axis."""
+def _concatenate_outputs(outputs: list[Any]) -> Any:
+    """The outputs of all batches as one tree, concatenated along the first axis."""
     if len(outputs) == 1:
         return outputs[0]
     return trees.map(lambda *parts: np.concatenate([np.atleast_1d(x) for x in parts]), *outputs)

@@ -61,11 +61,11 @@ def conjugate_gradients(
     active = np.arange(B.shape[1])
     for iteration in range(limit):
         AD = A(D)
-        curvature = _dots(D, AD)
+        curvature = _column_dots(D, AD)
         if (curvature <= 0).any():
-            raise NotPositiveDefiniteError(float((curvature / _dots(D, D)).min()))
-        X[:, active] += _scaled(D, rho / curvature)
-        R = R - _scaled(AD, rho / curvature)
+            raise NotPositiveDefiniteError(float((curvature / _column_dots(D, D)).min()))
+        X[:, active] += _scale_columns(D, rho / curvature)
+        R = R - _scale_columns(AD, rho / curvature)
         going = np.linalg.norm(R, axis=0) > 0.5 * targets
         if not going.all():
             active, R, D, rho = active[going], R[:, going], D[:, going], rho[going]
@@ -74,7 +74,7 @@ def conjugate_gradients(
                 return X, iteration + 1
         before = rho
         Z, rho = preconditioned(M, R)
-        D = Z + _scaled(D, rho / before)
+        D = Z + _scale_columns(D, rho / before)
     return X, limit
 
 
@@ -103,10 +103,10 @@ def minres(
     w_old = w = Aw_old = Aw = np.zeros_like(B)
     size, zero = np.zeros(k), 10 * np.finfo(B.dtype).eps  # of the matrix, and what is nothing to it
     for iteration in range(limit):
-        z = _scaled(z, 1 / gamma)
+        z = _scale_columns(z, 1 / gamma)
         Az = A(z)
-        delta = _dots(z, Az)
-        v_new = Az - _scaled(v, delta / gamma) - _scaled(v_old, gamma / gamma_old)
+        delta = _column_dots(z, Az)
+        v_new = Az - _scale_columns(v, delta / gamma) - _scale_columns(v_old, gamma / gamma_old)
         z_new, gamma_new = preconditioned_norm(M, v_new)
         size = np.maximum(size, np.abs(delta) + gamma_new)
         exhausted = gamma_new <= zero * size
@@ -118,12 +118,12 @@ def minres(
         a1[singular] = 1.0
         c_old, c, s_old, s = c, a0 / a1, s, gamma_new / a1
         c[singular] = 0.0
-        old, new = _scaled(w_old, a3) + _scaled(w, a2), 1 / a1
-        w_old, w = w, _scaled(z - old, new)
-        old = _scaled(Aw_old, a3) + _scaled(Aw, a2)
-        Aw_old, Aw = Aw, _scaled(Az - old, new)
-        X[:, active] += _scaled(w, c * eta)
-        R -= _scaled(Aw, c * eta)
+        old, new = _scale_columns(w_old, a3) + _scale_columns(w, a2), 1 / a1
+        w_old, w = w, _scale_columns(z - old, new)
+        old = _scale_columns(Aw_old, a3) + _scale_columns(Aw, a2)
+        Aw_old, Aw = Aw, _scale_columns(Az - old, new)
+        X[:, active] += _scale_columns(w, c * eta)
+        R -= _scale_columns(Aw, c * eta)
         eta = -s * eta
         going = (np.linalg.norm(R, axis=0) > 0.5 * targets) & ~exhausted & ~singular
         v_old, v, z, gamma_old, gamma = v, v_new, z_new, gamma, gamma_new
@@ -143,7 +143,7 @@ def minres(
 def preconditioned(M: Products | None, R: Array) -> tuple[Array, Array]:
     """``M r`` for each column, and ``rᵀ M r``."""
     Z = R if M is None else np.asarray(M(R), R.dtype)
-    squares = _dots(R, Z)
+    squares = _column_dots(R, Z)
     if M is not None and (squares < 0).any():
         raise ValueError("the preconditioner is not positive definite")
     return Z, squares
@@ -155,10 +155,10 @@ def preconditioned_norm(M: Products | None, V: Array) -> tuple[Array, Array]:
     return Z, np.sqrt(squares)
 
 
-def _scaled(X: Array, factors: Array) -> Array:
+def _scale_columns(X: Array, factors: Array) -> Array:
     return X * factors.astype(X.dtype)
 
 
-def _dots(A: Array, B: Array) -> Array:
+def _column_dots(A: Array, B: Array) -> Array:
     """The inner products of columns, summed in float64."""
     return np.einsum("ij,ij->j", A, B, dtype=np.float64)

@@ -64,7 +64,7 @@ class RecordedGradient:
         self.at = at
         self.run = Recording(loss, (at.tree(), *args), None, (0,), at.who)
         self.gradients, self.tape = gradients_on_tape(self.run)
-        self.sweep = _pushing(self.run, self.tape, self.gradients)
+        self.sweep = _forward_sweep(self.run, self.tape, self.gradients)
         self._replayed = Replayed(self.sweep, sweep=True)
         self.tape.freeze()
         self.value = np.asarray(unrecorded(self.run.outputs[0]))[()]
@@ -101,8 +101,8 @@ class RecordedModel:
         self.outputs = Flattening(trees.unflatten(self.run.out_spec, found), at.who, "outputs")
         self.value = total_of(found)
         self.nbytes = self.tape.nbytes
-        self.push = _pushing(self.run, self.tape, self.run.outputs)
-        self.pull = _pulling(self.run, self.tape)
+        self.push = _forward_sweep(self.run, self.tape, self.run.outputs)
+        self.pull = _reverse_sweep(self.run, self.tape)
         self._pushed, self._pulled = (
             Replayed(self.push, sweep=True),
             Replayed(self.pull, sweep=True),
@@ -131,8 +131,8 @@ def total_of(outputs: Sequence[Any]) -> float:
     return sum(float(np.sum(y, dtype=np.float64)) for y in outputs)
 
 
-Middle = Callable[[list[Array], int | None], Leaves]
-"""A symmetric matrix on the outputs: leaves, or stacks of so many columns, to their products."""
+OutputProducts = Callable[[list[Array], int | None], Leaves]
+"""A symmetric matrix on the outputs: leaves, or stacks of as many columns, to their products."""
 
 
 class RecordedGaussNewton:
@@ -141,17 +141,17 @@ class RecordedGaussNewton:
     Parameters
     ----------
     model : RecordedModel
-    middle : Middle
+    middle : OutputProducts
         ``M``.
     slope : RecordedGradient
         The loss, recorded in the outputs.
     """
 
-    def __init__(self, model: RecordedModel, middle: Middle, slope: RecordedGradient):
+    def __init__(self, model: RecordedModel, middle: OutputProducts, slope: RecordedGradient):
         self.at, self.value = model.at, slope.value
         self.gradient = model.transposed(slope.gradient)
         self.nbytes = model.nbytes
-        self._replayed = Replayed(_through(model, middle), sweep=True)
+        self._replayed = Replayed(_gauss_newton_sweep(model, middle), sweep=True)
 
     def product(self, vector: Array) -> Array:
         """``Jᵀ M J v`` by one forward and one reverse sweep."""
@@ -166,25 +166,25 @@ class RecordedGaussNewton:
 # until the garbage collector happens to run.
 
 
-def _pushing(run: Recording, tape: Tape, outputs: Sequence[Any]) -> Sweep:
+def _forward_sweep(run: Recording, tape: Tape, outputs: Sequence[Any]) -> Sweep:
     push = functools.partial(run.push, tape, outputs)
     return lambda tangents, columns: swept(push, tangents, columns)
 
 
-def _pulling(run: Recording, tape: Tape) -> Sweep:
+def _reverse_sweep(run: Recording, tape: Tape) -> Sweep:
     pull = functools.partial(run.pull, tape)
     return lambda cotangents, columns: swept(pull, cotangents, columns)
 
 
-def _through(model: RecordedModel, middle: Middle) -> Sweep:
+def _gauss_newton_sweep(model: RecordedModel, middle: OutputProducts) -> Sweep:
     def sweep(tangents: Leaves, columns: int | None) -> Leaves:
-        moved = model.push(tangents, columns)
-        if all([u is None for u in moved]):
+        pushed = model.push(tangents, columns)
+        if all([u is None for u in pushed]):
             return [None] * len(tangents)
         lead = () if columns is None else (columns,)
         filled = [
             np.zeros((*lead, *y.shape), y.dtype) if u is None else u
-            for u, y in zip(moved, model.outputs.values, strict=True)
+            for u, y in zip(pushed, model.outputs.values, strict=True)
         ]
         return model.pull(middle(filled, columns), columns)
 

@@ -92,28 +92,28 @@ class TreeOperator(OnParameters):
     # What SciPy composes goes on knowing the parameters.
 
     def __add__(self, other: Any) -> Any:
-        return _composed(super().__add__(other), self._at)
+        return _as_tree_operator(super().__add__(other), self._at)
 
     def __mul__(self, other: Any) -> Any:
-        return _composed(super().__mul__(other), self._at)
+        return _as_tree_operator(super().__mul__(other), self._at)
 
     def __rmul__(self, other: Any) -> Any:
-        return _composed(super().__rmul__(other), self._at)
+        return _as_tree_operator(super().__rmul__(other), self._at)
 
     def __matmul__(self, other: Any) -> Any:
-        return _composed(super().__matmul__(other), self._at)
+        return _as_tree_operator(super().__matmul__(other), self._at)
 
     def __neg__(self) -> Any:
-        return _composed(super().__neg__(), self._at)
+        return _as_tree_operator(super().__neg__(), self._at)
 
     def __truediv__(self, other: Any) -> Any:
         return self * (1 / other)
 
     def __pow__(self, power: Any) -> Any:
-        return _composed(super().__pow__(power), self._at)
+        return _as_tree_operator(super().__pow__(power), self._at)
 
 
-def _composed(result: Any, at: Flattening) -> Any:
+def _as_tree_operator(result: Any, at: Flattening) -> Any:
     square = isinstance(result, LinearOperator) and result.shape == (at.size, at.size)
     if not square or isinstance(result, TreeOperator):
         return result

@@ -1,4 +1,4 @@
-"""Passes over the data: each batch recorded once where its tape fits, else afresh each time."""
+"""Passes over the data: each batch recorded once where its tape fits, else again in each pass."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Passes:
 
     Attributes
     ----------
-    seen : list of (int, scalar)
-        Examples (1 where batches are not weighted) and value of each batch met so far.
+    evaluated : list of (int, scalar)
+        Examples (1 where batches are not weighted) and value of each batch so far.
     """
 
     def __init__(
@@ -53,29 +53,29 @@ class Passes:
         self.weighted = weighted and not batches.single
         self.tape_memory = tape_memory
         self.tapes: dict[int, Any] = {}
-        self.seen: list[tuple[int, Any]] = []
+        self.evaluated: list[tuple[int, Any]] = []
         self.complete = False
-        self.prints: list[tuple[Any, ...]] = []  # of the batches of a loader
+        self.fingerprints: list[tuple[Any, ...]] = []  # of the batches of a loader
 
     @property
     def total(self) -> int:
         """What the weights of all batches add up to; 1 where they are not weighted."""
-        return sum(size for size, _ in self.seen) if self.weighted else 1
+        return sum(size for size, _ in self.evaluated) if self.weighted else 1
 
     def __iter__(self) -> Iterator[tuple[int, int, Any]]:
         """All batches: number, weight, what was recorded."""
-        if self.complete and len(self.tapes) == len(self.seen):
+        if self.complete and len(self.tapes) == len(self.evaluated):
             for number, tape in self.tapes.items():
-                yield number, self.seen[number][0], tape
+                yield number, self.evaluated[number][0], tape
             return
         found = 0
         for number, size, batch in self.batches.sized(self.who, self.weighted):
             found = number + 1
             tape = self.tapes.get(number) or self._recorded(batch, number, size)
-            yield number, self.seen[number][0], tape
+            yield number, self.evaluated[number][0], tape
         if not found:
             raise ValueError(f"{self.who}: data holds no example")
-        checks.check_same_count(self.who, len(self.seen), found)
+        checks.check_same_count(self.who, len(self.evaluated), found)
         self.complete = True
 
     def check(self) -> None:
@@ -89,27 +89,31 @@ class Passes:
         found = 0
         for number, _, batch in self.batches.sized(self.who, self.weighted):
             found = number + 1
-            if not self.batches.held:
-                checks.check_same_count(self.who, len(self.prints), max(found, len(self.prints)))
+            if not self.batches.in_memory:
+                checks.check_same_count(
+                    self.who, len(self.fingerprints), max(found, len(self.fingerprints))
+                )
                 now = checks.fingerprint(batch)
-                checks.check_same_data(self.who, number, self.prints[number], now)
+                checks.check_same_data(self.who, number, self.fingerprints[number], now)
             if number == 0:
                 before = checks.state(self.at.tree())
-                value = _alive(self._evaluate)(batch)
+                value = _dereference(self._evaluate)(batch)
                 checks.check_unchanged(self.who, before, checks.state(self.at.tree()))
-                checks.check_repeats(self.who, self.seen[0][1], value, self.at.dtype)
-            if self.batches.held:
+                checks.check_repeats(self.who, self.evaluated[0][1], value, self.at.dtype)
+            if self.batches.in_memory:
                 return
-        checks.check_same_count(self.who, len(self.prints), found)
+        checks.check_same_count(self.who, len(self.fingerprints), found)
 
     def _recorded(self, batch: Any, number: int, size: int) -> Any:
         if self.complete:
-            checks.check_same_count(self.who, len(self.seen), max(number + 1, len(self.seen)))
-        tape = _alive(self._record)(batch, number)
-        if number == len(self.seen):
-            self.seen.append((size, tape.value))
-            if not self.batches.held:
-                self.prints.append(checks.fingerprint(batch))
+            checks.check_same_count(
+                self.who, len(self.evaluated), max(number + 1, len(self.evaluated))
+            )
+        tape = _dereference(self._record)(batch, number)
+        if number == len(self.evaluated):
+            self.evaluated.append((size, tape.value))
+            if not self.batches.in_memory:
+                self.fingerprints.append(checks.fingerprint(batch))
         else:
             self._check_same(number, size, tape.value)
         kept = sum(t.nbytes for t in self.tapes.values())
@@ -118,7 +122,7 @@ class Passes:
         return tape
 
     def _check_same(self, number: int, size: int, value: Any) -> None:
-        before, loss = self.seen[number]
+        before, loss = self.evaluated[number]
         if size != before or not checks.same_value(loss, value, self.at.dtype):
             raise ValueError(
                 f"{self.who}: batch {number} had {before} examples and value {loss:.8g}, and "
@@ -128,7 +132,7 @@ class Passes:
             )
 
 
-def _alive(method: WeakMethod[Any]) -> Callable[..., Any]:
+def _dereference(method: WeakMethod[Any]) -> Callable[..., Any]:
     found = method()
     assert found is not None  # its owner runs the pass
     return found

@@ -34,9 +34,9 @@ class Paths:
 
     def __init__(self, tree: Any):
         self._accessors = optree.tree_accessors(tree)
-        self.names = [_written(a) for a in self._accessors]
+        self.names = [_path_string(a) for a in self._accessors]
         self.steps = [tuple(entry.entry for entry in a) for a in self._accessors]
-        self._prefixes = [[_written(a[:i]) for i in range(len(a))] for a in self._accessors]
+        self._prefixes = [[_path_string(a[:i]) for i in range(len(a))] for a in self._accessors]
 
     def under(self, path: str, who: str = "paths") -> list[int]:
         """The leaves at or below ``path``.
@@ -49,22 +49,24 @@ class Paths:
         ValueError
             When nothing is there; the error lists what is.
         """
-        return [i for i, _ in self._found(path, who)]
+        return [i for i, _ in self._leaves_under(path, who)]
 
     def node(self, tree: Any, path: str, who: str = "paths") -> Any:
         """What stands at ``path`` in ``tree``: a leaf, or a container of leaves."""
-        leaf, depth = self._found(path, who)[0]
+        leaf, depth = self._leaves_under(path, who)[0]
         return self._accessors[leaf][:depth](tree)
 
-    def _found(self, path: str, who: str) -> list[tuple[int, int]]:
+    def _leaves_under(self, path: str, who: str) -> list[tuple[int, int]]:
         """The leaves at or below ``path``, and how many steps of theirs lead to it."""
         written = [[*before, name] for before, name in zip(self._prefixes, self.names, strict=True)]
         found = [(i, names.index(path)) for i, names in enumerate(written) if path in names]
-        if not found and (steps := _parsed(path)) is not None:
+        if not found and (steps := _parse_path(path)) is not None:
             n = len(steps)
             found = [(i, n) for i, own in enumerate(self.steps) if own[:n] == steps]
         if not found:
-            raise ValueError(f"{who}: params have nothing at {path!r}. There is {self._listing()}")
+            raise ValueError(
+                f"{who}: params have nothing at {path!r}. There is {self._list_paths()}"
+            )
         return found
 
     def by_layer(self) -> dict[str, list[int]]:
@@ -75,7 +77,7 @@ class Paths:
             layers.setdefault(layer, []).append(i)
         return layers
 
-    def _listing(self) -> str:
+    def _list_paths(self) -> str:
         layers = [name for name in self.by_layer() if name not in self.names]
         listed = [repr(name) for name in [*layers, *self.names]]
         return ", ".join(listed[:40]) + (
@@ -83,11 +85,11 @@ class Paths:
         )
 
 
-def _written(accessor: Any) -> str:
+def _path_string(accessor: Any) -> str:
     return str(accessor.codify("")).removeprefix(".")
 
 
-def _parsed(path: str) -> tuple[Any, ...] | None:
+def _parse_path(path: str) -> tuple[Any, ...] | None:
     """The steps of a path; None where it is not written as one."""
     steps: list[Any] = []
     at = 0

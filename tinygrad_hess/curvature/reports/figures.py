@@ -43,11 +43,12 @@ def figures(report: Any) -> list[Drawn]:
         When matplotlib is not installed.
     """
     return [
-        _drawn(i, title, caption, draw) for i, (title, caption, draw) in enumerate(_wanted(report))
+        _render(i, title, caption, draw)
+        for i, (title, caption, draw) in enumerate(_figures_to_draw(report))
     ]
 
 
-def _wanted(report: Any) -> Iterator[tuple[str, str, Callable[[Any], Any]]]:
+def _figures_to_draw(report: Any) -> Iterator[tuple[str, str, Callable[[Any], Any]]]:
     """Titles, captions, and functions that draw on axes."""
     density, alignment, blocks = (report[name] for name in ("density", "alignment", "blocks"))
     records = report.monitor
@@ -85,7 +86,7 @@ def _wanted(report: Any) -> Iterator[tuple[str, str, Callable[[Any], Any]]]:
         yield (
             "Loss along the top eigenvector" if i == 0 else "Loss along the gradient",
             f"The loss and its quadratic model along {what}.",
-            _slice(found, "distance along the top eigenvector" if i == 0 else "learning rate"),
+            _draw_slice(found, "distance along the top eigenvector" if i == 0 else "learning rate"),
         )
     if report["layers"] is not None and len(report["layers"].names) > 1:
         yield (
@@ -111,7 +112,7 @@ def _training_caption(records: Any) -> str:
     return said
 
 
-def _slice(found: Any, label: str) -> Callable[[Any], Any]:
+def _draw_slice(found: Any, label: str) -> Callable[[Any], Any]:
     def draw(ax: Any) -> Any:
         found.plot(ax).set_xlabel(label)
         return ax
@@ -119,7 +120,7 @@ def _slice(found: Any, label: str) -> Callable[[Any], Any]:
     return draw
 
 
-def _drawn(number: int, title: str, caption: str, draw: Callable[[Any], Any]) -> Drawn:
+def _render(number: int, title: str, caption: str, draw: Callable[[Any], Any]) -> Drawn:
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -137,10 +138,10 @@ def _drawn(number: int, title: str, caption: str, draw: Callable[[Any], Any]) ->
             figure.savefig(data, format="svg", transparent=True, metadata={"Date": None})
         except Exception as error:  # one figure that fails must not take the page with it
             return title, "", f"Could not be drawn: {type(error).__name__}: {error}"
-    return title, _for_page(data.getvalue(), title), caption
+    return title, _embedded_svg(data.getvalue(), title), caption
 
 
-def _for_page(svg: str, title: str) -> str:
+def _embedded_svg(svg: str, title: str) -> str:
     """The picture alone, in the colours of the page, as wide as there is room."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)

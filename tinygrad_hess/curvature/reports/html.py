@@ -83,7 +83,7 @@ def page(report: Any) -> str:
         f'<section class="tiles">{"".join(_tiles(report))}</section>\n'
         f"<section><h2>In words</h2><dl>{words}</dl></section>\n"
         f'<section><h2>In figures</h2><div class="figures">{drawn}</div></section>\n'
-        f"{_eigenvalues(report)}{_layers(report)}{_method(report)}\n</body></html>\n"
+        f"{_eigenvalue_table(report)}{_layer_table(report)}{_method_section(report)}\n</body></html>\n"
     )
 
 
@@ -115,7 +115,7 @@ def _tiles(report: Any) -> Iterable[str]:
         yield tile(f"{report['traces'].total.value:.4g}", "trace")
 
 
-def _eigenvalues(report: Any) -> str:
+def _eigenvalue_table(report: Any) -> str:
     top, alignment = report["eigenpairs"], report["alignment"]
     if top is None:
         return ""
@@ -131,7 +131,7 @@ def _eigenvalues(report: Any) -> str:
     return f"<section><h2>Largest eigenvalues</h2>{_table(head, rows)}</section>\n"
 
 
-def _layers(report: Any) -> str:
+def _layer_table(report: Any) -> str:
     traces, shares = report["traces"], report["layers"]
     if len(report.layers) < 2 or (traces is None and shares is None):
         return ""
@@ -141,8 +141,8 @@ def _layers(report: Any) -> str:
         if traces is not None:
             found, total = traces.layers[name], traces.total.value
             half = (found.interval[1] - found.interval[0]) / 2
-            spread = f" ± {half:.2g}" if half else ""
-            row += [f"{found.value:.4g}{spread}", f"{found.value / total:.1%}" if total else ""]
+            error = f" ± {half:.2g}" if half else ""
+            row += [f"{found.value:.4g}{error}", f"{found.value / total:.1%}" if total else ""]
             row.append(f"{found.value / size:.3g}")
         if shares is not None:
             row.append(f"{shares.shares[shares.names.index(name), 0]:.1%}")
@@ -156,12 +156,12 @@ def _layers(report: Any) -> str:
     return f"<section><h2>Layers</h2>{_table(head, rows)}{note}</section>\n"
 
 
-def _method(report: Any) -> str:
+def _method_section(report: Any) -> str:
     rows = []
     reasons = dict(unfinished(report))
     for name, part in report.parts.items():
         rows.append([
-            NAMES[name], f"{part.matvecs:,}", f"{part.seconds:.2f}", _how(part.result),
+            NAMES[name], f"{part.matvecs:,}", f"{part.seconds:.2f}", _describe_method(part.result),
             reasons.get(NAMES[name], "done"),
         ])  # fmt: skip
     table = _table(("part", "products", "seconds", "method", "state"), rows, wide=(3, 4))
@@ -178,7 +178,7 @@ def _method(report: Any) -> str:
     )
 
 
-def _how(result: Any) -> str:
+def _describe_method(result: Any) -> str:
     if result is None:
         return ""
     if isinstance(result, tuple):

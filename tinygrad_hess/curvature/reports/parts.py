@@ -107,44 +107,49 @@ class Run:
     def all(self) -> dict[str, Part]:
         """Run what the budget allows."""
         self.pace = self._measured_pace()
-        P, share = self.op.shape[0], self._share
+        P, share = self.op.shape[0], self._seconds_for
         few = P <= DENSE
-        self._do("eigenpairs", lambda: self._eigenpairs(share(0.3)), (TOP + 1) * self.pace.product)
+        self._run_part(
+            "eigenpairs", lambda: self._eigenpairs(share(0.3)), (TOP + 1) * self.pace.product
+        )
         top = self.found("eigenpairs")
         usable = top is not None and len(top.values) > 0
         missing = "" if usable else "there are no eigenpairs"
-        self._do("alignment", lambda: gradient_alignment(self.op, top), 0.0, missing)
-        self._do("layers", lambda: layer_shares(self.op, top), 0.0, missing)
+        self._run_part("alignment", lambda: gradient_alignment(self.op, top), 0.0, missing)
+        self._run_part("layers", lambda: layer_shares(self.op, top), 0.0, missing)
         cost = self.pace.product + self.pace.gradient
-        self._do("model", lambda: quadratic_model(self.op), cost)
+        self._run_part("model", lambda: quadratic_model(self.op), cost)
         # Where all eigenvalues take too long, both ends alone, in a share of what is left.
         end = 2 * P if few else int(np.clip(0.15 * self.left / self.pace.product, 24, P - 1))
-        self._do(
+        self._run_part(
             "point",
             lambda: classify_critical_point(self.op, max_matvecs=end, seed=self.seed),
             24 * self.pace.product,
         )
-        self._do("traces", lambda: self._traces(share(0.15)), 20 * self.pace.product)
+        self._run_part("traces", lambda: self._traces(share(0.15)), 20 * self.pace.product)
         cost = 2 * (POINTS * self.pace.evaluation + 3 * self.pace.gradient)
-        self._do("slices", self._slices, cost, missing)
-        self._do("density", lambda: self._density(share(0.3)), 80 * self.pace.product)
-        self._do("condition", lambda: self._condition(share(0.4)), 80 * self.pace.product)
+        self._run_part("slices", self._slices, cost, missing)
+        self._run_part("density", lambda: self._density(share(0.3)), 80 * self.pace.product)
+        self._run_part("condition", lambda: self._condition(share(0.4)), 80 * self.pace.product)
         blocks = len(self.op.layers) * 8
-        self._do(
+        self._run_part(
             "blocks", lambda: layer_blocks(self.op, seed=self.seed), blocks * self.pace.product
         )
         cost = 150 * self.pace.product + 250 * self.pace.gradient
-        self._do("sharpness", lambda: sharpness(self.op, tol=1e-3, seed=self.seed), cost)
-        groups = self._groups()
+        self._run_part("sharpness", lambda: sharpness(self.op, tol=1e-3, seed=self.seed), cost)
+        groups = self._jackknife_groups()
         cost = groups * (20 * self.pace.product + 2 * self.pace.gradient)
-        self._do(
-            "data", self._data, cost, "" if groups else "there are no data at hand to leave out"
+        self._run_part(
+            "data",
+            self._data_error,
+            cost,
+            "" if groups else "there are no data at hand to leave out",
         )
         return self.parts
 
     # ---- what bounds a part ----------------------------------------------------------------------
 
-    def _do(self, name: str, part: Callable[[], Any], cost: float, missing: str = "") -> None:
+    def _run_part(self, name: str, part: Callable[[], Any], cost: float, missing: str = "") -> None:
         """Run one part when ``cost`` seconds are there; whatever it raises stays its own."""
         if self.interrupted:
             missing = "interrupted (Ctrl-C)"
@@ -167,7 +172,7 @@ class Run:
         seconds, products = time.perf_counter() - begin, self.op.matvecs - before
         self.parts[name] = Part(name, result, why, failed, seconds, products)
 
-    def _share(self, share: float) -> float:
+    def _seconds_for(self, share: float) -> float:
         """Seconds for one part: at most this share of what is left."""
         return max(share * self.left, 0.05)
 
@@ -176,7 +181,10 @@ class Run:
         op, total = self.op, TotalLoss(self.op, who="report")
         v = np.random.default_rng(self.seed).standard_normal(op.shape[0]).astype(op.dtype)
         op.matvec(v)
-        return Pace(_timed(lambda: op.matvec(v)), _timed(lambda: total.value(total.start)))
+        return Pace(
+            _time_warm(lambda: op.matvec(v)),
+            _time_warm(lambda: total.value(total.start)),
+        )
 
     # ---- parts -----------------------------------------------------------------------------------
 
@@ -187,20 +195,25 @@ class Run:
         options: dict[str, Any] = {"rtol": 0.02, "max_matvecs": max(self.op.shape[0], 2000)}
         return layer_traces(self.op, seconds=seconds, seed=self.seed, **options)
 
-    def _method(self) -> str:
+    def _spectrum_method(self) -> str:
         return "auto" if self.op.shape[0] <= DENSE else "lanczos"
 
     def _density(self, seconds: float) -> Any:
         """As many steps as there is time for."""
         steps = int(np.clip(seconds / (10 * self.pace.product), 8, 100))
         return spectral_density(
-            self.op, steps=steps, seconds=seconds, method=self._method(), seed=self.seed
+            self.op, steps=steps, seconds=seconds, method=self._spectrum_method(), seed=self.seed
         )
 
     def _condition(self, seconds: float) -> Any:
         steps = int(np.clip(seconds / (4 * self.pace.product), 8, 150))
         return condition_number(
-            self.op, probes=4, steps=steps, seconds=seconds, method=self._method(), seed=self.seed
+            self.op,
+            probes=4,
+            steps=steps,
+            seconds=seconds,
+            method=self._spectrum_method(),
+            seed=self.seed,
         )
 
     def _slices(self) -> Any:
@@ -217,14 +230,14 @@ class Run:
             landscape(self.op, directions=[d], radius=float(r), points=POINTS) for d, r in along
         )
 
-    def _groups(self) -> int:
+    def _jackknife_groups(self) -> int:
         """Parts of the data that the jackknife leaves out in turn; 0 where it cannot."""
         batches = self.op._batches
-        if batches.data[0] is None or not batches.held:
+        if batches.data[0] is None or not batches.in_memory:
             return 0
         return 10 if batches.single else len(batches.data)
 
-    def _data(self) -> Any:
+    def _data_error(self) -> Any:
         """The error of the largest eigenvalue that the data make."""
         op, start = self.op, self.found("eigenpairs")
         v0 = None if start is None else start.vectors[:, :3]
@@ -236,7 +249,7 @@ class Run:
         )  # fmt: skip
 
 
-def _timed(call: Callable[[], Any]) -> float:
+def _time_warm(call: Callable[[], Any]) -> float:
     call()
     begin = time.perf_counter()
     call()

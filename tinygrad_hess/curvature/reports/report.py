@@ -205,10 +205,10 @@ def report(
         parts=parts,
         loss=value,
         gradient_norm=norm,
-        layers={name: len(places) for name, places in op.layers.items() if len(places)},
+        layers={name: len(indices) for name, indices in op.layers.items() if len(indices)},
         dtype=str(op.dtype),
         reduction=op.reduction,
-        data=_described(op),
+        data=_describe_data(op),
         monitor=records,
         rate=rate,
         seed=seed,
@@ -244,10 +244,10 @@ def seconds_of(budget: str | float) -> float:
     return seconds
 
 
-def _described(op: HessianOperator) -> str:
+def _describe_data(op: HessianOperator) -> str:
     batches = op._batches
     if op._args is None:
         return "no data"
     if batches.single:
         return "one batch"
-    return f"{len(op._passes.seen)} batches"
+    return f"{len(op._passes.evaluated)} batches"

@@ -14,7 +14,7 @@ import numpy as np
 WIDTH = 100
 
 UNKNOWN = 1e6
-"""An upper bound so many times the lower one says nothing."""
+"""An upper bound this many times the lower one says nothing."""
 
 NAMES = {
     "eigenpairs": "Largest eigenvalues",
@@ -39,10 +39,10 @@ def findings(report: Any) -> list[tuple[str, str]]:
         "The point": _point,
         "Sharpness": _sharpness,
         "Conditioning": _conditioning,
-        "Safe rate": _rate,
+        "Safe rate": _learning_rate,
         "Gradient": _gradient,
         "Layers": _layers,
-        "How sure": _sure,
+        "How sure": _reliability,
         "Cost": _cost,
     }
     return [(name, said) for name, tell in tellers.items() if (said := tell(report))]
@@ -64,7 +64,7 @@ def unfinished(report: Any) -> list[tuple[str, str]]:
     for name, part in report.parts.items():
         if part.result is None:
             out.append((NAMES[name], f"{'failed: ' if part.failed else ''}{part.why}"))
-        elif not _of(part.result, "converged", True):
+        elif not getattr(part.result, "converged", True):
             found = part.result.total if name == "traces" else part.result
             out.append((NAMES[name], f"not to full accuracy: {found.reason}"))
     return out
@@ -79,7 +79,7 @@ def _point(report: Any) -> str:
     if found is None:
         return f"The loss is {report.loss:.5g}, {norm}; its kind was not looked into."
     low, high = found.index
-    signs = f"{_range(found.index)} of {found.parameters:,} directions curve down"
+    signs = f"{_format_bounds(found.index)} of {found.parameters:,} directions curve down"
     if low == 0 < high:
         signs = f"none of {found.parameters:,} directions is known to curve down"
     if found.kind == "not critical":
@@ -94,9 +94,9 @@ def _sharpness(report: Any) -> str:
     top = report["eigenpairs"]
     if top is None or not len(top.values):
         return ""
-    if _rough(top):  # the interval holds an eigenvalue, but hardly the largest
+    if _is_lower_bound(top):  # the interval holds an eigenvalue, but hardly the largest
         return f"The largest eigenvalue is at least {top.values[0]:.3g}; {top.reason}."
-    said = f"The largest eigenvalue is {top.values[0]:.5g} ± {_residual(top)}"
+    said = f"The largest eigenvalue is {top.values[0]:.5g} ± {_format_residual(top)}"
     if len(top.values) > 1:
         said += f", the next {top.values[1]:.5g}"
     density = report["density"]
@@ -117,7 +117,9 @@ def _conditioning(report: Any) -> str:
     if found is None:
         return ""
     negative, zero = (getattr(found.inertia, s) for s in ("negative", "zero"))
-    counts = f"{_count(negative)} negative and {_count(zero)} numerically zero eigenvalues"
+    counts = (
+        f"{_format_count(negative)} negative and {_format_count(zero)} numerically zero eigenvalues"
+    )
     low, high = found.interval
     if found.exact and np.isfinite(found.value):
         return f"Condition number {found.value:.3g} on the positive part, exact; beside {counts}."
@@ -129,14 +131,14 @@ def _conditioning(report: Any) -> str:
     return f"No condition number: {found.reason}; {counts}."
 
 
-def _rate(report: Any) -> str:
+def _learning_rate(report: Any) -> str:
     top, model = report["eigenpairs"], report["model"]
     if top is None or not len(top.values):
         return ""
     largest = float(top.values[0])
     if largest <= 0:
         return "No curvature is positive, so the quadratic model bounds no rate."
-    if _rough(top):
+    if _is_lower_bound(top):
         return (
             f"Plain gradient descent is unstable above {2 / largest:.3g}, and perhaps below, as "
             "the largest eigenvalue was not found."
@@ -168,9 +170,10 @@ def _gradient(report: Any) -> str:
     found = report["alignment"]
     if found is None or not np.isfinite(found.share):
         return ""
+    share, baseline = _format_percent(found.share), _format_percent(found.baseline)
     return (
-        f"{_percent(found.share)} of the gradient's square lies in the top {len(found.values)} "
-        f"eigenvectors; of a random direction's, {_percent(found.baseline)}."
+        f"{share} of the gradient's square lies in the top {len(found.values)} eigenvectors; of a "
+        f"random direction's, {baseline}."
     )
 
 
@@ -180,12 +183,12 @@ def _layers(report: Any) -> str:
     if traces is not None and len(traces.layers) > 1 and traces.total.value > 0:
         name, most = max(traces.layers.items(), key=lambda item: item[1].value)
         said.append(
-            f"Of the trace {_with_error(traces.total)}, {name} carries "
+            f"Of the trace {_format_with_error(traces.total)}, {name} carries "
             f"{most.value / traces.total.value:.0%}, with "
             f"{traces.sizes[name] / report.parameters:.0%} of the parameters"
         )
     elif traces is not None:
-        said.append(f"The trace is {_with_error(traces.total)}")
+        said.append(f"The trace is {_format_with_error(traces.total)}")
     if shares is not None and len(shares.names) > 1:
         i = int(shares.shares[:, 0].argmax())
         said.append(
@@ -197,11 +200,11 @@ def _layers(report: Any) -> str:
     return "; ".join(said) + "." if said else ""
 
 
-def _sure(report: Any) -> str:
+def _reliability(report: Any) -> str:
     top, traces, data = report["eigenpairs"], report["traces"], report["data"]
     said = []
-    if top is not None and len(top.values) and not _rough(top):
-        said.append(f"the largest eigenvalue to {_residual(top)}, by its residual")
+    if top is not None and len(top.values) and not _is_lower_bound(top):
+        said.append(f"the largest eigenvalue to {_format_residual(top)}, by its residual")
     if traces is not None and not traces.total.exact and traces.total.value:
         half = (traces.total.interval[1] - traces.total.interval[0]) / 2
         said.append(f"the trace to {half / abs(traces.total.value):.1%} (95%)")
@@ -210,8 +213,8 @@ def _sure(report: Any) -> str:
             f"with other data of this size, the largest eigenvalue would vary by "
             f"{data.standard_error:.2g} (standard error, jackknife)"
         )
-    joined = "; ".join(said)
-    return f"{joined[:1].upper()}{joined[1:]}." if joined else ""
+    sentence = "; ".join(said)
+    return f"{sentence[:1].upper()}{sentence[1:]}." if sentence else ""
 
 
 def _cost(report: Any) -> str:
@@ -226,38 +229,34 @@ def _cost(report: Any) -> str:
 # ---- numbers -------------------------------------------------------------------------------------
 
 
-def _of(result: Any, name: str, default: Any) -> Any:
-    return getattr(result, name, default)
-
-
-def _range(bounds: tuple[int, int]) -> str:
+def _format_bounds(bounds: tuple[int, int]) -> str:
     low, high = bounds
     return f"{low:,}" if low == high else f"at least {low:,}"
 
 
-def _count(estimate: Any) -> str:
+def _format_count(estimate: Any) -> str:
     low, high = estimate.interval
     if estimate.exact or round(low) == round(high):
         return f"{estimate.value:,.0f}"
     return f"{low:,.0f} to {high:,.0f}"
 
 
-def _percent(share: float) -> str:
+def _format_percent(share: float) -> str:
     return f"{share:.0%}" if share > 0.095 or share == 0 else f"{100 * share:.2g}%"
 
 
-def _rough(top: Any) -> bool:
+def _is_lower_bound(top: Any) -> bool:
     """Whether the largest eigenvalue is known from below only."""
     return bool(top.residuals[0] > 0.02 * abs(top.values[0]) and not top.converged)
 
 
-def _residual(top: Any) -> str:
+def _format_residual(top: Any) -> str:
     """Of the largest eigenvalue, but no less than rounding."""
     least = 10 * np.finfo(top.values.dtype).eps * abs(top.values[0])
     return f"{max(top.residuals[0], least):.1g}"
 
 
-def _with_error(estimate: Any) -> str:
+def _format_with_error(estimate: Any) -> str:
     if estimate.exact:
         return f"{estimate.value:.5g}"
     half = (estimate.interval[1] - estimate.interval[0]) / 2

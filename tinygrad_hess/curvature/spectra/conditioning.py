@@ -87,8 +87,8 @@ class ConditionNumber(Result):
         ends = (self.smallest, self.largest)
         for value, (low, high) in zip(ends, (self.smallest_interval, self.largest_interval)):
             low = max(low, self.inertia.threshold)
-            spread = [[max(value - low, 0.0)], [max(high - value, 0.0)]]
-            ax.errorbar([value], [0], xerr=spread, fmt="o", color=BLUE, capsize=5)
+            error = [[max(value - low, 0.0)], [max(high - value, 0.0)]]
+            ax.errorbar([value], [0], xerr=error, fmt="o", color=BLUE, capsize=5)
         ax.axvline(self.inertia.threshold, color=GREY, linewidth=0.8, linestyle="--")
         ax.set_xscale("log")
         ax.set_yticks([])
@@ -176,19 +176,19 @@ def condition_number(
         eigenvalues = all_eigenvalues(A, budget, method)
         if eigenvalues is not None:
             spectrum = Spectrum.of_all(A, eigenvalues, zero)
-            ends = _Ends(_pairs_of_all(eigenvalues), spectrum.zero, rtol)
+            ends = _Ends(_exact_pairs(eigenvalues), spectrum.zero, rtol)
             signs = count_signs(spectrum, A.matvecs, budget.seconds)
             return _result(ends, signs, A, budget, seed=None, reason="")
 
         def settled(tridiagonals: Tridiagonals) -> bool:
-            pairs = _pairs(tridiagonals, A.eps)
+            pairs = _ritz_pairs(tridiagonals, A.eps)
             largest = max(float(np.abs(nodes).max()) for nodes, _ in pairs)
             return _Ends(pairs, numerical_zero(A, largest) if zero is None else zero, rtol).found
 
         sample = SpectralSample(budget, probes=probes, steps=steps, seed=seed, settled=settled)
         reason = sample.draw(probes)
         spectrum = Spectrum.of_sample(sample, zero)
-        ends = _Ends(_pairs(sample.tridiagonals[: sample.scouts], A.eps), spectrum.zero, rtol)
+        ends = _Ends(_ritz_pairs(sample.tridiagonals[: sample.scouts], A.eps), spectrum.zero, rtol)
         signs = count_signs(spectrum, A.matvecs, budget.seconds, seed=seed, reason=reason)
         return _result(ends, signs, A, budget, seed=seed, reason=reason)
 
@@ -197,11 +197,11 @@ Pairs = list[tuple[Array, Array]]
 """Ritz values, ascending, and their residuals, for each probe."""
 
 
-def _pairs_of_all(eigenvalues: Array) -> Pairs:
+def _exact_pairs(eigenvalues: Array) -> Pairs:
     return [(eigenvalues, np.zeros(len(eigenvalues)))]
 
 
-def _pairs(run: Tridiagonals, eps: float) -> Pairs:
+def _ritz_pairs(run: Tridiagonals, eps: float) -> Pairs:
     rules = [gauss(alpha, beta)[0] for alpha, beta in run]
     return [(rule.nodes, rule.residuals + rounding(rule, eps)) for rule in rules]
 
@@ -218,12 +218,12 @@ class _Ends:
         self.largest_found = all(
             abs(top - self.largest) + r <= rtol * abs(self.largest) for top, r in tops
         )
-        bottoms = [_smallest(nodes, residuals, zero) for nodes, residuals in pairs]
+        bottoms = [_smallest_positive(nodes, residuals, zero) for nodes, residuals in pairs]
         self.smallest, radius = min(bottoms, key=sum, default=(math.nan, math.nan))
         # Each interval holds an eigenvalue, so the smallest is at most the least upper end.
         found = [abs(bottom - self.smallest) + r <= rtol * self.smallest for bottom, r in bottoms]
         self.smallest_found = all(found) and all(
-            not _between(nodes, residuals, zero, self.smallest * (1 - rtol))
+            not _may_be_smaller(nodes, residuals, zero, self.smallest * (1 - rtol))
             for nodes, residuals in pairs
         )
         low = self.smallest - radius if self.smallest_found else zero
@@ -235,7 +235,7 @@ class _Ends:
         return self.largest_found and self.smallest_found
 
 
-def _smallest(nodes: Array, residuals: Array, zero: float) -> tuple[float, float]:
+def _smallest_positive(nodes: Array, residuals: Array, zero: float) -> tuple[float, float]:
     """The pair that shows the smallest positive eigenvalue, as (value, residual)."""
     positive = nodes - residuals > zero
     if not positive.any():
@@ -244,7 +244,7 @@ def _smallest(nodes: Array, residuals: Array, zero: float) -> tuple[float, float
     return float(nodes[best]), float(residuals[best])
 
 
-def _between(nodes: Array, residuals: Array, zero: float, smallest: float) -> bool:
+def _may_be_smaller(nodes: Array, residuals: Array, zero: float, smallest: float) -> bool:
     """Whether a Ritz value below ``smallest`` may yet turn out to be a positive eigenvalue."""
     not_positive = nodes + residuals <= zero
     at_zero = (np.abs(nodes) <= np.maximum(zero, residuals)) & (residuals <= 1e-3 * smallest)

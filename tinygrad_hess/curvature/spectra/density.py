@@ -121,15 +121,15 @@ def spectral_density(
     ) as budget:  # fmt: skip
         A, target = budget.A, budget.target
         eigenvalues = all_eigenvalues(A, budget, method)
-        places = None if grid is None else np.asarray(grid, float)
+        points = None if grid is None else np.asarray(grid, float)
         if eigenvalues is not None:
             spectrum = Spectrum.of_all(A, eigenvalues, zero)
-            drawn = Drawn(spectrum, bandwidth, places)
+            drawn = Drawn(spectrum, bandwidth, points)
             return _result(A, drawn, budget, seed=seed, eigenvalues=eigenvalues)
         sample = SpectralSample(budget, probes=probes, steps=steps, seed=seed)
         reason = sample.draw(probes)
         while True:
-            drawn = Drawn(Spectrum.of_sample(sample, zero), bandwidth, places)
+            drawn = Drawn(Spectrum.of_sample(sample, zero), bandwidth, points)
             result = _result(A, drawn, budget, seed=seed, sample=sample, reason=reason)
             if not target.asked or reason:
                 return result
@@ -163,7 +163,7 @@ def _result(
         cumulative=cumulative,
         cumulative_bounds=bounds,
         atoms=drawn.atoms,
-        zero_mass=_share(signs.zero, A.size),
+        zero_mass=_as_share(signs.zero, A.size),
         bulk=drawn.bulk,
         outliers=drawn.outliers,
         gap=drawn.gap,
@@ -186,7 +186,7 @@ def _result(
     )
 
 
-def _share(count: Estimate, P: int) -> Estimate:
+def _as_share(count: Estimate, P: int) -> Estimate:
     low, high = count.interval
     return dataclasses.replace(
         count, value=count.value / P, standard_error=count.standard_error / P,

@@ -53,7 +53,7 @@ class SpectralDensity(Result, omitted=("quadrature", "magnitudes")):
     band : ndarray, shape (G, 2)
         Pointwise 95% intervals of the smoothed density, over probes.
     cumulative : ndarray, shape (G,)
-        The share of all eigenvalues at or below each place, atoms and zeros included; it is not
+        The share of all eigenvalues at or below each point, atoms and zeros included; it is not
         smoothed.
     cumulative_bounds : ndarray, shape (G, 2)
         What the rules allow (Chebyshev-Markov-Stieltjes), widened by the 95% interval over probes.
@@ -119,7 +119,7 @@ class SpectralDensity(Result, omitted=("quadrature", "magnitudes")):
     """Nodes, ascending, and weights that sum to 1: what the density is drawn from. The mean of
     ``f(λ)`` over all eigenvalues is about ``weights @ f(nodes)``; exactly, when exact."""
     magnitudes: tuple[Array, Array, Array] = field(repr=False)
-    """Over ``log10 |λ|``: the places, and the densities there of the positive and of the negative
+    """Over ``log10 |λ|``: the grid, and the densities on it of the positive and of the negative
     part of the spectrum, atoms included, zeros left out."""
 
     def __repr__(self) -> str:
@@ -196,11 +196,11 @@ class SpectralDensity(Result, omitted=("quadrature", "magnitudes")):
         ax.set_ylabel("density")
 
     def _draw_magnitudes(self, ax: Any) -> None:
-        places, *parts = self.magnitudes
+        exponents, *parts = self.magnitudes
         for density, colour, name in zip(parts, (BLUE, ORANGE), ("positive", "negative")):
             if density.any():
-                ax.plot(10.0**places, density, color=colour, linewidth=1.3, label=name)
-                ax.fill_between(10.0**places, density, color=colour, alpha=0.15)
+                ax.plot(10.0**exponents, density, color=colour, linewidth=1.3, label=name)
+                ax.fill_between(10.0**exponents, density, color=colour, alpha=0.15)
         if self.eigenvalues is not None:
             for sign, colour in ((1, BLUE), (-1, ORANGE)):
                 part = sign * self.eigenvalues
@@ -210,9 +210,9 @@ class SpectralDensity(Result, omitted=("quadrature", "magnitudes")):
                     heights = counts / (self.size * np.diff(edges))
                     ax.stairs(heights, 10.0**edges, color=colour, alpha=0.6, linewidth=0.8)
         ax.set_xscale("log")
-        if len(places) and self.resolution > 10.0 ** places[0]:
+        if len(exponents) and self.resolution > 10.0 ** exponents[0]:
             ax.axvspan(
-                10.0 ** places[0], self.resolution, color=GREY, alpha=0.15, label="not resolved"
+                10.0 ** exponents[0], self.resolution, color=GREY, alpha=0.15, label="not resolved"
             )
         ax.set_xlabel("magnitude of the eigenvalue")
         ax.set_ylabel("share of eigenvalues a decade")

@@ -44,16 +44,18 @@ class Drawn:
         self._neighbours = max(2, round(spectrum.size**0.5 / 2)) if spectrum.exact else 2
         self.outliers, self.gap = outliers(spectrum.top(), spectrum.typical)
         below, _ = outliers(spectrum.top(-1), spectrum.typical)
-        self.atoms, self._apart = self._split(self.outliers, below)
-        parts = [self._bulk_of(i) for i in range(len(spectrum.rules))]
+        self.atoms, self._apart = self._atoms_and_intervals(self.outliers, below)
+        parts = [self._bulk_nodes(i) for i in range(len(spectrum.rules))]
         self.bulk = float(np.mean([weights.sum() for _, weights in parts]))
-        self.grid, densities = self._smoothed(parts, bandwidth, grid)
+        self.grid, densities = self._densities(parts, bandwidth, grid)
         self.density, low, high = over_probes(densities, densities)
         self.band = np.stack([np.maximum(low, 0.0), high], axis=1)
 
     # ---- atoms -----------------------------------------------------------------------------------
 
-    def _split(self, above: int, below: int) -> tuple[tuple[Atom, ...], list[tuple[float, float]]]:
+    def _atoms_and_intervals(
+        self, above: int, below: int
+    ) -> tuple[tuple[Atom, ...], list[tuple[float, float]]]:
         """The atoms, and the intervals whose nodes are theirs."""
         s = self.spectrum
         atoms, apart = [], []
@@ -69,7 +71,7 @@ class Drawn:
         n = len(s.known)
         ends = np.r_[: min(below, n), max(n - above, min(below, n)) : n]
         alone = [i for i in ends if not any(a <= s.known[i] <= b for a, b in apart)]
-        for group in _equal(s.known[alone], s.radii[alone]):
+        for group in _group_overlapping(s.known[alone], s.radii[alone]):
             values, radii = s.known[alone][group], s.radii[alone][group]
             low, high = float((values - radii).min()), float((values + radii).max())
             share = len(group) / s.size
@@ -77,7 +79,7 @@ class Drawn:
             apart.append((low, high))
         return tuple(sorted(atoms, key=lambda a: a.value)), apart
 
-    def _bulk_of(self, i: int) -> tuple[Array, Array]:
+    def _bulk_nodes(self, i: int) -> tuple[Array, Array]:
         """The nodes and weights of probe i that are in the bulk."""
         nodes, weights = self.spectrum.nodes_of(i)
         kept = ~self.spectrum.zeros_of(i)
@@ -87,7 +89,7 @@ class Drawn:
 
     # ---- curves ----------------------------------------------------------------------------------
 
-    def _smoothed(
+    def _densities(
         self, parts: list[tuple[Array, Array]], bandwidth: float | None, grid: Array | None
     ) -> tuple[Array, Array]:
         """The grid, and the density of each probe on it, shape (k, G)."""
@@ -104,7 +106,7 @@ class Drawn:
         ]
         # One value alone has no spacing; draw it narrow.
         least = 1e-3 * max(float(np.ptp(nodes)), 1e-3 * float(np.abs(nodes).max()))
-        low, high = _support(parts, least if bandwidth is None else 4 * bandwidth)
+        low, high = _bulk_support(parts, least if bandwidth is None else 4 * bandwidth)
         if grid is None:
             grid = grid_for(nodes, weights, (low, high), POINTS)
         curves = []
@@ -132,20 +134,20 @@ class Drawn:
             total = np.zeros(len(grid))
             for nodes, weights in parts:
                 chosen = sign * nodes > 0
-                places = np.log10(np.abs(nodes[chosen]))
-                order = np.argsort(places)
-                width = np.maximum(local_bandwidths(places[order], self._neighbours), 0.03)
+                exponents = np.log10(np.abs(nodes[chosen]))
+                order = np.argsort(exponents)
+                width = np.maximum(local_bandwidths(exponents[order], self._neighbours), 0.03)
                 # An empty decade is empty: nothing is smeared further than a third of one.
                 width = np.minimum(width, 0.3)
                 mass = weights[chosen][order]
-                total += smooth(places[order], mass, width, grid, (-np.inf, np.inf))
+                total += smooth(exponents[order], mass, width, grid, (-np.inf, np.inf))
             curves.append(total / len(parts))
         return grid, curves[0], curves[1]
 
     # ---- shares ----------------------------------------------------------------------------------
 
     def cumulative(self) -> tuple[Array, Array]:
-        """The share at or below each place of the grid, and bounds on it (G, 2)."""
+        """The share at or below each point of the grid, and bounds on it (G, 2)."""
         s, x = self.spectrum, self.grid
         certain = np.searchsorted(s.known, x, side="right") / s.size
         lower, upper = [], []
@@ -158,7 +160,7 @@ class Drawn:
         return middle, np.clip(np.stack([low, high], axis=1), 0.0, 1.0)
 
 
-def _equal(values: Array, radii: Array) -> list[Array]:
+def _group_overlapping(values: Array, radii: Array) -> list[Array]:
     """Indices of ascending values whose intervals overlap, group by group."""
     if not len(values):
         return []
@@ -166,7 +168,7 @@ def _equal(values: Array, radii: Array) -> list[Array]:
     return np.split(np.arange(len(values)), 1 + np.flatnonzero((values - radii)[1:] > reach[:-1]))
 
 
-def _support(parts: list[tuple[Array, Array]], least: float) -> tuple[float, float]:
+def _bulk_support(parts: list[tuple[Array, Array]], least: float) -> tuple[float, float]:
     """Where the bulk may lie: its nodes and one spacing beyond; on one side of 0 if they are."""
     lows, highs = [], []
     for nodes, _ in parts:

@@ -62,7 +62,7 @@ class Inertia(Result):
         return self.negative.reason
 
     def __repr__(self) -> str:
-        parts = ", ".join(f"{name} {_count(getattr(self, name))}" for name in SIGNS)
+        parts = ", ".join(f"{name} {_format_count(getattr(self, name))}" for name in SIGNS)
         state = "" if self.converged else f", NOT converged: {self.reason}"
         return f"Inertia({parts}; {self.matvecs} products{state})"
 
@@ -72,8 +72,8 @@ class Inertia(Result):
         for row, name in enumerate(SIGNS):
             e = getattr(self, name)
             low, high = e.interval
-            spread = [[max(e.value - low, 0.0)], [max(high - e.value, 0.0)]]
-            ax.errorbar([e.value], [row], xerr=spread, fmt="o", color=BLUE, capsize=4)
+            error = [[max(e.value - low, 0.0)], [max(high - e.value, 0.0)]]
+            ax.errorbar([e.value], [row], xerr=error, fmt="o", color=BLUE, capsize=4)
         ax.set_yticks(range(3), SIGNS)
         ax.set_xlabel(f"eigenvalues, of {self.size:,}")
         return ax
@@ -82,7 +82,7 @@ class Inertia(Result):
 SIGNS = ("negative", "zero", "positive")
 
 
-def _count(e: Estimate) -> str:
+def _format_count(e: Estimate) -> str:
     if e.exact:
         return f"{round(e.value):,}"
     return f"{e.value:,.0f} [{e.interval[0]:,.0f}, {e.interval[1]:,.0f}]"
@@ -182,7 +182,7 @@ def count_signs(
         "zero": (np.maximum(up_to[0] - below[1], 0.0), up_to[1] - below[0]),
         "positive": (1 - up_to[1], 1 - up_to[0]),
     }
-    seen = s.signs_seen()
+    by_sign = s.sign_shares()
     # There are at least as many eigenvalues of a sign as Ritz values of one probe (Cauchy).
     certain = {
         "negative": int((s.known + s.radii < -s.zero).sum())
@@ -193,7 +193,7 @@ def count_signs(
     }
     found = {}
     for name in SIGNS:
-        shares = seen[name]
+        shares = by_sign[name]
         value = float(shares.mean()) * s.size
         if s.exact:
             method = "dense" if seed is None else "Lanczos"

@@ -80,7 +80,7 @@ class Candidates:
         runs = np.array(self.runs, int)
         everything = np.sort(np.concatenate([rule.nodes for rule in self.rules]))
         resolved, bases = [], []
-        for group in _groups(values - residuals, values + residuals):
+        for group in _group_overlapping(values - residuals, values + residuals):
             low = float((values - residuals)[group].min())
             high = float((values + residuals)[group].max())
             reach = ISOLATED * float(residuals[group].max())
@@ -89,7 +89,7 @@ class Candidates:
             if not lonely or len(set(runs[group].tolist())) < len(self.rules):
                 continue
             best = group[residuals[group].argmin()]
-            rank, basis = _span(np.stack([self.vectors[i] for i in group], axis=1))
+            rank, basis = _rank_and_basis(np.stack([self.vectors[i] for i in group], axis=1))
             counted = len(self.rules) >= FEWEST and rank < len(self.rules)
             if counted and rank == 1:
                 low, high = values[best] - residuals[best], values[best] + residuals[best]
@@ -104,7 +104,7 @@ def rounding(rule: Rule, eps: float) -> float:
     return 10 * eps * float(np.abs(rule.nodes).max(initial=0.0))
 
 
-def _groups(low: Array, high: Array) -> list[Array]:
+def _group_overlapping(low: Array, high: Array) -> list[Array]:
     """Indices of intervals that overlap, directly or through others, in ascending order."""
     order = np.argsort(low, kind="stable")
     reach = np.maximum.accumulate(high[order])
@@ -112,7 +112,7 @@ def _groups(low: Array, high: Array) -> list[Array]:
     return [g for g in np.split(order, breaks) if len(g)]
 
 
-def _span(V: Array) -> tuple[int, Array]:
+def _rank_and_basis(V: Array) -> tuple[int, Array]:
     """The rank of unit columns that are exact to about 1/1000, and an orthonormal basis."""
     gram = (V.T @ V).astype(np.float64)
     squares, U = np.linalg.eigh(gram)

@@ -74,7 +74,7 @@ def smooth(
 
 
 def grid_for(nodes: Array, weights: Array, support: tuple[float, float], points: int) -> Array:
-    """About ``points`` places: half evenly over the support, half where the mass is.
+    """About ``points`` points: half evenly over the support, half where the mass is.
 
     Examples
     --------

@@ -23,7 +23,7 @@ from .quadrature import Recurrences, Rule, gauss
 from .resolved import FEWEST, Candidates, Resolved, rounding
 
 BASIS_MEMORY = 2**30
-"""Bytes of Lanczos vectors that are held at a time; so many probes run side by side."""
+"""Bytes of Lanczos vectors in memory; it limits how many probes run side by side."""
 
 Tridiagonals = Sequence[tuple[Array, Array]]
 
@@ -89,7 +89,7 @@ class SpectralSample:
         self._checkpoint = budget.checkpoint({"seed": seed, "steps": steps, "probes": probes})
         state = self._checkpoint.load()
         self.steps, self.scouts = (
-            self._plan(probes, steps) if state is None else map(int, state["plan"])
+            self._fit_to_budget(probes, steps) if state is None else map(int, state["plan"])
         )
         room = BASIS_MEMORY // (A.size * A.dtype.itemsize)
         self.width = max(1, room // (self.steps + 1))
@@ -97,7 +97,7 @@ class SpectralSample:
         if state is not None:
             self._restore(state)
 
-    def _plan(self, probes: int, steps: int) -> tuple[int, int]:
+    def _fit_to_budget(self, probes: int, steps: int) -> tuple[int, int]:
         """Steps and first probes that the budget and the memory allow."""
         A = self.A
         steps = min(steps, A.size, max(2, BASIS_MEMORY // (A.size * A.dtype.itemsize) - 1))
@@ -119,7 +119,7 @@ class SpectralSample:
     # ---- drawing ---------------------------------------------------------------------------------
 
     def draw(self, probes: int) -> str:
-        """Draw until there are so many probes. Returns why not, or an empty string."""
+        """Draw until there are ``probes`` of them. Returns why not, or an empty string."""
         probes = max(probes, self.scouts)
         try:
             while len(self.tridiagonals) < probes:
@@ -131,7 +131,7 @@ class SpectralSample:
             if len(self.tridiagonals) < 2:
                 raise
             self.reason = INTERRUPTED
-        self._measure()
+        self._update_rules()
         return self.reason
 
     def _draw_block(self, probes: int) -> str:
@@ -141,7 +141,7 @@ class SpectralSample:
         if not scouting and not self._found:
             self._resolve()
         Z = gaussians(self.A.size, range(first, last), self.seed, self.A.dtype)
-        run = Recurrences(self.A, Z, self.steps, None if scouting else self._vectors())
+        run = Recurrences(self.A, Z, self.steps, None if scouting else self._counted_vectors())
         if self._running is not None:
             run.restore(self._running)
             self._running = None
@@ -178,13 +178,13 @@ class SpectralSample:
             ahead = (self.steps - run.steps) * len(run.live)
             ahead += self.steps * (probes - len(self.tridiagonals) - count)
             self.budget.show(self.A.matvecs + ahead, f"step {run.steps} of {self.steps}")
-            if self._settles(run):
+            if self._steps_suffice(run):
                 break
             if self._checkpoint.due():
                 self._save(run)
         return ""
 
-    def _settles(self, run: Recurrences) -> bool:
+    def _steps_suffice(self, run: Recurrences) -> bool:
         """Whether the first block may stop here."""
         if self._fixed or self.settled is None or run.steps not in STAGES:
             return False
@@ -199,11 +199,11 @@ class SpectralSample:
         self._found = known, vectors
         self._candidates.vectors = []
 
-    def _vectors(self) -> Array:
+    def _counted_vectors(self) -> Array:
         assert self._found is not None
         return self._found[1]
 
-    def _measure(self) -> None:
+    def _update_rules(self) -> None:
         """The rules of all probes so far, without what is known."""
         if not self._found:
             self._resolve()
@@ -258,16 +258,16 @@ class SpectralSample:
         padded = np.zeros((2, len(lengths), max(lengths, default=0)))
         for i, pair in enumerate(self.tridiagonals):
             padded[:, i, : lengths[i]] = pair
-        held, empty = self._candidates, np.zeros((0, self.A.size), self.A.dtype)
+        candidates, empty = self._candidates, np.zeros((0, self.A.size), self.A.dtype)
         state: dict[str, Any] = {
             "lengths": lengths,
             "tridiagonals": padded,
             "plan": np.array([self.steps, self.scouts]),
             "fixed": np.array(self._fixed),
-            "held_values": np.array(held.values),
-            "held_residuals": np.array(held.residuals),
-            "held_runs": np.array(held.runs, int),
-            "held_vectors": np.array(held.vectors) if held.vectors else empty,
+            "held_values": np.array(candidates.values),
+            "held_residuals": np.array(candidates.residuals),
+            "held_runs": np.array(candidates.runs, int),
+            "held_vectors": np.array(candidates.vectors) if candidates.vectors else empty,
             "spent": np.array([self.budget.seconds, self.A.matvecs]),
         }
         if self._found:
@@ -287,12 +287,15 @@ class SpectralSample:
             self.tridiagonals.append((alpha, beta))
             if i < self.scouts:
                 self._candidates.rules.append(gauss(alpha, beta)[0])
-        held = self._candidates
-        held.values, held.residuals = (
+        candidates = self._candidates
+        candidates.values, candidates.residuals = (
             state["held_values"].tolist(),
             state["held_residuals"].tolist(),
         )
-        held.runs, held.vectors = state["held_runs"].tolist(), list(state["held_vectors"])
+        candidates.runs, candidates.vectors = (
+            state["held_runs"].tolist(),
+            list(state["held_vectors"]),
+        )
         if "known" in state:
             known = [
                 Resolved(v, low, high, int(m), bool(c)) for v, low, high, m, c in state["known"]
@@ -302,7 +305,7 @@ class SpectralSample:
         self._running = running or None
 
 
-def _stages() -> frozenset[int]:
+def _geometric_steps() -> frozenset[int]:
     stages, n = [], 12.0
     while n < 1e5:
         stages.append(int(n))
@@ -310,5 +313,5 @@ def _stages() -> frozenset[int]:
     return frozenset(stages)
 
 
-STAGES = _stages()
+STAGES = _geometric_steps()
 """After how many steps it is asked whether they are enough."""

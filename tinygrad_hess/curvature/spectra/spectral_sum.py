@@ -30,14 +30,14 @@ RATES = ((4 / 3) ** POWERS - 1) / (2**POWERS - (4 / 3) ** POWERS)
 from m/2 to 3m/4."""
 
 
-def _first(sums: Array, largest: float) -> float:
+def _only_sum(sums: Array, largest: float) -> float:
     return float(sums[0])
 
 
 def spectral_sum(
     A: Counted,
     functions: Sequence[Function],
-    combine: Combine = _first,
+    combine: Combine = _only_sum,
     *,
     probes: int = 10,
     rtol: float | None = None,
@@ -67,7 +67,7 @@ def spectral_sum(
     The error over probes is the jackknife's, which for a single sum is the usual standard error.
     """
     check_positive(A.who, rtol=rtol, atol=atol)
-    functions = [_checked(f, A.who) for f in functions]
+    functions = [_check_function(f, A.who) for f in functions]
     with Run(
         A, A.who, rtol=rtol, atol=atol, max_matvecs=max_matvecs, seconds=seconds,
         progress=progress, checkpoint=checkpoint, defaults=(None, 10_000),
@@ -156,12 +156,12 @@ class _Combined:
         without = (k * mean[:, None] - sums) / (k - 1)
         left_out = np.array([combine(column, largest) for column in without.T])
         self.error = float(left_out.std()) * math.sqrt(k - 1) * (1 + 2 / k if looks else 1)
-        moved = [combine(mean + step, largest) - self.value for step in np.diag(errors)]
-        self.quadrature = float(np.abs(moved).sum())
+        shifts = [combine(mean + step, largest) - self.value for step in np.diag(errors)]
+        self.quadrature = float(np.abs(shifts).sum())
         self.half = student(k - 1) * self.error + self.quadrature
 
 
-def _checked(f: Function, who: str) -> Function:
+def _check_function(f: Function, who: str) -> Function:
     def checked(x: Array) -> Array:
         y = np.asarray(f(x))
         if y.shape != x.shape or y.dtype.kind not in "fiu":

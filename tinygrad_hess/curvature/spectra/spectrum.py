@@ -105,7 +105,7 @@ class Spectrum:
 
     @property
     def extent(self) -> tuple[float, float]:
-        """The smallest and the largest value seen."""
+        """The smallest and the largest value found."""
         values = np.concatenate([self.known, self.others])
         return float(values.min()), float(values.max())
 
@@ -160,19 +160,19 @@ class Spectrum:
         nodes = np.concatenate([self.known, rule.nodes])
         return (np.abs(nodes) <= radii)[np.argsort(nodes, kind="stable")]
 
-    def signs_seen(self) -> dict[str, Array]:
-        """The shares of negative, zero and positive nodes as each probe saw them, shapes (k,)."""
-        seen = []
+    def sign_shares(self) -> dict[str, Array]:
+        """The shares of negative, zero and positive nodes by each probe, shapes (k,)."""
+        shares = []
         for i in range(len(self.rules)):
             nodes, weights = self.nodes_of(i)
             zero = self.zeros_of(i)
             masses = [weights[~zero & (nodes < 0)].sum(), weights[zero].sum()]
-            seen.append([*masses, weights.sum() - sum(masses)])
-        negative, none, positive = np.array(seen).T
+            shares.append([*masses, weights.sum() - sum(masses)])
+        negative, none, positive = np.array(shares).T
         return {"negative": negative, "zero": none, "positive": positive}
 
     def mass_within(self, low: float, high: float) -> Array:
-        """The share of the nodes in [low, high] as each probe saw it, shape (k,)."""
+        """The share of the nodes in [low, high] by each probe, shape (k,)."""
         out = []
         for i in range(len(self.rules)):
             nodes, weights = self.nodes_of(i)

@@ -125,7 +125,7 @@ def influence(
     max_iterations : int
         Of conjugate gradients.
     chunk_size : int, optional
-        Examples whose gradients are held at a time; by default as many as fit into 64 MiB.
+        Examples whose gradients are in memory at a time; by default as many as fit into 64 MiB.
 
     Returns
     -------

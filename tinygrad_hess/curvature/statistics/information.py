@@ -197,12 +197,14 @@ def observed_information(
         )
     batches = None if data is None else Batches(data, who)
     if reduction == "mean" and n is None:
-        n = _examples(batches, who)
+        n = _count_examples(batches, who)
     op = HessianOperator(loss, params, batches, reduction=reduction)
     scale = float(n) if reduction == "mean" and n is not None else 1.0
     information = op.to_dense().astype(float) * scale
     information = (information + information.T) / 2
-    inverse = _inverse(information, float(np.finfo(at.dtype).eps), _names(at), who)
+    inverse = _invert_information(
+        information, float(np.finfo(at.dtype).eps), _element_names(at), who
+    )
     step = inverse @ (op.gradient.astype(float) * scale)
     covariance = inverse
     if robust and batches is not None:
@@ -219,7 +221,7 @@ def observed_information(
     vectors = (value, error, value - half, value + half)
     trees = [at.unflatten(v, [False] * len(at.values)) for v in vectors]
     estimate, standard_errors, lower, upper = trees
-    converged, moved = away <= 0.05, "a Newton step would move an estimate"
+    converged, problem = away <= 0.05, "a Newton step would move an estimate"
     return ObservedInformation(
         estimate=estimate,
         standard_errors=standard_errors,
@@ -227,7 +229,7 @@ def observed_information(
         upper=upper,
         information=information,
         covariance=covariance,
-        names=_names(at),
+        names=_element_names(at),
         level=level,
         robust=robust,
         examples=n,
@@ -235,12 +237,12 @@ def observed_information(
         newton_step=away,
         matvecs=op.matvecs,
         seconds=time.perf_counter() - begin,
-        reason="" if converged else f"{moved} by {away:.2g} standard errors; minimise further",
+        reason="" if converged else f"{problem} by {away:.2g} standard errors; minimise further",
         _vectors=vectors,
     )
 
 
-def _examples(batches: Batches | None, who: str) -> int:
+def _count_examples(batches: Batches | None, who: str) -> int:
     if batches is None:
         raise ValueError(
             f"{who}: loss is a mean (reduction='mean') over unknown data; give n, the number of "
@@ -249,7 +251,7 @@ def _examples(batches: Batches | None, who: str) -> int:
     return sum(batch_size(batch, who, i) for i, batch in enumerate(batches))
 
 
-def _names(at: Flattening) -> list[str]:
+def _element_names(at: Flattening) -> list[str]:
     """A name for each element: the path of its leaf, and its index there."""
     out = []
     for name, value in zip(at.paths.names, at.values, strict=True):
@@ -258,7 +260,7 @@ def _names(at: Flattening) -> list[str]:
     return out
 
 
-def _inverse(information: Array, eps: float, names: list[str], who: str) -> Array:
+def _invert_information(information: Array, eps: float, names: list[str], who: str) -> Array:
     """By the eigendecomposition of the matrix scaled to unit diagonal: units do not matter."""
     if not np.isfinite(information).all():
         raise ValueError(f"{who}: the information is not finite; is the loss finite here?")

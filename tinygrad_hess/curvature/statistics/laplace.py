@@ -55,7 +55,7 @@ def laplace(
     structure : {"full", "block", "diagonal", "kfac", "last_layer"}
         What is kept of H: all, a block for each layer (of at most 5,000 parameters), its diagonal,
         a Kronecker product for each layer, or all of the layer that is called last (the other
-        parameters are then held fixed).
+        parameters are then fixed).
     prior_precision : float or "marginal_likelihood"
         α > 0; or the one that maximises the log marginal likelihood with H and ``params`` as they
         are.
@@ -108,11 +108,11 @@ def laplace(
     batches = Batches(data, who)
     if structure == "last_layer":
         at, predict, whole, layer = _last_layer(at, predict, batches)
-    places = _places(structure, at)
-    for place in places:
-        check_dense(len(place), who)
+    indices = _block_indices(structure, at)
+    for index in indices:
+        check_dense(len(index), who)
     total, examples = 0.0, 0
-    blocks = [np.zeros((len(place), len(place))) for place in places]
+    blocks = [np.zeros((len(index), len(index))) for index in indices]
     diagonal = np.zeros(at.size)
     for x, y, size in pairs(batches, who):
         outputs = np.asarray(raw(predict(at.tensors(), x)))
@@ -124,8 +124,8 @@ def laplace(
         for rows in _root_rows(predict, loss, at, x, y, outputs):
             if structure == "diagonal":
                 diagonal += np.einsum("ip,ip->p", rows, rows) * weight
-            for place, block in zip(places, blocks, strict=True):
-                part = rows[:, place] if len(places) > 1 else rows
+            for index, block in zip(indices, blocks, strict=True):
+                part = rows[:, index] if len(indices) > 1 else rows
                 block += part.T @ part * weight
     if examples == 0:
         raise ValueError(f"{who}: data holds no example")
@@ -136,7 +136,7 @@ def laplace(
     elif structure == "diagonal":
         curvature = Diagonal(diagonal)
     else:
-        curvature = Blocks(list(zip(places, blocks, strict=True)))
+        curvature = Blocks(list(zip(indices, blocks, strict=True)))
     found = Laplace(
         log_marginal_likelihood=math.nan,
         prior_precision=math.nan,
@@ -155,7 +155,7 @@ def laplace(
     return dataclasses.replace(found, seconds=time.perf_counter() - begin)
 
 
-def _places(structure: str, at: Flattening) -> list[Array]:
+def _block_indices(structure: str, at: Flattening) -> list[Array]:
     """Which parameters have a matrix of their own."""
     if structure == "block":
         return [at.indices(leaves) for leaves in at.paths.by_layer().values()]
@@ -191,7 +191,7 @@ def _last_layer(at: Flattening, predict: Callable[..., Any], batches: Batches) -
         )
     x = next(iter(pairs(batches, "laplace")))[0]
     number = taps.run(predict, x).last
-    layers = [taps.items[place] for place in taps.places]
+    layers = [taps.items[i] for i in taps.indices]
 
     def whole(layer: Any) -> Any:
         return taps.with_layers([*layers[:number], layer, *layers[number + 1 :]])

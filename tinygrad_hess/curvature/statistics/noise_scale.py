@@ -102,7 +102,7 @@ def gradient_noise_scale(
         Real floating-point arrays, or a model of :mod:`tinygrad_hess.nn`.
     data
         One batch, or a list or another iterable of batches: n examples in all, at least 3, taken
-        as independent draws from the population that the answer is about. Walked twice.
+        as independent draws from the population that the answer is about. Read twice.
     chunk_size : int, optional
         Examples in one sweep; by default as many as keep their gradients below 64 MiB.
 
@@ -113,7 +113,7 @@ def gradient_noise_scale(
     Raises
     ------
     ValueError
-        For fewer than 3 examples, gradients that are not finite, or other data on the second walk.
+        For fewer than 3 examples, gradients that are not finite, or other data on the second pass.
 
     Notes
     -----
@@ -159,7 +159,7 @@ def gradient_noise_scale(
     q = float(mean @ mean)
     if len(b) != n or abs(b.mean() - q) > 1e-4 * math.sqrt(q * a.mean()):
         raise ValueError(
-            f"{who}: a second walk over the data found other examples. If the loader shuffles or "
+            f"{who}: a second pass over the data found other examples. If the loader shuffles or "
             "drops, give list(loader) instead."
         )
     S, G2, covariance = _jackknife(a, b, q)
@@ -184,7 +184,7 @@ def gradient_noise_scale(
     )
 
 
-def _parts(n: Any, a: Any, q: Any) -> tuple[Any, Any]:
+def _unbiased_parts(n: Any, a: Any, q: Any) -> tuple[Any, Any]:
     """``tr Σ`` and ``|G|²`` without bias, from the sum of squared norms and that of the mean."""
     S = (a - n * q) / (n - 1)
     return S, q - S / n
@@ -197,9 +197,9 @@ def _jackknife(a: Array, b: Array, q: float) -> tuple[float, float, Array]:
     squared norm. Without example i, the mean is ``(n ḡ - g_i) / (n - 1)``.
     """
     n = len(a)
-    S, G2 = _parts(n, a.sum(), q)
+    S, G2 = _unbiased_parts(n, a.sum(), q)
     without = (n**2 * q - 2 * n * b + a) / (n - 1) ** 2
-    left = np.stack(_parts(n - 1, a.sum() - a, without))
+    left = np.stack(_unbiased_parts(n - 1, a.sum() - a, without))
     deviations = left - left.mean(axis=1, keepdims=True)
     return float(S), float(G2), deviations @ deviations.T * (n - 1) / n
 

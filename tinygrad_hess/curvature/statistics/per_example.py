@@ -65,8 +65,8 @@ def per_example_gradients(
     if not parts:
         empty = [np.zeros((0, *v.shape), v.dtype) for v in at.values]
         return trees.unflatten(at.spec, empty)
-    joined = [p[0] if len(p) == 1 else np.concatenate(p) for p in zip(*parts, strict=True)]
-    return trees.unflatten(at.spec, joined)
+    gradients = [p[0] if len(p) == 1 else np.concatenate(p) for p in zip(*parts, strict=True)]
+    return trees.unflatten(at.spec, gradients)
 
 
 def gradient_rows(
@@ -89,10 +89,10 @@ def output_jacobians(
         return jacrev(lambda params: reshape(predict(params, x), shape=(-1,)))(at.tree())
 
     outputs: int | None = None  # known after the first example
-    batched, n = _ones(x, at.who)
+    batched, n = _batches_of_one(x, at.who)
     first = 0
     while first < n:
-        m = 1 if outputs is None else _chunk(at, outputs, chunk_size)
+        m = 1 if outputs is None else _examples_at_a_time(at, outputs, chunk_size)
         part = trees.map(lambda a: a[first : first + m], batched)  # noqa: B023 - used at once
         leaves = trees.leaves(vmap(of_one)(part))
         m, outputs = leaves[0].shape[:2]
@@ -107,21 +107,21 @@ def _leaf_gradients(
     loss: Callable[..., Any], at: Flattening, batch: Any, chunk_size: int | None
 ) -> Iterator[list[Array]]:
     gradients = vmap(grad(loss), in_axes=(None, 0))
-    batched, n = _ones(batch, at.who)
-    m = _chunk(at, 1, chunk_size)
+    batched, n = _batches_of_one(batch, at.who)
+    m = _examples_at_a_time(at, 1, chunk_size)
     for first in range(0, n, m):
         part = trees.map(lambda a: a[first : first + m], batched)  # noqa: B023 - used at once
         yield trees.leaves(gradients(at.tree(), part))
 
 
-def _ones(batch: Any, who: str) -> tuple[Any, int]:
+def _batches_of_one(batch: Any, who: str) -> tuple[Any, int]:
     """A batch of n examples as n batches of one, stacked: (n, ...) becomes (n, 1, ...)."""
     n = batch_size(batch, who, 0)
     arrays = trees.map(lambda a: a.numpy() if isinstance(a, Tensor) else np.asarray(a), batch)
     return trees.map(lambda a: a[:, None], arrays), n
 
 
-def _chunk(at: Flattening, rows: int, chunk_size: int | None) -> int:
+def _examples_at_a_time(at: Flattening, rows: int, chunk_size: int | None) -> int:
     """How many examples at a time, when each has ``rows`` gradients."""
     if chunk_size is None:
         return max(1, MEMORY_OF_A_SWEEP // (rows * at.size * at.dtype.itemsize))

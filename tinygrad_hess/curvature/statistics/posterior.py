@@ -82,13 +82,13 @@ class Blocks(Curvature):
     """Block-diagonal: positions of each block among the parameters, and its matrix."""
 
     def __init__(self, blocks: Sequence[tuple[Array, Array]]):
-        self.blocks = [(place, Dense(matrix)) for place, matrix in blocks]
+        self.blocks = [(index, Dense(matrix)) for index, matrix in blocks]
         self.values = np.concatenate([block.values for _, block in self.blocks])
 
     def root(self, V: Array, precision: float) -> Array:
         out = np.empty(V.shape)
-        for place, block in self.blocks:
-            out[place] = block.root(V[place], precision)
+        for index, block in self.blocks:
+            out[index] = block.root(V[index], precision)
         return out
 
 
@@ -169,10 +169,10 @@ class Predictive:
         return np.asarray(expit(logits) if one else softmax(logits, axis=-1))
 
     def __repr__(self) -> str:
-        spread = np.sqrt(self.variance)
+        deviation = np.sqrt(self.variance)
         return (
             f"Predictive({len(self.mean)} examples, standard deviations from "
-            f"{spread.min(initial=np.inf):.3g} to {spread.max(initial=0):.3g})"
+            f"{deviation.min(initial=np.inf):.3g} to {deviation.max(initial=0):.3g})"
         )
 
 

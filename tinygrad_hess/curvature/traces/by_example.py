@@ -42,7 +42,7 @@ class ByExample:
 def begin(A: Counted, seed: int, first: int) -> ByExample | None:
     """Find out how the examples lie, and draw the first probes.
 
-    None for an operator that is no sum over examples, as far as can be seen, or over few.
+    None for an operator that is no sum over examples, as far as can be told, or over few.
     """
     if not hasattr(A.op, "example_forms"):
         return None

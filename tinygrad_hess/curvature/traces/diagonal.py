@@ -68,10 +68,10 @@ class Diagonal(Result):
         """Draw the sorted entries with their intervals; return the matplotlib axes."""
         ax = axes(ax)
         order = np.argsort(self.values)[::-1]
-        place = np.arange(1, len(order) + 1)
+        rank = np.arange(1, len(order) + 1)
         low, high = self.intervals[order].T
-        ax.fill_between(place, low, high, color=BLUE, alpha=0.25, linewidth=0)
-        ax.plot(place, self.values[order], color=BLUE, linewidth=1.2)
+        ax.fill_between(rank, low, high, color=BLUE, alpha=0.25, linewidth=0)
+        ax.plot(rank, self.values[order], color=BLUE, linewidth=1.2)
         ax.set_xlabel("rank")
         ax.set_ylabel("diagonal entry (95%)")
         return ax
@@ -139,7 +139,7 @@ def diagonal(
         first = min(samples or (FIRST if target.asked else limit), limit)
         save = budget.checkpoint({"seed": seed, "samples": samples}, free=True)
         if min(limit, samples or SAMPLES) >= A.size:
-            return _exact(A, budget)
+            return _exact_result(A, budget)
         running, saved = Running(mean=np.zeros(A.size), squares=np.zeros(A.size)), save.load()
         if saved is not None:
             running, first = unpack(saved, budget)
@@ -154,7 +154,7 @@ def diagonal(
             budget=budget, checkpoint=save, room=budget.has_room(2 * A.size),
         )  # fmt: skip
         if reason == "exact":
-            return _exact(A, budget)
+            return _exact_result(A, budget)
     errors = running.standard_error
     return Diagonal(
         running.mean.astype(A.dtype),
@@ -169,7 +169,7 @@ def diagonal(
     )
 
 
-def _exact(A: Counted, budget: Budget) -> Diagonal:
+def _exact_result(A: Counted, budget: Budget) -> Diagonal:
     values = exact_diagonal(A, budget)
     return Diagonal(
         values, np.zeros_like(values), np.stack([values, values], axis=1), A.matvecs,

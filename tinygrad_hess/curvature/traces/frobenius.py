@@ -43,7 +43,7 @@ def frobenius_norm(
     op : LinearOperator, ndarray or sparse matrix, shape (P, P)
     rtol, atol : float, optional
         Go on until half the width of the interval is at most ``max(atol, rtol * value)``. When P
-        products are seen to be the cheaper way there, the norm is computed exactly.
+        products turn out to be the cheaper way, the norm is computed exactly.
     max_matvecs : int, optional
         Products to spend at most; by default 128, or with an accuracy 10,000. With P no more than
         128 and than that, exactly.
@@ -78,7 +78,7 @@ def frobenius_norm(
         A, target, limit = budget.A, budget.target, int(budget.left)
         save = budget.checkpoint({"seed": seed})
         if min(limit, SAMPLES) >= A.size:
-            return _exact(A, budget)
+            return _exact_norm(A, budget)
         running, saved, split = Running(), save.load(), Deflation(A, SKETCH, seed)
         if saved is None:
             while split.next and split.columns + split.next <= min(SKETCH, limit // 2):
@@ -94,7 +94,7 @@ def frobenius_norm(
             return np.einsum("ij,ij->j", y, y, dtype=np.float64)[None]
 
         def ratio(running: Running) -> float:
-            value, _, (low, high) = _norm(known, running)
+            value, _, (low, high) = _norm_with_error(known, running)
             return target.ratio((high - low) / 2, value)
 
         reason = run_probes(
@@ -102,15 +102,15 @@ def frobenius_norm(
             state=split.state(),
         )  # fmt: skip
         if reason == "exact":
-            return _exact(A, budget)
-        value, error, interval = _norm(known, running)
+            return _exact_norm(A, budget)
+        value, error, interval = _norm_with_error(known, running)
         return Estimate(
             value, error, interval, A.matvecs, not reason, seconds=budget.seconds, seed=seed,
             method="deflated probes", reason=reason,
         )  # fmt: skip
 
 
-def _norm(known: float, running: Running) -> tuple[float, float, tuple[float, float]]:
+def _norm_with_error(known: float, running: Running) -> tuple[float, float, tuple[float, float]]:
     """Value, standard error and interval of the root; the ends are roots of those of the square."""
     square, error = known + float(running.mean[0]), float(running.standard_error[0])
     below, above = (known + float(end[0]) for end in running.interval)
@@ -119,6 +119,6 @@ def _norm(known: float, running: Running) -> tuple[float, float, tuple[float, fl
     return value, error / (2 * value) if value else 0.0, (min(low, value), high)
 
 
-def _exact(A: Counted, budget: Budget) -> Estimate:
+def _exact_norm(A: Counted, budget: Budget) -> Estimate:
     square = sum(float((Y.astype(np.float64) ** 2).sum()) for _, Y in unit_products(A, budget))
     return Estimate.of_exact(math.sqrt(square), A.matvecs, seconds=budget.seconds, method="exact")

@@ -98,7 +98,7 @@ def layer_traces(
         ``max(atol, rtol * |trace of the whole|)``.
     max_matvecs : int, optional
         Products to spend at most; by default 128, or with an accuracy 10,000. When P is no more,
-        and no cheaper way is seen, the traces are computed exactly.
+        and no cheaper way is found, the traces are computed exactly.
     seconds, seed, progress, checkpoint
         As in :func:`~tinygrad_hess.curvature.trace`.
 
@@ -129,11 +129,13 @@ def layer_traces(
         progress=progress, checkpoint=checkpoint, defaults=(SAMPLES, 10_000),
     ) as budget:  # fmt: skip
         A, target, limit = budget.A, budget.target, int(budget.left)
-        names, starts, order = _places(A, layers if layers is not None else _of_operator(op))
+        names, starts, order = _layer_order(
+            A, layers if layers is not None else _operator_layers(op)
+        )
         save = budget.checkpoint({"seed": seed, "layers": names})
         if min(limit, SAMPLES) >= A.size:
             diagonal = exact_diagonal(A, budget)
-            return _exact(names, starts, order, diagonal, A, budget)
+            return _exact_traces(names, starts, order, diagonal, A, budget)
 
         running, saved = Running(), save.load()
         probes = _by_example(A, seed, starts, order, saved) or _deflated(
@@ -153,7 +155,7 @@ def layer_traces(
             state=probes.state,
         )  # fmt: skip
         if reason == "exact":
-            return _exact(names, starts, order, exact_diagonal(A, budget), A, budget)
+            return _exact_traces(names, starts, order, exact_diagonal(A, budget), A, budget)
         ends = [known + end for end in running.interval]
         values = zip(known + running.mean, running.standard_error, *ends, strict=True)
         estimates = [
@@ -163,7 +165,7 @@ def layer_traces(
             )
             for v, e, low, high in values
         ]  # fmt: skip
-    return _assembled(names, starts, order, estimates)
+    return _make_result(names, starts, order, estimates)
 
 
 @dataclass(frozen=True)
@@ -189,16 +191,16 @@ def _by_example(
         return None
     layer_of = np.empty(A.size, int)
     layer_of[order] = np.repeat(np.arange(len(starts)), np.diff([*starts, A.size]))
-    places = A.op.leaf_places if hasattr(A.op, "example_forms") else []
-    if not places or any(np.ptp(layer_of[p]) for p in places if p.stop > p.start):
+    leaves = A.op.leaf_places if hasattr(A.op, "example_forms") else []
+    if not leaves or any(np.ptp(layer_of[p]) for p in leaves if p.stop > p.start):
         return None
     begun = by_example.begin(A, seed, 0)
     if begun is None:
         return None
-    belongs = np.zeros((len(starts), len(places)))
-    for leaf, place in enumerate(places):
-        if place.stop > place.start:
-            belongs[layer_of[place.start], leaf] = 1
+    belongs = np.zeros((len(starts), len(leaves)))
+    for leaf, columns in enumerate(leaves):
+        if columns.stop > columns.start:
+            belongs[layer_of[columns.start], leaf] = 1
     known = np.zeros(len(starts) + 1)
     statistic = lambda probes: _with_total(belongs @ begun(probes))
     return _Probes(statistic, known, FEWEST, by_example.METHOD, {"by_example": 1})
@@ -226,7 +228,7 @@ def _deflated(
     return _Probes(statistic, known, SKETCH, "Hutch++", split.state())
 
 
-def _of_operator(op: Any) -> Mapping[str, Any]:
+def _operator_layers(op: Any) -> Mapping[str, Any]:
     layers = getattr(op, "layers", None)
     if layers is None:
         raise ValueError(
@@ -236,21 +238,21 @@ def _of_operator(op: Any) -> Mapping[str, Any]:
     return dict(layers)
 
 
-def _places(A: Counted, layers: Mapping[str, Any]) -> tuple[list[str], Array, Array]:
+def _layer_order(A: Counted, layers: Mapping[str, Any]) -> tuple[list[str], Array, Array]:
     """Names, where each begins, and all positions, layer after layer; empty layers left out."""
-    places = {name: np.asarray(p, int).ravel() for name, p in layers.items()}
-    places = {name: p for name, p in places.items() if p.size}
-    order = np.concatenate([np.zeros(0, int), *places.values()])
+    indices = {name: np.asarray(p, int).ravel() for name, p in layers.items()}
+    indices = {name: p for name, p in indices.items() if p.size}
+    order = np.concatenate([np.zeros(0, int), *indices.values()])
     if not np.array_equal(np.sort(order), np.arange(A.size)):
         raise ValueError(
             f"layer_traces: layers must hold each of the {A.size} parameters once; they hold "
             f"{order.size} positions, {np.unique(order).size} of them different"
         )
-    sizes = [p.size for p in places.values()]
-    return list(places), np.cumsum([0, *sizes[:-1]]), order
+    sizes = [p.size for p in indices.values()]
+    return list(indices), np.cumsum([0, *sizes[:-1]]), order
 
 
-def _exact(
+def _exact_traces(
     names: list[str], starts: Array, order: Array, diagonal: Array, A: Counted, budget: Budget
 ) -> LayerTraces:
     parts = np.add.reduceat(diagonal[order], starts, dtype=np.float64)
@@ -258,10 +260,10 @@ def _exact(
         Estimate.of_exact(float(v), A.matvecs, seconds=budget.seconds, method="exact")
         for v in [*parts, parts.sum()]
     ]
-    return _assembled(names, starts, order, estimates)
+    return _make_result(names, starts, order, estimates)
 
 
-def _assembled(
+def _make_result(
     names: list[str], starts: Array, order: Array, estimates: list[Estimate]
 ) -> LayerTraces:
     sizes = np.diff([*starts, order.size])

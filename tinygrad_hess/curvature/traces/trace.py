@@ -67,7 +67,7 @@ def trace(
         default the method is chosen (see ``method``).
     rtol, atol : float, optional
         Go on until half the width of the 95% interval is at most ``max(atol, rtol * |value|)``.
-        When P products are seen to be the cheaper way there, the trace is computed exactly.
+        When P products turn out to be the cheaper way, the trace is computed exactly.
     method : {"auto", "hutchinson", "xtrace", "exact"}
         - ``auto``: for an operator of a loss over data, random signs that differ from example to
           example, where examples are independent (that is checked, by two products; parameters
@@ -172,7 +172,7 @@ class _Trace:
         saved = self.save.load()
         if saved is not None:
             running, first = unpack(saved, self.budget)
-        return self._probed(forms, running, first, 0.0, "Hutchinson", {})
+        return self._run_probes(forms, running, first, 0.0, "Hutchinson", {})
 
     def auto(self, first: int) -> Estimate:
         """Signs that differ from example to example, or deflation where that takes fewer probes."""
@@ -196,7 +196,7 @@ class _Trace:
             elif needed > MANY and (found := self.deflated(saved, needed)) is not None:
                 return found
         totals = lambda columns: begun(columns).sum(axis=0, keepdims=True)
-        return self._probed(totals, running, first, 0.0, by_example.METHOD, {"by_example": 1})
+        return self._run_probes(totals, running, first, 0.0, by_example.METHOD, {"by_example": 1})
 
     def deflated(self, saved: dict[str, Array] | None, rival: float = math.inf) -> Estimate | None:
         """Grow a Krylov space as long as it pays, then probe what is outside.
@@ -211,7 +211,7 @@ class _Trace:
             running, first = unpack(saved, budget)
             begin = int(saved["begin"])
         else:
-            running, needed = self._grow(split, saved, rival)
+            running, needed = self._grow_space(split, saved, rival)
             if needed > rival:
                 return None
             few = math.ceil(min(needed, 2 * PILOT + split.columns))
@@ -232,11 +232,11 @@ class _Trace:
             return np.einsum("ij,ij->j", z, A.matmat(z), dtype=np.float64)[None]
 
         method = f"Hutch++ ({split.columns} deflated)" if split.columns else "Hutchinson"
-        return self._probed(
+        return self._run_probes(
             forms, running, first, float(split.trace), method, {**split.state(), "begin": begin}
         )
 
-    def _grow(
+    def _grow_space(
         self, split: Deflation, saved: dict[str, Array] | None, rival: float
     ) -> tuple[Running, float]:
         """Let the space grow as long as a pilot says that it pays, and it costs less than a rival.
@@ -264,7 +264,7 @@ class _Trace:
             if known:
                 return running, 0
             cost = 2 * split.next
-            dear = 2 * split.columns + cost > rival or not _pays(history, probes)
+            dear = 2 * split.columns + cost > rival or not _growth_pays(history, probes)
             if not cost or dear or budget.over(cost):
                 return running, probes
             if self.save.due():
@@ -276,7 +276,7 @@ class _Trace:
                 self.interrupted = True
                 return running, 0
 
-    def _probed(
+    def _run_probes(
         self,
         forms: Any,
         running: Running,
@@ -328,7 +328,7 @@ class _Trace:
                     if target.asked and ratio <= 1:
                         break
                     history.append((math.log(x.count), math.log(max(error, 1e-300))))
-                    goal = min(_next(history, ratio), most) if target.asked else most
+                    goal = min(_next_count(history, ratio), most) if target.asked else most
                     if goal <= x.count:
                         break
                     reason = budget.over(2 * (goal - x.count))
@@ -375,7 +375,7 @@ class _Trace:
         )
 
 
-def _next(history: list[tuple[float, float]], ratio: float) -> int:
+def _next_count(history: list[tuple[float, float]], ratio: float) -> int:
     """How many vectors XTrace needs, if the error goes on to fall as it did; half more at most."""
     (m1, e1), power = history[-1], 1.0
     if len(history) > 1:
@@ -385,8 +385,8 @@ def _next(history: list[tuple[float, float]], ratio: float) -> int:
     return math.ceil(math.exp(m1) * max(grown, 1.03) - 1e-9)
 
 
-def _pays(history: list[tuple[int, float]], probes: float) -> bool:
-    """Whether another column saves more than WORTH of so many probes.
+def _growth_pays(history: list[tuple[int, float]], probes: float) -> bool:
+    """Whether another column saves more than WORTH of ``probes``.
 
     Their number goes as the squared norm outside the space, of which the logarithm falls by a
     slope that the last half of the columns tells.

@@ -123,7 +123,7 @@ class Monitor:
         reduction: str = "mean",
         seed: int = 0,
     ):
-        names = [_name(q) for q in quantities]
+        names = [_quantity_name(q) for q in quantities]
         if len(set(names)) < len(names):
             raise ValueError(f"Monitor: two quantities have one name: {', '.join(names)}")
         for name, given in (("k", k), ("every", every)):
@@ -242,7 +242,7 @@ class Monitor:
         )
 
 
-def _name(quantity: Any) -> str:
+def _quantity_name(quantity: Any) -> str:
     if isinstance(quantity, str):
         if quantity not in NAMES:
             raise ValueError(f"Monitor: quantity {quantity!r} is not one of {', '.join(NAMES)}")

@@ -56,7 +56,7 @@ class MovingHessian(SymmetricOperator):
         self.loss, self.reduction = loss, reduction
         self._cast = converted(dtype)
         self._batches = Batches(data, "MovingHessian")
-        if self._batches.held:  # converted once
+        if self._batches.in_memory:  # converted once
             self._batches.data = [self._cast(b) for b in self._batches.data]
         self._args = None if data is None and not args else tuple(map(self._cast, args))
         self._gradient = Replayed(value_and_grad(loss))
@@ -119,7 +119,7 @@ class MovingHessian(SymmetricOperator):
         """The mean or sum of what ``evaluate(arguments of the loss)`` gives for each batch."""
 
         def on_batch(batch: Any) -> Any:
-            batch = batch if self._batches.held else self._cast(batch)
+            batch = batch if self._batches.in_memory else self._cast(batch)
             return evaluate(() if self._args is None else (batch, *self._args))
 
         return self._batches.risk(on_batch, self.reduction, "MovingHessian")

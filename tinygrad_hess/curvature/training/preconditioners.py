@@ -55,7 +55,7 @@ def preconditioner(optimizer: Any, params: Any, state: Any = None) -> Array | No
 def threshold_of(
     optimizer: Any, made: int, preconditioned: bool
 ) -> tuple[float | None, float | None]:
-    """The learning rate after so many updates, and the curvature that is stable up to.
+    """The learning rate after ``made`` updates, and the curvature that is stable up to.
 
     The threshold is None where it would not be about the eigenvalues at hand: for Adam without
     its preconditioner, for an optimiser that is not known, for a rate of zero.

@@ -1,4 +1,4 @@
-"""What a monitor has seen: a list of records, in memory and as lines of a file."""
+"""What a monitor has measured: a list of records, in memory and as lines of a file."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Records:
         if self.records and not any(name in r for r in self.records):
             known = ", ".join(self.records[0])
             raise KeyError(f"{name!r} was not followed; there is {known}")
-        found = [_value(r.get(name)) for r in self.records]
+        found = [_numeric_value(r.get(name)) for r in self.records]
         width = max([np.size(x) for x in found], default=1)
         if all(np.ndim(x) == 0 for x in found):
             return np.array(found, float)
@@ -143,7 +143,7 @@ def for_json(x: Any) -> Any:
     )
 
 
-def _value(x: Any) -> Any:
+def _numeric_value(x: Any) -> Any:
     if isinstance(x, dict):
         x = x.get("values", x.get("value", x.get("share")))
     if x is None or isinstance(x, (str, dict)):

@@ -9,7 +9,7 @@ import numpy as np
 
 from ....transforms.gradients import grad
 from ..flattening import Array
-from ..linearization import Middle, RecordedGradient, RecordedModel
+from ..linearization import OutputProducts, RecordedGradient, RecordedModel
 from ..passes import TAPE_MEMORY
 from .operator import OutputCurvatureOperator
 from .output_hessians import LIKELIHOODS, OuterProducts, known, output_hessian, scores
@@ -111,9 +111,9 @@ class FisherOperator(OutputCurvatureOperator):
             dtype=dtype,
         )
 
-    def _middle(
+    def _output_products(
         self, model: RecordedModel, target: Any, slope: RecordedGradient, number: int
-    ) -> Middle:
+    ) -> OutputProducts:
         f = self._single_output(model.outputs)
         if self.samples is None:
             return output_hessian(self.loss, [f], target, slope)
@@ -126,11 +126,11 @@ class FisherOperator(OutputCurvatureOperator):
     def _gradients(self, f: Array, target: Any) -> Array:
         return np.asarray(grad(lambda f: self.loss(f, target))(f))
 
-    def _rebuilt(
+    def _rebuild(
         self, params: Any, fill: Callable[[Any], Any], options: dict[str, Any]
     ) -> FisherOperator:
         own = {"samples": self.samples, "draw": self.draw, "seed": self.seed}
-        return super()._rebuilt(params, fill, options | own)
+        return super()._rebuild(params, fill, options | own)
 
 
 class EmpiricalFisherOperator(OutputCurvatureOperator):
@@ -165,9 +165,9 @@ class EmpiricalFisherOperator(OutputCurvatureOperator):
     array([[10.]])
     """
 
-    def _middle(
+    def _output_products(
         self, model: RecordedModel, target: Any, slope: RecordedGradient, number: int
-    ) -> Middle:
+    ) -> OutputProducts:
         f = self._single_output(model.outputs)
         return outer_products(slope.gradient.reshape(1, *f.shape), self.reduction)
 

@@ -11,7 +11,7 @@ from ....core.tensor import unrecorded
 from ....transforms.recording import Recording
 from ..empirical_risk import StreamedOperator
 from ..flattening import Array, Flattening
-from ..linearization import Middle, RecordedGaussNewton, RecordedGradient, RecordedModel
+from ..linearization import OutputProducts, RecordedGaussNewton, RecordedGradient, RecordedModel
 from ..passes import TAPE_MEMORY
 from ..per_example.forms import Layout, RecordedCopies, recorded_copies
 from .output_hessians import check_reduction, output_hessian
@@ -20,7 +20,7 @@ from .output_hessians import check_reduction, output_hessian
 class OutputCurvatureOperator(StreamedOperator):
     """``Jᵀ M J``: J the Jacobian of a model's outputs, M a matrix on the outputs of a batch.
 
-    A subclass says what M is (:meth:`_middle`).
+    A subclass says what M is (:meth:`_output_products`).
     """
 
     def __init__(
@@ -48,30 +48,32 @@ class OutputCurvatureOperator(StreamedOperator):
             dtype=dtype,
         )
 
-    def _middle(
+    def _output_products(
         self, model: RecordedModel, target: Any, slope: RecordedGradient, number: int
-    ) -> Middle:
+    ) -> OutputProducts:
         raise NotImplementedError
 
     def _record(self, batch: Any, number: int) -> RecordedGaussNewton:
         x, y = self._pair(batch)
-        return self._between(RecordedModel(self.predict, self._at, (x,)), y, number)
+        return self._gauss_newton(RecordedModel(self.predict, self._at, (x,)), y, number)
 
     def _record_copies(self, batch: Any, number: int, layout: Layout | None) -> RecordedCopies:
         x, y = self._pair(batch)
         run = Recording(self.predict, (self._at.tree(), x), None, (0,), self._at.who)
-        record = lambda copies, at: self._between(RecordedModel(copies, at, ()), y, number)
+        record = lambda copies, at: self._gauss_newton(RecordedModel(copies, at, ()), y, number)
         return recorded_copies(run, record, layout)
 
-    def _between(self, model: RecordedModel, target: Any, number: int) -> RecordedGaussNewton:
+    def _gauss_newton(self, model: RecordedModel, target: Any, number: int) -> RecordedGaussNewton:
         slope = RecordedGradient(self.loss, model.outputs, (target,))
-        return RecordedGaussNewton(model, self._middle(model, target, slope, number), slope)
+        return RecordedGaussNewton(
+            model, self._output_products(model, target, slope, number), slope
+        )
 
     def _evaluate(self, batch: Any) -> Any:
         x, y = self._pair(batch)
         return np.asarray(unrecorded(self.loss(self.predict(self._at.tensors(), x), y)))[()]
 
-    def _rebuilt(self, params: Any, fill: Callable[[Any], Any], options: dict[str, Any]) -> Self:
+    def _rebuild(self, params: Any, fill: Callable[[Any], Any], options: dict[str, Any]) -> Self:
         predict = lambda part, x: self.predict(fill(part), x)
         return type(self)(predict, self.loss, params, self._batches, **options)
 
@@ -79,7 +81,7 @@ class OutputCurvatureOperator(StreamedOperator):
         if not isinstance(batch, (tuple, list)) or len(batch) != 2:
             raise ValueError(
                 f"{self._at.who}: a batch must be a pair (x, y) for predict(params, x) and "
-                f"loss(outputs, y), but is {_described(batch)}"
+                f"loss(outputs, y), but is {_describe_batch(batch)}"
             )
         return self._converted(batch[0]), self._converted(batch[1])
 
@@ -93,7 +95,7 @@ class OutputCurvatureOperator(StreamedOperator):
         return outputs.values[0]
 
 
-def _described(batch: Any) -> str:
+def _describe_batch(batch: Any) -> str:
     if isinstance(batch, (tuple, list)):
         return f"a {type(batch).__name__} of {len(batch)}"
     return f"of type {type(batch).__name__}"
@@ -156,7 +158,7 @@ class GGNOperator(OutputCurvatureOperator):
     array([[5.]])
     """
 
-    def _middle(
+    def _output_products(
         self, model: RecordedModel, target: Any, slope: RecordedGradient, number: int
-    ) -> Middle:
+    ) -> OutputProducts:
         return output_hessian(self.loss, model.outputs.values, target, slope)

@@ -25,7 +25,7 @@ import numpy as np
 from .... import ops
 from ....ops.nn import losses
 from ..flattening import Array, raw
-from ..linearization import Leaves, Middle, RecordedGradient
+from ..linearization import Leaves, OutputProducts, RecordedGradient
 
 CATEGORICAL = (losses.cross_entropy, losses.kl_div)
 LIKELIHOODS = (*CATEGORICAL, losses.binary_cross_entropy_with_logits, losses.mse)
@@ -54,7 +54,9 @@ def check_reduction(loss: Any, reduction: str, who: str) -> None:
         )
 
 
-def output_hessian(loss: Any, outputs: list[Array], target: Any, slope: RecordedGradient) -> Middle:
+def output_hessian(
+    loss: Any, outputs: list[Array], target: Any, slope: RecordedGradient
+) -> OutputProducts:
     """The Hessian of ``loss(outputs, target)`` in the outputs.
 
     Parameters

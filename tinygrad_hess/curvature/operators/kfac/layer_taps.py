@@ -87,16 +87,18 @@ class LayerTaps:
         accessors = optree.tree_accessors(tree, is_leaf=is_affine)
         names = [a.codify("").removeprefix(".") for a in accessors]
         self.names: list[str] = []
-        self.places: list[int] = []  # of the tapped layers among the items
+        self.indices: list[int] = []  # of the tapped layers among the items
         self.layers: list[Layer] = []
         self.outside: list[str] = []
         first = 0
-        for place, (item, name) in enumerate(zip(self.items, names, strict=True)):
+        for index, (item, name) in enumerate(zip(self.items, names, strict=True)):
             leaves = trees.leaves(item)
             if is_affine(item) and len(leaves) == 1 + (item.bias is not None):
-                self.layers += _layers(item, name or "layer", len(self.names), at.slices[first:])
+                self.layers += _linear_maps(
+                    item, name or "layer", len(self.names), at.slices[first:]
+                )
                 self.names.append(name or "layer")
-                self.places.append(place)
+                self.indices.append(index)
             else:
                 self.outside.append(name or type(item).__name__)
             first += len(leaves)
@@ -104,8 +106,8 @@ class LayerTaps:
     def with_layers(self, layers: Sequence[Any]) -> Any:
         """The tree with others in place of the tapped layers."""
         items = list(self.items)
-        for place, layer in zip(self.places, layers, strict=True):
-            items[place] = layer
+        for index, layer in zip(self.indices, layers, strict=True):
+            items[index] = layer
         return trees.unflatten(self.spec, items)
 
     def run(self, predict: Callable[..., Any], x: Any) -> TappedPass:
@@ -113,15 +115,15 @@ class LayerTaps:
         return TappedPass(self, predict, x)
 
 
-def _layers(item: Any, name: str, number: int, slices: list[slice]) -> Iterator[Layer]:
+def _linear_maps(item: Any, name: str, number: int, slices: list[slice]) -> Iterator[Layer]:
     """The linear maps in one layer: one, or as many as it has groups."""
     # The leaves are weight and bias, in whatever order the layer's fields were set.
-    places = dict(zip(map(id, trees.leaves(item)), slices, strict=False))
+    slices_of = dict(zip(map(id, trees.leaves(item)), slices, strict=False))
     weight, bias = item.weight, item.bias
-    at = _numbers(places[id(weight)]).reshape(weight.shape)
+    at = _indices(slices_of[id(weight)]).reshape(weight.shape)
     at = at if isinstance(item, Linear) else at.reshape(len(at), -1).T  # (inputs, outputs)
     if bias is not None:
-        at = np.concatenate([at, _numbers(places[id(bias)])[None]])
+        at = np.concatenate([at, _indices(slices_of[id(bias)])[None]])
     groups = getattr(item, "groups", 1)
     width, out = at.shape[0] - (bias is not None), at.shape[1] // groups
     for g in range(groups):
@@ -136,8 +138,8 @@ def _layers(item: Any, name: str, number: int, slices: list[slice]) -> Iterator[
         )
 
 
-def _numbers(place: slice) -> Array:
-    return np.arange(place.start, place.stop)
+def _indices(rows: slice) -> Array:
+    return np.arange(rows.start, rows.stop)
 
 
 class _Tapped:
@@ -179,8 +181,8 @@ class TappedPass:
     def __init__(self, taps: LayerTaps, predict: Callable[..., Any], x: Any):
         self.who = taps.who
         tapped = [
-            _Tapped(taps.items[place], name, self.who)
-            for place, name in zip(taps.places, taps.names, strict=True)
+            _Tapped(taps.items[index], name, self.who)
+            for index, name in zip(taps.indices, taps.names, strict=True)
         ]
         with modes.recording():
             out = predict(taps.with_layers(tapped), x)
@@ -199,9 +201,9 @@ class TappedPass:
         self.outputs = np.asarray(unrecorded(out))
         self.tapped, self.tape, self.root = tapped, Tape([out]), out
         self.last = max(range(len(tapped)), key=lambda i: tapped[i].calls[-1][1].time)
-        self._count()
+        self._check_example_axis()
 
-    def _count(self) -> None:
+    def _check_example_axis(self) -> None:
         """Check that the first axis of everything is the examples."""
         self.n = self.outputs.shape[0] if self.outputs.ndim else 0
         for t in self.tapped:
@@ -220,7 +222,7 @@ class TappedPass:
         last coordinate is 1 where there is a bias.
         """
         t = self.tapped[layer.number]
-        parts = [_positions(t.layer, x)[..., layer.inputs] for x, _ in t.calls]
+        parts = [_input_positions(t.layer, x)[..., layer.inputs] for x, _ in t.calls]
         rows = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         if layer.bias:
             rows = np.concatenate([rows, np.ones((*rows.shape[:2], 1), rows.dtype)], axis=2)
@@ -236,9 +238,9 @@ class TappedPass:
             seed = enter(np.ascontiguousarray(seeds[some]), axis=axis)
             with modes.recording():
                 found = reverse(self.tape, {self.root.time: seed})
-            yield [self._arrived(t, found, axis) for t in self.tapped]
+            yield [self._cotangents(t, found, axis) for t in self.tapped]
 
-    def _arrived(self, t: _Tapped, found: dict[int, Any], axis: Axis) -> Array:
+    def _cotangents(self, t: _Tapped, found: dict[int, Any], axis: Axis) -> Array:
         parts = []
         for _, zeros in t.calls:
             g = found.get(zeros.time)
@@ -252,13 +254,13 @@ class TappedPass:
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
 
 
-def _positions(layer: Any, x: Any) -> Array:
+def _input_positions(layer: Any, x: Any) -> Array:
     """Input of a layer as (n, positions, coordinates), in the order of its weights."""
     x = np.asarray(x)
     if isinstance(layer, Linear):
         return x.reshape(x.shape[0], -1, x.shape[-1])
     rank, size = layer.rank, layer.weight.shape[2:]
     x = np.asarray(_padded(x, layer.padding, rank, size, layer.dilation, "conv"))
-    seen = windows(x, size=size, stride=layer.stride, dilation=layer.dilation)
-    seen = np.moveaxis(np.asarray(seen), 1, 1 + rank)  # (n, *places, channels, *size)
-    return seen.reshape(len(x), int(np.prod(seen.shape[1 : 1 + rank])), -1)
+    patches = windows(x, size=size, stride=layer.stride, dilation=layer.dilation)
+    patches = np.moveaxis(np.asarray(patches), 1, 1 + rank)  # (n, *positions, channels, *size)
+    return patches.reshape(len(x), int(np.prod(patches.shape[1 : 1 + rank])), -1)

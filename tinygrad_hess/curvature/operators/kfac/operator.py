@@ -49,7 +49,7 @@ class KroneckerFactors(SymmetricOperator):
         Backward passes for "monte_carlo".
     corrected : bool
         Replace the eigenvalues of each block by the second moments of the gradient along its
-        eigenvectors: EKFAC, the best approximation with these eigenvectors. Walks the data twice.
+        eigenvectors: EKFAC, the best approximation with these eigenvectors. Reads the data twice.
     reduction : {"mean", "sum"}
         Whether ``loss`` is a mean or a sum over the examples of a batch; the matrix is that of the
         mean, or the sum, over all data. A is always a mean, B carries the scale.
@@ -173,25 +173,25 @@ class KroneckerFactors(SymmetricOperator):
         }
 
     def _with_corrected_eigenvalues(self) -> dict[str, KroneckerBlock]:
-        walked = 0
+        found = 0
         moments = {k: np.zeros(b.index.shape, self.dtype) for k, b in self.blocks.items()}
         for run, seeds, weight in self._passes():
             layers = self._taps.layers
-            inputs = {x.name: self._rotated(run.inputs(x), x, 0) for x in layers}
+            inputs = {x.name: self._in_eigenbasis(run.inputs(x), x, 0) for x in layers}
             for arrived in run.cotangents(seeds):
                 for layer in layers:
-                    b = self._rotated(arrived[layer.number][..., layer.outputs], layer, 1)
+                    b = self._in_eigenbasis(arrived[layer.number][..., layer.outputs], layer, 1)
                     moments[layer.name] += second_moments(inputs[layer.name], b) * weight
-            walked += run.n
-        if walked != self.examples:
+            found += run.n
+        if found != self.examples:
             raise ValueError(
-                f"KroneckerFactors: the second walk over the data found {walked} examples, the "
+                f"KroneckerFactors: the second walk over the data found {found} examples, the "
                 f"first {self.examples}. Give a list of batches, as in list(loader)."
             )
         scale = self._scale()
         return {k: b.with_eigenvalues(moments[k] * scale) for k, b in self.blocks.items()}
 
-    def _rotated(self, x: Array, layer: Layer, side: int) -> Array:
+    def _in_eigenbasis(self, x: Array, layer: Layer, side: int) -> Array:
         return x @ self.blocks[layer.name].basis[side]
 
     def _passes(self) -> Iterator[tuple[TappedPass, Array, float]]:
@@ -199,7 +199,7 @@ class KroneckerFactors(SymmetricOperator):
 
         The matrix is the sum over batches of ``weight * Σ gradient gradientᵀ``, scaled at the end.
         """
-        rng = np.random.default_rng(self.seed)  # the same draws in every walk over the data
+        rng = np.random.default_rng(self.seed)  # the same draws in every pass over the data
         for x, y, _ in pairs(self._batches, "KroneckerFactors"):
             run = self._taps.run(self.predict, x)
             weight = float(run.n) if self.reduction == "mean" else 1.0
@@ -252,7 +252,7 @@ class KroneckerFactors(SymmetricOperator):
             For a negative damping, or none when the matrix is singular.
         """
         self._check_damping(damping, "solve")
-        return self._function(v, lambda s: 1 / (s + damping))
+        return self._apply_function(v, lambda s: 1 / (s + damping))
 
     def inverse(self, damping: float = 0.0) -> KroneckerInverse:
         """``(K + damping · I)⁻¹`` as an operator, such as a preconditioner for another solve.
@@ -269,11 +269,11 @@ class KroneckerFactors(SymmetricOperator):
         """``(K + damping · I)^(-1/2) v``: with v standard normal, a draw from the Gaussian whose
         precision is ``K + damping · I``."""
         self._check_damping(damping, "inverse_root")
-        return self._function(v, lambda s: (s + damping) ** -0.5)
+        return self._apply_function(v, lambda s: (s + damping) ** -0.5)
 
-    def _function(self, v: Any, f: Callable[[Array], Array]) -> Any:
+    def _apply_function(self, v: Any, f: Callable[[Array], Array]) -> Any:
         if self._at.holds(v):
-            return self._at.unflatten(self._function(self._at.flatten(v), f))
+            return self._at.unflatten(self._apply_function(self._at.flatten(v), f))
         x = np.asarray(v)
         if x.ndim not in (1, 2) or x.shape[0] != self._at.size:
             raise ValueError(
@@ -307,9 +307,10 @@ class KroneckerFactors(SymmetricOperator):
         arrived = list(run.cotangents(seeds.reshape(k, *run.outputs.shape)))
         out = np.zeros((run.n, k, k), self.dtype)
         for layer in self._taps.layers:
-            a = self._rotated(run.inputs(layer), layer, 0)
+            a = self._in_eigenbasis(run.inputs(layer), layer, 0)
             parts = [
-                self._rotated(some[layer.number][..., layer.outputs], layer, 1) for some in arrived
+                self._in_eigenbasis(some[layer.number][..., layer.outputs], layer, 1)
+                for some in arrived
             ]
             weights = 1 / (self.blocks[layer.name].eigenvalues + damping)
             out += covariance_of_products(a, np.concatenate(parts), weights)
@@ -343,8 +344,8 @@ class KroneckerFactors(SymmetricOperator):
         """The matrix, shape (P, P), zero outside the blocks of layers."""
         out = np.zeros(self.shape, self.dtype)
         for block in self.blocks.values():
-            place = block.index.ravel()
-            out[np.ix_(place, place)] = block.to_dense()
+            index = block.index.ravel()
+            out[np.ix_(index, index)] = block.to_dense()
         return out
 
     def __repr__(self) -> str:

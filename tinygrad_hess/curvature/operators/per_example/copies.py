@@ -8,7 +8,7 @@ example to example, so that their errors average out over the examples, not over
 
 Copies of a weight matrix are never made. Where each example uses it once, in ``z = a W``, random
 signs for a change of W change z at random with mean 0, and with covariance ``a aᵀ`` for each
-output. Such changes of z are drawn in its place.
+output. Such changes of z are drawn instead.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ GUESSES = 4
 """Numbers of examples to try, as each costs products."""
 
 
-def _called(node: Tensor, args: Sequence[Any]) -> Any:
+def _apply_primitive(node: Tensor, args: Sequence[Any]) -> Any:
     """What made a node, with other operands."""
     assert isinstance(node.prim, Primitive)
     return bind(node.prim, tuple(args), node.params)
@@ -49,21 +49,21 @@ class _OfMatrix:
         else:  # a root with fewer columns
             self.root = np.asarray(np.linalg.qr(x.swapaxes(1, 2), mode="r")).swapaxes(1, 2)
         outputs = value.size // max(n * positions, 1)
-        self.seen = (n, positions, outputs)
+        self.output_shape = (n, positions, outputs)
         self.shape = (n, self.root.shape[2], outputs)
         self.start = np.zeros(value.shape, value.dtype)
 
     def evaluate(self, node: Tensor, args: list[Any], operand: int, change: Any) -> Any:
         args[operand] = node.args[operand]
-        return _called(node, args) + change
+        return _apply_primitive(node, args) + change
 
     def change(self, signs: Array) -> Array:
-        z = self.root * signs if self.seen[1] == 1 else self.root @ signs
+        z = self.root * signs if self.output_shape[1] == 1 else self.root @ signs
         return self.uses[0].outputs(z)
 
     def for_each(self, factors: Array) -> Array:
         """A factor an example, to multiply a change with."""
-        return self.uses[0].outputs(np.broadcast_to(factors[:, None, None], self.seen))
+        return self.uses[0].outputs(np.broadcast_to(factors[:, None, None], self.output_shape))
 
 
 class _OfBroadcast:
@@ -78,7 +78,7 @@ class _OfBroadcast:
 
     def evaluate(self, node: Tensor, args: list[Any], operand: int, change: Any) -> Any:
         args[operand] = node.args[operand] + change
-        return _called(node, args)
+        return _apply_primitive(node, args)
 
     def change(self, signs: Array) -> Array:
         return signs
@@ -116,7 +116,7 @@ class ExampleCopies:
     def __init__(self, run: Recording, found: Sequence[Use], examples: int, apart: set[int]):
         self.run, self.nodes = run, run.tape().nodes
         self.examples, self.apart = examples, apart
-        copied = _copied(found, examples, apart)
+        copied = _copy_uses(found, examples, apart)
         taken = {id(u) for c in copied for u in c.uses}
         others = [u for u in found if id(u) not in taken]
         shared = sorted({u.leaf for u in others})
@@ -125,7 +125,8 @@ class ExampleCopies:
         self.leaves = shared + [c.leaf for c in copied]
         self.starts = [run.starts[i].value for i in shared] + [c.start for c in copied]
         self.mixed = [
-            _elements(start, others, leaf) & _elements(start, [c.uses[0] for c in copied], leaf)
+            _elements_read(start, others, leaf)
+            & _elements_read(start, [c.uses[0] for c in copied], leaf)
             for leaf, start in zip(shared, self.starts, strict=False)
         ]
         self._changed = {
@@ -144,7 +145,7 @@ class ExampleCopies:
                 copied, operand, number = self._changed[node.time]
                 now[node.time] = copied.evaluate(node, args, operand, starts[number])
             elif any([t in now for t in times]):
-                now[node.time] = _called(node, args)
+                now[node.time] = _apply_primitive(node, args)
         outputs = [
             now.get(y.time, y.value) if isinstance(y, Tensor) else y for y in self.run.outputs
         ]
@@ -179,7 +180,7 @@ def numbers_of_examples(run: Recording, found: Sequence[Use]) -> list[int]:
     return likely[:GUESSES]
 
 
-def _copied(found: Sequence[Use], examples: int, apart: set[int]) -> list[Any]:
+def _copy_uses(found: Sequence[Use], examples: int, apart: set[int]) -> list[Any]:
     """Copies of all parameters of which each has one."""
     groups: dict[Any, list[Use]] = {}
     for use in found:
@@ -197,7 +198,7 @@ def _copied(found: Sequence[Use], examples: int, apart: set[int]) -> list[Any]:
     return copied
 
 
-def _elements(start: Array, found: Sequence[Use], leaf: int) -> Array:
+def _elements_read(start: Array, found: Sequence[Use], leaf: int) -> Array:
     """Which elements of a leaf some uses read."""
     read = np.zeros(start.size, bool)
     for use in found:

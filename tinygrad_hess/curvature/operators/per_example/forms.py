@@ -62,8 +62,8 @@ class RecordedCopies:
                 rng = np.random.default_rng([seed, column, number])
                 V[:, j] = at.join(self.copies.changes(rng))
             AV = self.recorded.products(V, None)
-            for leaf, place in zip(self.copies.leaves, at.slices, strict=True):
-                forms = np.einsum("ij,ij->j", V[place], AV[place], dtype=np.float64)
+            for leaf, rows in zip(self.copies.leaves, at.slices, strict=True):
+                forms = np.einsum("ij,ij->j", V[rows], AV[rows], dtype=np.float64)
                 out[leaf, first : first + len(some)] += forms
         return out
 
@@ -77,8 +77,8 @@ class RecordedCopies:
         rng = np.random.default_rng(0)
         u = copies.scaled(copies.changes(rng), np.ones(copies.examples))
         c = rng.uniform(1, 2, copies.examples) * rng.choice([-1, 1], copies.examples)
-        expected = self._copied(at.join(copies.scaled(at.leaves(apply(at.join(u))), c)))
-        found = self._copied(apply(at.join(copies.scaled(u, c))))
+        expected = self._copied_part(at.join(copies.scaled(at.leaves(apply(at.join(u))), c)))
+        found = self._copied_part(apply(at.join(copies.scaled(u, c))))
         allowed = ROUNDINGS * np.finfo(at.dtype).eps * np.linalg.norm(expected)
         return not np.linalg.norm(found - expected) <= allowed
 
@@ -90,11 +90,11 @@ class RecordedCopies:
             if mixed.any():
                 v = [np.zeros_like(x) for x in copies.starts]
                 v[number][mixed] = rng.standard_normal(np.count_nonzero(mixed))
-                if self._copied(self.recorded.product(at.join(v))).any():
+                if self._copied_part(self.recorded.product(at.join(v))).any():
                     leaves.add(copies.leaves[number])
         return leaves
 
-    def _copied(self, vector: Array) -> Array:
+    def _copied_part(self, vector: Array) -> Array:
         return vector[self.at.slices[self.copies.shared].start :]
 
 
@@ -152,14 +152,14 @@ class ExampleForms:
     checks : int
         Products with all data, spent to find how the copies lie.
     examples : int
-        How many were seen, once all batches were.
+        How many there are, known once all batches were.
     """
 
     def __init__(self, op: Any):
         self.op, self.leaves = op, len(op._at.sizes)
         self.checks = 0
         self._layouts: dict[int, Layout] = {}
-        self._passes = op._passes_with(self._record)
+        self._passes = op._make_passes(self._record)
 
     @property
     def examples(self) -> int:

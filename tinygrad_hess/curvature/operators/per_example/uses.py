@@ -76,21 +76,21 @@ class Use:
         """Length of the axis along which examples would lie; 0 where there is none."""
         shape = self.node.value.shape
         if self.product is not None:
-            return len(self._inputs())
+            return len(self._other_factor())
         if not self.node.prim.is_broadcasting or not shape:  # type: ignore[union-attr]
             return 0
         own = self.elements.shape
         return int(shape[0]) if len(own) < len(shape) or own[0] == 1 else 0
 
     def suits(self, examples: int) -> bool:
-        """Whether each of so many examples has rows of its own, one after the other."""
+        """Whether each of ``examples`` examples has rows of its own, one after the other."""
         if self.product is not None and len(self.product.rows) == 1:
             return self.rows > 0 and self.rows % examples == 0
         return self.rows == examples
 
     def inputs(self, examples: int) -> Array:
         """A product's other factor as (examples, T, d): T positions that share the weights."""
-        x = self._inputs()
+        x = self._other_factor()
         return x.reshape(examples, -1, x.shape[-1])
 
     def outputs(self, z: Array) -> Array:
@@ -101,7 +101,7 @@ class Use:
         wide = z.reshape([lengths[k] for k in laid])
         return wide.transpose([laid.index(k) for k in value])
 
-    def _inputs(self) -> Array:
+    def _other_factor(self) -> Array:
         """A product's other factor, (..., d)."""
         assert self.product is not None
         laid = (*self.product.rows, self.product.summed)
@@ -117,10 +117,10 @@ def uses(run: Recording) -> list[Use]:
     UncopiedError
         For a tape with nodes that cannot be evaluated again one by one.
     """
-    held: dict[int, tuple[int, Array]] = {}  # time -> leaf and elements
+    origins: dict[int, tuple[int, Array]] = {}  # time -> leaf and elements
     sources: dict[int, int] = {}  # time -> the leaves that it depends on, a bit each
     for i, start in enumerate(run.starts):
-        held[start.time] = i, np.arange(start.value.size).reshape(start.value.shape)
+        origins[start.time] = i, np.arange(start.value.size).reshape(start.value.shape)
         sources[start.time] = 1 << i
     found = []
     for node in run.tape().nodes:
@@ -131,21 +131,23 @@ def uses(run: Recording) -> list[Use]:
             continue  # from within the function, such as a gradient that it takes
         if isinstance(node, Batched) or node.prim is PICK or isinstance(node.prim, Composite):
             raise UncopiedError("the loss uses vmap, checkpoint or a rule of its own")
-        moved = _moved(node, held)
-        if moved is not None:
-            held[node.time] = moved
+        origin = _rearranged_elements(node, origins)
+        if origin is not None:
+            origins[node.time] = origin
             continue
         for which, time in enumerate(times):
-            if time in held:
-                leaf, elements = held[time]
+            if time in origins:
+                leaf, elements = origins[time]
                 other = 1 - which
-                apart = len(times) == 2 and times[other] not in held and not read[other] >> leaf & 1
-                product = _product(node, which) if apart else None
+                apart = (
+                    len(times) == 2 and times[other] not in origins and not read[other] >> leaf & 1
+                )
+                product = _find_product(node, which) if apart else None
                 found.append(Use(node, which, leaf, elements, product))
     return found
 
 
-def _product(node: Tensor, operand: int) -> Product | None:
+def _find_product(node: Tensor, operand: int) -> Product | None:
     """How factors lie, where the node sums products of a matrix with rows of the other factor."""
     prim: Any = node.prim
     if prim.kind != "bilinear" or np.ndim(node.args[operand]) != 2:
@@ -175,15 +177,17 @@ def _is_plain(node: Tensor, operand: int, product: Product) -> bool:
     return np.allclose(prim.fn(*args, **(node.params or {})), plain)
 
 
-def _moved(node: Tensor, held: dict[int, tuple[int, Array]]) -> tuple[int, Array] | None:
+def _rearranged_elements(
+    node: Tensor, origins: dict[int, tuple[int, Array]]
+) -> tuple[int, Array] | None:
     """The elements that a node rearranges, each once; None where it computes something."""
     prim: Any = node.prim
     parent, *others = node.parents
     if not prim.moves or prim.kind != "linear" or any(p is not None for p in others):
         return None
-    if parent is None or parent.time not in held:
+    if parent is None or parent.time not in origins:
         return None
-    leaf, elements = held[parent.time]
-    moved = np.asarray(prim.fn(elements + 1, *node.args[1:], **(node.params or {}))) - 1
-    each_once = np.unique(moved).size == moved.size and (moved >= 0).all()  # not filled with zeros
-    return (leaf, moved) if each_once else None
+    leaf, elements = origins[parent.time]
+    order = np.asarray(prim.fn(elements + 1, *node.args[1:], **(node.params or {}))) - 1
+    each_once = np.unique(order).size == order.size and (order >= 0).all()  # not filled with zeros
+    return (leaf, order) if each_once else None
