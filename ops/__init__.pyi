@@ -436,6 +436,7 @@ from tinygrad_hess.ops.indexing.scatter import scatter as scatter
 from tinygrad_hess.ops.indexing.index import put_pattern as _scatter_add
 scatter_add = _scatter_add
 from tinygrad_hess.ops.indexing.selecting import scatter_add_along as scatter_add_along
+from tinygrad_hess.ops.indexing.index import scatter_all as scatter_all
 from tinygrad_hess.ops.indexing.selecting import scatter_along as scatter_along
 from tinygrad_hess.ops.reductions.ordering import searchsorted as searchsorted
 from tinygrad_hess.ops.elementwise.identity import seed as seed

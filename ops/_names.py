@@ -417,6 +417,7 @@ OPERATIONS: dict[str, str] = {
     "scatter": "indexing.scatter",
     "scatter_add": "indexing.index:put_pattern",
     "scatter_add_along": "indexing.selecting",
+    "scatter_all": "indexing.index",
     "scatter_along": "indexing.selecting",
     "searchsorted": "reductions.ordering",
     "seed": "elementwise.identity",

@@ -1,7 +1,8 @@
 """Indexing and its transpose, scatter-add.
 
-    index   : x[key]                          -> y
-    scatter : zeros(shape); z[key] += g       -> z
+    index       : x[key]                                  -> y
+    scatter     : zeros(shape); z[key] += g               -> z
+    scatter_all : zeros(shape); z[key] = g, z[key] = g, ... -> z
 
 A key is split into a static pattern and the integer arrays in it, which are operands: so they
 can differ from example to example, and from call to call of a replayed function.
@@ -9,198 +10,48 @@ can differ from example to example, and from call to call of a replayed function
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ...core import signatures
-from ...core.kinds import linear, zero
+from ...core.kinds import linear, variadic, zero
+from ...core.primitive import full_lead
 from ...core.signatures import CORE, Axes
-from ...core.tensor import Batched, Tensor, tensor_or_array
+from ...core.tensor import Tensor, tensor_or_array
 from .._types import Array, ArrayLike
+from ..elementwise.arithmetic import add
 from ..shape.axes import canonical_axis, shape_of
 from ..shape.broadcasting import broadcast_to, ravel, reshape
 from ..shape.permutation import permute
 from .along_axis import add_along, take_along
-
-ARRAY = "array"
-"""Stands in a pattern for the next integer array."""
-
-# ---- the key ------------------------------------------------------------------------------------
-
-
-_ALL = slice(None)
-
-
-def plain_pattern(key: Any, ndim: int) -> tuple[Any, ...] | None:
-    """The pattern of a key of integers and slices alone, the common one; None of others."""
-    pattern = key if type(key) is tuple else (key,)
-    for entry in pattern:
-        kind = type(entry)
-        if kind is not int:
-            if kind is not slice:
-                return None
-            for bound in (entry.start, entry.stop, entry.step):
-                if bound is not None and type(bound) is not int:
-                    return None
-    missing = ndim - len(pattern)
-    return None if missing < 0 else pattern + (_ALL,) * missing if missing else pattern
-
-
-def parse(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]]:
-    """Split a key into a static pattern, one entry for each axis or None, and its arrays.
-
-    Ellipses are spelled out and boolean masks become integer arrays, so that the pattern counts
-    axes from the first logical one.
-    """
-    entries = list(key) if isinstance(key, tuple) else [key]
-    parsed: list[Any] = []
-    arrays: list[Any] = []
-    masks: list[tuple[int, tuple[int, ...]]] = []  # where each stands in the pattern
-    used = 0
-    for entry in entries:
-        if entry is None or entry is Ellipsis:
-            parsed.append(entry)
-        elif isinstance(entry, slice):
-            parsed.append(slice(*(None if v is None else int(v) for v in _bounds(entry))))
-            used += 1
-        elif isinstance(entry, (int, np.integer)) and not isinstance(entry, (bool, np.bool)):
-            parsed.append(int(entry))
-            used += 1
-        else:
-            array = tensor_or_array(entry)
-            if isinstance(array, np.ndarray) and not array.size and array.dtype.kind == "f":
-                array = array.astype(int)  # an empty list
-            if array.dtype.kind == "b":
-                if type(array) is Batched:
-                    array.item()  # refuses, and says what to do
-                if isinstance(array, Tensor):
-                    array._refuse_while_traced("a boolean mask as an index")
-                mask = array.value if isinstance(array, Tensor) else array
-                masks.append((len(parsed), mask.shape))
-                parsed.extend([ARRAY] * mask.ndim)
-                arrays.extend(mask.nonzero())
-                used += mask.ndim
-                continue
-            if array.dtype.kind not in "iu":
-                raise IndexError(
-                    f"getitem: an index is an integer, a slice, None, Ellipsis, or an integer or "
-                    f"boolean array, got {array.dtype} {entry!r}"
-                )
-            parsed.append(ARRAY)
-            arrays.append(array)
-            used += 1
-    if used > len(shape):
-        raise IndexError(f"getitem: {used} indices for an array of shape {shape}")
-    fill = [slice(None)] * (len(shape) - used)
-    if Ellipsis in parsed:
-        i = next(i for i, e in enumerate(parsed) if e is Ellipsis)
-        parsed[i : i + 1] = fill
-        masks = [(at + len(fill) - 1 if at > i else at, m) for at, m in masks]
-        if any(e is Ellipsis for e in parsed):
-            raise IndexError("getitem: an index can have only one Ellipsis")
-    else:
-        parsed += fill
-    for at, mask_shape in masks:
-        axis = sum(e is not None for e in parsed[:at])
-        selected = shape[axis : axis + len(mask_shape)]
-        if selected != mask_shape:
-            raise IndexError(
-                f"getitem: a boolean mask of shape {mask_shape} for axes of lengths {selected} "
-                f"in an array of shape {shape}"
-            )
-    return tuple(parsed), arrays
-
-
-def _is_flag(entry: Any) -> bool:
-    dtype = getattr(entry, "dtype", None)
-    return isinstance(entry, bool) or (dtype == np.bool and entry.ndim == 0)
-
-
-def _width(entry: Any) -> int:
-    """How many axes an entry of a key consumes."""
-    if entry is None or entry is Ellipsis or _is_flag(entry):
-        return 0
-    if isinstance(entry, slice):
-        return 1
-    array = tensor_or_array(entry)
-    return array.ndim if array.dtype == np.bool else 1
-
-
-def _without_flags(x: Array, key: Any) -> tuple[Any, Any]:
-    """Give a boolean without axes, as in ``x[True]``, an axis of its own to select from."""
-    entries = list(key) if isinstance(key, tuple) else [key]
-    for i, entry in enumerate(entries):
-        if _is_flag(entry):
-            dots = any(e is Ellipsis for e in entries[:i])
-            part = entries[i + 1 :] if dots else entries[:i]
-            width = sum(_width(e) for e in part)
-            at = len(x.shape) - width if dots else width
-            x = reshape(x, shape=(*x.shape[:at], 1, *x.shape[at:]))
-            entries[i] = np.zeros(int(bool(entry)), int)
-    return x, tuple(entries)
-
-
-def _bounds(entry: slice) -> tuple[Any, Any, Any]:
-    return entry.start, entry.stop, entry.step
-
-
-def _fill(pattern: tuple[Any, ...], arrays: Any) -> tuple[Any, ...]:
-    supply = iter(arrays)
-    return tuple(next(supply) if entry is ARRAY else entry for entry in pattern)
-
-
-def _batched_key(
-    pattern: tuple[Any, ...], arrays: Any, ndims: Any, lead: tuple[int, ...]
-) -> tuple[Any, ...]:
-    """A key in which the batch is indexed too: one array per batch axis, before all others."""
-    rank = max([n if n is not None else np.ndim(a) for a, n in zip(arrays, ndims, strict=True)])
-    grid = [
-        np.arange(n).reshape((-1,) + (1,) * (len(lead) - i - 1 + rank)) for i, n in enumerate(lead)
-    ]
-    aligned = [
-        a
-        if n is None
-        else a.reshape(a.shape[: len(lead)] + (1,) * (rank - n) + a.shape[len(lead) :])
-        for a, n in zip(arrays, ndims, strict=True)
-    ]
-    return (*grid, *_fill(pattern, aligned))
-
-
-def _landing(pattern: tuple[Any, ...]) -> int:
-    """How many result axes NumPy puts before those of the arrays."""
-    advanced = [i for i, e in enumerate(pattern) if e is ARRAY or isinstance(e, int)]
-    arrays = [i for i, e in enumerate(pattern) if e is ARRAY]
-    if not arrays:
-        return 0
-    together = advanced == list(range(advanced[0], advanced[-1] + 1))
-    return sum(not isinstance(e, int) for e in pattern[: advanced[0]]) if together else 0
-
-
-def _slices_before_arrays(
-    lead: int, rank: int, pattern: tuple[Any, ...], total: int
-) -> list[int] | None:
-    """The permutation from NumPy's (lead, arrays, slices) to (lead, slices, arrays, slices)."""
-    before = _landing(pattern)
-    if not before:
-        return None
-    arrays = list(range(lead, lead + rank))
-    rest = list(range(lead + rank, total))
-    return [*range(lead), *rest[:before], *arrays, *rest[before:]]
-
+from .keys import (
+    ALL,
+    ARRAY,
+    batched_key,
+    filled,
+    has_flag,
+    key_labels,
+    parse,
+    plain_pattern,
+    slices_before_arrays,
+    without_flags,
+)
 
 # ---- the pair of primitives ---------------------------------------------------------------------
 
 
 def _take(x: Array, *arrays: Array, pattern: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
-    return x[_fill(pattern, arrays)]
+    return x[filled(pattern, arrays)]
 
 
 def _take_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
     x, *arrays = values
     pattern = params["pattern"]
     if all(n is None for n in ndims[1:]):
-        key = (slice(None),) * len(lead) + _fill(pattern, arrays)
+        key = (slice(None),) * len(lead) + filled(pattern, arrays)
         out = x[key]
         if arrays and _separated(pattern):
             rank = np.broadcast(*arrays).ndim  # NumPy put the arrays' axes before the batch
@@ -210,10 +61,10 @@ def _take_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
         x = np.broadcast_to(x, lead + x.shape)
     elif x.shape[: len(lead)] != lead:
         x = np.broadcast_to(x, lead + x.shape[len(lead) :])
-    key = _batched_key(pattern, arrays, ndims[1:], lead)
+    key = batched_key(pattern, arrays, ndims[1:], lead)
     out = x[_front(key, pattern, len(lead))]
     rank = np.broadcast(*[k for k in key if isinstance(k, np.ndarray)]).ndim - len(lead)
-    order = _slices_before_arrays(len(lead), rank, pattern, out.ndim)
+    order = slices_before_arrays(len(lead), rank, pattern, out.ndim)
     return out if order is None else out.transpose(order)
 
 
@@ -232,7 +83,7 @@ def _scatter_add(
 ) -> Array:
     g = np.asarray(g)
     out = np.zeros(shape, g.dtype)
-    key = _fill(pattern, arrays)
+    key = filled(pattern, arrays)
     if arrays:
         np.add.at(out, key, g)
     else:
@@ -249,11 +100,11 @@ def _scatter_add_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
         g = np.broadcast_to(g, lead + g.shape[len(lead) :])
     out = np.zeros(lead + shape, g.dtype)
     if not arrays:
-        out[(slice(None),) * len(lead) + _fill(pattern, arrays)] = g
+        out[(slice(None),) * len(lead) + filled(pattern, arrays)] = g
         return out
-    key = _batched_key(pattern, arrays, ndims[1:], lead)
+    key = batched_key(pattern, arrays, ndims[1:], lead)
     rank = np.broadcast(*[k for k in key if isinstance(k, np.ndarray)]).ndim - len(lead)
-    order = _slices_before_arrays(len(lead), rank, pattern, g.ndim)
+    order = slices_before_arrays(len(lead), rank, pattern, g.ndim)
     if order is not None:
         g = g.transpose(np.argsort(order))
     np.add.at(out, _front(key, pattern, len(lead)), g)
@@ -261,33 +112,6 @@ def _scatter_add_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
 
 
 # ---- what becomes of each axis ------------------------------------------------------------------
-
-
-def key_labels(
-    pattern: tuple[Any, ...], shape: tuple[int, ...], given: list[tuple[int, ...]]
-) -> tuple[list[Any], list[Any], list[tuple[Any, ...]]]:
-    """Labels of the axes of an array, of what a pattern takes from it, and of the index arrays."""
-    block = np.broadcast_shapes(*given)
-    advanced = [("array", k) for k in range(-len(block), 0)]
-    labels: list[Any] = []
-    taken: list[Any] = []
-    for entry in pattern:
-        if entry is None:
-            taken.append(None)
-            continue
-        axis = len(labels)
-        n = shape[axis]
-        whole = isinstance(entry, slice) and range(*entry.indices(n)) == range(n)
-        labels.append(("axis", axis) if whole else CORE)
-        if isinstance(entry, slice):
-            taken.append(labels[-1])
-    before = _landing(pattern)
-    taken[before:before] = advanced
-    arrays = [
-        tuple(None if k is None else ("array", k) for k in signatures.broadcast_labels(s, block))
-        for s in given
-    ]
-    return labels, taken, arrays
 
 
 def _take_axes(params: Any, shapes: Any, shape: Any) -> Axes:
@@ -300,7 +124,7 @@ def _scatter_add_axes(params: Any, shapes: Any, shape: Any) -> Axes:
     return Axes((tuple(taken), *arrays), tuple(labels))
 
 
-def _with_lead(
+def _with_batch_axes(
     emit: Any, arrays: Any, ndims: Any, pattern: tuple[Any, ...], lead: tuple[int, ...]
 ) -> tuple[list[Any], tuple[Any, ...], int]:
     """Arrays and pattern of an index in which the batch is an axis too, as of a batched key."""
@@ -331,11 +155,11 @@ def _lowered_take_batch(emit: Any, operands: Any, ndims: Any, lead: Any, params:
     if all(n is None for n in ndims[1:]):
         if arrays and _separated(pattern):
             return None
-        return emit(take_pattern, x, *arrays, pattern=(_ALL,) * depth + pattern, shape=shape)
+        return emit(take_pattern, x, *arrays, pattern=(ALL,) * depth + pattern, shape=shape)
     x = x if x.shape == shape else emit(broadcast_to, x, shape=shape)
-    arrays, wide, rank = _with_lead(emit, arrays, ndims[1:], pattern, lead)
+    arrays, wide, rank = _with_batch_axes(emit, arrays, ndims[1:], pattern, lead)
     out = emit(take_pattern, x, *arrays, pattern=wide, shape=shape)
-    order = _slices_before_arrays(depth, rank, pattern, len(out.shape))
+    order = slices_before_arrays(depth, rank, pattern, len(out.shape))
     return out if order is None else emit(permute, out, axes=_negative(order))
 
 
@@ -347,9 +171,9 @@ def _lowered_scatter_add_batch(emit: Any, operands: Any, ndims: Any, lead: Any, 
     if all(n is None for n in ndims[1:]):
         if arrays and _separated(pattern):
             return None
-        return emit(put_pattern, g, *arrays, pattern=(_ALL,) * depth + pattern, shape=shape)
-    arrays, wide, rank = _with_lead(emit, arrays, ndims[1:], pattern, lead)
-    order = _slices_before_arrays(depth, rank, pattern, len(g.shape))
+        return emit(put_pattern, g, *arrays, pattern=(ALL,) * depth + pattern, shape=shape)
+    arrays, wide, rank = _with_batch_axes(emit, arrays, ndims[1:], pattern, lead)
+    order = slices_before_arrays(depth, rank, pattern, len(g.shape))
     if order is not None:
         g = emit(permute, g, axes=_negative(np.argsort(order).tolist()))
     return emit(put_pattern, g, *arrays, pattern=wide, shape=shape)
@@ -369,12 +193,12 @@ def _positions_along_one_axis(
 
     Gives the positions, with as many axes as the array; the axis; and whether the result lacks it.
     """
-    plain = all(e is ARRAY or (isinstance(e, slice) and e == _ALL) for e in pattern)
+    plain = all(e is ARRAY or (isinstance(e, slice) and e == ALL) for e in pattern)
     if len(arrays) < 2 or not plain or _separated(pattern):
         return None
     first = pattern.index(ARRAY)
     block = np.broadcast_shapes(*(a.shape for a in arrays))
-    counted = [_counted_axis(a, shape[first + n], len(block)) for n, a in enumerate(arrays)]
+    counted = [_arange_axis(a, shape[first + n], len(block)) for n, a in enumerate(arrays)]
     if counted.count(None) != 1:
         return None
     at = counted.index(None)
@@ -391,7 +215,7 @@ def _positions_along_one_axis(
     return positions, first + at - len(shape), not free
 
 
-def _counted_axis(a: Array, length: int, rank: int) -> int | None:
+def _arange_axis(a: Array, length: int, rank: int) -> int | None:
     """The one of ``rank`` axes along which an array counts from 0 to ``length - 1``."""
     long = [k for k, n in enumerate(a.shape, rank - len(a.shape)) if n != 1]
     if a.value is None or len(long) != 1 or a.value.size != length:
@@ -399,7 +223,7 @@ def _counted_axis(a: Array, length: int, rank: int) -> int | None:
     return long[0] if np.array_equal(np.ravel(a.value), np.arange(length)) else None
 
 
-def _take_by_steps(emit: Any, x: Any, *arrays: Any, pattern: Any, shape: Any) -> Any:
+def _lowered_take(emit: Any, x: Any, *arrays: Any, pattern: Any, shape: Any) -> Any:
     if (found := _positions_along_one_axis(emit, arrays, pattern, shape)) is None:
         return None
     positions, axis, dropped = found
@@ -411,7 +235,7 @@ def _take_by_steps(emit: Any, x: Any, *arrays: Any, pattern: Any, shape: Any) ->
     return emit(reshape, out, shape=tuple(lengths))
 
 
-def _scatter_add_by_steps(emit: Any, g: Any, *arrays: Any, pattern: Any, shape: Any) -> Any:
+def _lowered_scatter_add(emit: Any, g: Any, *arrays: Any, pattern: Any, shape: Any) -> Any:
     if (found := _positions_along_one_axis(emit, arrays, pattern, shape)) is None:
         return None
     positions, axis, dropped = found
@@ -452,14 +276,14 @@ def _index_cases() -> list[Any]:
 
 
 def _scatter_cases() -> list[Any]:
-    def turned(case: Any) -> Any:
+    def with_negative_indices(case: Any) -> Any:
         def scatter_case(rng: Any) -> Any:
             (x, *arrays), params = case(rng)
             return (rng.normal(size=_take(x, *arrays, **params).shape), *arrays), params
 
         return scatter_case
 
-    return [turned(case) for case in _index_cases()]
+    return [with_negative_indices(case) for case in _index_cases()]
 
 
 take_pattern: Any = linear(
@@ -468,11 +292,12 @@ take_pattern: Any = linear(
     lambda g, y, x, *arrays, pattern, shape: put_pattern(g, *arrays, pattern=pattern, shape=shape),
     batch=_take_batch,
     lowered_batch=_lowered_take_batch,
-    lowered=_take_by_steps,
+    lowered=_lowered_take,
     signature=_take_axes,
     write="{out} = {0}[{pattern}]",
     moves=True,
     aliases=True,
+    accumulate=lambda parts, x: _sum_of_scatters(parts, x),
     others=8,
     label="index",
     analytic=True,
@@ -485,7 +310,7 @@ put_pattern: Any = linear(
     lambda g, y, x, *arrays, pattern, shape: take_pattern(g, *arrays, pattern=pattern, shape=shape),
     batch=_scatter_add_batch,
     lowered_batch=_lowered_scatter_add_batch,
-    lowered=_scatter_add_by_steps,
+    lowered=_lowered_scatter_add,
     signature=_scatter_add_axes,
     write="copyto({out}, 0); {out}[{pattern}] = {0}",
     resized=lambda params, shapes, shape: {**params, "shape": shape},
@@ -494,6 +319,97 @@ put_pattern: Any = linear(
     analytic=True,
     cases=_scatter_cases(),
 )
+
+
+# ---- several indices of one array ----------------------------------------------------------------
+
+
+def _scatter_all(*gs: Array, patterns: Any, shape: Any, out: Any = None) -> Array:
+    if out is None:
+        out = np.zeros(shape, np.result_type(*gs))
+    else:
+        out[...] = 0
+    for g, pattern in zip(gs, patterns, strict=True):
+        out[pattern] = g
+    return out
+
+
+def _scatter_all_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
+    first = (ALL,) * len(lead)
+    patterns = tuple(first + pattern for pattern in params["patterns"])
+    return _scatter_all(
+        *full_lead(values, ndims, lead), patterns=patterns, shape=lead + params["shape"]
+    )
+
+
+def _scatter_all_axes(params: Any, shapes: Any, shape: Any) -> Axes:
+    each = [key_labels(pattern, shape, []) for pattern in params["patterns"]]
+    kept = tuple(CORE if CORE in column else column[0] for column in zip(*(e[0] for e in each)))
+    taken = [tuple(k if k in kept else CORE for k in e[1]) for e in each]
+    return Axes(tuple(taken), kept)
+
+
+scatter_all: Any = variadic(
+    "scatter_all",
+    _scatter_all,
+    lambda g, y, args, params: [
+        take_pattern(g, pattern=pattern, shape=params["shape"]) for pattern in params["patterns"]
+    ],
+    batch=_scatter_all_batch,
+    signature=_scatter_all_axes,
+    resized=lambda params, shapes, shape: {**params, "shape": shape},
+    moves=True,
+    label="scatter",
+    analytic=True,
+    cases=[
+        ([(), (2,)], {"patterns": ((0,), (slice(-2, None),)), "shape": (4,)}),
+        ([(2, 4), (4,)], {"patterns": ((slice(0, 2), ALL), (-1, ALL)), "shape": (4, 4)}),
+        ([(3,), (3, 2)], {"patterns": ((ALL, 1), (ALL, slice(0, None, 2))), "shape": (3, 4)}),
+    ],
+    doc="Zeros, but for some operands, each at an index; no two of these may overlap.",
+)
+
+
+def _sum_of_scatters(parts: Sequence[tuple[Array, dict[str, Any]]], x: Array) -> Array:
+    """Zeros, to which each of some arrays is added at its index: integers and slices."""
+    shape = x.shape
+    if all(type(g) is np.ndarray or isinstance(g, np.generic) for g, _ in parts):
+        out = np.zeros(shape, np.result_type(*(g for g, _ in parts)))
+        for g, params in parts:
+            out[params["pattern"]] += g
+        return out
+    sums: dict[Any, tuple[Any, Any]] = {}
+    for g, params in parts:
+        pattern = params["pattern"]
+        key = _positions(pattern, shape)
+        sums[key] = (pattern, sums[key][1] + g if key in sums else g)
+    layers: list[tuple[Any, list[Any]]] = []  # what is taken, and what stands there
+    for pattern, g in sums.values():
+        layer = next((one for one in layers if not one[0][pattern].any()), None)
+        if layer is None:
+            layer = np.zeros(shape, bool), []
+            layers.append(layer)
+        layer[0][pattern] = True
+        layer[1].append((g, pattern))
+    made = []
+    for _, disjoint in layers:
+        gs, patterns = zip(*disjoint, strict=True)
+        made.append(scatter_all(*gs, patterns=patterns, shape=shape))
+    return functools.reduce(add, made)
+
+
+def _positions(pattern: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[Any, ...]:
+    """What equal indices of integers and slices have in common."""
+    lengths = iter(shape)
+    found: list[Any] = []
+    for entry in pattern:
+        if entry is None:
+            found.append(None)
+        elif isinstance(entry, slice):
+            found.append(entry.indices(next(lengths)))
+        else:
+            found.append(entry % next(lengths))
+    return tuple(found)
 
 
 # ---- what users call ----------------------------------------------------------------------------
@@ -515,14 +431,10 @@ def index(x: ArrayLike, key: Any) -> Array:
     plain = plain_pattern(key, len(x.shape))
     if plain is not None:
         return take_pattern(x, pattern=plain, shape=x.shape)
-    if _has_flag(key):
-        x, key = _without_flags(x, key)
+    if has_flag(key):
+        x, key = without_flags(x, key)
     pattern, arrays = parse(key, x.shape)
     return take_pattern(x, *arrays, pattern=pattern, shape=x.shape)
-
-
-def _has_flag(key: Any) -> bool:
-    return any(map(_is_flag, key)) if isinstance(key, tuple) else _is_flag(key)
 
 
 def _has_tensor(key: Any) -> bool:

@@ -1,6 +1,6 @@
 """Writing at positions: ``x[key] = value`` as a function, and what is made of it.
 
-    assign  : (x, v, pattern)    -> y       x, with y[pattern] = v: integers and slices alone
+    assign  : (x, v, pattern)    -> y       x, with y[pattern] = v: integers and slices only
     scatter : (x, v, positions)  -> y       x, with y[key] = v, with integer arrays in the key
     set_at  : (x, key, value)    -> y       the same for every kind of NumPy key
 
@@ -27,21 +27,15 @@ from ..elementwise.arithmetic import where
 from ..elementwise.comparison import equal
 from ..elementwise.identity import astype
 from ..shape.broadcasting import broadcast_to, ravel, reshape
-from .index import (
-    _batched_key,
-    _fill,
-    _front,
-    _has_flag,
-    _index_cases,
-    _separated,
-    _slices_before_arrays,
-    _take,
-    _without_flags,
-    index,
+from .index import _front, _index_cases, _separated, _take, index, put_pattern, take_pattern
+from .keys import (
+    batched_key,
+    filled,
+    has_flag,
     key_labels,
     parse,
-    put_pattern,
-    take_pattern,
+    slices_before_arrays,
+    without_flags,
 )
 
 # ---- integers and slices: the common case, without what arrays need ------------------------------
@@ -53,7 +47,7 @@ def _tangents_of(tangents: Any, x: Array, v: Array) -> list[Array]:
     return [np.zeros(a.shape, a.dtype) if t is None else t for t, a in both]
 
 
-def _assigned(x: Array, v: Array, *, pattern: tuple[Any, ...]) -> Array:
+def _assign(x: Array, v: Array, *, pattern: tuple[Any, ...]) -> Array:
     out = np.array(x, np.result_type(x, v))
     out[pattern] = v
     return out
@@ -61,7 +55,7 @@ def _assigned(x: Array, v: Array, *, pattern: tuple[Any, ...]) -> Array:
 
 def _assign_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
     x, v = full_lead(values, ndims, lead)
-    return _assigned(x, v, pattern=(slice(None),) * len(lead) + params["pattern"])
+    return _assign(x, v, pattern=(slice(None),) * len(lead) + params["pattern"])
 
 
 def _assign_axes(params: Any, shapes: Any, shape: Any) -> Axes:
@@ -69,7 +63,7 @@ def _assign_axes(params: Any, shapes: Any, shape: Any) -> Axes:
     return Axes((tuple(kept), tuple(written)), tuple(kept))
 
 
-def _assign_to_kept(g: Array, y: Array, x: Array, v: Array, *, pattern: Any) -> Array:
+def _assign_vjp_x(g: Array, y: Array, x: Array, v: Array, *, pattern: Any) -> Array:
     if type(g) is np.ndarray:  # the call itself would cost more than the rest
         g = g.copy()
         g[pattern] = 0
@@ -77,7 +71,7 @@ def _assign_to_kept(g: Array, y: Array, x: Array, v: Array, *, pattern: Any) -> 
     return assign(g, np.zeros(v.shape, v.dtype), pattern=pattern)
 
 
-def _assign_to_written(g: Array, y: Array, x: Array, v: Array, *, pattern: Any) -> Array:
+def _assign_vjp_v(g: Array, y: Array, x: Array, v: Array, *, pattern: Any) -> Array:
     if type(g) is np.ndarray:
         return g[pattern]
     return take_pattern(g, pattern=pattern, shape=x.shape)
@@ -85,9 +79,9 @@ def _assign_to_written(g: Array, y: Array, x: Array, v: Array, *, pattern: Any) 
 
 assign: Any = structured(
     "assign",
-    _assigned,
+    _assign,
     jvp=lambda t, y, x, v, pattern: assign(*_tangents_of(t, x, v), pattern=pattern),
-    vjp=(_assign_to_kept, _assign_to_written),
+    vjp=(_assign_vjp_x, _assign_vjp_v),
     batch=_assign_batch,
     signature=_assign_axes,
     moves=True,
@@ -106,14 +100,14 @@ assign: Any = structured(
 # ---- integer arrays too --------------------------------------------------------------------------
 
 
-def _in_order(x: Array) -> Array:
+def _c_contiguous(x: Array) -> Array:
     """A copy by rows: NumPy walks positions in the order of memory, and the last one must win."""
     return x if np.ndim(x) == 0 or x.flags.c_contiguous else x.copy(order="C")
 
 
 def _scatter(x: Array, v: Array, *arrays: Array, pattern: tuple[Any, ...]) -> Array:
     out = np.array(x)
-    out[_fill(pattern, [_in_order(a) for a in arrays])] = _in_order(v) if arrays else v
+    out[filled(pattern, [_c_contiguous(a) for a in arrays])] = _c_contiguous(v) if arrays else v
     return out
 
 
@@ -125,11 +119,11 @@ def _scatter_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
         if arrays and _separated(pattern):  # NumPy puts the arrays' axes before the batch
             rank = np.broadcast(*arrays).ndim
             v = np.moveaxis(v, range(depth, depth + rank), range(rank))
-        out[(slice(None),) * depth + _fill(pattern, arrays)] = v
+        out[(slice(None),) * depth + filled(pattern, arrays)] = v
         return out
-    key = _batched_key(pattern, arrays, ndims[2:], lead)
+    key = batched_key(pattern, arrays, ndims[2:], lead)
     rank = np.broadcast(*[k for k in key if isinstance(k, np.ndarray)]).ndim - depth
-    order = _slices_before_arrays(depth, rank, pattern, v.ndim)
+    order = slices_before_arrays(depth, rank, pattern, v.ndim)
     if order is not None:
         v = v.transpose(np.argsort(order))
     out[_front(key, pattern, depth)] = v
@@ -137,7 +131,7 @@ def _scatter_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
 
 
 def _scatter_axes(params: Any, shapes: Any, shape: Any) -> Axes:
-    """Axes that the key leaves alone. Arrays are needed whole: the order of positions matters."""
+    """Axes that the key does not index. Arrays are needed whole: the order of positions matters."""
     kept, written, arrays = key_labels(params["pattern"], shape, shapes[2:])
     moving = {k for labels in arrays for k in labels} - {None}
     return Axes(
@@ -150,11 +144,11 @@ def _scatter_axes(params: Any, shapes: Any, shape: Any) -> Axes:
     )
 
 
-def _to_kept(g: Array, y: Array, x: Array, v: Array, *arrays: Array, pattern: Any) -> Array:
+def _scatter_vjp_x(g: Array, y: Array, x: Array, v: Array, *arrays: Array, pattern: Any) -> Array:
     return scatter(g, np.zeros(v.shape, v.dtype), *arrays, pattern=pattern)
 
 
-def _to_written(g: Array, y: Array, x: Array, v: Array, *arrays: Array, pattern: Any) -> Array:
+def _scatter_vjp_v(g: Array, y: Array, x: Array, v: Array, *arrays: Array, pattern: Any) -> Array:
     """The cotangent where ``v`` went; zero for what was overwritten again."""
     picked = take_pattern(g, *arrays, pattern=pattern, shape=x.shape)
     if not arrays:
@@ -183,7 +177,7 @@ scatter: Any = structured(
     jvp=lambda t, y, x, v, *arrays, pattern: scatter(
         *_tangents_of(t, x, v), *arrays, pattern=pattern
     ),
-    vjp=(_to_kept, _to_written, *(None,) * 8),
+    vjp=(_scatter_vjp_x, _scatter_vjp_v, *(None,) * 8),
     batch=_scatter_batch,
     signature=_scatter_axes,
     moves=True,
@@ -232,10 +226,10 @@ def set_at(x: ArrayLike, key: Any, value: ArrayLike) -> Array:
     if mask is not None and value.shape == () and mask.shape == x.shape[: len(mask.shape)]:
         return where(_with_trailing_axes(mask, x), value, x)
     final = x.shape
-    if _has_flag(key):
-        x, key = _without_flags(x, key)
+    if has_flag(key):
+        x, key = without_flags(x, key)
     pattern, arrays = parse(key, x.shape)
-    value = _fitted(value, _selected(pattern, arrays, x.shape), key)
+    value = _broadcast_to_key(value, _selected_shape(pattern, arrays, x.shape), key)
     out = scatter(x, value, *arrays, pattern=pattern)
     return out if out.shape == final else reshape(out, shape=final)
 
@@ -255,7 +249,7 @@ def in_type_of(x: ArrayLike, value: ArrayLike) -> Array:
     return astype(value, x.dtype)
 
 
-def _operand(x: Array, value: Array) -> Array:
+def _cast_to_operand(x: Array, value: Array) -> Array:
     """The value in the type of ``x``, where NumPy's updates in place would take it."""
     value = tensor_or_array(value)
     if not np.can_cast(value.dtype, x.dtype, "same_kind"):
@@ -281,17 +275,19 @@ def _with_trailing_axes(mask: Array, x: Array) -> Array:
     return reshape(mask, shape=(*mask.shape, *(1,) * missing)) if missing else mask
 
 
-def _selected(pattern: Any, arrays: Sequence[Array], shape: tuple[int, ...]) -> tuple[int, ...]:
+def _selected_shape(
+    pattern: Any, arrays: Sequence[Array], shape: tuple[int, ...]
+) -> tuple[int, ...]:
     """The shape of ``x[key]``; values of arrays that are recorded are not looked at."""
     known = (np.zeros(a.shape, int) if isinstance(a, Tensor) else a for a in arrays)
     nothing = np.broadcast_to(np.empty((), bool), shape)
     try:
-        return nothing[_fill(pattern, known)].shape
+        return nothing[filled(pattern, known)].shape
     except IndexError as error:
         raise IndexError(f"x[key] = value of an array of shape {shape}: {error}") from None
 
 
-def _fitted(value: Array, shape: tuple[int, ...], key: Any) -> Array:
+def _broadcast_to_key(value: Array, shape: tuple[int, ...], key: Any) -> Array:
     """The value broadcast to what the key selects; NumPy drops leading axes of length 1."""
     have = value.shape
     extra = max(len(have) - len(shape), 0)
@@ -320,14 +316,14 @@ def add_at(x: ArrayLike, key: Any, value: ArrayLike) -> Array:
     array([2., 0., 1.])
     """
     x = tensor_or_array(x)
-    value = _operand(x, value)
-    if (mask := _unknown_mask(x, key, value)) is not None:
+    value = _cast_to_operand(x, value)
+    if (mask := _traced_mask(x, key, value)) is not None:
         return where(_with_trailing_axes(mask, x), x + value, x)
     final = x.shape
-    if _has_flag(key):
-        x, key = _without_flags(x, key)
+    if has_flag(key):
+        x, key = without_flags(x, key)
     pattern, arrays = parse(key, x.shape)
-    value = _fitted(value, _selected(pattern, arrays, x.shape), key)
+    value = _broadcast_to_key(value, _selected_shape(pattern, arrays, x.shape), key)
     out = x + put_pattern(value, *arrays, pattern=pattern, shape=x.shape)
     return out if out.shape == final else reshape(out, shape=final)
 
@@ -347,30 +343,30 @@ def combine_at(x: ArrayLike, key: Any, value: ArrayLike, function: Callable[...,
     array([25.,  1.,  5.])
     """
     x = tensor_or_array(x)
-    value = _operand(x, value)
-    if (mask := _unknown_mask(x, key, value)) is not None:
-        return where(_with_trailing_axes(mask, x), _operand(x, function(x, value)), x)
+    value = _cast_to_operand(x, value)
+    if (mask := _traced_mask(x, key, value)) is not None:
+        return where(_with_trailing_axes(mask, x), _cast_to_operand(x, function(x, value)), x)
     final = x.shape
-    if _has_flag(key):
-        x, key = _without_flags(x, key)
+    if has_flag(key):
+        x, key = without_flags(x, key)
     pattern, arrays = parse(key, x.shape)
-    shape = _selected(pattern, arrays, x.shape)
-    value = _fitted(value, shape, key)
+    shape = _selected_shape(pattern, arrays, x.shape)
+    value = _broadcast_to_key(value, shape, key)
     flat_positions = _flat_positions(pattern, arrays, x.shape)
-    rounds = _rounds(flat_positions)
+    rounds = _groups_without_repeats(flat_positions)
     if len(rounds) == 1:
         picked = take_pattern(x, *arrays, pattern=pattern, shape=x.shape)
-        out = scatter(x, _operand(x, function(picked, value)), *arrays, pattern=pattern)
+        out = scatter(x, _cast_to_operand(x, function(picked, value)), *arrays, pattern=pattern)
         return out if out.shape == final else reshape(out, shape=final)
     flat, values, where_to = ravel(x), ravel(value), ravel(flat_positions)
     for turn in rounds:
         at = where_to[turn]
-        taken = _operand(x, function(index(flat, at), index(values, turn)))
+        taken = _cast_to_operand(x, function(index(flat, at), index(values, turn)))
         flat = set_at(flat, at, taken)
     return reshape(flat, shape=final)
 
 
-def _unknown_mask(x: Array, key: Any, value: Array) -> Any:
+def _traced_mask(x: Array, key: Any, value: Array) -> Any:
     """A mask over ``x`` that is recorded or batched, so that its positions are not known."""
     mask = _mask(key)
     if mask is None or not isinstance(mask, Tensor) or value.shape != ():
@@ -382,18 +378,18 @@ def _unknown_mask(x: Array, key: Any, value: Array) -> Any:
 def _flat_positions(pattern: Any, arrays: Sequence[Array], shape: tuple[int, ...]) -> Array:
     """The number in ``x.ravel()`` of each position that the key selects."""
     numbers = np.arange(math.prod(shape)).reshape(shape)
-    known = [a.value if _is_known(a) else a for a in arrays]
+    known = [a.value if _is_concrete(a) else a for a in arrays]
     return take_pattern(numbers, *known, pattern=pattern, shape=shape)
 
 
-def _is_known(a: Array) -> bool:
-    """Whether a tensor's values may be looked at."""
+def _is_concrete(a: Array) -> bool:
+    """Whether a tensor's values do not change in a replay."""
     return type(a) is Tensor and (a.prim is None or not modes.is_tracing())
 
 
-def _rounds(flat_positions: Array) -> list[Array]:
-    """Numbers of the selected positions in turns, in none of which a position stands twice."""
-    if isinstance(flat_positions, Tensor) and not _is_known(flat_positions):
+def _groups_without_repeats(flat_positions: Array) -> list[Array]:
+    """Indices of the selected positions in groups, none of which contains a position twice."""
+    if isinstance(flat_positions, Tensor) and not _is_concrete(flat_positions):
         count = math.prod(flat_positions.shape)
         return [np.array([n]) for n in range(count)]
     flat = np.ravel(flat_positions.value if isinstance(flat_positions, Tensor) else flat_positions)

@@ -19,7 +19,7 @@ from references_solvers import SOLVERS
 from references_special import SPECIAL
 
 from tinygrad_hess.core.primitive import Primitive
-from tinygrad_hess.ops.indexing.index import ARRAY
+from tinygrad_hess.ops.indexing.keys import ARRAY
 
 
 def _filled(pattern: Any, arrays: Any) -> tuple[Any, ...]:

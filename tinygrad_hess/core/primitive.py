@@ -103,12 +103,16 @@ class Primitive:
         Statements that fill ``{out}`` from operands ``{0}``, ``{1}``, ... elementwise.
     blas : int, optional
         Floating-point operations from which BLAS would use several threads for it.
+    accumulate : callable, optional
+        ``accumulate(parts, x) -> cotangent``: the sum of the transposes of several calls on one
+        ``x``, from the cotangent and the parameters of each, where that costs less than a
+        cotangent of the size of ``x`` for each call.
     effects : bool
         Whether calling ``fn`` runs a function that the user gave.
     """
 
     __slots__ = (
-        "_ranks", "aliases", "analytic", "batch", "blas", "call", "cases", "commutative", "cut",
+        "_ranks", "accumulate", "aliases", "analytic", "batch", "blas", "call", "cases", "commutative", "cut",
         "doc", "domain", "edges", "effects", "flops", "fn", "identity", "kind", "label", "lowered",
         "lowered_batch", "module", "moves", "name", "neutral", "on_complex", "partial", "product",
         "pullback", "pushforward", "reduction", "resized", "signature", "vjps", "write",
@@ -147,6 +151,7 @@ class Primitive:
         product: tuple[bool, bool] | None = None,
         write: str | None = None,
         blas: int | None = None,
+        accumulate: Callable[..., Any] | None = None,
         effects: bool = False,
     ):
         self.name, self.kind, self.fn = name, kind, fn
@@ -166,6 +171,7 @@ class Primitive:
         self.resized, self.cut = resized, cut
         self.lowered, self.lowered_batch = lowered, lowered_batch
         self.reduction, self.product, self.write = reduction, product, write
+        self.accumulate = accumulate
         self.blas, self.effects = blas, effects or not self.is_ours
         self._ranks: tuple[int, ...] | None = None
         self.call: Callable[..., Any] = _general(self)

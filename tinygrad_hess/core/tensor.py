@@ -473,7 +473,7 @@ class _Leaf:
 class _Released:
     """Stands in for the primitive of a node whose tape was released: to derive it is an error."""
 
-    vjps = None
+    vjps = accumulate = None
     label = "released"
 
     def __init__(self, name: str):

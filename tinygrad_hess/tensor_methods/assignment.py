@@ -26,7 +26,7 @@ from ..core.primitive import snapshot
 from ..core.tape import is_listed
 from ..core.tensor import LEAF, START, Tensor, record, unrecorded
 from ..ops.elementwise.identity import alias
-from ..ops.indexing.index import plain_pattern
+from ..ops.indexing.keys import plain_pattern
 from ..ops.indexing.scatter import add_at, assign, combine_at, set_at
 
 _ndarray = np.ndarray

@@ -19,7 +19,7 @@ class Composite:
     """The primitive of such a node. Rules see what a primitive's rules see."""
 
     kind = "composite"
-    vjps = None
+    vjps = accumulate = None
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class _Pick:
 
     name = label = "pick"
     kind = "linear"
-    pullback = None
+    pullback = accumulate = None
 
     @staticmethod
     def _put(g: Any, y: Any, parts: Any, *, part: int) -> Parts:

@@ -61,8 +61,11 @@ def _reverse_raw(tape: Tape, cotangents: Cotangents) -> Cotangents:
     take = cotangents.pop
     leaves: Cotangents = {}
     owned: set[int] = set()
+    waiting: Waiting = {}
     for node in reversed(tape.nodes):
         time = node.time
+        if waiting and time in waiting:
+            _collect(cotangents, node, waiting.pop(time), kept, owned)
         if time not in cotangents:
             continue
         g = take(time)
@@ -72,14 +75,18 @@ def _reverse_raw(tape: Tape, cotangents: Cotangents) -> Cotangents:
             continue
         prim: Any = node.prim
         params, args, rules = node.params, node.args, prim.vjps
+        if prim.accumulate is not None and len(parents) == 1 and parents[0] is not None:
+            waiting.setdefault(parents[0].time, []).append((g, node))
+            continue
         y = node.value if type(node) is Tensor else unrecorded(node)
-        if rules is None:
-            parts = prim.pullback(g, y, args, params)
-            rules = [lambda *_, c=c, **__: c for c in parts]
-        for parent, rule in zip(parents, rules):
+        whole = rules is None  # one computation serves all operands: it gives their cotangents
+        for parent, rule in zip(parents, prim.pullback(g, y, args, params) if whole else rules):
             if parent is None or rule is None:
                 continue
-            c = rule(g, y, *args) if params is None else rule(g, y, *args, **params)
+            if whole:
+                c = rule
+            else:
+                c = rule(g, y, *args) if params is None else rule(g, y, *args, **params)
             if type(c) is _ndarray and type(parent) is Tensor:
                 value = parent.value
                 if c.shape != value.shape or c.dtype is not value.dtype:
@@ -93,12 +100,39 @@ def _reverse_raw(tape: Tape, cotangents: Cotangents) -> Cotangents:
                 _accumulate(cotangents, time, c, owned)
             else:
                 cotangents[time] = c
-    return leaves | _of_starts(tape, cotangents)
+    return leaves | _of_starts(tape, cotangents, waiting, kept, owned)
 
 
-def _of_starts(tape: Tape, cotangents: Cotangents) -> Cotangents:
+def _of_starts(
+    tape: Tape, cotangents: Cotangents, waiting: Waiting, kept: frozenset[Axis], owned: set[int]
+) -> Cotangents:
     """What has arrived at the tape's starts, which no loop visits."""
+    for start in tape.starts:
+        if start.time in waiting:
+            _collect(cotangents, start, waiting[start.time], kept, owned)
     return {s.time: cotangents[s.time] for s in tape.starts if s.time in cotangents}
+
+
+Waiting = dict[int, list[tuple[Any, Tensor]]]
+"""Cotangents, and the nodes that they belong to, by the time of the operand to which rows that
+``accumulate`` send them: all at once, when that is their turn."""
+
+
+def _collect(
+    cotangents: Cotangents, x: Tensor, parts: Any, kept: frozenset[Axis], owned: set[int]
+) -> None:
+    """Add what waited for ``x`` to its cotangent."""
+    g, node = parts[0]
+    if len(parts) == 1:
+        params: Any = node.params
+        c = node.prim.vjps[0](g, None, x, **params)
+    else:
+        c = node.prim.accumulate([(g, node.params) for g, node in parts], x)
+    c = conform(c, x, kept)
+    if x.time in cotangents:
+        _accumulate(cotangents, x.time, c, owned)
+    else:
+        cotangents[x.time] = c
 
 
 def _accumulate(cotangents: Cotangents, time: int, c: Any, owned: set[int]) -> None:
@@ -121,7 +155,10 @@ def _reverse(tape: Tape, cotangents: Cotangents, recorded: bool) -> Cotangents:
     active = tape.active
     leaves: Cotangents = {}
     owned: set[int] = set()  # nodes whose cotangent is an array that this sweep made
+    waiting: Waiting = {}
     for node in reversed(tape.nodes):
+        if waiting and node.time in waiting:
+            _collect(cotangents, node, waiting.pop(node.time), kept, owned)
         g = take(node.time, None)
         if g is None:
             continue
@@ -131,6 +168,11 @@ def _reverse(tape: Tape, cotangents: Cotangents, recorded: bool) -> Cotangents:
             continue
         prim: Any = node.prim
         params = node.params
+        if prim.accumulate is not None and len(parents) == 1 and not debug:
+            parent = parents[0]
+            if parent is not None and (active is None or parent.time in active):
+                waiting.setdefault(parent.time, []).append((g, node))
+            continue
         if recorded:
             y: Any = node
             args: Any = _operands(node)
@@ -172,7 +214,7 @@ def _reverse(tape: Tape, cotangents: Cotangents, recorded: bool) -> Cotangents:
                 _accumulate(cotangents, time, c, owned)
             else:
                 cotangents[time] = c
-    return leaves | _of_starts(tape, cotangents)
+    return leaves | _of_starts(tape, cotangents, waiting, kept, owned)
 
 
 def forward(
