@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+import builtins as _builtins
+from types import ModuleType as _Module
 from typing import Any
 
 import numpy as _np
@@ -18,17 +19,29 @@ globals().update(
     {
         name: getattr(_tnp, name)
         for name in dir(_tnp)
-        if not name.startswith("_") and not isinstance(getattr(_tnp, name), ModuleType)
+        if not name.startswith("_") and not isinstance(getattr(_tnp, name), _Module)
     }
 )
 
+
+
+def _integer_type(kind: Any) -> Any:
+    """An integer type that also converts recorded arrays, whose derivative ends there."""
+
+    def new(cls: Any, x: Any = 0) -> Any:
+        return kind(_getval(x))
+
+    return type(kind.__name__, (kind,), {"__new__": new})
+
+
+int8, int16, int32, int64 = map(_integer_type, (_np.int8, _np.int16, _np.int32, _np.int64))
 _original_where = _tnp.where
 _astype = _tnp.astype
 
 
 def _holds_arrays(x: Any) -> bool:
     if isinstance(x, (list, tuple)):
-        return any(map(_holds_arrays, x))
+        return _builtins.any(map(_holds_arrays, x))
     return isinstance(x, (_Tensor, _np.ndarray, _np.generic))
 
 
@@ -37,7 +50,7 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     if (x is None) != (y is None):
         raise ValueError("either both or neither of x and y should be given")
     out = _original_where(condition, x, y)
-    if x is None or any(map(_holds_arrays, (condition, x, y))):
+    if x is None or _builtins.any(map(_holds_arrays, (condition, x, y))):
         return out
     return out.tolist()
 
