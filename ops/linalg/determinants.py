@@ -23,7 +23,6 @@ from ..elementwise.arithmetic import where
 from ..elementwise.comparison import equal
 from ..elementwise.complexes import imag, is_complex, real
 from ..elementwise.exponential import exp
-from ..indexing.index import index
 from ..shape.broadcasting import reduce_sum, reshape
 from ..shape.rearranging import matrix_transpose
 from ..shape.triangles import take_diagonal
@@ -208,20 +207,22 @@ class SlogdetResult(NamedTuple):
     logabsdet: Any
 
 
-def _logarithm_alone(t: Any) -> Any:
-    """A tangent of the logarithm, at the second of two positions."""
-    return reshape(t, shape=(*t.shape, 1)) * np.array([0, 1], t.dtype)
+def _signed_log_determinant_vjp(g: Any, y: Any, x: Any) -> Any:
+    sign, logarithm = g  # the sign is constant, but where it jumps the inverse is an error
+    return on_matrices(0 * sign if logarithm is None else logarithm) * matrix_transpose(
+        invert_matrix(x)
+    )
 
 
-packed_slogdet: Any = structured(
+signed_log_determinant: Any = structured(
     "slogdet",
-    lambda x: np.stack(np.linalg.slogdet(x), -1),
-    jvp=lambda t, y, x: _logarithm_alone(_trace(matmul2(invert_matrix(x), t))),
-    vjp=lambda g, y, x: on_matrices(index(g, (Ellipsis, 1))) * matrix_transpose(invert_matrix(x)),
-    signature="(n,n)->(parts)",
+    np.linalg.slogdet,
+    jvp=lambda t, y, x: (None, _trace(matmul2(invert_matrix(x), t))),
+    vjp=_signed_log_determinant_vjp,
+    signature="(n,n)->(),()",
     flops=lambda y, x: 2 * int(np.size(x)) * int(np.shape(x)[-1]) // 3,
     cases=_cases,
-    doc="The sign and the logarithm of the absolute value, on a last axis.",
+    doc="The sign and the logarithm of the absolute value.",
 )
 
 
@@ -255,5 +256,4 @@ def slogdet(a: Any) -> SlogdetResult:
         y = log_determinant(a)
         size, zero = real(y), equal(real(y), -np.inf)
         return SlogdetResult(where(zero, 0.0, exp(1j * where(zero, 0.0, imag(y)))), size)
-    y = packed_slogdet(a)
-    return SlogdetResult(index(y, (Ellipsis, 0)), index(y, (Ellipsis, 1)))
+    return SlogdetResult(*signed_log_determinant(a))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...core.errors import NonDifferentiableError
-from ...core.kinds import structured, zero
+from ...core.kinds import plus, structured, zero
 from ...core.tensor import Tensor
 from ..elementwise.complexes import conj, imag, is_complex, real
 from ..shape.broadcasting import reduce_sum
@@ -22,7 +22,6 @@ from ..shape.rearranging import matrix_transpose
 from ..shape.triangles import on_diagonal, take_diagonal
 from .products import matmul2, matmul_nt, matmul_tn
 from .solving import matrices, solve_columns
-from .spectral import pack, unpack
 from .ties import groups, reciprocal_gaps, untied
 
 
@@ -30,7 +29,11 @@ class _ComplexEigenvaluesError(NonDifferentiableError):
     """A real matrix has complex eigenvalues where real ones were asked for."""
 
 
-def _packed(x: Any, *, real: bool) -> Any:
+def _as_complex(x: Any) -> Any:
+    return x.astype(np.result_type(x, np.complex64), copy=False)
+
+
+def _decomposed(x: Any, *, real: bool) -> Any:
     w, v = np.linalg.eig(x)
     if real and w.dtype.kind == "c":
         if w.imag.any():
@@ -39,8 +42,7 @@ def _packed(x: Any, *, real: bool) -> Any:
                 "was recorded. Make it complex first, as in np.linalg.eig(a.astype(complex))."
             )
         w, v = w.real, v.real
-    packed = np.concatenate([w[..., None, :], v], axis=-2)
-    return packed if real else packed.astype(np.result_type(packed, np.complex64), copy=False)
+    return (w, v) if real else (_as_complex(w), _as_complex(v))
 
 
 def _largest(v: Any) -> Any:
@@ -85,16 +87,18 @@ def _normalized_change_transposed(g: Any, v: Any) -> Any:
 
 
 def _eig_jvp(t: Any, y: Any, x: Any, real: bool) -> Any:
-    w, v = unpack(y)
+    w, v = y
     m = solve_columns(v, matmul2(t, v))
     turn = matmul2(v, reciprocal_gaps(w) * untied(m, groups(w), ascending=False))
-    return pack(take_diagonal(m, k=0), _normalized_change(turn, v))
+    return take_diagonal(m, k=0), _normalized_change(turn, v)
 
 
 def _eig_vjp(g: Any, y: Any, x: Any, real: bool) -> Any:
-    (w, v), (gw, gv) = unpack(y), unpack(g)
-    turn = untied(matmul_tn(v, _normalized_change_transposed(gv, v)), groups(w), ascending=False)
-    inner = on_diagonal(gw) + reciprocal_gaps(w) * turn
+    (w, v), (gw, gv) = y, g
+    inner = None if gw is None else on_diagonal(gw)
+    if gv is not None:
+        turn = matmul_tn(v, _normalized_change_transposed(gv, v))
+        inner = plus(inner, reciprocal_gaps(w) * untied(turn, groups(w), ascending=False))
     return solve_columns(matrix_transpose(v), matmul_nt(inner, v))
 
 
@@ -110,16 +114,16 @@ def _distinct(*lead: int) -> Any:
     return case
 
 
-packed_eig: Any = structured(
+eigensystem: Any = structured(
     "eig",
-    _packed,
+    _decomposed,
     jvp=_eig_jvp,
     vjp=_eig_vjp,
     on_complex=True,
-    signature="(n,n)->(rows,n)",
+    signature="(n,n)->(n),(n,n)",
     flops=lambda y, x, real: 25 * int(np.size(x)) * int(np.shape(x)[-1]),
     cases=[_distinct(*lead) for lead in ((3,), (2, 3), (1,), (0,), (0, 2))],
-    doc="Eigenvalues in LAPACK's order, and below them their eigenvectors as columns.",
+    doc="Eigenvalues in LAPACK's order, and their eigenvectors as columns.",
 )
 
 
@@ -165,11 +169,11 @@ def eig(a: Any) -> EigResult:
     if not isinstance(a, Tensor):
         return EigResult(*np.linalg.eig(a))
     if is_complex(a):
-        return EigResult(*unpack(packed_eig(a, real=False)))
+        return EigResult(*eigensystem(a, real=False))
     try:
-        return EigResult(*unpack(packed_eig(a, real=True)))
+        return EigResult(*eigensystem(a, real=True))
     except _ComplexEigenvaluesError:
-        return EigResult(*unpack(packed_eig(a, real=False)))
+        return EigResult(*eigensystem(a, real=False))
 
 
 def eigvals(a: Any) -> Any:

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...core.errors import NonDifferentiableError
-from ...core.kinds import linear, structured
+from ...core.kinds import linear, plus, structured
 from ...core.tensor import Tensor
 from ..elementwise.complexes import adjoint, conj, imag, is_complex, real
 from ..indexing.index import index
 from ..shape.rearranging import concatenate_along, matrix_transpose
 from ..shape.triangles import on_diagonal, symmetrize, take_diagonal, tril, triu
 from .products import matmul2, matmul_nt, matmul_tn
-from .solving import matrices, solve, solve_triangular, triangular_columns
+from .solving import less, matrices, solve, solve_triangular, triangular_columns
 
 # ---- Cholesky -----------------------------------------------------------------------------------
 
@@ -194,18 +194,6 @@ full_rank: Any = linear(
 full_rank.primitive.pushforward = lambda tangents, y, args, params: tangents[0]
 
 
-def _qr(x: Any) -> Any:
-    q, r = np.linalg.qr(x)
-    return np.concatenate([q, np.swapaxes(r, -1, -2)], axis=-2)
-
-
-def _unpacked(y: Any) -> tuple[Any, Any]:
-    """Q and R of the packed [Q; Rᵀ], which has as many columns as R."""
-    m = y.shape[-2] - y.shape[-1]
-    q = index(y, (Ellipsis, slice(0, m), slice(None)))
-    return q, matrix_transpose(index(y, (Ellipsis, slice(m, None), slice(None))))
-
-
 def _times_inverse(x: Any, r: Any, transposed: bool) -> Any:
     """x R⁻¹, or x R⁻ᵀ (without a conjugate)."""
     turned = triangular_columns(
@@ -215,7 +203,7 @@ def _times_inverse(x: Any, r: Any, transposed: bool) -> Any:
 
 
 def _qr_jvp(t: Any, y: Any, x: Any) -> Any:
-    q, r = _unpacked(y)
+    q, r = y
     scaled = _times_inverse(t, r, transposed=False)
     inner = matmul_tn(conj(q), scaled)
     below = tril(inner, -1)
@@ -223,26 +211,27 @@ def _qr_jvp(t: Any, y: Any, x: Any) -> Any:
     if is_complex(inner):  # the diagonal of R stays real, as LAPACK's
         turn = turn + on_diagonal(1j * imag(take_diagonal(inner, k=0)))
     dq = scaled + matmul2(q, turn - inner)
-    dr = matmul2(inner - turn, r)
-    return concatenate_along(dq, matrix_transpose(dr), axis=-2)
+    return dq, matmul2(inner - turn, r)
 
 
 def _qr_vjp(g: Any, y: Any, x: Any) -> Any:
-    q, r = _unpacked(y)
-    gq, gr = _unpacked(g)  # for complex numbers, the conjugate of what arrives is used throughout
-    inner = matmul_nt(r, triu(gr)) - matmul_tn(gq, q)
+    (q, r), (gq, gr) = y, g
+    # for complex numbers, the conjugate of what arrives is used throughout
+    inner = less(
+        None if gr is None else matmul_nt(r, triu(gr)), None if gq is None else matmul_tn(gq, q)
+    )
     below = tril(inner, -1)
     mirrored = below + adjoint(below) + on_diagonal(real(take_diagonal(inner, k=0)))
-    return _times_inverse(gq + matmul2(conj(q), conj(mirrored)), r, transposed=True)
+    return _times_inverse(plus(gq, matmul2(conj(q), conj(mirrored))), r, transposed=True)
 
 
-packed_qr: Any = structured(
+reduced_qr: Any = structured(
     "qr",
-    _qr,
+    lambda x: tuple(np.linalg.qr(x)),
     jvp=_qr_jvp,
     vjp=_qr_vjp,
     on_complex=True,
-    signature="(m,n)->(rows,n)",
+    signature="(m,n)->(m,n),(n,n)",
     flops=lambda y, x: 4 * int(np.size(x)) * int(np.shape(x)[-1]),
     cases=[
         lambda rng, shape=shape: (
@@ -251,7 +240,7 @@ packed_qr: Any = structured(
         )
         for shape in ((3, 3), (4, 2), (2, 3, 2), (1, 1), (3, 0), (0, 3, 2))
     ],
-    doc="[Q; Rᵀ] of matrices with at least as many rows as columns. Walter and Lehmann, "
+    doc="Q and R of matrices with at least as many rows as columns. Walter and Lehmann, "
     '"Algorithmic differentiation of linear algebra functions" (2010).',
 )
 
@@ -295,7 +284,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
             )
         return QRResult(*np.linalg.qr(a, mode="complete"))
     k = min(m, n)
-    q, r = _unpacked(packed_qr(index(a, (Ellipsis, slice(0, k))) if k < n else a))
+    q, r = reduced_qr(index(a, (Ellipsis, slice(0, k))) if k < n else a)
     if k < n:
         r = concatenate_along(r, matmul_tn(conj(q), index(a, (Ellipsis, slice(k, n)))), axis=-1)
     return r if mode == "r" else QRResult(q, r)

@@ -1,4 +1,4 @@
-"""Singular values together with their vectors: A = U diag(s) Vᴴ, packed as [U; s; V].
+"""Singular values together with their vectors: A = U diag(s) Vᴴ.
 
 Giles (2008), section 3.1; Townsend, "Differentiating the singular value decomposition" (2016);
 for complex matrices Wan and Zhang, "Automatic differentiation for complex valued SVD" (2019).
@@ -12,14 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...core.errors import NonDifferentiableError
-from ...core.kinds import structured
+from ...core.kinds import plus, structured
 from ...core.primitive import Primitive
 from ...core.tensor import Tensor
 from ..elementwise.complexes import adjoint, conj, imag, is_complex, real
-from ..indexing.index import index
 from ..shape.axes import shape_of
 from ..shape.broadcasting import reduce_sum, reshape
-from ..shape.rearranging import concatenate_along
 from ..shape.triangles import on_diagonal, symmetrize, take_diagonal
 from .products import matmul2, matmul_nt, matmul_tn
 from .singular_values import SHAPES, distinct, svdvals
@@ -29,17 +27,9 @@ from .ties import TIED, VANISHING, groups, phase_free, reciprocal_gaps, untied
 _cases = [distinct(*shape) for shape in SHAPES]
 
 
-def _packed(x: Any) -> Any:
+def _decomposed(x: Any) -> Any:
     u, s, vh = np.linalg.svd(x, full_matrices=False)
-    return np.concatenate([u, s[..., None, :], np.swapaxes(vh, -1, -2).conj()], axis=-2)
-
-
-def _unpack(y: Any, m: int) -> tuple[Any, Any, Any]:
-    return (
-        index(y, (Ellipsis, slice(0, m), slice(None))),
-        real(index(y, (Ellipsis, m, slice(None)))),
-        index(y, (Ellipsis, slice(m + 1, None), slice(None))),
-    )
+    return u, s, np.conj(np.swapaxes(vh, -1, -2))
 
 
 def _row(s: Any) -> Any:
@@ -106,7 +96,7 @@ def _square_gaps(s: Any) -> Any:
 
 
 def _svd_jvp(t: Any, y: Any, x: Any) -> Any:
-    u, s, v = _unpack(y, x.shape[-2])
+    u, s, v = y
     left, right = matmul2(t, v), matmul_tn(conj(t), u)
     m = untied(matmul_tn(conj(u), left), groups(s), ascending=False)
     mt, gaps = adjoint(m), _square_gaps(s)
@@ -119,37 +109,39 @@ def _svd_jvp(t: Any, y: Any, x: Any) -> Any:
         du = du + over_values(_orthogonal_to_columns(left, u), s)
     if v.shape[-2] > s.shape[-1]:
         dv = dv + over_values(_orthogonal_to_columns(right, v), s)
-    return concatenate_along(du, _row(real(take_diagonal(m, k=0))), dv, axis=-2)
+    return du, real(take_diagonal(m, k=0)), dv
 
 
 def _svd_vjp(g: Any, y: Any, x: Any) -> Any:
-    (u, s, v), (gu, gs, gv) = _unpack(y, x.shape[-2]), _unpack(conj(g), x.shape[-2])
-    gaps, left, right = _square_gaps(s), matmul_tn(conj(u), gu), matmul_tn(conj(v), gv)
-    if is_complex(left):
-        left = phase_free(left + right) - right
-    a = gaps * untied(left, groups(s), ascending=False)
-    b = gaps * untied(right, groups(s), ascending=False)
-    m = 2 * (symmetrize(a) * _row(s) + _column(s) * symmetrize(b)) + on_diagonal(gs)
-    if is_complex(left):
-        m = m + over_values(on_diagonal(1j * imag(take_diagonal(left, k=0))), s)
+    (u, s, v), (gu, gs, gv) = y, g
+    gu, gv = (None if c is None else conj(c) for c in (gu, gv))
+    gaps, m = _square_gaps(s), None if gs is None else on_diagonal(gs)
+    left, right = (None if c is None else matmul_tn(conj(b), c) for b, c in ((u, gu), (v, gv)))
+    if is_complex(u) and (both := plus(left, right)) is not None:
+        left = less(phase_free(both), right)
+        m = plus(m, over_values(on_diagonal(1j * imag(take_diagonal(left, k=0))), s))
+    if left is not None:
+        m = plus(m, 2 * symmetrize(gaps * untied(left, groups(s), ascending=False)) * _row(s))
+    if right is not None:
+        m = plus(m, 2 * _column(s) * symmetrize(gaps * untied(right, groups(s), ascending=False)))
     out = matmul_nt(matmul2(u, m), conj(v))
-    if u.shape[-2] > s.shape[-1]:
+    if gu is not None and u.shape[-2] > s.shape[-1]:
         out = out + matmul_nt(over_values(_orthogonal_to_columns(gu, u), s), conj(v))
-    if v.shape[-2] > s.shape[-1]:
+    if gv is not None and v.shape[-2] > s.shape[-1]:
         out = out + matmul_nt(u, conj(over_values(_orthogonal_to_columns(gv, v), s)))
     return conj(out)
 
 
-packed_svd: Any = structured(
+thin_svd: Any = structured(
     "svd",
-    _packed,
+    _decomposed,
     jvp=_svd_jvp,
     vjp=_svd_vjp,
     on_complex=True,
-    signature="(m,n)->(rows,k)",
+    signature="(m,n)->(m,k),(k),(n,k)",
     flops=lambda y, x: 14 * int(np.size(x)) * min(np.shape(x)[-2:]),
     cases=_cases,
-    doc="[U; s; V], the thin singular value decomposition.",
+    doc="U, s and V, the thin singular value decomposition.",
 )
 
 
@@ -209,5 +201,5 @@ def svd(
                 "x.numpy() where no gradient should flow"
             )
         return SVDResult(*np.linalg.svd(a))
-    u, s, v = _unpack(packed_svd(a), m)
+    u, s, v = thin_svd(a)
     return SVDResult(u, s, adjoint(v))

@@ -1,6 +1,6 @@
 """Eigenvalues and eigenvectors of symmetric and Hermitian matrices.
 
-    eigh(A)                    [w; V]  with A = V diag(w) Vᴴ
+    eigh(A)                    w, V  with A = V diag(w) Vᴴ
     eigvalsh(A)                w
     eigenvalue_gradient(g, A)  V diag(g) Vᴴ      its conjugate is the pullback of eigvalsh
     eigenvalue_slopes(A, T)    diag(Vᴴ T V)      its pushforward
@@ -22,13 +22,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...core.kinds import structured
+from ...core.kinds import plus, structured
 from ...core.primitive import Primitive
 from ..elementwise.complexes import conj, is_complex, real
-from ..indexing.index import index
 from ..shape.axes import shape_of
 from ..shape.broadcasting import reduce_sum, reshape
-from ..shape.rearranging import concatenate_along
 from ..shape.triangles import on_diagonal, symmetrize, take_diagonal
 from .products import matmul2, matmul_nt, matmul_tn
 from .solving import matrices
@@ -50,30 +48,8 @@ def distinct(*lead: int) -> Any:
 _cases = [distinct(*lead) for lead in ((3,), (2, 3), (1,), (0,), (0, 2))]
 
 
-def pack(w: Any, vectors: Any) -> Any:
-    """[w; V], shape (..., 1 + n, k)."""
-    row = reshape(w, shape=(*w.shape[:-1], 1, w.shape[-1]))
-    return concatenate_along(row, vectors, axis=-2)
-
-
-def unpack(y: Any) -> tuple[Any, Any]:
-    """Eigenvalues (..., k) and eigenvectors (..., n, k) of what :func:`pack` joined."""
-    return index(y, (Ellipsis, 0, slice(None))), index(y, (Ellipsis, slice(1, None), slice(None)))
-
-
-def _unpack_real(y: Any) -> tuple[Any, Any]:
-    """The same where eigenvalues are real."""
-    w, v = unpack(y)
-    return real(w), v
-
-
 def _symmetric(x: Any) -> Any:
     return (x + np.swapaxes(x, -1, -2).conj()) / 2
-
-
-def _packed(x: Any) -> Any:
-    w, v = np.linalg.eigh(_symmetric(x))
-    return np.concatenate([w[..., None, :], v], axis=-2)
 
 
 def _in_eigenbasis(x: Any, v: Any) -> Any:
@@ -94,31 +70,33 @@ def _real_diagonal(x: Any) -> Any:
 
 
 def _eigh_jvp(t: Any, y: Any, x: Any) -> Any:
-    w, v = _unpack_real(y)
+    w, v = y
     m = _in_eigenbasis(t, v)
     turn = reciprocal_gaps(w) * untied(m, groups(w), ascending=False)
-    return pack(_real_diagonal(m), matmul2(v, turn))
+    return _real_diagonal(m), matmul2(v, turn)
 
 
 def _eigh_vjp(g: Any, y: Any, x: Any) -> Any:
-    (w, v), (gw, gv) = _unpack_real(y), _unpack_real(conj(g))
-    turn = matmul_tn(conj(v), gv)
-    if is_complex(turn):
-        turn = phase_free(turn)
-    inner = on_diagonal(gw) + reciprocal_gaps(w) * untied(turn, groups(w), ascending=False)
+    (w, v), (gw, gv) = y, g
+    inner = None if gw is None else on_diagonal(gw)
+    if gv is not None:
+        turn = conj(matmul_tn(v, gv))
+        if is_complex(turn):
+            turn = phase_free(turn)
+        inner = plus(inner, reciprocal_gaps(w) * untied(turn, groups(w), ascending=False))
     return conj(symmetrize(_back(inner, v)))
 
 
-packed_eigh: Any = structured(
+eigensystem: Any = structured(
     "eigh",
-    _packed,
+    lambda x: np.linalg.eigh(_symmetric(x)),
     jvp=_eigh_jvp,
     vjp=_eigh_vjp,
     on_complex=True,
-    signature="(n,n)->(rows,n)",
+    signature="(n,n)->(n),(n,n)",
     flops=lambda y, x: 9 * int(np.size(x)) * int(np.shape(x)[-1]),
     cases=_cases,
-    doc="Eigenvalues in ascending order, and below them their eigenvectors as columns.",
+    doc="Eigenvalues in ascending order, and their eigenvectors as columns.",
 )
 
 
@@ -162,7 +140,7 @@ def eigh(a: Any, UPLO: str = "L") -> EighResult:
            [ 0.  , -0.25]])
     """
     _check(a, UPLO, "eigh")
-    return EighResult(*_unpack_real(packed_eigh(a)))
+    return EighResult(*eigensystem(a))
 
 
 def _check(a: Any, triangle: str, who: str) -> None:
@@ -201,25 +179,24 @@ def _differences(g: Any, w: Any) -> Any:
 
 def _gradient_pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
     (tg, tx), (g, x) = tangents, args
-    w, v = _unpack_real(packed_eigh(x))
+    w, v = eigensystem(x)
     inner = None if tg is None else on_diagonal(tg)
     if tx is not None:
         m = _in_eigenbasis(tx, v)
         v, r = _aligned(m, w, v, g)
-        bend = _differences(g, w) * _in_eigenbasis(m, r)
-        inner = bend if inner is None else bend + inner
+        inner = plus(inner, _differences(g, w) * _in_eigenbasis(m, r))
     return _back(inner, v)
 
 
 def gradient_along(u: Any, g: Any, x: Any) -> Any:
     """The derivative of V diag(g) Vᴴ along u with constant weights: as a map of u symmetric."""
-    w, v = _unpack_real(packed_eigh(x))
+    w, v = eigensystem(x)
     return _back(_differences(g, w) * untied(_in_eigenbasis(u, v), groups(w), ascending=False), v)
 
 
 def weights_in(u: Any, x: Any) -> Any:
     """The real diagonal of Vᴴ u V."""
-    return _real_diagonal(_in_eigenbasis(u, unpack(packed_eigh(x))[1]))
+    return _real_diagonal(_in_eigenbasis(u, eigensystem(x)[1]))
 
 
 eigenvalue_gradient: Any = Primitive(
@@ -243,7 +220,7 @@ eigenvalue_gradient: Any = Primitive(
 
 def _slopes_pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
     (tx, tt), (x, t) = tangents, args
-    w, v = _unpack_real(packed_eigh(x))
+    w, v = eigensystem(x)
     m = _in_eigenbasis(t, v)
     v, r = _aligned(m, w, v, w)
     total = None
@@ -251,21 +228,18 @@ def _slopes_pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
         n = untied(_in_eigenbasis(tx, v), groups(w), ascending=False)
         products = reciprocal_gaps(w) * real(_in_eigenbasis(m, r) * conj(n))
         total = 2 * reduce_sum(products, axis=(-2,), keepdims=False)
-    if tt is not None:
-        moved = _real_diagonal(_in_eigenbasis(tt, v))
-        total = moved if total is None else total + moved
-    return total
+    return plus(total, None if tt is None else _real_diagonal(_in_eigenbasis(tt, v)))
 
 
 def _slopes_of_matrix(u: Any, y: Any, x: Any, t: Any) -> Any:
-    w, v = _unpack_real(packed_eigh(x))
+    w, v = eigensystem(x)
     return conj(
         _back(_differences(u, w) * untied(_in_eigenbasis(t, v), groups(w), ascending=True), v)
     )
 
 
 def _slopes_of_tangent(u: Any, y: Any, x: Any, t: Any) -> Any:
-    w, v = _unpack_real(packed_eigh(x))
+    w, v = eigensystem(x)
     return conj(_back(on_diagonal(u), _aligned(_in_eigenbasis(t, v), w, v, w)[0]))
 
 

@@ -14,9 +14,11 @@ import comparing
 import numpy as np
 import pytest
 from jit_routes import every_cut, every_split, recorded, route, steady
+from replayed import declared as declared_rows
 from test_curvature_by_example import check
 
 import tinygrad_hess as tg
+from tinygrad_hess.core.composite import PICK
 from tinygrad_hess.core.registry import REGISTRY
 from tinygrad_hess.curvature import HessianOperator, trace
 from tinygrad_hess.transforms.sparse.plan import sparsity
@@ -70,6 +72,25 @@ def _share_slope(g: Any, y: Any, x: Any) -> Any:
     return y * (g - (g * y).sum(-1, keepdims=True))
 
 
+def _length_and_direction(x: Any) -> tuple[Any, Any]:
+    length = np.sqrt((x * x).sum(-1))
+    return length, x / length[..., None]
+
+
+def _polar_tangents(t: Any, y: Any, x: Any) -> tuple[Any, Any]:
+    length, direction = y
+    grown = (direction * t).sum(-1)
+    return grown, (t - direction * grown[..., None]) / length[..., None]
+
+
+def _polar_slope(g: Any, y: Any, x: Any) -> Any:
+    g_length, g_direction = g
+    assert g_length is None or g_direction is None  # nobody reads both here
+    if g_direction is None:
+        return g_length[..., None] * y[1]
+    return _polar_tangents(g_direction, y, x)[1]  # a symmetric map
+
+
 def _pairs(x: Any) -> Any:
     return x[..., ::2] - 3 * x[..., 1::2]
 
@@ -90,6 +111,14 @@ def declared() -> dict[str, Own]:
         lambda x, *, by: by * x,
         lambda g, y, x, by: by * g,
         cases=[([(4,)], {"by": 2.0})],
+    )
+    polar = tg.structured(
+        "own_polar",
+        _length_and_direction,
+        jvp=_polar_tangents,
+        vjp=_polar_slope,
+        signature="(n)->(),(n)",
+        cases=[([(4,)], {})],
     )
     return {
         "elementwise, a ufunc": Own(
@@ -208,6 +237,12 @@ def declared() -> dict[str, Own]:
             WIDE,
             1,
         ),
+        "structured, of two results": Own(
+            lambda x: polar(x)[1],
+            lambda x: x / np.sqrt((x * x).sum(-1, keepdims=True)),
+            WIDE,
+            1,
+        ),
     }
 
 
@@ -215,7 +250,7 @@ KINDS = (
     "elementwise, a ufunc", "elementwise, with out", "elementwise, of two", "zero",
     "linear, nothing said", "linear, with a parameter", "linear, with a signature",
     "linear, moving", "bilinear, nothing said", "bilinear, with a signature", "variadic",
-    "structured",
+    "structured", "structured, of two results",
 )  # fmt: skip
 kinds = pytest.mark.parametrize("kind", KINDS)
 
@@ -256,7 +291,8 @@ def nums(own: Own) -> tuple[int, ...]:
 
 def row_of(own: Own) -> Any:
     """The row that was declared."""
-    return own.call(*(tg.tensor(x, requires_grad=True) for x in draw(own))).prim
+    y = own.call(*(tg.tensor(x, requires_grad=True) for x in draw(own)))
+    return y.parents[0].prim if y.prim is PICK else y.prim
 
 
 @kinds
@@ -399,3 +435,31 @@ def test_trace_by_example(kind: str, own: Own) -> None:
     op = HessianOperator(loss, params, x)
     check(op, 400)
     assert "example" in trace(op, max_matvecs=30).method
+
+
+def test_several_results_are_a_tuple_and_those_unread_have_no_cotangent() -> None:
+    with declared_rows("own_polar_alone"):
+        polar = tg.structured(
+            "own_polar_alone",
+            _length_and_direction,
+            jvp=_polar_tangents,
+            vjp=_polar_slope,
+            signature="(n)->(),(n)",
+            cases=[([(4,)], {})],
+        )
+        x = np.array([3.0, 4.0])
+        close(polar(x), (5.0, x / 5))
+        close([y.numpy() for y in polar(tg.tensor(x))], [5.0, x / 5])
+        close(tg.grad(lambda x: polar(x)[0])(x), x / 5)
+        close(tg.vmap(lambda x: polar(x)[0])(np.stack([x, 2 * x])), np.array([5.0, 10.0]))
+        with (
+            np.errstate(all="ignore"),
+            tg.debug_nans(),
+            pytest.raises(tg.NanError, match="own_polar_alone"),
+        ):
+            polar(x * 0)
+
+
+def test_only_structured_rows_have_several_results() -> None:
+    with pytest.raises(ValueError, match="declare it structured"):
+        tg.linear("own_pair", lambda x: (x, x), lambda g, y, x: g, signature="(n)->(n),(n)")

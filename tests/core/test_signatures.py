@@ -19,9 +19,7 @@ from tinygrad_hess.core.signatures import (
 )
 
 
-@pytest.mark.parametrize(
-    "text", ["", "(n)", "n->n", "(n)->", "(n)->(m),(k)", "(n->(n)", "(n,)->()"]
-)
+@pytest.mark.parametrize("text", ["", "(n)", "n->n", "(n)->", "(n)->(m)(k)", "(n->(n)", "(n,)->()"])
 def test_what_is_no_signature_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no signature"):
         parsed(text)

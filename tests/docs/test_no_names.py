@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import pytest
 
 import tinygrad_hess
+from tinygrad_hess.core.composite import PICK
 from tinygrad_hess.core.registry import REGISTRY
 from tinygrad_hess.core.tensor import LEAF, _Released
-from tinygrad_hess.transforms.composite import PICK
 
 SOURCE = Path(tinygrad_hess.__file__).parent
 NAMES = frozenset(REGISTRY) | {PICK.name}

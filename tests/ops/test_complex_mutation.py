@@ -9,7 +9,9 @@ import complex_battery
 import numpy as np
 import pytest
 
+from tinygrad_hess.core.composite import parts
 from tinygrad_hess.core.registry import REGISTRY
+from tinygrad_hess.core.tensor import Parts
 from tinygrad_hess.ops.elementwise.complexes import conj
 
 ROWS = [
@@ -43,6 +45,12 @@ def _conjugated_tangent(row: Any) -> dict[str, Any]:
     return {"pushforward": wrong}
 
 
+def _conjugated(y: Any) -> Any:
+    """The conjugate of an output, or of each of several."""
+    several = isinstance(getattr(y, "value", y), Parts)
+    return Parts(map(conj, parts(y)), y.shape) if several else conj(y)
+
+
 def _conjugated_operands(row: Any) -> dict[str, Any]:
     """Rules that take the conjugate where they should not, or the other way round."""
     if row.vjps is None:
@@ -51,7 +59,9 @@ def _conjugated_operands(row: Any) -> dict[str, Any]:
 
     def turned(rule: Any) -> Any:
         return rule and (
-            lambda g, y, *args, **params: rule(g, conj(y), *[conj(a) for a in args], **params)
+            lambda g, y, *args, **params: rule(
+                g, _conjugated(y), *[conj(a) for a in args], **params
+            )
         )
 
     return {"vjps": tuple(map(turned, row.vjps))}

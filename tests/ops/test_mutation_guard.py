@@ -17,6 +17,7 @@ from tinygrad_hess import ops
 from tinygrad_hess.core import primitive, signatures
 from tinygrad_hess.core.primitive import Primitive
 from tinygrad_hess.core.registry import REGISTRY
+from tinygrad_hess.core.tensor import Parts
 from tinygrad_hess.ops.elementwise.arithmetic import log_of_base
 from tinygrad_hess.transforms import sweeps
 
@@ -155,6 +156,13 @@ def _writes(row: Primitive) -> dict[str, Any]:
     return {"vjps": (wrong, *(row.vjps or ())[1:])}
 
 
+def _part_forgotten(row: Primitive) -> dict[str, Any]:
+    """The rule of a row of several outputs ignores the cotangent of the last."""
+    (rule,) = row.vjps or ()
+    assert rule is not None
+    return {"vjps": (lambda g, y, x: rule(Parts((*g[:-1], None)), y, x),)}
+
+
 def _wide(x: Any) -> Any:
     return x * np.ones((1,), np.float64)
 
@@ -257,12 +265,16 @@ MUTANTS: list[tuple[str, str, Mutation]] = [
     *((name, "operand frozen", _frozen_operand) for name in ("norm", "logsumexp")),
     *((name, "batch reversed", _batch_axes_reversed) for name in ("norm", "amax", "logsumexp")),
     ("amax", "edge", _edge((np.array([1.0, 0, 0]),))),
+    *((name, "sign", SIGN) for name in ("eigh", "svd", "qr", "slogdet")),
+    *((name, "output frozen", _frozen_output) for name in ("eigh", "svd", "qr")),
+    *((name, "part forgotten", _part_forgotten) for name in ("eigh", "svd", "qr", "slogdet")),
     # what is said of axes
     *((name, "all axes loops", ALL_LOOPS) for name in ("cumsum", "softmax", "fft", "concatenate")),
     *((name, "all axes loops", ALL_LOOPS) for name in ("norm", "roll", "index", "argsort")),
     *((name, "a sum", SUMMED) for name in ("amax", "logsumexp", "norm", "argmax")),
     ("matmul", "the other axis summed", _says(signature="(n,m),(n,p)->(m,p)")),
     ("matmul_nt", "no axis summed", _says(signature="(n,m),(n,p)->(m,p)")),
+    ("svd", "rows by themselves", _says(signature="(n)->(m,k),(k),(n,k)")),
     ("det", "an axis too few", _says(signature="(n)->()")),
     ("tril", "rows by themselves", _says(signature="(n)->(n)")),
     ("solve", "columns summed", _says(signature="(m,n),(n,k)->(m,k)", partial="sum")),

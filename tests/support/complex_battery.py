@@ -18,7 +18,7 @@ from battery import GIVING_COMPLEX, ROWS
 from differencing import differences
 from references import reference
 from references_complex import ON_COMPLEX
-from sampling import CALLS, Sample, samples, spaced
+from sampling import CALLS, Sample, join, joined, samples, spaced
 
 import tinygrad_hess as tg
 from tinygrad_hess.core.primitive import Primitive
@@ -101,7 +101,7 @@ class Point:
     def expected(self, *xs: Any) -> Any:
         """The reference."""
         found = ON_COMPLEX.get(self.row.name) or reference(self.row)
-        return found(*self.filled([np.asarray(x) for x in xs]), **self.params)
+        return join(self.row.name, found(*self.filled([np.asarray(x) for x in xs]), **self.params))
 
 
 def points(row: Primitive, wide: bool = True, seed: int = 0) -> Iterator[tuple[str, Point]]:
@@ -312,7 +312,7 @@ def applies(check: str, row: Primitive) -> bool:
 def run(check: str, row: Primitive) -> None:
     """Run one check; any error counts as a failure."""
     try:
-        CHECKS[check](row)
+        CHECKS[check](joined(row))
     except AssertionError:
         raise
     except Exception as error:

@@ -105,9 +105,6 @@ ON_COMPLEX: dict[str, Callable[..., Any]] = {
     "eigenvalue_slopes": lambda x, t: (
         np.einsum("...ik,...ij,...jk->...k", np.conj(_vectors(x)), _hermitian(t), _vectors(x)).real
     ),
-    "eig": lambda x, real: np.concatenate(
-        [np.linalg.eig(x)[0][..., None, :], np.linalg.eig(x)[1]], -2
-    ),
     "tied_groups": lambda w: np.broadcast_to(np.arange(w.shape[-1]), w.shape),
     "expm": lambda x: scipy.linalg.expm(x) if x.size else x,
     "sqrtm": _by_eigenvalues(np.sqrt),

@@ -51,24 +51,9 @@ def _cofactor_slope(x: Any, t: Any) -> Any:
     return ((_cofactor(x + t) - _cofactor(x - t)) / 2).astype(x.dtype)
 
 
-def _eigh(x: Any) -> Any:
-    w, v = np.linalg.eigh(_symmetric(x))
-    return np.concatenate([w[..., None, :], v], -2)
-
-
-def _eig(x: Any, real: bool) -> Any:
-    w, v = np.linalg.eig(x)
-    return np.concatenate([w[..., None, :], v], -2)
-
-
 def _svd(x: Any) -> Any:
     u, s, vh = np.linalg.svd(x, full_matrices=False)
-    return np.concatenate([u, s[..., None, :], _turned(vh)], -2)
-
-
-def _qr(x: Any) -> Any:
-    q, r = np.linalg.qr(x)
-    return np.concatenate([q, _turned(r)], -2)
+    return u, s, _turned(vh)
 
 
 def _eigenvalue_gradient(g: Any, x: Any) -> Any:
@@ -190,19 +175,19 @@ LINALG: dict[str, Callable[..., Any]] = {
     ),
     "cholesky": lambda x: np.linalg.cholesky(_symmetric(x)),
     "full_rank": lambda r: r,
-    "qr": _qr,
+    "qr": np.linalg.qr,
     "det": np.linalg.det,
-    "slogdet": lambda x: np.stack(np.linalg.slogdet(x), -1),
+    "slogdet": np.linalg.slogdet,
     "cofactor": _cofactor,
     "cofactor_slope": _cofactor_slope,
     "tied_groups": lambda w: np.argsort(np.argsort(w, -1), -1),
     "untied": lambda m, numbers, ascending: m,
     "alignment": lambda m, w, g: np.broadcast_to(np.eye(m.shape[-1]), m.shape).astype(m.dtype),
-    "eigh": _eigh,
+    "eigh": lambda x: np.linalg.eigh(_symmetric(x)),
     "eigenvalue_gradient": _eigenvalue_gradient,
     "eigenvalue_slopes": _eigenvalue_slopes,
     "eigvalsh": lambda x: np.linalg.eigvalsh(_symmetric(x)),
-    "eig": _eig,
+    "eig": lambda x, real: np.linalg.eig(x),
     "svd": _svd,
     "over_singular_values": lambda x, s: x / s[..., None, :],
     "positive_values": lambda s: s > 1e-12,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,14 +11,46 @@ from typing import Any
 import numpy as np
 from references import reference
 
+import tinygrad_hess as tg
 from tinygrad_hess.core.primitive import Primitive
+from tinygrad_hess.core.registry import REGISTRY
+from tinygrad_hess.core.signatures import parsed
 from tinygrad_hess.ops.shape.batch_axes import enter, leave
+from tinygrad_hess.ops.shape.broadcasting import reshape
+from tinygrad_hess.ops.shape.rearranging import concatenate_along
 
 CALLS: dict[str, Callable[..., Any]] = {
     # Hiding an axis gives a batch, which a function of arrays cannot return: so it is shown again.
     "enter": lambda x, axis: leave(enter(x, axis=axis), axis=axis),
 }
 """Rows that are checked through another function than their own call."""
+
+
+def joined(row: Primitive) -> Primitive:
+    """The row; for one of several outputs, a row of one: all parts side by side on a last axis."""
+    if not isinstance(row.signature, str) or len(parsed(row.signature).results) == 1:
+        return row
+    made = copy.copy(row)
+    made.fn = lambda *args, **params: join(row.name, row.fn(*args, **params))
+    made.call = lambda *args, **params: join(row.name, row.call(*args, **params))
+    made.vjps = (lambda g, y, x, **params: tg.vjp(lambda x: made.call(x, **params), x)[1](g)[0],)
+    made.signature = f"{row.signature.partition('->')[0]}->(joined)"
+    made.batch = made._batch
+    return made
+
+
+def join(name: str, outputs: Any) -> Any:
+    """One array of several outputs, whose core axes are joined."""
+    if not isinstance(outputs, (list, tuple)):
+        return outputs
+    results = parsed(str(REGISTRY[name].signature)).results
+    loops = [x.ndim - len(core) for x, core in zip(outputs, results, strict=True)]
+    flat = [
+        reshape(x, shape=(*x.shape[:n], math.prod(x.shape[n:])))
+        for x, n in zip(outputs, loops, strict=True)
+    ]
+    return concatenate_along(*flat, axis=-1)
+
 
 Values = tuple[Any, ...]
 Maker = Callable[[np.random.Generator], tuple[Values, dict[str, Any]]]
@@ -125,7 +159,7 @@ class Point:
 
     def expected(self, *xs: Any) -> Any:
         """The reference."""
-        return reference(self.row)(*self.filled(xs), **self.params)
+        return join(self.row.name, reference(self.row)(*self.filled(xs), **self.params))
 
 
 def points(row: Primitive, dtype: Any = np.float64) -> Iterator[tuple[str, Point]]:

@@ -13,10 +13,14 @@ from typing import Any
 import numpy as np
 
 from . import signatures
+from .composite import parts
 from .primitive import Primitive, Rule, binary, bind, named, unary, unary_with_params
+from .signatures import parsed
+from .tensor import Parts
 
 
-def _add(a: Any, b: Any) -> Any:
+def plus(a: Any, b: Any) -> Any:
+    """a + b, None standing for zero."""
     return b if a is None else a if b is None else a + b
 
 
@@ -45,7 +49,7 @@ def elementwise(
         total = None
         for rule, t in zip(rules, tangents, strict=True):
             if t is not None and rule is not None:
-                total = _add(total, rule(t, y, *args, **params) if params else rule(t, y, *args))
+                total = plus(total, rule(t, y, *args, **params) if params else rule(t, y, *args))
         return total
 
     prim = Primitive(
@@ -140,7 +144,7 @@ def bilinear(
         second = None if tb is None else prim.call(a, tb)
         if type(first) is np.ndarray and type(second) is np.ndarray and first.shape == second.shape:
             return np.add(first, second, out=first)  # both are fresh: spare a buffer
-        return _add(first, second)
+        return plus(first, second)
 
     prim = Primitive(
         name,
@@ -192,15 +196,38 @@ def structured(
     """Declare a function by its value, jvp and vjp; it must accept leading axes.
 
     ``jvp(tangents, y, *args, **params)`` takes one tangent an operand, None standing for zero;
-    with one operand, ``jvp(t, y, x, **params)``.
+    with one operand, ``jvp(t, y, x, **params)``. A signature of several results, such as
+    ``"(n,n)->(n),(n,n)"``, makes ``y`` a tuple of them, as are the value, tangents and cotangents;
+    a cotangent may be None.
     """
     vjps = vjp if isinstance(vjp, tuple) else (vjp,)
+    results = parsed(row["signature"]).results if isinstance(row.get("signature"), str) else ()
+    if len(results) > 1:
+        fn, jvp, vjps = _bundling(fn, jvp, vjps, len(results[0]))
 
     def pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
         given = tangents[0] if len(vjps) == 1 else tangents
         return jvp(given, y, *args, **(params or {}))
 
     prim = Primitive(name, "structured", fn, vjps=vjps, pushforward=pushforward, **row)
-    if len(vjps) == 1:
+    if len(results) > 1:
+        prim.call = named(lambda *args, **params: parts(bind(prim, args, params)), prim)
+    elif len(vjps) == 1:
         prim.call = unary_with_params(prim)
     return prim.call
+
+
+def _bundling(fn: Any, jvp: Any, vjps: Any, rank: int) -> tuple[Any, Any, Any]:
+    """Functions of tuples as functions of bundles, whose first part has so many core axes."""
+
+    def bundle(*args: Any, **params: Any) -> Parts:
+        values = fn(*args, **params)
+        return Parts(values, values[0].shape[: values[0].ndim - rank])
+
+    def push(t: Any, y: Any, *args: Any, **params: Any) -> Parts:
+        return Parts(jvp(t, parts(y), *args, **params), y.shape)
+
+    def pull(rule: Any) -> Any:
+        return rule and (lambda g, y, *args, **params: rule(g, parts(y), *args, **params))
+
+    return bundle, push, tuple(map(pull, vjps))

@@ -23,7 +23,7 @@ import numpy as np
 from . import modes, signatures
 from .errors import NanError, NonDifferentiableError, add_context, operands
 from .registry import REGISTRY
-from .tensor import Axis, Batched, Tensor, batched, constant, record, tick, unrecorded
+from .tensor import Axis, Batched, Parts, Tensor, batched, constant, record, tick, unrecorded
 
 Rule = Callable[..., Any]
 
@@ -65,7 +65,8 @@ class Primitive:
     Other Parameters
     ----------------
     signature : str or callable, optional
-        Core axes, as of a generalised ufunc, over whose loop axes ``fn`` broadcasts; or a function
+        Core axes, as of a generalised ufunc, over whose loop axes ``fn`` broadcasts (of several
+        results, where a structured one has those); or a function
         of parameters and shapes that gives :class:`~tinygrad_hess.core.signatures.Axes`.
     partial : {None, "sum"}
         With "sum", a signature is that of a sum of products: core axes that the result keeps may be
@@ -162,7 +163,11 @@ class Primitive:
         self.flops = flops or (lambda y, *args, **params: int(np.size(y)))
         self.module = _declaring_module()
         if isinstance(signature, str):
-            signatures.parsed(signature)  # raises for one that cannot be read
+            results = signatures.parsed(signature).results  # raises for one that cannot be read
+            if len(results) > 1 and kind != "structured":
+                raise ValueError(
+                    f"{name}: {signature!r} has several results: declare it structured"
+                )
         self.signature, self.partial = signature, partial
         self.batch = batch or self._batch
         self.moves, self.identity, self.commutative = moves, identity, commutative
@@ -264,7 +269,7 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
             on_tape = on_tape or a.prim is not None
             has_batch = has_batch or type(a) is Batched
             values.append(a.value)
-        elif isinstance(a, (_ndarray, *_SCALARS)):
+        elif isinstance(a, (_ndarray, Parts, *_SCALARS)):
             values.append(a)
         else:
             values.append(np.asarray(a))
@@ -413,17 +418,19 @@ def user_line() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
+def has_nan(x: Any) -> bool:
+    """Whether there is a NaN in an array, a tensor, or the parts of either."""
+    raw = x.value if isinstance(x, Tensor) else x
+    if isinstance(raw, Parts):
+        return any(map(has_nan, raw))
+    raw = np.asarray(raw)
+    return raw.dtype.kind in "fc" and bool(np.isnan(raw).any())
+
+
 def _refuse_nan(prim: Primitive, value: Any, args: Any, params: Any) -> None:
-    raw = np.asarray(value.value if isinstance(value, Tensor) else value)
-    if raw.dtype.kind in "fc" and np.isnan(raw).any():
+    if has_nan(value) and not any(map(has_nan, args)):
         what = f"{prim.name}({operands(args, params)})"
-        fresh = not any(
-            np.isnan(np.asarray(getattr(a, "value", a), dtype=complex)).any()
-            for a in args
-            if getattr(getattr(a, "value", a), "dtype", np.dtype(float)).kind in "fc"
-        )
-        if fresh:
-            raise NanError(f"{what} made a NaN; called at {user_line()}")
+        raise NanError(f"{what} made a NaN; called at {user_line()}")
 
 
 def _general(prim: Primitive) -> Callable[..., Any]:

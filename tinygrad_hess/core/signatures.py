@@ -64,7 +64,12 @@ class Signature:
     """A signature as it was written: the names of core axes."""
 
     operands: tuple[tuple[str, ...], ...]
-    result: tuple[str, ...]
+    results: tuple[tuple[str, ...], ...]
+
+    @property
+    def result(self) -> tuple[str, ...]:
+        """Core axes of the result; a bundle of several has none."""
+        return self.results[0] if len(self.results) == 1 else ()
 
     @property
     def ranks(self) -> tuple[int, ...]:
@@ -100,7 +105,7 @@ def parsed(text: str) -> Signature:
     Raises
     ------
     ValueError
-        When the text is no signature of one result.
+        When the text is no signature.
 
     Examples
     --------
@@ -108,13 +113,14 @@ def parsed(text: str) -> Signature:
     (('n', 'n'), ('n',))
     """
     group = r"\(\s*(?:\w+\s*(?:,\s*\w+\s*)*)?\)"
-    if not re.fullmatch(rf"\s*{group}\s*(?:,\s*{group}\s*)*->\s*{group}\s*", text):
+    several = rf"\s*{group}\s*(?:,\s*{group}\s*)*"
+    if not re.fullmatch(f"{several}->{several}", text):
         raise ValueError(
             f"{text!r} is no signature: write the core axes of each operand and of the result, as "
             'in "(m,n),(n,p)->(m,p)" for a product of matrices or "(n)->()" for a reduction'
         )
-    groups = [tuple(re.findall(r"\w+", g)) for g in re.findall(group, text)]
-    return Signature(tuple(groups[:-1]), groups[-1])
+    sides = [re.findall(group, side) for side in text.split("->")]
+    return Signature(*(tuple(tuple(re.findall(r"\w+", g)) for g in side) for side in sides))
 
 
 def broadcast_labels(shape: Shape, wide: Shape) -> tuple[Label, ...]:
@@ -196,7 +202,7 @@ def unknown(params: dict[str, Any], shapes: list[Shape], shape: Shape) -> Axes:
 
 def last_axes(ranks: Sequence[int], rank: int, shapes: list[Shape], shape: Shape) -> Axes:
     """So many last axes of each operand, and of the result, are core axes; the others broadcast."""
-    core = Signature(tuple(("",) * n for n in ranks), ("",) * rank)
+    core = Signature(tuple(("",) * n for n in ranks), (("",) * rank,))
     return core.axes(shapes, shape)
 
 

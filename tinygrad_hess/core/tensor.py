@@ -382,11 +382,17 @@ class Batched(Tensor):
 class Parts(tuple):
     """The value, or the cotangent, of a node with several outputs; None is a missing part.
 
-    ``shape`` and ``dtype`` are the same for all, so that the sweep's one check passes.
+    ``shape`` is that of the loop axes, which all parts have in front.
     """
 
-    shape = "parts"
+    shape: tuple[int, ...]
+    ndim: int
     dtype = None
+
+    def __new__(cls, items: Iterable[Any], shape: tuple[int, ...] = ()) -> Parts:
+        self = super().__new__(cls, items)
+        self.shape, self.ndim = shape, len(shape)
+        return self
 
     def __add__(self, other: Any) -> Parts:
         pairs = zip(self, other, strict=True)

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core import modes, trees
+from ..core.composite import opaque
 from ..core.errors import NonDifferentiableError, describe
 from ..core.tensor import Tensor, constant
-from ..transforms.composite import opaque
 from ..transforms.recording import is_tracked
 
 Array = np.ndarray[Any, Any]

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from ..core import modes
+from ..core.composite import PICK, Composite, Opaque
 from ..core.primitive import snapshot
 from ..core.tape import Tape
 from ..core.tensor import START, Batched, Tensor, record, unrecorded
-from ..transforms.composite import PICK, Composite, Opaque
 from .emitter import Emitter
 from .lower_batch import ENTER, LEAVE, lower_batch
 from .program import Instruction, Program
@@ -69,36 +68,28 @@ class _Reader:
         """Append the instructions of nodes in order."""
         for node in nodes:
             prim: Any = node.prim
+            bundle: Any = node.parents[0] if node.parents else None
             if isinstance(node, Batched) and any(a.time < self.since for a in node.axes):
                 raise SurroundedError
             if not node.parents:  # a leaf made on the way
                 self.slots[node.time] = self.slot_of(None, unrecorded(node))
             elif isinstance(prim, Opaque):
-                self._parts[node.time] = self._opaque(node, prim)
+                self.slots[node.time] = self._opaque(node, prim)
             elif isinstance(prim, Composite):
                 self._parts[node.time] = self._composite(node, prim)
-            elif prim is PICK:
-                bundle, part = node.parents[0], (node.params or {})["part"]
-                assert bundle is not None
-                self.slots[node.time] = self._parts[bundle.time][part]
+            elif prim is PICK and bundle.time in self._parts:
+                self.slots[node.time] = self._parts[bundle.time][(node.params or {})["part"]]
             else:
                 self.slots[node.time] = self._instruction(node, prim)
 
-    def _opaque(self, node: Tensor, prim: Opaque) -> list[int]:
-        """One call, and what takes each result out of it."""
+    def _opaque(self, node: Tensor, prim: Opaque) -> int:
+        """One call, which gives a bundle."""
         args = tuple(self.slot_of(p, a) for p, a in zip(node.parents, node.args, strict=True))
         call = Instruction(
             None, prim.fn, args, self._new(), (), None, name=prim.name, fresh=True, effects=True
         )
-        parts = [
-            Instruction(
-                None, itemgetter(n), (call.out,), self._new(), np.shape(value), value.dtype,
-                {"n": n}, name="part", fresh=True,
-            )
-            for n, value in enumerate(node.value)
-        ]  # fmt: skip
-        self.emit.instructions += [call, *parts]
-        return [i.out for i in parts]
+        self.emit.instructions.append(call)
+        return call.out
 
     def _composite(self, node: Tensor, prim: Composite) -> list[int]:
         """Record the function inside, and read that in its place."""

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core import trees
+from ..core import composite, trees
 from ..core.tensor import Tensor
-from . import composite
 from .gradients import jvp, vjp
 
 

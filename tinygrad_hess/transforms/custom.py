@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import trees
-from . import composite
+from ..core import composite, trees
 from .gradients import vjp
 
 

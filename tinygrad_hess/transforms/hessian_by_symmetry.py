@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
+from ..core.composite import Composite
 from ..core.tape import Tape
 from ..core.tensor import Tensor
 from ..ops.shape.broadcasting import reshape
 from ..ops.shape.rearranging import concatenate_along, index, moveaxis
 from .batched_sweeps import Sweeps
-from .composite import Composite
 from .recording import Recording
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..core import modes
 from ..core.errors import NanError, TapeReleasedError, describe, operands
+from ..core.primitive import has_nan
 from ..core.tape import Tape
 from ..core.tensor import Axis, Batched, Parts, Tensor, record, tick, unrecorded
 from ..ops.elementwise.arithmetic import where
@@ -374,8 +375,7 @@ def _debugged(node: Tensor, rule: Any, *args: Any, **params: Any) -> Any:
 
 
 def _check_nan(c: Any, node: Tensor) -> None:
-    raw = c.value if isinstance(c, Tensor) else c
-    if not isinstance(raw, Parts) and raw.dtype.kind in "fc" and np.isnan(raw).any():
+    if has_nan(c):
         raise _nan_derivative(node)
 
 

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..core.composite import PICK
 from ..core.primitive import Primitive
 from ..core.tape import Tape
 from ..core.tensor import Batched, Parts, Tensor, _Released
 from ..ops.elementwise.identity import alias
-from ..transforms.composite import PICK
 from .phases import FORWARD, Sweep, is_seed, sweeps
 from .picture import Edge, Picture, Vertex
 from .scopes import scopes

@@ -30,7 +30,7 @@ from ...core import modes
 from ...core.primitive import Primitive, bind
 from ...core.signatures import CORE, Axes, Label
 from ...core.tape import Tape
-from ...core.tensor import Axis, Batched, Parts, Tensor, batched, leaf, unrecorded
+from ...core.tensor import Axis, Batched, Tensor, batched, leaf, unrecorded
 from ...ops.elementwise.arithmetic import add
 from .dependence import BITS, Dependence, Sets, Sketch
 
@@ -322,8 +322,7 @@ def _same_layout(x: Any, y: Any) -> bool:
 
 
 def _size(x: Any) -> int:
-    value = _value(x)
-    return 1 if isinstance(value, Parts) else int(np.size(value))
+    return math.prod(_shape(x))
 
 
 def _flat(x: Any) -> Any:

@@ -174,7 +174,7 @@ def _signs(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Arra
 
 def numbers_of_examples(run: Recording, found: Sequence[Use]) -> list[int]:
     """What the number of examples may be, first that by which most parameters are used."""
-    lengths = {node.value.shape[0] for node in run.tape().nodes if np.ndim(node.value)}
+    lengths = {node.value.shape[0] for node in run.tape().nodes if node.value.shape}
     sizes = {n: sum(u.elements.size for u in found if u.suits(n)) for n in lengths if n > 1}
     likely = sorted((n for n in sizes if sizes[n]), key=lambda n: (sizes[n], n), reverse=True)
     return likely[:GUESSES]

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ....core.composite import Composite
 from ....core.signatures import CORE, Label
 from ....core.tensor import Batched, Tensor
-from ....transforms.composite import PICK, Composite
 from ....transforms.recording import Recording
 from ..flattening import Array
 
@@ -129,7 +129,7 @@ def uses(run: Recording) -> list[Use]:
         sources[node.time] = functools.reduce(operator.or_, read, 0)
         if not sources[node.time]:
             continue  # from within the function, such as a gradient that it takes
-        if isinstance(node, Batched) or node.prim is PICK or isinstance(node.prim, Composite):
+        if isinstance(node, Batched) or isinstance(node.prim, Composite):
             raise UncopiedError("the loss uses vmap, checkpoint or a rule of its own")
         origin = _rearranged_elements(node, origins)
         if origin is not None:

@@ -1,4 +1,4 @@
-"""A whole function as one node of the tape, with derivatives of its own.
+"""Nodes with several outputs; among them whole functions, with derivatives of their own.
 
 bundle : operands -> Parts       pick : Parts -> one output
 """
@@ -8,15 +8,47 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..core import modes, trees
-from ..core.errors import NonDifferentiableError
-from ..core.tensor import Batched, Parts, Tensor, record, unrecorded
+from . import modes, signatures, trees
+from .errors import NonDifferentiableError
+from .primitive import Primitive, bind
+from .registry import REGISTRY
+from .tensor import Batched, Parts, Tensor, record, unrecorded
 
-Cotangents = Sequence[Any]
+
+def _put(g: Any, y: Any, bundle: Any, *, part: int) -> Parts:
+    whole = bundle.value if isinstance(bundle, Tensor) else bundle
+    return Parts(g if i == part else None for i in range(len(whole)))
+
+
+def _axes_of_part(params: Any, shapes: Any, shape: Any) -> signatures.Axes:
+    """A bundle has the loop axes, each part has core axes behind them."""
+    return signatures.last_axes((0,), len(shape) - len(shapes[0]), shapes, shape)
+
+
+PICK = Primitive(
+    "pick",
+    "structured",
+    lambda bundle, *, part: bundle[part],
+    vjps=(_put,),
+    pushforward=lambda tangents, y, args, params: tangents[0][params["part"]],
+    on_complex=True,
+    signature=_axes_of_part,
+    aliases=False,
+    doc="One part of a bundle.",
+)
+PICK.module, PICK.effects = __name__, False
+del REGISTRY[PICK.name]  # nobody calls it by name
+
+
+def parts(bundle: Any) -> tuple[Any, ...]:
+    """The outputs of a node with several; raw ones are there already."""
+    if not isinstance(bundle, Tensor):
+        return tuple(bundle)
+    return tuple(bind(PICK, (bundle,), {"part": i}) for i in range(len(bundle.value)))
 
 
 class Composite:
-    """The primitive of such a node. Rules see what a primitive's rules see."""
+    """The primitive of a node that calls a function. Rules see what a primitive's rules see."""
 
     kind = "composite"
     vjps = accumulate = None
@@ -42,37 +74,14 @@ class Opaque(Composite):
         raise NonDifferentiableError(f"{self.name} is not differentiated")
 
 
-class _Pick:
-    """The primitive that takes one part out of a bundle."""
-
-    name = label = "pick"
-    kind = "linear"
-    pullback = accumulate = None
-
-    @staticmethod
-    def _put(g: Any, y: Any, parts: Any, *, part: int) -> Parts:
-        whole = parts.value if isinstance(parts, Tensor) else parts
-        return Parts(g if i == part else None for i in range(len(whole)))
-
-    vjps = (_put,)
-
-    @staticmethod
-    def pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
-        return tangents[0][params["part"]]
-
-
-PICK: Any = _Pick()
-
-
-def opaque(name: str, fn: Callable[..., tuple[Any, ...]], args: Sequence[Any]) -> list[Any]:
+def opaque(name: str, fn: Callable[..., tuple[Any, ...]], args: Sequence[Any]) -> tuple[Any, ...]:
     """Append ``fn(*args)``, from raw arrays to new ones, as one node that replay calls as it is."""
     held = tuple(unrecorded(x) for x in args)
     if any(isinstance(x, Batched) for x in held):
         raise NonDifferentiableError(f"{name} does not work on the examples of a vmap")
     values = Parts(fn(*held))
     parents = tuple(x if isinstance(x, Tensor) and x.prim is not None else None for x in args)
-    bundle = record(Opaque(name, fn), values, held, parents)
-    return [record(PICK, v, (values,), (bundle,), {"part": i}) for i, v in enumerate(values)]
+    return parts(record(Opaque(name, fn), values, held, parents))
 
 
 def call(
@@ -106,6 +115,4 @@ def call(
         lambda g, y, operands, params: pullback(g, operands),
         lambda ts, y, operands, params: Parts(pushforward(ts, operands)),
     )
-    bundle = record(prim, values, held, parents)
-    picked = [record(PICK, v, (values,), (bundle,), {"part": i}) for i, v in enumerate(values)]
-    return trees.unflatten(out_spec, picked)
+    return trees.unflatten(out_spec, parts(record(prim, values, held, parents)))
