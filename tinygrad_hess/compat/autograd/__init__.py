@@ -22,8 +22,8 @@ from .builtins import type as type
 from .core import primitive as primitive
 from .differential_operators import checkpoint as checkpoint
 from .differential_operators import deriv as deriv
-from .differential_operators import elementwise_grad as elementwise_grad
 from .differential_operators import elementwise_grad as egrad
+from .differential_operators import elementwise_grad as elementwise_grad
 from .differential_operators import grad as grad
 from .differential_operators import grad_and_aux as grad_and_aux
 from .differential_operators import grad_named as grad_named

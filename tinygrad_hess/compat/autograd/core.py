@@ -60,7 +60,8 @@ def noticing_independence(fun: Callable[..., Any]) -> Callable[[Any], Any]:
     def recorded(x: Any) -> Any:
         starts = [t.time for t in optree.tree_leaves(x) if isinstance(t, Tensor)]
         out = fun(x)
-        made = [y.time for y in optree.tree_leaves(out) if isinstance(y, Tensor) and y.requires_grad]
+        leaves = [y for y in optree.tree_leaves(out) if isinstance(y, Tensor)]
+        made = [y.time for y in leaves if y.requires_grad]
         if starts and max(made, default=-1) < min(starts):
             warnings.warn("Output seems independent of input.", stacklevel=2)
         return out

@@ -1,4 +1,4 @@
-"""Gradients, Jacobians and products with them, in autograd's form: ``operator(f, argnum)(*args)``."""
+"""Gradients, Jacobians and products, in autograd's form: ``operator(f, argnum)(*args)``."""
 
 from __future__ import annotations
 

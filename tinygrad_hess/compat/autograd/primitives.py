@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import optree
 
-from ... import Tensor, custom_vjp
+from ... import Tensor, custom_jvp, custom_vjp
 from ... import numpy as tnp
 from .wrap_util import get_name, wraps
 
@@ -60,13 +60,20 @@ class Primitive:
             pull = self._require_vjp(recorded)(tuple(recorded), ans, tuple(full(given)), kwargs)
             return tuple(map(_fit, pull(g), given))
 
-        def push(primals: Any, tangents: Any) -> Any:
-            ans = self(*full(primals), **kwargs)
-            tangent = self.jvp(tuple(recorded), tangents, ans, tuple(full(primals)), kwargs)  # type: ignore[misc]
-            return ans, _fit(tangent, ans)
+        body = wraps(self)(lambda *given: _floats(self.fun(*full(given), **kwargs)))
+        call: Any = custom_vjp(body)
+        jvp = self.jvp
+        if jvp is not None and self.vjp is None:
 
-        call = custom_vjp(wraps(self)(lambda *given: _floats(self.fun(*full(given), **kwargs))))
-        call.defvjp(forward, backward)
+            def push(primals: Any, tangents: Any) -> Any:
+                ans, operands = self(*full(primals), **kwargs), tuple(full(primals))
+                tangent = jvp(tuple(recorded), tangents, ans, operands, kwargs)
+                return ans, optree.tree_map(lambda y, t: _fit(t, y), ans, tangent)
+
+            call = custom_jvp(body)
+            call.defjvp(push)
+        else:
+            call.defvjp(forward, backward)
         return call(*[args[i] for i in recorded])
 
     def _require_vjp(self, argnums: Any) -> Callable[..., Any]:
@@ -80,7 +87,7 @@ class Primitive:
 def _is_recorded(x: Any) -> bool:
     if builtins.isinstance(x, Tensor):
         return x.requires_grad or type(x) is not Tensor
-    return type(x) in (list, tuple, dict) and any(map(_is_recorded, optree.tree_leaves(x)))  # type: ignore[arg-type]
+    return type(x) in (list, tuple, dict) and any(map(_is_recorded, optree.tree_leaves(x)))
 
 
 def _value(x: Any) -> Any:
@@ -104,8 +111,10 @@ def _fit(c: Any, like: Any) -> Any:
     while len(shape) > len(like.shape):
         c = tnp.sum(c, axis=0)
         shape = shape[1:]
-    wide = tuple(i for i, n in enumerate(like.shape) if n == 1 and len(shape) == len(like.shape) and shape[i] != 1)
-    return tnp.broadcast_to(tnp.sum(c, axis=wide, keepdims=True) if wide else c, like.shape)
+    if len(shape) == len(like.shape):
+        wide = tuple(i for i, (m, n) in enumerate(zip(shape, like.shape)) if n == 1 != m)
+        c = tnp.sum(c, axis=wide, keepdims=True) if wide else c
+    return tnp.broadcast_to(c, like.shape)
 
 
 class SparseObject:

@@ -23,10 +23,9 @@ def getval(x: Any) -> Any:
     """The plain value of ``x``, and of what a container holds."""
     if isinstance(x, Tensor):
         return x.value
-    return optree.tree_map(getval, x, none_is_leaf=True) if type(x) in _CONTAINERS else x  # type: ignore[arg-type]
-
-
-_CONTAINERS = (list, tuple, dict)
+    if type(x) in (list, tuple, dict):
+        return optree.tree_map(getval, x, none_is_leaf=True)
+    return x
 
 
 def primitive(f_raw: Callable[..., Any]) -> Primitive:

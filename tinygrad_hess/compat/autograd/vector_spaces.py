@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 import optree
 
 from ... import Tensor
+from ... import numpy as tnp
 
 
 class VSpace:
     """The vector space of a value; what kind is looked up by the type of the value."""
 
-    mappings: dict[type, Callable[[Any], VSpace]] = {}
+    mappings: ClassVar[dict[type, Callable[[Any], VSpace]]] = {}
     iscomplex = False
     size: int
 
@@ -136,10 +138,11 @@ class ContainerVSpace(VSpace):
 
     def standard_basis(self) -> Iterator[Any]:
         """Every element with one coordinate 1 and the others 0."""
-        for i, space in enumerate(self._spaces()):
+        spaces = self._spaces()
+        for i, space in enumerate(spaces):
             for vector in space.standard_basis():
-                supply = iter([vector if j == i else s.zeros() for j, s in enumerate(self._spaces())])
-                yield _map(lambda space, supply=supply: next(supply), self.shape)
+                items = iter([vector if j == i else s.zeros() for j, s in enumerate(spaces)])
+                yield _map(partial(_next, items), self.shape)
 
 
 def _map(f: Callable[[Any], Any], container: Any) -> Any:
@@ -149,6 +152,10 @@ def _map(f: Callable[[Any], Any], container: Any) -> Any:
     items = map(f, container)
     named = hasattr(container, "_fields")
     return type(container)(*items) if named else type(container)(items)
+
+
+def _next(items: Iterator[Any], _: Any) -> Any:
+    return next(items)
 
 
 def vspace(value: Any) -> Any:
@@ -167,9 +174,5 @@ def vspace(value: Any) -> Any:
     if builtins.isinstance(value, (list, tuple, dict)):
         return ContainerVSpace(value)
     if builtins.isinstance(value, (np.ndarray, np.generic, Tensor, float, complex)):
-        return ComplexArrayVSpace(value) if np.iscomplexobj(_dtype_of(value)) else ArrayVSpace(value)
+        return (ComplexArrayVSpace if tnp.iscomplexobj(value) else ArrayVSpace)(value)
     raise TypeError(f"Can't find vector space for value {value} of type {type(value)}")
-
-
-def _dtype_of(value: Any) -> Any:
-    return np.zeros((), value.dtype) if hasattr(value, "dtype") else value

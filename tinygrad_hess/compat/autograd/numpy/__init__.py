@@ -3,7 +3,7 @@
 from typing import Any
 
 from ....numpy import __getattr__ as _elsewhere
-from . import fft, linalg, numpy_wrapper, random
+from . import fft, linalg, numpy_boxes, numpy_vjps, numpy_vspaces, numpy_wrapper, random
 from .numpy_wrapper import *  # noqa: F403
 from .numpy_wrapper import _astype as _astype
 from .numpy_wrapper import _original_where as _original_where

@@ -4,9 +4,8 @@ from typing import Any
 
 from ....numpy import linalg as _linalg
 from ....numpy.linalg import *  # noqa: F403
-from ....numpy.linalg import __all__ as __all__
-from ....numpy.linalg import matmul as _dot
-from ....numpy.linalg import matrix_transpose as T
+
+T, _dot = _linalg.matrix_transpose, _linalg.matmul  # helpers of autograd's that are in use
 
 
 def __getattr__(name: str) -> Any:

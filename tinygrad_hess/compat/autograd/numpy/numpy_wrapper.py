@@ -24,7 +24,6 @@ globals().update(
 )
 
 
-
 def _integer_type(kind: Any) -> Any:
     """An integer type that also converts recorded arrays, whose derivative ends there."""
 
@@ -89,8 +88,9 @@ def metadata(A: Any) -> tuple[Any, ...]:
 
 def parse_einsum_input(*args: Any) -> Any:
     """The subscripts and operands of a call of ``einsum``."""
-    from numpy._core.einsumfunc import _parse_einsum_input as parse
+    from numpy._core import einsumfunc
 
+    parse: Any = einsumfunc._parse_einsum_input  # type: ignore[attr-defined]
     return parse([_getval(x) for x in args])
 
 

@@ -4,7 +4,6 @@ from typing import Any
 
 from numpy import random as _random
 from numpy.random import *  # noqa: F403
-from numpy.random import __all__ as __all__
 
 
 def __getattr__(name: str) -> Any:

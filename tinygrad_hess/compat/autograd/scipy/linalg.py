@@ -6,7 +6,6 @@ import scipy.linalg as _scipy
 
 from ....scipy import linalg as _ours
 from ....scipy.linalg import *  # noqa: F403
-from ....scipy.linalg import __all__ as __all__
 from ..extend import defjvp as _defjvp
 from ..extend import defvjp as _defvjp
 from ..extend import primitive as _primitive

@@ -12,9 +12,7 @@ from .... import numpy as tnp
 __all__ = ["convolve"]
 
 
-def convolve(
-    A: Any, B: Any, axes: Any = None, dot_axes: Any = ((), ()), mode: str = "full"
-) -> Any:
+def convolve(A: Any, B: Any, axes: Any = None, dot_axes: Any = ((), ()), mode: str = "full") -> Any:
     """Convolve along pairs of axes, and contract pairs of others.
 
     Parameters
@@ -46,11 +44,13 @@ def convolve(
     sizes = [(tnp.shape(A)[i], tnp.shape(B)[j]) for i, j in zip(along_a, along_b, strict=True)]
     if mode == "valid" and any(m < n for m, n in sizes):
         if any(m > n for m, n in sizes):
-            raise Exception("One array must be larger than the other along all convolved dimensions")
+            raise Exception(
+                "One array must be larger than the other along all convolved dimensions"
+            )
         swapped = convolve(B, A, (along_b, along_a), (dot_b, dot_a), mode)
-        others_b = tnp.ndim(B) - len(along_b) - len(dot_b)
+        count_b = tnp.ndim(B) - len(along_b) - len(dot_b)
         others = tnp.ndim(swapped) - len(sizes)
-        order = [*range(others_b, others), *range(others_b), *range(others, tnp.ndim(swapped))]
+        order = [*range(count_b, others), *range(count_b), *range(others, tnp.ndim(swapped))]
         return tnp.transpose(swapped, order)
 
     padding = [(0, 0)] * tnp.ndim(A)

@@ -9,7 +9,7 @@ import scipy.stats as _scipy
 
 from .... import numpy as tnp
 from .... import scipy as _ours
-from ....scipy.stats import __all__ as __all__
+from ....scipy.stats import __all__
 from ..tracer import getval
 
 
