@@ -68,7 +68,10 @@ def parse(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]]
                 array = array.astype(int)  # an empty list
             if array.dtype.kind == "b":
                 if type(array) is Batched:
-                    array.item()  # refuses, and says what to do
+                    array._refuse(
+                        "a boolean mask as an index, x[mask],",
+                        "Use np.where(mask, x, 0.0), which keeps the shape.",
+                    )
                 if isinstance(array, Tensor):
                     array._refuse_while_traced("a boolean mask as an index")
                 mask = array.value if isinstance(array, Tensor) else array

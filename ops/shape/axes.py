@@ -48,7 +48,8 @@ _remembered_axes = functools.lru_cache(maxsize=4096)(_canonical_axes)
 
 def canonical_shape(shape: Any, who: str) -> tuple[int, ...]:
     """A shape given as a number or a sequence, as a tuple of Python integers."""
-    given = shape if isinstance(shape, Iterable) else (shape,)
+    several = isinstance(shape, Iterable) and getattr(shape, "ndim", 1) != 0
+    given = shape if several else (shape,)
     try:
         return tuple(operator.index(n) for n in given)
     except TypeError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -79,3 +81,38 @@ def add_context(error: Exception, name: str, args: Any, params: dict[str, Any] |
     if kind is None:
         return error
     return kind(f"{name}({operands(args, params)}): {error}")
+
+
+def failed_call(
+    error: Exception, who: str, f: Callable[..., Any], args: Any, kwargs: Any, advice: str = ""
+) -> Exception:
+    """What to raise where a user's function ``f``, called by ``who``, ended in ``error``.
+
+    NumPy hides our refusal to become a number behind a ``ValueError`` of its own: ours is raised
+    again. A call that does not fit the parameters of ``f`` is said to be one. All other errors are
+    the user's, and stay as they are.
+    """
+    if type(error) is ValueError and isinstance(
+        error.__cause__, (NonDifferentiableError, TracingError)
+    ):
+        return type(error.__cause__)(str(error.__cause__))
+    if type(error) is TypeError and (misfit := misfit_of(f, args, kwargs)):
+        return TypeError(f"{who}: {misfit}" + (f". {advice}" if advice else ""))
+    return error
+
+
+def misfit_of(f: Callable[..., Any], args: Any, kwargs: Any) -> str:
+    """How a call does not fit the parameters of ``f``; empty where it does, or who knows."""
+    try:
+        signature = inspect.signature(f)
+    except (TypeError, ValueError):  # a ufunc or a built-in
+        return ""
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        given = f"{len(args)} argument{'' if len(args) == 1 else 's'}"
+        given += "".join(f", {name}=" for name in kwargs)
+        name = getattr(f, "__name__", type(f).__name__)
+        parameters = ", ".join(signature.parameters)
+        return f"the function {name}({parameters}) was called with {given}: {error}"
+    return ""

@@ -2,44 +2,132 @@
 
 Recording consults one flag, :data:`special`; only when it is raised does an operation look at
 what is on. Outside such blocks the modes cost nothing.
+
+    a mode : variable of the context -> the blocks that were opened in it, oldest first
+
+The newest block that is still open decides. So blocks may be left in any order, and in another
+thread or context than they were opened in, as happens with suspended generators.
 """
 
 from __future__ import annotations
 
+import inspect
+import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import ContextDecorator, nullcontext
 from contextvars import ContextVar
+from typing import Any, Self
 
 special = [0]
-"""How many mode blocks are open in all threads; zero keeps every operation on its fast path."""
+"""How many flagged blocks are open in all threads; zero keeps every operation on its fast path."""
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # the collector may close a generator in the midst of it
+_open: set[_Opened] = set()
 _as_it_is = nullcontext()
-_recording = ContextVar("recording", default=True)
-_nan_safe = ContextVar("nan_safe", default=False)
-_debug_nans = ContextVar("debug_nans", default=False)
-_tracing = ContextVar("tracing", default=False)
 
 
-@contextmanager
-def _mode(variable: ContextVar[bool], value: bool) -> Iterator[None]:
-    with _lock:
-        special[0] += 1
-    token = variable.set(value)
-    try:
-        yield
-    finally:
-        variable.reset(token)
+class _Opened:
+    """One block while it is open: the mode's value inside, and the thread that opened it."""
+
+    __slots__ = ("block", "thread", "value")
+
+    def __init__(self, block: Block):
+        self.block, self.value, self.thread = block, block.value, threading.get_ident()
+
+
+Stack = ContextVar[tuple[_Opened, ...]]
+"""The blocks of one mode, in one context."""
+
+_recording: Stack = ContextVar("recording", default=())
+_nan_safe: Stack = ContextVar("nan_safe", default=())
+_debug_nans: Stack = ContextVar("debug_nans", default=())
+_tracing: Stack = ContextVar("tracing", default=())
+
+
+class Block(ContextDecorator):
+    """A block in which a mode has a value; as a decorator, the whole of a function.
+
+    ``flagged`` modes concern each operation, which looks for them where :data:`special` is raised.
+    """
+
+    def __init__(self, variable: Stack, value: bool, flagged: bool = True):
+        self.variable, self.value, self.flagged = variable, value, flagged
+
+    def __call__(self, f: Callable[..., Any]) -> Any:
+        """Run a function inside the block."""
+        for is_late in (
+            inspect.isgeneratorfunction,
+            inspect.iscoroutinefunction,
+            inspect.isasyncgenfunction,
+        ):
+            if is_late(f):  # its body runs after the block is left
+                raise TypeError(
+                    f"{f.__name__} is a generator or a coroutine, which runs after its call has "
+                    "returned. Open the block inside it, as in with tg.no_grad(): ..."
+                )
+        return super().__call__(f)
+
+    def _recreate_cm(self) -> Self:
+        return type(self)(self.variable, self.value, self.flagged)
+
+    def __enter__(self) -> None:
+        opened = _Opened(self)
         with _lock:
-            special[0] -= 1
+            _open.add(opened)
+            _raise_flag()
+        blocks = self.variable.get()
+        self.variable.set((*[b for b in blocks if b in _open], opened))
+
+    def __exit__(self, *error: object) -> None:
+        blocks = self.variable.get()
+        # else it was opened in another context, as by a generator that is closed in another thread
+        here = [b for b in blocks if b.block is self and b in _open]
+        for opened in (here or [b for b in _open.copy() if b.block is self])[-1:]:
+            with _lock:
+                _open.discard(opened)
+                _raise_flag()
+        self.variable.set(tuple([b for b in blocks if b in _open]))
 
 
-def no_grad():  # type: ignore[no-untyped-def]
+def _forget_other_threads() -> None:
+    """In a forked child they don't live on."""
+    _lock.release()
+    _open.intersection_update([b for b in _open if b.thread == threading.get_ident()])
+    _raise_flag()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_lock.acquire,
+        after_in_parent=_lock.release,
+        after_in_child=_forget_other_threads,
+    )
+
+
+def _raise_flag() -> None:
+    special[0] = sum([opened.block.flagged for opened in _open])
+
+
+def value(variable: Stack, otherwise: bool) -> bool:
+    """What the newest open block says."""
+    for opened in reversed(variable.get()):
+        if opened in _open:
+            return opened.value
+    return otherwise
+
+
+def no_grad() -> Block:
     """Record nothing inside the block: results are constants.
 
     Transforms still work inside it; a function that opens it while it is being differentiated
-    makes constants, as with :func:`stop_gradient`.
+    makes constants, as with :func:`stop_gradient`. ``@no_grad()`` makes the block of a function.
+
+    Notes
+    -----
+    The block ends when it is left. A generator that yields inside it leaves it open for whoever
+    called (that is how ``@contextlib.contextmanager`` passes a block on), until it goes on or is
+    closed, in whichever thread that happens.
 
     Examples
     --------
@@ -50,10 +138,10 @@ def no_grad():  # type: ignore[no-untyped-def]
     >>> y.requires_grad
     False
     """
-    return _mode(_recording, False)
+    return Block(_recording, False)
 
 
-def enable_grad():  # type: ignore[no-untyped-def]
+def enable_grad() -> Block:
     """Record again inside a :func:`no_grad` block.
 
     Examples
@@ -65,10 +153,10 @@ def enable_grad():  # type: ignore[no-untyped-def]
     >>> y.requires_grad
     True
     """
-    return _mode(_recording, True)
+    return Block(_recording, True)
 
 
-def nan_safe():  # type: ignore[no-untyped-def]
+def nan_safe() -> Block:
     """Take an exactly zero cotangent or tangent, times anything, as zero inside the block.
 
     By IEEE's rules, zero times infinity is NaN; so a branch that ``where`` did not take can
@@ -83,10 +171,10 @@ def nan_safe():  # type: ignore[no-untyped-def]
     ...     tg.grad(f)(np.array([0.0, 4.0]))
     array([0.  , 0.25])
     """
-    return _mode(_nan_safe, True)
+    return Block(_nan_safe, True)
 
 
-def debug_nans():  # type: ignore[no-untyped-def]
+def debug_nans() -> Block:
     """Raise :class:`NanError` where an operation or a derivative first makes a NaN.
 
     The error names the operation, its operands, and the line of user code that called it.
@@ -100,39 +188,39 @@ def debug_nans():  # type: ignore[no-untyped-def]
     ...
     tinygrad_hess.core.errors.NanError: the derivative of sqrt(float64) is NaN; recorded at ...
     """
-    return _mode(_debug_nans, True)
+    return Block(_debug_nans, True)
 
 
-def recording():  # type: ignore[no-untyped-def]
+def recording() -> Any:
     """A block in which operations are recorded; free where they already are."""
-    return _as_it_is if is_recording() else _mode(_recording, True)
+    return _as_it_is if is_recording() else Block(_recording, True)
 
 
 def is_recording() -> bool:
     """Whether operations on tape tensors extend the tape here."""
-    return not special[0] or _recording.get()
+    return not special[0] or value(_recording, True)
 
 
 def is_nan_safe() -> bool:
     """Whether :func:`nan_safe` is on here."""
-    return bool(special[0]) and _nan_safe.get()
+    return bool(special[0]) and value(_nan_safe, False)
 
 
-def tracing():  # type: ignore[no-untyped-def]
+def tracing() -> Block:
     """A block in which recorded values stand for all others of their shape and type."""
-    return _mode(_tracing, True)
+    return Block(_tracing, True)
 
 
-def untraced():  # type: ignore[no-untyped-def]
+def untraced() -> Any:
     """A block whose values are looked at anew in each replay; free where nothing is traced."""
-    return _mode(_tracing, False) if is_tracing() else _as_it_is
+    return Block(_tracing, False) if is_tracing() else _as_it_is
 
 
 def is_tracing() -> bool:
     """Whether a recording is being made for replay on other values."""
-    return bool(special[0]) and _tracing.get()
+    return bool(special[0]) and value(_tracing, False)
 
 
 def is_debugging_nans() -> bool:
     """Whether :func:`debug_nans` is on here."""
-    return bool(special[0]) and _debug_nans.get()
+    return bool(special[0]) and value(_debug_nans, False)

@@ -158,6 +158,10 @@ class Tensor(TensorMethods):
         """Whether the tensor is on the tape: a leaf, or computed from one."""
         return self.prim is not None
 
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(bool(value))
+
     @property
     def is_leaf(self) -> bool:
         """Whether the tensor starts a tape rather than being computed on it."""
@@ -187,8 +191,9 @@ class Tensor(TensorMethods):
         """Make this constant a leaf of the tape (or a leaf a constant again), in place."""
         if not self.is_leaf:
             raise NonDifferentiableError(
-                "requires_grad_ on a computed tensor: only a leaf can start a tape. "
-                "Call .detach().requires_grad_() for a new leaf with the same value."
+                "requires_grad of a computed tensor: only a leaf can start a tape, or leave it. "
+                "Call .detach() for a constant, .detach().requires_grad_() for a new leaf with the "
+                "same value."
             )
         if requires_grad:
             require_float(self.value, "a tensor with requires_grad=True")
@@ -273,9 +278,10 @@ class Tensor(TensorMethods):
         if recorded and self.dtype.kind in "fc":
             raise NonDifferentiableError(
                 f"{what} of a {describe(self)} tensor that is being recorded would lose its "
-                "gradient. For np.array([x[0], x[1]]), sum of a list, or array[0] = x, write "
-                "np.stack([x[0], x[1]]); for math.sin(x), np.sin(x); to return a loss, return the "
-                "tensor itself. Where no gradient should flow, write x.item() or x.numpy()."
+                "gradient. For y = np.zeros(2); y[0] = x, write y = tg.tensor(np.zeros(2)); for "
+                "np.array([x[0], x[1]]) or sum of a list, np.stack([x[0], x[1]]); for "
+                "math.sin(x), np.sin(x); to return a loss, return the tensor itself. Where no "
+                "gradient should flow, write x.item() or x.numpy()."
             )
 
     def __len__(self) -> int:
@@ -290,7 +296,9 @@ class Tensor(TensorMethods):
         self._refuse_while_traced("membership")
         return bool(item in self.value)
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        self._refuse_while_traced("the hash", "Use id(x) to tell tensors apart.")
+        return object.__hash__(self)
 
     def __reduce__(self) -> Any:
         self._refuse_while_traced("a copy", "Use tg.stop_gradient(x), or x itself.")
@@ -303,6 +311,7 @@ class Tensor(TensorMethods):
         return Tensor, (self.value, self.dtype, self.requires_grad), state
 
     def __repr__(self) -> str:
+        self._refuse_while_traced("the text", _PRINTING)
         text = np.array2string(np.asarray(self.value), separator=", ", prefix="tensor(")
         dtype = f", dtype={self.dtype}" if self.dtype not in _DEFAULTS else ""
         if self.prim is None:
@@ -316,7 +325,7 @@ class Tensor(TensorMethods):
     def __format__(self, spec: str) -> str:
         if not spec or self.size != 1:
             return str(self)
-        self._refuse_while_traced("formatting")
+        self._refuse_while_traced("the text", _PRINTING)
         return format(self.value.item(), spec)
 
 
@@ -398,6 +407,12 @@ class Parts(tuple):
         pairs = zip(self, other, strict=True)
         return Parts(b if a is None else a if b is None else a + b for a, b in pairs)
 
+
+_PRINTING = (
+    "To print a value, return it and print it outside, or call the function without jit; x.shape "
+    "and x.dtype can be printed inside. Make an argument static (static_argnums) to use its text."
+)
+"""What to write for the text of a traced value."""
 
 _DEFAULTS = tuple(map(np.dtype, (float, int, bool, complex)))
 """Types that a repr leaves out, as NumPy's does."""

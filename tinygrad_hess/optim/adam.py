@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import arguments
 from .optimizer import Array, Moments, Optimizer, Rate
 
 
@@ -53,11 +54,10 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ):
         super().__init__(parameters, lr)
-        valid = len(betas) == 2 and all(0 <= b < 1 for b in betas)
-        self._require("betas", betas, valid, "two numbers in [0, 1)")
-        self._require("eps", eps, eps >= 0, "at least 0")
-        self._require("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
-        self.betas, self.eps, self.weight_decay = tuple(betas), eps, weight_decay
+        who = type(self).__name__
+        self.betas = arguments.numbers(who, "betas", betas, count=2, least=0, below=1)
+        self.eps = self._number("eps", eps, least=0)
+        self.weight_decay = self._number("weight_decay", weight_decay, least=0)
 
     def _rule(self, p: Array, g: Array, moments: Moments, rate: float, count: int) -> Array:
         out = np.empty_like(p)

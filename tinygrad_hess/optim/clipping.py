@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import trees
+from ..core import arguments, trees
 from ..core.errors import NonDifferentiableError, describe
 from ..core.tensor import Tensor, constant
 
@@ -94,10 +94,17 @@ def clip_grad_norm(parameters: Any, max_norm: float) -> float:
     tensor([0.6, 0.8])
     """
     method = getattr(parameters, "parameters", None)
-    given: Iterable[Tensor] = method() if callable(method) else parameters
+    given: Any = method() if callable(method) else parameters
+    who, what = "clip_grad_norm", "a list of tensors or a Module"
+    if isinstance(given, Tensor):
+        given = [given]
+    if not isinstance(given, Iterable):
+        arguments.instance(who, "parameters", given, (), what)
     distinct = {id(p): p for p in given}.values()
+    for p in distinct:
+        arguments.instance(who, "parameters", p, Tensor, f"{what} (or use clip_by_global_norm)")
     tensors = [p for p in distinct if p.grad is not None]
-    arrays: list[Any] = [p.grad.value for p in tensors]  # type: ignore[union-attr]
+    arrays: list[Any] = [p.grad.value for p in tensors]
     norm = _finite_norm(arrays, max_norm, lambda i: f"the gradient of {describe(tensors[i])}")
     if norm > max_norm:
         for p, g in zip(tensors, arrays, strict=True):
@@ -128,8 +135,7 @@ def _norm(arrays: list[Any]) -> float:
 
 
 def _finite_norm(arrays: list[Any], max_norm: float, name: Any) -> float:
-    if not max_norm > 0:
-        raise ValueError(f"clipping: max_norm must be positive, got {max_norm}")
+    arguments.number("clipping", "max_norm", max_norm, above=0, infinite=True)
     norm = _norm(arrays)
     if not math.isfinite(norm):
         for i, a in enumerate(arrays):

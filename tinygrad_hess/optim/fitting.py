@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core import trees
+from ..core import arguments, trees
+from ..core.errors import misfit_of
 from ..core.tensor import Tensor
 from ..replay import Replayed
 from ..transforms import value_and_grad
-from .optimizer import Optimizer, State
+from .optimizer import Optimizer, State, require_state
+
+Callback = Callable[[int, Any, float, State], Any]
 
 
 class Fitted(NamedTuple):
@@ -31,6 +34,11 @@ class Fitted(NamedTuple):
     state: State
     losses: np.ndarray[Any, Any]
 
+    def __repr__(self) -> str:
+        n = len(self.losses)
+        course = f", loss {self.losses[0]:.6g} to {self.losses[-1]:.6g}" if n else ""
+        return f"Fitted({n:,} step{'' if n == 1 else 's'}{course})"
+
 
 def fit(
     loss: Callable[..., Any],
@@ -40,7 +48,7 @@ def fit(
     *,
     epochs: int = 1,
     state: State | None = None,
-    callback: Callable[[int, Any, float, State], Any] | None = None,
+    callback: Callback | Sequence[Callback] | None = None,
     jit: bool = True,
 ) -> Fitted:
     """Train: one step of the optimiser for each batch, epoch after epoch.
@@ -53,14 +61,14 @@ def fit(
         Where to start; a module of :mod:`tinygrad_hess.nn` too. It is not changed.
     data : one batch, or an iterable of batches
         A list of batches, or an iterable that can be iterated over again (``data.batches``), is
-        many; anything else is one.
+        many; anything else is one. A generator, which cannot, is for one epoch.
     optimizer : Optimizer
         Such as ``optim.Adam(lr=1e-3)``, made without parameters.
     epochs : int
         Passes over the data; with one batch, steps.
     state : State, optional
         Of an earlier run, to go on from.
-    callback : callable, optional
+    callback : callable, or a sequence of them, optional
         ``callback(step, params, value, state)`` before each step, with the loss there and the
         optimiser's state, such as a :class:`tinygrad_hess.curvature.Monitor`. A true answer ends
         the training.
@@ -75,7 +83,14 @@ def fit(
     Raises
     ------
     FloatingPointError
-        When the loss is not finite: the parameters are those of the step before.
+        When the loss is not finite.
+    ValueError
+        When the data hold no batches, or are a generator and ``epochs`` is above 1.
+
+    Notes
+    -----
+    What ends the training early, Ctrl-C too, carries the result so far: ``error.fitted`` is a
+    :class:`Fitted` after the last whole step.
 
     Examples
     --------
@@ -88,8 +103,8 @@ def fit(
     >>> round(float(line.params["slope"]), 4), round(float(line.params["offset"]), 4)
     (2.0, 1.0)
     """
-    if epochs < 0:
-        raise ValueError(f"fit: epochs must be at least 0, got {epochs}")
+    _check_arguments(loss, data, optimizer, epochs, state)
+    callbacks = _callbacks(callback)
     batches = data if _is_batches(data) else [data]
     step = _update_step(loss, optimizer)
     if jit:
@@ -97,20 +112,59 @@ def fit(
     params = trees.map(_to_array, params)
     state = optimizer.init(params) if state is None else state
     losses: list[float] = []
-    for _ in range(epochs):
-        for batch in batches:
-            value, new_params, new_state = step(params, state, batch)
-            if not np.isfinite(value):
-                raise FloatingPointError(
-                    f"fit: the loss is {value} at step {len(losses)}. A smaller learning rate may "
-                    "help; debug_nans() finds where a NaN is made."
-                )
-            stop = callback is not None and callback(len(losses), params, float(value), state)
-            losses.append(float(value))
-            if stop:
-                return Fitted(params, state, np.array(losses))
-            params, state = new_params, new_state
+    reached = (params, state, 0)
+    try:
+        for _ in range(epochs):
+            for batch in batches:
+                value, *new = step(params, state, batch)
+                if not np.isfinite(value):
+                    raise FloatingPointError(
+                        f"fit: the loss is {value} at step {len(losses)}. A smaller learning rate "
+                        "may help; debug_nans() finds where a NaN is made."
+                    )
+                at = (len(losses), params, float(value), state)
+                stop = any([call(*at) for call in callbacks])
+                losses.append(float(value))
+                if stop:
+                    return Fitted(params, state, np.array(losses))
+                params, state = new
+                reached = (params, state, len(losses))
+    except BaseException as error:
+        params, state, steps = reached
+        error.fitted = Fitted(params, state, np.array(losses[:steps]))  # type: ignore[attr-defined]
+        error.add_note(f"fit: error.fitted is the result of the {steps:,} steps before")
+        raise
+    if epochs and not losses:
+        raise ValueError("fit: the data hold no batches; a generator is spent after one pass")
     return Fitted(params, state, np.array(losses))
+
+
+def _check_arguments(loss: Any, data: Any, optimizer: Any, epochs: Any, state: Any) -> None:
+    form = "It is called as loss(params, batch)"
+    arguments.function("fit", "loss", loss, f"{form}.")
+    if misfit := misfit_of(loss, (None, None), {}):
+        raise TypeError(f"fit: {misfit}. {form}; one that needs no data ignores the batch.")
+    what = "an optimiser, such as optim.Adam(lr=1e-3)"
+    arguments.instance("fit", "optimizer", optimizer, Optimizer, what)
+    arguments.integer("fit", "epochs", epochs, least=0)
+    if state is not None:
+        require_state("fit", state)
+    if epochs > 1 and isinstance(data, Iterator):
+        raise ValueError(
+            f"fit: data is a {type(data).__name__}, which gives its batches once, but there are "
+            f"{epochs} epochs. Give list(data), or what can be iterated over again, such as "
+            "data.batches(x, y, size)."
+        )
+
+
+def _callbacks(given: Any) -> Sequence[Callback]:
+    several = given if isinstance(given, (list, tuple)) else [] if given is None else [given]
+    form = "It is called as callback(step, params, value, state)"
+    for call in several:
+        arguments.function("fit", "callback", call, f"{form}.")
+        if misfit := misfit_of(call, (0, None, 0.0, None), {}):
+            raise TypeError(f"fit: {misfit}. {form}.")
+    return several
 
 
 def _is_batches(data: Any) -> bool:

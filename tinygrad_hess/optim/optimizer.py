@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core import modes, trees
+from ..core import arguments, modes, trees
 from ..core.composite import opaque
 from ..core.errors import NonDifferentiableError, describe
 from ..core.tensor import Tensor, constant
@@ -62,18 +62,17 @@ class Optimizer:
     ValueError
         When a hyperparameter is out of range.
     TypeError
-        When ``parameters`` holds anything but leaf tensors with ``requires_grad=True``.
+        When one is no number, or ``parameters`` holds anything but leaf tensors with
+        ``requires_grad=True``.
     """
 
     moments = 0
 
     def __init__(self, parameters: Any, lr: Rate):
-        self.lr = lr
-        if not callable(lr):
-            self._require("lr", lr, lr >= 0, "at least 0")
+        self.lr: Rate = lr if callable(lr) else self._number("lr", lr, least=0)
         self.parameters = None if parameters is None else self._leaves(parameters)
         self.steps = 0
-        self._slots: dict[int, tuple[int, tuple[Array, ...]]] = {}
+        self._slots: dict[int, tuple[int, tuple[Array, ...]]] = {}  # by position
 
     # ---- functional -------------------------------------------------------------------------
 
@@ -110,6 +109,7 @@ class Optimizer:
             When a leaf is a tensor on a tape: updates are not differentiated.
         """
         who = f"{type(self).__name__}.update"
+        require_state(who, state)
         given, spec = trees.flatten(params)
         gradients, other = trees.flatten(grads)
         if spec != other:
@@ -164,11 +164,11 @@ class Optimizer:
         The value is a new array: the old one, which a tape may still use, does not change.
         """
         rate = self.rate(self.steps)
-        for p in self._require_parameters("step"):
+        for position, p in enumerate(self._require_parameters("step")):
             grad = p.grad
             if grad is None:
                 continue
-            count, slots = self._slots.get(id(p), (0, None))
+            count, slots = self._slots.get(position, (0, None))
             if slots is None:
                 slots = tuple(np.zeros_like(p.value) for _ in range(self.moments))
             if grad.shape != p.shape:
@@ -179,7 +179,7 @@ class Optimizer:
             p.value = self._rule(
                 np.asarray(p.value), np.asarray(grad.value), (slots, slots), rate, count + 1
             )
-            self._slots[id(p)] = (count + 1, slots)
+            self._slots[position] = (count + 1, slots)
         self.steps += 1
 
     def zero_grad(self) -> None:
@@ -193,9 +193,7 @@ class Optimizer:
         """The learning rate of the update that follows ``step`` others."""
         if not callable(self.lr):
             return float(self.lr)
-        rate = float(self.lr(step))
-        self._require(f"the schedule's rate at step {step}", rate, rate >= 0, "at least 0")
-        return rate
+        return self._number(f"the schedule's rate at step {step}", self.lr(step), least=0)
 
     def _rule(self, p: Array, g: Array, moments: Moments, rate: float, count: int) -> Array:
         """The new value of ``p`` at update number ``count``, as a new array; moments are updated.
@@ -212,9 +210,8 @@ class Optimizer:
         d += g
         return d
 
-    def _require(self, name: str, value: Any, valid: bool, what: str) -> None:
-        if not valid:  # NaN compares false, so it ends here too
-            raise ValueError(f"{type(self).__name__}: {name} must be {what}, got {value}")
+    def _number(self, name: str, value: Any, **bounds: Any) -> float:
+        return arguments.number(type(self).__name__, name, value, **bounds)
 
     def _leaves(self, parameters: Any) -> list[Tensor]:
         method = getattr(parameters, "parameters", None)
@@ -263,6 +260,10 @@ class Optimizer:
                 f"{who}: {what} must be real floating-point arrays, got {describe(x)}{advice}"
             )
         return x
+
+
+def require_state(who: str, state: Any) -> None:
+    arguments.instance(who, "state", state, State, "a State, as opt.init(params) makes it")
 
 
 def _is_small(columns: Sequence[Sequence[Array]]) -> bool:

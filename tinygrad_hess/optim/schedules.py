@@ -1,24 +1,22 @@
-"""Learning-rate schedules: functions of t, the number of updates made before (0, 1, 2, ...)."""
+"""Learning-rate schedules: functions of t, the number of updates made before (0, 1, 2, ...).
+
+Each is a function of this file with its numbers filled in, so that it can be pickled.
+"""
 
 from __future__ import annotations
 
 import bisect
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
+
+from ..core.arguments import integer, number
 
 Schedule = Callable[[int], float]
 
 
-def _checked_rate(name: str, value: float) -> float:
-    if not value >= 0:
-        raise ValueError(f"{name}: a learning rate must be at least 0, got {value}")
-    return float(value)
-
-
-def _checked_count(name: str, what: str, value: int, least: int = 1) -> int:
-    if not value >= least:
-        raise ValueError(f"{name}: {what} must be at least {least}, got {value}")
-    return value
+def _checked_rate(name: str, value: float, what: str = "lr") -> float:
+    return float(number(name, what, value, least=0))
 
 
 def constant(lr: float) -> Schedule:
@@ -29,8 +27,11 @@ def constant(lr: float) -> Schedule:
     >>> constant(0.1)(1000)
     0.1
     """
-    lr = _checked_rate("constant", lr)
-    return lambda t: lr
+    return partial(_constant, lr=_checked_rate("constant", lr))
+
+
+def _constant(t: int, *, lr: float) -> float:
+    return lr
 
 
 def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
@@ -41,9 +42,14 @@ def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
     >>> [step_decay(1.0, every=2, factor=0.5)(t) for t in range(5)]
     [1.0, 1.0, 0.5, 0.5, 0.25]
     """
-    lr, every = _checked_rate("step_decay", lr), _checked_count("step_decay", "every", every)
-    factor = _checked_rate("step_decay", factor)
-    return lambda t: lr * factor ** (t // every)
+    who = "step_decay"
+    every = integer(who, "every", every, least=1)
+    lr, factor = _checked_rate(who, lr), _checked_rate(who, factor, "factor")
+    return partial(_step_decay, lr=lr, every=every, factor=factor)
+
+
+def _step_decay(t: int, *, lr: float, every: int, factor: float) -> float:
+    return lr * factor ** (t // every)
 
 
 def exponential_decay(lr: float, every: float, factor: float = 0.1) -> Schedule:
@@ -54,10 +60,14 @@ def exponential_decay(lr: float, every: float, factor: float = 0.1) -> Schedule:
     >>> exponential_decay(1.0, every=10, factor=0.25)(5)
     0.5
     """
-    lr, factor = _checked_rate("exponential_decay", lr), _checked_rate("exponential_decay", factor)
-    if not every > 0:
-        raise ValueError(f"exponential_decay: every must be positive, got {every}")
-    return lambda t: lr * factor ** (t / every)
+    who = "exponential_decay"
+    every = number(who, "every", every, above=0)
+    lr, factor = _checked_rate(who, lr), _checked_rate(who, factor, "factor")
+    return partial(_exponential_decay, lr=lr, every=every, factor=factor)
+
+
+def _exponential_decay(t: int, *, lr: float, every: float, factor: float) -> float:
+    return lr * factor ** (t / every)
 
 
 def linear_warmup(lr: float | Schedule, steps: int) -> Schedule:
@@ -68,9 +78,13 @@ def linear_warmup(lr: float | Schedule, steps: int) -> Schedule:
     >>> [linear_warmup(1.0, steps=4)(t) for t in range(6)]
     [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
     """
-    steps = _checked_count("linear_warmup", "steps", steps, 0)
-    after = lr if callable(lr) else constant(lr)
-    return lambda t: after(0) * (t + 1) / steps if t < steps else after(t - steps)
+    steps = integer("linear_warmup", "steps", steps, least=0)
+    after = lr if callable(lr) else constant(_checked_rate("linear_warmup", lr))
+    return partial(_linear_warmup, after=after, steps=steps)
+
+
+def _linear_warmup(t: int, *, after: Schedule, steps: int) -> float:
+    return after(0) * (t + 1) / steps if t < steps else after(t - steps)
 
 
 def cosine(lr: float, steps: int, warmup: int = 0, final: float = 0.0) -> Schedule:
@@ -84,14 +98,15 @@ def cosine(lr: float, steps: int, warmup: int = 0, final: float = 0.0) -> Schedu
     >>> [round(cosine(1.0, steps=6, warmup=2)(t), 3) for t in range(8)]
     [0.5, 1.0, 1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
     """
-    lr, final = _checked_rate("cosine", lr), _checked_rate("cosine", final)
-    warmup = _checked_count("cosine", "warmup", warmup, 0)
-    length = _checked_count("cosine", "steps", steps, warmup + 1) - warmup
+    who = "cosine"
+    lr, final = _checked_rate(who, lr), _checked_rate(who, final, "final")
+    warmup = integer(who, "warmup", warmup, least=0)
+    length = integer(who, "steps", steps, least=warmup + 1) - warmup
+    return linear_warmup(partial(_falling, lr=lr, length=length, final=final), warmup)
 
-    def falling(t: int) -> float:
-        return final + (lr - final) * (1 + math.cos(math.pi * min(t / length, 1))) / 2
 
-    return linear_warmup(falling, warmup)
+def _falling(t: int, *, lr: float, length: int, final: float) -> float:
+    return final + (lr - final) * (1 + math.cos(math.pi * min(t / length, 1))) / 2
 
 
 def piecewise(boundaries: Sequence[int], values: Sequence[float]) -> Schedule:
@@ -102,11 +117,17 @@ def piecewise(boundaries: Sequence[int], values: Sequence[float]) -> Schedule:
     >>> [piecewise([2, 3], [1.0, 0.1, 0.01])(t) for t in range(5)]
     [1.0, 1.0, 0.1, 0.01, 0.01]
     """
-    bounds, rates = list(boundaries), [_checked_rate("piecewise", v) for v in values]
+    who = "piecewise"
+    bounds = [integer(who, f"boundaries[{i}]", b) for i, b in enumerate(boundaries)]
+    rates = [_checked_rate(who, v, f"values[{i}]") for i, v in enumerate(values)]
     if len(rates) != len(bounds) + 1:
         raise ValueError(
-            f"piecewise: {len(bounds)} boundaries need {len(bounds) + 1} values, got {len(rates)}"
+            f"{who}: {len(bounds)} boundaries need {len(bounds) + 1} values, got {len(rates)}"
         )
     if bounds != sorted(set(bounds)):
-        raise ValueError(f"piecewise: boundaries must increase, got {bounds}")
-    return lambda t: rates[bisect.bisect_right(bounds, t)]
+        raise ValueError(f"{who}: boundaries must increase, got {bounds}")
+    return partial(_piecewise, bounds=bounds, rates=rates)
+
+
+def _piecewise(t: int, *, bounds: Sequence[int], rates: Sequence[float]) -> float:
+    return rates[bisect.bisect_right(bounds, t)]

@@ -53,10 +53,11 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
     ):
         super().__init__(parameters, lr)
-        self._require("momentum", momentum, 0 <= momentum < 1, "in [0, 1)")
-        self._require("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
-        self._require("momentum", momentum, momentum > 0 or not nesterov, "positive for nesterov")
-        self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
+        self.momentum = self._number("momentum", momentum, least=0, below=1)
+        self.weight_decay = self._number("weight_decay", weight_decay, least=0)
+        if nesterov and not momentum:
+            raise ValueError(f"SGD: momentum must be positive for nesterov, got {momentum}")
+        self.nesterov = nesterov
         self.moments = 1 if momentum else 0
 
     def _rule(self, p: Array, g: Array, moments: Moments, rate: float, count: int) -> Array:

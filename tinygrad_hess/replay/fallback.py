@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
+from ..core import modes
 from ..core.errors import NonDifferentiableError, TracingError
 from .jitted import Jitted
 
-_enabled = ContextVar("replay sweeps", default=True)
+_enabled: modes.Stack = ContextVar("replay sweeps", default=())
 
 
-@contextmanager
-def no_replay() -> Iterator[None]:
+def no_replay() -> modes.Block:
     """Sweep over the tape each time inside the block: nothing is planned, but by :func:`jit`.
 
     Products with curvature operators, Jacobians and Hessians of many directions, and
@@ -30,16 +29,12 @@ def no_replay() -> Iterator[None]:
     ...     op @ np.array([1.0, 1.0])
     array([ 6., 12.])
     """
-    token = _enabled.set(False)
-    try:
-        yield
-    finally:
-        _enabled.reset(token)
+    return modes.Block(_enabled, False, flagged=False)
 
 
 def is_replaying() -> bool:
     """Whether sweeps may be planned."""
-    return _enabled.get()
+    return modes.value(_enabled, True)
 
 
 class Replayed:

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core import trees
+from ..core import arguments, trees
 from ..core.errors import CheckError
 from ..ops.elementwise.complexes import is_complex
 from .gradients import jvp, vjp
+
+_WRITE = "Write tg.check_grads(f, (x,))"
 
 
 def check_grads(
@@ -40,8 +42,18 @@ def check_grads(
     >>> import numpy as np, tinygrad_hess as tg
     >>> tg.check_grads(lambda x: np.tanh(x).sum(), (np.array([0.3, -1.0]),), order=2)
     """
+    who = "check_grads"
+    arguments.function(who, "f", f, _WRITE)
+    arguments.instance(who, "args", args, (tuple, list), f"a tuple of arguments of f. {_WRITE}")
+    arguments.integer(who, "order", order, least=1)
+    modes = (modes,) if isinstance(modes, str) else tuple(modes)
+    for mode in modes:
+        arguments.choice(who, "modes", mode, ("forward", "reverse"))
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        arguments.number(who, name, value, least=0)
+    arguments.number(who, "step", step, above=0)
     args = tuple(trees.map(_in_double, tuple(args)))
-    _check(f, args, order, tuple(modes), rtol, atol, step, np.random.default_rng(seed), "")
+    _check(f, args, order, modes, rtol, atol, step, arguments.generator(who, seed), "")
 
 
 def _check(
@@ -50,9 +62,6 @@ def _check(
 ) -> None:  # fmt: skip
     if order == 0:
         return
-    for mode in modes:
-        if mode not in ("forward", "reverse"):
-            raise ValueError(f"check_grads: modes are 'forward' and 'reverse', got {mode!r}")
     tangents = _random(args, rng)
     y, t = jvp(f, args, tangents)
     differences = _differences(f, args, tangents, step)

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import modes, trees
-from ..core.errors import describe
+from ..core import arguments, modes, trees
 from ..core.tape import Tape
 from ..core.tensor import Tensor, unrecorded
 from .recording import Recording, distinct, is_tracked
@@ -17,18 +16,8 @@ from .recording import Recording, distinct, is_tracked
 Argnums = int | Sequence[int]
 
 
-def _argnums(argnums: Argnums) -> tuple[tuple[int, ...], bool]:
-    if isinstance(argnums, int):
-        return (argnums,), True
-    return tuple(argnums), False
-
-
 def _require_function(f: Any, who: str) -> None:
-    if not callable(f):
-        raise TypeError(
-            f"{who} takes a function and makes another, but got {describe(f)}. "
-            f"Write tg.{who}(f)(x)."
-        )
+    arguments.function(who, "f", f, f"It makes another function of it: write tg.{who}(f)(x).")
 
 
 def value_and_grad(
@@ -74,7 +63,7 @@ def value_and_grad(
     (np.float64(5.0), array([2., 4.]))
     """
     _require_function(f, "value_and_grad")
-    nums, single = _argnums(argnums)
+    nums, single = arguments.argument_numbers("value_and_grad", argnums)
 
     @functools.wraps(f)
     def value_and_grad_f(*args: Any, **kwargs: Any) -> Any:
@@ -121,7 +110,7 @@ def grad(
     np.complex128(6+8j)
     """
     _require_function(f, "grad")
-    nums, single = _argnums(argnums)
+    nums, single = arguments.argument_numbers("grad", argnums)
 
     @functools.wraps(f)
     def grad_f(*args: Any, **kwargs: Any) -> Any:
@@ -164,6 +153,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     >>> pullback(np.array([1.0, 10.0]))
     (array([ 2., 40.]),)
     """
+    arguments.function("vjp", "f", f, "Write tg.vjp(f, x).")
     run = Recording(f, primals, None, tuple(range(len(primals))), "vjp")
     tape = run.tape()
 
@@ -208,6 +198,7 @@ class Push:
     """Products with a Jacobian at one point: each call is a forward sweep over the same tape."""
 
     def __init__(self, f: Callable[..., Any], primals: Sequence[Any]):
+        arguments.function("linearize", "f", f, "Write tg.linearize(f, x).")
         self.run = Recording(f, primals, None, tuple(range(len(primals))), "linearize")
         self.tape = self.run.tape()
 
@@ -243,6 +234,9 @@ def _push(run: Recording, tape: Tape, outputs: Any, given: Any, spec: Any) -> An
     return trees.unflatten(spec, distinct(results, given))
 
 
+_JVP = "Write tg.jvp(f, (x,), (tangent,))"
+
+
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """Return ``(f(*primals), tangent)``: the directional derivative along ``tangents``.
 
@@ -252,12 +246,20 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     >>> tg.jvp(np.sin, (0.0,), (2.0,))
     (np.float64(0.0), np.float64(2.0))
     """
-    primals = tuple(primals)
+    arguments.function("jvp", "f", f, _JVP)
+    for name, args in (("primals", primals), ("tangents", tangents)):
+        arguments.instance("jvp", name, args, (tuple, list), f"a tuple of arguments of f. {_JVP}")
     run = Recording(f, primals, None, tuple(range(len(primals))), "jvp")
-    given = _tangents(run, tuple(tangents), "jvp")
+    given = _tangents(run, tangents, "jvp")
     tape = run.tape()
     tangent = _push(run, tape, run.outputs, given, run.out_spec)
     return run.values(run.outputs, run.is_tracked(tape)), tangent
+
+
+_HVP = (
+    "Further arguments, which stay fixed, come after the direction: tg.hvp(f, x, v, y). For the "
+    "Hessian in all of them, make them one: tg.hvp(lambda p: f(*p), (x, y), (v, w))."
+)
 
 
 def hvp(f: Callable[..., Any], x: Any, v: Any, *args: Any) -> Any:
@@ -289,7 +291,8 @@ def hvp(f: Callable[..., Any], x: Any, v: Any, *args: Any) -> Any:
     >>> tg.hvp(lambda x: (x**3).sum(), np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     array([ 6., 12.])
     """
-    run = Recording(f, (x, *args), None, (0,), "hvp")
+    arguments.function("hvp", "f", f, "Write tg.hvp(f, x, v).")
+    run = Recording(f, (x, *args), None, (0,), "hvp", advice=_HVP)
     given = _tangents(run, (v,), "hvp")
     gradients, tape = gradients_on_tape(run)
     return _push(run, tape, gradients, given, run.specs[0])

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import modes, trees
+from ..core import arguments, modes, trees
 from ..core.errors import NonDifferentiableError
 from ..core.tape import Tape
 from ..core.tensor import Tensor
@@ -21,7 +21,7 @@ from ..ops.elementwise.identity import astype
 from ..ops.shape.broadcasting import reshape
 from ..ops.shape.rearranging import concatenate_along, index, moveaxis
 from .batched_sweeps import Sweep, Sweeps
-from .gradients import Argnums, _argnums, gradients_on_tape
+from .gradients import Argnums, _require_function, gradients_on_tape
 from .hessian_by_symmetry import hessian_by_symmetry, is_symmetric
 from .holomorphic import complexes, require_real_arguments, sweep_for
 from .recording import Recording
@@ -46,8 +46,6 @@ def chunks(count: int, bytes_each: int, chunk_size: int | None) -> Iterator[slic
         best = REPLAYED_SWEEP if modes.is_tracing() else CACHED_SWEEP
         cached = max(best // max(bytes_each, 1), FEW_DIRECTIONS)
         chunk_size = max(1, min(MEMORY_OF_A_SWEEP // max(bytes_each, 1), cached))
-    if chunk_size < 1:
-        raise ValueError(f"chunk_size must be at least 1, got {chunk_size}")
     for first in range(0, count, chunk_size):
         yield slice(first, min(first + chunk_size, count))
 
@@ -106,9 +104,8 @@ def jacobian_of(
     replayed: Callable[[Sweep], Sweep],
 ) -> Callable[..., Any]:
     """As :func:`tinygrad_hess.jacobian`; ``replayed`` is for sweeps that are done many times."""
-    if mode not in ("auto", "forward", "reverse"):
-        raise ValueError(f"jacobian: mode={mode!r} is not 'auto', 'forward' or 'reverse'")
-    nums, single = _argnums(argnums)
+    arguments.choice("jacobian", "mode", mode, ("auto", "forward", "reverse"))
+    nums, single = _checked("jacobian", f, argnums, chunk_size)
     sweeps_over = _sweeps(chunk_size, replayed)
     planner = _planner(sparse, "jacobian")
 
@@ -134,6 +131,16 @@ def jacobian_of(
         return (out, run.auxiliary()) if has_aux else out
 
     return jacobian_f
+
+
+def _checked(
+    who: str, f: Any, argnums: Argnums, chunk_size: int | None
+) -> tuple[tuple[int, ...], bool]:
+    """Which arguments to differentiate, and whether that is one and no sequence."""
+    _require_function(f, who)
+    if chunk_size is not None:
+        arguments.integer(who, "chunk_size", chunk_size, least=1)
+    return arguments.argument_numbers(who, argnums)
 
 
 def _is_tall(run: Recording) -> bool:
@@ -235,7 +242,7 @@ def hessian_of(
     replayed: Callable[[Sweep], Sweep],
 ) -> Callable[..., Any]:
     """As :func:`tinygrad_hess.hessian`; ``replayed`` is for sweeps that are done many times."""
-    nums, single = _argnums(argnums)
+    nums, single = _checked("hessian", f, argnums, chunk_size)
     sweeps_over = _sweeps(chunk_size, replayed)
     planner = _planner(sparse, "hessian")
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core import modes, trees
-from ..core.errors import NonDifferentiableError, describe, refuse_subclass
+from ..core.errors import NonDifferentiableError, describe, failed_call, refuse_subclass
 from ..core.primitive import snapshot
 from ..core.tape import Tape
 from ..core.tensor import Batched, Tensor, constant, leaf, leaves_at, require_float, unrecorded
@@ -73,6 +73,8 @@ class Recording:
         The transform, for errors.
     has_aux : bool
         Whether ``f`` returns ``(output, aux)``.
+    advice : str
+        What to write where ``f`` takes other arguments.
 
     Attributes
     ----------
@@ -88,6 +90,7 @@ class Recording:
         argnums: tuple[int, ...] = (0,),
         who: str = "grad",
         has_aux: bool = False,
+        advice: str = "",
     ):
         self.who = who
         self.trackable = modes.is_recording()
@@ -106,7 +109,19 @@ class Recording:
             self.specs.append(spec)
             call[i] = trees.unflatten(spec, starts)
         with modes.recording():
-            out = f(*call, **(kwargs or {}))
+            try:
+                out = f(*call, **(kwargs or {}))
+            except (AttributeError, TypeError, ValueError) as error:
+                told = failed_call(error, who, f, call, kwargs or {}, advice)
+                missing = [i for i, x in enumerate(call) if x is None]
+                if told is error and missing and not self.starts:
+                    told = NonDifferentiableError(
+                        f"{who}: argument {missing[0]} is None, of which f made: {error}. Give an "
+                        "array, a number, or a tree of them."
+                    )
+                if told is error:
+                    raise
+                raise told from error
         self.aux = None
         if has_aux:
             if not (isinstance(out, tuple) and len(out) == 2):

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import optree
 
-from ..core import trees
+from ..core import arguments, trees
+from ..core.errors import failed_call
 from ..core.tensor import Axis, Batched, Tensor, tensor_or_array
 from ..ops.shape.batch_axes import enter, leave
 from ..ops.shape.rearranging import moveaxis
@@ -22,6 +23,9 @@ def _broadcast_axes(axes: Any, tree: Any, who: str, what: str) -> list[Any]:
         return optree.broadcast_prefix(axes, tree, none_is_leaf=True)
     except ValueError as error:
         raise ValueError(f"{who}: {what}={axes!r} does not fit the structure: {error}") from None
+
+
+_CALL = "It says which axis of each argument is the batch; write tg.vmap(f, in_axes=0)(xs)."
 
 
 def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
@@ -56,6 +60,11 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
            [ 0., 36.]])
     """
 
+    arguments.function("vmap", "f", f, "It makes another function of it: write tg.vmap(f)(xs).")
+    for name, axes in (("in_axes", in_axes), ("out_axes", out_axes)):
+        for axis in trees.leaves(axes):
+            arguments.integer("vmap", name, axis, advice=_CALL)
+
     @functools.wraps(f)
     def vmap_f(*args: Any, **kwargs: Any) -> Any:
         leaves, spec = trees.flatten_with_none(args)
@@ -71,10 +80,15 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
             for x, a in zip(leaves, axes, strict=True)
         ]
         count = len(batched) - len(named)
-        out = f(
-            *trees.unflatten(spec, batched[:count]),
-            **trees.unflatten(named_spec, batched[count:]),
-        )
+        mapped = trees.unflatten(spec, batched[:count])
+        named = trees.unflatten(named_spec, batched[count:])
+        try:
+            out = f(*mapped, **named)
+        except (TypeError, ValueError) as error:
+            told = failed_call(error, "vmap", f, mapped, named)
+            if told is error:
+                raise
+            raise told from error
         results, out_spec = trees.flatten_with_none(out)
         out_positions = _broadcast_axes(out_axes, out, "vmap", "out_axes")
         as_tensors = any(isinstance(x, Tensor) for x in leaves)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .rendering import replace_whole
+from ..core.files import replace_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

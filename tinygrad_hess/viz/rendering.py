@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
-import threading
 import warnings
 from importlib import resources
 from pathlib import Path
@@ -22,10 +21,16 @@ from typing import Any
 
 import graphviz
 
+from ..core import arguments
+from ..core.files import replace_whole
+
 _PURE = ("svg", "png")
 """What graphviz-pure writes."""
 
 _INSTALL = "Install the extra: pip install 'tinygrad-hess[viz]'."
+
+
+_GRAPH = "a graph, as made by tg.viz.graph(f, x), or DOT text"
 
 
 class Graph(graphviz.Digraph):
@@ -67,6 +72,8 @@ def render(graph: graphviz.Digraph | str, path: str | Path, timeout: float = 60)
     ------
     ValueError
         For a suffix that is none of these.
+    FileNotFoundError
+        When the folder is not there.
     RuntimeError
         When the program fails (with its message) or is missing.
     TimeoutError
@@ -80,7 +87,11 @@ def render(graph: graphviz.Digraph | str, path: str | Path, timeout: float = 60)
     'sine.svg'
     >>> folder.cleanup()
     """
-    path = Path(path)
+    graph = arguments.instance(
+        "render", "graph", graph, (str, graphviz.Digraph, graphviz.Graph), _GRAPH
+    )
+    path = arguments.path("render", path)
+    arguments.number("render", "timeout", timeout, above=0, infinite=True)
     source = graph if isinstance(graph, str) else graph.source
     kind = path.suffix.lower().removeprefix(".")
     if kind in ("dot", "gv"):
@@ -139,17 +150,6 @@ def _run(program: str, kind: str, source: str, timeout: float) -> bytes:
         message = done.stderr.decode(errors="replace").strip() or "nothing"
         raise RuntimeError(f"render: {name} failed with code {done.returncode}; it said: {message}")
     return done.stdout
-
-
-def replace_whole(path: Path, data: bytes) -> Path:
-    """Write a file beside ``path`` and rename it, so that nobody ever reads half of one."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    try:
-        beside.write_bytes(data)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
 
 
 _PAGE = """<!DOCTYPE html>

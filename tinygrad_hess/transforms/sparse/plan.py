@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ...core import modes
+from ...core import arguments, modes
 from ...core.errors import NonDifferentiableError
 from ...core.tape import Tape
 from ...core.tensor import Batched
 from ..batched_sweeps import Sweeps
-from ..gradients import Argnums, _argnums, gradients_on_tape
+from ..gradients import Argnums, gradients_on_tape
 from ..hessian_by_symmetry import is_symmetric
 from ..recording import Recording
 from .coloring import color_columns, color_symmetric
@@ -275,7 +275,7 @@ def sparsity(
     """
     if order not in (1, 2):
         raise ValueError(f"sparsity: order={order!r} is neither 1 (Jacobian) nor 2 (Hessian)")
-    run = Recording(f, args, kwargs, _argnums(argnums)[0], "sparsity")
+    run = Recording(f, args, kwargs, arguments.argument_numbers("sparsity", argnums)[0], "sparsity")
     if order == 1:
         outputs = [y if hasattr(y, "shape") else np.asarray(y, float) for y in run.outputs]
         return dependences(run.tape(), run.starts, outputs)
