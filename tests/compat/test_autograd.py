@@ -22,6 +22,7 @@ from tinygrad_hess.compat.autograd.extend import (
     def_linear,
     defjvp,
     defjvp_argnum,
+    defjvp_argnums,
     defvjp,
     defvjp_argnum,
     defvjp_argnums,
@@ -142,20 +143,19 @@ def test_checkpoint() -> None:
 # ---- primitives --------------------------------------------------------------------------------
 
 
-def hypot_like(first: Any, second: Any) -> Any:
-    """A primitive of two arguments, a keyword and a function, called on plain values."""
+def cubic(give_rule: Any) -> Any:
+    """a**3 b, as a primitive with a keyword and a function, which is called on plain values."""
 
     @primitive
     def f(a: Any, b: Any, power: int = 2, wrapper: Any = None) -> Any:
         assert not isbox(a) and not isbox(b)
         return wrapper(a**power * b)
 
-    first(f)
-    second(f)
+    give_rule(f)
     return lambda a, b: f(a, b, power=3, wrapper=onp.asarray)
 
 
-RULES = {
+VJPS = {
     "defvjp": lambda f: defvjp(
         f,
         lambda ans, a, b, power, wrapper: unbroadcast_f(a, lambda g: g * power * ans / a),
@@ -167,15 +167,14 @@ RULES = {
             args[i], lambda g: g * (3 * ans / args[0] if i == 0 else args[0] ** 3)
         ),
     ),
-    "defvjp_argnums": lambda f: defvjp_argnums(
+    "defvjp_argnums": lambda f: defvjp_argnums(  # not summed to the shape of b, which is allowed
         f,
         lambda nums, ans, args, kwargs: (
-            lambda g: [
-                [g * 3 * ans / args[0], g * args[0] ** 3][i]
-                for i in nums  # summed by the drop-in
-            ]
+            lambda g: [[g * 3 * ans / args[0], g * args[0] ** 3][i] for i in nums]
         ),
     ),
+}
+JVPS = {
     "defjvp": lambda f: defjvp(
         f,
         lambda t, ans, a, b, power, wrapper: t * power * ans / a,
@@ -184,20 +183,53 @@ RULES = {
     "defjvp_argnum": lambda f: defjvp_argnum(
         f, lambda i, t, ans, args, kwargs: t * (3 * ans / args[0] if i == 0 else args[0] ** 3)
     ),
+    "defjvp_argnums": lambda f: defjvp_argnums(
+        f,
+        lambda nums, ts, ans, args, kwargs: sum(
+            t * (3 * ans / args[0] if i == 0 else args[0] ** 3)
+            for i, t in zip(nums, ts, strict=True)
+        ),
+    ),
 }
+A, B = onp.array([1.0, 2.0]), 3.0
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_rules_in_every_form_give_derivatives_of_any_order(rule: str) -> None:
-    f = hypot_like(RULES[rule], lambda f: None)
-    a, b = onp.array([1.0, 2.0]), 3.0
+@pytest.mark.parametrize("rule", VJPS)
+def test_reverse_rules_in_every_form_give_derivatives_of_any_order(rule: str) -> None:
+    f = cubic(VJPS[rule])
     g = lambda a, b: np.sum(f(a, b))
-    assert onp.allclose(ag.grad(g, (0, 1))(a, b)[0], 9 * a**2)
-    assert onp.allclose(ag.grad(g, 1)(a, b), 9.0)
-    assert onp.allclose(ag.hessian(g)(a, b), onp.diag(18 * a))
-    assert onp.allclose(ag.jacobian(f)(a, b), onp.diag(9 * a**2))
-    assert onp.allclose(ag.grad(ag.grad(lambda b: np.sum(ag.grad(g)(a, b)) * b))(b), 2 * 15.0)
-    assert onp.allclose(ag.make_jvp(f)(a, b)(onp.ones(2))[1], 9 * a**2)
+    first, second = ag.grad(g, (0, 1))(A, B)
+    assert onp.allclose(first, 9 * A**2) and onp.allclose(second, 9.0)
+    assert onp.allclose(ag.hessian(g)(A, B), onp.diag(18 * A))
+    assert onp.allclose(ag.jacobian(f)(A, B), onp.diag(9 * A**2))
+    assert onp.allclose(ag.make_hvp(g)(A, B)[0](A), 18 * A**2)
+    assert onp.allclose(ag.make_jvp_reversemode(f)(A, B)(A), 9 * A**3)
+    assert onp.allclose(ag.make_ggnvp(f)(A, B)(A), 81 * A**5)
+    assert onp.allclose(ag.grad(lambda b: np.sum(ag.grad(g)(A, b)) * b)(B), 2 * 45)
+    with pytest.raises(NotImplementedError, match="JVP"):
+        ag.deriv(f)(A, B)
+
+
+@pytest.mark.parametrize("rule", JVPS)
+def test_forward_rules_in_every_form(rule: str) -> None:
+    f = cubic(JVPS[rule])
+    assert onp.allclose(ag.deriv(f)(A, B), 9 * A**2)
+    assert onp.allclose(ag.deriv(f, 1)(A, B), A**3)
+    assert onp.allclose(ag.deriv(ag.deriv(f))(A, B), 18 * A)
+    with pytest.raises(NotImplementedError, match="VJP"):
+        ag.grad(f)(2.0, B)
+
+
+def test_rules_that_look_at_their_cotangents_are_swept_in_reverse() -> None:
+    """Where a rule takes values, the transpose of the rule would be zero."""
+    slope = primitive(lambda x: 3 * x**2)
+    defvjp(slope, lambda ans, x: lambda g: getval(g) * 6 * getval(x))
+    cube = primitive(lambda x: x**3)
+    defvjp(cube, lambda ans, x: lambda g: g * slope(x))
+    f = lambda x: np.sum(cube(x))
+    assert onp.allclose(ag.hessian(f)(X), onp.diag(6 * X))
+    assert onp.allclose(ag.make_hvp(f)(X)[0](X), 6 * X**2)
+    assert onp.allclose(ag.hessian_vector_product(f)(X, X), 6 * X**2)
 
 
 def test_missing_and_wrong_rules_are_named() -> None:

@@ -22,6 +22,7 @@ from .primitives import (
     defvjp,
     defvjp_argnum,
     defvjp_argnums,
+    sweeping,
 )
 from .vector_spaces import VSpace, vspace
 from .wrap_util import wraps
@@ -78,7 +79,12 @@ def make_vjp(fun: Callable[..., Any], x: Any) -> tuple[Callable[[Any], Any], Any
 def make_jvp(fun: Callable[..., Any], x: Any) -> Callable[[Any], tuple[Any, Any]]:
     """A function from a tangent of ``x`` to ``(value, tangent)`` of ``fun``."""
     x = floating(x)
-    return lambda v: _jvp(noticing_independence(fun), (x,), (_like(v, x),))
+
+    def jvp(v: Any) -> tuple[Any, Any]:
+        with sweeping("forward"):
+            return _jvp(noticing_independence(fun), (x,), (_like(v, x),))
+
+    return jvp
 
 
 def _like(given: Any, value: Any) -> Any:

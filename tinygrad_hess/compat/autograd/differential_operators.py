@@ -13,10 +13,10 @@ from ... import checkpoint as _checkpoint
 from ... import hessian as _hessian
 from ... import jacrev as _jacrev
 from ... import numpy as tnp
-from ... import vjp as _vjp
 from .core import floating, noticing_independence, vspace
 from .core import make_jvp as _make_jvp
 from .core import make_vjp as _make_vjp
+from .primitives import sweeping
 from .wrap_util import unary_to_nary, wraps
 
 make_vjp = unary_to_nary(_make_vjp)
@@ -101,7 +101,8 @@ def hessian(fun: Callable[..., Any], x: Any) -> Any:
     """The Hessian: the Jacobian of the Jacobian."""
     x = floating(x)
     try:
-        return _hessian(noticing_independence(fun))(x)
+        with sweeping("both"):
+            return _hessian(noticing_independence(fun))(x)
     except (NonDifferentiableError, TracingError):
         return jacobian(jacobian(fun))(x)
 
@@ -109,8 +110,12 @@ def hessian(fun: Callable[..., Any], x: Any) -> Any:
 @unary_to_nary
 def make_hvp(fun: Callable[..., Any], x: Any) -> tuple[Callable[[Any], Any], Any]:
     """Products with the Hessian at ``x``, and the gradient there."""
-    gradient, product = linearize(grad(fun), floating(x))
-    return product, gradient
+    try:
+        with sweeping("both"):
+            gradient, product = linearize(grad(fun), floating(x))
+        return product, gradient
+    except NonDifferentiableError:
+        return _make_vjp(grad(fun), x)
 
 
 def hessian_tensor_product(fun: Callable[..., Any], argnum: Any = 0) -> Callable[..., Any]:
@@ -139,7 +144,12 @@ hessian_vector_product, vector_jacobian_product = hessian_tensor_product, tensor
 @unary_to_nary
 def make_jvp_reversemode(fun: Callable[..., Any], x: Any) -> Callable[[Any], Any]:
     """Products with the Jacobian at ``x``."""
-    return linearize(fun, floating(x))[1]
+    try:
+        with sweeping("both"):
+            return linearize(fun, floating(x))[1]
+    except NonDifferentiableError:
+        pull, y = _make_vjp(fun, x)
+        return _make_vjp(pull, vspace(y).zeros())[0]
 
 
 def _half_square(x: Any) -> Any:
@@ -153,10 +163,9 @@ def make_ggnvp(
 
     @unary_to_nary
     def make(f: Callable[..., Any], x: Any) -> Callable[[Any], Any]:
-        x = floating(x)
-        y, pull = _vjp(f, x)
-        push, outer = linearize(f, x)[1], make_hvp(g)(y)[0]
-        return lambda v: pull(outer(push(v)))[0]
+        pull, y = _make_vjp(f, x)
+        push, outer = make_jvp_reversemode(f)(x), make_hvp(g)(y)[0]
+        return lambda v: pull(outer(push(v)))
 
     return make(f, f_argnum)
 

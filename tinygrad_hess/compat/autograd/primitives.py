@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 import optree
 
-from ... import Tensor, custom_jvp, custom_vjp
+from ... import NonDifferentiableError, Tensor, custom_jvp, custom_vjp
 from ... import numpy as tnp
 from .wrap_util import get_name, wraps
+
+_sweep = ContextVar("sweep", default="reverse")
+
+
+@contextmanager
+def sweeping(how: str) -> Iterator[None]:
+    """Say which sweep will go over what is recorded: "reverse", "forward", or "both".
+
+    A rule may look at the values of its cotangent, and so need not be differentiable in it: then
+    its transpose is no rule for the other sweep.
+    """
+    token = _sweep.set(how)
+    try:
+        yield
+    finally:
+        _sweep.reset(token)
 
 
 class Primitive:
@@ -23,8 +41,7 @@ class Primitive:
         ``vjp(argnums, ans, args, kwargs)`` gives a function from the cotangent of the result to
         those of these arguments.
     jvp : callable or None
-        ``jvp(argnums, tangents, ans, args, kwargs)`` gives the tangent of the result. Where there
-        is none, the transpose of ``vjp`` serves.
+        ``jvp(argnums, tangents, ans, args, kwargs)`` gives the tangent of the result.
     """
 
     vjp: Callable[..., Any] | None = None
@@ -57,31 +74,34 @@ class Primitive:
 
         def backward(residuals: Any, g: Any) -> Any:
             ans, given = residuals
-            pull = self._require_vjp(recorded)(tuple(recorded), ans, tuple(full(given)), kwargs)
+            vjp = self._required("VJP", self.vjp, recorded)
+            pull = vjp(tuple(recorded), ans, tuple(full(given)), kwargs)
             return tuple(map(_fit, pull(g), given))
 
+        def push(primals: Any, tangents: Any) -> Any:
+            ans, operands = self(*full(primals), **kwargs), tuple(full(primals))
+            jvp = self._required("JVP", self.jvp, recorded)
+            tangent = jvp(tuple(recorded), tangents, ans, operands, kwargs)
+            return ans, optree.tree_map(lambda y, t: _fit(t, y), ans, tangent)
+
         body = wraps(self)(lambda *given: _floats(self.fun(*full(given), **kwargs)))
-        call: Any = custom_vjp(body)
-        jvp = self.jvp
-        if jvp is not None and self.vjp is None:
-
-            def push(primals: Any, tangents: Any) -> Any:
-                ans, operands = self(*full(primals), **kwargs), tuple(full(primals))
-                tangent = jvp(tuple(recorded), tangents, ans, operands, kwargs)
-                return ans, optree.tree_map(lambda y, t: _fit(t, y), ans, tangent)
-
+        call: Any
+        if _sweep.get() == "both":
+            raise NonDifferentiableError(f"{get_name(self)} has rules for one sweep at a time")
+        if _sweep.get() == "forward":
             call = custom_jvp(body)
             call.defjvp(push)
         else:
+            call = custom_vjp(body)
             call.defvjp(forward, backward)
         return call(*[args[i] for i in recorded])
 
-    def _require_vjp(self, argnums: Any) -> Callable[..., Any]:
-        if self.vjp is None:
+    def _required(self, what: str, rule: Any, argnums: Any) -> Callable[..., Any]:
+        if rule is None:
             raise NotImplementedError(
-                f"VJP of {get_name(self)} wrt argnums {tuple(argnums)} not defined"
+                f"{what} of {get_name(self)} wrt argnums {tuple(argnums)} not defined"
             )
-        return self.vjp
+        return rule
 
 
 def _is_recorded(x: Any) -> bool:

@@ -22,7 +22,7 @@ def isbox(x: Any) -> bool:
 def getval(x: Any) -> Any:
     """The plain value of ``x``, and of what a container holds."""
     if isinstance(x, Tensor):
-        return x.value
+        return x.value if type(x) is Tensor else x.numpy()  # an error: it has many values
     if type(x) in (list, tuple, dict):
         return optree.tree_map(getval, x, none_is_leaf=True)
     return x
