@@ -32,7 +32,7 @@ def test_shipped_data_have_their_shapes_and_classes(name):
     assert d.x.flags.c_contiguous
     assert len(d) == shape[0]
     assert getattr(data, name)(dtype=np.float32).x.dtype == np.float32
-    with pytest.raises(ValueError, match="floating point"):
+    with pytest.raises(ValueError, match="floating-point"):
         getattr(data, name)(dtype=int)
 
 
@@ -189,7 +189,7 @@ def test_batches_repeat_for_a_seed_and_go_on_for_a_generator():
 def test_batches_check_their_arguments():
     with pytest.raises(ValueError, match="differ in length"):
         data.batches(np.ones(3), np.ones(4), 2)
-    with pytest.raises(ValueError, match="size must be an integer >= 1, got 0"):
+    with pytest.raises(ValueError, match="size must be an integer of at least 1, got 0"):
         data.batches(np.ones(3), np.ones(3), 0)
     with pytest.raises(ValueError, match="epochs"):
         data.batches(np.ones(3), np.ones(3), 1, epochs=-1)

@@ -312,7 +312,7 @@ def test_linear_is_affine_and_batched(rng):
 def test_linear_refuses_other_widths():
     with pytest.raises(ValueError, match=r"Linear: the last axis.*length 3.*float64\(5, 4\)"):
         nn.Linear(3, 2)(np.ones((5, 4)))
-    with pytest.raises(ValueError, match="in_features must be a positive integer, got 0"):
+    with pytest.raises(ValueError, match="in_features must be an integer of at least 1, got 0"):
         nn.Linear(0, 2)
 
 
@@ -397,7 +397,7 @@ def test_convolutions_check_their_arguments():
         nn.Conv2d(3, 4, 3, groups=2)
     with pytest.raises(ValueError, match="stride=0 must be 2 integers of at least 1"):
         nn.Conv2d(2, 4, 3, stride=0)
-    with pytest.raises(ValueError, match="'same' or 'valid', got 'full'"):
+    with pytest.raises(ValueError, match="padding='full' is not integers, 'same' or 'valid'"):
         nn.Conv2d(2, 4, 3, padding="full")
     with pytest.raises(ValueError, match="1 integers"):
         nn.Conv1d(2, 4, (3, 3))
@@ -446,9 +446,9 @@ def test_sequential_is_a_list_of_layers():
     assert len(net) == 2
     assert net[1] is nn.relu
     assert list(net) == net.layers
-    with pytest.raises(TypeError, match="layer 1 cannot be called"):
+    with pytest.raises(TypeError, match="layer 1 must be a layer or a function, got 3"):
         nn.Sequential(nn.relu, 3)
-    with pytest.raises(TypeError, match="needs a function"):
+    with pytest.raises(TypeError, match="function must be a layer or a function, got 3"):
         nn.Lambda(3)
 
 

@@ -167,8 +167,8 @@ def function(
     return value
 
 
-def choice(who: str, name: str, value: Any, choices: Sequence[str]) -> str:
-    """One of a few names.
+def choice(who: str, name: str, value: Any, choices: Sequence[str], also: str = "") -> str:
+    """One of a few names; ``also`` says what is checked elsewhere.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def choice(who: str, name: str, value: Any, choices: Sequence[str]) -> str:
     """
     if isinstance(value, str) and value in choices:
         return value
-    *most, last = map(repr, choices)
+    *most, last = [*([also] if also else []), *map(repr, choices)]
     raise (ValueError if isinstance(value, str) else TypeError)(
         f"{who}: {name}={shown(value)} is not {', '.join(most)} or {last}"
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.tensor import Tensor
+from ..core import arguments
 
 Array = np.ndarray[Any, Any]
 Seed = int | np.random.Generator
@@ -47,6 +47,12 @@ class Dataset:
     licence: str = ""
     teacher: Callable[[Any], Any] | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("x", "y"):
+            found = arguments.array("Dataset", name, getattr(self, name))
+            object.__setattr__(self, name, found)
+        _check_lengths("Dataset", self.x, self.y)
+
     def __len__(self) -> int:
         return len(self.y)
 
@@ -62,6 +68,16 @@ class Dataset:
 
     def _arrays(self) -> list[tuple[str, Array]]:
         return [("x", self.x), ("y", self.y)]
+
+
+def _check_lengths(who: str, x: Array, y: Array) -> None:
+    if not x.ndim or not y.ndim or len(x) != len(y):
+        raise ValueError(f"{who}: x of shape {x.shape} and y of shape {y.shape} differ in length")
+
+
+def _dataset(who: str, value: Any) -> Dataset:
+    what = "a Dataset, such as data.iris() or data.Dataset(x, y)"
+    return arguments.instance(who, "data", value, Dataset, what)
 
 
 def split(
@@ -97,15 +113,15 @@ def split(
     >>> len(train), len(test), np.bincount(test.y)
     (120, 30, array([10, 10, 10]))
     """
-    n = len(data)
-    whole = isinstance(test, (int, np.integer)) and not isinstance(test, bool)
-    wanted = int(test) if whole else round(n * test)
+    n = len(_dataset("split", data))
+    test = arguments.number("split", "test", test)
+    wanted = test if isinstance(test, int) else round(n * test)
     if not 0 < wanted < n:
         raise ValueError(
             f"split: test={test} of {n} examples leaves {wanted} for testing and {n - wanted} for "
             "training; both must have some"
         )
-    rng = np.random.default_rng(seed)
+    rng = arguments.generator("split", seed)
     order = rng.permutation(n)
     if stratify and data.y.ndim == 1 and data.y.dtype.kind in "iu":
         order = _stratified_order(order, data.y, wanted, rng)
@@ -150,6 +166,8 @@ def standardize(train: Dataset, *others: Dataset, scale: bool = True) -> Any:
     >>> bool(abs(train.x.mean(0)).max() < 1e-12), train.x.std(0).round(12)[:2]
     (True, array([1., 1.]))
     """
+    for given in (train, *others):
+        _dataset("standardize", given)
     if train.x.dtype.kind != "f" or not len(train):
         raise ValueError(
             f"standardize: x must be floating point and not empty, got {train.x.dtype}"
@@ -217,10 +235,9 @@ def batches(x: Any, y: Any, size: int, seed: Seed = 0, epochs: int = 1) -> Batch
     >>> [len(x) for x, y in data.batches(np.arange(5.0), np.arange(5), 2)]
     [2, 2, 1]
     """
-    x, y = (a.numpy() if isinstance(a, Tensor) else np.asarray(a) for a in (x, y))
-    if not x.ndim or not y.ndim or len(x) != len(y):
-        raise ValueError(f"batches: x of shape {x.shape} and y of shape {y.shape} differ in length")
-    for name, value, least in (("size", size, 1), ("epochs", epochs, 0)):
-        if not isinstance(value, (int, np.integer)) or value < least:
-            raise ValueError(f"batches: {name} must be an integer >= {least}, got {value!r}")
-    return Batches(x, y, int(size), seed, int(epochs))
+    x, y = arguments.array("batches", "x", x), arguments.array("batches", "y", y)
+    _check_lengths("batches", x, y)
+    size = arguments.integer("batches", "size", size, least=1)
+    epochs = arguments.integer("batches", "epochs", epochs, least=0)
+    arguments.generator("batches", seed)
+    return Batches(x, y, size, seed, epochs)

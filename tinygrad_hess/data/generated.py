@@ -7,12 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import nn
+from ..core.arguments import generator, integer, number
+from ..ops.shape.axes import canonical_shape
 from .dataset import Dataset, Seed
-
-
-def _check_count(who: str, n: int, least: int = 1) -> None:
-    if not isinstance(n, (int, np.integer)) or n < least:
-        raise ValueError(f"{who}: n must be an integer >= {least}, got {n!r}")
 
 
 def _balanced_classes(n: int, classes: int) -> np.ndarray:
@@ -41,8 +38,8 @@ def moons(n: int = 200, noise: float = 0.1, seed: Seed = 0) -> Dataset:
     >>> data.moons(100)
     Dataset('moons': x float64(100,2), y int64(100,), 2 classes)
     """
-    _check_count("moons", n, 2)
-    rng = np.random.default_rng(seed)
+    n, noise = integer("moons", "n", n, least=2), number("moons", "noise", noise, least=0)
+    rng = generator("moons", seed)
     y = _balanced_classes(n, 2)
     angle = np.pi * rng.random(n)
     upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
@@ -71,9 +68,11 @@ def spirals(
     >>> data.spirals(90, classes=3)
     Dataset('spirals': x float64(90,2), y int64(90,), 3 classes)
     """
-    _check_count("spirals", n, max(classes, 1))
-    _check_count("spirals (classes)", classes)
-    rng = np.random.default_rng(seed)
+    who = "spirals"
+    classes = integer(who, "classes", classes, least=1)
+    n, noise = integer(who, "n", n, least=classes), number(who, "noise", noise, least=0)
+    turns = number(who, "turns", turns)
+    rng = generator(who, seed)
     y = _balanced_classes(n, classes)
     radius = np.sqrt(rng.random(n))  # as many on each piece of an arm's length, nearly
     angle = 2 * np.pi * (turns * radius + y / classes)
@@ -108,10 +107,12 @@ def blobs(
     >>> data.blobs(90, classes=3, features=4)
     Dataset('blobs': x float64(90,4), y int64(90,), 3 classes)
     """
-    _check_count("blobs", n, max(classes, 1))
-    _check_count("blobs (classes)", classes)
-    _check_count("blobs (features)", features)
-    rng = np.random.default_rng(seed)
+    who = "blobs"
+    classes = integer(who, "classes", classes, least=1)
+    n, features = integer(who, "n", n, least=classes), integer(who, "features", features, least=1)
+    spread = number(who, "spread", spread, least=0)
+    distance = number(who, "distance", distance, least=0)
+    rng = generator(who, seed)
     y = _balanced_classes(n, classes)
     centres = distance * rng.normal(size=(classes, features))
     x = centres[y] + spread * rng.normal(size=(n, features))
@@ -147,8 +148,10 @@ def teacher_student(
     >>> bool((d.teacher(d.x) == d.y).all())
     True
     """
-    _check_count("teacher_student", n)
-    rng = np.random.default_rng(seed)
+    who = "teacher_student"
+    n, noise = integer(who, "n", n, least=1), number(who, "noise", noise, least=0)
+    sizes = canonical_shape(sizes, f"{who}: sizes")
+    rng = generator(who, seed)
     teacher = nn.MLP(sizes, init=nn.init.lecun_normal, bias_init=nn.init.normal, seed=rng)
     x = rng.normal(size=(n, sizes[0]))
     y = teacher(x)
@@ -177,8 +180,8 @@ def chebyshev(n: int = 20, degree: int = 4) -> Dataset:
     >>> d.x.ravel(), d.y.ravel()
     (array([-1.,  0.,  1.]), array([ 1., -1.,  1.]))
     """
-    _check_count("chebyshev", n, 2)
-    _check_count("chebyshev (degree)", degree, 0)
+    n = integer("chebyshev", "n", n, least=2)
+    degree = integer("chebyshev", "degree", degree, least=0)
     x = np.linspace(-1.0, 1.0, n)[:, None]
     y = np.polynomial.chebyshev.chebval(x, [0.0] * degree + [1.0])
     return Dataset(x, y, f"chebyshev_{degree}")

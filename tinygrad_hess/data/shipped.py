@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from importlib import resources
 from typing import Any
 
 import numpy as np
 
+from ..core.arguments import floating
 from .dataset import Dataset
 
 _LICENCE = (
@@ -17,22 +19,26 @@ _LICENCE = (
 
 
 def _load(name: str, dtype: Any, source: str) -> Dataset:
-    dtype = np.dtype(dtype)
-    if dtype.kind != "f":
-        raise ValueError(f"{name}: x is floating point, got dtype={dtype}")
-    packed = resources.files(__package__).joinpath(f"{name}.npz").read_bytes()
-    with np.load(io.BytesIO(packed), allow_pickle=False) as file:
+    dtype = floating(name, dtype)
+    file = resources.files(__package__).joinpath(f"{name}.npz")
+    try:
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as packed:
+            fields = dict(packed)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise RuntimeError(
+            f"{name}: the file {file} of this installation cannot be read ({error}). Install "
+            "tinygrad-hess again."
+        ) from error
+    return Dataset(
         # decimal numbers are kept as integers and a count of decimals: exact, and a third smaller
-        x = file["x"] / 10.0 ** file["decimals"]
-        return Dataset(
-            x=np.ascontiguousarray(x, dtype),
-            y=file["y"].astype(np.int64),
-            name=name,
-            feature_names=tuple(file["feature_names"].tolist()),
-            target_names=tuple(file["target_names"].tolist()),
-            source=source,
-            licence=_LICENCE,
-        )
+        x=np.ascontiguousarray(fields["x"] / 10.0 ** fields["decimals"], dtype),
+        y=fields["y"].astype(np.int64),
+        name=name,
+        feature_names=tuple(fields["feature_names"].tolist()),
+        target_names=tuple(fields["target_names"].tolist()),
+        source=source,
+        licence=_LICENCE,
+    )
 
 
 def digits(images: bool = False, dtype: Any = np.float64) -> Dataset:

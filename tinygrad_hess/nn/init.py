@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..core import arguments
+from ..ops.shape.axes import canonical_shape
+
 Array = np.ndarray[Any, Any]
 Seed = int | np.random.Generator | None
 
@@ -27,12 +30,19 @@ def manual_seed(seed: int) -> None:
     >>> nn.init.normal((2,), None)
     array([ 0.12573022, -0.13210486])
     """
-    _default_generator[0] = np.random.default_rng(seed)
+    _default_generator[0] = arguments.generator("manual_seed", seed)
 
 
-def generator(seed: Seed) -> np.random.Generator:
+def generator(seed: Seed, who: str = "init") -> np.random.Generator:
     """The generator of a seed: itself, a new one, or the package's own (None)."""
-    return _default_generator[0] if seed is None else np.random.default_rng(seed)
+    return _default_generator[0] if seed is None else arguments.generator(who, seed)
+
+
+def _shape(shape: Any, who: str, least: int = 0) -> tuple[int, ...]:
+    found = canonical_shape(shape, who)
+    if len(found) < least:
+        raise ValueError(f"{who}: a weight has at least two axes, got shape {found}")
+    return tuple(arguments.integer(who, "a length in shape", n, least=0) for n in found)
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -45,8 +55,7 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     >>> fans((8, 3, 5, 5))
     (75, 200)
     """
-    if len(shape) < 2:
-        raise ValueError(f"fans: a weight has at least two axes, got shape {shape}")
+    shape = _shape(shape, "fans", least=2)
     if len(shape) == 2:
         return shape[0], shape[1]
     window = math.prod(shape[2:])
@@ -68,19 +77,21 @@ def gain(activation: str, slope: float = 0.01) -> float:
         "relu": math.sqrt(2),
         "leaky_relu": math.sqrt(2 / (1 + slope**2)),
     }
-    if activation not in table:
+    if not isinstance(activation, str) or activation not in table:
         raise ValueError(f"gain: no gain for {activation!r}; known are {', '.join(table)}")
     return table[activation]
 
 
 def uniform(shape: tuple[int, ...], seed: Seed = None, bound: float = 1.0) -> Array:
     """Uniform on [-bound, bound]."""
-    return generator(seed).uniform(-bound, bound, shape)
+    bound = arguments.number("uniform", "bound", bound, least=0)
+    return generator(seed, "uniform").uniform(-bound, bound, _shape(shape, "uniform"))
 
 
 def normal(shape: tuple[int, ...], seed: Seed = None, std: float = 1.0) -> Array:
     """Normal with mean 0 and this standard deviation."""
-    return generator(seed).normal(0.0, std, shape)
+    std = arguments.number("normal", "std", std, least=0)
+    return generator(seed, "normal").normal(0.0, std, _shape(shape, "normal"))
 
 
 def default(shape: tuple[int, ...], seed: Seed = None) -> Array:
@@ -99,8 +110,7 @@ def xavier_normal(shape: tuple[int, ...], seed: Seed = None, gain: float = 1.0) 
 
 
 def _he_variance(shape: tuple[int, ...], mode: str, slope: float) -> float:
-    if mode not in ("in", "out"):
-        raise ValueError(f"he initialisation: mode is 'in' or 'out', got {mode!r}")
+    arguments.choice("he initialisation", "mode", mode, ("in", "out"))
     return 2 / ((1 + slope**2) * max(fans(shape)[mode == "out"], 1))
 
 
@@ -132,10 +142,10 @@ def orthogonal(shape: tuple[int, ...], seed: Seed = None, gain: float = 1.0) -> 
     A kernel (O, C, ...) is orthogonal as a matrix of O rows. The signs of R's diagonal make the
     distribution uniform (Mezzadri 2007).
     """
-    if len(shape) < 2:
-        raise ValueError(f"orthogonal: a weight has at least two axes, got shape {shape}")
+    shape = _shape(shape, "orthogonal", least=2)
+    gain = arguments.number("orthogonal", "gain", gain)
     rows, columns = shape[0], math.prod(shape[1:])
-    tall = generator(seed).normal(size=(max(rows, columns), min(rows, columns)))
+    tall = generator(seed, "orthogonal").normal(size=(max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(tall)
     q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)
     return np.ascontiguousarray(gain * (q if rows >= columns else q.T)).reshape(shape)
@@ -143,17 +153,18 @@ def orthogonal(shape: tuple[int, ...], seed: Seed = None, gain: float = 1.0) -> 
 
 def constant(shape: tuple[int, ...], seed: Seed = None, value: float = 0.0) -> Array:
     """One number everywhere; nothing is drawn."""
-    return np.full(shape, float(value))
+    value = float(arguments.number("constant", "value", value))
+    return np.full(_shape(shape, "constant"), value)
 
 
 def zeros(shape: tuple[int, ...], seed: Seed = None) -> Array:
     """Zeros; nothing is drawn."""
-    return np.zeros(shape)
+    return np.zeros(_shape(shape, "zeros"))
 
 
 def ones(shape: tuple[int, ...], seed: Seed = None) -> Array:
     """Ones; nothing is drawn."""
-    return np.ones(shape)
+    return np.ones(_shape(shape, "ones"))
 
 
 glorot_uniform, glorot_normal = xavier_uniform, xavier_normal

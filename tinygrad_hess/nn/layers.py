@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..core import arguments
 from ..core.errors import describe
 from ..ops.shape.axes import canonical_shape, shape_of
 from .init import Seed, default, generator, uniform, zeros
@@ -19,6 +20,7 @@ Init = Callable[..., Any]
 
 
 def _weights(
+    who: str,
     shape: tuple[int, ...],
     *,
     outputs: int,
@@ -30,10 +32,16 @@ def _weights(
     dtype: Any,
 ) -> tuple[Any, Any]:
     """Draw weight and bias; without ``init``, as PyTorch does (both uniform on ±1/sqrt(fan_in))."""
-    rng = generator(seed)
-    weight = np.asarray((init or default)(shape, rng)).astype(dtype, copy=False)
+    rng, dtype = generator(seed, who), arguments.floating(who, dtype)
+    for name, given in (("init", init), ("bias_init", bias_init)):
+        if given is not None:
+            arguments.function(who, name, given, f"Write {name}=nn.init.he_normal.")
+    weight = arguments.array(who, "what init gives", (init or default)(shape, rng))
+    weight = weight.astype(dtype, copy=False)
     if weight.shape != shape:
-        raise ValueError(f"init gave a weight of shape {weight.shape}, but {shape} is needed")
+        raise ValueError(
+            f"{who}: init gave a weight of shape {weight.shape}, but {shape} is needed"
+        )
     if not bias:
         return weight, None
     if bias_init is not None:
@@ -47,8 +55,20 @@ def _weights(
 
 def _positive(who: str, **sizes: int) -> None:
     for name, n in sizes.items():
-        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-            raise ValueError(f"{who}: {name} must be a positive integer, got {n!r}")
+        arguments.integer(who, name, n, least=1)
+
+
+def _layer(who: str, name: str, value: Any) -> Callable[[Any], Any]:
+    """A function of one array, or a module: no string that names one, and no class of modules."""
+    advice = ""
+    if isinstance(value, type) and issubclass(value, Module):
+        value, advice = [value], f"Make one: {value.__name__}(...)."
+    elif isinstance(value, str):
+        known = value.lower()
+        advice = f"Write nn.{known}." if known in ops.__dict__ else "Write nn.tanh, nn.relu, ..."
+    elif isinstance(value, (list, tuple)):
+        advice = "Give layers one by one: nn.Sequential(*layers)."
+    return arguments.function(who, name, value, advice, what="a layer or a function")
 
 
 class Linear(Module):
@@ -100,6 +120,7 @@ class Linear(Module):
     ):
         _positive("Linear", in_features=in_features, out_features=out_features)
         self.weight, self.bias = _weights(
+            "Linear",
             (in_features, out_features),
             outputs=out_features,
             fan_in=in_features,
@@ -157,14 +178,15 @@ class _Conv(Module):
         self.stride = _for_each_axis(stride, self.rank, who, "stride", least=1)
         self.dilation = _for_each_axis(dilation, self.rank, who, "dilation", least=1)
         if isinstance(padding, str):
-            if padding not in ("same", "valid"):
-                raise ValueError(f"{who}: padding is numbers, 'same' or 'valid', got {padding!r}")
-            self.padding: Any = padding
+            self.padding: Any = arguments.choice(
+                who, "padding", padding, ("same", "valid"), "integers"
+            )
         else:
             self.padding = _for_each_axis(padding, self.rank, who, "padding", least=0)
         self.groups = groups
         shape = (out_channels, in_channels // groups, *window)
         self.weight, self.bias = _weights(
+            who,
             shape,
             outputs=out_channels,
             fan_in=math.prod(shape[1:]),
@@ -290,7 +312,7 @@ class Flatten(Module):
     """Join all axes from ``start`` on: (N, C, H, W) to (N, C·H·W)."""
 
     def __init__(self, start: int = 1):
-        self.start = start
+        self.start = arguments.integer("Flatten", "start", start)
 
     def __call__(self, x: Any) -> Any:
         """(N, ...) to (N, product of the rest)."""
@@ -310,9 +332,7 @@ class Lambda(Module):
     """
 
     def __init__(self, function: Callable[[Any], Any]):
-        if not callable(function):
-            raise TypeError(f"Lambda: needs a function, got {function!r}")
-        self.function = function
+        self.function = _layer("Lambda", "function", function)
 
     def _label(self) -> str:
         return getattr(self.function, "__name__", "Lambda")
@@ -353,7 +373,8 @@ class LayerNorm(Module):
     ):
         self.shape = canonical_shape(shape, "LayerNorm")
         _positive("LayerNorm", **{f"shape[{i}]": n for i, n in enumerate(self.shape)})
-        self.eps = eps
+        self.eps = arguments.number("LayerNorm", "eps", eps, least=0)
+        dtype = arguments.floating("LayerNorm", dtype)
         self.weight = np.ones(self.shape, dtype) if affine else None
         self.bias = np.zeros(self.shape, dtype) if affine else None
 
@@ -379,10 +400,7 @@ class Sequential(Module):
     """
 
     def __init__(self, *layers: Callable[[Any], Any]):
-        for i, layer in enumerate(layers):
-            if not callable(layer):
-                raise TypeError(f"Sequential: layer {i} cannot be called: {layer!r}")
-        self.layers = list(layers)
+        self.layers = [_layer("Sequential", f"layer {i}", f) for i, f in enumerate(layers)]
 
     def __call__(self, x: Any) -> Any:
         """Apply each layer to the output of the one before."""
@@ -444,16 +462,17 @@ class MLP(Module):
         seed: Seed = None,
         dtype: Any = np.float64,
     ):
-        sizes = tuple(sizes)
+        sizes = canonical_shape(sizes, "MLP: sizes")
+        _positive("MLP", **{f"sizes[{i}]": n for i, n in enumerate(sizes)})
         if len(sizes) < 2:
             raise ValueError(f"MLP: sizes names at least input and output widths, got {sizes}")
-        rng = generator(seed)
+        rng = generator(seed, "MLP")
         self.layers = [
             Linear(n, m, bias, init=init, bias_init=bias_init, seed=rng, dtype=dtype)
             for n, m in itertools.pairwise(sizes)
         ]
-        self.activation = activation
-        self.final = final
+        self.activation = _layer("MLP", "activation", activation)
+        self.final = None if final is None else _layer("MLP", "final", final)
 
     def __call__(self, x: Any) -> Any:
         """(..., sizes[0]) to (..., sizes[-1])."""

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core import modes, trees
-from ..core.errors import NonDifferentiableError, TracingError, refuse_subclass
+from ..core import arguments, modes, trees
+from ..core.errors import NonDifferentiableError, TracingError, failed_call, refuse_subclass
 from ..core.tape import Tape
 from ..core.tensor import Axis, Tensor, leaf, leaves_at, unrecorded
 from ..ops.elementwise.complexes import complex_dtype, real_dtype
@@ -184,7 +184,13 @@ class Jitted:
         dynamic, named = trees.unflatten(call.spec, leaves)
         supply = iter(dynamic)
         full = [a if i in call.static else next(supply) for i, a in enumerate(args)]
-        return starts, self.f(*full, **named)
+        try:
+            return starts, self.f(*full, **named)
+        except (TypeError, ValueError) as error:
+            told = failed_call(error, self._name, self.f, full, named)
+            if told is error:
+                raise
+            raise told from error
 
     def _recorded_once(self, call: _Call, args: Any) -> Any:
         """Without any replay: so that every operation of this call is looked at."""
@@ -340,7 +346,13 @@ def jit(f: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Jitt
     >>> step(np.array([1.0, 2.0]), 0.1)
     array([ 0.6, -1.2])
     """
-    nums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+    arguments.function("jit", "f", f, "It makes another function of it: write tg.jit(f)(x).")
+    advice = "It says which arguments are static; write tg.jit(f)(x)."
+    single = not isinstance(static_argnums, (tuple, list))
+    nums = tuple(
+        arguments.integer("jit", "static_argnums", n, advice=advice)
+        for n in ((static_argnums,) if single else static_argnums)
+    )
     if any(n < 0 for n in nums):
         count = _positional(f)
         nums = tuple(n + count if n < 0 else n for n in nums)
