@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 
-.PHONY: demo test slow peers lint bench sizes accuracy supported names clean help
+.PHONY: demo test slow fuzz peers lint bench sizes accuracy supported names clean help
 
 help:  ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -42,10 +42,13 @@ demo: $(VENV)/.viz  ## Train a net on digits, print its curvature, draw figures 
 	$(BIN)/python -m tinygrad_hess demo
 
 test: $(VENV)/.test  ## Run the tests, doctests and examples
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not fuzz"
 
 slow: $(VENV)/.test  ## Run the long ones: coverage of intervals, published results, many programs
 	$(BIN)/python -m pytest -m slow
+
+fuzz: $(VENV)/.test  ## Call every public name with malformed arguments, 100,000 times
+	$(BIN)/python -m pytest -m fuzz
 
 peers: $(VENV)/.peers  ## Compare with JAX (and with PyTorch, if you install it into .venv)
 	$(BIN)/python -m pytest -m peers -rs
