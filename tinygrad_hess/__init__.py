@@ -31,6 +31,7 @@ _keep_freed_memory()
 
 from . import numpy as numpy
 from . import ops as ops
+from .core.names import missing as _missing
 from .core.errors import CheckError as CheckError
 from .core.errors import NanError as NanError
 from .core.errors import NonDifferentiableError as NonDifferentiableError
@@ -72,6 +73,31 @@ from ._version import __version__ as __version__
 _SUBPACKAGES = ("curvature", "data", "nn", "optim", "scipy", "viz")
 _ELSEWHERE = {"sparsity": "transforms.sparse.plan", "supported": "numpy._coverage"}
 
+_PICKLE = "Write pickle.dump(model.arrays(), file) and pickle.load(file), or np.savez for arrays."
+_GRAD = "Use with tg.no_grad(): or with tg.enable_grad():."
+_ADVICE = {
+    "save": _PICKLE,
+    "load": _PICKLE,
+    "backward": "It is a method of the loss: loss.backward().",
+    "Variable": "Use tg.tensor(data, requires_grad=True).",
+    "Parameter": "Use tg.tensor(data, requires_grad=True).",
+    "Function": "Use tg.custom_vjp.",
+    "set_grad_enabled": _GRAD,
+    "inference_mode": "Use with tg.no_grad():.",
+    "compile": "Use tg.jit.",
+    "functional": "Its functions are in tg.nn.",
+    "hessian_vector_product": "Use tg.hvp(f, x, v).",
+    "make_vjp": "Use tg.vjp(f, x).",
+    "make_jvp": "Use tg.jvp(f, (x,), (tangent,)).",
+    "elementwise_grad": "Use tg.vmap(tg.grad(f)), or tg.grad of the sum.",
+    "cuda": "Everything is on the CPU.",
+    "device": "Everything is on the CPU.",
+}
+"""What to write for names of other libraries."""
+
+_NAMESPACES = ("numpy", "nn", "optim", "data", "curvature", "viz")
+"""Where a name is looked for that the package itself does not have, in this order."""
+
 for _name in ("core", "replay", "tensor_methods", "transforms"):  # not for users: found, not listed
     del globals()[_name]
 
@@ -82,7 +108,13 @@ def __getattr__(name: str) -> _Any:
         return _import_module(module)
     if name in _ELSEWHERE:
         return getattr(_import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    advice = _ADVICE
+    if not name.startswith("_") and name not in advice:
+        places = (_import_module(f"{__name__}.{place}") for place in _NAMESPACES)
+        found = next((place for place in places if hasattr(place, name)), None)
+        if found is not None:
+            advice = {name: f"It is {found.__name__.replace(__name__, 'tg')}.{name}."}
+    raise _missing(__name__, name, __dir__(), advice)
 
 
 def __dir__() -> list[str]:

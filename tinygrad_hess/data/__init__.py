@@ -1,5 +1,8 @@
 """Small data sets, real and made up, and how to split, standardise and batch them."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from ..core.names import suggesting as _suggesting
 from .dataset import Batches as Batches
 from .dataset import Dataset as Dataset
 from .dataset import batches as batches
@@ -14,3 +17,16 @@ from .shipped import breast_cancer as breast_cancer
 from .shipped import digits as digits
 from .shipped import iris as iris
 from .shipped import wine as wine
+
+_ADVICE = {
+    "DataLoader": "Use batches(x, y, size).",
+    "TensorDataset": "Use Dataset(x, y).",
+    "train_test_split": "Use split(dataset, test=0.2).",
+    "StandardScaler": "Use standardize(train, test).",
+    "mnist": "Use digits: 1,797 handwritten digits of 8 by 8 pixels.",
+    "MNIST": "Use digits: 1,797 handwritten digits of 8 by 8 pixels.",
+    "circles": "Use moons or spirals.",
+}
+
+if not _TYPE_CHECKING:
+    __getattr__ = _suggesting(__name__, _ADVICE)

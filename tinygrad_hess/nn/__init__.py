@@ -1,5 +1,8 @@
 """Modules that are pytrees, activations, initialisations and losses."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from ..core.names import suggesting as _suggesting
 from ..ops import elu as elu
 from ..ops import gelu as gelu
 from ..ops import leaky_relu as leaky_relu
@@ -35,3 +38,26 @@ from .layers import MaxPool2d as MaxPool2d
 from .layers import Sequential as Sequential
 from .module import Module as Module
 from .module import count_parameters as count_parameters
+
+_ADVICE = {
+    "Dropout": "Draw a mask outside, (rng.random(shape) >= p) / (1 - p), and multiply by it.",
+    "BatchNorm1d": "Use LayerNorm; there is no layer with running statistics.",
+    "BatchNorm2d": "Use LayerNorm; there is no layer with running statistics.",
+    "BCELoss": "Use binary_cross_entropy_with_logits, on logits.",
+    "BCEWithLogitsLoss": "Use binary_cross_entropy_with_logits.",
+    "NLLLoss": "Use cross_entropy, on logits.",
+    "Parameter": "Floating-point arrays that are fields of a Module are its parameters.",
+    "Embedding": "Index an array: weight[numbers].",
+    "ModuleList": "Use a list: modules in it are found.",
+    "ModuleDict": "Use a dict: modules in it are found.",
+    "Identity": "Use Lambda(lambda x: x).",
+    "functional": "Its functions are here: nn.relu, nn.cross_entropy.",
+    "utils": "Clip gradients with optim.clip_grad_norm.",
+    "RNN": "It is not there; write a class of nn.Module with a __call__.",
+    "LSTM": "It is not there; write a class of nn.Module with a __call__.",
+    "GRU": "It is not there; write a class of nn.Module with a __call__.",
+    "MultiheadAttention": "It is not there; write a class of nn.Module with a __call__.",
+}
+
+if not _TYPE_CHECKING:
+    __getattr__ = _suggesting(__name__, _ADVICE)

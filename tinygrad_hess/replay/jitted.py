@@ -348,11 +348,8 @@ def jit(f: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Jitt
     """
     arguments.function("jit", "f", f, "It makes another function of it: write tg.jit(f)(x).")
     advice = "It says which arguments are static; write tg.jit(f)(x)."
-    single = not isinstance(static_argnums, (tuple, list))
-    nums = tuple(
-        arguments.integer("jit", "static_argnums", n, advice=advice)
-        for n in ((static_argnums,) if single else static_argnums)
-    )
+    given: Any = static_argnums if isinstance(static_argnums, (tuple, list)) else (static_argnums,)
+    nums = tuple(arguments.integer("jit", "static_argnums", n, advice=advice) for n in given)
     if any(n < 0 for n in nums):
         count = _positional(f)
         nums = tuple(n + count if n < 0 else n for n in nums)

@@ -12,6 +12,7 @@ import graphviz
 
 from .picture import SOURCES, Picture, Vertex
 from .rendering import Graph
+from .visible import visible
 
 FONT = "Helvetica"  # every engine knows its widths; the pure renderer brings a look-alike
 
@@ -90,7 +91,8 @@ def _draw_vertices(dot: graphviz.Digraph, picture: Picture, numbered: bool) -> N
         bodies[number] = graphviz.Digraph(
             name=f"cluster_{number}",
             graph_attr={
-                "label": _text(scopes[number].name), "labelloc": "t", "labeljust": "l",
+                "label": graphviz.escape(_text(scopes[number].name)),
+                "labelloc": "t", "labeljust": "l",
                 "style": "rounded", "color": "#9A9A9A", "fontcolor": "#444444", "fontsize": "11",
                 "bgcolor": "#00000008",
             },
@@ -150,7 +152,7 @@ def _label(v: Vertex) -> str:
 
 
 def _text(words: str) -> str:
-    out = html.escape(words, quote=False)
+    out = html.escape(visible(words), quote=False)
     for character, instead in _WORDS.items():
         out = out.replace(character, instead)
     return "".join(c if ord(c) < 0x10000 else "?" for c in out) or " "

@@ -9,8 +9,8 @@ from typing import Any
 import graphviz
 import numpy as np
 
-from ..core import modes, trees
-from ..core.errors import describe
+from ..core import arguments, modes, trees
+from ..core.errors import describe, failed_call, misfit_of
 from ..core.tensor import Tensor, leaf, unrecorded
 from .collapse import collapse
 from .drawing import draw
@@ -74,14 +74,16 @@ def graph(
     >>> [line for line in picture.source.splitlines() if "->" in line and "n0" in line]
     ['\\tn0 -> n1 [color="#9A9A9A"]']
     """
-    if rankdir not in ("TB", "LR", "BT", "RL"):
-        raise ValueError(f"graph: rankdir is 'TB', 'LR', 'BT' or 'RL', got {rankdir!r}")
-    if max_nodes < 1:
-        raise ValueError(f"graph: max_nodes must be at least 1, got {max_nodes}")
+    arguments.choice("graph", "rankdir", rankdir, ("TB", "LR", "BT", "RL"))
+    arguments.integer("graph", "max_nodes", max_nodes, least=1)
+    arguments.instance("graph", "title", title, str, "text")
+    numbers = None if argnums is None else arguments.argument_numbers("graph", argnums)[0]
     starts: dict[int, Given] = {}
     arrays: dict[Any, str] = {}
     if callable(f_or_tensor) and not isinstance(f_or_tensor, Tensor):
-        f, args, names, who, numbers = _function_and_arguments(f_or_tensor, args, argnums)
+        if misfit := misfit_of(f_or_tensor, args, {}):
+            raise TypeError(f"graph: {misfit}. Write tg.viz.graph(f, *arguments of f)")
+        f, args, names, who, numbers = _function_and_arguments(f_or_tensor, args, numbers)
         out = _record(f, list(zip(names, args, strict=True)), numbers, starts, arrays)
     elif args:
         raise TypeError(
@@ -101,19 +103,18 @@ def graph(
 
 
 def _function_and_arguments(
-    f: Any, args: tuple[Any, ...], argnums: int | Sequence[int] | None
+    f: Any, args: tuple[Any, ...], numbers: tuple[int, ...] | None
 ) -> tuple[Callable[..., Any], tuple[Any, ...], list[str], str, tuple[int, ...] | None]:
     """A function, its arguments and their names; a module becomes its own first argument."""
     leaves = trees.leaves(f)
-    numbers = (argnums,) if isinstance(argnums, int) else argnums
+    for n in numbers or ():
+        if not -len(args) <= n < len(args):
+            raise ValueError(f"graph: argnums names argument {n}, but {len(args)} were given")
     if len(leaves) != 1 or leaves[0] is not f:
         who = type(f).__name__
         names = _argument_names(f, len(args))
         shifted = None if numbers is None else (0, *(n % len(args) + 1 for n in numbers))
         return (lambda model, *xs: model(*xs)), (f, *args), [who.lower(), *names], who, shifted
-    for n in numbers or ():
-        if not -len(args) <= n < len(args):
-            raise ValueError(f"graph: argnums names argument {n}, but {len(args)} were given")
     shifted = None if numbers is None else tuple(n % len(args) for n in numbers)
     return f, args, _argument_names(f, len(args)), getattr(f, "__name__", "the function"), shifted
 
@@ -142,7 +143,13 @@ def _record(
                 changed.append(x)
         call.append(trees.unflatten(spec, changed))
     with modes.recording():
-        return f(*call)
+        try:
+            return f(*call)
+        except (TypeError, ValueError) as error:
+            told = failed_call(error, "graph", f, call, {})
+            if told is error:
+                raise
+            raise told from error
 
 
 def _roots(out: Any) -> list[tuple[str, Tensor]]:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core import arguments
 from ..core.files import replace_whole
+from .visible import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +51,7 @@ def loss_and_sharpness(
     sharpness_steps : array_like, shape (m,), optional
         The steps of ``sharpness``, where they differ from ``steps``.
     title : str
-        A line above both.
+        A line above both, shown as it is: dollar signs begin no formula.
     figure : matplotlib.figure.Figure, optional
         Draw into this one.
 
@@ -76,8 +78,7 @@ def loss_and_sharpness(
     >>> [ax.get_ylabel() for ax in figure.axes]
     ['training loss', 'sharpness']
     """
-    if not rate > 0:
-        raise ValueError(f"loss_and_sharpness: rate must be positive, got {rate}")
+    rate = arguments.number("loss_and_sharpness", "rate", rate, above=0)
     x, loss = _curve("losses", steps, losses)
     where, sharp = _curve(
         "sharpness", steps if sharpness_steps is None else sharpness_steps, sharpness
@@ -109,8 +110,7 @@ def loss_and_sharpness(
     for ax in (above, below):
         _tidy(ax)
     figure.align_ylabels()
-    if title:
-        figure.suptitle(title, fontsize=11)
+    _draw_title(figure, title)
     return figure
 
 
@@ -144,7 +144,7 @@ def spectrum(
     bins : int
         Number of bins, equally wide on the axis.
     title : str
-        A line above.
+        A line above, shown as it is.
     figure : matplotlib.figure.Figure, optional
         Draw into this one.
 
@@ -171,7 +171,10 @@ def spectrum(
     >>> figure.axes[-1].get_xlabel()
     'eigenvalue'
     """
-    eigenvalues = np.asarray(values, float).ravel()
+    bins = arguments.integer("spectrum", "bins", bins, least=1)
+    if linear_below is not None:
+        arguments.number("spectrum", "linear_below", linear_below, above=0)
+    eigenvalues = _real("spectrum", "values", values)
     if not eigenvalues.size or not np.isfinite(eigenvalues).all():
         raise ValueError(f"spectrum: needs finite eigenvalues, got {eigenvalues.size} values")
     found, low, high = _intervals(top, intervals)
@@ -216,8 +219,7 @@ def spectrum(
         *above.get_legend_handles_labels(), loc="outside right upper", frameon=False,
         prop={"size": 8.5, "family": "monospace"}, handlelength=1.6,
     )  # fmt: skip
-    if title:
-        figure.suptitle(title, fontsize=11)
+    _draw_title(figure, title)
     return figure
 
 
@@ -235,7 +237,9 @@ def save(figure: Figure, path: str | Path, dpi: float = 160) -> Path:
     >>> folder.cleanup()
     """
     matplotlib = _matplotlib()
-    path = Path(path)
+    arguments.instance("save", "figure", figure, matplotlib.figure.Figure, "a matplotlib Figure")
+    path = arguments.path("save", path)
+    dpi = arguments.number("save", "dpi", dpi, above=0)
     kind = path.suffix.lower().removeprefix(".")
     known = figure.canvas.get_supported_filetypes()
     if kind not in known:
@@ -272,14 +276,24 @@ def _figure(figure: Figure | None, size: tuple[float, float]) -> Figure:
     return _matplotlib().figure.Figure(figsize=size, layout="constrained")
 
 
+def _draw_title(figure: Figure, title: str) -> None:
+    if title:
+        figure.suptitle(visible(str(title), keep="\n"), fontsize=11, parse_math=False)
+
+
 def _tidy(ax: Axes) -> None:
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(True, color="#E4E4E4", linewidth=0.8)
     ax.set_axisbelow(True)
 
 
+def _real(who: str, name: str, values: Any) -> Any:
+    return arguments.array(who, name, values).astype(float).ravel()
+
+
 def _curve(what: str, steps: Any, values: Any) -> tuple[Any, Any]:
-    x, y = np.asarray(steps, float).ravel(), np.asarray(values, float).ravel()
+    who = "loss_and_sharpness"
+    x, y = _real(who, "steps", steps), _real(who, what, values)
     if x.shape != y.shape:
         raise ValueError(f"loss_and_sharpness: {y.size} {what} for {x.size} steps")
     return x, y
@@ -287,10 +301,10 @@ def _curve(what: str, steps: Any, values: Any) -> tuple[Any, Any]:
 
 def _intervals(top: Any, intervals: Any) -> tuple[Any, Any, Any]:
     """The found eigenvalues, and the ends of their intervals."""
-    found = np.asarray([] if top is None else top, float).ravel()
+    found = _real("spectrum", "top", [] if top is None else top)
     if intervals is None:
         return found, found, found
-    given = np.asarray(intervals, float)
+    given = arguments.array("spectrum", "intervals", intervals).astype(float)
     if given.shape == found.shape:
         return found, found - given, found + given
     if given.shape != (found.size, 2):

@@ -23,6 +23,7 @@ import graphviz
 
 from ..core import arguments
 from ..core.files import replace_whole
+from .visible import visible
 
 _PURE = ("svg", "png")
 """What graphviz-pure writes."""
@@ -187,7 +188,7 @@ def _page(source: str, title: str) -> str:
     program = files.joinpath("viz-global.js").read_text(encoding="utf-8")
     notice = files.joinpath("NOTICE").read_text(encoding="utf-8")
     parts = {
-        "TITLE": html.escape(title),
+        "TITLE": html.escape(visible(title)),
         "NOTICE": notice.replace("--", "- -"),  # two hyphens would end the comment
         "DOT": json.dumps(source).replace("<", "\\u003c"),  # nor may text end the script element
         "PROGRAM": program,
