@@ -183,7 +183,7 @@ def declared() -> dict[str, Own]:
                 moves=True,
                 cases=[([(4,)], {})],
             ),
-            lambda x: np.flip(x, -1),
+            lambda x: np.flip(x, -1).copy(),
             WIDE,
             1,
         ),

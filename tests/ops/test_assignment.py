@@ -256,10 +256,11 @@ def test_the_object_moves_and_what_shares_the_value_stays() -> None:
     x += 1.0
     assert same is x
     np.testing.assert_array_equal(same.numpy(), [11, -1, 1.5, 4])
-    for other, want in ((shared, V), (view, V[1:]), (array, V)):
+    for other, want in ((shared, V), (view, [-1, 1.5, 4]), (array, V)):
         np.testing.assert_array_equal(np.asarray(other), want)
-    view[0] = 99.0  # NumPy's x would change too; this is documented not to
-    np.testing.assert_array_equal(x.numpy(), [11, -1, 1.5, 4])
+    view[0] = 99.0
+    np.testing.assert_array_equal(x.numpy(), [11, 99, 1.5, 4])
+    np.testing.assert_array_equal(shared.numpy(), V)
     np.testing.assert_array_equal(V, [1.0, -2.0, 0.5, 3.0])
 
 
@@ -519,6 +520,187 @@ def test_errors_name_the_shapes() -> None:
 
     with pytest.raises(TypeError, match=r"same for all examples.*at\[key\]"):
         tg.vmap(unmapped)(M)
+
+
+# ---- views --------------------------------------------------------------------------------------
+
+
+def _held(y: Any, x: Any) -> None:
+    r = y[1]
+    r[0] = x[0, 0] * 5
+    r *= 2.0
+    y[0] = r * x[0]
+    y[1, 1:] = r[:3]
+
+
+def _rows(y: Any, x: Any) -> None:
+    m = x[0] * 2
+    for r in y:
+        r -= m
+
+
+def _augmented(y: Any, x: Any) -> None:
+    y[0] += x[1]
+    y[:, 1] *= x[:, 0]
+    y[1][1:] -= x[0][1:]
+    z = y.ravel()
+    z[4:6] *= x[1, :2]
+
+
+def _flat(y: Any, x: Any) -> None:
+    y.flat[0] = x[0, 0] ** 2
+    y.T.flat[1] = x[0, 1] ** 3
+    y.flat[2:5] *= 2.0
+    y[2:].flat = x[0]
+
+
+def _out(y: Any, x: Any) -> None:
+    np.add(x[0], x[1], out=y[0])
+    np.exp(x[:, 0], out=y.T[1])
+    np.add.at(y, [0, 0, 1], x[0])
+    np.multiply.at(y[1], [1, 1, 0], x[0, :3] + 2)
+
+
+def _sorted(y: Any, x: Any) -> None:
+    y.sort()
+    y[1].sort()
+    y.T[2].sort()
+    y.partition(1, axis=0)
+
+
+def _stale_but_apart(y: Any, x: Any) -> None:
+    r, s = y[0], y[0, 1:]
+    y[1] = r * 2
+    y[2, :2] = x[0, :2]
+    y[1, 0] = r[0]
+    y[2, 0] = s[0] * r[1]
+
+
+VIEWS: dict[str, Callable[[Any, Any], Any]] = {
+    "chained": lambda y, x: y[0].__setitem__(1, 7 * x[2, 2]),
+    "column": lambda y, x: y.T.__setitem__(0, x[:, 1] ** 2),
+    "of a view of a view": lambda y, x: y.T[1:][0].__setitem__(2, x[0, 0] ** 2),
+    "steps": lambda y, x: y[::2, 1:][1].__setitem__(slice(None), x[0, 1:] ** 2),
+    "new axes": lambda y, x: y[..., None][2, None].__setitem__((0, slice(1, 3), 0), x[0, :2]),
+    "reshaped": lambda y, x: y.reshape(-1)[2:9].reshape(7, 1).__setitem__((0, 0), x[0, 1] ** 3),
+    "swapped": lambda y, x: y.swapaxes(0, 1).__setitem__(1, x[:, 0] * 2),
+    "split": lambda y, x: np.split(y, 2, axis=1)[1].__setitem__(0, x[0, :2]),
+    "a mask": lambda y, x: y[1].__setitem__(np.array([True, False, True, False]), x[0, 0] ** 2),
+    "copyto": lambda y, x: np.copyto(y[0], x[1] ** 2),
+    "put": lambda y, x: np.put(y[1], [0, 2], x[0, :2] * 3),
+    "fill_diagonal": lambda y, x: np.fill_diagonal(y[:2, 1:3], x[0, 0] ** 2),
+    "held": _held, "rows": _rows, "augmented": _augmented, "flat": _flat, "out=": _out,
+    "sorted": _sorted, "stale but apart": _stale_but_apart,
+    "a copy": lambda y, x: [c.__setitem__(0, x[0, 0]) for c in (y.copy(), y[[0, 1]], y.astype(float))],
+    "a flattened copy": lambda y, x: y.flatten().__setitem__(0, x[0, 0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("write", VIEWS.values(), ids=VIEWS)
+def test_a_write_to_a_view_is_numpys(write: Callable[[Any, Any], Any]) -> None:
+    """Recorded, replayed, mapped, of constants, and in either direction of differentiation."""
+
+    def f(x: Any) -> Any:
+        y = np.sin(x)
+        write(y, x)
+        return weighted(y * y)
+
+    want, slope = f(M.copy()), slopes(f, M.copy(), 1e-6)
+    for g in (tg.value_and_grad(f), tg.jit(tg.value_and_grad(f))):
+        g(M * 0.7)
+        value, found = g(M)
+        np.testing.assert_allclose(value, want)
+        np.testing.assert_allclose(found, slope, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(f(tg.tensor(M)).numpy(), want)
+    np.testing.assert_allclose(tg.vmap(f)(np.stack([M, M])), [want, want])
+    np.testing.assert_allclose(tg.vmap(tg.grad(f))(M[None])[0], slope, rtol=1e-5, atol=1e-6)
+    tg.check_grads(f, (M,), order=2, rtol=1e-5, atol=1e-5)
+
+
+def test_a_view_that_was_written_to_elsewhere_follows_or_is_refused() -> None:
+    def f(x: Any) -> Any:
+        y = np.sin(x)
+        r = y[0]
+        y[0, 1] = 5.0
+        return (r * r).sum()
+
+    def of_a_view(x: Any) -> Any:
+        y = np.sin(x)
+        r = y.T[0][1:]
+        for row in y:
+            row *= 2.0
+        return r
+
+    np.testing.assert_allclose(f(tg.tensor(M)).numpy(), f(M))
+    np.testing.assert_allclose(tg.vmap(f)(M[None])[0], f(M))
+    np.testing.assert_allclose(of_a_view(tg.tensor(M)).numpy(), of_a_view(M))
+    for run in (
+        lambda: tg.grad(f)(M),
+        lambda: tg.jit(f)(M),
+        lambda: tg.jvp(f, (M,), (M,)),
+        lambda: tg.jacobian(of_a_view)(M),
+        lambda: f(tg.tensor(M, requires_grad=True)).backward(),
+    ):
+        with pytest.raises(TypeError, match=r"view of a float64\(3, 4\).*r = y\[0\]\.copy\(\)"):
+            run()
+
+
+def test_views_of_what_cannot_be_changed() -> None:
+    w = tg.tensor(M, requires_grad=True)
+
+    def rows(x: Any) -> Any:
+        for r in x:
+            r -= 1.0
+        return x.sum()
+
+    for wrong in (
+        lambda: w[0].__setitem__(1, 2.0),
+        lambda: w.T.__iadd__(1.0),
+        lambda: w.sort(),
+        lambda: tg.grad(rows)(M),
+        lambda: tg.grad(lambda x: (x.T[0].__setitem__(0, 1.0), x.sum())[1])(M),
+        lambda: tg.grad(lambda x: (x.sort(), x.sum())[1])(M),
+        lambda: (w * 1).data.__setitem__(0, 1.0),
+        lambda: (w * (1 + 1j)).real.__setitem__(0, 1.0),
+        lambda: (w * (1 + 1j)).imag.__imul__(2.0),
+    ):
+        with pytest.raises(TypeError, match=r"[Ww]rite x(\[key\])? = "):
+            wrong()
+    np.testing.assert_array_equal(w.numpy(), M)
+
+
+def test_data_is_written_through() -> None:
+    w = tg.tensor(M, requires_grad=True)
+    w.data[...] = 5.0
+    w.data[0][1] = 7.0
+    w.data += 1.0
+    assert w.is_leaf
+    assert w.requires_grad
+    want = np.full(M.shape, 6.0)
+    want[0, 1] = 8.0
+    np.testing.assert_array_equal(w.numpy(), want)
+    with tg.no_grad():
+        w[0][0] = -1.0
+        w[1] += 3.0
+        column = w.T[1]
+        column *= 2.0
+    want[0, 0], want[1] = -1.0, 9.0
+    want[:, 1] *= 2.0
+    np.testing.assert_array_equal(w.numpy(), want)
+
+
+def test_derivatives_of_what_was_read_before() -> None:
+    w = tg.tensor(M, requires_grad=True)
+    y = w * w
+    r = y[0]
+    loss = (r * r).sum()
+    y.T[...] = 7.0
+    (loss + y.sum()).backward(create_graph=True)
+    g, w.grad = w.grad, None
+    (g * g).sum().backward()
+    want = np.zeros(M.shape)
+    want[0] = 2 * (4 * M[0] ** 3) * 12 * M[0] ** 2
+    np.testing.assert_allclose(w.grad.numpy(), want)
 
 
 # ---- x.at ---------------------------------------------------------------------------------------

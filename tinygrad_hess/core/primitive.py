@@ -23,7 +23,19 @@ import numpy as np
 from . import modes, signatures
 from .errors import NanError, NonDifferentiableError, add_context, operands
 from .registry import REGISTRY
-from .tensor import Axis, Batched, Parts, Tensor, batched, constant, record, tick, unrecorded
+from .tensor import (
+    Axis,
+    Batched,
+    Parts,
+    Tensor,
+    View,
+    batched,
+    constant,
+    note_view,
+    record,
+    tick,
+    unrecorded,
+)  # fmt: skip
 
 Rule = Callable[..., Any]
 
@@ -113,10 +125,11 @@ class Primitive:
     """
 
     __slots__ = (
-        "_ranks", "accumulate", "aliases", "analytic", "batch", "blas", "call", "cases", "commutative", "cut",
-        "doc", "domain", "edges", "effects", "flops", "fn", "identity", "kind", "label", "lowered",
-        "lowered_batch", "module", "moves", "name", "neutral", "on_complex", "partial", "product",
-        "pullback", "pushforward", "reduction", "resized", "signature", "vjps", "write",
+        "_ranks", "accumulate", "aliases", "analytic", "batch", "blas", "call", "cases",
+        "commutative", "cut", "doc", "domain", "edges", "effects", "flops", "fn", "identity",
+        "kind", "label", "lowered", "lowered_batch", "makes_views", "module", "moves", "name",
+        "neutral", "on_complex", "partial", "product", "pullback", "pushforward", "reduction",
+        "resized", "signature", "vjps", "write",
     )  # fmt: skip
 
     def __init__(
@@ -172,6 +185,7 @@ class Primitive:
         self.batch = batch or self._batch
         self.moves, self.identity, self.commutative = moves, identity, commutative
         self.aliases = aliases if aliases is not None or not self.is_ours else False
+        self.makes_views = moves and bool(self.aliases)  # what NumPy copies does not move elements
         self.neutral = neutral or {}
         self.resized, self.cut = resized, cut
         self.lowered, self.lowered_batch = lowered, lowered_batch
@@ -261,6 +275,8 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
 
     Raw operands give a raw result. The fast paths below do the same for their common cases.
     """
+    if any(type(a) in (list, tuple) for a in args):
+        args = tuple(map(stacked, args))
     on_tape = boxed = has_batch = False
     values = []
     for a in args:
@@ -287,7 +303,10 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
     if not boxed:
         return value
     if not on_tape or not (modes.is_recording() or modes.is_tracing()):
-        return value if has_batch else constant(value)
+        out = value if has_batch else constant(value)
+        if prim.makes_views and isinstance(args[0], Tensor) and shares_memory(out, args[0]):
+            note_view(out, View(args[0], prim, args[1:], params or {}))
+        return out
     kept = tuple(
         unrecorded(a) if isinstance(a, Tensor) else snapshot(v)
         for a, v in zip(args, values, strict=True)
@@ -297,6 +316,25 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
     if modes.is_debugging_nans():
         out._where = user_line()
     return out if modes.is_recording() else cut(out)
+
+
+def stacked(x: Any) -> Any:
+    """A list or tuple that contains tensors as their stack, anything else as it is.
+
+    Examples
+    --------
+    >>> import tinygrad_hess as tg
+    >>> stacked([[tg.tensor(1.0), 2.0], [3.0, 4.0]])
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
+    if type(x) not in (list, tuple):
+        return x
+    items = list(map(stacked, x))
+    if not any(isinstance(item, Tensor) for item in items):
+        return x
+    first, *others = (i if isinstance(i, Tensor) else constant(np.asarray(i)) for i in items)
+    return first.stack(*others)
 
 
 def _is_complex(x: Any) -> bool:
@@ -328,6 +366,13 @@ def snapshot(x: Any) -> Any:
         x = x.copy()
         x.flags.writeable = False  # a recorded sweep that meets it again need not copy it again
     return x
+
+
+def shares_memory(x: Tensor, base: Any) -> bool:
+    """Whether ``x`` is a part of ``base``: a number is none, nor is what repeats elements."""
+    if not x.ndim or not hasattr(base, "shape") or x.size > base.size:
+        return False
+    return np.may_share_memory(x.value, base.value if isinstance(base, Tensor) else base)
 
 
 def _bind_batched(

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -63,6 +64,18 @@ class Axis:
         return f"Axis({self.size})"
 
 
+class View(NamedTuple):
+    """How a tensor is a view of another: ``prim.call(base, *args, **params)`` is the tensor.
+
+    ``prim`` is None of :attr:`Tensor.data`, which has all elements of its leaf.
+    """
+
+    base: Tensor
+    prim: Any
+    args: tuple[Any, ...]
+    params: dict[str, Any]
+
+
 class Tensor(TensorMethods):
     """An array that records the operations on it, so that they can be differentiated.
 
@@ -95,9 +108,13 @@ class Tensor(TensorMethods):
     # the tape and None elsewhere. The underscored slots stay unset until somebody needs them.
     __slots__ = (
         "__weakref__",
+        "_earlier",
         "_grad",
+        "_moved",
         "_name",
         "_scope",
+        "_view",
+        "_views",
         "_where",
         "args",
         "params",
@@ -113,6 +130,10 @@ class Tensor(TensorMethods):
     parents: tuple[Tensor | None, ...]
     params: dict[str, Any] | None
     time: int
+    _earlier: Tensor
+    _moved: tuple[int, Any]
+    _view: View | None
+    _views: WeakValueDictionary[int, Tensor]
     _where: str
 
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False):
@@ -204,8 +225,10 @@ class Tensor(TensorMethods):
 
     @property
     def data(self) -> Tensor:
-        """The value as a constant, as PyTorch has it; assign to it to give a leaf a new value."""
-        return self.detach()
+        """The value as a constant; what is assigned to it or to its elements, a leaf takes."""
+        out = self.detach()
+        note_view(out, View(self, None, (), {}))
+        return out
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -458,6 +481,14 @@ def batched(value: Any, axes: tuple[Axis, ...]) -> Batched:
     out.args = out.parents = ()
     out.time = 0
     return out
+
+
+def note_view(x: Tensor, view: View) -> None:
+    """Note that ``x`` is a view, and of what; the base knows it as long as it lives."""
+    x._view = view
+    if not hasattr(view.base, "_views"):
+        view.base._views = WeakValueDictionary()
+    view.base._views[id(x)] = x
 
 
 def unrecorded(x: Any) -> Any:

@@ -5,13 +5,16 @@ old one (:mod:`ops.indexing.scatter`), and the tensor object moves to the node t
 (:mod:`core.mutation`): every name for the object sees the new value, and what was computed from it
 before keeps the old one, in value and in derivative.
 
-NumPy's views cannot be kept: after ``y = x[1:]``, ``y[0] = 1`` does not change ``x``, since ``y``
-is a tensor of its own. And an assignment copies the array, so that filling a long one element by
-element costs as many copies; ``stack`` makes it one.
+What is written to a view, ``x[0][1] = v`` or ``y = x.T; y[0] = v``, its base takes too. A view that
+was taken before its base was written to cannot follow on a tape, and to read it is an error.
+
+An assignment copies the array, so that filling a long one element by element costs as many copies;
+``stack`` makes it one.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -21,13 +24,15 @@ from .. import numpy as namespace
 from .. import ops
 from ..core import modes
 from ..core.errors import describe
-from ..core.mutation import move, stand_in
+from ..core.mutation import move, stand_in, take_again, view_of
 from ..core.primitive import snapshot
 from ..core.tape import is_listed
-from ..core.tensor import LEAF, START, Tensor, record, unrecorded
+from ..core.tensor import LEAF, START, Tensor, View, note_view, record, unrecorded
 from ..ops.elementwise.identity import alias
+from ..ops.indexing.index import take_pattern
 from ..ops.indexing.keys import plain_pattern
 from ..ops.indexing.scatter import add_at, assign, combine_at, set_at
+from ..ops.shape.broadcasting import reshape
 
 _ndarray = np.ndarray
 special = modes.special
@@ -61,12 +66,102 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
     >>> tg.grad(f)(tg.tensor([1.0, 2.0]))
     tensor([0., 7.])
     """
-    if self.prim is LEAF and not modes.is_recording():
-        self.value = set_at(self.value, key, unrecorded(namespace.asarray(value)))
-        return
-    _refuse_fixed(self)
+    if isinstance(value, Tensor) and _is_at(value, self, key):
+        return  # the second half of x[key] += v, whose first half wrote to the view
+    _update(self)
     old = stand_in(self)
-    move(self, old, _set(old, key, value))
+    write(self, old, _set(old, key, value))
+
+
+def write(x: Tensor, old: Tensor, new: Any, held: bool = True) -> None:
+    """Let ``x`` take a new value, computed from ``old``, its stand-in; and what it is a view of.
+
+    Views of ``x`` follow where it was a constant.
+    """
+    view = view_of(x)
+    if view is None:
+        if x.prim is LEAF and not modes.is_recording():
+            x.value = unrecorded(new)
+        else:
+            _refuse_fixed(x)
+            move(x, old, _laid_out_as(old, new), held)
+    elif view.prim is None:
+        _write_data(view.base, new)
+    else:
+        if x.prim is not None:
+            _refuse_fixed(x)
+        before = stand_in(view.base)
+        write(view.base, before, _put_back(before, new, view), held=False)
+        take_again(x, old, view)
+    _follow(x)
+
+
+def _follow(x: Tensor) -> None:
+    """Take all views of ``x`` again that it knows, and views of these."""
+    for y in list(getattr(x, "_views", {}).values()):
+        if y._view.prim is None:
+            y.value = x.value
+        elif y.prim is None or y.time < x.time:
+            take_again(y, stand_in(y), y._view)
+        _follow(y)
+
+
+def _laid_out_as(x: Tensor, new: Any) -> Any:
+    """``new`` in memory of its own, in the order of that of ``x``, on which views of it depend."""
+    value, like = new.value, x.value
+    if value.base is not None or value.strides != like.strides:
+        new.value = np.empty_like(like, value.dtype, shape=value.shape)
+        new.value[...] = value
+    return new
+
+
+def _write_data(x: Tensor, new: Any) -> None:
+    if not x.is_leaf:
+        raise TypeError(
+            f"x.data[key] = value for a computed {describe(x)} tensor: only a leaf takes a new "
+            "value. Write x[key] = value, or x = x.at[key].set(value)."
+        )
+    with modes.no_grad():
+        write(x, stand_in(x), new)
+
+
+def _update(x: Tensor) -> bool:
+    """Take a view on a tape again whose base was written to since; whether that was so."""
+    view = view_of(x)
+    if view is None or view.prim is None:
+        return False
+    if view.prim is _PART:
+        raise TypeError(
+            f"a part of a {describe(view.base)} tensor cannot be changed in place. Write "
+            "x = value + 1j * x.imag, or x = x.real + 1j * value; or, for the part alone, take a "
+            "copy, as in x.real.copy()."
+        )
+    changed = _update(view.base) or (x.prim is not None and view.base.time > x.time)
+    if changed:
+        _refuse_fixed(x)
+        take_again(x, stand_in(x), view)
+    return changed
+
+
+def _put_back(base: Tensor, new: Any, view: View) -> Any:
+    """``base`` with the elements of a view replaced."""
+    _, prim, args, params = view
+    if prim is take_pattern.primitive and not args:
+        return _set(base, params["pattern"], new)
+    if new.size == base.size:
+        return prim.vjps[0](new, new, base, *args, **params)  # the transpose moves them back
+    numbers = np.arange(base.size).reshape(base.shape)
+    positions = prim.fn(numbers, *args, **params)
+    return set_at(base, np.unravel_index(positions, base.shape), new)
+
+
+def _is_at(value: Tensor, x: Tensor, key: Any) -> bool:
+    """Whether a tensor is the view ``x[key]`` as it is now."""
+    view = view_of(value)
+    if view is None or view.base is not x or view.prim is not take_pattern.primitive or view.args:
+        return False
+    same = plain_pattern(key, x.ndim) == view.params["pattern"]
+    return same and (value.prim is None or value.time > x.time)
 
 
 def _set(x: Any, key: Any, value: Any) -> Any:
@@ -155,11 +250,14 @@ def in_place(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             value = function(self.value, unrecorded(other))
             if np.shape(value) != self.shape:
                 raise ValueError(f"{name}: a leaf {describe(self)} cannot become {describe(value)}")
-            self.value = np.asarray(value, self.dtype)[()]
+            write(self, self, np.asarray(value, self.dtype)[()])
             return self
         # a number is no array: NumPy too gives the name another one
-        if not self.shape or self.prim is LEAF or _is_argument(self) or is_listed(self):
+        if not self.shape or self.prim is LEAF or _is_argument(self):
             return function(self, other)
+        if is_listed(self) and view_of(self) is None:
+            return function(self, other)
+        _update(self)
         old = stand_in(self)
         new = function(old, other)
         if new.shape != self.shape:
@@ -172,7 +270,7 @@ def in_place(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
                 f"{name}: {describe(self)} in place cannot hold {describe(new)}. Write "
                 f"x = x {_SIGNS[name]} y, or convert it first, as in x.astype(float)."
             )
-        move(self, old, new if new.dtype == self.dtype else ops.astype(new, self.dtype))
+        write(self, old, new if new.dtype == self.dtype else ops.astype(new, self.dtype))
         return self
 
     method.__doc__ = (
@@ -186,6 +284,52 @@ _SIGNS = {
     "add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "mod": "%", "floordiv": "//",
     "and": "&", "or": "|", "xor": "^",
 }  # fmt: skip
+
+
+def reordering(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The method of an array that reorders it in place, from the function that gives a copy."""
+    name = function.__name__
+
+    @functools.wraps(function)
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> None:
+        if (self.prim is LEAF and modes.is_recording()) or _is_argument(self):
+            raise TypeError(
+                f"x.{name}() of a {describe(self)} tensor: it works in place, as in NumPy, but a "
+                "leaf, or an argument of a function that is being differentiated or replayed, "
+                f"cannot be changed. Write x = np.{name}(x)."
+            )
+        self[...] = function(self, *args, **kwargs)
+
+    method.__doc__ = f"Do it in place, as in NumPy; ``np.{name}`` gives a new tensor."
+    return method
+
+
+_PART: Any = object()
+"""Stands for the primitive of a real or imaginary part, which no assignment goes through."""
+
+
+def part(function: Callable[..., Any], doc: str) -> property:
+    """The property of the real or imaginary part, in NumPy a view of a complex array."""
+
+    def get(self: Tensor) -> Any:
+        out = function(self)
+        if self.dtype.kind == "c":
+            out._view = View(self, _PART, (), {})
+        return out
+
+    return property(get, doc=doc)
+
+
+def flat(self: Tensor) -> Tensor:
+    """All elements along one axis, row by row; what is assigned to them, the tensor takes."""
+    out: Tensor = ops.ravel(self)
+    if out is not self and view_of(out) is None:  # NumPy copies only for ravel
+        note_view(out, View(self, reshape.primitive, (), {"shape": out.shape}))
+    return out
+
+
+def set_flat(self: Tensor, value: Any) -> None:
+    namespace.put(self, np.arange(self.size), value)
 
 
 class At:

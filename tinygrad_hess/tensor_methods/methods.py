@@ -7,8 +7,9 @@ Methods carry NumPy's names and those that users of PyTorch and tinygrad type, a
 ``keepdim`` for ``axis`` and ``keepdims``. Where the libraries differ in meaning, NumPy's wins:
 
 - ``size`` is the number of elements (a method of PyTorch's that gives the shape);
-- ``max``, ``min``, ``median`` and ``sort`` give values alone, also along an axis; indices are
-  ``argmax``, ``argmin`` and ``argsort``; an even count has the mean of the middle two as median;
+- ``max``, ``min`` and ``median`` give values alone, also along an axis; indices are ``argmax`` and
+  ``argmin``; an even count has the mean of the middle two as median;
+- ``sort``, ``partition`` and ``put`` work in place and return None; ``np.sort`` gives a new tensor;
 - ``std`` and ``var`` divide by n unless ``ddof=1`` is given;
 - ``split(3)`` cuts into three parts (PyTorch: into parts of length 3); ``chunk(3)`` is PyTorch's;
 - ``repeat(2)`` repeats each element; PyTorch's ``repeat`` is ``tile``;
@@ -16,8 +17,9 @@ Methods carry NumPy's names and those that users of PyTorch and tinygrad type, a
 - ``pad`` takes a pair (before, after) for each axis, first axis first;
 - ``equal`` and ``allclose`` are NumPy's: elementwise, and of whole arrays; ``nonzero`` gives one
   array of indices for each axis, and ``svd`` the conjugate transpose of V; ``round`` takes
-  decimals, ``cross`` works along the last axis, ``put`` writes in place;
-- assignment to a view ``y = x[1:]`` does not change ``x`` (see :mod:`tensor_methods.assignment`).
+  decimals, ``cross`` works along the last axis;
+- assignment to a view ``y = x[1:]`` changes ``x`` (see :mod:`tensor_methods.assignment`), but
+  ``flatten`` gives a copy.
 
 Names that NumPy doesn't have mean what they mean in PyTorch (``gather``, ``scatter``, ``topk``,
 ``cummax``, ...), but for ``where``, which is called on the condition as in tinygrad, or on the
@@ -58,7 +60,7 @@ _COMPARISONS = {
 _METHODS = [
     "all", "any", "argmax", "argmin", "argsort", "astype", "clip", "cumprod", "cumsum", "diagonal",
     "diff", "dot", "log_softmax", "logsumexp", "max", "mean", "median", "min", "norm", "prod",
-    "ptp", "ravel", "repeat", "roll", "sort", "split", "squeeze", "std", "sum", "swapaxes", "take",
+    "ptp", "ravel", "repeat", "roll", "split", "squeeze", "std", "sum", "swapaxes", "take",
     "tile", "trace", "var", "softmax", "matmul", "moveaxis", "sinc", "erf", "relu",
     "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "flip", "outer", "tril", "triu",
     "diag", "hard_tanh", "take_along_axis", "conv1d", "conv2d", "max_pool1d", "max_pool2d",
@@ -77,7 +79,7 @@ _FROM_NUMPY = [
     "fix", "fliplr", "flipud", "float_power", "frexp", "hsplit", "i0", "inner", "isclose", "isin",
     "isneginf", "isposinf", "kron", "max", "mean", "median", "min", "nan_to_num", "nanmax",
     "nanmean", "nanmedian", "nanmin", "nanquantile", "nanstd", "nansum", "nanvar", "nonzero",
-    "partition", "percentile", "prod", "put", "quantile", "rot90", "round", "searchsorted", "std",
+    "percentile", "prod", "put", "quantile", "rot90", "round", "searchsorted", "std",
     "sum", "unique", "unwrap", "var", "vdot", "vsplit",
 ]  # fmt: skip
 _RENAMED: dict[str, str] = {
@@ -153,7 +155,8 @@ def _flatten(self: Tensor, start: int = 0, end: int = -1) -> Any:
     if not (-ndim <= start < ndim and -ndim <= end < ndim and start % ndim <= end % ndim):
         raise ValueError(f"flatten: no axes from {start} to {end} in a shape {shape}")
     first, last = start % ndim, end % ndim + 1
-    return ops.reshape(self, (*shape[:first], math.prod(shape[first:last]), *shape[last:]))
+    joined = ops.reshape(self, (*shape[:first], math.prod(shape[first:last]), *shape[last:]))
+    return ops.astype(joined, self.dtype)  # a copy, unlike ravel: not a view in assignments
 
 
 def _expand(self: Tensor, *lengths: Any) -> Any:
@@ -298,7 +301,7 @@ def install() -> None:
     for name, function in _COMPARISONS.items():
         setattr(Tensor, f"__{name}__", function)
     for name in _METHODS:
-        setattr(Tensor, name, _with_dim(getattr(ops, name)))
+        setattr(Tensor, name, _with_dim(vars(namespace).get(name) or getattr(ops, name)))
     for name, alias in (_ALIASES | _from_namespaces()).items():
         setattr(Tensor, name, _with_dim(alias))
     for name in ("zeros", "ones", "full", "arange", "linspace", "eye", "rand", "randn"):
@@ -327,8 +330,11 @@ def install() -> None:
         "einsum": staticmethod(ops.einsum),
         "tolist": _tolist,
         "copy": _copy,
-        "real": property(ops.real, doc="The real part."),
-        "imag": property(ops.imag, doc="The imaginary part."),
+        "sort": _with_dim(assignment.reordering(ops.sort)),
+        "partition": _with_dim(assignment.reordering(namespace.partition)),
+        "flat": property(assignment.flat, assignment.set_flat, doc=assignment.flat.__doc__),
+        "real": assignment.part(ops.real, "The real part."),
+        "imag": assignment.part(ops.imag, "The imaginary part."),
         "conj": ops.conj,
         "conjugate": ops.conj,
         "angle": ops.angle,
