@@ -7,6 +7,7 @@ from typing import Any
 
 from tinygrad_hess.ops.indexing.selecting import ClassNumbers as ClassNumbers
 from tinygrad_hess.ops.elementwise.arithmetic import absolute as absolute
+from tinygrad_hess.ops.special.elementary import absolute_power as absolute_power
 from tinygrad_hess.ops.elementwise.arithmetic import add as add
 from tinygrad_hess.ops.indexing.along_axis import add_along as add_along
 from tinygrad_hess.ops.indexing.scatter import add_at as add_at
@@ -36,6 +37,7 @@ from tinygrad_hess.ops.reductions.reduction import argmax as argmax
 from tinygrad_hess.ops.reductions.reduction import argmin as argmin
 from tinygrad_hess.ops.indexing.index import argsort as argsort
 from tinygrad_hess.ops.shape.rearranging import array_split as array_split
+from tinygrad_hess.ops._dispatch import as_floating as as_floating
 from tinygrad_hess.ops.indexing.scatter import assign as assign
 from tinygrad_hess.ops.elementwise.identity import astype as astype
 from tinygrad_hess.ops.elementwise.identity import truncate as _astype_integer
@@ -50,6 +52,7 @@ from tinygrad_hess.ops.nn.normalization import batch_norm as batch_norm
 from tinygrad_hess.ops.special.distributions import bdtr as bdtr
 from tinygrad_hess.ops.special.distributions import bdtrc as bdtrc
 from tinygrad_hess.ops.special.distributions import bdtri as bdtri
+from tinygrad_hess.ops.special.bessel import bessel_ratio as bessel_ratio
 from tinygrad_hess.ops.special.gamma import beta as beta
 from tinygrad_hess.ops.special.gamma import betainc as betainc
 from tinygrad_hess.ops.special.distributions import betaincc as betaincc
@@ -76,6 +79,8 @@ from tinygrad_hess.ops.special.distributions import chdtr as chdtr
 from tinygrad_hess.ops.special.distributions import chdtrc as chdtrc
 from tinygrad_hess.ops.special.distributions import chdtri as chdtri
 from tinygrad_hess.ops.elementwise.identity import checked as checked
+from tinygrad_hess.ops.special.distributions import chi_cdf as chi_cdf
+from tinygrad_hess.ops.special.distributions import chi_sf as chi_sf
 from tinygrad_hess.ops.linalg.factorizations import cho_solve as cho_solve
 from tinygrad_hess.ops.linalg.factorizations import cholesky as cholesky
 from tinygrad_hess.ops.indexing.choosing import choose as choose
@@ -185,7 +190,9 @@ from tinygrad_hess.ops.special.integrals import expi as expi
 from tinygrad_hess.ops.linalg.matrix_functions import expm as expm
 from tinygrad_hess.ops.elementwise.exponential import expm1 as expm1
 from tinygrad_hess.ops.special.integrals import expn as expn
+from tinygrad_hess.ops.special.integrals import exponential_integral as exponential_integral
 from tinygrad_hess.ops.special.elementary import exprel as exprel
+from tinygrad_hess.ops.special.elementary import exprel_derivative as exprel_derivative
 from tinygrad_hess.ops.indexing.choosing import extract as extract
 from tinygrad_hess.ops.elementwise.floating_parts import fabs as fabs
 from tinygrad_hess.ops.special.counts import factorial as factorial
@@ -236,8 +243,8 @@ from tinygrad_hess.ops.shape.editing import hsplit as hsplit
 from tinygrad_hess.ops.shape.rearranging import hstack as hstack
 from tinygrad_hess.ops.special.elementary import huber as huber
 from tinygrad_hess.ops.special.hypergeometric import hyp0f1 as hyp0f1
-from tinygrad_hess.ops.special.elementary import hyp1f1 as hyp1f1
-from tinygrad_hess.ops.special.hypergeometric import hyp2f1 as hyp2f1
+from tinygrad_hess.ops.special.hypergeometric import hyp1f1 as hyp1f1
+from tinygrad_hess.ops.special.elliptic import hyp2f1 as hyp2f1
 from tinygrad_hess.ops.elementwise.trigonometric import hyperbola as hyperbola
 from tinygrad_hess.ops.special.hypergeometric import hyperu as hyperu
 from tinygrad_hess.ops.elementwise.trigonometric import hypot as hypot
@@ -274,11 +281,16 @@ from tinygrad_hess.ops.special.bessel import j1 as j1
 from tinygrad_hess.ops.special.elliptic import jacobi_part as jacobi_part
 from tinygrad_hess.ops.special.bessel import jv as jv
 from tinygrad_hess.ops.special.bessel import k0 as k0
+from tinygrad_hess.ops.special.bessel import k0e as k0e
 from tinygrad_hess.ops.special.bessel import k1 as k1
+from tinygrad_hess.ops.special.bessel import k1e as k1e
 from tinygrad_hess.ops.special.entropy import kl_div as kl_div
 from tinygrad_hess.ops.linalg.matrix_products import kron as kron
 from tinygrad_hess.ops.special.bessel import kv as kv
 from tinygrad_hess.ops.special.bessel import kve as kve
+from tinygrad_hess.ops.special.distributions import laplace_cdf as laplace_cdf
+from tinygrad_hess.ops.special.distributions import laplace_log_cdf as laplace_log_cdf
+from tinygrad_hess.ops.special.distributions import laplace_quantile as laplace_quantile
 from tinygrad_hess.ops.linalg.eigen import largest_of_column as largest_of_column
 from tinygrad_hess.ops.nn.normalization import layer_norm as layer_norm
 from tinygrad_hess.ops.elementwise.floating_parts import ldexp as ldexp
@@ -293,6 +305,7 @@ from tinygrad_hess.ops.elementwise.exponential import log1p as log1p
 from tinygrad_hess.ops.elementwise.exponential import log2 as log2
 from tinygrad_hess.ops.linalg.determinants import log_determinant as log_determinant
 from tinygrad_hess.ops.special.error import log_expit as log_expit
+from tinygrad_hess.ops.special.bessel import log_i0e as log_i0e
 from tinygrad_hess.ops.special.error import log_ndtr as log_ndtr
 from tinygrad_hess.ops.elementwise.arithmetic import log_of_base as log_of_base
 from tinygrad_hess.ops.reductions.softmax import log_softmax as log_softmax
@@ -432,6 +445,8 @@ from tinygrad_hess.ops.shape.rearranging import roll as roll
 from tinygrad_hess.ops.shape.rearranging import rollaxis as rollaxis
 from tinygrad_hess.ops.signal.polynomials import roots as roots
 from tinygrad_hess.ops.shape.editing import rot90 as rot90
+from tinygrad_hess.ops.special.powers import scaled_power as scaled_power
+from tinygrad_hess.ops.special.powers import scaled_powers as scaled_powers
 from tinygrad_hess.ops.indexing.scatter import scatter as scatter
 from tinygrad_hess.ops.indexing.index import put_pattern as _scatter_add
 scatter_add = _scatter_add
@@ -448,6 +463,7 @@ from tinygrad_hess.ops.special.integrals import sici as sici
 from tinygrad_hess.ops.elementwise.exponential import sigmoid as sigmoid
 from tinygrad_hess.ops.elementwise.complexes import sign as sign
 from tinygrad_hess.ops.elementwise.comparison import signbit as signbit
+from tinygrad_hess.ops.special.bessel import signed_ive as signed_ive
 from tinygrad_hess.ops.nn.activation import silu as silu
 from tinygrad_hess.ops.elementwise.trigonometric import sin as sin
 from tinygrad_hess.ops.elementwise.trigonometric import sinc as sinc

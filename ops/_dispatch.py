@@ -1,37 +1,215 @@
-"""Dispatch between NumPy's own function, of arrays, and a composition of operations, of tensors."""
+"""Dispatch between NumPy's own function and a composition of operations.
+
+nothing recorded : NumPy's function of the values, of any element type
+recorded, mapped : the composition, which can be differentiated, batched and replayed
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import numpy as np
 
-from ..core.tensor import Tensor
+from ..core.tensor import Batched, Tensor, constant
+from ..core.trees import stacked
 from ._types import Array, ArrayLike
-from .shape.rearranging import stack
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def on_tensors(original: Callable[..., Any]) -> Callable[[Function], Function]:
-    """Decorate what a function of NumPy's is on tensors; calls without one go to ``original``.
+def on_tensors(
+    original: Callable[..., Any],
+    lists: Callable[[Any], Any] | None = None,
+    constants: bool = True,
+    narrow: bool = False,
+) -> Callable[[Function], Function]:
+    """Decorate what a function of NumPy's is on recorded tensors; other calls go to ``original``.
 
-    So arrays have NumPy's answer to the last bit, all its options, and its speed; a composition of
-    operations serves those that have something to differentiate.
+    So arrays have NumPy's answer to the last bit, in its type and with all its options, and so
+    have tensors that nothing is to be derived from; a composition of operations serves the rest.
+
+    Parameters
+    ----------
+    original : callable
+        NumPy's or SciPy's function.
+    lists : callable, optional
+        What the composition gets for a list that contains tensors; by default their stack.
+    constants : bool
+        Whether ``original`` serves constant tensors as well: not where it would write to them or
+        hand them to a function of the user's.
+    narrow : bool
+        Whether float32 and float16 operands give no wider result, as they do here and not in SciPy.
     """
+    prepare = lists or as_array
 
     def decorate(function: Function) -> Function:
+        theirs, ours = _Parameters(original), _Parameters(function)
+        shared = ours.shared_with(theirs)
+
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
-            if contains_tensor(args) or (kwargs and contains_tensor(tuple(kwargs.values()))):
-                return function(*args, **kwargs)
-            return original(*args, **kwargs)
+            boxed = False
+            for x in args:
+                kind = type(x)
+                if kind is Tensor and x.prim is None:
+                    boxed = True
+                elif kind is Tensor or kind is Batched:
+                    return composed(args, kwargs)
+                elif kind is list or kind is tuple:
+                    if is_recorded(x):
+                        return composed(args, kwargs)
+                    boxed = boxed or contains_tensor(x)
+            if kwargs:
+                given = tuple(kwargs.values())
+                if is_recorded(given) or not theirs.accept(kwargs):
+                    return composed(args, kwargs)
+                boxed = boxed or contains_tensor(given)
+            if boxed and not constants:
+                return composed(args, kwargs)
+            plain, options = theirs.arguments(ours, shared, args, kwargs)
+            if not constants:
+                return original(*plain, **options)
+            try:
+                result = original(*values(plain), **values(options))
+            except (TypeError, ValueError, IndexError):
+                result = _REFUSED  # the composition says why, under its name
+            if narrow:
+                result = _narrowed(result, [*args, *kwargs.values()])
+            if result is _REFUSED:
+                return composed(args, kwargs)
+            if not boxed:
+                return result
+            if any(isinstance(x, Tensor) and _is_view(result, x.value) for x in args):
+                return composed(args, kwargs)  # which knows its base, for assignments
+            return _as_constants(result)
+
+        def composed(args: Any, kwargs: Any) -> Any:
+            if kwargs and not ours.accept(kwargs):
+                args, kwargs = theirs.by_position(args, kwargs)
+            if any(type(x) in _NESTED for x in args):
+                args = [prepare(x) if holds_in_list(x) else x for x in args]
+            kwargs = {k: prepare(x) if holds_in_list(x) else x for k, x in kwargs.items()}
+            return function(*args, **kwargs)
 
         return call  # type: ignore[return-value]
 
     return decorate
+
+
+_NESTED = (list, tuple)
+_REFUSED = object()
+
+
+class _Parameters:
+    """What a function calls its arguments."""
+
+    def __init__(self, function: Callable[..., Any]):
+        self.signature = signature_of(function)
+        self.all = self.signature.parameters if self.signature else {}
+        ordinary = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        self.positional = [p.name for p in self.all.values() if p.kind in ordinary]
+        self.unnamed = [p.name for p in self.all.values() if p.kind is ordinary[0]]
+        self.any_number = not self.all or any(
+            p.kind is inspect.Parameter.VAR_POSITIONAL for p in self.all.values()
+        )
+        self.any_name = not self.all or any(
+            p.kind is inspect.Parameter.VAR_KEYWORD for p in self.all.values()
+        )
+
+    def accept(self, names: Iterable[str]) -> bool:
+        """Whether these are names of arguments."""
+        return self.any_name or all(name in self.all for name in names)
+
+    def shared_with(self, other: _Parameters) -> int:
+        """How many arguments mean the same by position in both functions."""
+        if self.any_number or other.any_number:
+            return 1 << 30
+        n = 0
+        for mine, name in zip(self.positional, other.positional, strict=False):
+            if mine != name and other.all[name].default is not inspect.Parameter.empty:
+                break
+            n += 1
+        return n
+
+    def arguments(
+        self, other: _Parameters, shared: int, args: Any, kwargs: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
+        """Arguments that were given to the other function as this one takes them."""
+        if shared < len(args) <= len(other.positional):
+            extra = zip(other.positional[shared:], args[shared:], strict=False)
+            args, kwargs = args[:shared], {**dict(extra), **kwargs}
+        for name in self.unnamed[len(args) :] if kwargs else ():
+            if name in kwargs:
+                kwargs = {**kwargs}
+                args = (*args, kwargs.pop(name))
+        return args, kwargs
+
+    def by_position(self, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """The arguments of a call, the required ones by position."""
+        if self.signature is None or self.any_number or self.any_name:
+            return args, kwargs
+        return split_arguments(self.signature, args, kwargs)
+
+
+@functools.lru_cache(maxsize=512)
+def signature_of(function: Any) -> inspect.Signature | None:
+    """The parameters of a function, or None where Python cannot tell."""
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
+
+
+def split_arguments(
+    signature: inspect.Signature, args: Any, kwargs: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """What NumPy requires by position, and the options that differ from NumPy's default by name."""
+    required, options = [], {}
+    for name, value in signature.bind(*args, **kwargs).arguments.items():
+        default = signature.parameters[name].default
+        if default is inspect.Parameter.empty:
+            required.append(value)
+        elif value is not default:
+            options[name] = value
+    return required, options
+
+
+def dispatched(
+    namespace: dict[str, Any],
+    theirs: Any,
+    keep: frozenset[str] = frozenset(),
+    narrow: bool = False,
+) -> dict[str, Any]:
+    """The compositions of a namespace as :func:`on_tensors` of NumPy's functions of their names.
+
+    Most primitives compute by these functions anyway; those to ``keep`` mean something else.
+    """
+    made = {}
+    for name, f in namespace.items():
+        original = getattr(theirs, name, None)
+        ours = inspect.isfunction(f) and f.__module__.startswith(_PACKAGE)
+        row = getattr(f, "primitive", None)
+        if not ours or not callable(original) or name in keep or hasattr(f, "__wrapped__"):
+            continue
+        if row is not None and row.fn is original:
+            continue
+        lists = items_as_arrays if name in JOINING else None
+        call = on_tensors(original, lists, narrow=narrow)(f)
+        call.__module__, call.__name__ = namespace["__name__"], name  # where pickle finds it
+        call.__qualname__ = name
+        made[name] = call
+    return made
+
+
+JOINING = frozenset(("concatenate", "concat", "stack", "vstack", "hstack", "column_stack"))
+"""Functions of a sequence of arrays."""
+_PACKAGE = __name__.partition(".")[0]
+
+
+# ---- what a call contains ------------------------------------------------------------------------
 
 
 def contains_tensor(x: ArrayLike) -> bool:
@@ -41,11 +219,75 @@ def contains_tensor(x: ArrayLike) -> bool:
     return isinstance(x, Tensor)
 
 
+def holds_in_list(x: Any) -> bool:
+    """Whether it is a list or tuple that contains a tensor."""
+    return type(x) in _NESTED and contains_tensor(x)
+
+
+def is_recorded(x: Any) -> bool:
+    """Whether it is a tensor on a tape or inside vmap, or a list or tuple that contains one."""
+    if isinstance(x, (list, tuple)):
+        return any(map(is_recorded, x))
+    return isinstance(x, Tensor) and (x.prim is not None or type(x) is Batched)
+
+
+def values(x: Any) -> Any:
+    """Constants by their values, in lists, tuples and dicts as well."""
+    if isinstance(x, Tensor):
+        return x.value
+    if isinstance(x, dict):
+        return {k: values(v) for k, v in x.items()}
+    return type(x)(map(values, x)) if type(x) in _NESTED else x
+
+
+def _is_view(y: Any, x: Any) -> bool:
+    """Whether a result, or a part of it, shares its memory with ``x``."""
+    if isinstance(y, (list, tuple)):
+        return any(_is_view(part, x) for part in y)
+    return isinstance(y, np.ndarray) and np.may_share_memory(y, x)
+
+
+def _narrowed(y: Any, operands: list[Any]) -> Any:
+    """Results no wider than the widest floating operand."""
+    if isinstance(y, tuple):
+        parts = [_narrowed(part, operands) for part in y]
+        return y._make(parts) if hasattr(y, "_make") else tuple(parts)
+    if not isinstance(y, (np.ndarray, np.generic)) or y.dtype.kind not in "fc":
+        return y
+    arrays = [x.dtype for x in operands if hasattr(x, "dtype") and x.dtype.kind in "iufc"]
+    wide = np.result_type(*arrays) if arrays else y.dtype
+    if wide.kind not in "fc" or wide.itemsize >= (8 if wide.kind == "f" else 16):
+        return y
+    kept = (
+        np.result_type(wide, np.complex64) if y.dtype.kind == "c" else np.empty(0, wide).real.dtype
+    )
+    return y.astype(kept) if y.dtype.itemsize > kept.itemsize else y
+
+
+def _as_constants(y: Any) -> Any:
+    """Arrays as constant tensors, in lists, tuples and named tuples as well."""
+    if isinstance(y, (np.ndarray, np.generic)):
+        return constant(y)
+    if isinstance(y, (list, tuple)):
+        parts = map(_as_constants, y)
+        return y._make(parts) if hasattr(y, "_make") else type(y)(parts)
+    return y
+
+
 def as_array(x: ArrayLike) -> Array:
     """A tensor as it is, a list that contains tensors as their stack, anything else as an array."""
-    if isinstance(x, Tensor):
-        return x
-    return stack([as_array(item) for item in x]) if contains_tensor(x) else np.asarray(x)
+    x = stacked(x)
+    return x if isinstance(x, Tensor) else np.asarray(x)
+
+
+def items_as_arrays(x: Any) -> Any:
+    """A sequence of arrays, of which some are given as lists that contain tensors."""
+    return [as_array(item) if holds_in_list(item) else item for item in x]
+
+
+def as_it_is(x: Any) -> Any:
+    """Lists that mean something themselves, such as those of ``np.block``."""
+    return x
 
 
 def as_floating(x: ArrayLike) -> Array:

@@ -14,9 +14,10 @@ import numpy as np
 from ...core.kinds import elementwise, zero
 from ...core.tensor import Tensor
 from .._types import Array, ArrayLike
-from .comparison import equal, floor_divide, sign
+from .comparison import equal, floor_divide, isnan, sign
 from .identity import astype, conjugate
 
+_FLOAT = np.dtype(float)
 _any = (-2, 2)
 _two: dict[str, Any] = {"domain": (_any, _any)}
 
@@ -180,7 +181,8 @@ power_scalar = elementwise(
 
 def _power_rule(g: Array, y: Array, a: Array, b: Array) -> Array:
     flat = equal(a, 0) & equal(b, 0)  # 0**0: x**0 is 1 everywhere, at 0 too
-    return g * where(flat, 0.0, b * power_array(where(flat, 1.0, a), b - 1))
+    lower = _cast_operand(b, y.dtype) - 1  # less one of an unsigned 0 would be the largest of all
+    return g * where(flat, 0.0, b * power_array(where(flat, 1.0, a), lower))
 
 
 def _cast_operand(a: Array, dtype: Any) -> Array:
@@ -266,6 +268,11 @@ greater_share = zero(
     **_two,
 )
 
+
+def _negated(x: Array) -> Array:
+    return -x if getattr(x, "dtype", _FLOAT).kind == "f" else -1.0 * x  # unsigned ones wrap around
+
+
 _tied = [((1.0, 1.0), (0.5, 0.5)), ((1.0, np.nan), (0.0, 1.0))]
 maximum = elementwise(
     "maximum",
@@ -280,8 +287,8 @@ maximum = elementwise(
 minimum = elementwise(
     "minimum",
     np.minimum,
-    lambda g, y, a, b: g * greater_share(-a, -b),
-    lambda g, y, a, b: g * greater_share(-b, -a),
+    lambda g, y, a, b: g * greater_share(_negated(a), _negated(b)),
+    lambda g, y, a, b: g * greater_share(_negated(b), _negated(a)),
     label="min",
     commutative=True,
     domain=((-2, 0), (0.1, 2)),
@@ -320,8 +327,8 @@ def clip(x: ArrayLike, a_min: ArrayLike = None, a_max: ArrayLike = None) -> Arra
         degenerate = equal(a_min, a_max)
         limited = minimum(maximum(x, a_min), a_max)
         if isinstance(degenerate, (bool, np.bool)):
-            return limited if not degenerate else x * 0.0 + a_min
-        return where(degenerate, minimum(a_min, a_max), limited)
+            return where(isnan(x), x, a_min) if degenerate else limited
+        return where(degenerate & ~isnan(x), minimum(a_min, a_max), limited)
     if a_min is not None:
         x = maximum(x, a_min)
     if a_max is not None:

@@ -54,7 +54,13 @@ cbrt = elementwise(
 )
 
 
+def _inexact(x):  # type: ignore[no-untyped-def]
+    """Integers as float64: their negative may not exist, and exponentials need the digits."""
+    return np.asarray(x, float)[()] if np.asarray(x).dtype.kind in "biu" else x
+
+
 def _sigmoid(x, out=None):  # type: ignore[no-untyped-def]
+    x = _inexact(x)
     if np.iscomplexobj(x):
         return np.multiply(0.5, 1 + np.tanh(0.5 * x), out)  # no overflow here either
     if out is None:
@@ -66,7 +72,7 @@ def _sigmoid(x, out=None):  # type: ignore[no-untyped-def]
 
 
 def _softplus(x, out=None):  # type: ignore[no-untyped-def]
-    return np.logaddexp(x, 0, out)
+    return np.logaddexp(_inexact(x), 0, out)
 
 
 sigmoid = elementwise(

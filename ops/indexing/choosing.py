@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core.tensor import Tensor
-from .._dispatch import as_array, concrete, on_tensors
+from .._dispatch import as_array, concrete, items_as_arrays, on_tensors
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import where
 from ..elementwise.identity import astype
@@ -27,7 +27,7 @@ def _as_choice(x: Array) -> Array:
 # ---- by conditions ------------------------------------------------------------------------------
 
 
-@on_tensors(np.select)
+@on_tensors(np.select, items_as_arrays)
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
     """The choice of the first condition that is true, and ``default`` where none is.
 
@@ -51,7 +51,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     return out if out.dtype == dtype else astype(out, dtype)
 
 
-@on_tensors(np.choose)
+@on_tensors(np.choose, items_as_arrays)
 def choose(a: ArrayLike, choices: Any, mode: str = "raise") -> Array:
     """From arrays, element by element the one whose number ``a`` gives.
 
@@ -97,7 +97,7 @@ def extract(condition: ArrayLike, arr: ArrayLike) -> Array:
     return compress(ravel(condition), ravel(arr))
 
 
-@on_tensors(np.piecewise)
+@on_tensors(np.piecewise, items_as_arrays, constants=False)
 def piecewise(
     x: ArrayLike, condlist: ArrayLike, funclist: Sequence[Any], *args: Any, **kw: Any
 ) -> Array:
@@ -145,7 +145,7 @@ def _is_one(condition: Array, x: Array) -> bool:
 # ---- to parts -----------------------------------------------------------------------------------
 
 
-@on_tensors(np.apply_along_axis)
+@on_tensors(np.apply_along_axis, constants=False)
 def apply_along_axis(
     func1d: Callable[..., Any], axis: int, arr: ArrayLike, *args: Any, **kwargs: Any
 ) -> Array:
@@ -174,7 +174,7 @@ def apply_along_axis(
     return moveaxis(out, tuple(sources), tuple(range(start, start + len(inner)))) if inner else out
 
 
-@on_tensors(np.apply_over_axes)
+@on_tensors(np.apply_over_axes, constants=False)
 def apply_over_axes(func: Callable[..., Any], a: ArrayLike, axes: Any) -> Array:
     """``func(x, axis)`` over one axis after the other, each kept with length 1."""
     ndim = len(shape_of(a))

@@ -118,7 +118,7 @@ def softsign(x: ArrayLike) -> Array:
 
 def log_sigmoid(x: ArrayLike) -> Array:
     """log(sigmoid(x)), precise on both sides."""
-    return -softplus(-x)
+    return -softplus(-1.0 * x)
 
 
 def hard_sigmoid(x: ArrayLike) -> Array:

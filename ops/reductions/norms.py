@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._dispatch import as_floating
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import absolute, power, where
 from ..elementwise.comparison import equal
@@ -52,6 +53,7 @@ def matrix_norm(
     array([[1., 0.],
            [0., 1.]])
     """
+    x = as_floating(x)  # squares and sums of integers overflow
     shape = shape_of(x)
     if len(shape) < 2:
         raise ValueError(f"matrix_norm: needs at least two axes, got shape {shape}")
@@ -108,6 +110,7 @@ def vector_norm(
     >>> tg.grad(lambda x: np.linalg.vector_norm(x, ord=1))(np.array([3.0, -4.0, 0.0]))
     array([ 1., -1.,  0.])
     """
+    x = as_floating(x)
     shape = shape_of(x)
     axes = canonical_axes(axis, len(shape), "vector_norm")
     if isinstance(ord, str):
@@ -169,6 +172,7 @@ def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False
     >>> tg.grad(np.linalg.norm)(np.array([3.0, 4.0]))
     array([0.6, 0.8])
     """
+    x = as_floating(x)
     shape = shape_of(x)
     axes = canonical_axes(axis, len(shape), "norm")
     if ord is None:

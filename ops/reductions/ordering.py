@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...core import signatures
+from ...core.errors import describe
 from ...core.kinds import zero
 from ...core.tensor import tensor_or_array
 from .._dispatch import concrete, on_tensors
@@ -18,6 +19,7 @@ from .._types import Array, ArrayLike
 from ..indexing.index import argsort, index, take_along_axis
 from ..shape.axes import canonical_axis, shape_of
 from ..shape.rearranging import flip
+from .reduction import opposite
 
 
 def topk(x: ArrayLike, k: int, axis: int = -1, largest: bool = True) -> tuple[Array, Array]:
@@ -93,8 +95,8 @@ def cummax(x: ArrayLike, axis: int = -1) -> tuple[Array, Array]:
 
 def cummin(x: ArrayLike, axis: int = -1) -> tuple[Array, Array]:
     """The smallest element so far along an axis, and its position; see :func:`cummax`."""
-    values, at = cummax(-x, axis)
-    return -values, at
+    values, at = cummax(opposite(x), axis)
+    return opposite(values), at
 
 
 # ---- among sorted values -------------------------------------------------------------------------
@@ -141,6 +143,8 @@ def searchsorted(a: ArrayLike, v: ArrayLike, side: str = "left", sorter: Any = N
 def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False) -> Array:
     """The number of the bin that each value is in: an integer, without a derivative."""
     edges = concrete(bins, "the order of bins")
+    if edges.ndim != 1:
+        raise ValueError(f"digitize: bins must be a vector, got {describe(bins)}")
     side = "left" if right else "right"
     if edges.size > 1 and edges[0] > edges[-1]:
         return edges.size - search(edges[::-1], x, side=side)

@@ -13,10 +13,10 @@ import numpy as np
 
 from ...core import signatures
 from ...core.kinds import structured, zero
-from .._dispatch import contains_tensor
+from .._dispatch import as_floating, contains_tensor
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import add, divide, maximum, minimum, multiply, where
-from ..elementwise.comparison import equal
+from ..elementwise.comparison import equal, invert
 from ..elementwise.complexes import conj, real, real_dtype, squared_magnitude
 from ..elementwise.identity import astype
 from ..indexing.index import index
@@ -47,6 +47,17 @@ _NONE: Any = np._NoValue
 def in_dtype(x: ArrayLike, dtype: Any) -> Array:
     """``x`` in this type, and as it is for None."""
     return x if dtype is None else astype(x if hasattr(x, "dtype") else np.asarray(x), dtype)
+
+
+def accumulated(x: ArrayLike, dtype: Any) -> Array:
+    """``x`` in the type in which NumPy adds and multiplies: no integer narrower than int64."""
+    if dtype is None and (kind := dtype_of(x).kind) in "biu":
+        dtype = np.result_type(dtype_of(x), np.uint64 if kind == "u" else np.int64)
+    return in_dtype(x, dtype)
+
+
+def dtype_of(x: ArrayLike) -> np.dtype[Any]:
+    return x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
 
 
 def masked(x: ArrayLike, mask: ArrayLike, neutral: float) -> Array:
@@ -119,10 +130,15 @@ def mean(
     where: ArrayLike = True,
 ) -> Array:
     """Arithmetic mean over axes, of what ``where`` keeps."""
-    x, keepdims = in_dtype(x, dtype), bool(keepdims)
+    keepdims, have = bool(keepdims), dtype_of(x)
+    half = dtype is None and have == np.float16
+    if half or (dtype is None and have.kind in "biu"):  # sums of these overflow early
+        dtype = np.float32 if half else np.float64
+    x = in_dtype(x, dtype)
     axes = canonical_axes(axis, len(shape_of(x)), "mean")
     total = reduce_sum(masked(x, where, 0), axis=axes, keepdims=keepdims)
-    return divide(total, count(x, axes, keepdims, where))
+    out = divide(total, count(x, axes, keepdims, where))
+    return astype(out, have) if half else out
 
 
 def deviations(
@@ -194,6 +210,7 @@ def average(x: ArrayLike, axis: Any = None, weights: ArrayLike = None) -> Array:
     """Mean over axes, weighted by an array of the same shape or, along one axis, a vector."""
     if weights is None:
         return mean(x, axis)
+    x, weights = as_floating(x), as_floating(weights)  # products of integers overflow
     shape, along = shape_of(x), shape_of(weights)
     if along != shape:
         axes = canonical_axes(axis, len(shape), "average")
@@ -294,7 +311,7 @@ def max(
 ) -> Array:
     """Largest over axes of ``initial`` and what ``where`` keeps; ties share the derivative."""
     if where is not True:
-        x = _masked_with_initial(initial, x, where, -np.inf, "max")
+        x = _masked_with_initial(initial, x, where, -1, "max")
     axes = canonical_axes(axis, len(shape_of(x)), "max")
     return _with_initial(maximum, reduce_max(x, axis=axes, keepdims=bool(keepdims)), initial)
 
@@ -308,15 +325,28 @@ def min(
 ) -> Array:
     """Smallest over axes of ``initial`` and what ``where`` keeps; ties share the derivative."""
     if where is not True:
-        x = _masked_with_initial(initial, x, where, np.inf, "min")
+        x = _masked_with_initial(initial, x, where, 1, "min")
     axes = canonical_axes(axis, len(shape_of(x)), "min")
-    return _with_initial(minimum, -reduce_max(-x, axis=axes, keepdims=bool(keepdims)), initial)
+    smallest = opposite(reduce_max(opposite(x), axis=axes, keepdims=bool(keepdims)))
+    return _with_initial(minimum, smallest, initial)
 
 
-def _masked_with_initial(initial: Array, x: Array, mask: Array, neutral: float, who: str) -> Array:
+def opposite(x: ArrayLike) -> Array:
+    """What has the opposite order: -x, but ~x of integers, which cannot overflow."""
+    return invert(x) if dtype_of(x).kind in "biu" else -x
+
+
+def _masked_with_initial(initial: Array, x: Array, mask: Array, end: int, who: str) -> Array:
+    """The largest (``end=1``) or smallest number of the type where the mask is false."""
     if initial is _NONE or initial is None:
         raise ValueError(f"{who}: with where=, give an initial value: nothing may be left")
-    return masked(x, mask, neutral)
+    dtype = dtype_of(x)
+    if dtype.kind == "b":
+        return masked(x, mask, end > 0)
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        return masked(x, mask, info.max if end > 0 else info.min)
+    return masked(x, mask, end * np.inf)
 
 
 def ptp(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
@@ -396,7 +426,7 @@ def prod(
     It is right to every order also where factors are zero: they are multiplied in pairs, then
     pairs of pairs, with no division, in log2(n) operations.
     """
-    x = in_dtype(masked(x, where, 1), dtype)
+    x = accumulated(masked(x, where, 1), dtype)
     shape = shape_of(x)
     ndim = len(shape)
     axes = canonical_axes(axis, ndim, "prod")

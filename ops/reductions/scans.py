@@ -13,7 +13,7 @@ from ..indexing.index import index
 from ..shape.axes import canonical_axis, shape_of
 from ..shape.broadcasting import ravel
 from ..shape.rearranging import concatenate_along
-from .reduction import in_dtype
+from .reduction import accumulated, in_dtype
 
 
 def _reversed(x: Array, axis: int) -> Array:
@@ -40,7 +40,7 @@ def cumsum(x: ArrayLike, axis: int | None = None, dtype: Any = None) -> Array:
 def cumprod(x: ArrayLike, axis: int | None = None, dtype: Any = None) -> Array:
     """Running product along an axis (None: of the flattened array), by doubling its reach."""
     x, axis = (ravel(x), -1) if axis is None else (x, axis)
-    x, axis = in_dtype(x, dtype), canonical_axis(axis, len(shape_of(x)), "cumprod")
+    x, axis = accumulated(x, dtype), canonical_axis(axis, len(shape_of(x)), "cumprod")
     n, tail, reach = shape_of(x)[axis], (slice(None),) * (-axis - 1), 1
     while reach < n:
         head = index(x, (Ellipsis, slice(0, reach), *tail))

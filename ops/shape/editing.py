@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .._dispatch import as_array, concrete, on_tensors
+from .._dispatch import as_array, as_it_is, concrete, items_as_arrays, on_tensors
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import positive
 from ..elementwise.identity import astype
@@ -112,13 +112,13 @@ def _at_least_3d(x: Array) -> Array:
     return reshape(x, shape=(*shape, 1) if len(shape) == 2 else (1, *(shape or (1,)), 1))
 
 
-@on_tensors(np.dstack)
+@on_tensors(np.dstack, items_as_arrays)
 def dstack(tup: Sequence[Any]) -> Any:
     """Join along the third axis."""
     return concatenate([_at_least_3d(a) for a in tup], 2)
 
 
-@on_tensors(np.block)
+@on_tensors(np.block, as_it_is)
 def block(arrays: ArrayLike) -> Array:
     """An array from nested lists of blocks, the innermost concatenated along the last axis.
 

@@ -380,7 +380,7 @@ def test_rearranged(call: Call) -> None:
 )
 def test_errors(call: Call, match: str) -> None:
     with pytest.raises((TypeError, ValueError), match=match):
-        call(tg.tensor(A))
+        call(tg.tensor(A, requires_grad=True))
 
 
 def test_what_values_decide_is_refused_where_they_may_differ() -> None:

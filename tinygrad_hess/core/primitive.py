@@ -36,6 +36,7 @@ from .tensor import (
     tick,
     unrecorded,
 )  # fmt: skip
+from .trees import stacked
 
 Rule = Callable[..., Any]
 
@@ -316,25 +317,6 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
     if modes.is_debugging_nans():
         out._where = user_line()
     return out if modes.is_recording() else cut(out)
-
-
-def stacked(x: Any) -> Any:
-    """A list or tuple that contains tensors as their stack, anything else as it is.
-
-    Examples
-    --------
-    >>> import tinygrad_hess as tg
-    >>> stacked([[tg.tensor(1.0), 2.0], [3.0, 4.0]])
-    tensor([[1., 2.],
-            [3., 4.]])
-    """
-    if type(x) not in (list, tuple):
-        return x
-    items = list(map(stacked, x))
-    if not any(isinstance(item, Tensor) for item in items):
-        return x
-    first, *others = (i if isinstance(i, Tensor) else constant(np.asarray(i)) for i in items)
-    return first.stack(*others)
 
 
 def _is_complex(x: Any) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import optree
 
-from .tensor import tensor_or_array
+from .tensor import Tensor, constant, tensor_or_array
 
 # Typed as Any: optree's own types ask for trees of one kind of leaf.
 flatten: Any = optree.tree_flatten
@@ -51,3 +51,22 @@ def match(values: Any, like: Sequence[Any], spec: Any, who: str, what: str, of: 
             v = v.astype(dtype)
         out.append(v[()] if isinstance(v, np.ndarray) and v.ndim == 0 else v)
     return out
+
+
+def stacked(x: Any) -> Any:
+    """A list or tuple that contains tensors as their stack, anything else as it is.
+
+    Examples
+    --------
+    >>> import tinygrad_hess as tg
+    >>> stacked([[tg.tensor(1.0), 2.0], [3.0, 4.0]])
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
+    if type(x) not in (list, tuple):
+        return x
+    items = [stacked(item) for item in x]
+    if not any(isinstance(item, Tensor) for item in items):
+        return x
+    first, *others = (i if isinstance(i, Tensor) else constant(np.asarray(i)) for i in items)
+    return first.stack(*others)

@@ -130,6 +130,8 @@ from ..ops import (
 )
 from ..ops import where as _where
 from ..ops._dispatch import contains_tensor as _contains_tensor
+from ..ops._dispatch import dispatched as _dispatched
+from ..ops._dispatch import on_tensors as _on_tensors
 from ..ops._rows import row_of as _row_of
 from ..ops.elementwise.floating_parts import (
     divmod,
@@ -216,6 +218,8 @@ from ._in_place import copyto, fill_diagonal, place, put, put_along_axis, putmas
 if TYPE_CHECKING:  # primitives with NumPy's names, which are bound below
     from ._rows import *  # noqa: F403
 
+globals().update(_dispatched(globals(), _np))
+
 abs = absolute
 amax, amin = max, min
 degrees, radians = rad2deg, deg2rad
@@ -266,8 +270,8 @@ def array(
         return _np.array(x, dtype=dtype, copy=copy, order=order, ndmin=ndmin)  # type: ignore[call-overload]
     if not isinstance(x, Tensor):
         x = stack([array(item, dtype) for item in x])
-    elif dtype is not None:
-        x = astype(x, dtype)
+    elif copy or dtype is not None:
+        x = astype(x, x.dtype if dtype is None else dtype)  # another tensor, to be changed alone
     missing = ndmin - len(x.shape)
     return reshape(x, (*(1,) * missing, *x.shape)) if missing > 0 else x
 
@@ -291,14 +295,18 @@ def asanyarray(x: Any, dtype: Any = None, order: Any = None) -> Any:
 ascontiguousarray = asfortranarray = asanyarray
 
 
+@_on_tensors(_np.round)
 def round(x: Any, decimals: int = 0) -> Any:
-    """Round to that many decimals: piecewise constant."""
+    """Round to that many decimals: piecewise constant. Integers stay of their type."""
+    if _dtype(x).kind in "iu":
+        return x if decimals >= 0 else astype(round(astype(x, float), decimals), _dtype(x))
     return rint(x) if decimals == 0 else rint(x * 10.0**decimals) / 10.0**decimals
 
 
 around = round
 
 
+@_on_tensors(_np.nan_to_num)
 def nan_to_num(  # the argument is NumPy's
     x: Any,
     copy: Any = True,  # noqa: F811
@@ -310,6 +318,8 @@ def nan_to_num(  # the argument is NumPy's
 
     Of complex numbers, in the real and the imaginary parts.
     """
+    if _dtype(x).kind in "biu":
+        return x
     if _dtype(x).kind == "c":
         parts = (nan_to_num(part, copy, nan, posinf, neginf) for part in (real(x), imag(x)))
         return next(parts) + 1j * next(parts)
@@ -323,6 +333,7 @@ def nan_to_num(  # the argument is NumPy's
     return x
 
 
+@_on_tensors(_np.where)
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     """``x`` where the condition holds, ``y`` elsewhere; with it alone, where it holds."""
     if x is None and y is None:
@@ -451,6 +462,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     return _add_at(sums, x, astype(weights, sums.dtype))
 
 
+@_on_tensors(_np.i0)
 def i0(x: Any) -> Any:
     """The modified Bessel function of order 0, by SciPy."""
     bessel = _import_module("..ops.special.bessel", __package__)  # loading scipy.special takes time

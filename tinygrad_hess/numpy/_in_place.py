@@ -35,7 +35,7 @@ def _to_numpy(x: Any) -> Any:
     return x.numpy() if isinstance(x, Tensor) else x
 
 
-@on_tensors(np.copyto)
+@on_tensors(np.copyto, constants=False)
 def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
     """Write ``src`` into ``dst``, where ``where`` holds."""
     if _is_array("copyto", dst, src):
@@ -52,7 +52,7 @@ def _where(mask: Any, a: Any, b: Any) -> Any:
     return where(mask if contains_tensor(mask) else np.asarray(mask, bool), a, b)
 
 
-@on_tensors(np.put)
+@on_tensors(np.put, constants=False)
 def put(a: Any, ind: Any, v: Any, mode: Any = "raise") -> None:
     """Write values, again and again if too few, at indices of the flattened array."""
     if _is_array("put", a, v):
@@ -70,7 +70,7 @@ def put(a: Any, ind: Any, v: Any, mode: Any = "raise") -> None:
     a[np.unravel_index(np.where(indices < 0, indices + n, indices), a.shape)] = repeated
 
 
-@on_tensors(np.place)
+@on_tensors(np.place, constants=False)
 def place(arr: Any, mask: Any, vals: Any) -> None:
     """Write values, again and again if too few, one after the other where the mask holds."""
     if _is_array("place", arr, vals):
@@ -79,7 +79,7 @@ def place(arr: Any, mask: Any, vals: Any) -> None:
     put(arr, np.flatnonzero(concrete(mask, "where a mask holds")), vals)
 
 
-@on_tensors(np.putmask)
+@on_tensors(np.putmask, constants=False)
 def putmask(a: Any, mask: Any, values: Any) -> None:
     """Write where the mask holds, from values of the same shape (or repeated to it)."""
     if _is_array("putmask", a, values):
@@ -90,7 +90,7 @@ def putmask(a: Any, mask: Any, values: Any) -> None:
     a[...] = _where(mask, full, a)
 
 
-@on_tensors(np.fill_diagonal)
+@on_tensors(np.fill_diagonal, constants=False)
 def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     """Write on the main diagonal, of tall matrices again and again with ``wrap``."""
     if _is_array("fill_diagonal", a, val):
@@ -101,7 +101,7 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     place(a, mask, val)
 
 
-@on_tensors(np.put_along_axis)
+@on_tensors(np.put_along_axis, constants=False)
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> None:
     """Write at indices that differ along the other axes, as ``argsort`` gives them."""
     if _is_array("put_along_axis", arr, values):

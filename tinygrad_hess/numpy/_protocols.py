@@ -8,7 +8,6 @@ what has neither is refused by name.
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
 from importlib import import_module
 from typing import Any
@@ -20,7 +19,9 @@ from ..core import trees
 from ..core.errors import NonDifferentiableError, operands
 from ..core.tensor import Batched, Tensor
 from ..ops import cummax, cummin
+from ..ops._dispatch import signature_of, split_arguments
 from ..ops._rows import row_of
+from ..ops.indexing.scatter import add_at, combine_at
 
 TABLE: dict[Any, Any] = {
     getattr(np, name): function
@@ -81,10 +82,17 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *args: Any, **kwargs: An
     name += "" if method == "__call__" else f".{method}"
     out = kwargs.pop("out", None)
     if out is not None and any(o is not None for o in out):
-        _refuse(name, args, "writing a tensor's result into out= would lose its gradient.")
+        if len(out) > 1 or not isinstance(out[0], Tensor):
+            _refuse(name, args, "writing a tensor's result into out= would lose its gradient.")
+        out[0][...] = getattr(ufunc, method)(*args, **kwargs)
+        return out[0]
     if special:  # the table grows on first use: scipy.special takes long to load
         TABLE.update(import_module("..scipy.special", __package__).UFUNCS)
     function = TABLE.get(ufunc) or _declared(ufunc)
+    if method == "at" and len(args) == 3 and function is not None and isinstance(args[0], Tensor):
+        x, key, value = args
+        x[...] = add_at(x, key, value) if ufunc is np.add else combine_at(x, key, value, function)
+        return None
     if method != "__call__":
         function = _REDUCTIONS.get((ufunc, method))
         if function is not None and "axis" not in kwargs and len(args) == 1:
@@ -136,33 +144,19 @@ def _array_function(self: Tensor, func: Any, kinds: Any, args: Any, kwargs: Any)
         _refuse(name, args, _no_derivative(func.__name__))
     signature = _signature(func)
     if signature is not None:
-        args, kwargs = _split_arguments(signature, args, kwargs)
+        args, kwargs = split_arguments(signature, args, kwargs)
     return _call(function, name, args, kwargs)
 
 
 @functools.lru_cache(maxsize=512)
-def _signature(func: Any) -> inspect.Signature | None:
-    """The parameters of a NumPy function, if it names each."""
-    try:
-        found = inspect.signature(func)
-    except ValueError:
+def _signature(function: Any) -> Any:
+    """The parameters of a function, if it names each."""
+    found = signature_of(function)
+    if found is None or any(
+        p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in found.parameters.values()
+    ):
         return None
-    various = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return None if any(p.kind in various for p in found.parameters.values()) else found
-
-
-def _split_arguments(
-    signature: inspect.Signature, args: Any, kwargs: dict[str, Any]
-) -> tuple[list[Any], dict[str, Any]]:
-    """What NumPy requires by position, and the options that differ from NumPy's default by name."""
-    required, options = [], {}
-    for name, value in signature.bind(*args, **kwargs).arguments.items():
-        default = signature.parameters[name].default
-        if default is inspect.Parameter.empty:
-            required.append(value)
-        elif value is not default:
-            options[name] = value
-    return required, options
+    return found
 
 
 def _call(function: Any, name: str, args: Any, kwargs: dict[str, Any]) -> Any:

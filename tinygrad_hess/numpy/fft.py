@@ -5,8 +5,10 @@ Transforms of real and complex arrays, forwards and backwards, along one axis or
 
 from __future__ import annotations
 
+import numpy.fft as _np_fft
 from numpy.fft import fftfreq, rfftfreq
 
+from ..ops._dispatch import dispatched as _dispatched
 from ..ops.signal.fourier import (
     fft,
     fft2,
@@ -25,6 +27,8 @@ from ..ops.signal.fourier import (
     rfft2,
     rfftn,
 )
+
+globals().update(_dispatched(globals(), _np_fft))
 
 __all__ = [
     "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifft2", "ifftn", "ifftshift",

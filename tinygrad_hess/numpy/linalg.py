@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy.linalg as _np_linalg
 from numpy.linalg import LinAlgError
 
 from ..ops import (
@@ -44,6 +45,8 @@ from ..ops import cross as _cross
 from ..ops import diagonal as _diagonal
 from ..ops import outer_vectors as outer
 from ..ops import trace as _trace
+from ..ops._dispatch import dispatched as _dispatched
+from ..ops._dispatch import on_tensors as _on_tensors
 
 __all__ = [
     "LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals",
@@ -53,16 +56,23 @@ __all__ = [
 ]  # fmt: skip
 
 
+_SYMMETRIC = frozenset(("cholesky", "eigh", "eigvalsh"))  # of both triangles, not of one
+globals().update(_dispatched(globals(), _np_linalg, keep=_SYMMETRIC))
+
+
+@_on_tensors(_np_linalg.cross)
 def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """The vector product of vectors of length 3 along an axis."""
     return _cross(x1, x2, axis=axis)
 
 
+@_on_tensors(_np_linalg.diagonal)
 def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     """The diagonals of matrices on the last two axes: shape (..., m, n) to (..., k)."""
     return _diagonal(x, offset, -2, -1)
 
 
+@_on_tensors(_np_linalg.trace)
 def trace(x: Any, /, *, offset: int = 0) -> Any:
     """The sums of the diagonals of matrices on the last two axes: shape (..., m, n) to (...)."""
     return _trace(x, offset, -2, -1)

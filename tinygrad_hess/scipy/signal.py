@@ -21,6 +21,7 @@ import numpy as np
 from ..core.errors import describe
 from ..core.tensor import Tensor, tensor_or_array
 from ..ops import broadcast_to, flip, index, moveaxis, pad
+from ..ops._dispatch import as_floating
 from ..ops.shape.axes import canonical_axes, canonical_axis
 from ..ops.signal.convolution import convolution
 from ..ops.signal.filtering import recursive
@@ -107,7 +108,7 @@ def oaconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
 
 
 def _convolve_axes(in1: Any, in2: Any, mode: str, axes: Any, method: str, who: str) -> Any:
-    in1, in2 = tensor_or_array(in1), tensor_or_array(in2)
+    in1, in2 = as_floating(in1), as_floating(in2)
     if axes is None:
         return convolution(in1, in2, mode, method=method, who=who)
     ndim = len(in1.shape)

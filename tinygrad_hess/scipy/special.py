@@ -46,9 +46,29 @@ from ..ops import logsumexp as _logsumexp
 from ..ops import max as _max
 from ..ops import sigmoid as expit
 from ..ops import softmax as _softmax
+from ..ops._dispatch import dispatched as _dispatched
 from ..ops.shape.axes import canonical_axes
 from ..ops.shape.broadcasting import reshape
-from ..ops.special.bessel import i0, i0e, i1, i1e, iv, ive, j0, j1, jv, k0, k1, kv, kve, y0, y1, yv
+from ..ops.special.bessel import (
+    i0,
+    i0e,
+    i1,
+    i1e,
+    iv,
+    ive,
+    j0,
+    j1,
+    jv,
+    k0,
+    k0e,
+    k1,
+    k1e,
+    kv,
+    kve,
+    y0,
+    y1,
+    yv,
+)
 from ..ops.special.counts import binom, comb, factorial, perm, poch, rgamma
 from ..ops.special.distributions import (
     bdtr,
@@ -341,16 +361,6 @@ def kn(n: Any, x: Any) -> Any:
     return kv(_integer_order(n, "kn"), x)
 
 
-def k0e(x: Any) -> Any:
-    """exp(x) times the modified Bessel function of the second kind of order 0."""
-    return kve(0, x)
-
-
-def k1e(x: Any) -> Any:
-    """exp(x) times the modified Bessel function of the second kind of order 1."""
-    return kve(1, x)
-
-
 def logsumexp(
     a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False
 ) -> Any:
@@ -421,6 +431,11 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
     """
     return _log_softmax(x, axis)
 
+
+# SciPy's soft maxima of unsigned integers wrap around.
+globals().update(
+    _dispatched(globals(), _scipy, keep=frozenset(("softmax", "log_softmax")), narrow=True)
+)
 
 UFUNCS: dict[Any, Any] = {
     found: globals()[name]

@@ -347,6 +347,9 @@ class TensorMethods:
         """Assign one value to all elements."""
     def fix(self) -> Any:
         """Round towards 0: piecewise constant."""
+    @property
+    def flat(self) -> Any:
+        """All elements along one axis, row by row; what is assigned to them, the tensor takes."""
     def flatten(self, start: builtins.int = 0, end: builtins.int = -1) -> Any:
         """Join the axes from ``start`` to ``end``, both included."""
     def flip(self, *axes: Any, axis: Any = None, dims: Any = None) -> Any:
@@ -628,7 +631,7 @@ class TensorMethods:
     def pad(self, pad_width: Any, mode: str = 'constant', constant_values: builtins.float = 0) -> Any:
         """Surround by a constant, or by the edge, the reflection or the other side of the array."""
     def partition(self, kth: Any = ..., axis: builtins.int | None = -1, *, dim: Any = ..., dims: Any = ...) -> Any:
-        """Elements along an axis, the ``kth`` as in a sort, no smaller one behind it."""
+        """Do it in place, as in NumPy; ``np.partition`` gives a new tensor."""
     def percentile(self, q: Any = ..., axis: Any = None, method: str = 'linear', keepdims: builtins.bool = False, *, dim: Any = ..., dims: Any = ..., keepdim: Any = ...) -> Any:
         """The q-th percentile over axes, q from 0 to 100; see :func:`quantile`."""
     def permute(self, *items: Any) -> Any:
@@ -701,7 +704,7 @@ class TensorMethods:
     def rot90(self, k: builtins.int = 1, axes: Any = ...) -> Any:
         """Turn by 90 degrees, ``k`` times, in the plane of two axes, from the first to the second."""
     def round(self, decimals: builtins.int = 0) -> Any:
-        """Round to that many decimals: piecewise constant."""
+        """Round to that many decimals: piecewise constant. Integers stay of their type."""
     def rsqrt(self) -> Any:
         ...
     def scaled_dot_product_attention(self, key: Any, value: Any, attn_mask: Any = None, is_causal: builtins.bool = False) -> Any:
@@ -745,7 +748,7 @@ class TensorMethods:
     def softsign(self) -> Any:
         """x / (1 + |x|)."""
     def sort(self, axis: builtins.int | None = -1, *, dim: Any = ..., dims: Any = ...) -> Any:
-        """Sort along an axis; of tied elements each keeps its own derivative (a stable permutation)."""
+        """Do it in place, as in NumPy; ``np.sort`` gives a new tensor."""
     def spacing(self, /) -> Tensor:
         """The distance to the next number beyond x."""
     def split(self, sections: Any = ..., axis: builtins.int = 0, *, dim: Any = ..., dims: Any = ...) -> list[Any]:

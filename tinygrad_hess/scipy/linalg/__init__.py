@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from scipy import linalg as _scipy
+
 from ...ops import (
     cho_solve,
     det,
@@ -31,6 +33,7 @@ from ...ops import (
 )
 from ...ops import cholesky as _cholesky
 from ...ops import solve_assuming as solve
+from ...ops._dispatch import dispatched as _dispatched
 from ...ops.linalg.banded import solve_banded
 from ...ops.linalg.lu import lu, lu_factor, lu_solve
 from ...ops.linalg.polar import polar
@@ -79,3 +82,9 @@ def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
     The triangle that SciPy leaves undefined is zero here.
     """
     return cholesky(a, lower), lower
+
+
+_SYMMETRIC = frozenset(
+    ("cholesky", "cho_factor", "eigh", "eigvalsh")
+)  # of both triangles, not of one
+globals().update(_dispatched(globals(), _scipy, keep=_SYMMETRIC, narrow=True))
