@@ -58,6 +58,9 @@ lint: $(VENV)/.lint  ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+packages: $(VENV)/.test  ## Run the tests of packages that use autograd, on autograd and on the drop-in
+	$(BIN)/python tests/compat/packages.py $(ARGS)
+
 bench: $(BENCH)/.made $(if $(TORCH),$(BENCH)/.torch)  ## Time everything beside autograd and JAX; TORCH=1: and PyTorch (gigabytes)
 	$(BENCH)/bin/python -m benchmarks $(if $(TORCH),--torch) $(ARGS)
 

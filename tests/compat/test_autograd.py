@@ -292,6 +292,7 @@ def test_types_of_recorded_values() -> None:
 
 
 def test_where_of_pythons_numbers_is_pythons() -> None:
+    assert onp.array_equal(np.where(X > 0)[0], [0, 2])
     assert type(np.where(True, 1, 2)) is int and np.where(False, [1], [2]) == [2]
     assert type(np.where(True, onp.float32(1), 2)).__module__ == "numpy"
     with pytest.raises(ValueError, match="neither"):

@@ -92,6 +92,7 @@ LEVELS = (
     ("scipy",),
     ("nn",),
     ("data", "optim", "curvature", "viz"),
+    ("compat",),
 )
 """Rooms in the order in which they are built: each imports from those before it."""
 

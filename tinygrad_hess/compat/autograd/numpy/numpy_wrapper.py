@@ -48,8 +48,10 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     """``x`` where the condition holds, else ``y``: Python's numbers and lists of Python's."""
     if (x is None) != (y is None):
         raise ValueError("either both or neither of x and y should be given")
+    if x is None:
+        return _original_where(condition)
     out = _original_where(condition, x, y)
-    if x is None or _builtins.any(map(_holds_arrays, (condition, x, y))):
+    if _builtins.any(map(_holds_arrays, (condition, x, y))):
         return out
     return out.tolist()
 
