@@ -125,8 +125,8 @@ class TestSlices:
             ({"directions": [x], "dimensions": 2}, "2 directions"),
             ({"directions": [x, 2 * x], "dimensions": 2}, "dependent"),
             ({"directions": [0 * x]}, "zero"),
-            ({"points": 2}, "points >= 3"),
-            ({"radius": -1.0}, "radius > 0"),
+            ({"points": 2}, "points must be an integer of at least 3"),
+            ({"radius": -1.0}, "radius must be positive"),
             ({"directions": "random"}, "no filters"),
             ({"directions": top_eigenpairs(np.eye(2), 1), "dimensions": 2}, "1 eigenvectors"),
         ):

@@ -66,13 +66,13 @@ class TestContraction:
         assert np.isinf(found[0]) and np.isfinite(found[1])
 
     def test_errors(self):
-        with pytest.raises(ValueError, match="not one of"):
+        with pytest.raises(ValueError, match="is not .sgd."):
             contraction([1.0], 0.1, 1, "rmsprop")
         with pytest.raises(ValueError, match="beta"):
             contraction([1.0], 0.1, 1, "momentum", 1.0)
         with pytest.raises(ValueError, match="no beta"):
             contraction([1.0], 0.1, 1, "sgd", 0.5)
-        with pytest.raises(ValueError, match="negative"):
+        with pytest.raises(ValueError, match="steps must be an integer of at least 0"):
             contraction([1.0], 0.1, -1)
 
 

@@ -99,7 +99,7 @@ def run(calls: int, seed: int, workers: int = 2, first: int = 0) -> list[dict[st
         live = [
             Worker(Path(scratch), seed, first + w, first + calls, workers) for w in range(workers)
         ]
-        while any(w.is_live() for w in live):
+        while any([w.is_live() for w in live]):  # a list: each is looked after
             time.sleep(0.5)
         for w in live:
             offences += w.offences()

@@ -118,6 +118,21 @@ def number(
     return found
 
 
+def flag(who: str, name: str, value: Any) -> bool:
+    """True or False.
+
+    Examples
+    --------
+    >>> flag("to_dict", "vectors", np.zeros(3))
+    Traceback (most recent call last):
+    ...
+    TypeError: to_dict: vectors must be True or False, got float64(3,)
+    """
+    if not isinstance(value, (bool, np.bool, int)):
+        raise TypeError(_must(who, name, "True or False", value))
+    return bool(value)
+
+
 def numbers(who: str, name: str, value: Any, *, count: int, **bounds: Any) -> tuple[float, ...]:
     """So many real numbers, each within the bounds of :func:`number`.
 
@@ -212,6 +227,8 @@ def generator(who: str, seed: Any) -> np.random.Generator:
     ...
     TypeError: moons: seed must be an integer of at least 0 or a numpy.random.Generator, got 'lucky'
     """
+    if isinstance(seed, np.matrix):
+        seed = np.asarray(seed)  # NumPy would iterate over its rows, and theirs, until it crashes
     try:
         return np.random.default_rng(seed)
     except (TypeError, ValueError) as error:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...core import arguments
 from ..estimates.operands import Array
 from ..operators.flattening import Flattening
 
@@ -60,7 +61,7 @@ def filter_normalized(params: Any, *, seed: int | np.random.Generator = 0) -> Ar
             "filter_normalized: no parameter has two axes or more, so there are no filters; use a "
             "random vector"
         )
-    rng = np.random.default_rng(seed)
+    rng = arguments.generator("filter_normalized", seed)
     return at.join([None if x.ndim < 2 else _like_filters(x, rng) for x in at.values])
 
 
@@ -120,6 +121,10 @@ def trajectory_directions(trajectory: Sequence[Any], k: int = 2) -> TrajectoryDi
     array([0.948])
     """
     who = "trajectory_directions"
+    if not isinstance(trajectory, Sequence | np.ndarray) or isinstance(trajectory, str):
+        arguments.instance(who, "trajectory", trajectory, (), "a list of parameters along the run")
+    k = arguments.integer(who, "k", k, least=1)
+    k = arguments.integer(who, "k", k, least=1)
     if len(trajectory) < 2:
         raise ValueError(f"{who}: {len(trajectory)} point; a trajectory has two or more")
     at = Flattening(trajectory[-1], who)
@@ -127,7 +132,7 @@ def trajectory_directions(trajectory: Sequence[Any], k: int = 2) -> TrajectoryDi
     moves = points - points[-1]
     U, s, Vt = np.linalg.svd(moves, full_matrices=False)
     rank = int((s > s[0] * max(moves.shape) * np.finfo(at.dtype).eps).sum()) if s[0] > 0 else 0
-    if not 1 <= k <= rank:
+    if k > rank:
         raise ValueError(f"{who}: k={k} directions of a run that spans {rank}")
     # A direction is known up to its sign: let the run come from the positive side.
     signs = np.where(U[0, :k] < 0, -1, 1).astype(at.dtype)

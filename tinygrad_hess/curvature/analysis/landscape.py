@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core import arguments
 from ..eigenpairs.eigenpairs import Eigenpairs, top_eigenpairs
 from ..estimates.operands import Array
 from ..estimates.plotting import BLUE, GREY, ORANGE, axes
@@ -199,11 +200,13 @@ def landscape(
     """
     who = "landscape"
     total, op = as_hessian(loss, params, data, args, reduction, who)
-    if dimensions not in (1, 2):
+    dimensions = arguments.integer(who, "dimensions", dimensions, least=1)
+    if dimensions > 2:
         raise ValueError(f"{who}: dimensions must be 1 or 2, got {dimensions}")
     points = (51, 25)[dimensions - 1] if points is None else points
-    if points < 3 or (radius is not None and not radius > 0):
-        raise ValueError(f"{who}: needs points >= 3 and radius > 0, got {points} and {radius}")
+    points = arguments.integer(who, "points", points, least=3)
+    if radius is not None:
+        radius = arguments.number(who, "radius", radius, above=0)
     path, explained, spent = None, float("nan"), 0
     if trajectory is not None:
         run = trajectory_directions(trajectory, dimensions)

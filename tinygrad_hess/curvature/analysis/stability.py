@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core import arguments
 from ...optim.adam import Adam
 from ...optim.optimizer import Optimizer
 from ...optim.sgd import SGD
@@ -19,10 +20,8 @@ METHODS = ("sgd", "momentum", "nesterov", "adam")
 
 
 def _check_method(method: str, beta: float, who: str) -> None:
-    if method not in METHODS:
-        raise ValueError(f"{who}: method={method!r} is not one of {', '.join(METHODS)}")
-    if not 0 <= beta < 1:
-        raise ValueError(f"{who}: beta must be in [0, 1), got {beta}")
+    arguments.choice(who, "method", method, METHODS)
+    arguments.number(who, "beta", beta, least=0, below=1)
     if method == "sgd" and beta:
         raise ValueError(f"{who}: plain SGD has no beta; use method='momentum' or 'nesterov'")
 
@@ -82,8 +81,7 @@ def stability_threshold(rate: Any, method: str = "sgd", beta: float = 0.0) -> fl
                 f"stability_threshold: none is known for {type(optimizer).__name__}; give the "
                 "rate, the method and beta"
             )
-    if not rate > 0:
-        raise ValueError(f"stability_threshold: rate must be positive, got {rate}")
+    rate = arguments.number("stability_threshold", "rate", rate, above=0)
     _check_method(method, beta, "stability_threshold")
     limit = 2 + 2 * beta
     if method == "nesterov":
@@ -125,9 +123,9 @@ def contraction(
     array([0.81, 0.  , 4.  ])
     """
     _check_method(method, beta, "contraction")
-    if steps < 0:
-        raise ValueError(f"contraction: steps must not be negative, got {steps}")
-    lam = np.asarray(curvature, float)
+    steps = arguments.integer("contraction", "steps", steps, least=0)
+    rate = arguments.number("contraction", "rate", rate)
+    lam = arguments.array("contraction", "curvature", curvature).astype(float)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         if beta == 0:
             return np.asarray((1 - rate * lam) ** steps)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...core import arguments
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -22,6 +24,8 @@ def axes(ax: Any = None, size: tuple[float, float] = (6.0, 4.0)) -> Axes:
     ------
     ImportError
         When matplotlib is not installed.
+    TypeError
+        When ``ax`` is no axes.
     """
     if ax is None:
         try:
@@ -31,6 +35,8 @@ def axes(ax: Any = None, size: tuple[float, float] = (6.0, 4.0)) -> Axes:
                 "plot needs matplotlib. Install the extra 'viz': pip install 'tinygrad-hess[viz]'"
             ) from error
         ax = Figure(figsize=size, layout="constrained").add_subplot()
+    elif not hasattr(ax, "spines"):
+        arguments.instance("plot", "ax", ax, (), "axes of matplotlib, as plt.subplots() makes them")
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(True, color="#E4E4E4", linewidth=0.8)
     ax.set_axisbelow(True)

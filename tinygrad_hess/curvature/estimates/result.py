@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ...core import arguments
+
 
 class Result:
     """A dataclass that :meth:`to_dict` lists for JSON.
@@ -63,6 +65,7 @@ class Result:
         -------
         dict
         """
+        vectors = arguments.flag("to_dict", "vectors", vectors)
         omitted = self._omitted if vectors else (*self._omitted, *self._on_request)
         names = [field.name for field in dataclasses.fields(self)]  # type: ignore[arg-type]
         listed = [n for n in names if n not in omitted and not n.startswith("_")]
