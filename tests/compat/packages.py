@@ -49,10 +49,10 @@ class Suite:
 
 
 SUITES = {
-    # Without the two files that test how autograd traces.
+    # Without the file that tests how autograd traces.
     "autograd": Suite(
         "autograd==1.9.1",
-        ("tests", "--ignore=tests/test_logic.py", "--ignore=tests/test_misc.py"),
+        ("tests", "--ignore=tests/test_logic.py"),
         ("xarray",),
     ),
     "pymanopt": Suite(
