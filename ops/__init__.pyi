@@ -83,6 +83,7 @@ from tinygrad_hess.ops.special.distributions import chi_cdf as chi_cdf
 from tinygrad_hess.ops.special.distributions import chi_sf as chi_sf
 from tinygrad_hess.ops.linalg.factorizations import cho_solve as cho_solve
 from tinygrad_hess.ops.linalg.factorizations import cholesky as cholesky
+from tinygrad_hess.ops.linalg.banded import cholesky_banded as cholesky_banded
 from tinygrad_hess.ops.indexing.choosing import choose as choose
 from tinygrad_hess.ops.indexing.selecting import chunk as chunk
 from tinygrad_hess.ops.elementwise.arithmetic import clip as clip
@@ -482,6 +483,7 @@ from tinygrad_hess.ops.linalg.sylvester import solve_continuous_lyapunov as solv
 from tinygrad_hess.ops.linalg.sylvester import solve_discrete_lyapunov as solve_discrete_lyapunov
 from tinygrad_hess.ops.linalg.sylvester import solve_sylvester as solve_sylvester
 from tinygrad_hess.ops.linalg.solving import solve_triangular as solve_triangular
+from tinygrad_hess.ops.linalg.banded import solveh_banded as solveh_banded
 from tinygrad_hess.ops.indexing.index import sort as sort
 from tinygrad_hess.ops.elementwise.floating_parts import spacing as spacing
 from tinygrad_hess.ops.special.integrals import spence as spence

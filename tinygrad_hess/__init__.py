@@ -62,6 +62,7 @@ from .transforms import custom_vjp as custom_vjp
 from .transforms import grad as grad
 from .transforms import hvp as hvp
 from .transforms import jvp as jvp
+from .transforms import ravel as ravel
 from .transforms import stop_gradient as stop_gradient
 from .transforms import value_and_grad as value_and_grad
 from .transforms import vjp as vjp

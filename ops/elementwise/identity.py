@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core import modes, signatures
+from ...core.errors import NonDifferentiableError, describe
 from ...core.kinds import elementwise, linear, zero
 from ...core.primitive import STOP
 from ...core.tensor import Tensor
@@ -129,6 +130,11 @@ def astype(x: ArrayLike, dtype: Any) -> Array:
     From complex to real numbers it keeps the real part, with NumPy's warning.
     """
     dtype = np.dtype(dtype)
+    if dtype.kind not in "biufc" and isinstance(x, Tensor):
+        raise NonDifferentiableError(
+            f"astype: a {describe(x)} tensor as {dtype} would hide its numbers, and lose their "
+            "gradient. Keep it as it is; where no gradient should flow, write x.numpy() first."
+        )
     if dtype.kind not in "fc":
         return truncate(x, dtype=dtype)
     if dtype.kind == "f" and getattr(x, "dtype", dtype).kind == "c":

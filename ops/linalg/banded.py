@@ -10,10 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from .._dispatch import as_floating
 from ..elementwise.arithmetic import where
+from ..elementwise.complexes import conj
+from ..elementwise.identity import checked
 from ..indexing.index import index
 from ..shape.axes import shape_of
 from ..shape.broadcasting import reduce_sum, reshape
+from .factorizations import cholesky
 from .solving import _two_operands, less
 
 
@@ -138,3 +142,131 @@ def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any) -> Any:
         return banded(ab, b, bands=bands)
     x = banded(ab, reshape(b, shape=(*right, 1)), bands=bands)
     return reshape(x, shape=shape_of(x)[:-1])
+
+
+# ---- positive definite matrices, of which the diagonals on one side are kept ---------------------
+
+
+def _both_sides(ab: Any, lower: bool) -> Any:
+    """All diagonals of a Hermitian matrix, shape (..., 2 u + 1, n), from those on one side."""
+    count, n = shape_of(ab)[-2:]
+    offset = np.arange(1 - count, count)[:, None]  # i - j
+    mirrored = offset < 0 if lower else offset > 0
+    columns = np.arange(n) + np.where(mirrored, offset, 0)
+    inside = (columns >= 0) & (columns < n) & (np.arange(n) + offset >= 0)
+    inside &= np.arange(n) + offset < n
+    rows = np.broadcast_to(abs(offset) if lower else count - 1 - abs(offset), columns.shape)
+    kept = index(ab, (Ellipsis, rows, np.where(inside, columns, 0)))
+    if kept.dtype.kind == "c":
+        kept = where(mirrored, conj(kept), kept)
+    return where(inside, kept, 0.0)
+
+
+def _one_side(ab: Any, b_shape: Any, who: str) -> None:
+    have = shape_of(ab)
+    fits = len(have) > 1 and (
+        b_shape is None or (b_shape and b_shape[-2 if len(b_shape) > 1 else 0] == have[-1])
+    )
+    if not fits:
+        raise ValueError(
+            f"{who}: ab of shape {have}{'' if b_shape is None else f' and b of shape {b_shape}'} "
+            "do not fit: they are to be (u + 1, n) and (n,) or (n, k)"
+        )
+
+
+def _positive(lower: bool) -> Any:
+    """A check that matrices are positive definite."""
+
+    def check(ab: Any) -> None:
+        from scipy.linalg import cholesky_banded as factor
+
+        for i in np.ndindex(ab.shape[:-2]):
+            factor(ab[i], lower=lower)
+
+    return check
+
+
+_CHECKS = {lower: _positive(lower) for lower in (False, True)}
+
+
+def solveh_banded(ab: Any, b: Any, lower: bool = False) -> Any:
+    """Solve A x = b, where A is symmetric (Hermitian), positive definite and banded.
+
+    Parameters
+    ----------
+    ab : array_like, shape (..., u + 1, n)
+        The diagonals on and above the main one, ``ab[u + i - j, j] = A[i, j]``; or, with
+        ``lower``, those on and below it, ``ab[i - j, j] = A[i, j]``.
+    b : array_like, shape (n,) or (..., n, k)
+    lower : bool
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        When A is not positive definite.
+    ValueError
+        When shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> from tinygrad_hess.scipy.linalg import solveh_banded
+    >>> ab = np.array([[0.0, 1.0], [2.0, 2.0]])
+    >>> solveh_banded(ab, np.array([3.0, 3.0]))
+    array([1., 1.])
+    >>> tg.grad(lambda ab: solveh_banded(ab, np.array([3.0, 3.0])).sum())(ab).round(12)
+    array([[ 0.        , -0.66666667],
+           [-0.33333333, -0.33333333]])
+    """
+    ab, b = as_floating(ab), as_floating(b)
+    _one_side(ab, shape_of(b), "solveh_banded")
+    width = shape_of(ab)[-2] - 1
+    return solve_banded((width, width), _both_sides(checked(ab, _CHECKS[bool(lower)]), lower), b)
+
+
+def cholesky_banded(ab: Any, lower: bool = False) -> Any:
+    """The Cholesky factor of a symmetric (Hermitian), positive definite, banded matrix.
+
+    Parameters
+    ----------
+    ab : array_like, shape (..., u + 1, n)
+        As for :func:`solveh_banded`.
+    lower : bool
+        Whether the diagonals are those below the main one, of A and of its factor.
+
+    Returns
+    -------
+    shape (..., u + 1, n)
+        The diagonals of U in A = Uᴴ U, or with ``lower`` of L in A = L Lᴴ; ``ab`` outside of them.
+
+    Notes
+    -----
+    It is differentiated as the factor of the dense matrix is, which takes n² numbers.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        When A is not positive definite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess.scipy.linalg import cholesky_banded
+    >>> cholesky_banded(np.array([[4.0, 5.0], [2.0, 0.0]]), lower=True)
+    array([[2., 2.],
+           [1., 0.]])
+    """
+    ab = as_floating(ab)
+    _one_side(ab, None, "cholesky_banded")
+    count, n = shape_of(ab)[-2:]
+    i, j = np.indices((n, n))
+    near = abs(i - j) < count
+    rows = np.where(near, count - 1 + i - j, 0)
+    dense = where(near, index(_both_sides(ab, lower), (Ellipsis, rows, j)), 0.0)
+    factor = cholesky(dense)
+    step = np.arange(count)[:, None] if lower else np.arange(1 - count, 1)[:, None]
+    other = np.arange(n) + step
+    inside = (other >= 0) & (other < n)
+    other, own = np.where(inside, other, 0), np.broadcast_to(np.arange(n), other.shape)
+    picked = index(factor, (Ellipsis, other, own) if lower else (Ellipsis, own, other))
+    return where(inside, picked if lower else conj(picked), ab)

@@ -8,6 +8,8 @@ The three are closed under differentiation, so no sweep ever has to record a tra
 from __future__ import annotations
 
 import math
+import operator
+import string
 from typing import Any
 
 import numpy as np
@@ -306,10 +308,11 @@ def _arranged(x: Any, names: list[Any], order: list[Any], shape: tuple[int, ...]
     return x if shape_of(x) == shape else reshape(x, shape=shape)
 
 
-def einsum(subscripts: str, *operands: Any, optimize: Any = True) -> Any:
+def einsum(subscripts: Any, *operands: Any, optimize: Any = True) -> Any:
     """Sum of products in Einstein's notation: any number of operands, ellipses, repeated letters.
 
-    Pairs are contracted in the order that ``numpy.einsum_path`` finds, each as a matrix product.
+    The form with a list of axes after each operand works as well. Pairs are contracted in the order
+    that ``numpy.einsum_path`` finds, each as a matrix product.
 
     Examples
     --------
@@ -319,10 +322,7 @@ def einsum(subscripts: str, *operands: Any, optimize: Any = True) -> Any:
            [0., 1.]])
     """
     if not isinstance(subscripts, str):
-        raise TypeError(
-            "einsum: give the subscripts as a string, as in einsum('ij,jk->ik', a, b); the form "
-            "with lists of axes is not supported"
-        )
+        subscripts, operands = _with_letters(subscripts, *operands)
     names, out = _parse_einsum(subscripts, operands)
     arrays = list(operands)
     for i, x in enumerate(arrays):
@@ -347,6 +347,25 @@ def einsum(subscripts: str, *operands: Any, optimize: Any = True) -> Any:
         names.append(made)
     result, have = arrays[0], names[0]
     return _arranged(result, have, out, tuple(shape_of(result)[have.index(n)] for n in out))
+
+
+def _with_letters(*given: Any) -> tuple[str, list[Any]]:
+    """From operands with lists of axes, ``a, [0, 1], b, [1, ...], [0]``, to letters."""
+    pairs = len(given) // 2
+    operands, lists = list(given[0 : 2 * pairs : 2]), list(given[1 : 2 * pairs : 2])
+    out = given[2 * pairs :]
+    try:
+        found = sorted({operator.index(n) for axes in [*lists, *out] for n in axes if n is not ...})
+        letter: dict[Any, str] = dict(zip(found, string.ascii_letters, strict=False))
+        terms = ["".join("..." if n is ... else letter[n] for n in axes) for axes in [*lists, *out]]
+    except (TypeError, KeyError):
+        raise TypeError(
+            "einsum: give the subscripts as a string, as in einsum('ij,jk->ik', a, b), or a list "
+            "of integers after each operand, as in einsum(a, [0, 1], b, [1, 2], [0, 2])"
+        ) from None
+    return ",".join(terms[: len(lists)]) + "".join(
+        f"->{term}" for term in terms[len(lists) :]
+    ), operands
 
 
 def _numbered(names: list[list[Any]], out: list[Any]) -> tuple[list[list[int]], list[int]]:

@@ -213,12 +213,13 @@ from ..ops.signal.polynomials import (
     roots,
 )
 from . import fft, linalg
+from ._concatenation import c_, r_
 from ._in_place import copyto, fill_diagonal, place, put, put_along_axis, putmask
 
 if TYPE_CHECKING:  # primitives with NumPy's names, which are bound below
     from ._rows import *  # noqa: F403
 
-globals().update(_dispatched(globals(), _np))
+globals().update(_dispatched(globals(), _np, keep=frozenset(("astype",))))
 
 abs = absolute
 amax, amin = max, min

@@ -21,6 +21,8 @@ class TensorMethods:
         """The elementwise primitive ``add``."""
     def __and__(self, x2: Any, /) -> Tensor:
         """The zero primitive ``bitwise_and``."""
+    def __copy__(self) -> Any:
+        """``copy.copy(x)``: a leaf of its own for a leaf; else a gradient flows through the copy."""
     def __eq__(self, x2: Any, /) -> Tensor:
         """The zero primitive ``equal``."""
     def __floordiv__(self, x2: Any, /) -> Tensor:
@@ -312,7 +314,7 @@ class TensorMethods:
     def dsplit(self, indices_or_sections: Any) -> list[Any]:
         """Cut along the third axis."""
     @staticmethod
-    def einsum(subscripts: str, *operands: Any, optimize: Any = True) -> Any:
+    def einsum(subscripts: Any, *operands: Any, optimize: Any = True) -> Any:
         """Sum of products in Einstein's notation: any number of operands, ellipses, repeated letters."""
     def element_size(self) -> builtins.int:
         """The number of bytes of an element."""
@@ -347,6 +349,9 @@ class TensorMethods:
         """Assign one value to all elements."""
     def fix(self) -> Any:
         """Round towards 0: piecewise constant."""
+    @property
+    def flags(self) -> Any:
+        """How the values lie in memory."""
     @property
     def flat(self) -> Any:
         """All elements along one axis, row by row; what is assigned to them, the tensor takes."""

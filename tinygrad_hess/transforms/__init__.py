@@ -9,5 +9,6 @@ from .gradients import hvp as hvp
 from .gradients import jvp as jvp
 from .gradients import value_and_grad as value_and_grad
 from .gradients import vjp as vjp
+from .raveling import ravel as ravel
 from .stopping import stop_gradient as stop_gradient
 from .vectorize import vmap as vmap

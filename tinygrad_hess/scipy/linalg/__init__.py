@@ -34,7 +34,7 @@ from ...ops import (
 from ...ops import cholesky as _cholesky
 from ...ops import solve_assuming as solve
 from ...ops._dispatch import dispatched as _dispatched
-from ...ops.linalg.banded import solve_banded
+from ...ops.linalg.banded import cholesky_banded, solve_banded, solveh_banded
 from ...ops.linalg.lu import lu, lu_factor, lu_solve
 from ...ops.linalg.polar import polar
 from ...ops.linalg.sylvester import (
@@ -58,11 +58,12 @@ from .functions import (
 from .structured import block_diag, circulant, hankel, khatri_rao
 
 __all__ = [
-    "block_diag", "cho_factor", "cho_solve", "cholesky", "circulant", "coshm", "cosm", "det",
-    "eigh", "eigvalsh", "expm", "expm_frechet", "hankel", "inv", "khatri_rao", "logm", "lstsq",
-    "lu", "lu_factor", "lu_solve", "norm", "pinv", "polar", "qr", "sinhm", "sinm", "solve",
-    "solve_banded", "solve_continuous_lyapunov", "solve_discrete_lyapunov", "solve_lyapunov",
-    "solve_sylvester", "solve_triangular", "sqrtm", "svd", "svdvals", "tanhm", "tanm", "toeplitz",
+    "block_diag", "cho_factor", "cho_solve", "cholesky", "cholesky_banded", "circulant",
+    "coshm", "cosm", "det", "eigh", "eigvalsh", "expm", "expm_frechet", "hankel", "inv",
+    "khatri_rao", "logm", "lstsq", "lu", "lu_factor", "lu_solve", "norm", "pinv", "polar",
+    "qr", "sinhm", "sinm", "solve", "solve_banded", "solve_continuous_lyapunov",
+    "solve_discrete_lyapunov", "solve_lyapunov", "solve_sylvester", "solve_triangular",
+    "solveh_banded", "sqrtm", "svd", "svdvals", "tanhm", "tanm", "toeplitz",
 ]  # fmt: skip
 
 solve_lyapunov = solve_continuous_lyapunov
