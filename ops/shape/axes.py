@@ -36,7 +36,7 @@ def canonical_axes(axis: Any, ndim: int, who: str) -> tuple[int, ...]:
 def _canonical_axes(axis: Any, ndim: int, who: str) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(-ndim, 0))
-    given = axis if isinstance(axis, Iterable) else (axis,)
+    given = axis if _is_several(axis) else (axis,)
     axes = tuple(sorted(canonical_axis(a, ndim, who) for a in given))
     if len(set(axes)) != len(axes):
         raise ValueError(f"{who}: an axis is named twice in axis={axis!r}")
@@ -46,10 +46,14 @@ def _canonical_axes(axis: Any, ndim: int, who: str) -> tuple[int, ...]:
 _remembered_axes = functools.lru_cache(maxsize=4096)(_canonical_axes)
 
 
+def _is_several(x: Any) -> bool:
+    """Whether it is a sequence; an array or tensor without axes is a number."""
+    return isinstance(x, Iterable) and getattr(x, "ndim", 1) != 0
+
+
 def canonical_shape(shape: Any, who: str) -> tuple[int, ...]:
     """A shape given as a number or a sequence, as a tuple of Python integers."""
-    several = isinstance(shape, Iterable) and getattr(shape, "ndim", 1) != 0
-    given = shape if several else (shape,)
+    given = shape if _is_several(shape) else (shape,)
     try:
         return tuple(operator.index(n) for n in given)
     except TypeError:

@@ -74,13 +74,25 @@ def operands(args: Any, params: dict[str, Any] | None = None) -> str:
 
 def add_context(error: Exception, name: str, args: Any, params: dict[str, Any] | None) -> Exception:
     """Return ``error`` as the same kind of error, naming the operation and its operands."""
-    kinds = (IndexError, ValueError, TypeError, np.linalg.LinAlgError)
-    kind = next((k for k in kinds if type(error) is k), None)
+    kinds = (np.linalg.LinAlgError, IndexError, ValueError, TypeError, OverflowError)
+    numpys = type(error).__module__.startswith("numpy")  # such as that of a missing ufunc loop
+    kind = next((k for k in kinds if type(error) is k or (numpys and isinstance(error, k))), None)
     if isinstance(error, np.exceptions.AxisError):
         kind = ValueError
+    if type(error) is AttributeError:  # NumPy asks objects for a method of the ufunc's name
+        wrong = [a for a in args if not _is_numeric(a)]
+        if wrong:
+            what = f"a {describe(wrong[0])} is no array of numbers"
+            return TypeError(f"{name}({operands(args, params)}): {what}")
     if kind is None:
         return error
     return kind(f"{name}({operands(args, params)}): {error}")
+
+
+def _is_numeric(x: Any) -> bool:
+    return isinstance(x, (bool, int, float, complex)) or (
+        hasattr(x, "dtype") and getattr(x.dtype, "kind", "") in "fciub"
+    )
 
 
 def failed_call(

@@ -16,6 +16,7 @@ directions at once work.
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from weakref import WeakValueDictionary
@@ -283,7 +284,12 @@ class Tensor(TensorMethods):
 
     def __index__(self) -> int:
         self._refuse_while_traced("an integer index")
-        return self.value.__index__()
+        try:
+            return operator.index(self.value)
+        except TypeError:
+            raise TypeError(
+                f"a {describe(self)} tensor is no integer; convert one element with int(x)"
+            ) from None
 
     def _refuse_while_traced(self, what: str, instead: str = "") -> None:
         """A look at a value is a promise that jit cannot keep: the next call has another."""
@@ -320,7 +326,7 @@ class Tensor(TensorMethods):
         return bool(item in self.value)
 
     def __hash__(self) -> int:
-        self._refuse_while_traced("the hash", "Use id(x) to tell tensors apart.")
+        self._refuse_while_traced("the hash", _HASHING)
         return object.__hash__(self)
 
     def __reduce__(self) -> Any:
@@ -435,7 +441,8 @@ _PRINTING = (
     "To print a value, return it and print it outside, or call the function without jit; x.shape "
     "and x.dtype can be printed inside. Make an argument static (static_argnums) to use its text."
 )
-"""What to write for the text of a traced value."""
+_HASHING = "To tell tensors apart, use id(x); to use a value, static_argnums."
+"""What to write for the text and the hash of a traced value."""
 
 _DEFAULTS = tuple(map(np.dtype, (float, int, bool, complex)))
 """Types that a repr leaves out, as NumPy's does."""

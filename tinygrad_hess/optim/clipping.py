@@ -120,7 +120,7 @@ def _gradient_array(g: Any) -> Any:
                 "pass g.numpy() or g.detach()"
             )
         return g.value
-    return np.asarray(g)
+    return arguments.array("clipping", "a gradient", g)
 
 
 def _norm(arrays: list[Any]) -> float:

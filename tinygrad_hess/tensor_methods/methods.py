@@ -41,7 +41,7 @@ from .. import numpy as namespace
 from .. import ops
 from ..core.errors import describe
 from ..core.primitive import Primitive
-from ..core.tensor import Batched, Tensor, tensor_or_array
+from ..core.tensor import START, Tensor, tensor_or_array
 from ..ops._rows import row_of
 from ..ops.nn.losses import cross_entropy
 from ..transforms.backward import backward
@@ -352,5 +352,4 @@ def install() -> None:
     for name, function in special.items():
         setattr(Tensor, name, function)
     _install_ufuncs()
-    for kind in (Tensor, Batched):
-        kind.__hash__ = object.__hash__  # type: ignore  # __eq__ compares elements
+        "flags": property(lambda x: np.asarray(x.value).flags, doc="How the values lie in memory."),
