@@ -14,6 +14,7 @@ What differs is listed in ``docs/autograd.md``.
 """
 
 from . import numpy as numpy
+from . import util as util
 from .builtins import dict as dict
 from .builtins import isinstance as isinstance
 from .builtins import list as list
