@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from typing import Any
 
 import numpy as np
@@ -284,3 +288,174 @@ def test_modes_of_one_thread_do_not_reach_another() -> None:
         checked.set()
         thread.join()
     assert seen == {"holder": False}
+
+
+# ---- blocks that are left elsewhere than they were opened ---------------------------------------
+
+
+def recorded() -> bool:
+    return (leaf(1.0) * 2).requires_grad
+
+
+def in_a_block() -> Any:
+    with tg.no_grad():
+        yield
+        yield
+
+
+def test_a_generator_closed_in_another_thread_leaves_its_block() -> None:
+    g = in_a_block()
+    next(g)
+    assert not recorded()  # as @contextmanager wants it: the block is the caller's
+    thread = threading.Thread(target=g.close)
+    thread.start()
+    thread.join()
+    assert recorded()
+
+
+def test_generators_end_in_any_order() -> None:
+    for last in (0, 1):
+        a, b = in_a_block(), in_a_block()
+        next(a), next(b)
+        (a, b)[1 - last].close()
+        assert not recorded()
+        (a, b)[last].close()
+        assert recorded()
+    a = in_a_block()
+    next(a)
+    with tg.enable_grad():
+        a.close()
+        assert recorded()
+        with tg.no_grad():
+            assert not recorded()
+    assert recorded()
+    b = in_a_block()
+    next(b)
+    del b  # collected while it is open
+    assert recorded()
+
+
+def test_an_async_generator_closed_in_another_task_leaves_its_block() -> None:
+    async def quiet_steps() -> Any:
+        with tg.no_grad():
+            yield 1
+            yield 2
+
+    async def other_task(seen: list[bool]) -> None:
+        seen.append(recorded())
+
+    async def main() -> list[bool]:
+        seen: list[bool] = []
+        steps = quiet_steps()
+        await anext(steps)
+        await asyncio.create_task(steps.aclose())
+        seen.append(recorded())
+        with tg.no_grad():
+            await asyncio.create_task(other_task(seen), context=Context())
+            seen.append(recorded())
+        return seen
+
+    assert asyncio.run(main()) == [True, True, False]
+
+
+def test_one_block_is_opened_twice_and_by_two_threads() -> None:
+    block = tg.no_grad()
+    with block:
+        with block:
+            assert not recorded()
+        assert not recorded()
+    assert recorded()
+    inside, leave = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with block:
+            inside.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert inside.wait(10)
+    with block:
+        leave.set()
+        thread.join()
+        assert not recorded()
+    assert recorded()
+
+
+def test_a_block_as_a_decorator() -> None:
+    @tg.no_grad()
+    def f(n: int) -> bool:
+        return recorded() or (n > 0 and f(n - 1))
+
+    assert not f(2) and recorded()
+
+    async def coroutine() -> None: ...
+
+    async def stream() -> Any:
+        yield
+
+    for late in (in_a_block, coroutine, stream):
+        with pytest.raises(TypeError, match=rf"{late.__name__} is a generator.*inside it"):
+            tg.no_grad()(late)
+
+
+def test_no_replay_is_left_in_another_thread_too() -> None:
+    from tinygrad_hess.replay.fallback import is_replaying
+
+    def recorded_sweeps() -> Any:
+        with tg.no_replay():
+            yield
+
+    g = recorded_sweeps()
+    next(g)
+    assert not is_replaying() and modes.special == [0]
+    thread = threading.Thread(target=g.close)
+    thread.start()
+    thread.join()
+    assert is_replaying()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_fork_while_other_threads_open_blocks() -> None:
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            with tg.no_grad(), tg.nan_safe():
+                leaf(1.0) * 2
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        with tg.enable_grad():
+            codes = [_in_a_child() for _ in range(20)]
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert codes == [0] * 20
+
+
+def _in_a_child() -> int | None:
+    """How a forked child ends that opens blocks and derives; None if it does not end."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            assert modes.special == [1]  # of the thread that forked
+            with tg.no_grad():
+                assert not recorded()
+            assert recorded() and tg.grad(lambda x: x * x)(3.0) == 6
+            code = 0
+        finally:
+            os._exit(code)
+    for _ in range(1000):
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    return None
