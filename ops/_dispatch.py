@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import numpy as np
 
+from ..core.errors import add_context
 from ..core.tensor import Batched, Tensor, constant
 from ..core.trees import stacked
 from ._types import Array, ArrayLike
@@ -74,7 +76,7 @@ def on_tensors(
                 return original(*plain, **options)
             try:
                 result = original(*values(plain), **values(options))
-            except (TypeError, ValueError, IndexError):
+            except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError):
                 result = _REFUSED  # the composition says why, under its name
             if narrow:
                 result = _narrowed(result, [*args, *kwargs.values()])
@@ -92,13 +94,20 @@ def on_tensors(
             if any(type(x) in _NESTED for x in args):
                 args = [prepare(x) if holds_in_list(x) else x for x in args]
             kwargs = {k: prepare(x) if holds_in_list(x) else x for k, x in kwargs.items()}
-            return function(*args, **kwargs)
+            try:
+                return function(*args, **kwargs)
+            except Exception as error:
+                said = str(error)
+                if function.__name__ in said or _BEGINS_WITH_A_NAME.match(said):
+                    raise
+                raise add_context(error, function.__name__, args, kwargs) from error
 
         return call  # type: ignore[return-value]
 
     return decorate
 
 
+_BEGINS_WITH_A_NAME = re.compile(r"[\w.]+[(:\[]")
 _NESTED = (list, tuple)
 _REFUSED = object()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import signatures
+from ...core import arguments, signatures
 from ...core.kinds import linear, variadic
 from .._types import Array, ArrayLike
 from ..indexing.index import index
@@ -201,7 +201,7 @@ def array_split(x: ArrayLike, sections: Any, axis: int = 0) -> list[Array]:
 def split(x: ArrayLike, sections: Any, axis: int = 0) -> list[Array]:
     """Cut into equal parts, or at these indices."""
     n = shape_of(x)[canonical_axis(axis, len(shape_of(x)), "split")]
-    if np.ndim(sections) == 0 and n % int(sections):
+    if np.ndim(sections) == 0 and n % arguments.integer("split", "sections", sections, least=1):
         raise ValueError(f"split: {n} elements along axis {axis} do not divide by {sections}")
     return array_split(x, sections, axis)
 

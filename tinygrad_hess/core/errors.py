@@ -75,8 +75,10 @@ def operands(args: Any, params: dict[str, Any] | None = None) -> str:
 def add_context(error: Exception, name: str, args: Any, params: dict[str, Any] | None) -> Exception:
     """Return ``error`` as the same kind of error, naming the operation and its operands."""
     kinds = (np.linalg.LinAlgError, IndexError, ValueError, TypeError, OverflowError)
-    numpys = type(error).__module__.startswith("numpy")  # such as that of a missing ufunc loop
-    kind = next((k for k in kinds if type(error) is k or (numpys and isinstance(error, k))), None)
+    is_numpys = type(error).__module__.startswith("numpy")  # such as that of a missing ufunc loop
+    kind = next(
+        (k for k in kinds if type(error) is k or (is_numpys and isinstance(error, k))), None
+    )
     if isinstance(error, np.exceptions.AxisError):
         kind = ValueError
     if type(error) is AttributeError:  # NumPy asks objects for a method of the ufunc's name
