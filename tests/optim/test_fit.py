@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -132,3 +134,107 @@ def test_updates_are_not_differentiated_through() -> None:
         tg.grad(after)({"w": START["w"]})
     with pytest.raises(tg.NonDifferentiableError):
         tg.jit(tg.grad(after))({"w": START["w"]})
+
+
+def distance(w: Any, b: Any) -> Any:
+    return ((w - b) ** 2).sum()
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, RuntimeError, SystemExit])
+def test_what_ends_the_training_carries_the_result_so_far(kind: type[BaseException]) -> None:
+    def stopping(step: int, *_: Any) -> None:
+        if step == 3:
+            raise kind("stopped")
+
+    with pytest.raises(kind) as caught:
+        optim.fit(loss, START, (X, Y), optim.Adam(lr=0.05), epochs=9, callback=stopping)
+    reached = caught.value.fitted  # type: ignore[attr-defined]
+    whole = optim.fit(loss, START, (X, Y), optim.Adam(lr=0.05), epochs=3)
+    close(reached.params, whole.params, 1e-13, 1e-15, elementwise=True, strict=True)
+    np.testing.assert_array_equal(reached.losses, whole.losses)
+    assert reached.state.step == 3
+    assert any("error.fitted" in note for note in caught.value.__notes__)
+    more = optim.fit(
+        loss, reached.params, (X, Y), optim.Adam(lr=0.05), epochs=4, state=reached.state
+    )
+    longer = optim.fit(loss, START, (X, Y), optim.Adam(lr=0.05), epochs=7)
+    close(more.params, longer.params, 1e-12, 1e-15, elementwise=True, strict=True)
+
+
+def test_batches_that_fail_and_losses_that_are_not_finite_carry_it_too() -> None:
+    def failing() -> Any:
+        yield np.ones(2)
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="disk") as caught:
+        optim.fit(distance, np.zeros(2), failing(), optim.SGD(lr=0.1))
+    assert len(caught.value.fitted.losses) == 1  # type: ignore[attr-defined]
+    with pytest.raises(FloatingPointError) as blown:
+        optim.fit(distance, np.ones(2), np.zeros(2), optim.SGD(lr=1e200), epochs=9)
+    assert np.isfinite(blown.value.fitted.losses).all()  # type: ignore[attr-defined]
+
+
+def test_data_that_can_be_walked_once() -> None:
+    three = lambda: (np.ones(2) for _ in range(3))
+    sgd = optim.SGD(lr=0.1)
+    assert len(optim.fit(distance, np.zeros(2), three(), sgd).losses) == 3
+    with pytest.raises(ValueError, match=r"generator.*once.*4 epochs.*list\(data\)"):
+        optim.fit(distance, np.zeros(2), three(), sgd, epochs=4)
+    assert len(optim.fit(distance, np.zeros(2), list(three()), sgd, epochs=4).losses) == 12
+    spent = three()
+    list(spent)
+    with pytest.raises(ValueError, match="no batches"):
+        optim.fit(distance, np.zeros(2), spent, sgd)
+
+
+def test_several_callbacks() -> None:
+    first, second = [], []
+    found = optim.fit(
+        distance, np.zeros(2), np.ones(2), optim.SGD(lr=0.1), epochs=9,
+        callback=[lambda step, *_: first.append(step), lambda step, *_: second.append(step) or step == 2],
+    )  # fmt: skip
+    assert first == second == [0, 1, 2]
+    assert repr(found).startswith("Fitted(3 steps, loss 2 to 0.8")
+    assert repr(optim.fit(distance, np.zeros(2), np.ones(2), optim.SGD(), epochs=0)) == (
+        "Fitted(0 steps)"
+    )
+
+
+def test_a_loss_that_prints_is_recorded_each_time(capsys: pytest.CaptureFixture[str]) -> None:
+    def printing(w: Any, b: Any) -> Any:
+        value = distance(w, b)
+        print(f"{value:.3f}")
+        return value
+
+    found = optim.fit(printing, np.zeros(2), np.ones(2), optim.SGD(lr=0.1), epochs=3)
+    printed = capsys.readouterr().out.split()
+    assert printed == [f"{v:.3f}" for v in found.losses]
+
+
+@pytest.mark.parametrize("copied", ["pickle", "deepcopy"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_copy_of_model_and_optimiser_goes_on_like_the_first(name: str, copied: str) -> None:
+    """The moments come along: they belong to places in the list, not to objects in memory."""
+    made = {
+        "sgd": lambda m: optim.SGD(m, lr=0.1),
+        "nesterov": lambda m: optim.SGD(m, lr=0.05, momentum=0.9, nesterov=True),
+        "adam on a schedule": lambda m: optim.Adam(m, lr=optim.cosine(0.1, 20, warmup=2)),
+        "adamw": lambda m: optim.AdamW(m, lr=0.1, weight_decay=0.1),
+    }
+    copy_of = {"pickle": lambda x: pickle.loads(pickle.dumps(x)), "deepcopy": copy.deepcopy}
+
+    def train(model: Any, opt: Any) -> None:
+        for _ in range(3):
+            opt.zero_grad()
+            nn.mse(model(X), Y).backward()
+            opt.step()
+
+    model = nn.MLP([3, 4, 1], seed=0)
+    opt = made[name](model)
+    train(model, opt)
+    other, same = copy_of[copied]((model, opt))
+    assert same.parameters[0] is other.parameters()[0]
+    train(model, opt)
+    train(other, same)
+    for p, q in zip(model.parameters(), other.parameters(), strict=True):
+        np.testing.assert_array_equal(p.numpy(), q.numpy())
