@@ -5,12 +5,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from xml.dom import minidom
 
 import numpy as np
 import pytest
 
 import tinygrad_hess as tg
 import tinygrad_hess.viz
+from tinygrad_hess import nn
 from tinygrad_hess.core.tape import Tape
 from tinygrad_hess.core.tensor import tick
 from tinygrad_hess.ops.elementwise.identity import seed
@@ -549,3 +551,68 @@ class TestPlots:
     def test_matplotlib_is_imported_late(self):
         code = "import sys, tinygrad_hess.viz; assert 'matplotlib' not in sys.modules"
         subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(tg.__file__).parents[1])
+
+
+class TestNamesThatAreNoNames:
+    """Control characters, markup, escapes of DOT and of formulas: all are shown as they are."""
+
+    BAD = 'a\x00b\x1b[31m$x_$ <b>&"\\N \n\t\ud800\u200bé'
+
+    def graphs(self):
+        bad = self.BAD
+
+        class Odd(nn.Module):
+            def __init__(self):
+                self.w = np.ones(2)
+
+            def _label(self):
+                return bad
+
+            def __call__(self, x):
+                return np.tanh(self.w * x)
+
+        x = tg.tensor(np.ones(2), requires_grad=True)
+        x.name = bad
+        yield tg.viz.graph((Odd()(x) * x).sum(), title=bad)
+        yield tg.viz.graph(lambda p: (p[bad] * 2).sum(), {bad: np.ones(2)})
+        yield tg.viz.graph(lambda p: {bad: p * 2}, np.ones(2))
+
+    def test_graphs(self, tmp_path):
+        for graph in self.graphs():
+            assert graph.source.replace("\n", "").replace("\t", "").isprintable()
+            assert "x00b" in graph.source and "<b>&" not in graph.source.replace("&amp;", "")
+            for suffix in (".svg", ".html", ".dot"):
+                assert tg.viz.render(graph, tmp_path / f"g{suffix}").stat().st_size
+            text = minidom.parse(str(tmp_path / "g.svg")).toxml()
+            assert "x1b[31m$x_$" in text
+
+    def test_a_backslash_in_the_name_of_a_module(self):
+        graph = next(self.graphs())
+        (line,) = [x for x in graph.source.splitlines() if "label=" in x and "cluster" not in x
+                   and "\\\\N" in x and "<<" not in x][:1]  # fmt: skip
+        assert "\\\\N" in line
+
+    def test_plots(self, tmp_path):
+        for title in (self.BAD.replace("\ud800", ""), "costs $5_ to $7", r"$\bad$", "$x"):
+            for figure in (
+                plots.spectrum([0.0, 1.0], title=title),
+                plots.loss_and_sharpness([0, 1], [1.0, 0.5], [1.0, 1.0], 0.1, title=title),
+            ):
+                minidom.parse(str(plots.save(figure, tmp_path / "p.svg")))
+                assert figure.get_suptitle().startswith(title[:1])
+
+    def test_a_module_without_its_input(self):
+        with pytest.raises(
+            TypeError, match=r"graph: the function Linear\(x\).*0 arguments.*graph\(f"
+        ):
+            tg.viz.graph(nn.Linear(2, 2))
+
+    def test_a_folder_that_is_not_there(self, tmp_path):
+        for write in (
+            lambda path: tg.viz.render("digraph { a }", path),
+            lambda path: plots.save(plots.spectrum([1.0, 2.0]), path),
+        ):
+            with pytest.raises(FileNotFoundError, match=r"no folder.*gone.*mkdir"):
+                write(tmp_path / "gone" / "x.svg")
+            with pytest.raises(IsADirectoryError, match="is a folder; name a file"):
+                write(tmp_path)

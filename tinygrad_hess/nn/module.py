@@ -48,6 +48,11 @@ class Module:
     - functional: the leaves are arrays, ``tg.grad(loss)(model, batch)`` is a model of gradients;
     - define by run: :meth:`parameters` turns the leaves into tensors that collect gradients.
 
+    Notes
+    -----
+    Modules can be copied and pickled. ``pickle`` finds functions by their names, so an activation
+    that is a lambda needs a ``def`` in a file of yours, or ``cloudpickle`` in its place.
+
     Examples
     --------
     >>> import numpy as np, tinygrad_hess as tg

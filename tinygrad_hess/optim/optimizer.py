@@ -18,7 +18,7 @@ import numpy as np
 from ..core import arguments, modes, trees
 from ..core.composite import opaque
 from ..core.errors import NonDifferentiableError, describe
-from ..core.tensor import Tensor, constant
+from ..core.tensor import Batched, Tensor, constant
 from ..transforms.recording import is_tracked
 
 Array = np.ndarray[Any, Any]
@@ -56,6 +56,11 @@ class Optimizer:
         gives them. Left out for the functional way.
     lr : float or callable
         Learning rate, or a schedule: a function of the number of updates made before.
+
+    Notes
+    -----
+    Pickle or copy a model and its optimiser together, as one tuple, so that the copy of the one
+    trains the copy of the other. Schedules of this package can be pickled; a lambda cannot.
 
     Raises
     ------
@@ -252,7 +257,7 @@ class Optimizer:
                     "not differentiated. Pass arrays (model.arrays(), x.numpy()), or for tensors "
                     "use loss.backward() and opt.step()."
                 )
-            x = x.value
+            x = x.numpy() if isinstance(x, Batched) else x.value  # which refuses
         x = np.asarray(x)
         if x.dtype.kind != "f":
             advice = " (for z = x + iy, make x and y the parameters)" if x.dtype.kind == "c" else ""
