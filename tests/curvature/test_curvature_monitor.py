@@ -330,8 +330,8 @@ def test_the_figure_shows_eigenvalues_and_threshold() -> None:
         ({"quantities": ("eigenvalue",)}, "'eigenvalue' is not one of top_eigenvalues"),
         ({"quantities": (lambda op: 1.0,)}, "a function with a name"),
         ({"quantities": ("trace", trace)}, "two quantities have one name: trace"),
-        ({"every": 0}, "every must be at least 1, got 0"),
-        ({"k": 0}, "k must be at least 1"),
+        ({"every": 0}, "every must be an integer of at least 1, got 0"),
+        ({"k": 0}, "k must be an integer of at least 1"),
         ({"overhead": 0.0}, "overhead must be positive"),
         ({"rtol": -1.0}, "rtol must be positive"),
     ],
@@ -345,5 +345,93 @@ def test_a_quantity_that_cannot_be_recorded() -> None:
     def strange(op: Any) -> Any:
         return object()
 
-    with pytest.raises(TypeError, match="object, which cannot be recorded"):
-        Monitor(lambda w: (w**2).sum(), quantities=(strange,)).measure(0, np.ones(2))
+    record = Monitor(lambda w: (w**2).sum(), quantities=(strange,)).measure(0, np.ones(2))
+    assert record["strange"] is None
+    assert "object, which cannot be recorded" in record["failed"]["strange"]
+
+
+@pytest.mark.parametrize(
+    "loss, rate, why",
+    [
+        (lambda w, b: (np.abs(w) ** 1.5).sum() + 0 * b.sum(), 0.1, "product with the operator"),
+        (lambda w, b: 1e40 * ((w - b) ** 2).sum(), 1e-41, "on batch 0 the value is inf"),
+    ],
+)
+def test_a_measurement_that_fails_is_a_gap_with_its_reason(loss, rate, why, tmp_path) -> None:
+    def raises(op: Any) -> Any:
+        raise RuntimeError("of its own")
+
+    w, b = np.array([1.0, 0.0]), np.ones(2)
+    monitor = Monitor(loss, b, every=1, k=1, path=tmp_path / "run.jsonl",
+                      quantities=("top_eigenvalues", "gradient_norm", raises))  # fmt: skip
+    with np.errstate(all="ignore"):
+        fitted = optim.fit(loss, w, b, optim.SGD(lr=rate), epochs=3, callback=monitor)
+    assert fitted.losses.shape == (3,)
+    first = Monitor.read(tmp_path / "run.jsonl").records[0]
+    assert first["top_eigenvalues"] is None and why in first["failed"]["top_eigenvalues"]
+    assert "of its own" in first["failed"]["raises"]
+    assert "3 with failures" in repr(monitor)
+    monitor.plot().figure.draw_without_rendering()
+
+
+def test_a_random_loss_is_a_gap_with_its_reason() -> None:
+    rng = np.random.default_rng(0)
+    monitor = Monitor(lambda w: rng.normal() * (w**2).sum(), every=1, k=1)
+    monitor(0, np.ones(2))
+    assert "so the function is random" in monitor.records.records[0]["failed"]["top_eigenvalues"]
+
+
+def test_steps_of_a_second_run_go_on() -> None:
+    loss = lambda w: (w**2).sum()
+    monitor = Monitor(loss, every=2, k=1)
+    for _ in range(2):
+        for step in range(5):
+            monitor(step, np.ones(2))
+    assert monitor.records.steps.tolist() == [0, 2, 4, 5, 7, 9]
+
+
+def test_a_file_that_cannot_be_written_catches_up(tmp_path) -> None:
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    monitor = Monitor(lambda w: (w**2).sum(), every=1, k=1, path=folder / "run.jsonl")
+    head = (folder / "run.jsonl").read_text()
+    (folder / "run.jsonl").unlink()
+    folder.rmdir()
+    monitor(0, np.ones(2))
+    assert "FileNotFoundError" in monitor.unwritten
+    assert "FileNotFoundError" in monitor.records.records[0]["failed"]["path"]
+    folder.mkdir()
+    (folder / "run.jsonl").write_text(head)
+    monitor(1, np.ones(2))
+    assert not monitor.unwritten
+    assert Monitor.read(folder / "run.jsonl").steps.tolist() == [0, 1]
+
+
+def test_plain_and_preconditioned_eigenvalues_are_told_apart() -> None:
+    loss = lambda w: (np.array([4.0, 1.0]) * w**2).sum() / 2
+    adam = optim.Adam(lr=0.1)
+    monitor = Monitor(loss, optimizer=adam, every=1, k=1)
+    w = np.ones(2)
+    state = adam.init(w)
+    for step in range(3):
+        monitor(step, w, state=state)
+        w, state = adam.update(w, np.array([4.0, 1.0]) * w, state)
+    assert [r["preconditioned"] for r in monitor.records] == [False, True, True]
+    labels = [text.get_text() for text in monitor.plot().get_legend().get_texts()]
+    assert "largest, plain" in labels and "largest, preconditioned" in labels
+
+
+@pytest.mark.parametrize(
+    "content, why",
+    [
+        (b"\xff\xfe\x00\n", "it is not text"),
+        (b"[1]\n", "line 1 is no JSON object"),
+        (b'{"format": "other"}\n', "does not begin with the format"),
+        (b'{"format": "tinygrad_hess.curvature.Monitor, 1"}\n{"a": 1}\n', "line 2 has no step"),
+        (b'{"format": "tinygrad_hess.curvature.Monitor, 1"}\n{"st\n', "line 2 is no JSON object"),
+    ],
+)
+def test_a_damaged_record_is_refused(content: bytes, why: str, tmp_path) -> None:
+    (tmp_path / "run.jsonl").write_bytes(content)
+    with pytest.raises(ValueError, match=f"run.jsonl is no file that a Monitor .*{why}"):
+        Monitor.read(tmp_path / "run.jsonl")

@@ -14,6 +14,7 @@ from scipy.linalg import subspace_angles
 from scipy.stats import beta
 
 from ..eigenpairs.eigenpairs import Eigenpairs, top_eigenpairs
+from ..estimates import scaling
 from ..estimates.operands import Array
 from ..estimates.plotting import BLUE, GREY, ORANGE, axes
 from ..estimates.result import Result
@@ -152,6 +153,7 @@ def gradient_alignment(
     else:
         top = top_eigenpairs(op, k, tol=tol, max_matvecs=max_matvecs, seed=seed)
         spent = top.matvecs
+    g = g / scaling.power_of_two(g)
     square = float(g @ g)
     parts = (top.vectors.T @ g) ** 2
     shares = parts / square if square else np.full(len(parts), np.nan, g.dtype)
@@ -244,7 +246,7 @@ def subspace_overlap(a: Any, b: Any) -> Overlap:
     >>> subspace_overlap(np.stack([x, y], axis=1), np.stack([x, z], axis=1))
     Overlap(0.5000 of the subspaces is common, 0.67 by chance; 2 principal angles up to 90 degrees)
     """
-    first, second = (_columns(x) for x in (a, b))
+    first, second = (_unit_columns(_columns(x)) for x in (a, b))
     if first.shape[0] != second.shape[0]:
         raise ValueError(
             f"subspace_overlap: vectors of {first.shape[0]} and of {second.shape[0]} parameters"
@@ -252,6 +254,11 @@ def subspace_overlap(a: Any, b: Any) -> Overlap:
     angles = np.sort(subspace_angles(first, second))
     larger = max(first.shape[1], second.shape[1])
     return Overlap(float((np.cos(angles) ** 2).mean()), angles, larger / first.shape[0])
+
+
+def _unit_columns(V: Array) -> Array:
+    units = np.array([scaling.power_of_two(v) for v in V.T])
+    return V if (units == 1).all() else V / units
 
 
 def _columns(x: Any) -> Array:
@@ -262,7 +269,7 @@ def _columns(x: Any) -> Array:
             f"subspace_overlap: finite columns of shape (P, k), 1 <= k <= P, are needed; got "
             f"{V.shape}"
         )
-    if np.linalg.matrix_rank(V) < V.shape[1]:
+    if np.linalg.matrix_rank(_unit_columns(V)) < V.shape[1]:
         raise ValueError(
             f"subspace_overlap: the {V.shape[1]} columns are linearly dependent, so they do not "
             "span a subspace of that dimension"

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ...core import arguments
 from ..eigenpairs.eigenpairs import top_eigenpairs
+from ..estimates import scaling
 from ..estimates.operands import Array, Counted, check_positive
 from ..estimates.plotting import BLUE, GREY, ORANGE, axes
 from ..estimates.result import Result
@@ -178,6 +180,7 @@ def classify_critical_point(
     1, of 2 1 negative, 0 zero, 1 positive; 2 products)
     """
     who = "classify_critical_point"
+    k = arguments.integer(who, "k", k, least=1)
     check_positive(who, gradient_tol=gradient_tol, zero_tol=zero_tol)
     A, g = with_gradient(op, gradient, who)
     P = A.size
@@ -196,7 +199,7 @@ def classify_critical_point(
 
     if gradient_tol is None:
         gradient_tol = 1e-6 if A.eps < 1e-10 else 1e-3
-    norm = float(np.linalg.norm(g))
+    norm = scaling.norm(g)
     limit = gradient_tol * scale * max(1.0, _parameter_norm(op))
     kind, proved = _classify(norm <= limit, (negative, positive, len(values)), null, complete)
     smallest, largest = (_residual_interval(values[i], residuals[i]) for i in (low, high))
@@ -260,7 +263,7 @@ def _all_eigenpairs(A: Counted) -> tuple[Array, Array, Array, bool]:
     """All eigenvalues, whose errors are rounding, within what counts as zero."""
     matrix = A.dense()
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
-    return values, np.zeros_like(values), vectors, True
+    return (A.unit * values).astype(A.dtype), np.zeros_like(values), vectors, True
 
 
 def _extreme_eigenpairs(
@@ -274,4 +277,4 @@ def _extreme_eigenpairs(
 
 def _parameter_norm(op: Any) -> float:
     at = getattr(op, "_at", None)
-    return 0.0 if at is None else float(np.linalg.norm(at.join(at.values)))
+    return 0.0 if at is None else scaling.norm(at.join(at.values))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import trees
+from ...core import arguments, trees
 from ...transforms.gradients import grad, hvp
 from ..eigenpairs.eigenpairs import top_eigenpairs
 from ..estimates.operands import Array
@@ -110,8 +110,8 @@ def search(
     total = TotalLoss(loss, params, data, args, reduction=reduction, who=who)
     if not isinstance(region, (Ball, Box)):
         raise TypeError(f"{who}: region must be a Ball or a Box, got {type(region).__name__}")
-    if samples < 1:
-        raise ValueError(f"{who}: samples must be at least 1, got {samples}")
+    samples = arguments.integer(who, "samples", samples, least=1)
+    total.check()
     extreme = ExtremeCurvature(total, region, negative, seed)
     rng = np.random.default_rng(seed)
     climbs: list[Ascent] = []

@@ -124,7 +124,6 @@ def trajectory_directions(trajectory: Sequence[Any], k: int = 2) -> TrajectoryDi
     if not isinstance(trajectory, Sequence | np.ndarray) or isinstance(trajectory, str):
         arguments.instance(who, "trajectory", trajectory, (), "a list of parameters along the run")
     k = arguments.integer(who, "k", k, least=1)
-    k = arguments.integer(who, "k", k, least=1)
     if len(trajectory) < 2:
         raise ValueError(f"{who}: {len(trajectory)} point; a trajectory has two or more")
     at = Flattening(trajectory[-1], who)

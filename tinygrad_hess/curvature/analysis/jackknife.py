@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from ...core import trees
+from ...core import arguments, trees
+from ..estimates import scaling
 from ..estimates.estimate import student
 from ..estimates.operands import Array
 from ..estimates.plotting import BLUE, GREY, ORANGE, axes
 from ..estimates.result import Result
+from ..operators import checks
 from ..operators.batches import Batches, batch_size
 from ..operators.hessian import HessianOperator
 
@@ -147,6 +149,8 @@ def jackknife(
     Jackknife(7.5 ± 3.3, 95% in [-2.93435, 17.9343] over 4 batches of 4 examples)
     """
     who = "jackknife"
+    checks.check_functions(who, loss=loss)
+    arguments.function(who, "answer", answer, "Write answer(op) of a HessianOperator.")
     started = time.perf_counter()
     given = Batches(data, who)
     batches = _split_batch(given.data[0], groups, seed) if given.single else list(given)
@@ -181,7 +185,8 @@ def jackknife(
     h = (total / sizes).reshape(-1, *[1] * value.ndim)
     pseudo = h * value - (h - 1) * without
     unbiased = g * value - ((1 - 1 / h) * without).sum(axis=0)
-    error = np.sqrt((np.square(pseudo - unbiased) / (h - 1)).mean(axis=0))
+    unit = scaling.power_of_two(without)
+    error = unit * np.sqrt((np.square((pseudo - unbiased) / unit) / (h - 1)).mean(axis=0))
     half = student(g - 1) * error
     return Jackknife(
         value=value[()],
@@ -205,7 +210,7 @@ def _as_array(found: Any) -> Array:
 def _split_batch(batch: Any, groups: int, seed: int) -> list[Any]:
     """One batch as several, of nearly equal size, after a permutation of its examples."""
     size = 0 if batch is None else batch_size(batch, "jackknife", 0)
-    if not 2 <= groups <= size:
+    if not 2 <= arguments.integer("jackknife", "groups", groups) <= size:
         raise ValueError(
             f"jackknife: one batch of {size} examples cannot be cut into groups={groups}; at least "
             "2 groups, and no more than examples"

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ...core import arguments
 from ..estimates.operands import Array, Counted
-from ..estimates.plotting import axes
+from ..estimates.plotting import axes, literal
 from ..estimates.probes import signs
 from ..estimates.result import Result
 
@@ -68,8 +69,9 @@ class LayerBlocks(Result, derived=("between", "exact")):
             for (i, j), norm in np.ndenumerate(norms):
                 color = "white" if norm > 0.6 * norms.max() else "black"
                 ax.text(j, i, f"{norm:.3g}", ha="center", va="center", color=color, fontsize=9)
-        ax.set_xticks(range(n), self.names, rotation=30 if n > 2 else 0, ha="center")
-        ax.set_yticks(range(n), self.names)
+        names = [literal(name) for name in self.names]
+        ax.set_xticks(range(n), names, rotation=30 if n > 2 else 0, ha="center")
+        ax.set_yticks(range(n), names)
         ax.grid(False)
         return ax
 
@@ -95,7 +97,7 @@ def layer_blocks(op: Any, *, probes: int = 8, seed: int = 0) -> LayerBlocks:
     TypeError
         For an operator that does not name its layers.
     ValueError
-        For fewer than 2 probes.
+        For fewer than 2 probes, and where the squared norms leave the range of floats.
 
     Notes
     -----
@@ -116,8 +118,7 @@ def layer_blocks(op: Any, *, probes: int = 8, seed: int = 0) -> LayerBlocks:
         raise TypeError(
             f"layer_blocks: {type(op).__name__} names no layers; give a HessianOperator"
         )
-    if probes < 2:
-        raise ValueError(f"layer_blocks: probes must be at least 2, got {probes}")
+    probes = arguments.integer("layer_blocks", "probes", probes, least=2)
     indices = {name: p for name, p in layers.items() if p.size}
     A, count = Counted(op, "layer_blocks"), len(indices)
     squares, variances = np.zeros((count, count)), np.zeros((count, count))
@@ -131,11 +132,21 @@ def layer_blocks(op: Any, *, probes: int = 8, seed: int = 0) -> LayerBlocks:
             found = lengths[rows].sum(axis=0)
             squares[i, j] = found.sum() if exact else found.mean()
             variances[i, j] = 0.0 if exact else found.var(ddof=1) / width
+    squares, errors = (squares + squares.T) / 2, np.sqrt(variances + variances.T) / 2
+    if A.unit != 1:  # a square of the unit by itself may leave the range of floats
+        found = squares
+        with np.errstate(over="ignore"):
+            squares, errors = (A.unit * (A.unit * x) for x in (squares, errors))
+        if not np.isfinite(squares).all() or (squares[found > 0] == 0).any():
+            raise ValueError(
+                f"layer_blocks: squares of products of size {A.unit:.1g} leave the range of "
+                f"floats; divide the loss by {A.unit:.1g}"
+            )
     return LayerBlocks(
         names=tuple(indices),
         sizes=tuple(p.size for p in indices.values()),
-        squares=(squares + squares.T) / 2,
-        standard_errors=np.sqrt(variances + variances.T) / 2,
+        squares=squares,
+        standard_errors=errors,
         matvecs=A.matvecs,
         seed=seed,
     )

@@ -13,8 +13,9 @@ import numpy as np
 from ...core import trees
 from ...core.tensor import unrecorded
 from ..eigenpairs.eigenpairs import Eigenpairs
+from ..estimates import scaling
 from ..estimates.operands import Array
-from ..estimates.plotting import axes
+from ..estimates.plotting import axes, literal, printable
 from ..estimates.result import Result
 from ..operators.paths import Paths
 from .at_a_point import vector_like
@@ -45,7 +46,7 @@ class LayerShares(Result):
         return np.asarray(self.sizes) / sum(self.sizes)
 
     def __repr__(self) -> str:
-        tops = [self.names[i] for i in self.shares.argmax(axis=0)]
+        tops = [printable(self.names[i]) for i in self.shares.argmax(axis=0)]
         shown = ", ".join(
             f"{i + 1}: {share:.0%} in {name}"
             for i, (name, share) in enumerate(zip(tops[:5], self.shares.max(axis=0), strict=False))
@@ -67,7 +68,7 @@ class LayerShares(Result):
         count = self.shares.shape[1]
         ax.axvline(count - 0.5, color="white", linewidth=3)
         ax.set_xticks(range(count + 1), [*map(str, range(1, count + 1)), "size"])
-        ax.set_yticks(range(len(self.names)), self.names)
+        ax.set_yticks(range(len(self.names)), [literal(name) for name in self.names])
         ax.grid(False)
         ax.set_xlabel("vector (share in %)")
         return ax
@@ -111,7 +112,7 @@ def layer_shares(op: Any, vectors: Any) -> LayerShares:
     columns = [vector_like(op, v, op.shape[0], "layer_shares", "a vector") for v in V.T]
     if not all(v.any() for v in columns):
         raise ValueError("layer_shares: a vector is zero, so it has no shares")
-    found = [op.unflatten(v) for v in columns]
+    found = [op.unflatten(v / scaling.power_of_two(v)) for v in columns]
     parts = [[np.asarray(unrecorded(x)) for x in trees.leaves(tree)] for tree in found]
     squares = np.array([[np.square(x).sum() for x in part] for part in parts]).T
     layers = Paths(found[0]).by_layer()

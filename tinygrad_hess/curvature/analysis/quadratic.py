@@ -12,6 +12,7 @@ import numpy as np
 
 from ...core import trees
 from ...transforms.gradients import jvp
+from ..estimates import scaling
 from ..estimates.operands import Array
 from ..estimates.plotting import BLUE, GREEN, GREY, ORANGE, axes
 from ..estimates.result import Result
@@ -93,7 +94,7 @@ class QuadraticModel(Result, omitted=("gradient",)):
         )
 
     def __repr__(self) -> str:
-        norm = float(np.linalg.norm(self.gradient))
+        norm = scaling.norm(self.gradient)
         return (
             f"QuadraticModel(loss {self.value:.6g}, gradient norm {norm:.3g}, curvature "
             f"{self.gradient_curvature:.4g} along the gradient, {self.gradient.size} parameters)"
@@ -101,7 +102,7 @@ class QuadraticModel(Result, omitted=("gradient",)):
 
     def to_dict(self, vectors: bool = False) -> dict[str, Any]:
         """Plain Python values, for JSON; the gradient by its norm."""
-        norm = float(np.linalg.norm(self.gradient))
+        norm = scaling.norm(self.gradient)
         more = {"gradient_norm": norm, "parameters": int(self.gradient.size)}
         return super().to_dict(vectors) | more
 
@@ -112,7 +113,7 @@ class QuadraticModel(Result, omitted=("gradient",)):
 
         Returns the matplotlib axes.
         """
-        norm = float(np.linalg.norm(self.gradient))
+        norm = scaling.norm(self.gradient)
         if norm == 0:
             raise ValueError(
                 "QuadraticModel.plot: the gradient is zero, so there is no direction of descent; "
@@ -251,6 +252,8 @@ def quadratic_model(
     """
     total, op = as_hessian(loss, params, data, args, reduction, "quadratic_model")
     gradient = op.gradient
-    square = float(gradient @ gradient)
-    bent = float(gradient @ op.matvec(gradient)) / square if square else float("nan")
+    g = gradient / scaling.power_of_two(gradient)
+    square, Hg = float(g @ g), op.matvec(g)
+    unit = scaling.power_of_two(Hg)
+    bent = unit * (float(g @ (Hg / unit)) / square) if square else float("nan")
     return QuadraticModel(float(op.value), gradient, bent, total, op)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..estimates import scaling
 from ..estimates.operands import Array
 from .total_loss import TotalLoss
 
@@ -49,12 +50,12 @@ class Ball:
     def project(self, x: Array) -> Array:
         """The nearest point of the ball."""
         away = x - self.center
-        norm = float(np.linalg.norm(away))
+        norm = scaling.norm(away)
         return x if norm <= self.radius else self.center + away * x.dtype.type(self.radius / norm)
 
     def farthest(self, g: Array) -> Array:
         """The point of the ball with the largest inner product with ``g``."""
-        norm = float(np.linalg.norm(g))
+        norm = scaling.norm(g)
         return self.center + g * g.dtype.type(self.radius / norm) if norm else self.middle()
 
     def sample(self, rng: np.random.Generator) -> Array:
@@ -169,9 +170,9 @@ def ascend(
         gap = float(g @ (vertex - x))
         if taken == steps or gap <= 0 or done(best, gap):
             break
-        norm = float(np.linalg.norm(g))
+        norm = scaling.norm(g)
         # far enough at first that a convex function goes to the boundary at once
-        length = length or 2 * float(np.linalg.norm(vertex - x)) / norm
+        length = length or 2 * scaling.norm(vertex - x) / norm
         for _ in range(30):
             trial = region.project(x + g * g.dtype.type(length))
             found, more = value(trial)

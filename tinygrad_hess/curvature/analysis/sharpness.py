@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from scipy.optimize import Bounds, minimize
 
-from ...core import trees
+from ...core import arguments, trees
 from ...core.tensor import unrecorded
 from ...transforms.gradients import jvp
 from ...transforms.vectorize import vmap
 from ..eigenpairs.eigenpairs import top_eigenpairs
+from ..estimates import scaling
 from ..estimates.operands import Array, check_positive
 from ..estimates.plotting import BLUE, axes
 from ..estimates.result import Result
@@ -189,8 +190,7 @@ def sharpness(
     """
     who = "sharpness"
     check_positive(who, rho=rho, adaptive_rho=adaptive_rho, keskar_epsilon=keskar_epsilon)
-    if keskar_iterations < 1:
-        raise ValueError(f"{who}: keskar_iterations must be at least 1, got {keskar_iterations}")
+    keskar_iterations = arguments.integer(who, "keskar_iterations", keskar_iterations, least=1)
     started = time.perf_counter()
     total, op = as_hessian(loss, params, data, args, reduction, who)
     options: dict[str, Any] = {"tol": tol, "max_matvecs": max_matvecs, "seed": seed}
@@ -264,7 +264,7 @@ def _largest_rise(
         )
 
     first = s * gradient
-    norm = float(np.linalg.norm(first))
+    norm = scaling.norm(first)
     starts = [eigenvector * s.dtype.type(rho), -eigenvector * s.dtype.type(rho)]
     one_step = 0.0
     if norm:
@@ -301,14 +301,16 @@ def _fisher_rao(total: TotalLoss) -> float | None:
     """The root mean square over examples of ``θᵀ g_i``, by one forward sweep for all."""
     if total.batches.single and total.batches.data[0] is None:
         return None
-    square, count = 0.0, 0
+    square, count, unit = 0.0, 0, 1.0
     params = total.at.tree()
     for _, size, batch in total.batches.sized(total.who, weighted=True):
         more = list(total.arguments(batch)[1:])
         arrays = trees.map(lambda x: np.asarray(unrecorded(x)), batch)
-        square += float(np.square(_along_parameters(total, params, arrays, more, size)).sum())
+        along = _along_parameters(total, params, arrays, more, size)
+        unit = unit if square else scaling.power_of_two(along)
+        square += float(np.square(along / unit).sum())
         count += size
-    return float(np.sqrt(square / count))
+    return unit * float(np.sqrt(square / count))
 
 
 def _along_parameters(

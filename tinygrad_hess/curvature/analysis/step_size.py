@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ...core import arguments
 from ..eigenpairs.eigenpairs import top_eigenpairs
+from ..estimates import scaling
 from ..estimates.operands import Array
 from ..estimates.plotting import BLUE, GREEN, GREY, ORANGE, axes
 from ..estimates.result import Result
@@ -156,6 +158,7 @@ def step_size(
     array([0.34867844, 0.12157665])
     """
     who = "step_size"
+    k = arguments.integer(who, "k", k, least=1)
     A, g = with_gradient(op, gradient, who)
     products: Any = A.op
     if preconditioner is not None:
@@ -165,13 +168,15 @@ def step_size(
         root = 1 / np.sqrt(D)
         products, g = scaled(A.op, root), root * g
     top = top_eigenpairs(products, k, tol=tol, max_matvecs=max_matvecs, seed=seed)
-    along = float(g @ (products @ g))
-    square = float(g @ g)
     largest = float(top.values[0])
+    g = g / scaling.power_of_two(g)
+    bent = products @ g
+    unit = scaling.power_of_two(bent)
+    along, square = float(g @ (bent / unit)), float(g @ g)
     if square == 0:
         steepest = float("nan")
     else:
-        steepest = square / along if along > 0 else float("inf")
+        steepest = square / along / unit if along > 0 else float("inf")
     return StepSize(
         steepest=steepest,
         safe=1 / largest if largest > 0 else float("inf"),

@@ -10,15 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from ...core import trees
+from ...core import arguments, trees
 from ...core.modes import no_grad
 from ...core.tensor import constant, unrecorded
 from ...transforms.gradients import value_and_grad
 from ...transforms.vectorize import vmap
 from ..estimates.operands import Array
+from ..operators import checks
 from ..operators.batches import Batches
 from ..operators.flattening import Flattening
 from ..operators.hessian import HessianOperator
+from ..operators.pickling import picklable, restore
 
 STACKED_MEMORY = 4 * 2**20
 """Bytes of parameters and data of the points that are evaluated together: what stays in cache."""
@@ -82,8 +84,7 @@ class TotalLoss:
                     f"{who} takes a HessianOperator, or loss, params and data; got "
                     f"{type(loss).__name__} with params of type {type(params).__name__}"
                 )
-            if reduction not in ("mean", "sum"):
-                raise ValueError(f"{who}: reduction={reduction!r} is not 'mean' or 'sum'")
+            arguments.choice(who, "reduction", reduction, ("mean", "sum"))
             self._operator = None
             self.loss, self.reduction = loss, reduction
             self.at, self.batches = Flattening(params, who), Batches(data, who)
@@ -91,6 +92,20 @@ class TotalLoss:
         self.start = self.at.join(self.at.values)
         self.values_spent = self.gradients_spent = 0
         self._together = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        return picklable(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        restore(self, state)
+
+    def check(self) -> None:
+        """Refuse a loss that is random, or not finite at the start, with its gradient."""
+        batch = next(iter(self.batches.sized(self.who, False)))[2]
+        evaluate = lambda batch: self._loss_value(self.at.tensors(), self.arguments(batch))
+        checks.check_evaluation(self.at, evaluate, batch)
+        checks.check_finite(self.who, 0, *self.value_and_gradient(self.start))
+        self.gradients_spent = 0
 
     # ---- the loss ------------------------------------------------------------------------------
 

@@ -44,7 +44,7 @@ def arpack_vectors(
         x = x.astype(A.dtype, copy=False).reshape(-1)
         return A.matvec(x) / scale + shift * x
 
-    size = min(max(2 * k + 1, 20), A.size)
+    size = ncv(k, A.size)
     # Without a generator of our own, ARPACK draws from the global one when a space ends early.
     seeded = {"rng": np.random.default_rng(seed)} if _takes_rng() else {}
     try:
@@ -63,6 +63,11 @@ def arpack_vectors(
     except ArpackError:  # the recurrence broke down, and nothing came of it
         vectors = np.zeros((A.size, 0))
     return np.linalg.qr(np.asarray(vectors, A.dtype))[0]
+
+
+def ncv(k: int, size: int) -> int:
+    """Lanczos vectors that ARPACK keeps for k pairs, and products until it first looks at them."""
+    return min(max(2 * k + 1, 20), size)
 
 
 def _takes_rng() -> bool:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ...core import arguments
 from ..estimates.budget import INTERRUPTED
-from ..estimates.operands import Array, Counted, check_positive
+from ..estimates.operands import Array, Counted, check_positive, over_unit
 from ..estimates.run import Run
-from .arpack import arpack_vectors
+from .arpack import arpack_vectors, ncv
 from .ends import ENDS, gap_intervals, order
 from .pairs import Assembly, Eigenpairs
 from .restarted import Accuracy, RestartedLanczos
@@ -133,25 +134,27 @@ def top_eigenpairs(
     >>> top_eigenpairs(np.diag([3.0, -4.0, 1.0]), k=1, which="LM").values
     array([-4.])
     """
-    if which not in ENDS:
-        raise ValueError(f"top_eigenpairs: which={which!r} is not one of {', '.join(ENDS)}")
-    if method not in METHODS:
-        raise ValueError(f"top_eigenpairs: method={method!r} is not one of {', '.join(METHODS)}")
-    for name, given in (("k", k), ("block_size", block_size)):
-        if given < 1:
-            raise ValueError(f"top_eigenpairs: {name} must be at least 1, got {given}")
-    check_positive("top_eigenpairs", tol=tol, rtol=rtol, atol=atol)
+    who = "top_eigenpairs"
+    arguments.choice(who, "which", which, ENDS)
+    arguments.choice(who, "method", method, METHODS)
+    k = arguments.integer(who, "k", k, least=1)
+    block_size = arguments.integer(who, "block_size", block_size, least=1)
+    sigma = None if sigma is None else arguments.number(who, "sigma", sigma)
+    check_positive(who, tol=tol, rtol=rtol, atol=atol)
     A = Counted(op, "top_eigenpairs")
     P, k = A.size, min(k, A.size)
     start = _starting_vectors(v0, P)
     limit = max(2000, 100 * k) if max_matvecs is None else max_matvecs
     least = 100 * A.eps  # what rounding leaves
-    asked = Accuracy(max(tol, least), None if rtol is None else max(rtol, least), atol)
+    asked = Accuracy(max(tol, least), None if rtol is None else max(rtol, least), atol, A)
     with Run(
         A, A.who, max_matvecs=limit, seconds=seconds, progress=progress, checkpoint=checkpoint
     ) as budget:
         found = Assembly(A, k, which, sigma, budget, seed)
         small = max(DENSE, 6 * k) >= P or (sigma is not None and P <= DENSE_LIMIT)
+        if max_matvecs is not None and method in ("dense", "eigsh"):
+            least = P if method == "dense" else ncv(k, P) + k + 2
+            arguments.number(who, "max_matvecs", max_matvecs, least=least, infinite=True)
         if method == "dense" or (method == "auto" and small and limit >= P):
             return found.of_dense()
         if method == "eigsh":
@@ -171,7 +174,8 @@ def top_eigenpairs(
         save = budget.checkpoint(options)
         if sigma is not None:
             scale = A.scale(seed)
-            vectors, reason = nearest_vectors(A, k, sigma, scale, asked, budget, save, start, seed)
+            near = over_unit(sigma, A)
+            vectors, reason = nearest_vectors(A, k, near, scale, asked, budget, save, start, seed)
             return found.of_vectors(vectors, "folded Lanczos", asked, scale, reason)
         dense_later = method == "auto" and P <= DENSE_LIMIT and limit >= 2 * P and not seconds
         if dense_later:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..estimates.budget import Budget
-from ..estimates.operands import Array, Counted
+from ..estimates.operands import Array, Counted, over_unit
 from ..estimates.plotting import BLUE, GREY, axes
 from ..estimates.result import Result
 from .ends import gap_intervals, order
@@ -90,7 +90,7 @@ class Eigenpairs(Result, omitted=("start",), on_request=("vectors",)):
 
 @dataclass(frozen=True)
 class Assembly:
-    """What the results of all methods share."""
+    """What the results of all methods share; they give values over ``A.unit``."""
 
     A: Counted
     k: int
@@ -146,8 +146,8 @@ class Assembly:
         reason: str,
         beyond: Array | None = None,
     ) -> Eigenpairs:
-        dtype = self.A.dtype
-        values, residuals = values.astype(dtype), residuals.astype(dtype)
+        dtype, unit = self.A.dtype, self.A.unit
+        values, residuals = (unit * values).astype(dtype), (unit * residuals).astype(dtype)
         # A vector is known up to its sign: make its largest component positive.
         if vectors.size:
             largest = np.abs(vectors).argmax(axis=0)
@@ -158,7 +158,7 @@ class Assembly:
             vectors=vectors,
             residuals=residuals,
             intervals=np.stack([values - residuals, values + residuals], axis=1),
-            gap_intervals=bounds.astype(dtype),
+            gap_intervals=(unit * bounds).astype(dtype),
             matvecs=self.A.matvecs,
             converged=not reason,
             which=self.which if self.sigma is None else f"near {self.sigma:g}",
@@ -173,11 +173,13 @@ class Assembly:
     def _order(self, values: Array) -> Array:
         if self.sigma is None:
             return order(values, self.k, self.which)
-        return np.argsort(np.abs(values - self.sigma), kind="stable")[: self.k]
+        near = over_unit(self.sigma, self.A)
+        return np.argsort(np.abs(values - near), kind="stable")[: self.k]
 
 
 def _interior_intervals(bounds: Array, values: Array, residuals: Array) -> Array:
     """Gap intervals where the ends of ``values`` are not the ends of the spectrum."""
-    bounds[0, 1] = max(bounds[0, 1], values[0] + residuals[0]) if len(values) else 0.0
-    bounds[-1, 0] = min(bounds[-1, 0], values[-1] - residuals[-1]) if len(values) else 0.0
+    if len(values):
+        bounds[0, 1] = max(bounds[0, 1], values[0] + residuals[0])
+        bounds[-1, 0] = min(bounds[-1, 0], values[-1] - residuals[-1])
     return bounds

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..estimates.budget import INTERRUPTED, Budget
 from ..estimates.checkpoints import Checkpoint
+from ..estimates.operands import Counted, over_unit
 from ..estimates.probes import gaussians
 from .ends import edges, gap_intervals, order
 from .lanczos import KrylovSpace, Ritz
@@ -36,6 +37,7 @@ class Accuracy:
     tol: float
     rtol: float | None = None
     atol: float | None = None
+    A: Counted | None = None  # values are over its unit
 
     @property
     def of_values(self) -> bool:
@@ -44,7 +46,7 @@ class Accuracy:
     def allowed(self, values: Any, scale: float) -> Any:
         size = np.maximum(np.abs(values), scale)
         if self.of_values:
-            return np.maximum(self.atol or 0.0, (self.rtol or 0.0) * size)
+            return np.maximum(over_unit(self.atol or 0.0, self.A), (self.rtol or 0.0) * size)
         return self.tol * size
 
     def errors(self, ritz: Ritz, chosen: Any, scale: float) -> Any:

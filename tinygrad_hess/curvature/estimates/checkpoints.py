@@ -6,10 +6,12 @@ moment leaves the last complete state.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import time
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -76,6 +78,8 @@ class Checkpoint:
             **options,
         }
         self.product = _operator_fingerprint(A)
+        if A.unit != 1:
+            self.identity["unit"] = A.unit
         self.tolerance = A.eps**0.5
         self._saved, self._cost = time.perf_counter(), 0.0
 
@@ -91,13 +95,11 @@ class Checkpoint:
             return None
         remedy = "give another path, or delete the file to begin anew"
         try:
-            with np.load(self.path, allow_pickle=False) as archive:
-                state = {name: archive[name] for name in archive.files}
-            identity = json.loads(str(state.pop("identity")))
-            product = state.pop("product")
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            state, identity, product = _read_archive(self.path)
+        except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+            why = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ValueError(
-                f"{self.who}: {self.path.name} is not a checkpoint ({error}); {remedy}"
+                f"{self.who}: {self.path.name} is not a checkpoint ({why}); {remedy}"
             ) from error
         for name, ours in json.loads(json.dumps(self.identity)).items():
             if identity.get(name) != ours:
@@ -106,7 +108,8 @@ class Checkpoint:
                     f"{identity.get(name)}, not {ours}; {remedy}"
                 )
         scale = max(float(np.abs(self.product).max()), float(np.abs(product).max()))
-        if np.abs(product - self.product).max() > self.tolerance * scale:
+        same = product.shape == self.product.shape
+        if not same or not np.abs(product - self.product).max() <= self.tolerance * scale:
             raise ValueError(
                 f"{self.who}: the checkpoint {self.path.name} was made with another operator of "
                 f"the same size: a product with it differs; {remedy}"
@@ -124,6 +127,7 @@ class Checkpoint:
         if self.path is None:
             return
         begin = time.perf_counter()
+        _remove_leftovers(self.path)
         beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
             with beside.open("wb") as file:
@@ -140,6 +144,40 @@ class Checkpoint:
             beside.unlink(missing_ok=True)
         self._saved = time.perf_counter()
         self._cost = self._saved - begin
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what writes of processes that were killed have left beside the file."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        pid = leftover.name.rpartition(".")[2]
+        if pid.isdigit() and not _is_running(int(pid)):
+            leftover.unlink(missing_ok=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it belongs to somebody else
+        return True
+    return True
+
+
+def _read_archive(path: Path) -> tuple[dict[str, Array], Any, Array]:
+    """The arrays, what identifies the run, and the product that identifies its operator."""
+    if not zipfile.is_zipfile(path):  # NumPy would take it for an array or a pickle
+        raise ValueError("it is no NumPy archive, or not whole")
+    with np.load(path, allow_pickle=False) as archive:
+        state = {name: archive[name] for name in archive.files}
+    missing = {"identity", "product"} - state.keys()
+    if missing:
+        raise ValueError(f"it holds no {' and no '.join(sorted(missing))}")
+    identity = json.loads(str(state.pop("identity")))
+    product = state.pop("product")
+    if not isinstance(identity, dict) or product.dtype.kind != "f":
+        raise ValueError("it was written by something else")
+    return state, identity, product
 
 
 def _operator_fingerprint(A: Counted) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...core import arguments
 from .budget import Budget
 from .operands import Array, Counted
 
@@ -14,7 +15,7 @@ METHODS = ("auto", "dense", "lanczos")
 
 
 def all_eigenvalues(A: Counted, budget: Budget, method: str) -> Array | None:
-    """All eigenvalues, ascending, in float64; None where they are to be sampled instead.
+    """All eigenvalues over ``A.unit``, ascending, in float64; None where they are to be sampled.
 
     ``"auto"`` forms the matrix, with P products, where P is at most 3,000 and the budget allows
     it (an attempt is given up as soon as it is seen not to), ``"dense"`` always, ``"lanczos"``
@@ -31,8 +32,7 @@ def all_eigenvalues(A: Counted, budget: Budget, method: str) -> Array | None:
     >>> all_eigenvalues(A, Budget(A), "auto")
     array([1., 3.])
     """
-    if method not in METHODS:
-        raise ValueError(f"{A.who}: method={method!r} is not one of {', '.join(METHODS)}")
+    arguments.choice(A.who, "method", method, METHODS)
     P = A.size
     if method == "lanczos" or (method == "auto" and (P > DENSE or budget.left < P)):
         return None
@@ -46,7 +46,7 @@ def all_eigenvalues(A: Counted, budget: Budget, method: str) -> Array | None:
         if why:
             raise ValueError(f"{A.who}: method='dense' needs {P} products, but {why}")
         columns = range(first, min(first + width, P))
-        matrix[:, columns.start : columns.stop] = A.matmat(A.unit(columns))
+        matrix[:, columns.start : columns.stop] = A.matmat(A.unit_vectors(columns))
         budget.show(P, "dense")
     matrix = matrix.astype(np.float64, copy=False)
     return np.linalg.eigvalsh((matrix + matrix.T) / 2)

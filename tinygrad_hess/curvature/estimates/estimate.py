@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,6 +65,20 @@ class Estimate(Result):
     def of_exact(cls, value: float, matvecs: int, **more: Any) -> Estimate:
         """A value that was computed."""
         return cls(value, 0.0, (value, value), matvecs, True, exact=True, **more)
+
+    def times(self, factor: float) -> Estimate:
+        """The estimate of ``factor`` times the quantity, for a positive factor.
+
+        Examples
+        --------
+        >>> Estimate(5.0, 0.5, (4.0, 6.0), matvecs=10).times(2.0)
+        Estimate(10 ± 1, 95% in [8, 12], 10 products)
+        """
+        low, high = self.interval
+        return dataclasses.replace(
+            self, value=factor * self.value, standard_error=factor * self.standard_error,
+            interval=(factor * low, factor * high),
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         if self.exact:

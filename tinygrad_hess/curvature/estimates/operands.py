@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
+from ...core import arguments
 from .probes import gaussians
 
 Array = np.ndarray[Any, Any]
@@ -19,6 +21,11 @@ BLOCK_MEMORY = 64 * 2**20
 class Counted:
     """A symmetric operator in floating point, with a count of its products.
 
+    Estimators square what they get, and squares of numbers beyond 1e154 or below 1e-154 are lost.
+    So products are divided by ``unit``, a power of two of their size; an estimator multiplies its
+    results by it at the end. It is 1 where the size is not extreme, and until the first product
+    that is not zero.
+
     Parameters
     ----------
     op : LinearOperator, ndarray or sparse matrix
@@ -27,6 +34,15 @@ class Counted:
     who : str
         The caller, for errors.
 
+    Attributes
+    ----------
+    size : int
+        P.
+    dtype : dtype
+    eps : float
+    unit : float
+    matvecs : int
+
     Raises
     ------
     ValueError
@@ -34,13 +50,20 @@ class Counted:
         product that is not finite.
     TypeError
         For a complex one.
+
+    Examples
+    --------
+    >>> A = Counted(np.diag([3e200, 1e200]), "example")
+    >>> y = A.matvec(np.ones(2))
+    >>> bool(0.5 < y[0] < 2), (A.unit * y).tolist(), A.matvecs
+    (True, [3e+200, 1e+200], 1)
     """
 
     def __init__(self, op: Any, who: str):
         self.who = who
         if isinstance(op, np.ndarray):
             _check_symmetric(op, who)
-        self.op: LinearOperator = aslinearoperator(op)
+        self.op: LinearOperator = _as_operator(op, who)
         rows, columns = self.op.shape
         if rows != columns:
             raise ValueError(f"{who}: a symmetric operator is square, not of shape {self.op.shape}")
@@ -49,34 +72,43 @@ class Counted:
         self.size = rows
         # float32 stays float32; what LAPACK and ARPACK do not take is widened.
         self.dtype = np.dtype(np.float32 if self.op.dtype == np.float32 else np.float64)
-        self.eps = float(np.finfo(np.float32 if self.dtype == np.float32 else np.float64).eps)
+        limits = np.finfo(np.float32 if self.dtype == np.float32 else np.float64)
+        self.eps = float(limits.eps)
         self.matvecs = 0
+        self._exponent: int | None = None  # of the unit; None until it is known
+        # Fifth powers of numbers of these exponents, to the base of 2, are in the range of floats.
+        self._moderate = int(limits.maxexp) // 5
+
+    @property
+    def unit(self) -> float:
+        """What products are divided by."""
+        return 2.0 ** (self._exponent or 0)
 
     def matvec(self, x: Array) -> Array:
-        """One product, for x of shape (P,)."""
-        y = self._finite(self.op.matvec(x))
+        """One product over the unit, for x of shape (P,)."""
+        y = self._normalized(self.op.matvec(x), x)
         self.matvecs += 1  # an interrupted product does not count
         return y
 
     def matmat(self, X: Array) -> Array:
-        """Products with the columns of X, shape (P, k)."""
-        Y = self._finite(self.op.matmat(X))
+        """Products with the columns of X, shape (P, k), over the unit."""
+        Y = self._normalized(self.op.matmat(X), X)
         self.matvecs += X.shape[1]
         return Y
 
     def scale(self, seed: int) -> float:
-        """The root mean square eigenvalue, estimated from one product."""
+        """The root mean square eigenvalue over the unit, estimated from one product."""
         z = gaussians(self.size, range(1), seed, self.dtype)[:, 0]
         return float(np.linalg.norm(self.matvec(z)) / np.linalg.norm(z))
 
     def dense(self) -> Array:
-        """The matrix, shape (P, P), by products with the unit vectors."""
+        """The matrix over the unit, shape (P, P), by products with the unit vectors."""
         out = np.empty((self.size, self.size), self.dtype)
         for columns in self.blocks(self.size):
-            out[:, columns.start : columns.stop] = self.matmat(self.unit(columns))
+            out[:, columns.start : columns.stop] = self.matmat(self.unit_vectors(columns))
         return out
 
-    def unit(self, columns: range) -> Array:
+    def unit_vectors(self, columns: range) -> Array:
         """Some columns of the identity matrix."""
         return np.eye(self.size, len(columns), -columns.start, dtype=self.dtype)
 
@@ -90,21 +122,56 @@ class Counted:
         for at in range(first, first + count, self.width):
             yield range(at, min(at + self.width, first + count))
 
-    def _finite(self, y: Any) -> Array:
-        y = np.asarray(y, self.dtype)
-        if not np.isfinite(y).all():
+    def normalized(self, y: Array, scale: float = 1.0) -> Array:
+        """``y`` over the unit, for numbers of the operator; the first that are not zero set it.
+
+        ``scale`` is the size of what the operator was multiplied with.
+        """
+        size = float(max(y.max(initial=0), -y.min(initial=0)))  # NaN, if there is one
+        if not math.isfinite(size):
             raise ValueError(
                 f"{self.who}: a product with the operator is not finite (NaN or infinity); is the "
                 "loss finite at these parameters?"
             )
-        return y
+        if self._exponent is None:
+            if size == 0:
+                return y
+            exponent = math.frexp(size)[1] - math.frexp(scale)[1]
+            extreme = abs(exponent) > self._moderate
+            self._exponent = min(max(exponent, -1022), 1022) if extreme else 0
+        if math.frexp(size)[1] - self._exponent > 2 * self._moderate:
+            raise ValueError(
+                f"{self.who}: products with the operator range from about {self.unit:.1g} to "
+                f"{size:.1g}, too far apart for {self.dtype}"
+            )
+        return np.ldexp(y, -self._exponent) if self._exponent else y
+
+    def _normalized(self, y: Any, x: Array) -> Array:
+        y = np.asarray(y, self.dtype)
+        known = self._exponent is not None
+        return self.normalized(y, 1.0 if known else float(np.abs(x).max(initial=0.0)) or 1.0)
+
+
+def over_unit(x: float, A: Counted | None) -> float:
+    """A user's number, such as a tolerance, over the unit of ``A``; infinite where too large."""
+    return x if A is None or x == 0 else float(np.divide(x, A.unit))
 
 
 def check_positive(who: str, **options: float | None) -> None:
     """Refuse an option that is given and not positive (nor a NaN)."""
     for name, given in options.items():
-        if given is not None and not given > 0:
-            raise ValueError(f"{who}: {name} must be positive, got {given}")
+        if given is not None:
+            arguments.number(who, name, given, above=0, infinite=True)
+
+
+def _as_operator(op: Any, who: str) -> LinearOperator:
+    try:
+        return aslinearoperator(op)
+    except TypeError:
+        raise TypeError(
+            f"{who}: op must be a LinearOperator (such as a HessianOperator), a square array or a "
+            f"sparse matrix, got {type(op).__name__}"
+        ) from None
 
 
 def _check_symmetric(A: Array, who: str) -> None:

@@ -17,6 +17,28 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"
 
 
+def printable(text: str) -> str:
+    r"""The text, with control characters as Python writes them.
+
+    Examples
+    --------
+    >>> printable("a\tb")
+    'a\\tb'
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def literal(text: str) -> str:
+    r"""A name as text in a figure, where matplotlib would take dollar signs for mathematics.
+
+    Examples
+    --------
+    >>> print(literal("price in $"))
+    price in \$
+    """
+    return printable(text).replace("$", r"\$")
+
+
 def axes(ax: Any = None, size: tuple[float, float] = (6.0, 4.0)) -> Axes:
     """``ax``, or the axes of a new figure, without the top and right spines and with a grid.
 

@@ -12,7 +12,7 @@ import numpy as np
 from .budget import INTERRUPTED, Budget
 from .checkpoints import Checkpoint
 from .estimate import student
-from .operands import Array
+from .operands import Array, Counted, check_positive, over_unit
 
 WIDTH = 32
 """Probes in one block, at most."""
@@ -27,17 +27,18 @@ SKEWED = 5
 
 @dataclass(frozen=True)
 class Target:
-    """The half width of a 95% interval that is allowed: ``max(atol, rtol * |value|)``."""
+    """The half width of a 95% interval that is allowed: ``max(atol, rtol * |value|)``.
+
+    Values are over ``A.unit`` where ``A`` is given.
+    """
 
     who: str
     rtol: float | None
     atol: float | None
+    A: Counted | None = None
 
     def __post_init__(self) -> None:
-        if any(x is not None and not x > 0 for x in (self.rtol, self.atol)):
-            raise ValueError(
-                f"{self.who}: accuracies must be positive, got rtol={self.rtol}, atol={self.atol}"
-            )
+        check_positive(self.who, rtol=self.rtol, atol=self.atol)
 
     @property
     def asked(self) -> bool:
@@ -45,7 +46,8 @@ class Target:
 
     def allowed(self, value: float) -> float:
         """Half the width that is allowed around ``value``; 0 where nothing is asked."""
-        return max(self.atol or 0.0, (self.rtol or 0.0) * abs(value))
+        atol = over_unit(self.atol or 0.0, self.A)
+        return max(atol, (self.rtol or 0.0) * abs(value))
 
     def ratio(self, half: float, value: float) -> float:
         """The half width over what is allowed; 0 where nothing is asked."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...core import arguments
 from .budget import Budget
 from .checkpoints import Checkpoint
 from .operands import Counted
@@ -29,11 +30,14 @@ class Run(Budget):
         What ``max_matvecs`` is where it is not given: without an accuracy, and with one.
     least : int, optional
         Products without which there is no answer.
+    of_operator : bool
+        Whether ``atol`` is in the operator's own units, rather than those of a function of it.
 
     Attributes
     ----------
     A : Counted
     target : Target
+        For values over ``A.unit``, where ``of_operator``.
 
     Raises
     ------
@@ -62,13 +66,15 @@ class Run(Budget):
         checkpoint: Any = None,
         defaults: tuple[int | None, int | None] = (None, None),
         least: int | None = None,
+        of_operator: bool = False,
     ):
-        self.target = Target(who, rtol, atol)
         A = op if isinstance(op, Counted) else Counted(op, who)
+        self.target = Target(who, rtol, atol, A if of_operator else None)
         self._is_default = max_matvecs is None
         limit = defaults[self.target.asked] if max_matvecs is None else max_matvecs
-        if limit is not None and least is not None and limit < least:
-            raise ValueError(f"{who}: max_matvecs must be at least {least}, got {limit}")
+        if max_matvecs is not None and least is not None:
+            least += checkpoint is not None  # what tells operators apart
+            arguments.number(who, "max_matvecs", max_matvecs, least=least, infinite=True)
         super().__init__(A, limit, seconds, progress=progress)
         self._path = checkpoint
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ...core import trees
 from ...core.tensor import Tensor
+from . import checks
 
 CONTAINERS = (tuple, list, dict)
 
@@ -45,15 +47,38 @@ def batch_size(batch: Any, who: str, number: int) -> int:
     return int(lengths.pop())
 
 
+@dataclass
+class _Read:
+    """What passes over a loader have found."""
+
+    fingerprints: list[tuple[Any, ...]] = field(default_factory=list)
+    complete: bool = False
+
+
 class Batches:
     """Batches that can be read again and again.
 
     Lists and tuples are kept. An iterator, which can be read only once, is read into a list.
-    Any other iterable (a data loader) is iterated again on each pass.
+    Any other iterable (a data loader) is iterated again on each pass, and must give the same then.
+
+    Examples
+    --------
+    >>> class Shuffling:
+    ...     rng = np.random.default_rng(0)
+    ...     def __iter__(self):
+    ...         return iter([self.rng.normal(size=3)])
+    >>> batches = Batches(Shuffling(), "example")
+    >>> for _ in range(2):
+    ...     first = list(batches)
+    Traceback (most recent call last):
+    ...
+    ValueError: example: batch 0 of a second pass over the data differs from the first. If ...
     """
 
     def __init__(self, data: Any, who: str):
+        self.who = who
         if isinstance(data, Batches):  # read already, where it could be read only once
+            self._read: _Read = data._read
             self.single: bool = data.single
             self.data: Any = data.data
             self.in_memory: bool = data.in_memory
@@ -64,6 +89,7 @@ class Batches:
         elif isinstance(data, Iterator):
             data = list(data)
         self.data = data
+        self._read = _Read()
         self.in_memory = isinstance(data, (list, tuple))
         if self.in_memory:
             if not data:
@@ -71,7 +97,22 @@ class Batches:
             _check_alike(data, who)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.data)
+        return iter(self.data) if self.in_memory else self._checked()
+
+    def _checked(self) -> Iterator[Any]:
+        """The batches of a loader, compared with those of earlier passes."""
+        read, found = self._read, 0
+        for number, batch in enumerate(self.data):
+            found, now = number + 1, checks.fingerprint(batch)
+            if number < len(read.fingerprints):
+                checks.check_same_data(self.who, number, read.fingerprints[number], now)
+            elif read.complete:
+                checks.check_same_count(self.who, number, found)
+            else:
+                read.fingerprints.append(now)
+            yield batch
+        checks.check_same_count(self.who, len(read.fingerprints), found)
+        read.complete = True
 
     def sized(self, who: str, weighted: bool) -> Iterator[tuple[int, int, Any]]:
         """Index, weight and batch, of the batches that have a weight.

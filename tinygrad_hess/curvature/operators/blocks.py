@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import trees
+from ...core import arguments, trees
 from .flattening import Array, Flattening
 from .operator import SymmetricOperator, TreeOperator
 
@@ -34,6 +34,13 @@ def subparameters(
     """
     if not paths:
         raise ValueError(f"{who}: name at least one path, such as {at.paths.names[0]!r}")
+    for path in paths:
+        if not isinstance(path, str):
+            names = ", ".join(repr(p) for p in path) if isinstance(path, (list, tuple)) else ""
+            raise TypeError(
+                f"{who}: a path must be a string such as {at.paths.names[0]!r}, got "
+                f"{arguments.shown(path)}" + (f". Write block({names})." if names else "")
+            )
     leaves = [i for path in paths for i in at.paths.under(path, who)]
     if len(set(leaves)) < len(leaves):
         raise ValueError(f"{who}: the paths {', '.join(map(repr, paths))} overlap")

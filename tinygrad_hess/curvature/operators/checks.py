@@ -13,11 +13,23 @@ from typing import Any
 
 import numpy as np
 
-from ...core import trees
+from ...core import arguments, trees
 from ...core.tensor import Tensor
-from .flattening import Array, raw
+from ..estimates import scaling
+from .flattening import Array, Flattening, raw
 
 OPAQUE = (type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType)
+
+
+def check_functions(who: str, *, loss: Any = None, predict: Any = None) -> None:
+    """Those that are given can be called."""
+    if predict is not None:
+        arguments.function(who, "predict", predict, "Write predict(params, x).")
+        form = "loss(outputs, y)"
+    else:
+        form = "loss(params, batch), or loss(params) without data"
+    if loss is not None:
+        arguments.function(who, "loss", loss, f"Write {form}.")
 
 
 def same_value(before: Any, now: Any, dtype: Any) -> bool:
@@ -36,20 +48,39 @@ def check_repeats(who: str, before: Any, now: Any, dtype: Any) -> None:
         )
 
 
-def check_finite(who: str, number: int, value: Any, gradient: Array) -> None:
-    """A finite loss and gradient."""
-    if not np.isfinite(value):
+def check_evaluation(
+    at: Flattening, evaluate: Callable[[Any], Any], batch: Any, before: Any = None
+) -> None:
+    """A function of the parameters and a batch: finite, the same twice, and it changes no model.
+
+    ``before`` is its value, where that is known.
+    """
+    who, model = at.who, state(at.tree())
+    if before is None:
+        before = evaluate(batch)
+        check_finite(who, 0, before)
+    value = evaluate(batch)
+    check_unchanged(who, model, state(at.tree()))
+    check_repeats(who, before, value, at.dtype)
+
+
+def check_finite(who: str, number: int, value: Any, gradient: Array | None = None) -> None:
+    """A finite loss and gradient, of one batch; ``value`` is None where it is not known."""
+    if value is not None and not np.isfinite(value):
         raise ValueError(
             f"{who}: on batch {number} the value is {float(value)}, so there is no curvature. Run "
             "the function under tg.debug_nans() to see where it comes from, or take parameters "
             "from before training diverged."
         )
+    if gradient is None:
+        return
     bad = int(gradient.size - np.isfinite(gradient).sum())
     if bad:
+        loss = "" if value is None else f"the loss is {float(value):.6g}, but "
         raise ValueError(
-            f"{who}: on batch {number} the loss is {float(value):.6g}, but {bad} of "
-            f"{gradient.size} elements of its gradient are not finite. Run tg.grad of it under "
-            "tg.debug_nans() to see where they come from (sqrt, log or a norm at 0 do this)."
+            f"{who}: on batch {number} {loss}{bad} of {gradient.size} elements of its gradient are "
+            "not finite. Run tg.grad of it under tg.debug_nans() to see where they come from "
+            "(sqrt, log or a norm at 0 do this)."
         )
 
 
@@ -66,10 +97,12 @@ def check_symmetric(
             "derivative is infinite or NaN at this point. Move off it, or smooth the function "
             "there (sqrt, norm and powers below 2 do this at 0)."
         )
+    unit = scaling.power_of_two(AV)
+    AV = AV / unit
     one, other = float(V[:, 0] @ AV[:, 1]), float(V[:, 1] @ AV[:, 0])
     eps = float(np.finfo(dtype).eps)
     # For random signs, rounding adds up to about eps ‖A v‖, and a difference A - Aᵀ to its norm.
-    allowed = eps**0.5 * np.linalg.norm(AV) + 1e3 * eps * np.linalg.norm(gradient)
+    allowed = eps**0.5 * np.linalg.norm(AV) + 1e3 * eps * (scaling.norm(gradient) / unit)
     _refuse_difference(who, one, other, allowed, "uᵀAv", "vᵀAu")
 
 

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ...core import arguments
 from . import checks
 from .batches import Batches
 from .blocks import BlockDiagonalOperator, subparameters
@@ -15,6 +16,7 @@ from .linearization import Recorded
 from .operator import SymmetricOperator
 from .passes import TAPE_MEMORY, Passes
 from .per_example.forms import ExampleForms, Layout, RecordedCopies
+from .pickling import picklable, restore
 
 
 class StreamedOperator(SymmetricOperator):
@@ -37,12 +39,10 @@ class StreamedOperator(SymmetricOperator):
         dtype: Any = None,
     ):
         who = type(self).__name__
-        if reduction not in ("mean", "sum"):
-            raise ValueError(f"{who}: reduction={reduction!r} is not 'mean' or 'sum'")
-        if chunk_size is not None and chunk_size < 1:
-            raise ValueError(f"{who}: chunk_size must be at least 1, got {chunk_size}")
-        if dtype is not None and np.dtype(dtype).kind != "f":
-            raise ValueError(f"{who}: dtype={dtype!r} is not real floating point")
+        arguments.choice(who, "reduction", reduction, ("mean", "sum"))
+        if chunk_size is not None:
+            chunk_size = arguments.integer(who, "chunk_size", chunk_size, least=1)
+        dtype = None if dtype is None else arguments.floating(who, dtype)
         self._converted = converted(dtype)
         super().__init__(Flattening(self._converted(params), who))
         self.reduction = reduction
@@ -57,6 +57,16 @@ class StreamedOperator(SymmetricOperator):
         self._measured: tuple[Any, Array] | None = None
         if self._batches.single:  # now, so that errors come early and the point is fixed
             self._measure()
+
+    # Tapes and plans are not copied: they are made again with the next product.
+
+    def __getstate__(self) -> dict[str, Any]:
+        return picklable(self, ("_passes", "_converted"))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        restore(self, state)
+        self._converted = converted(self._precision)
+        self._passes = self._make_passes(self._record)
 
     def _make_passes(self, record: Callable[[Any, int], Any]) -> Passes:
         return Passes(
@@ -199,7 +209,13 @@ class StreamedOperator(SymmetricOperator):
             layers = at.paths.by_layer()
             chosen = {layer: [names[i] for i in leaves] for layer, leaves in layers.items()}
         else:
-            given = [[b] if isinstance(b, str) else list(b) for b in blocks]
+            if not isinstance(blocks, list | tuple):
+                arguments.instance(
+                    who, "blocks", blocks, (), "a list of paths, or of lists of them"
+                )
+            given: list[Any] = [list(b) if isinstance(b, list | tuple) else [b] for b in blocks]
+            for path in (path for paths in given for path in paths):
+                at.paths.under(path, who)
             chosen = {", ".join(paths): paths for paths in given}
             taken = [i for paths in given for path in paths for i in at.paths.under(path, who)]
             if len(set(taken)) < len(taken) or len(chosen) < len(given):

@@ -74,6 +74,15 @@ class Flattening:
         self.slices = [slice(end - n, end) for end, n in zip(ends, self.sizes, strict=True)]
         self.dtype = np.result_type(*(x.dtype for x in self.values))
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in vars(self).items() if k not in ("paths", "spec")} | {
+            "tree": self.tree()  # optree's specs pickle for some containers only
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.spec = trees.structure(state["tree"])
+        self.__dict__.update({k: v for k, v in state.items() if k != "tree"})
+
     @functools.cached_property
     def paths(self) -> Paths:
         """The names of the leaves."""

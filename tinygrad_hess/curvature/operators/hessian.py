@@ -9,6 +9,7 @@ import numpy as np
 
 from ...core.tensor import unrecorded
 from ...transforms.recording import Recording
+from . import checks
 from .empirical_risk import StreamedOperator
 from .linearization import RecordedGradient
 from .passes import TAPE_MEMORY
@@ -116,6 +117,7 @@ class HessianOperator(StreamedOperator):
         check: bool = True,
         dtype: Any = None,
     ):
+        checks.check_functions("HessianOperator", loss=loss)
         self.loss = loss
         self._args = args if data is not None or args else None
         super().__init__(

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse.linalg import aslinearoperator
 
-from ..estimates.operands import Counted
+from ..estimates import scaling
+from ..estimates.operands import Counted, over_unit
 from ..estimates.result import Result
 from .flattening import Array, Flattening
 from .krylov_solvers import NotPositiveDefiniteError, conjugate_gradients, minres
@@ -162,8 +163,10 @@ class InverseOperator(SymmetricOperator):
         B = flat.reshape(self.shape[0], -1).astype(self.dtype, copy=False)
         if not np.isfinite(B).all():
             raise ValueError("InverseOperator: the right-hand side is not finite")
+        units = np.array([scaling.power_of_two(b) for b in B.T], B.dtype)
         before, start = self.matvecs, time.perf_counter()
-        X, residuals, iterations = self._refined(B)
+        X, residuals, iterations = self._refined(B / units)
+        X = ((X / self._counted.unit) * units).astype(self.dtype, copy=False)
         converged = bool((residuals <= self.tol).all())
         x = X.reshape(flat.shape)
         self.last = Solution(
@@ -205,7 +208,9 @@ class InverseOperator(SymmetricOperator):
     # ---- solving ---------------------------------------------------------------------------------
 
     def _damped(self, X: Array) -> Array:
-        return self._counted.matmat(X) + self.dtype.type(self.damping) * X
+        """Products with ``A + damping``, over the unit of A."""
+        products = self._counted.matmat(X)
+        return products + self.dtype.type(over_unit(self.damping, self._counted)) * X
 
     def _refined(self, B: Array) -> tuple[Array, Array, int]:
         """Solve, and solve again for what is left, until the true residual is small enough.
@@ -246,6 +251,7 @@ class InverseOperator(SymmetricOperator):
         return X, residuals, iterations
 
     def _not_definite(self, curvature: float) -> ValueError:
+        curvature *= self._counted.unit
         return ValueError(
             f"InverseOperator: a direction of curvature {curvature:.3g} was met, so the operator "
             f"with damping={self.damping:g} is not positive definite and cg would fail. Give more "

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import trees
+from ...core import arguments, trees
 from . import checks
 from .batches import Batches
 from .blocks import subparameters
@@ -15,6 +15,7 @@ from .flattening import Array, Flattening, raw
 from .linearization import RecordedModel, total_of
 from .operator import DENSE_BLOCK, OnParameters
 from .passes import TAPE_MEMORY, Passes
+from .pickling import picklable, restore
 
 
 class JacobianOperator(OnParameters):
@@ -71,8 +72,9 @@ class JacobianOperator(OnParameters):
         check: bool = True,
     ):
         who = "JacobianOperator"
-        if chunk_size is not None and chunk_size < 1:
-            raise ValueError(f"{who}: chunk_size must be at least 1, got {chunk_size}")
+        if chunk_size is not None:
+            chunk_size = arguments.integer(who, "chunk_size", chunk_size, least=1)
+        checks.check_functions(who, predict=predict)
         at = Flattening(params, who)
         self.predict = predict
         self.chunk_size, self.tape_memory, self.check = chunk_size, tape_memory, check
@@ -80,14 +82,7 @@ class JacobianOperator(OnParameters):
         self._args = args if data is not None or args else None
         self._at = at
         self._batches = Batches(data, who)
-        self._passes = Passes(
-            at,
-            self._batches,
-            self._record,
-            self._evaluate,
-            weighted=False,
-            tape_memory=tape_memory,
-        )
+        self._passes = self._make_passes()
         self._unchecked = check
         found = [
             (run.outputs.tree(), run.outputs.size, run.outputs.dtype) for _, _, run in self._passes
@@ -96,6 +91,25 @@ class JacobianOperator(OnParameters):
         ends = np.cumsum([size for _, size, _ in found]).tolist()
         self._rows = [slice(end - n, end) for end, (_, n, _) in zip(ends, found, strict=True)]
         super().__init__(at, ends[-1], np.result_type(at.dtype, *(dtype for _, _, dtype in found)))
+
+    def _make_passes(self) -> Passes:
+        return Passes(
+            self._at,
+            self._batches,
+            self._record,
+            self._evaluate,
+            weighted=False,
+            tape_memory=self.tape_memory,
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return picklable(self, ("_passes",))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        restore(self, state)
+        self._passes = self._make_passes()
+        for _ in self._passes:  # numbers of outputs are known, as after __init__
+            pass
 
     def _record(self, batch: Any, number: int) -> RecordedModel:
         return RecordedModel(self.predict, self._at, self._arguments(batch))

@@ -55,7 +55,6 @@ class Passes:
         self.tapes: dict[int, Any] = {}
         self.evaluated: list[tuple[int, Any]] = []
         self.complete = False
-        self.fingerprints: list[tuple[Any, ...]] = []  # of the batches of a loader
 
     @property
     def total(self) -> int:
@@ -86,23 +85,12 @@ class Passes:
         ValueError
             When the value, the model or the data changed.
         """
-        found = 0
         for number, _, batch in self.batches.sized(self.who, self.weighted):
-            found = number + 1
-            if not self.batches.in_memory:
-                checks.check_same_count(
-                    self.who, len(self.fingerprints), max(found, len(self.fingerprints))
-                )
-                now = checks.fingerprint(batch)
-                checks.check_same_data(self.who, number, self.fingerprints[number], now)
             if number == 0:
-                before = checks.state(self.at.tree())
-                value = _dereference(self._evaluate)(batch)
-                checks.check_unchanged(self.who, before, checks.state(self.at.tree()))
-                checks.check_repeats(self.who, self.evaluated[0][1], value, self.at.dtype)
+                evaluate = _dereference(self._evaluate)
+                checks.check_evaluation(self.at, evaluate, batch, self.evaluated[0][1])
             if self.batches.in_memory:
                 return
-        checks.check_same_count(self.who, len(self.fingerprints), found)
 
     def _recorded(self, batch: Any, number: int, size: int) -> Any:
         if self.complete:
@@ -112,8 +100,6 @@ class Passes:
         tape = _dereference(self._record)(batch, number)
         if number == len(self.evaluated):
             self.evaluated.append((size, tape.value))
-            if not self.batches.in_memory:
-                self.fingerprints.append(checks.fingerprint(batch))
         else:
             self._check_same(number, size, tape.value)
         kept = sum(t.nbytes for t in self.tapes.values())

@@ -11,6 +11,8 @@ from typing import Any
 
 import optree
 
+from ...core import arguments
+
 STEP = re.compile(r"""\.?([^\W\d]\w*) | \[(-?\d+)\] | \[(?:'([^']*)'|"([^"]*)")\]""", re.VERBOSE)
 
 
@@ -36,6 +38,9 @@ class Paths:
         self._accessors = optree.tree_accessors(tree)
         self.names = [_path_string(a) for a in self._accessors]
         self.steps = [tuple(entry.entry for entry in a) for a in self._accessors]
+        entries = [list(a) for a in self._accessors]
+        layer = all(len(e) == 1 and e[0].kind == optree.PyTreeKind.CUSTOM for e in entries)
+        self._single = entries[0][0].type.__name__ if layer and entries else ""
         self._prefixes = [[_path_string(a[:i]) for i in range(len(a))] for a in self._accessors]
 
     def under(self, path: str, who: str = "paths") -> list[int]:
@@ -58,11 +63,15 @@ class Paths:
 
     def _leaves_under(self, path: str, who: str) -> list[tuple[int, int]]:
         """The leaves at or below ``path``, and how many steps of theirs lead to it."""
+        if not isinstance(path, str):
+            arguments.instance(who, "a path", path, str, "a string, as 'layers[0].weight'")
         written = [[*before, name] for before, name in zip(self._prefixes, self.names, strict=True)]
         found = [(i, names.index(path)) for i, names in enumerate(written) if path in names]
         if not found and (steps := _parse_path(path)) is not None:
             n = len(steps)
             found = [(i, n) for i, own in enumerate(self.steps) if own[:n] == steps]
+        if not found and path == self._single:
+            found = [(i, 0) for i in range(len(self.names))]
         if not found:
             raise ValueError(
                 f"{who}: params have nothing at {path!r}. There is {self._list_paths()}"
@@ -70,10 +79,13 @@ class Paths:
         return found
 
     def by_layer(self) -> dict[str, list[int]]:
-        """The leaves of each layer: those in one container, or one that stands in none."""
+        """The leaves of each layer: those in one container, or one that stands in none.
+
+        A module that holds nothing but arrays is one layer, by the name of its class.
+        """
         layers: dict[str, list[int]] = {}
         for i, (name, steps) in enumerate(zip(self.names, self.steps, strict=True)):
-            layer = name if len(steps) < 2 else self._prefixes[i][-1]
+            layer = self._single or name if len(steps) < 2 else self._prefixes[i][-1]
             layers.setdefault(layer, []).append(i)
         return layers
 

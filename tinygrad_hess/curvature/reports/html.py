@@ -5,12 +5,13 @@ page : Report -> HTML
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
 
+from ..estimates.plotting import printable
 from .figures import figures
 from .text import NAMES, unfinished
 
@@ -58,6 +59,11 @@ code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; fo
   dd { margin-bottom: .7rem } }
 @media print { body { max-width: none } figure { break-inside: avoid } }
 """
+
+
+def escape(text: str) -> str:
+    """Text for a page, with control characters as Python writes them."""
+    return html.escape(printable(text))
 
 
 def page(report: Any) -> str:

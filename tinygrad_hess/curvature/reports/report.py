@@ -22,7 +22,9 @@ import scipy
 from ..._version import __version__
 from ...viz.rendering import replace_whole
 from ..analysis.total_loss import as_hessian
+from ..estimates import scaling
 from ..estimates.result import Result
+from ..operators import checks
 from ..operators.hessian import HessianOperator
 from ..training.monitor import Monitor
 from ..training.records import Records, for_json
@@ -189,12 +191,8 @@ def report(
     seconds = seconds_of(budget)
     _, op = as_hessian(loss, params, data, args, reduction, "report")
     before = op.matvecs
-    value, norm = float(op.value), float(np.linalg.norm(op.gradient))
-    if not (np.isfinite(value) and np.isfinite(norm)):
-        raise ValueError(
-            f"report: the loss is {value} and its gradient has norm {norm}: there is no curvature "
-            "to report. debug_nans() finds where a NaN is made."
-        )
+    value, norm = float(op.value), scaling.norm(op.gradient)
+    checks.check_finite("report", 0, value, op.gradient)
     run = Run(op, seconds, seed, begun)
     parts = run.all()
     records = monitor.records if isinstance(monitor, Monitor) else monitor

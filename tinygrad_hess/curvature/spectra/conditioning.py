@@ -13,7 +13,7 @@ import numpy as np
 
 from ..estimates.budget import Budget
 from ..estimates.dense import all_eigenvalues, numerical_zero
-from ..estimates.operands import Array, Counted, check_positive
+from ..estimates.operands import Array, Counted, check_positive, over_unit
 from ..estimates.plotting import BLUE, GREY, axes
 from ..estimates.result import Result
 from ..estimates.run import Run
@@ -183,7 +183,8 @@ def condition_number(
         def settled(tridiagonals: Tridiagonals) -> bool:
             pairs = _ritz_pairs(tridiagonals, A.eps)
             largest = max(float(np.abs(nodes).max()) for nodes, _ in pairs)
-            return _Ends(pairs, numerical_zero(A, largest) if zero is None else zero, rtol).found
+            small = numerical_zero(A, largest) if zero is None else over_unit(zero, A)
+            return _Ends(pairs, small, rtol).found
 
         sample = SpectralSample(budget, probes=probes, steps=steps, seed=seed, settled=settled)
         reason = sample.draw(probes)
@@ -276,10 +277,10 @@ def _result(
     return ConditionNumber(
         value=value,
         interval=interval,
-        largest=ends.largest,
-        smallest=ends.smallest,
-        largest_interval=ends.largest_interval,
-        smallest_interval=ends.smallest_interval,
+        largest=A.unit * ends.largest,
+        smallest=A.unit * ends.smallest,
+        largest_interval=(A.unit * ends.largest_interval[0], A.unit * ends.largest_interval[1]),
+        smallest_interval=(A.unit * ends.smallest_interval[0], A.unit * ends.smallest_interval[1]),
         inertia=signs,
         matvecs=A.matvecs,
         converged=found,

@@ -14,7 +14,7 @@ import numpy as np
 from ..estimates.budget import Budget
 from ..estimates.dense import all_eigenvalues
 from ..estimates.estimate import Estimate
-from ..estimates.operands import Array, Counted, check_positive
+from ..estimates.operands import Array, Counted, check_positive, over_unit
 from ..estimates.run import Run
 from .density_result import SpectralDensity
 from .drawn import Drawn
@@ -122,18 +122,25 @@ def spectral_density(
         A, target = budget.A, budget.target
         eigenvalues = all_eigenvalues(A, budget, method)
         points = None if grid is None else np.asarray(grid, float)
+
+        def over_units(A: Counted) -> tuple[float | None, Array | None]:
+            return (
+                None if bandwidth is None else over_unit(bandwidth, A),
+                None if points is None else points / A.unit,
+            )
+
         if eigenvalues is not None:
             spectrum = Spectrum.of_all(A, eigenvalues, zero)
-            drawn = Drawn(spectrum, bandwidth, points)
+            drawn = Drawn(spectrum, *over_units(A))
             return _result(A, drawn, budget, seed=seed, eigenvalues=eigenvalues)
         sample = SpectralSample(budget, probes=probes, steps=steps, seed=seed)
         reason = sample.draw(probes)
         while True:
-            drawn = Drawn(Spectrum.of_sample(sample, zero), bandwidth, points)
+            drawn = Drawn(Spectrum.of_sample(sample, zero), *over_units(A))
             result = _result(A, drawn, budget, seed=seed, sample=sample, reason=reason)
             if not target.asked or reason:
                 return result
-            half = float(np.trapezoid(np.diff(result.band)[:, 0] / 2, result.grid))
+            half = float(np.trapezoid(np.diff(drawn.band)[:, 0] / 2, drawn.grid))
             allowed = target.allowed(result.bulk)
             if half <= allowed:
                 return result
@@ -156,24 +163,32 @@ def _result(
 ) -> SpectralDensity:
     cumulative, bounds = drawn.cumulative()
     signs = count_signs(drawn.spectrum, A.matvecs, budget.seconds, seed=seed, reason=reason)
+    unit, low, high = A.unit, *drawn.spectrum.extent
+    nodes, weights = drawn.spectrum.quadrature()
+    exponents, *parts = drawn.magnitudes()
     return SpectralDensity(
-        grid=drawn.grid,
-        density=drawn.density,
-        band=drawn.band,
+        grid=unit * drawn.grid,
+        density=drawn.density / unit,
+        band=drawn.band / unit,
         cumulative=cumulative,
         cumulative_bounds=bounds,
-        atoms=drawn.atoms,
+        atoms=tuple(
+            dataclasses.replace(
+                a, value=unit * a.value, interval=(unit * a.interval[0], unit * a.interval[1])
+            )
+            for a in drawn.atoms
+        ),
         zero_mass=_as_share(signs.zero, A.size),
         bulk=drawn.bulk,
         outliers=drawn.outliers,
         gap=drawn.gap,
-        extent=drawn.spectrum.extent,
-        eigenvalues=eigenvalues,
+        extent=(unit * low, unit * high),
+        eigenvalues=None if eigenvalues is None else unit * eigenvalues,
         probes=0 if sample is None else len(sample.rules),
         steps=0 if sample is None else sample.steps,
         size=A.size,
-        zero=drawn.spectrum.zero,
-        resolution=drawn.spectrum.resolution,
+        zero=unit * drawn.spectrum.zero,
+        resolution=unit * drawn.spectrum.resolution,
         matvecs=A.matvecs,
         converged=not reason,
         exact=drawn.spectrum.exact,
@@ -181,8 +196,8 @@ def _result(
         seed=seed,
         method="dense" if sample is None else "stochastic Lanczos quadrature",
         reason=reason,
-        quadrature=drawn.spectrum.quadrature(),
-        magnitudes=drawn.magnitudes(),
+        quadrature=(unit * nodes, weights),
+        magnitudes=(exponents + math.log10(unit), parts[0], parts[1]),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core import arguments
 from ..estimates.estimate import Estimate
 from ..estimates.operands import Array, Counted
 from .spectral_sum import spectral_sum
@@ -56,8 +57,7 @@ def effective_rank(op: Any, kind: str = "entropy", **options: Any) -> Estimate:
     >>> effective_rank(np.diag([4.0, 1.0, 1.0]), kind="stable")
     Estimate(1.5, exact, 3 products)
     """
-    if kind not in KINDS:
-        raise ValueError(f"effective_rank: kind={kind!r} is not one of {', '.join(KINDS)}")
+    arguments.choice("effective_rank", "kind", kind, KINDS)
     A = Counted(op, "effective_rank")
     if kind == "stable":
         return spectral_sum(A, (np.abs,), _stable, **options)

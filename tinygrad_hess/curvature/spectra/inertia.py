@@ -209,4 +209,4 @@ def count_signs(
             value, error, (low, max(high, low)), matvecs, not reason, seconds=seconds, seed=seed,
             method="stochastic Lanczos quadrature", reason=reason,
         )  # fmt: skip
-    return Inertia(found["positive"], found["zero"], found["negative"], s.zero, s.size)
+    return Inertia(found["positive"], found["zero"], found["negative"], s.unit * s.zero, s.size)

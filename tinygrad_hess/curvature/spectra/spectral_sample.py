@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core import arguments
 from ..estimates.budget import INTERRUPTED
 from ..estimates.operands import Array
 from ..estimates.probes import gaussians
@@ -72,6 +73,8 @@ class SpectralSample:
         settled: Callable[[Tridiagonals], bool] | None = None,
     ):
         A = budget.A
+        probes = arguments.integer(A.who, "probes", probes)
+        steps = arguments.integer(A.who, "steps", steps)
         if probes < FEWEST or steps < 2:
             raise ValueError(
                 f"{A.who}: at least {FEWEST} probes and 2 steps are needed, got {probes} probes "

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ...core import arguments
+from ..estimates import scaling
 from ..estimates.dense import all_eigenvalues
 from ..estimates.estimate import Estimate, student
 from ..estimates.operands import Array, Counted, check_positive
@@ -55,7 +57,7 @@ def spectral_sum(
     ----------
     A : Counted
     functions : sequence of callable
-        Real and elementwise; their sums over the eigenvalues are estimated together.
+        Real and elementwise, of eigenvalues over ``A.unit``; their sums are estimated together.
     combine : callable
         ``combine(sums, largest)``, smooth in the sums of shape (number of functions,); largest
         is the largest magnitude of an eigenvalue. By default the only sum.
@@ -67,7 +69,7 @@ def spectral_sum(
     The error over probes is the jackknife's, which for a single sum is the usual standard error.
     """
     check_positive(A.who, rtol=rtol, atol=atol)
-    functions = [_check_function(f, A.who) for f in functions]
+    functions = [_check_function(f, A) for f in functions]
     with Run(
         A, A.who, rtol=rtol, atol=atol, max_matvecs=max_matvecs, seconds=seconds,
         progress=progress, checkpoint=checkpoint, defaults=(None, 10_000),
@@ -155,24 +157,27 @@ class _Combined:
         self.value = combine(mean, largest)
         without = (k * mean[:, None] - sums) / (k - 1)
         left_out = np.array([combine(column, largest) for column in without.T])
-        self.error = float(left_out.std()) * math.sqrt(k - 1) * (1 + 2 / k if looks else 1)
+        self.error = scaling.std(left_out) * math.sqrt(k - 1) * (1 + 2 / k if looks else 1)
         shifts = [combine(mean + step, largest) - self.value for step in np.diag(errors)]
         self.quadrature = float(np.abs(shifts).sum())
         self.half = student(k - 1) * self.error + self.quadrature
 
 
-def _check_function(f: Function, who: str) -> Function:
+def _check_function(f: Function, A: Counted) -> Function:
+    arguments.function(A.who, "f", f, "Write a function of an array of eigenvalues.")
+
     def checked(x: Array) -> Array:
         y = np.asarray(f(x))
         if y.shape != x.shape or y.dtype.kind not in "fiu":
             raise ValueError(
-                f"{who}: f must be elementwise and real: of an array of shape {x.shape} it made "
+                f"{A.who}: f must be elementwise and real: of an array of shape {x.shape} it made "
                 f"one of shape {y.shape} and dtype {y.dtype}"
             )
         if not np.isfinite(y).all():
+            where = A.unit * x[~np.isfinite(y)][0]
             raise ValueError(
-                f"{who}: f is not finite at {x[~np.isfinite(y)][0]:.6g}, which is an eigenvalue "
-                "or lies between eigenvalues"
+                f"{A.who}: f is not finite at {where:.6g}, which is an eigenvalue or lies between "
+                "eigenvalues"
             )
         return y.astype(np.float64)
 

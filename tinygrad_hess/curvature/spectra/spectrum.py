@@ -11,7 +11,7 @@ import numpy as np
 
 from ..estimates.dense import numerical_zero
 from ..estimates.estimate import student
-from ..estimates.operands import Array, Counted
+from ..estimates.operands import Array, Counted, over_unit
 from .quadrature import Rule, mass_bounds
 from .spectral_sample import SpectralSample
 
@@ -46,6 +46,8 @@ class Spectrum:
         What counts as zero.
     exact : bool
         Whether all eigenvalues are known.
+    unit : float
+        What all values are divided by; see :class:`Counted`.
     """
 
     size: int
@@ -56,10 +58,11 @@ class Spectrum:
     repeated: list[Repeated]
     zero: float
     exact: bool
+    unit: float
 
     @classmethod
     def of_all(cls, A: Counted, eigenvalues: Array, zero: float | None) -> Spectrum:
-        """Of a matrix with these eigenvalues, ascending."""
+        """Of a matrix with these eigenvalues, ascending, over ``A.unit``; ``zero`` is as given."""
         P = A.size
         rounding = numerical_zero(A, float(np.abs(eigenvalues).max()))
         starts = np.flatnonzero(np.diff(eigenvalues, prepend=-np.inf) > rounding)
@@ -77,8 +80,9 @@ class Spectrum:
                 for g in groups
                 if len(g) >= many
             ],
-            zero=rounding if zero is None else zero,
+            zero=rounding if zero is None else over_unit(zero, A),
             exact=True,
+            unit=A.unit,
         )
 
     @classmethod
@@ -94,8 +98,11 @@ class Spectrum:
             rules=sample.rules,
             points=[sample.point_masses(rule) for rule in sample.rules],
             repeated=[Repeated(e.value, e.low, e.high) for e in sample.known if not e.counted],
-            zero=numerical_zero(sample.A, sample.largest) if zero is None else zero,
+            zero=numerical_zero(sample.A, sample.largest)
+            if zero is None
+            else over_unit(zero, sample.A),
             exact=False,
+            unit=sample.A.unit,
         )
 
     @property

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from ...core import arguments
 from ..estimates.dense import numerical_zero
 from ..estimates.estimate import Estimate
-from ..estimates.operands import Array, Counted
+from ..estimates.operands import Array, Counted, over_unit
 from .spectral_sum import Function, spectral_sum
 
 
@@ -87,8 +88,10 @@ def trace_function(
     >>> trace_function(np.diag([1.0, 2.0, 3.0]), np.square)
     Estimate(14, exact, 3 products)
     """
+    arguments.function("trace_function", "f", f, "Write a function of an array of eigenvalues.")
+    A = Counted(op, "trace_function")
     return spectral_sum(
-        Counted(op, "trace_function"), (f,), probes=probes, rtol=rtol, atol=atol,
+        A, (lambda x: f(A.unit * x),), probes=probes, rtol=rtol, atol=atol,
         max_matvecs=max_matvecs, seconds=seconds, method=method, seed=seed, progress=progress,
         checkpoint=checkpoint,
     )  # fmt: skip
@@ -124,9 +127,11 @@ def log_determinant(op: Any, shift: float = 0.0, **options: Any) -> Estimate:
     3.178054
     """
 
+    shift = arguments.number("log_determinant", "shift", shift)
     A = Counted(op, "log_determinant")
 
     def log(x: Array) -> Array:
+        x = A.unit * x
         lowest = float(x.min())
         if lowest + shift <= numerical_zero(A, float(np.abs(x + shift).max())):
             raise ValueError(
@@ -175,11 +180,12 @@ def effective_dimension(op: Any, damping: float, **options: Any) -> Estimate:
     >>> effective_dimension(np.diag([9.0, 1.0, 0.0]), damping=1.0)
     Estimate(1.4, exact, 3 products)
     """
-    if not damping > 0:
-        raise ValueError(f"effective_dimension: damping must be positive, got {damping}")
+    damping = arguments.number("effective_dimension", "damping", damping, above=0)
+
+    A = Counted(op, "effective_dimension")
 
     def share(x: Array) -> Array:
         positive = np.maximum(x, 0.0)
-        return positive / (positive + damping)
+        return positive / (positive + over_unit(damping, A))
 
-    return spectral_sum(Counted(op, "effective_dimension"), (share,), **options)
+    return spectral_sum(A, (share,), **options)

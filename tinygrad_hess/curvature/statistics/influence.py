@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from ...core import arguments
 from ...transforms.gradients import value_and_grad
 from ..estimates.plotting import BLUE, GREY, axes
 from ..estimates.result import Result
+from ..operators import checks
 from ..operators.batches import Batches
 from ..operators.flattening import Array, Flattening
 from ..operators.hessian import HessianOperator
@@ -154,8 +156,8 @@ def influence(
     """
     who = "influence"
     begin = time.perf_counter()
-    if reduction not in ("mean", "sum"):
-        raise ValueError(f"{who}: reduction={reduction!r} is not 'mean' or 'sum'")
+    arguments.choice(who, "reduction", reduction, ("mean", "sum"))
+    checks.check_functions(who, loss=loss)
     at = Flattening(params, who)
     batches = Batches(data, who)
     if op is None:
@@ -166,9 +168,15 @@ def influence(
             f"shape {(at.size, at.size)}"
         )
     value, slope = value_and_grad(test_loss or loss)(at.tree(), test)
+    slope = at.flatten(slope)
+    checks.check_finite(who, 0, value, slope)
     inverse = InverseOperator(op, damping=damping, tol=tol, max_iterations=max_iterations)
-    solution = inverse.solve(at.flatten(slope))
-    rows = [g @ solution.x for batch in batches for g in gradient_rows(loss, at, batch, chunk_size)]
+    solution = inverse.solve(slope)
+    rows = [
+        g @ solution.x
+        for number, batch in enumerate(batches)
+        for g in gradient_rows(loss, at, batch, chunk_size, number=number)
+    ]
     n = sum(map(len, rows))
     if n == 0:
         raise ValueError(f"{who}: data hold no example")

@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from ..estimates.plotting import BLUE, GREY, axes
+from ...core import arguments
+from ..estimates import scaling
+from ..estimates.plotting import BLUE, GREY, axes, literal
 from ..estimates.result import Result, plain
+from ..operators import checks
 from ..operators.batches import Batches, batch_size
 from ..operators.flattening import Array, Flattening
 from ..operators.hessian import HessianOperator
@@ -113,7 +116,7 @@ class ObservedInformation(
             capsize=3,
             markersize=4,
         )
-        ax.set_yticks(rows, self.names[:shown])
+        ax.set_yticks(rows, [literal(name) for name in self.names[:shown]])
         ax.set_ylim(shown - 0.5, -0.5)  # the first on top
         ax.set_xlabel(f"estimate and {self.level:.0%} interval")
         return ax
@@ -185,10 +188,10 @@ def observed_information(
     """
     who = "observed_information"
     begin = time.perf_counter()
-    if not 0 < level < 1:
-        raise ValueError(f"{who}: level must be between 0 and 1, got {level}")
+    level = arguments.number(who, "level", level, above=0, below=1)
     if robust and data is None:
         raise ValueError(f"{who}: robust=True needs data: the sandwich is a sum over examples")
+    checks.check_functions(who, loss=loss)
     at = Flattening(params, who)
     if at.size > DENSE:
         raise ValueError(
@@ -208,11 +211,12 @@ def observed_information(
     step = inverse @ (op.gradient.astype(float) * scale)
     covariance = inverse
     if robust and batches is not None:
+        unit = scaling.power_of_two(information)
         meat = np.zeros((at.size, at.size))
-        for batch in batches:
-            for g in gradient_rows(loss, at, batch):
-                meat += g.T.astype(float) @ g
-        covariance = inverse @ meat @ inverse
+        for number, batch in enumerate(batches):
+            for g in gradient_rows(loss, at, batch, number=number):
+                meat += (g.T.astype(float) / unit) @ (g / unit)
+        covariance = (unit * inverse) @ meat @ (unit * inverse)
         covariance = (covariance + covariance.T) / 2
     error = np.sqrt(np.diag(covariance))
     away = float(np.max(np.abs(step) / np.sqrt(np.diag(inverse))))

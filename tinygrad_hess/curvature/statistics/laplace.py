@@ -9,16 +9,19 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ...core import arguments
+from ..operators import checks
 from ..operators.batches import Batches
 from ..operators.flattening import Array, Flattening, raw
 from ..operators.ggn.output_hessians import check_reduction
 from ..operators.ggn.output_roots import output_roots
 from ..operators.kfac.layer_taps import LayerTaps
-from ..operators.kfac.operator import KroneckerFactors, pairs
+from ..operators.kfac.operator import KroneckerFactors, check_model, loss_value, pairs
 from .per_example import output_jacobians
 from .posterior import Blocks, Curvature, Diagonal, Kronecker, Laplace, check_dense, check_precision
 
@@ -98,13 +101,12 @@ def laplace(
     """
     who = "laplace"
     begin = time.perf_counter()
+    checks.check_functions(who, predict=predict, loss=loss)
     check_reduction(loss, reduction, who)
-    if structure not in STRUCTURES:
-        raise ValueError(f"{who}: structure={structure!r} is not one of {', '.join(STRUCTURES)}")
-    if reduction not in ("mean", "sum"):
-        raise ValueError(f"{who}: reduction={reduction!r} is not 'mean' or 'sum'")
+    arguments.choice(who, "structure", structure, STRUCTURES)
+    arguments.choice(who, "reduction", reduction, ("mean", "sum"))
     check_precision(prior_precision)
-    at, whole, layer = Flattening(params, who), lambda tree: tree, ""
+    at, whole, layer = Flattening(params, who), _same, ""
     batches = Batches(data, who)
     if structure == "last_layer":
         at, predict, whole, layer = _last_layer(at, predict, batches)
@@ -114,10 +116,13 @@ def laplace(
     total, examples = 0.0, 0
     blocks = [np.zeros((len(index), len(index))) for index in indices]
     diagonal = np.zeros(at.size)
-    for x, y, size in pairs(batches, who):
+    check = partial(check_model, predict, loss, at)
+    for number, (x, y, size) in enumerate(pairs(batches, who, check)):
         outputs = np.asarray(raw(predict(at.tensors(), x)))
         weight = float(size) if reduction == "mean" else 1.0
-        total += float(loss(outputs, y)) * weight
+        value = loss_value(loss, outputs, y)
+        checks.check_finite(who, number, value)
+        total += value * weight
         examples += size
         if structure == "kfac":
             continue
@@ -153,6 +158,10 @@ def laplace(
         _whole=whole,
     ).with_prior_precision(prior_precision)
     return dataclasses.replace(found, seconds=time.perf_counter() - begin)
+
+
+def _same(tree: Any) -> Any:
+    return tree
 
 
 def _block_indices(structure: str, at: Flattening) -> list[Array]:

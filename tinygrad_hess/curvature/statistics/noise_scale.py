@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from ..estimates import scaling
 from ..estimates.estimate import student
 from ..estimates.plotting import BLUE, GREY, axes
 from ..estimates.result import Result
+from ..operators import checks
 from ..operators.batches import Batches
 from ..operators.flattening import Array, Flattening
 from .per_example import gradient_rows
@@ -139,11 +141,14 @@ def gradient_noise_scale(
     """
     who = "gradient_noise_scale"
     begin = time.perf_counter()
+    checks.check_functions(who, loss=loss)
     at = Flattening(params, who)
     batches = Batches(data, who)
-    total, norms = np.zeros(at.size), []
-    for batch in batches:
-        for g in gradient_rows(loss, at, batch, chunk_size):
+    total, norms, unit = np.zeros(at.size), [], 1.0
+    for number, batch in enumerate(batches):
+        for g in gradient_rows(loss, at, batch, chunk_size, number=number):
+            unit = unit if total.any() else scaling.power_of_two(g)
+            g = g / g.dtype.type(unit)
             total += g.sum(axis=0, dtype=float)
             norms.append(np.einsum("ij,ij->i", g, g, dtype=float))
     n = sum(map(len, norms))
@@ -151,17 +156,12 @@ def gradient_noise_scale(
         raise ValueError(f"{who}: at least 3 examples are needed, got {n}")
     mean = total / n
     products = [
-        g @ mean for batch in batches for g in gradient_rows(loss, at, batch, chunk_size)
-    ]  # fmt: skip
+        (g / g.dtype.type(unit)) @ mean
+        for number, batch in enumerate(batches)
+        for g in gradient_rows(loss, at, batch, chunk_size, number=number)
+    ]
     a, b = np.concatenate(norms), np.concatenate(products)
-    if not np.isfinite(a).all():
-        raise ValueError(f"{who}: a gradient is not finite")
     q = float(mean @ mean)
-    if len(b) != n or abs(b.mean() - q) > 1e-4 * math.sqrt(q * a.mean()):
-        raise ValueError(
-            f"{who}: a second pass over the data found other examples. If the loader shuffles or "
-            "drops, give list(loader) instead."
-        )
     S, G2, covariance = _jackknife(a, b, q)
     t = student(n - 1)
     interval = _fieller(S, G2, covariance, t)
@@ -173,8 +173,8 @@ def gradient_noise_scale(
         value=ratio,
         standard_error=error,
         interval=interval,
-        trace_covariance=S,
-        gradient_norm_squared=G2,
+        trace_covariance=S * unit * unit,
+        gradient_norm_squared=G2 * unit * unit,
         examples=n,
         converged=bounded,
         seconds=time.perf_counter() - begin,

@@ -8,19 +8,24 @@ output_jacobians      : predict, params, x -> (n, K, P), likewise
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ...core import trees
-from ...core.tensor import Tensor
+from ...core import arguments, trees
+from ...core.tensor import Tensor, unrecorded
 from ...ops.shape.broadcasting import reshape
 from ...replay import jacrev
 from ...transforms.gradients import grad
 from ...transforms.jacobians import MEMORY_OF_A_SWEEP
 from ...transforms.vectorize import vmap
+from ..operators import checks
 from ..operators.batches import batch_size
 from ..operators.flattening import Array, Flattening
+
+FEW = 8
+"""Examples of which a loss is evaluated twice, to see whether it is random."""
 
 
 def per_example_gradients(
@@ -48,7 +53,8 @@ def per_example_gradients(
     Raises
     ------
     ValueError
-        When the arrays of the batch differ in length.
+        When the arrays of the batch differ in length, when the loss is random, and when a loss or
+        a gradient is not finite.
 
     Examples
     --------
@@ -60,8 +66,9 @@ def per_example_gradients(
     array([[ -2.,   0.],
            [  0., -12.]])
     """
+    checks.check_functions("per_example_gradients", loss=loss)
     at = Flattening(params, "per_example_gradients")
-    parts = list(_leaf_gradients(loss, at, batch, chunk_size))
+    parts = list(_leaf_gradients(loss, at, batch, chunk_size, 0))
     if not parts:
         empty = [np.zeros((0, *v.shape), v.dtype) for v in at.values]
         return trees.unflatten(at.spec, empty)
@@ -70,10 +77,18 @@ def per_example_gradients(
 
 
 def gradient_rows(
-    loss: Callable[..., Any], at: Flattening, batch: Any, chunk_size: int | None = None
+    loss: Callable[..., Any],
+    at: Flattening,
+    batch: Any,
+    chunk_size: int | None = None,
+    *,
+    number: int,
 ) -> Iterator[Array]:
-    """Per-example gradients as matrices of shape (m, P), m examples at a time."""
-    for leaves in _leaf_gradients(loss, at, batch, chunk_size):
+    """Per-example gradients as matrices of shape (m, P), m examples at a time.
+
+    ``number`` is that of the batch; what is seen in the first one is checked.
+    """
+    for leaves in _leaf_gradients(loss, at, batch, chunk_size, number):
         yield at.join(leaves, len(leaves[0])).T
 
 
@@ -104,14 +119,25 @@ def output_jacobians(
 
 
 def _leaf_gradients(
-    loss: Callable[..., Any], at: Flattening, batch: Any, chunk_size: int | None
+    loss: Callable[..., Any], at: Flattening, batch: Any, chunk_size: int | None, number: int
 ) -> Iterator[list[Array]]:
     gradients = vmap(grad(loss), in_axes=(None, 0))
     batched, n = _batches_of_one(batch, at.who)
+    if not number and n:
+        checks.check_evaluation(at, partial(_first_losses, loss, at), batched)
     m = _examples_at_a_time(at, 1, chunk_size)
     for first in range(0, n, m):
         part = trees.map(lambda a: a[first : first + m], batched)  # noqa: B023 - used at once
-        yield trees.leaves(gradients(at.tree(), part))
+        leaves = trees.leaves(gradients(at.tree(), part))
+        checks.check_finite(at.who, number, None, at.join(leaves, len(leaves[0])))
+        yield leaves
+
+
+def _first_losses(loss: Callable[..., Any], at: Flattening, batched: Any) -> float:
+    """The sum of the losses of the first few examples, each as a batch of one."""
+    n = len(trees.leaves(batched)[0])
+    each = [trees.map(lambda a, i=i: a[i], batched) for i in range(min(n, FEW))]
+    return sum(float(np.asarray(unrecorded(loss(at.tensors(), one)))) for one in each)
 
 
 def _batches_of_one(batch: Any, who: str) -> tuple[Any, int]:
@@ -125,6 +151,4 @@ def _examples_at_a_time(at: Flattening, rows: int, chunk_size: int | None) -> in
     """How many examples at a time, when each has ``rows`` gradients."""
     if chunk_size is None:
         return max(1, MEMORY_OF_A_SWEEP // (rows * at.size * at.dtype.itemsize))
-    if chunk_size < 1:
-        raise ValueError(f"{at.who}: chunk_size must be at least 1, got {chunk_size}")
-    return chunk_size
+    return arguments.integer(at.who, "chunk_size", chunk_size, least=1)

@@ -22,6 +22,7 @@ from ..estimates.result import Result
 from ..operators.batches import batch_size
 from ..operators.flattening import Array, Flattening, raw
 from ..operators.kfac.operator import KroneckerFactors
+from ..operators.pickling import picklable, restore
 from .per_example import output_jacobians
 
 EVIDENCE = "marginal_likelihood"
@@ -227,6 +228,12 @@ class Laplace(Result):
     _at: Flattening
     _predict: Callable[..., Any]
     _whole: Callable[[Any], Any]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return picklable(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        restore(self, state)
 
     def with_prior_precision(self, prior_precision: float | str) -> Laplace:
         """The same curvature with another prior: nothing is computed again.

@@ -16,6 +16,9 @@ METHOD = "Hutchinson by example"
 LEAST = 16
 """Examples from which the signs are worth it; with fewer, deflation does more."""
 
+CHECKS = 8
+"""Products, at most, that find out how the examples lie, but for rare nets; 2 mostly."""
+
 
 @dataclass(frozen=True)
 class ByExample:
@@ -34,7 +37,7 @@ class ByExample:
 
     def __call__(self, probes: range) -> Array:
         """Forms, shape (leaves, probes)."""
-        found = self.forms(probes, self.seed)
+        found = self.A.normalized(self.forms(probes, self.seed))
         self.A.matvecs += len(probes)  # an interrupted block does not count
         return found
 
@@ -48,7 +51,7 @@ def begin(A: Counted, seed: int, first: int) -> ByExample | None:
         return None
     forms = A.op.example_forms()
     try:
-        pilot = forms(range(first), seed)
+        pilot = A.normalized(forms(range(first), seed))
     except UncopiedError:
         return None
     A.matvecs += first + forms.checks

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core import arguments
 from ..estimates.budget import Budget
 from ..estimates.exact import exact_diagonal
 from ..estimates.operands import Array, Counted
@@ -100,7 +101,7 @@ def diagonal(
     op : LinearOperator, ndarray or sparse matrix, shape (P, P)
     samples : int, optional
         Probes, at least 2; with an accuracy, how many to begin with. If P is no more than the
-        products that may be spent at first (128 by default), the diagonal is exact.
+        products that may be spent (with an accuracy, at first: 128), the diagonal is exact.
     rtol, atol : float, optional
         Go on until the root mean square of the half widths of the 95% intervals is at most
         ``max(atol, rtol * rms of the entries)``. When P products are the cheaper way, exactly.
@@ -129,16 +130,17 @@ def diagonal(
     >>> diagonal(np.array([[2.0, 1.0], [1.0, 3.0]])).values
     array([2., 3.])
     """
-    if samples is not None and samples < 2:
-        raise ValueError(f"diagonal: samples must be at least 2, got {samples}")
+    if samples is not None:
+        samples = arguments.integer("diagonal", "samples", samples, least=2)
     with Run(
         op, "diagonal", rtol=rtol, atol=atol, max_matvecs=max_matvecs, seconds=seconds,
-        progress=progress, checkpoint=checkpoint, defaults=(samples or SAMPLES, 10_000),
+        progress=progress, checkpoint=checkpoint, defaults=(samples or SAMPLES, 10_000), least=2,
+        of_operator=True,
     ) as budget:  # fmt: skip
         A, target, limit = budget.A, budget.target, int(budget.left)
         first = min(samples or (FIRST if target.asked else limit), limit)
         save = budget.checkpoint({"seed": seed, "samples": samples}, free=True)
-        if min(limit, samples or SAMPLES) >= A.size:
+        if min(limit, samples or (SAMPLES if target.asked else limit)) >= A.size:
             return _exact_result(A, budget)
         running, saved = Running(mean=np.zeros(A.size), squares=np.zeros(A.size)), save.load()
         if saved is not None:
@@ -157,9 +159,9 @@ def diagonal(
             return _exact_result(A, budget)
     errors = running.standard_error
     return Diagonal(
-        running.mean.astype(A.dtype),
-        errors.astype(A.dtype),
-        np.stack(running.interval, axis=1).astype(A.dtype),
+        (A.unit * running.mean).astype(A.dtype),
+        (A.unit * errors).astype(A.dtype),
+        (A.unit * np.stack(running.interval, axis=1)).astype(A.dtype),
         A.matvecs,
         converged=not reason,
         seconds=budget.seconds,
@@ -171,6 +173,7 @@ def diagonal(
 
 def _exact_result(A: Counted, budget: Budget) -> Diagonal:
     values = exact_diagonal(A, budget)
+    values = (A.unit * values).astype(A.dtype)
     return Diagonal(
         values, np.zeros_like(values), np.stack([values, values], axis=1), A.matvecs,
         exact=True, seconds=budget.seconds, method="exact",

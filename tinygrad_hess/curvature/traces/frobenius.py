@@ -46,7 +46,7 @@ def frobenius_norm(
         products turn out to be the cheaper way, the norm is computed exactly.
     max_matvecs : int, optional
         Products to spend at most; by default 128, or with an accuracy 10,000. With P no more than
-        128 and than that, exactly.
+        that, and with an accuracy no more than 128, exactly.
     seconds, seed, progress, checkpoint
         As in :func:`~tinygrad_hess.curvature.trace`.
 
@@ -74,10 +74,11 @@ def frobenius_norm(
     with Run(
         op, "frobenius_norm", rtol=rtol, atol=atol, max_matvecs=max_matvecs, seconds=seconds,
         progress=progress, checkpoint=checkpoint, defaults=(SAMPLES, 10_000), least=2,
+        of_operator=True,
     ) as budget:  # fmt: skip
         A, target, limit = budget.A, budget.target, int(budget.left)
         save = budget.checkpoint({"seed": seed})
-        if min(limit, SAMPLES) >= A.size:
+        if (min(limit, SAMPLES) if target.asked else limit) >= A.size:
             return _exact_norm(A, budget)
         running, saved, split = Running(), save.load(), Deflation(A, SKETCH, seed)
         if saved is None:
@@ -107,7 +108,7 @@ def frobenius_norm(
         return Estimate(
             value, error, interval, A.matvecs, not reason, seconds=budget.seconds, seed=seed,
             method="deflated probes", reason=reason,
-        )  # fmt: skip
+        ).times(A.unit)  # fmt: skip
 
 
 def _norm_with_error(known: float, running: Running) -> tuple[float, float, tuple[float, float]]:
@@ -121,4 +122,5 @@ def _norm_with_error(known: float, running: Running) -> tuple[float, float, tupl
 
 def _exact_norm(A: Counted, budget: Budget) -> Estimate:
     square = sum(float((Y.astype(np.float64) ** 2).sum()) for _, Y in unit_products(A, budget))
-    return Estimate.of_exact(math.sqrt(square), A.matvecs, seconds=budget.seconds, method="exact")
+    norm = A.unit * math.sqrt(square)
+    return Estimate.of_exact(norm, A.matvecs, seconds=budget.seconds, method="exact")

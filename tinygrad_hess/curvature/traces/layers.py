@@ -16,7 +16,7 @@ from ..estimates.budget import Budget
 from ..estimates.estimate import Estimate
 from ..estimates.exact import exact_diagonal
 from ..estimates.operands import Array, Counted
-from ..estimates.plotting import BLUE, axes
+from ..estimates.plotting import BLUE, axes, literal, printable
 from ..estimates.probes import signs
 from ..estimates.probing import Running, run_probes, unpack
 from ..estimates.result import Result
@@ -48,9 +48,9 @@ class LayerTraces(Result):
         return self.total.converged
 
     def __repr__(self) -> str:
-        width = max(len(name) for name in self.layers)
+        width = max(len(printable(name)) for name in self.layers)
         lines = [
-            f"  {name:<{width}}  {e.value:.6g} ± {e.standard_error:.2g}"
+            f"  {printable(name):<{width}}  {e.value:.6g} ± {e.standard_error:.2g}"
             f"  ({self.sizes[name]} parameters)"
             for name, e in self.layers.items()
         ]
@@ -62,7 +62,7 @@ class LayerTraces(Result):
         values = [e.value for e in self.layers.values()]
         halves = [(e.interval[1] - e.interval[0]) / 2 for e in self.layers.values()]
         ax.barh(range(len(values)), values, xerr=halves, color=BLUE, ecolor="#333333", capsize=3)
-        ax.set_yticks(range(len(values)), list(self.layers))
+        ax.set_yticks(range(len(values)), [literal(name) for name in self.layers])
         ax.invert_yaxis()
         ax.set_xlabel("trace of the layer's block (95%)")
         return ax
@@ -126,19 +126,21 @@ def layer_traces(
     """
     with Run(
         op, "layer_traces", rtol=rtol, atol=atol, max_matvecs=max_matvecs, seconds=seconds,
-        progress=progress, checkpoint=checkpoint, defaults=(SAMPLES, 10_000),
+        progress=progress, checkpoint=checkpoint, defaults=(SAMPLES, 10_000), least=2,
+        of_operator=True,
     ) as budget:  # fmt: skip
         A, target, limit = budget.A, budget.target, int(budget.left)
         names, starts, order = _layer_order(
             A, layers if layers is not None else _operator_layers(op)
         )
         save = budget.checkpoint({"seed": seed, "layers": names})
-        if min(limit, SAMPLES) >= A.size:
+        if (min(limit, SAMPLES) if target.asked else limit) >= A.size:
             diagonal = exact_diagonal(A, budget)
             return _exact_traces(names, starts, order, diagonal, A, budget)
 
         running, saved = Running(), save.load()
-        probes = _by_example(A, seed, starts, order, saved) or _deflated(
+        by_example_first = saved is not None or budget.left >= 2 + by_example.CHECKS
+        probes = (by_example_first and _by_example(A, seed, starts, order, saved)) or _deflated(
             A, seed, starts, order, saved, limit
         )
         if saved is not None:
@@ -162,7 +164,7 @@ def layer_traces(
             Estimate(
                 float(v), float(e), (float(low), float(high)), A.matvecs, not reason,
                 seconds=budget.seconds, seed=seed, method=probes.method, reason=reason,
-            )
+            ).times(A.unit)
             for v, e, low, high in values
         ]  # fmt: skip
     return _make_result(names, starts, order, estimates)
@@ -255,7 +257,7 @@ def _layer_order(A: Counted, layers: Mapping[str, Any]) -> tuple[list[str], Arra
 def _exact_traces(
     names: list[str], starts: Array, order: Array, diagonal: Array, A: Counted, budget: Budget
 ) -> LayerTraces:
-    parts = np.add.reduceat(diagonal[order], starts, dtype=np.float64)
+    parts = A.unit * np.add.reduceat(diagonal[order], starts, dtype=np.float64)
     estimates = [
         Estimate.of_exact(float(v), A.matvecs, seconds=budget.seconds, method="exact")
         for v in [*parts, parts.sum()]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core import arguments
 from ..eigenpairs.deflation import BLOCK, SKETCH_MEMORY, Deflation
 from ..estimates.budget import INTERRUPTED, Budget
 from ..estimates.checkpoints import Checkpoint
@@ -128,22 +129,25 @@ def trace(
     >>> estimate.value, estimate.standard_error
     (19900.0, 0.0)
     """
-    if samples is not None and samples < 2:
-        raise ValueError(f"trace: samples must be at least 2 for a standard error, got {samples}")
-    if method not in METHODS:
-        raise ValueError(f"trace: method={method!r} is not one of {', '.join(METHODS)}")
+    if samples is not None:
+        samples = arguments.integer("trace", "samples", samples, least=2)
+    arguments.choice("trace", "method", method, METHODS)
     if method == "auto" and samples is not None:
         method = "hutchinson"
     with Run(
         op, "trace", rtol=rtol, atol=atol, max_matvecs=max_matvecs, seconds=seconds,
-        progress=progress, checkpoint=checkpoint, defaults=(samples or SAMPLES, 10_000), least=2,
+        progress=progress, checkpoint=checkpoint, defaults=(samples or SAMPLES, 10_000),
+        of_operator=True,
     ) as budget:  # fmt: skip
         A, target, limit = budget.A, budget.target, int(budget.left)
+        if max_matvecs is not None:
+            least = {"exact": A.size, "xtrace": 4}.get(method, 2) + (checkpoint is not None)
+            arguments.number("trace", "max_matvecs", max_matvecs, least=least, infinite=True)
         first = samples or (FEWEST if target.asked else limit)
         options = {"method": method, "samples": samples, "seed": seed}
         save = budget.checkpoint(options, free=not target.asked)
         few = 2 * PILOT if samples is None and target.asked else min(first, limit)
-        if method == "exact" or (few >= A.size and method in ("auto", "hutchinson")):
+        if method == "exact" or (min(few, limit) >= A.size and method in ("auto", "hutchinson")):
             return exact_trace(A, budget)
         estimator = _Trace(A, target, budget, save, seed)
         if method == "hutchinson":
@@ -178,9 +182,9 @@ class _Trace:
         """Signs that differ from example to example, or deflation where that takes fewer probes."""
         A, budget, saved = self.A, self.budget, self.save.load()
         running, probing = Running(), saved is not None and "count" in saved
-        count = 0 if probing else int(min(PILOT, max(budget.left, 2)))
+        count = 0 if probing else int(min(PILOT, budget.left - by_example.CHECKS))
         other = saved is not None and probing and "by_example" not in saved
-        begun = None if other else by_example.begin(A, self.seed, count)
+        begun = None if other or count < 2 > probing else by_example.begin(A, self.seed, count)
         if begun is None:
             found = self.deflated(saved)
             assert found is not None
@@ -315,8 +319,6 @@ class _Trace:
             budget.restore(saved)
         room = max(PILOT, SKETCH_MEMORY // (A.size * A.dtype.itemsize))
         most = min(int(min(budget.left + 2 * x.count, A.size)) // 2, room)
-        if most < 2:
-            raise ValueError(f"trace: max_matvecs={budget.max_matvecs} is too few for XTrace: 4")
         try:
             while not x.count or not x.exact:
                 goal = min(PILOT, most)
@@ -372,7 +374,7 @@ class _Trace:
             seed=self.seed,
             method=method,
             reason=why,
-        )
+        ).times(self.A.unit)
 
 
 def _next_count(history: list[tuple[float, float]], ratio: float) -> int:

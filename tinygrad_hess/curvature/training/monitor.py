@@ -6,18 +6,25 @@ Monitor : (step, params, value) -> a record, now and then
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...core import arguments
 from ...optim.optimizer import Optimizer
 from ..analysis.alignment import gradient_alignment
 from ..eigenpairs.eigenpairs import Eigenpairs, top_eigenpairs
+from ..estimates import scaling
+from ..estimates.budget import INTERRUPTED
 from ..estimates.operands import Array, check_positive
+from ..operators import checks
 from ..operators.hessian import HessianOperator
+from ..operators.pickling import Portable, picklable, portable, restore
 from ..traces.trace import trace
 from .moving import MovingHessian
 from .preconditioners import preconditioner, threshold_of, updates_made
@@ -33,7 +40,10 @@ class Monitor:
     """Follows the curvature of a loss while a net trains.
 
     It is the callback of :func:`tinygrad_hess.optim.fit`, or is called in a loop of your own, with
-    each step's number and parameters. It never ends the training, and leaves it as it would be.
+    each step's number and parameters. It never ends the training, and leaves it as it would be: a
+    quantity that cannot be measured (the curvature is not finite, a function of yours raises) is
+    None in the record, which says why under ``failed``. Numbers of a second run go on from the
+    last one's.
 
     Parameters
     ----------
@@ -75,6 +85,8 @@ class Monitor:
         Seconds in measurements, and in training between the calls.
     left_out : int
         Measurements that ``overhead`` did not allow.
+    unwritten : str
+        Why the last record is not in the file yet; it is written with the next one that can be.
 
     Raises
     ------
@@ -126,15 +138,15 @@ class Monitor:
         names = [_quantity_name(q) for q in quantities]
         if len(set(names)) < len(names):
             raise ValueError(f"Monitor: two quantities have one name: {', '.join(names)}")
-        for name, given in (("k", k), ("every", every)):
-            if given < 1:
-                raise ValueError(f"Monitor: {name} must be at least 1, got {given}")
+        checks.check_functions("Monitor", loss=loss)
+        k = arguments.integer("Monitor", "k", k, least=1)
+        every = arguments.integer("Monitor", "every", every, least=1)
         check_positive("Monitor", rtol=rtol, overhead=overhead)
         self.loss, self.data, self.args, self.reduction = loss, data, args, reduction
         self.optimizer, self.quantities = optimizer, dict(zip(names, quantities, strict=True))
         self.k, self.every, self.rtol, self.seed = k, every, rtol, seed
         self.overhead, self.dtype = overhead, dtype
-        self.path = None if path is None else Path(path)
+        self.path = None if path is None else arguments.path("Monitor", path)
         self.records = Records({
             "format": FORMAT, "quantities": names, "k": k, "every": every, "rtol": rtol,
             "overhead": overhead, "reduction": reduction, "seed": seed,
@@ -143,6 +155,8 @@ class Monitor:
         })  # fmt: skip
         if self.path is not None:
             self.path.write_text(json.dumps(self.records.about) + "\n", encoding="utf-8")
+        self.unwritten, self._written = "", 0
+        self._offset, self._step = 0, -1  # steps of earlier runs, and the last one of this
         self.spent = self.trained = 0.0
         self.left_out = 0
         self._op: MovingHessian | None = None
@@ -167,6 +181,9 @@ class Monitor:
         begin = time.perf_counter()
         if self._last is not None:
             self.trained += begin - self._last
+        if step < self._step:  # another run
+            self._offset += self._step + 1
+        self._step = step
         if step % self.every == 0:
             if self._affordable():
                 self.measure(step, params, value, state)
@@ -190,34 +207,74 @@ class Monitor:
     ) -> dict[str, Any]:
         """Measure now; return the record that was appended."""
         begin = time.perf_counter()
+        diagonal = preconditioner(self.optimizer, params, state)
+        made = updates_made(self.optimizer, state, step)
+        rate, threshold = threshold_of(self.optimizer, made, diagonal is not None)
+        record: dict[str, Any] = for_json(
+            {
+                "step": int(step) + self._offset,
+                "loss": None if value is None else float(value),
+                "rate": rate,
+                "threshold": threshold,
+                "preconditioned": diagonal is not None,
+            }
+        )
+        failed: dict[str, str] = {}
+        point = _Point(self, params, diagonal)
+        for name, quantity in self.quantities.items():
+            try:
+                found = point.named(name) if isinstance(quantity, str) else quantity(point.full)
+                record[name] = for_json(found)
+            except Exception as error:  # whatever it is, the training is worth more
+                record[name], failed[name] = None, f"{type(error).__name__}: {error}"
+        if failed:
+            record["failed"] = failed
+        record["seconds"] = time.perf_counter() - begin
+        self.records.records.append(record)
+        self._write()
+        return record
+
+    def _write(self) -> None:
+        """Append what the file does not hold yet, in whole lines."""
+        if self.path is None:
+            return
+        pending = self.records.records[self._written :]
+        text = "".join(json.dumps(record) + "\n" for record in pending)
+        try:
+            size = self.path.stat().st_size
+            try:
+                with self.path.open("a", encoding="utf-8") as file:
+                    file.write(text)
+            except OSError:  # a full disk: no part of a line is left
+                os.truncate(self.path, size)
+                raise
+        except OSError as error:
+            self.unwritten = f"{type(error).__name__}: {error}"
+            pending[-1].setdefault("failed", {})["path"] = self.unwritten
+        else:
+            self.unwritten, self._written = "", len(self.records)
+
+    def _operator_at(self, params: Any) -> MovingHessian:
         if self._op is None:
-            self._op = MovingHessian(
+            op = MovingHessian(
                 self.loss, params, self.data, *self.args, reduction=self.reduction, dtype=self.dtype
             )
+            op.check()
+            self._op = op
         else:
             self._op.move(params)
-        point = _Point(self, self._op, params, preconditioner(self.optimizer, params, state))
-        made = updates_made(self.optimizer, state, step)
-        rate, threshold = threshold_of(self.optimizer, made, point.diagonal is not None)
-        record: dict[str, Any] = {
-            "step": int(step),
-            "loss": None if value is None else float(value),
-            "rate": rate,
-            "threshold": threshold,
-            "preconditioned": point.diagonal is not None,
+        checks.check_finite("Monitor", 0, self._op.value, self._op.gradient)
+        return self._op
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = picklable(self, ("_op", "_last"))
+        return state | {"quantities": {k: portable(q) for k, q in self.quantities.items()}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        restore(self, state | {"_op": None, "_last": None})
+        self.quantities = {
+            k: q.function if isinstance(q, Portable) else q for k, q in self.quantities.items()
         }
-        for name, quantity in self.quantities.items():
-            if isinstance(quantity, str):
-                record[name] = point.named(name)
-            else:
-                record[name] = quantity(point.full)
-        record["seconds"] = time.perf_counter() - begin
-        record = for_json(record)
-        self.records.records.append(record)
-        if self.path is not None:  # one write of one whole line
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")
-        return record
 
     @staticmethod
     def read(path: str | Path) -> Records:
@@ -236,6 +293,10 @@ class Monitor:
     def __repr__(self) -> str:
         share = f", {self.spent / self.trained:.1%} of the training time" if self.trained else ""
         out = f", {self.left_out} left out" if self.left_out else ""
+        reasons = [r["failed"] for r in self.records if r.get("failed")]
+        if reasons:
+            name, why = next(iter(reasons[-1].items()))
+            out += f", {len(reasons)} with failures (the last: {name}: {why})"
         return (
             f"<Monitor: {', '.join(self.quantities)} every {self.every} steps; "
             f"{len(self.records)} measurements{out}{share}>"
@@ -259,11 +320,20 @@ def _quantity_name(quantity: Any) -> str:
 class _Point:
     """What is measured at one point; each thing once."""
 
-    def __init__(self, monitor: Monitor, op: MovingHessian, params: Any, diagonal: Array | None):
-        self.monitor, self.base, self.params, self.diagonal = monitor, op, params, diagonal
-        self.op: Any = op if diagonal is None else op.preconditioned(diagonal)
+    def __init__(self, monitor: Monitor, params: Any, diagonal: Array | None):
+        self.monitor, self.params, self.diagonal = monitor, params, diagonal
         self._full: HessianOperator | None = None
         self._top: Eigenpairs | None = None
+
+    @cached_property
+    def base(self) -> MovingHessian:
+        """The plain Hessian."""
+        return self.monitor._operator_at(self.params)
+
+    @property
+    def op(self) -> Any:
+        """The Hessian, preconditioned where it can be."""
+        return self.base if self.diagonal is None else self.base.preconditioned(self.diagonal)
 
     @property
     def full(self) -> HessianOperator:
@@ -282,6 +352,8 @@ class _Point:
             self._top = top_eigenpairs(
                 self.op, m.k, rtol=m.rtol, v0=m._vectors, seed=m.seed, block_size=m.k
             )
+            if self._top.reason == INTERRUPTED:  # Ctrl-C was meant for the training
+                raise KeyboardInterrupt
             m._vectors = self._top.start
         return self._top
 
@@ -291,7 +363,7 @@ class _Point:
             kept = ("values", "residuals", "gap_intervals", "matvecs", "converged")
             return {key: found[key] for key in kept}
         if name == "gradient_norm":
-            return float(np.linalg.norm(self.base.gradient))
+            return scaling.norm(self.base.gradient)
         if name == "trace":
             return trace(self.op, PROBES, seed=self.monitor.seed)
         gradient = self.base.gradient

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ...core import trees
+from ...core import arguments, trees
+from ...core.tensor import unrecorded
 from ...replay import Replayed
 from ...transforms.gradients import hvp, value_and_grad
 from ...transforms.vectorize import vmap
+from ..operators import checks
 from ..operators.batches import Batches
 from ..operators.flattening import Array, Flattening, converted
 from ..operators.operator import SymmetricOperator
@@ -51,8 +53,7 @@ class MovingHessian(SymmetricOperator):
         reduction: str = "mean",
         dtype: Any = None,
     ):
-        if reduction not in ("mean", "sum"):
-            raise ValueError(f"MovingHessian: reduction={reduction!r} is not 'mean' or 'sum'")
+        arguments.choice("MovingHessian", "reduction", reduction, ("mean", "sum"))
         self.loss, self.reduction = loss, reduction
         self._cast = converted(dtype)
         self._batches = Batches(data, "MovingHessian")
@@ -81,6 +82,21 @@ class MovingHessian(SymmetricOperator):
                 f"were {self._at.spec} of sizes {self._at.sizes}"
             )
         self._at, self._measured = at, None
+
+    def check(self) -> None:
+        """Refuse a loss that is random, or that changes the model.
+
+        Raises
+        ------
+        ValueError
+        """
+        batch = next(iter(self._batches.sized("MovingHessian", False)))[2]
+        checks.check_evaluation(self._at, self._evaluate, batch)
+
+    def _evaluate(self, batch: Any) -> Any:
+        batch = batch if self._batches.in_memory else self._cast(batch)
+        arguments = () if self._args is None else (batch, *self._args)
+        return np.asarray(unrecorded(self.loss(self._at.tensors(), *arguments)))[()]
 
     @property
     def value(self) -> Any:

@@ -40,7 +40,8 @@ def preconditioner(optimizer: Any, params: Any, state: Any = None) -> Array | No
         squares = [(int(state.step), slots[1]) for slots in state.slots]
     elif optimizer.parameters is not None:
         none = (0, ())
-        known = [optimizer._slots.get(id(p), none) for p in trees.leaves(params)]
+        positions = {id(p): i for i, p in enumerate(optimizer.parameters)}
+        known = [optimizer._slots.get(positions.get(id(p), -1), none) for p in trees.leaves(params)]
         if all(count for count, _ in known):
             squares = [(count, slots[1]) for count, slots in known]
     if not squares or not all(count for count, _ in squares):

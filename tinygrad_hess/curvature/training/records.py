@@ -23,7 +23,10 @@ class Records:
     ----------
     records : list of dict
         One for each measurement: ``step``, ``loss``, ``rate``, ``threshold``, ``seconds`` (spent on
-        it), and one entry for each quantity. None stands for what is unknown or not finite.
+        it), and one entry for each quantity. None stands for what is unknown or not finite;
+        ``failed``, where there, says why by the name of the quantity, or of the ``path`` that
+        could not be written. ``preconditioned`` says whether ``top_eigenvalues``, ``trace`` and
+        ``alignment`` are of the preconditioned Hessian.
     about : dict
         What was followed, and how.
     """
@@ -80,16 +83,23 @@ class Records:
         ValueError
             For a file that no monitor wrote.
         """
-        lines = Path(path).read_text(encoding="utf-8").split("\n")[:-1]
+        refused = f"Monitor.read: {path} is no file that a Monitor with path= wrote: "
         try:
-            parsed = [json.loads(line) for line in lines]
-        except json.JSONDecodeError as error:
-            raise ValueError(f"Monitor.read: {path} is not a monitor's file: {error}") from None
-        if parsed and (not isinstance(parsed[0], dict) or parsed[0].get("format") != FORMAT):
-            raise ValueError(
-                f"Monitor.read: {path} does not begin with the format {FORMAT!r}; is it a file "
-                "that a Monitor with path= wrote?"
-            )
+            lines = Path(path).read_text(encoding="utf-8").split("\n")[:-1]
+        except UnicodeDecodeError:
+            raise ValueError(f"{refused}it is not text") from None
+        parsed = []
+        for number, line in enumerate(lines, 1):
+            try:
+                parsed.append(json.loads(line))
+            except json.JSONDecodeError:
+                parsed.append(None)
+            if not isinstance(parsed[-1], dict):
+                raise ValueError(f"{refused}line {number} is no JSON object: {line[:40]!r}")
+            if number > 1 and not isinstance(parsed[-1].get("step"), int):
+                raise ValueError(f"{refused}line {number} has no step: {line[:40]!r}")
+        if parsed and parsed[0].get("format") != FORMAT:
+            raise ValueError(f"{refused}it does not begin with the format {FORMAT!r}")
         out = cls(parsed[0] if parsed else None)
         out.records = parsed[1:]
         return out
@@ -106,11 +116,19 @@ class Records:
         ax = axes(ax, (7.0, 3.8))
         values = np.reshape(self.series("top_eigenvalues"), (len(self), -1))
         few = "o-" if len(self) <= 60 else "-"
-        for i, column in enumerate(values.T):
-            color, alpha = (ORANGE, 1.0) if i == 0 else (BLUE, max(0.25, 0.9 - 0.15 * i))
-            label = "largest" if i == 0 else f"next {values.shape[1] - 1}" if i == 1 else None
-            ax.plot(self.steps, column, few, color=color, alpha=alpha, label=label,
-                    markersize=3, linewidth=1.6 if i == 0 else 1.1)  # fmt: skip
+        scaled = np.array([bool(r.get("preconditioned")) for r in self.records])
+        both = scaled.any() and not scaled.all()
+        for kind, style in ((True, few), (False, "s:" if both else few)):
+            chosen = np.where((scaled == kind)[:, None], values, np.nan)
+            if not (scaled == kind).any():
+                continue
+            of = (", preconditioned" if kind else ", plain") if both else ""
+            for i, column in enumerate(chosen.T):
+                color, alpha = (ORANGE, 1.0) if i == 0 else (BLUE, max(0.25, 0.9 - 0.15 * i))
+                label = "largest" if i == 0 else f"next {values.shape[1] - 1}" if i == 1 else None
+                ax.plot(self.steps, column, style, color=color, alpha=alpha,
+                        label=label and label + of,
+                        markersize=3, linewidth=1.6 if i == 0 else 1.1)  # fmt: skip
         threshold = self.series("threshold")
         if np.isfinite(threshold).any():
             ax.plot(self.steps, threshold, "--", color=GREY, linewidth=1.4,
@@ -119,9 +137,8 @@ class Records:
         ax.set_ylim(min(0.0, 1.1 * float(np.nanmin(values, initial=0.0))), None)
         if np.isfinite(threshold).any() and np.nanmin(threshold) > 20 * largest:
             ax.set_ylim(top=1.3 * largest)  # a threshold far away would flatten what is drawn
-        preconditioned = any(r.get("preconditioned") for r in self.records)
         ax.set_xlabel("step")
-        ax.set_ylabel("preconditioned eigenvalues" if preconditioned else "eigenvalues")
+        ax.set_ylabel("preconditioned eigenvalues" if scaled.all() else "eigenvalues")
         ax.legend(frameon=False, fontsize=9, loc="best")
         return ax
 

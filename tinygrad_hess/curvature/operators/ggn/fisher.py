@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ....core import arguments
 from ....transforms.gradients import grad
 from ..flattening import Array
 from ..linearization import OutputProducts, RecordedGradient, RecordedModel
@@ -86,8 +87,8 @@ class FisherOperator(OutputCurvatureOperator):
         check: bool = True,
         dtype: Any = None,
     ):
-        if samples is not None and samples < 1:
-            raise ValueError(f"FisherOperator: samples must be at least 1, got {samples}")
+        if samples is not None:
+            samples = arguments.integer("FisherOperator", "samples", samples, least=1)
         self.samples, self.draw, self.seed = samples, draw, seed
         found = known(loss)
         likelihood = found is not None and found[0] in LIKELIHOODS

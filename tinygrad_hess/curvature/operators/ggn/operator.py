@@ -9,6 +9,7 @@ import numpy as np
 
 from ....core.tensor import unrecorded
 from ....transforms.recording import Recording
+from .. import checks
 from ..empirical_risk import StreamedOperator
 from ..flattening import Array, Flattening
 from ..linearization import OutputProducts, RecordedGaussNewton, RecordedGradient, RecordedModel
@@ -36,6 +37,7 @@ class OutputCurvatureOperator(StreamedOperator):
         check: bool = True,
         dtype: Any = None,
     ):
+        checks.check_functions(type(self).__name__, predict=predict, loss=loss)
         check_reduction(loss, reduction, type(self).__name__)
         self.predict, self.loss = predict, loss
         super().__init__(

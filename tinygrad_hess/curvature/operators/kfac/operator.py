@@ -6,15 +6,20 @@ KroneckerFactors : predict, loss, params, data -> a block-diagonal matrix, cheap
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ....core import arguments
+from ....core.tensor import unrecorded
+from .. import checks
 from ..batches import Batches, batch_size
 from ..flattening import Array, Flattening
 from ..ggn.output_hessians import check_reduction
 from ..ggn.output_roots import output_gradient, output_roots
 from ..operator import SymmetricOperator
+from ..pickling import picklable, restore
 from .block import KroneckerBlock, covariance_of_products, second_moments
 from .layer_taps import Layer, LayerTaps, TappedPass
 
@@ -121,15 +126,11 @@ class KroneckerFactors(SymmetricOperator):
         seed: int = 0,
     ):
         who = "KroneckerFactors"
-        if expectation not in EXPECTATIONS:
-            raise ValueError(
-                f"{who}: expectation={expectation!r} is not one of {', '.join(EXPECTATIONS)}"
-            )
-        if reduction not in ("mean", "sum"):
-            raise ValueError(f"{who}: reduction={reduction!r} is not 'mean' or 'sum'")
+        checks.check_functions(who, predict=predict, loss=loss)
+        arguments.choice(who, "expectation", expectation, EXPECTATIONS)
+        arguments.choice(who, "reduction", reduction, ("mean", "sum"))
         check_reduction(loss, reduction, who)
-        if samples < 1:
-            raise ValueError(f"{who}: samples must be at least 1, got {samples}")
+        samples = arguments.integer(who, "samples", samples, least=1)
         super().__init__(Flattening(params, who))
         self.predict, self.loss, self.reduction = predict, loss, reduction
         self.expectation, self.samples, self.seed = expectation, samples, seed
@@ -147,6 +148,13 @@ class KroneckerFactors(SymmetricOperator):
         self.blocks: dict[str, KroneckerBlock] = self._factors()
         if corrected:
             self.blocks = self._with_corrected_eigenvalues()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return picklable(self, ("_taps",))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        restore(self, state)
+        self._taps = LayerTaps(self._at)
 
     # ---- factors ---------------------------------------------------------------------------------
 
@@ -200,8 +208,10 @@ class KroneckerFactors(SymmetricOperator):
         The matrix is the sum over batches of ``weight * Σ gradient gradientᵀ``, scaled at the end.
         """
         rng = np.random.default_rng(self.seed)  # the same draws in every pass over the data
-        for x, y, _ in pairs(self._batches, "KroneckerFactors"):
+        check = partial(check_model, self.predict, self.loss, self._at)
+        for number, (x, y, _) in enumerate(pairs(self._batches, "KroneckerFactors", check)):
             run = self._taps.run(self.predict, x)
+            checks.check_finite("KroneckerFactors", number, loss_value(self.loss, run.outputs, y))
             weight = float(run.n) if self.reduction == "mean" else 1.0
             if self.expectation == "empirical":
                 # each example's own gradient is n times its share of the mean
@@ -375,11 +385,30 @@ class KroneckerInverse(SymmetricOperator):
         return f"<KroneckerInverse: of {self.factors!r}, damping {self.damping:g}>"
 
 
-def pairs(batches: Batches, who: str) -> Iterator[tuple[Any, Any, int]]:
-    """Inputs, targets and number of examples of each batch that has any."""
+def check_model(
+    predict: Callable[..., Any], loss: Callable[..., Any], at: Flattening, x: Any, y: Any
+) -> None:
+    """``loss(predict(params, x), y)`` is one function: finite, and the same twice."""
+    checks.check_evaluation(
+        at, lambda batch: loss_value(loss, predict(at.tensors(), batch[0]), batch[1]), (x, y)
+    )
+
+
+def loss_value(loss: Callable[..., Any], outputs: Any, y: Any) -> float:
+    """The loss of some outputs."""
+    return float(np.asarray(unrecorded(loss(outputs, y))))
+
+
+def pairs(
+    batches: Batches, who: str, check: Callable[[Any, Any], None] | None = None
+) -> Iterator[tuple[Any, Any, int]]:
+    """Inputs, targets and number of examples of each batch that has any; the first is checked."""
     for number, batch in enumerate(batches):
         if not (isinstance(batch, (tuple, list)) and len(batch) == 2):
             raise ValueError(f"{who}: batch {number} is not a pair (x, y)")
         size = batch_size(batch, who, number)
         if size:  # a mean over nothing is NaN
+            if check is not None:
+                check(batch[0], batch[1])
+                check = None
             yield batch[0], batch[1], size
