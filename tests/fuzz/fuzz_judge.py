@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from fuzz_calls import Drawn, array, draw, leaves, start, weighed
+from fuzz_calls import Drawn, array, draw, is_floating, leaves, start, weighed
 from fuzz_malformed import written
 from fuzz_targets import PACKAGE, is_numpys, parameters, targets
 
@@ -39,14 +39,24 @@ UNLIKE_NUMPY: dict[str, str] = {
     "astype": "differentiable casts",
     "vsplit": "takes an axis, as split does",
     "hsplit": "takes an axis, as split does",
-    "diag": "takes more offsets",
+    "cho_factor": "the triangle that nobody reads is zero",
+    "cholesky": "the symmetric part of the matrix, so that its derivative is symmetric",
+    "eigh": "likewise; and vectors are known up to their signs",
+    "eigvalsh": "the symmetric part of the matrix, so that its derivative is symmetric",
 }
 """Names whose results are not NumPy's or SciPy's on purpose."""
 WITHOUT_SLOPE: dict[str, str] = {
     "stop_gradient": "its derivative is zero by definition",
     "detach": "its derivative is zero by definition",
+    "eigvals": "eigenvalues that meet have no derivative",
+    "eig": "likewise",
+    "data": "the value, as in PyTorch",
+    "interp": "over points that are not sorted, NumPy's answer depends on how it searches",
 }
 """Names whose derivative is not that of their value."""
+
+WITHOUT_TAPE = {"numpy", "item", "tolist", "data", "tensor", "Tensor"}
+"""Names that give values off the tape, as they say."""
 
 
 @dataclass
@@ -93,7 +103,13 @@ def outcome(call: Drawn) -> Found:
         "vmap": against_stack,
         "jit": against_plain,
     }
-    return checks[call.context](call, result)
+    try:
+        return checks[call.context](call, result)
+    except (
+        tg.NonDifferentiableError,
+        tg.TracingError,
+    ) as error:  # a tensor of a context that ended
+        return "leak", f"{type(error).__name__}: {error}", ""
 
 
 def run(call: Drawn) -> Any:
@@ -291,10 +307,34 @@ def against_plain(call: Drawn, result: Any) -> Found:
     return ("jit", said, "") if said else None
 
 
+def _lost(call: Drawn, x: Any) -> Found:
+    """Floats that depend on the recorded array, and are not on its tape."""
+    of_arrays = call.target.name.startswith(
+        ("tg.numpy", "tg.ops", "tg.scipy", "tg.Tensor", "tg.nn")
+    )
+    if not of_arrays or call.target.last in WITHOUT_SLOPE or call.target.last in WITHOUT_TAPE:
+        return None
+    parts = [_plain(call, x * (1 + h)) for h in (0.0, 0.0, 1e-5)]
+    if is_consumed(call) or None in parts or differs(parts[0], parts[1]):
+        return None
+    here, _, there = ([array(y) for y in found if is_floating(y)] for found in parts)
+    if len(here) != len(there) or not all(np.isfinite(y).all() for y in here):
+        return None
+    gaps = [
+        np.abs(a - b).max()
+        for a, b in zip(here, there, strict=True)
+        if a.shape == b.shape and a.size
+    ]
+    moved = any(0 < gap < 1e-3 * (1 + np.abs(a).max()) for gap, a in zip(gaps, here, strict=False))
+    return ("lost", "a result that depends on the array is not recorded", "") if moved else None
+
+
 def against_differences(call: Drawn, result: Any) -> Found:
     """A gradient against central differences, where these agree among themselves."""
     gradient, chosen = result
     x = start(call)
+    if not chosen:
+        return _lost(call, x)
     if (
         x.dtype != np.float64
         or is_consumed(call)

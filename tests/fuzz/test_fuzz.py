@@ -39,12 +39,6 @@ def test_a_hundred_thousand_calls() -> None:
 # ---- the fuzz itself ----------------------------------------------------------------------------
 
 
-def test_a_call_is_drawn_again_the_same() -> None:
-    from fuzz_calls import draw
-
-    assert [str(draw(3, n)) for n in range(40)] == [str(draw(3, n)) for n in range(40)]
-
-
 @pytest.mark.parametrize(
     ("given", "kind"),
     [

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core import arguments, trees
 from ..core.errors import NonDifferentiableError, describe
-from ..core.tensor import Tensor, constant
+from ..core.tensor import Batched, Tensor, constant
 
 
 def global_norm(grads: Any) -> float:
@@ -119,7 +119,7 @@ def _gradient_array(g: Any) -> Any:
                 f"clipping a {describe(g)} tensor that is on a tape would lose its gradient; "
                 "pass g.numpy() or g.detach()"
             )
-        return g.value
+        return g.numpy() if isinstance(g, Batched) else g.value  # numpy() of a batch is an error
     return arguments.array("clipping", "a gradient", g)
 
 

@@ -57,11 +57,6 @@ class Optimizer:
     lr : float or callable
         Learning rate, or a schedule: a function of the number of updates made before.
 
-    Notes
-    -----
-    Pickle or copy a model and its optimiser together, as one tuple, so that the copy of the one
-    trains the copy of the other. Schedules of this package can be pickled; a lambda cannot.
-
     Raises
     ------
     ValueError
@@ -69,6 +64,11 @@ class Optimizer:
     TypeError
         When one is no number, or ``parameters`` holds anything but leaf tensors with
         ``requires_grad=True``.
+
+    Notes
+    -----
+    Pickle or copy a model and its optimiser together, as one tuple, so that the copy of the one
+    trains the copy of the other. Schedules of this package can be pickled; a lambda cannot.
     """
 
     moments = 0
@@ -257,7 +257,7 @@ class Optimizer:
                     "not differentiated. Pass arrays (model.arrays(), x.numpy()), or for tensors "
                     "use loss.backward() and opt.step()."
                 )
-            x = x.numpy() if isinstance(x, Batched) else x.value  # which refuses
+            x = x.numpy() if isinstance(x, Batched) else x.value  # an error
         x = np.asarray(x)
         if x.dtype.kind != "f":
             advice = " (for z = x + iy, make x and y the parameters)" if x.dtype.kind == "c" else ""
