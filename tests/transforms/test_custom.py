@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import sys
 from typing import Any
 
 import comparing
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 import tinygrad_hess as tg
 
@@ -242,6 +244,211 @@ def test_nondiff_arguments_in_any_place() -> None:
     h.defjvp(lambda mode, p, t: (h(*p, mode), 2 * p[0] * t[0] if mode == "square" else t[0]))
     np.testing.assert_allclose(tg.grad(lambda x: h(x, "square").sum())(X), 2 * X)
     np.testing.assert_allclose(tg.grad(lambda x: h(x, "same").sum())(X), np.ones(3))
+
+
+# ---- one evaluation, and what rules may call -----------------------------------------------------
+
+SPARSE = sp.csr_matrix(np.array([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0]]))
+DENSE = SPARSE.toarray()
+DERIVATIVES: dict[str, Any] = {
+    "grad": tg.grad,
+    "hessian": tg.hessian,
+    "jvp": lambda f: lambda x: tg.jvp(f, (x,), (Y,))[1],
+    "reverse twice": lambda f: tg.jacrev(tg.jacrev(f)),
+    "forward twice": lambda f: tg.jacfwd(tg.jacfwd(f)),
+    "third": lambda f: tg.jacrev(tg.hessian(f)),
+    "hvp": lambda f: lambda x: tg.hvp(f, x, Y),
+    "mapped": lambda f: lambda x: tg.vmap(tg.hessian(f))(np.stack([x, Y])),
+}
+derivatives = pytest.mark.parametrize("derive", DERIVATIVES.values(), ids=DERIVATIVES)
+
+
+def counted() -> tuple[Any, list[int]]:
+    """x sin x, whose residuals are x and sin x, and how often forward and the function ran."""
+    runs = [0, 0]
+
+    def f(x: Any) -> Any:
+        runs[1] += 1
+        return np.sin(x) * x
+
+    def forward(x: Any) -> Any:
+        runs[0] += 1
+        s = np.sin(x)
+        return s * x, (s, x)
+
+    made = tg.custom_vjp(f)
+    made.defvjp(forward, lambda r, g: (g * (r[0] + r[1] * np.cos(r[1])),))
+    return made, runs
+
+
+def test_forward_runs_once_for_all_pullbacks() -> None:
+    f, runs = counted()
+    f(X)
+    assert runs == [0, 1]
+    _, pull = tg.vjp(f, X)
+    for c in (X, Y):
+        close(pull(c)[0], c * (np.sin(X) + X * np.cos(X)))
+    assert runs == [1, 1]
+    for derive, most in ((tg.grad, 1), (tg.jacrev, 1), (tg.jacobian, 1), (tg.hessian, 2)):
+        f, runs = counted()
+        loss = lambda x, f=f: f(x).sum()
+        close(derive(loss)(X), derive(lambda x: (np.sin(x) * x).sum())(X))
+        assert runs == [most, 0]  # sin x, a residual, is differentiated for the Hessian
+
+
+def test_a_call_on_arrays_is_the_function() -> None:
+    f, runs = counted()
+    frames = []
+
+    def watch(frame: Any, event: str, arg: Any) -> None:
+        if event == "call":
+            frames.append(frame.f_code.co_name)
+
+    for x in (X, 0.3, np.float32(0.3)):
+        frames.clear()
+        sys.setprofile(watch)
+        try:
+            f(x)
+        finally:
+            sys.setprofile(None)
+        assert frames == ["__call__", "f"]
+    assert runs[0] == 0
+
+
+def test_a_forward_that_draws() -> None:
+    rng = np.random.default_rng(0)
+
+    def masked(x: Any) -> Any:
+        mask = rng.random(x.shape) < 0.5
+        return x * x * mask, (mask, x)
+
+    drop = tg.custom_vjp(lambda x: masked(x)[0])
+    drop.defvjp(masked, lambda r, g: (2 * g * r[0] * r[1],))
+    ones = np.ones(1000)
+    value, slope = tg.value_and_grad(lambda x: drop(x).sum())(ones)
+    assert value == slope.sum() / 2
+    y, pull = tg.vjp(drop, ones)
+    for _ in range(2):
+        close(pull(ones)[0], 2 * y)
+    close(tg.jvp(lambda x: tg.vjp(drop, x)[1](ones)[0], (ones,), (ones,))[1] % 2, 0 * ones)
+
+
+@derivatives
+def test_a_rule_that_calls_its_own_function(derive: Any) -> None:
+    @tg.custom_jvp
+    def triple(x: Any) -> Any:
+        return 3 * x
+
+    triple.defjvp(lambda p, t: (triple(*p), triple(*t)))
+    close(
+        derive(lambda x: np.sin(triple(triple(x) * x)).sum())(X),
+        derive(lambda x: np.sin(9 * x * x).sum())(X),
+    )
+    replayed = tg.jit(tg.grad(lambda x: (triple(x) ** 2).sum()))
+    close(replayed(Y), 18 * Y)
+    close(replayed(X), 18 * X)
+    assert tg.grad(triple)(1.0) == 3
+
+
+@derivatives
+def test_rules_that_call_each_other(derive: Any) -> None:
+    sine, cosine = tg.custom_jvp(lambda x: np.sin(x)), tg.custom_jvp(lambda x: np.cos(x))
+    sine.defjvp(lambda p, t: (sine(*p), cosine(*p) * t[0]))
+    cosine.defjvp(lambda p, t: (cosine(*p), -sine(*p) * t[0]))
+    close(
+        derive(lambda x: (sine(x) * cosine(2 * x)).sum())(X),
+        derive(lambda x: (np.sin(x) * np.cos(2 * x)).sum())(X),
+    )
+
+
+def compiled() -> tuple[Any, Any]:
+    """Products with a sparse matrix and its transpose, by compiled code."""
+    product = tg.custom_vjp(lambda x: SPARSE @ np.asarray(x))
+    transposed = tg.custom_vjp(lambda x: SPARSE.T @ np.asarray(x))
+    return product, transposed
+
+
+@pytest.mark.parametrize("rules", ["reverse", "both"])
+@derivatives
+def test_compiled_code_of_any_order(derive: Any, rules: str) -> None:
+    product, transposed = compiled()
+    for f, t in ((product, transposed), (transposed, product)):
+        f.defvjp(lambda x, f=f: (f(x), None), lambda _, g, t=t: (t(g),))
+        if rules == "both":
+            f.defjvp(lambda p, t, f=f: (f(*p), f(*t)))
+    close(
+        derive(lambda x: (np.sin(product(x)) ** 2).sum())(X),
+        derive(lambda x: (np.sin(DENSE @ x) ** 2).sum())(X),
+    )
+
+
+def test_compiled_code_with_a_reverse_rule_alone() -> None:
+    product, _ = compiled()
+    product.__name__ = "product"
+    product.defvjp(lambda x: (product(x), None), lambda _, g: (SPARSE.T @ np.asarray(g),))
+    loss = lambda x: (product(x) ** 2).sum()
+    close(tg.grad(loss)(X), 2 * DENSE.T @ DENSE @ X)
+    for jacobian in (tg.jacobian, tg.jacrev):
+        close(jacobian(product)(X), DENSE)
+    close(tg.jacobian(lambda x: np.concatenate([product(x)] * 3))(X), np.concatenate([DENSE] * 3))
+    close(tg.vmap(product)(np.stack([X, Y])), np.stack([DENSE @ X, DENSE @ Y]))
+    close(tg.vmap(tg.grad(loss))(X[None])[0], 2 * DENSE.T @ DENSE @ X)
+    tg.check_grads(loss, (X,), order=1, modes=("reverse",))
+    for derive, match in (
+        (lambda: tg.jvp(product, (X,), (Y,)), r"forward sweep.*product\.defjvp\(rule\)"),
+        (lambda: tg.jacfwd(product)(X), r"forward sweep.*product\.defjvp\(rule\)"),
+        (lambda: tg.hessian(loss)(X), r"derivative of a derivative goes through backward"),
+        (lambda: tg.jit(tg.grad(loss))(X), r"jit cannot replay.*outside jit"),
+    ):
+        with pytest.raises(TypeError, match=r"custom_vjp product: .*" + match):
+            derive()
+    product.defjvp(lambda p, t: (product(*p), SPARSE @ np.asarray(t[0])))
+    close(tg.jvp(product, (X,), (Y,))[1], DENSE @ Y)
+    close(tg.jacfwd(product)(X), DENSE)
+    tg.check_grads(product, (X,), order=1)
+
+
+def test_compiled_code_with_a_forward_rule_alone() -> None:
+    product = tg.custom_jvp(lambda x: SPARSE @ np.asarray(x))
+    product.defjvp(lambda p, t: (product(*p), SPARSE @ np.asarray(t[0])))
+    close(tg.jacfwd(product)(X), DENSE)
+    with pytest.raises(TypeError, match=r"custom_jvp .*transposes the rule.*defvjp\(forward, back"):
+        tg.grad(lambda x: product(x).sum())(X)
+    product.defvjp(lambda x: (product(x), None), lambda _, g: (SPARSE.T @ np.asarray(g),))
+    close(tg.jacrev(product)(X), DENSE)
+
+
+def test_numbers_and_lists_as_results() -> None:
+    square = tg.custom_vjp(lambda x: float(np.asarray(x)) ** 2)
+    square.defvjp(
+        lambda x: (float(np.asarray(x)) ** 2, float(np.asarray(x))), lambda x, g: (2 * g * x,)
+    )
+    assert tg.grad(square)(3.0) == 6
+    assert tg.grad(lambda x: np.stack([square(x), x]).sum())(3.0) == 7
+    for derive in (tg.grad(tg.grad(square)), tg.hessian(square)):  # no silent zero
+        with pytest.raises(tg.NonDifferentiableError, match="residuals of forward"):
+            derive(3.0)
+    several = tg.custom_jvp(lambda x: [2.0, x * 3, (1, x[0])])
+    several.defjvp(lambda p, t: (several(*p), [0.0, t[0] * 3, (0.0, t[0][0])]))
+
+    def loss(x: Any) -> Any:
+        number, y, (one, first) = several(x)
+        return (y * x).sum() + number * x[0] + one * x[1] * first
+
+    close(tg.grad(loss)(X), 6 * X + [2 + X[1], X[0], 0])
+    close(tg.hessian(loss)(X), 6 * np.eye(3) + [[0, 1, 0], [1, 0, 0], [0, 0, 0]])
+
+
+def test_keyword_arguments() -> None:
+    power = tg.custom_vjp(lambda x, n=2: x**n, nondiff_argnums=(1,))
+    power.defvjp(lambda x, n=2: (x**n, x), lambda n, x, g: (g * n * x ** (n - 1),))
+    assert tg.grad(lambda x: power(x, n=3))(2.0) == 12
+    assert tg.grad(lambda x: power(n=3, x=x))(2.0) == 12
+    assert power(2.0, n=3) == 8
+    named = tg.custom_jvp(lambda x, *, scale=1.0: x * scale)
+    named.defjvp(lambda p, t: (p[0], t[0]))
+    with pytest.raises(TypeError, match=r"custom_jvp.*position.*'scale'"):
+        named(X, scale=2.0)
 
 
 # ---- rules that are wrong -----------------------------------------------------------------------

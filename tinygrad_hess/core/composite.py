@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from . import modes, signatures, trees
 from .errors import NonDifferentiableError
 from .primitive import Primitive, bind
@@ -59,8 +61,10 @@ class Composite:
         fn: Callable[..., Sequence[Any]],
         pullback: Callable[..., Any],
         pushforward: Callable[..., Any],
+        reverse_only: bool = False,
     ):
         self.name = self.label = name
+        self.reverse_only = reverse_only  # whether a forward sweep costs more than its share
         self.fn, self.pullback, self.pushforward = fn, pullback, pushforward
 
 
@@ -107,12 +111,32 @@ def call(
             f"{name}: the function captured a recorded tensor, whose derivative would be lost. "
             "Pass it as an argument."
         )
-    values = Parts(unrecorded(y) for y in out)
-    parents = tuple(x if isinstance(x, Tensor) and x.prim is not None else None for x in leaves)
-    prim: Any = Composite(
+    picked = append(
         name,
         lambda *operands: trees.leaves(f(*trees.unflatten(spec, operands))),
+        leaves,
+        out,
         lambda g, y, operands, params: pullback(g, operands),
         lambda ts, y, operands, params: Parts(pushforward(ts, operands)),
     )
-    return trees.unflatten(out_spec, parts(record(prim, values, held, parents)))
+    return trees.unflatten(out_spec, picked)
+
+
+def append(
+    name: str,
+    fn: Callable[..., Sequence[Any]],
+    operands: Sequence[Any],
+    values: Sequence[Any],
+    pullback: Callable[..., Any],
+    pushforward: Callable[..., Any],
+    reverse_only: bool = False,
+) -> tuple[Any, ...]:
+    """Append one node whose outputs have these values; ``fn`` of the operands gives them again."""
+    held = tuple(unrecorded(x) for x in operands)
+    parents = tuple(x if isinstance(x, Tensor) and x.prim is not None else None for x in operands)
+    prim: Any = Composite(name, fn, pullback, pushforward, reverse_only)
+    bundle = Parts(
+        y if isinstance(y, (Tensor, np.ndarray, np.generic)) else np.asarray(y)[()]
+        for y in map(unrecorded, values)
+    )
+    return parts(record(prim, bundle, held, parents))

@@ -9,10 +9,10 @@ recorded before holds the same object as its operand. Times tell: an operand is 
 was computed from it, so one that is not has moved since, and the node that it was then is looked
 up.
 
-A view is a node that NumPy too would give as a view: an index by slices, a reshape, a transpose. What
-is written to it, its base takes (:mod:`tensor_methods.assignment`). The other way, views of
-constants follow, and views on a tape stay what they were; to read one after its base was written to
-there is an error, since NumPy's would have changed.
+A view is a node that NumPy too would give as a view: an index by slices, a reshape, a transpose.
+What is written to it, its base takes (:mod:`tensor_methods.assignment`). The other way, views of
+constants follow, and views on a tape stay what they were; to read one after its base was written
+to there is an error, since NumPy's would have changed.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ import numpy as np
 
 from . import modes
 from .errors import TapeReleasedError, describe
-from .primitive import STOP, Primitive, shares_memory
-from .tensor import Batched, Tensor, View, note_view, record, unrecorded
+from .primitive import STOP, Primitive
+from .tensor import Batched, Tensor, record, unrecorded
+from .views import View, note_view, shares_memory
 
 EARLIER: WeakValueDictionary[int, Tensor] = WeakValueDictionary()
 """The node that a moved tensor was, by the time of what it is now."""
@@ -228,7 +229,7 @@ class _History:
         return bool((seen > views[-1].time).any())
 
     def _after(self, node: Tensor, time: int) -> Any:
-        """The times of the node's elements, if what it takes from elsewhere is written at ``time``."""
+        """The times of the node's elements; what it takes from elsewhere is written at ``time``."""
         if node.time == self.now:
             return self.times
         prim: Any = node.prim

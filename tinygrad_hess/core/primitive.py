@@ -23,20 +23,9 @@ import numpy as np
 from . import modes, signatures
 from .errors import NanError, NonDifferentiableError, add_context, operands
 from .registry import REGISTRY
-from .tensor import (
-    Axis,
-    Batched,
-    Parts,
-    Tensor,
-    View,
-    batched,
-    constant,
-    note_view,
-    record,
-    tick,
-    unrecorded,
-)  # fmt: skip
+from .tensor import Axis, Batched, Parts, Tensor, batched, constant, record, tick, unrecorded
 from .trees import stacked
+from .views import View, note_view, shares_memory
 
 Rule = Callable[..., Any]
 
@@ -186,7 +175,8 @@ class Primitive:
         self.batch = batch or self._batch
         self.moves, self.identity, self.commutative = moves, identity, commutative
         self.aliases = aliases if aliases is not None or not self.is_ours else False
-        self.makes_views = moves and bool(self.aliases)  # what NumPy copies does not move elements
+        # what NumPy copies (astype) does not move elements; vmap's own rows have no axes to tell
+        self.makes_views = moves and bool(aliases) and signature is not signatures.unknown
         self.neutral = neutral or {}
         self.resized, self.cut = resized, cut
         self.lowered, self.lowered_batch = lowered, lowered_batch
@@ -348,13 +338,6 @@ def snapshot(x: Any) -> Any:
         x = x.copy()
         x.flags.writeable = False  # a recorded sweep that meets it again need not copy it again
     return x
-
-
-def shares_memory(x: Tensor, base: Any) -> bool:
-    """Whether ``x`` is a part of ``base``: a number is none, nor is what repeats elements."""
-    if not x.ndim or not hasattr(base, "shape") or x.size > base.size:
-        return False
-    return np.may_share_memory(x.value, base.value if isinstance(base, Tensor) else base)
 
 
 def _bind_batched(

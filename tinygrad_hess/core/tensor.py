@@ -18,7 +18,7 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -31,6 +31,7 @@ from .errors import (
     describe,
     refuse_subclass,
 )
+from .views import View, note_view
 
 if TYPE_CHECKING:
     from ..tensor_methods._stubs import TensorMethods
@@ -63,18 +64,6 @@ class Axis:
 
     def __repr__(self) -> str:
         return f"Axis({self.size})"
-
-
-class View(NamedTuple):
-    """How a tensor is a view of another: ``prim.call(base, *args, **params)`` is the tensor.
-
-    ``prim`` is None of :attr:`Tensor.data`, which has all elements of its leaf.
-    """
-
-    base: Tensor
-    prim: Any
-    args: tuple[Any, ...]
-    params: dict[str, Any]
 
 
 class Tensor(TensorMethods):
@@ -140,6 +129,8 @@ class Tensor(TensorMethods):
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False):
         if isinstance(data, Tensor):
             data._refuse_while_traced("a copy", "Use tg.stop_gradient(x), or x itself.")
+            if isinstance(data, Batched):
+                data._refuse("a copy", "Use tg.stop_gradient(x), or x itself.")
             data = data.value
         refuse_subclass(data, "tensor")
         self.value = np.array(data, dtype=dtype)
@@ -333,11 +324,14 @@ class Tensor(TensorMethods):
         self._refuse_while_traced("a copy", "Use tg.stop_gradient(x), or x itself.")
         if not self.is_leaf or self.prim is START:
             raise TypeError(
-                f"cannot pickle or copy a recorded {describe(self)} tensor with its tape; "
+                f"cannot pickle a recorded {describe(self)} tensor with its tape; "
                 "pickle x.detach() (the value) instead"
             )
         state = None if self.name is None else (None, {"_name": self.name})
         return Tensor, (self.value, self.dtype, self.requires_grad), state
+
+    def __deepcopy__(self, memo: Any) -> Tensor:
+        return self.__copy__()
 
     def __repr__(self) -> str:
         self._refuse_while_traced("the text", _PRINTING)
@@ -488,14 +482,6 @@ def batched(value: Any, axes: tuple[Axis, ...]) -> Batched:
     out.args = out.parents = ()
     out.time = 0
     return out
-
-
-def note_view(x: Tensor, view: View) -> None:
-    """Note that ``x`` is a view, and of what; the base knows it as long as it lives."""
-    x._view = view
-    if not hasattr(view.base, "_views"):
-        view.base._views = WeakValueDictionary()
-    view.base._views[id(x)] = x
 
 
 def unrecorded(x: Any) -> Any:

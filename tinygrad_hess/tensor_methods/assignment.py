@@ -27,7 +27,8 @@ from ..core.errors import describe
 from ..core.mutation import move, stand_in, take_again, view_of
 from ..core.primitive import snapshot
 from ..core.tape import is_listed
-from ..core.tensor import LEAF, START, Tensor, View, note_view, record, unrecorded
+from ..core.tensor import LEAF, START, Tensor, record, unrecorded
+from ..core.views import View, note_view
 from ..ops.elementwise.identity import alias
 from ..ops.indexing.index import take_pattern
 from ..ops.indexing.keys import plain_pattern
@@ -282,7 +283,7 @@ def in_place(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 _SIGNS = {
     "add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "mod": "%", "floordiv": "//",
-    "and": "&", "or": "|", "xor": "^",
+    "and": "&", "or": "|", "xor": "^", "matmul": "@", "lshift": "<<", "rshift": ">>",
 }  # fmt: skip
 
 

@@ -45,12 +45,13 @@ from ..core.tensor import START, Tensor, tensor_or_array
 from ..ops._rows import row_of
 from ..ops.nn.losses import cross_entropy
 from ..transforms.backward import backward
-from . import assignment, creation, torch_methods
+from . import array_api, assignment, creation, torch_methods
 
 _OPERATORS = {
     "add": ops.add, "sub": ops.subtract, "mul": ops.multiply, "truediv": ops.divide,
     "pow": ops.power, "matmul": ops.matmul, "mod": ops.mod, "floordiv": ops.floor_divide,
     "and": ops.bitwise_and, "or": ops.bitwise_or, "xor": ops.bitwise_xor,
+    "lshift": ops.left_shift, "rshift": ops.right_shift,
 }  # fmt: skip
 _COMPARISONS = {
     "eq": ops.equal, "ne": ops.not_equal, "lt": ops.less, "le": ops.less_equal,
@@ -99,7 +100,7 @@ _FROM_SPECIAL: dict[str, str] = {
     "xlogy": "xlogy",
 }  # fmt: skip
 _OTHER_NAMES = {"dim": "axis", "dims": "axis", "keepdim": "keepdims"}
-_IN_PLACE = ("add", "sub", "mul", "truediv", "pow", "mod", "floordiv", "and", "or", "xor")
+_IN_PLACE = tuple(_OPERATORS)
 
 
 def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -219,6 +220,18 @@ def _copy(self: Tensor) -> Any:
     return ops.positive(self)
 
 
+def _dunder_copy(self: Tensor) -> Any:
+    """``copy.copy(x)``: a leaf of its own for a leaf; else a gradient flows through the copy."""
+    if self.is_leaf and self.prim is not START and type(self) is Tensor:
+        kind, args, _ = self.__reduce__()
+        out = kind(*args)
+    else:
+        out = ops.astype(self, self.dtype)
+    if self.name is not None:
+        out.name = self.name
+    return out
+
+
 def _from_special(name: str) -> Callable[..., Any]:
     """A method by ``scipy.special``, which is slow to load: so on first use."""
 
@@ -330,6 +343,7 @@ def install() -> None:
         "einsum": staticmethod(ops.einsum),
         "tolist": _tolist,
         "copy": _copy,
+        "__copy__": _dunder_copy,
         "sort": _with_dim(assignment.reordering(ops.sort)),
         "partition": _with_dim(assignment.reordering(namespace.partition)),
         "flat": property(assignment.flat, assignment.set_flat, doc=assignment.flat.__doc__),
@@ -347,9 +361,9 @@ def install() -> None:
         "logdet": _logdet,
         "matrix_exp": ops.expm,
         "nbytes": property(lambda x: x.size * x.dtype.itemsize, doc="Bytes of the values."),
+        "flags": property(lambda x: np.asarray(x.value).flags, doc="How the values lie in memory."),
         "itemsize": property(lambda x: x.dtype.itemsize, doc="Bytes of an element."),
     }
-    for name, function in special.items():
+    for name, function in (special | array_api.METHODS).items():
         setattr(Tensor, name, function)
     _install_ufuncs()
-        "flags": property(lambda x: np.asarray(x.value).flags, doc="How the values lie in memory."),

@@ -63,7 +63,7 @@ def _check(
     if order == 0:
         return
     tangents = _random(args, rng)
-    y, t = jvp(f, args, tangents)
+    y, t = jvp(f, args, tangents) if "forward" in modes else (vjp(f, *args)[0], None)
     differences = _differences(f, args, tangents, step)
     cotangents = _random(y, rng)
     expected = _inner(cotangents, differences)

@@ -115,8 +115,9 @@ def jacobian_of(
         tape = run.tape()
         chosen = sweep_for(run.starts, run.outputs, mode, holomorphic, "jacobian")
         if planner is None:
-            forward = chosen == "forward" or (chosen == "auto" and _is_tall(run))
-            dense = chosen != "auto" or holomorphic
+            by_rows = any(getattr(node.prim, "reverse_only", False) for node in tape.nodes)
+            forward = chosen == "forward" or (chosen == "auto" and _is_tall(run) and not by_rows)
+            dense = chosen != "auto" or holomorphic or by_rows
             sweeps = sweeps_over(tape)
             few = None if dense else _compressed(run, tape, run.outputs, False, sweeps)
             blocks = few or (_forward if forward else _reverse)(run, tape, run.outputs, sweeps)
