@@ -419,18 +419,21 @@ def test_no_replay_is_left_in_another_thread_too() -> None:
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_fork_while_other_threads_open_blocks() -> None:
     stop = threading.Event()
+    jitted = tg.jit(lambda x: x * 2)
 
     def work() -> None:
         while not stop.is_set():
             with tg.no_grad(), tg.nan_safe():
                 leaf(1.0) * 2
+            jitted.cache_clear()
+            jitted(np.ones(3))
 
     threads = [threading.Thread(target=work) for _ in range(3)]
     for thread in threads:
         thread.start()
     try:
         with tg.enable_grad():
-            codes = [_in_a_child() for _ in range(20)]
+            codes = [_in_a_child(jitted) for _ in range(20)]
     finally:
         stop.set()
         for thread in threads:
@@ -438,7 +441,7 @@ def test_a_fork_while_other_threads_open_blocks() -> None:
     assert codes == [0] * 20
 
 
-def _in_a_child() -> int | None:
+def _in_a_child(jitted: Any) -> int | None:
     """How a forked child ends that opens blocks and derives; None if it does not end."""
     child = os.fork()
     if child == 0:
@@ -448,6 +451,7 @@ def _in_a_child() -> int | None:
             with tg.no_grad():
                 assert not recorded()
             assert recorded() and tg.grad(lambda x: x * x)(3.0) == 6
+            assert (jitted(np.ones(4)) == 2).all()
             code = 0
         finally:
             os._exit(code)

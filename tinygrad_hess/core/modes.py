@@ -12,17 +12,17 @@ thread or context than they were opened in, as happens with suspended generators
 from __future__ import annotations
 
 import inspect
-import os
 import threading
 from collections.abc import Callable
 from contextlib import ContextDecorator, nullcontext
 from contextvars import ContextVar
 from typing import Any, Self
 
+from .locks import module_lock
+
 special = [0]
 """How many flagged blocks are open in all threads; zero keeps every operation on its fast path."""
 
-_lock = threading.RLock()  # the collector may close a generator in the midst of it
 _open: set[_Opened] = set()
 _as_it_is = nullcontext()
 
@@ -90,23 +90,17 @@ class Block(ContextDecorator):
         self.variable.set(tuple([b for b in blocks if b in _open]))
 
 
+def _raise_flag() -> None:
+    special[0] = sum([opened.block.flagged for opened in _open])
+
+
 def _forget_other_threads() -> None:
     """In a forked child they don't live on."""
-    _lock.release()
     _open.intersection_update([b for b in _open if b.thread == threading.get_ident()])
     _raise_flag()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_lock.acquire,
-        after_in_parent=_lock.release,
-        after_in_child=_forget_other_threads,
-    )
-
-
-def _raise_flag() -> None:
-    special[0] = sum([opened.block.flagged for opened in _open])
+_lock = module_lock(_forget_other_threads)
 
 
 def value(variable: Stack, otherwise: bool) -> bool:

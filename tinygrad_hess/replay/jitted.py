@@ -6,7 +6,6 @@ import enum
 import functools
 import inspect
 import sys
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ import numpy as np
 
 from ..core import arguments, modes, trees
 from ..core.errors import NonDifferentiableError, TracingError, failed_call, refuse_subclass
+from ..core.locks import module_lock
 from ..core.tape import Tape
 from ..core.tensor import Axis, Tensor, leaf, leaves_at, unrecorded
 from ..ops.elementwise.complexes import complex_dtype, real_dtype
@@ -30,6 +30,10 @@ CACHE_SIZE = 128
 
 READERS = 4
 """How many kinds of arguments are tried by generated checks before the general way is taken."""
+
+
+_lock = module_lock()
+"""Held while what jitted functions remember changes."""
 
 
 class Jitted:
@@ -50,7 +54,6 @@ class Jitted:
         self._name = f"jit {getattr(f, '__name__', repr(f))}"
         self._known: OrderedDict[Any, Traced] = OrderedDict()
         self._recent: tuple[tuple[Reader, Traced], ...] = ()  # the latest kinds, read quickly
-        self._lock = threading.Lock()
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -82,7 +85,7 @@ class Jitted:
 
     def cache_clear(self) -> None:
         """Forget all recordings."""
-        with self._lock:
+        with _lock:
             self._known.clear()
             self._recent = ()
 
@@ -96,7 +99,7 @@ class Jitted:
                 "must be arrays"
             ) from None
         if traced is not None and len(self._known) > CACHE_SIZE // 2:
-            with self._lock:
+            with _lock:
                 if call.key in self._known:
                     self._known.move_to_end(call.key)
         return traced
@@ -163,7 +166,7 @@ class Jitted:
             second, _, _ = self._record(call, args)
             self._compare(first, second)
         traced = Traced(first, out_spec, boxed)
-        with self._lock:
+        with _lock:
             self._known[call.key] = traced
             while len(self._known) > CACHE_SIZE:
                 self._known.popitem(last=False)
