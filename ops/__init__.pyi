@@ -281,6 +281,7 @@ from tinygrad_hess.ops.special.bessel import j0 as j0
 from tinygrad_hess.ops.special.bessel import j1 as j1
 from tinygrad_hess.ops.special.elliptic import jacobi_part as jacobi_part
 from tinygrad_hess.ops.special.bessel import jv as jv
+from tinygrad_hess.ops.special.bessel import jve as jve
 from tinygrad_hess.ops.special.bessel import k0 as k0
 from tinygrad_hess.ops.special.bessel import k0e as k0e
 from tinygrad_hess.ops.special.bessel import k1 as k1
@@ -297,6 +298,7 @@ from tinygrad_hess.ops.nn.normalization import layer_norm as layer_norm
 from tinygrad_hess.ops.elementwise.floating_parts import ldexp as ldexp
 from tinygrad_hess.ops.nn.activation import leaky_relu as leaky_relu
 from tinygrad_hess.ops.shape.batch_axes import leave as leave
+from tinygrad_hess.ops.elementwise.comparison import left_shift as left_shift
 from tinygrad_hess.ops.elementwise.comparison import less as less
 from tinygrad_hess.ops.elementwise.comparison import less_equal as less_equal
 from tinygrad_hess.ops.shape.spaced import linspace as linspace
@@ -441,6 +443,7 @@ from tinygrad_hess.ops.signal.fourier import rfft as rfft
 from tinygrad_hess.ops.signal.fourier import rfft2 as rfft2
 from tinygrad_hess.ops.signal.fourier import rfftn as rfftn
 from tinygrad_hess.ops.special.counts import rgamma as rgamma
+from tinygrad_hess.ops.elementwise.comparison import right_shift as right_shift
 from tinygrad_hess.ops.elementwise.comparison import rint as rint
 from tinygrad_hess.ops.shape.rearranging import roll as roll
 from tinygrad_hess.ops.shape.rearranging import rollaxis as rollaxis
@@ -551,7 +554,9 @@ from tinygrad_hess.ops.special.entropy import xlog1py as xlog1py
 from tinygrad_hess.ops.special.entropy import xlogy as xlogy
 from tinygrad_hess.ops.special.bessel import y0 as y0
 from tinygrad_hess.ops.special.bessel import y1 as y1
+from tinygrad_hess.ops.special.bessel import yn as yn
 from tinygrad_hess.ops.special.bessel import yv as yv
+from tinygrad_hess.ops.special.bessel import yve as yve
 from tinygrad_hess.ops.special.gamma import zeta as zeta
 
 def __getattr__(name: str) -> Any: ...  # of primitives that users declare

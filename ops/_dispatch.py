@@ -86,7 +86,7 @@ def on_tensors(
                 return result
             if any(isinstance(x, Tensor) and _is_view(result, x.value) for x in args):
                 return composed(args, kwargs)  # which knows its base, for assignments
-            return _as_constants(result)
+            return as_constants(result)
 
         def composed(args: Any, kwargs: Any) -> Any:
             if kwargs and not ours.accept(kwargs):
@@ -273,12 +273,12 @@ def _narrowed(y: Any, operands: list[Any]) -> Any:
     return y.astype(kept) if y.dtype.itemsize > kept.itemsize else y
 
 
-def _as_constants(y: Any) -> Any:
+def as_constants(y: Any) -> Any:
     """Arrays as constant tensors, in lists, tuples and named tuples as well."""
     if isinstance(y, (np.ndarray, np.generic)):
         return constant(y)
     if isinstance(y, (list, tuple)):
-        parts = map(_as_constants, y)
+        parts = map(as_constants, y)
         return y._make(parts) if hasattr(y, "_make") else type(y)(parts)
     return y
 

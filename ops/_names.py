@@ -269,6 +269,7 @@ OPERATIONS: dict[str, str] = {
     "j1": "special.bessel",
     "jacobi_part": "special.elliptic",
     "jv": "special.bessel",
+    "jve": "special.bessel",
     "k0": "special.bessel",
     "k0e": "special.bessel",
     "k1": "special.bessel",
@@ -285,6 +286,7 @@ OPERATIONS: dict[str, str] = {
     "ldexp": "elementwise.floating_parts",
     "leaky_relu": "nn.activation",
     "leave": "shape.batch_axes",
+    "left_shift": "elementwise.comparison",
     "less": "elementwise.comparison",
     "less_equal": "elementwise.comparison",
     "linspace": "shape.spaced",
@@ -423,6 +425,7 @@ OPERATIONS: dict[str, str] = {
     "rfft2": "signal.fourier",
     "rfftn": "signal.fourier",
     "rgamma": "special.counts",
+    "right_shift": "elementwise.comparison",
     "rint": "elementwise.comparison",
     "roll": "shape.rearranging",
     "rollaxis": "shape.rearranging",
@@ -531,7 +534,9 @@ OPERATIONS: dict[str, str] = {
     "xlogy": "special.entropy",
     "y0": "special.bessel",
     "y1": "special.bessel",
+    "yn": "special.bessel",
     "yv": "special.bessel",
+    "yve": "special.bessel",
     "zeta": "special.gamma",
 }
 """In ``tg.ops``: the module, and after a colon the name there if it is another."""

@@ -312,7 +312,14 @@ fmin = elementwise(
 )
 
 
-def clip(x: ArrayLike, a_min: ArrayLike = None, a_max: ArrayLike = None) -> Array:
+def clip(
+    x: ArrayLike,
+    a_min: ArrayLike = None,
+    a_max: ArrayLike = None,
+    *,
+    min: ArrayLike = None,
+    max: ArrayLike = None,
+) -> Array:
     """Limit values to [a_min, a_max]. At a bound the derivative is one half, from both sides' mean.
 
     Where the bounds are equal the function is constant, and its derivative is 0.
@@ -323,6 +330,7 @@ def clip(x: ArrayLike, a_min: ArrayLike = None, a_max: ArrayLike = None) -> Arra
     >>> tg.grad(lambda x: np.clip(x, 0, 1).sum())(np.array([-1.0, 0.0, 0.5, 1.0]))
     array([0. , 0.5, 1. , 0.5])
     """
+    a_min, a_max = min if a_min is None else a_min, max if a_max is None else a_max
     if a_min is not None and a_max is not None:
         degenerate = equal(a_min, a_max)
         limited = minimum(maximum(x, a_min), a_max)

@@ -27,6 +27,8 @@ logical_not = zero("logical_not", np.logical_not, label="not", domain=(-2, 2), o
 bitwise_and = zero("bitwise_and", np.bitwise_and, label="&", **_bits)
 bitwise_or = zero("bitwise_or", np.bitwise_or, label="|", **_bits)
 bitwise_xor = zero("bitwise_xor", np.bitwise_xor, label="^", **_bits)
+left_shift = zero("left_shift", np.left_shift, operands=2, domain="bool", label="<<")
+right_shift = zero("right_shift", np.right_shift, operands=2, domain="bool", label=">>")
 invert = zero("invert", np.invert, domain="bool", label="~")
 
 isnan = zero("isnan", np.isnan, domain=(-2, 2), on_complex=True)

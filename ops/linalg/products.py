@@ -349,10 +349,10 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = True) -> Any:
     return _arranged(result, have, out, tuple(shape_of(result)[have.index(n)] for n in out))
 
 
-def _with_letters(*given: Any) -> tuple[str, list[Any]]:
+def _with_letters(*given: Any) -> tuple[str, tuple[Any, ...]]:
     """From operands with lists of axes, ``a, [0, 1], b, [1, ...], [0]``, to letters."""
     pairs = len(given) // 2
-    operands, lists = list(given[0 : 2 * pairs : 2]), list(given[1 : 2 * pairs : 2])
+    operands, lists = given[0 : 2 * pairs : 2], list(given[1 : 2 * pairs : 2])
     out = given[2 * pairs :]
     try:
         found = sorted({operator.index(n) for axes in [*lists, *out] for n in axes if n is not ...})

@@ -12,7 +12,7 @@ from .._types import Array, ArrayLike
 from ..indexing.index import index
 from ..shape.axes import canonical_axis, shape_of
 from ..shape.broadcasting import ravel
-from ..shape.rearranging import concatenate_along
+from ..shape.rearranging import broadcast, concatenate, concatenate_along
 from .reduction import accumulated, in_dtype
 
 
@@ -90,9 +90,20 @@ def _cumulative(
     )
 
 
-def diff(x: ArrayLike, n: int = 1, axis: int = -1) -> Array:
-    """Differences of neighbours along an axis, ``n`` times."""
+def diff(
+    x: ArrayLike,
+    n: int = 1,
+    axis: int = -1,
+    prepend: ArrayLike = None,
+    append: ArrayLike = None,
+) -> Array:
+    """Differences of neighbours along an axis, ``n`` times, with values put before and after."""
     axis = canonical_axis(axis, len(shape_of(x)), "diff")
+    if prepend is not None or append is not None:
+        edge = [1 if i == axis + len(shape_of(x)) else k for i, k in enumerate(shape_of(x))]
+        ends = [None if e is None else e if shape_of(e) else broadcast(e, edge)
+                for e in (prepend, append)]  # fmt: skip
+        x = concatenate([e for e in (ends[0], x, ends[1]) if e is not None], axis)
     tail = (slice(None),) * (-axis - 1)
     for _ in range(n):
         x = index(x, (Ellipsis, slice(1, None), *tail)) - index(

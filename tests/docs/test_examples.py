@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "examples").glob("*.py"))
 
 SHORT = {
+    "array_api": ["scipy.stats.skew", "einops.rearrange, reduce", "curvature"],
     "gradients_by_hand": ["loss =", "w1", "(3, 5)", "agree to rounding"],
     "hvp_against_differences": ["step h", "1e-12", "reverse over reverse differs by"],
     "graph_of_a_function": ["wrote graph_of_hvp.", "arrows"],

@@ -89,6 +89,7 @@ from ..ops import (
     invert,
     isnan,
     kron,
+    left_shift,
     matmul,
     matrix_transpose,
     matvec,
@@ -104,6 +105,7 @@ from ..ops import (
     real_if_close,
     repeat,
     reshape,
+    right_shift,
     rint,
     roll,
     rollaxis,
@@ -230,32 +232,50 @@ acos, acosh, asin, asinh, atan, atan2, atanh = (
 )  # fmt: skip
 concat, permute_dims, pow = concatenate, transpose, power
 bitwise_not = bitwise_invert = invert
+bitwise_left_shift, bitwise_right_shift = left_shift, right_shift
+
+__array_api_version__ = "2024.12"
+__array_namespace_info__ = _np.__array_namespace_info__
 conjugate = conj
 
 
-def zeros_like(x: Any, dtype: Any = None, shape: Any = None) -> Any:
+def on_cpu(device: Any, who: str) -> None:
+    """Refuse any device but the one that there is."""
+    if device not in (None, "cpu"):
+        raise ValueError(f"{who}: device={device!r} is not there; give 'cpu', or nothing")
+
+
+def zeros_like(x: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Any:
     """An array of zeros with the shape and type of ``x``."""
+    on_cpu(device, "zeros_like")
     return _np.zeros(_shape(x) if shape is None else shape, dtype or _dtype(x))
 
 
-def ones_like(x: Any, dtype: Any = None, shape: Any = None) -> Any:
+def ones_like(x: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Any:
     """An array of ones with the shape and type of ``x``."""
+    on_cpu(device, "ones_like")
     return _np.ones(_shape(x) if shape is None else shape, dtype or _dtype(x))
 
 
 empty_like = zeros_like
 
 
-def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C") -> Any:
+def full(
+    shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", *, device: Any = None
+) -> Any:
     """An array of one value, or of one array's values repeated; a derivative flows to these."""
+    on_cpu(device, "full")
     if not _contains_tensor(fill_value):
         return _np.full(shape, fill_value, dtype, order)  # type: ignore[call-overload]
     return broadcast_to(array(fill_value, dtype), shape)
 
 
-def full_like(x: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> Any:
+def full_like(
+    x: Any, fill_value: Any, dtype: Any = None, shape: Any = None, *, device: Any = None
+) -> Any:
     """An array of one value with the shape and type of ``x``; a derivative flows to the value."""
-    return full(_shape(x) if shape is None else shape, fill_value, dtype or _dtype(x))
+    shape = _shape(x) if shape is None else shape
+    return full(shape, fill_value, dtype or _dtype(x), device=device)
 
 
 def array(
@@ -283,9 +303,15 @@ def asarray(
     order: Any = None,
     *,
     copy: Any = None,  # noqa: F811
+    device: Any = None,
 ) -> Any:
     """The same, without a copy of what is an array already."""
-    return array(x, dtype) if _contains_tensor(x) else _np.asarray(x, dtype, order, copy=copy)
+    on_cpu(device, "asarray")
+    if not _contains_tensor(x):
+        return _np.asarray(x, dtype, order, copy=copy)
+    if isinstance(x, Tensor) and not copy and dtype in (None, x.dtype):
+        return x
+    return array(x, dtype, copy=bool(copy))
 
 
 def asanyarray(x: Any, dtype: Any = None, order: Any = None) -> Any:
@@ -339,6 +365,8 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     """``x`` where the condition holds, ``y`` elsewhere; with it alone, where it holds."""
     if x is None and y is None:
         return nonzero(condition)
+    if x is None or y is None:
+        raise ValueError("where: give both x and y, or neither")
     return _where(condition, x, y)
 
 

@@ -40,6 +40,7 @@ from tinygrad_hess.ops.elementwise.comparison import isfinite as isfinite
 from tinygrad_hess.ops.elementwise.comparison import isinf as isinf
 from tinygrad_hess.ops.elementwise.comparison import isnan as isnan
 from tinygrad_hess.ops.elementwise.floating_parts import ldexp as ldexp
+from tinygrad_hess.ops.elementwise.comparison import left_shift as left_shift
 from tinygrad_hess.ops.elementwise.comparison import less as less
 from tinygrad_hess.ops.elementwise.comparison import less_equal as less_equal
 from tinygrad_hess.ops.elementwise.exponential import log as log
@@ -62,6 +63,7 @@ from tinygrad_hess.ops.elementwise.trigonometric import rad2deg as rad2deg
 from tinygrad_hess.ops.elementwise.arithmetic import reciprocal as reciprocal
 from tinygrad_hess.ops.elementwise.arithmetic import mod as _remainder
 remainder = _remainder
+from tinygrad_hess.ops.elementwise.comparison import right_shift as right_shift
 from tinygrad_hess.ops.elementwise.comparison import rint as rint
 from tinygrad_hess.ops.elementwise.comparison import signbit as signbit
 from tinygrad_hess.ops.elementwise.trigonometric import sin as sin

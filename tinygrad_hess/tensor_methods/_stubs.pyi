@@ -23,6 +23,10 @@ class TensorMethods:
         """The zero primitive ``bitwise_and``."""
     def __copy__(self) -> Any:
         """``copy.copy(x)``: a leaf of its own for a leaf; else a gradient flows through the copy."""
+    def __dlpack__(self, /, **options: Any) -> Any:
+        """The numbers for another library, as a copy; refused where a gradient would be lost."""
+    def __dlpack_device__(self, /) -> tuple[builtins.int, builtins.int]:
+        """The device as DLPack numbers it: the first CPU."""
     def __eq__(self, x2: Any, /) -> Tensor:
         """The zero primitive ``equal``."""
     def __floordiv__(self, x2: Any, /) -> Tensor:
@@ -39,6 +43,10 @@ class TensorMethods:
         """``x &= y``: the tensor takes the new value; one without axes, a leaf, or an argument stays, and the name is given to ``x & y``."""
     def __ifloordiv__(self, other: Any) -> Any:
         """``x //= y``: the tensor takes the new value; one without axes, a leaf, or an argument stays, and the name is given to ``x // y``."""
+    def __ilshift__(self, other: Any) -> Any:
+        """``x <<= y``: the tensor takes the new value; one without axes, a leaf, or an argument stays, and the name is given to ``x << y``."""
+    def __imatmul__(self, other: Any) -> Any:
+        """``x @= y``: the tensor takes the new value; one without axes, a leaf, or an argument stays, and the name is given to ``x @ y``."""
     def __imod__(self, other: Any) -> Any:
         """``x %= y``: the tensor takes the new value; one without axes, a leaf, or an argument stays, and the name is given to ``x % y``."""
     def __imul__(self, other: Any) -> Any:
@@ -49,6 +57,8 @@ class TensorMethods:
         """``x |= y``: the tensor takes the new value; one without axes, a leaf, or an argument stays, and the name is given to ``x | y``."""
     def __ipow__(self, other: Any) -> Any:
         """``x **= y``: the tensor takes the new value; one without axes, a leaf, or an argument stays, and the name is given to ``x ** y``."""
+    def __irshift__(self, other: Any) -> Any:
+        """``x >>= y``: the tensor takes the new value; one without axes, a leaf, or an argument stays, and the name is given to ``x >> y``."""
     def __isub__(self, other: Any) -> Any:
         """``x -= y``: the tensor takes the new value; one without axes, a leaf, or an argument stays, and the name is given to ``x - y``."""
     def __itruediv__(self, other: Any) -> Any:
@@ -57,6 +67,8 @@ class TensorMethods:
         """``x ^= y``: the tensor takes the new value; one without axes, a leaf, or an argument stays, and the name is given to ``x ^ y``."""
     def __le__(self, x2: Any, /) -> Tensor:
         """The zero primitive ``less_equal``."""
+    def __lshift__(self, x2: Any, /) -> Tensor:
+        """The zero primitive ``left_shift``."""
     def __lt__(self, x2: Any, /) -> Tensor:
         """The zero primitive ``less``."""
     def __matmul__(self, b: Any) -> Any:
@@ -81,6 +93,8 @@ class TensorMethods:
         ...
     def __rfloordiv__(self, other: Any) -> Any:
         ...
+    def __rlshift__(self, other: Any) -> Any:
+        ...
     def __rmatmul__(self, other: Any) -> Any:
         ...
     def __rmod__(self, other: Any) -> Any:
@@ -91,6 +105,10 @@ class TensorMethods:
         ...
     def __rpow__(self, other: Any) -> Any:
         ...
+    def __rrshift__(self, other: Any) -> Any:
+        ...
+    def __rshift__(self, x2: Any, /) -> Tensor:
+        """The zero primitive ``right_shift``."""
     def __rsub__(self, other: Any) -> Any:
         ...
     def __rtruediv__(self, other: Any) -> Any:
@@ -199,10 +217,14 @@ class TensorMethods:
         """The zero primitive ``bitwise_and``."""
     def bitwise_invert(self, /) -> Tensor:
         """The zero primitive ``invert``."""
+    def bitwise_left_shift(self, x2: Any, /) -> Tensor:
+        """The zero primitive ``left_shift``."""
     def bitwise_not(self, /) -> Tensor:
         """The zero primitive ``invert``."""
     def bitwise_or(self, x2: Any, /) -> Tensor:
         """The zero primitive ``bitwise_or``."""
+    def bitwise_right_shift(self, x2: Any, /) -> Tensor:
+        """The zero primitive ``right_shift``."""
     def bitwise_xor(self, x2: Any, /) -> Tensor:
         """The zero primitive ``bitwise_xor``."""
     def bmm(self, b: Any) -> Any:
@@ -231,7 +253,7 @@ class TensorMethods:
         """Limit from above."""
     def clamp_min(self, least: Any) -> Any:
         """Limit from below."""
-    def clip(self, a_min: Any = None, a_max: Any = None) -> Any:
+    def clip(self, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
         """Limit values to [a_min, a_max]. At a bound the derivative is one half, from both sides' mean."""
     def clone(self, order: str = 'K', subok: builtins.bool = False) -> Any:
         """The same values as a new array; a derivative flows through the copy."""
@@ -285,6 +307,9 @@ class TensorMethods:
         """The elementwise primitive ``deg2rad``."""
     def det(self) -> Any:
         """The determinant of square matrices, shape (..., n, n) to (...)."""
+    @property
+    def device(self) -> Any:
+        """Where the numbers are: on the CPU."""
     def diag(self, k: builtins.int = 0) -> Any:
         """A vector as the k-th diagonal of a square matrix, or the k-th diagonal of a matrix."""
     def diag_embed(self, offset: builtins.int = 0) -> Any:
@@ -293,8 +318,8 @@ class TensorMethods:
         """All elements, flattened, as the k-th diagonal of a square matrix."""
     def diagonal(self, offset: builtins.int = 0, axis1: builtins.int = 0, axis2: builtins.int = 1) -> Any:
         """The diagonal over two axes, put last."""
-    def diff(self, n: builtins.int = 1, axis: builtins.int = -1, *, dim: Any = ..., dims: Any = ...) -> Any:
-        """Differences of neighbours along an axis, ``n`` times."""
+    def diff(self, n: builtins.int = 1, axis: builtins.int = -1, prepend: Any = None, append: Any = None, *, dim: Any = ..., dims: Any = ...) -> Any:
+        """Differences of neighbours along an axis, ``n`` times, with values put before and after."""
     def digamma(self, *args: Any) -> Any:
         """``scipy.special.digamma``."""
     def dim(self) -> builtins.int:
@@ -476,6 +501,8 @@ class TensorMethods:
         """The zero primitive ``less_equal``."""
     def leaky_relu(self, slope: builtins.float = 0.01) -> Any:
         """x where positive, ``slope`` times x elsewhere."""
+    def left_shift(self, x2: Any, /) -> Tensor:
+        """The zero primitive ``left_shift``."""
     def lerp(self, end: Any, weight: Any) -> Any:
         """From here to ``end``, as far as the weight says: 0 is here, 1 is there."""
     def less(self, x2: Any, /) -> Tensor:
@@ -702,6 +729,8 @@ class TensorMethods:
         """The tensor itself: it has one memory layout, one device, and is computed already."""
     def resolve_neg(self, *where: Any, **options: Any) -> Any:
         """The tensor itself: it has one memory layout, one device, and is computed already."""
+    def right_shift(self, x2: Any, /) -> Tensor:
+        """The zero primitive ``right_shift``."""
     def rint(self, /) -> Tensor:
         """The zero primitive ``rint``."""
     def roll(self, shift: Any = ..., axis: Any = None, *, dim: Any = ..., dims: Any = ...) -> Any:
@@ -800,6 +829,8 @@ class TensorMethods:
         """Repeat the whole array ``reps`` times along each axis."""
     def to(self, *target: Any, dtype: Any = None, **ignored: Any) -> Any:
         """Convert to a type: ``x.to(np.float32)``. Devices, of which there is one, are ignored."""
+    def to_device(self, device: str, /, *, stream: Any = None) -> Tensor:
+        """The tensor itself: there is one device."""
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
     def topk(self, k: builtins.int = ..., axis: builtins.int = -1, largest: builtins.bool = True, *, dim: Any = ..., dims: Any = ...) -> tuple[Any, Any]:
