@@ -175,8 +175,7 @@ class Primitive:
         self.batch = batch or self._batch
         self.moves, self.identity, self.commutative = moves, identity, commutative
         self.aliases = aliases if aliases is not None or not self.is_ours else False
-        # what NumPy copies (astype) does not move elements; vmap's own rows have no axes to tell
-        self.makes_views = moves and bool(aliases) and signature is not signatures.unknown
+        self.makes_views = moves and bool(aliases)  # what NumPy copies, as astype, moves nothing
         self.neutral = neutral or {}
         self.resized, self.cut = resized, cut
         self.lowered, self.lowered_batch = lowered, lowered_batch

@@ -35,7 +35,12 @@ def note_view(x: Tensor, view: View) -> None:
 
 
 def shares_memory(x: Tensor, base: Any) -> bool:
-    """Whether ``x`` is a part of ``base``: a number is none, nor is what repeats elements."""
+    """Whether ``x`` is a part of ``base``: a number is none, nor is what repeats elements.
+
+    Nor is an argument of a function that vmap maps, which has other batch axes.
+    """
     if not x.ndim or not hasattr(base, "shape") or x.size > base.size:
+        return False
+    if getattr(x, "axes", ()) != getattr(base, "axes", ()):
         return False
     return np.may_share_memory(x.value, getattr(base, "value", base))
