@@ -292,6 +292,8 @@ def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0) -> Any:
         ordered = _take_rows(b, rows)
         half = solve_triangular(factors, ordered, lower=True, unit_diagonal=True)
         return solve_triangular(factors, half)
+    if trans not in (1, 2):
+        raise ValueError(f"lu_solve: trans={trans!r} is none of 0, 1, 2")
     how = {1: "T", 2: "C"}[trans]
     half = solve_triangular(factors, b, how)
     return _take_rows(

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import signatures
+from ...core import arguments, signatures
 from ...core.kinds import linear
 from ...core.tensor import tensor_or_array
 from .._types import Array, ArrayLike
@@ -123,9 +123,7 @@ half_to_real: Any = linear(
 def _canonical_norm(norm: Any, who: str) -> str:
     if norm is None:
         return "backward"
-    if norm not in _OPPOSITE:
-        raise ValueError(f"{who}: norm={norm!r} is none of 'backward', 'ortho', 'forward'")
-    return str(norm)
+    return arguments.choice(who, "norm", norm, tuple(_OPPOSITE))
 
 
 def _lengths(

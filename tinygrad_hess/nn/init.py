@@ -70,6 +70,7 @@ def gain(activation: str, slope: float = 0.01) -> float:
     >>> gain("relu") == 2**0.5
     True
     """
+    slope = arguments.number("gain", "slope", slope)
     table = {
         "linear": 1.0,
         "sigmoid": 1.0,
@@ -101,16 +102,19 @@ def default(shape: tuple[int, ...], seed: Seed = None) -> Array:
 
 def xavier_uniform(shape: tuple[int, ...], seed: Seed = None, gain: float = 1.0) -> Array:
     """Uniform with variance gain² · 2 / (fan_in + fan_out) (Glorot and Bengio 2010, eq. 16)."""
+    gain = arguments.number("xavier_uniform", "gain", gain)
     return uniform(shape, seed, gain * math.sqrt(6 / max(sum(fans(shape)), 1)))
 
 
 def xavier_normal(shape: tuple[int, ...], seed: Seed = None, gain: float = 1.0) -> Array:
     """Normal with variance gain² · 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
+    gain = arguments.number("xavier_normal", "gain", gain)
     return normal(shape, seed, gain * math.sqrt(2 / max(sum(fans(shape)), 1)))
 
 
 def _he_variance(shape: tuple[int, ...], mode: str, slope: float) -> float:
     arguments.choice("he initialisation", "mode", mode, ("in", "out"))
+    slope = arguments.number("he initialisation", "slope", slope)
     return 2 / ((1 + slope**2) * max(fans(shape)[mode == "out"], 1))
 
 

@@ -23,6 +23,12 @@ def _shape(given: tuple[Any, ...], who: str) -> tuple[int, ...]:
     return canonical_shape(given[0] if nested else given, who)
 
 
+def _tensor(x: Any, requires_grad: bool) -> Tensor:
+    """A tensor of an array; one that is recorded is kept, with its gradient."""
+    is_recorded = isinstance(x, Tensor) and x.requires_grad
+    return x if is_recorded else Tensor(x, requires_grad=requires_grad)
+
+
 def zeros(*shape: Any, dtype: Any = np.float64, requires_grad: bool = False) -> Tensor:
     """A tensor of zeros.
 
@@ -42,7 +48,7 @@ def ones(*shape: Any, dtype: Any = np.float64, requires_grad: bool = False) -> T
 
 def full(shape: Any, value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of one number."""
-    return Tensor(np.full(shape, value, dtype), requires_grad=requires_grad)
+    return _tensor(np.full(shape, value, dtype), requires_grad)
 
 
 def arange(*bounds: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
@@ -61,7 +67,7 @@ def linspace(
     start: Any, stop: Any, steps: int = 50, dtype: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """``steps`` evenly spaced numbers, both ends included."""
-    return Tensor(np.linspace(start, stop, steps, dtype=dtype), requires_grad=requires_grad)
+    return _tensor(np.linspace(start, stop, steps, dtype=dtype), requires_grad)
 
 
 def eye(

@@ -8,6 +8,7 @@ from typing import Any
 
 from scipy.special import stdtrit
 
+from ...core import arguments
 from .plotting import BLUE, axes
 from .result import Result
 
@@ -74,6 +75,7 @@ class Estimate(Result):
         >>> Estimate(5.0, 0.5, (4.0, 6.0), matvecs=10).times(2.0)
         Estimate(10 ± 1, 95% in [8, 12], 10 products)
         """
+        factor = arguments.number("times", "factor", factor, above=0)
         low, high = self.interval
         return dataclasses.replace(
             self, value=factor * self.value, standard_error=factor * self.standard_error,

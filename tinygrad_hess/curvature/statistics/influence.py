@@ -58,10 +58,12 @@ class Influence(Result):
 
     def most_helpful(self, k: int = 10) -> Array:
         """Numbers of the k examples whose removal would raise the test loss most."""
+        k = arguments.integer("most_helpful", "k", k, least=0)
         return np.argsort(-self.scores, kind="stable")[:k]
 
     def most_harmful(self, k: int = 10) -> Array:
         """Numbers of the k examples whose removal would lower the test loss most."""
+        k = arguments.integer("most_harmful", "k", k, least=0)
         return np.argsort(self.scores, kind="stable")[:k]
 
     def __repr__(self) -> str:
