@@ -69,6 +69,13 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: setattr(tg.tensor(1.0, requires_grad=True) * 2, "requires_grad", False),
         r"requires_grad of a computed tensor.*detach",
     ),
+    "output of text": (lambda: tg.jacobian(lambda x: "a")(X), r"the output of f must be an array"),
+    "a tensor of None": (lambda: tg.tensor(None), r"tensor: a tensor holds numbers, got NoneType"),
+    "a gradient of text": (lambda: setattr(tg.tensor(1.0), "grad", "a"), r"a tensor holds numbers, got str"),
+    "linearize(f)(x)": (lambda: tg.linearize(square)(X), r"linearize: .*tg\.linearize\(f, x\)"),
+    "a list under vmap": (lambda: tg.vmap(square)([1.0, 2.0]), r"vmap: there is no axis 0.*np\.asarray\(list\)"),
+    "static_argnums": (lambda: tg.jit(square, static_argnums=-3), r"static_argnums names argument -3 of 1"),
+    "sparsity of a number": (lambda: tg.sparsity(3.0, X), r"sparsity: f must be a function"),
     # optimisers
     "lr a name": (lambda: optim.SGD(lr="a"), r"SGD: lr must be a number, at least 0, got 'a'"),
     "lr NaN": (lambda: optim.Adam(lr=np.nan), r"Adam: lr must be at least 0, got nan"),
@@ -138,6 +145,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "a data set of text": (lambda: data.Dataset(["a"], ["b"]), r"Dataset: x must be an array"),
     "lengths": (lambda: data.Dataset(X, A), r"Dataset: x of shape \(3,\) and y of shape \(4, 2\)"),
     "shipped dtype": (lambda: data.digits(dtype="wide"), r"digits: dtype.*floating-point"),
+    "a figure": (lambda: viz.plots.spectrum([1.0], figure=3), r"figure must be a matplotlib Figure, got 3"),
     # pictures
     "render nothing": (lambda: viz.render(3, "x.svg"), r"render: graph.*tg\.viz\.graph\(f, x\)"),
     "no folder": (lambda: viz.render("digraph{}", "none/x.svg"), r"render: there is no folder 'none'.*mkdir"),
@@ -159,7 +167,18 @@ def test_a_mistake_is_one_line_that_names_function_and_argument(name: str) -> No
     assert "\n" not in str(caught.value)
 
 
-NONSENSE = (3.0, -1, "text", None, [1.0, 2.0], tg.tensor(2.0), np.eye(2), {"a": 1}, object(), np.sin)
+NONSENSE = (
+    3.0,
+    -1,
+    "text",
+    None,
+    [1.0, 2.0],
+    tg.tensor(2.0),
+    np.eye(2),
+    {"a": 1},
+    object(),
+    np.sin,
+)
 INTERNAL = (AttributeError, KeyError, UnboundLocalError, AssertionError, NameError, RecursionError)
 PUBLIC = {
     f"{place.__name__.removeprefix('tinygrad_hess.')}.{name}": getattr(place, name)

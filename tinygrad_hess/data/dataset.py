@@ -58,7 +58,10 @@ class Dataset:
 
     def take(self, rows: Any) -> Dataset:
         """The examples of these rows (indices, a slice or a mask)."""
-        return dataclasses.replace(self, x=self.x[rows], y=self.y[rows])
+        try:
+            return dataclasses.replace(self, x=self.x[rows], y=self.y[rows])
+        except IndexError as error:
+            raise IndexError(f"take: rows of {len(self)} examples: {error}") from None
 
     def __repr__(self) -> str:
         parts = [f"{n} {a.dtype}{a.shape}".replace(", ", ",") for n, a in self._arrays()]

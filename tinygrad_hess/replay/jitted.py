@@ -355,6 +355,8 @@ def jit(f: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Jitt
     nums = tuple(arguments.integer("jit", "static_argnums", n, advice=advice) for n in given)
     if any(n < 0 for n in nums):
         count = _positional(f)
+        if min(nums) < -count:
+            raise ValueError(f"jit: static_argnums names argument {min(nums)} of {count}")
         nums = tuple(n + count if n < 0 else n for n in nums)
     return Jitted(f, nums)
 

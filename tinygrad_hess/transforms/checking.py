@@ -91,7 +91,7 @@ def _check(
 
 
 def _in_double(x: Any) -> Any:
-    x = np.asarray(x)
+    x = arguments.array("check_grads", "args", x)
     return x.astype(np.complex128 if x.dtype.kind == "c" else np.float64)
 
 

@@ -139,6 +139,10 @@ def _unit_cotangent(y: Any) -> Any:
     return y.dtype.type(1) if isinstance(y, Tensor) else None
 
 
+_VJP = "Write tg.vjp(f, x)"
+_LINEARIZE = "Write tg.linearize(f, x)"
+
+
 def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """Record ``f`` and return ``(f(*primals), pullback)``.
 
@@ -153,8 +157,8 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     >>> pullback(np.array([1.0, 10.0]))
     (array([ 2., 40.]),)
     """
-    arguments.function("vjp", "f", f, "Write tg.vjp(f, x).")
-    run = Recording(f, primals, None, tuple(range(len(primals))), "vjp")
+    arguments.function("vjp", "f", f, _VJP)
+    run = Recording(f, primals, None, tuple(range(len(primals))), "vjp", advice=_VJP)
     tape = run.tape()
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
@@ -198,8 +202,9 @@ class Push:
     """Products with a Jacobian at one point: each call is a forward sweep over the same tape."""
 
     def __init__(self, f: Callable[..., Any], primals: Sequence[Any]):
-        arguments.function("linearize", "f", f, "Write tg.linearize(f, x).")
-        self.run = Recording(f, primals, None, tuple(range(len(primals))), "linearize")
+        arguments.function("linearize", "f", f, _LINEARIZE)
+        numbers = tuple(range(len(primals)))
+        self.run = Recording(f, primals, None, numbers, "linearize", advice=_LINEARIZE)
         self.tape = self.run.tape()
 
     @property
@@ -249,7 +254,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     arguments.function("jvp", "f", f, _JVP)
     for name, args in (("primals", primals), ("tangents", tangents)):
         arguments.instance("jvp", name, args, (tuple, list), f"a tuple of arguments of f. {_JVP}")
-    run = Recording(f, primals, None, tuple(range(len(primals))), "jvp")
+    run = Recording(f, primals, None, tuple(range(len(primals))), "jvp", advice=_JVP)
     given = _tangents(run, tangents, "jvp")
     tape = run.tape()
     tangent = _push(run, tape, run.outputs, given, run.out_spec)

@@ -71,7 +71,10 @@ def _batched_sweeps(
 
 
 def _with_shape(x: Any) -> Any:
-    return x if hasattr(x, "shape") else np.asarray(x, float)
+    if hasattr(x, "shape"):
+        return x
+    found = arguments.array("jacobian or hessian", "the output of f", x)
+    return found if found.dtype.kind == "c" else found.astype(float)
 
 
 def _split_axis(stacked: Any, over: Sequence[Any], tail: tuple[int, ...], last: bool) -> list[Any]:

@@ -107,7 +107,8 @@ def _common_axis(leaves: list[Any], axes: list[Any]) -> Axis:
             continue
         shape = x.shape if hasattr(x, "shape") else np.shape(x)
         if not -len(shape) <= a < len(shape):
-            raise ValueError(f"vmap: there is no axis {a} in an argument of shape {shape}")
+            advice = "" if shape else "; lists are trees: map over an array, np.asarray(list)"
+            raise ValueError(f"vmap: there is no axis {a} in an argument of shape {shape}{advice}")
         sizes.setdefault(shape[a], []).append(f"axis {a} of {shape}")
     if not sizes:
         raise ValueError("vmap: no argument is mapped; give at least one an axis in in_axes")

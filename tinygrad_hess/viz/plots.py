@@ -271,8 +271,10 @@ def _matplotlib() -> Any:
 
 
 def _figure(figure: Figure | None, size: tuple[float, float]) -> Figure:
-    if figure is not None:
+    if figure is not None and hasattr(figure, "subplots"):
         return figure
+    if figure is not None:
+        raise TypeError(f"figure must be a matplotlib Figure, got {arguments.shown(figure)}")
     return _matplotlib().figure.Figure(figsize=size, layout="constrained")
 
 

@@ -273,6 +273,7 @@ def sparsity(
            [1, 0, 1, 0],
            [1, 0, 0, 1]])
     """
+    arguments.function("sparsity", "f", f, "Write tg.sparsity(f, x).")
     if order not in (1, 2):
         raise ValueError(f"sparsity: order={order!r} is neither 1 (Jacobian) nor 2 (Hessian)")
     run = Recording(f, args, kwargs, arguments.argument_numbers("sparsity", argnums)[0], "sparsity")
