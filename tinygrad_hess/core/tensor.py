@@ -134,6 +134,8 @@ class Tensor(TensorMethods):
             data = data.value
         refuse_subclass(data, "tensor")
         self.value = np.array(data, dtype=dtype)
+        if self.value.dtype.kind in "OSU":
+            raise TypeError(f"tensor: a tensor holds numbers, got {describe(data)}")
         self.prim = None
         self.args = self.parents = ()
         self.params = None
@@ -187,7 +189,7 @@ class Tensor(TensorMethods):
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
-        self._grad = value
+        self._grad = value if value is None or isinstance(value, Tensor) else Tensor(value)
 
     @property
     def name(self) -> str | None:
