@@ -1,7 +1,8 @@
 """Bessel functions; a derivative with respect to the order is refused.
 
 Each derivative is half a sum of neighbouring orders (DLMF 10.6.1 and 10.29.1), so it is of one
-kind with the function, at 0 too, and any order follows.
+kind with the function, at 0 too, and any order follows. Only where two of them are infinite at 0,
+with different signs, is the one of lower order left out: the other outgrows it.
 """
 
 from __future__ import annotations
@@ -14,20 +15,21 @@ from scipy import special
 
 from ...core.kinds import elementwise
 from .._types import Array
-from ..elementwise.comparison import sign
+from ..elementwise.arithmetic import where
+from ..elementwise.comparison import equal, greater_equal
 from ..elementwise.identity import astype
-from .scipy_ufuncs import refused
+from .scipy_ufuncs import narrowed, refused
 
 _any = (-2, 2)
 _positive = (0.6, 3)
 
 
-def _case(*shape: int) -> Any:
+def _case(*shape: int, **params: Any) -> Any:
     """Orders, as integers that keep float32 narrow, and arguments."""
 
     def make(rng: np.random.Generator) -> tuple[tuple[Any, ...], dict[str, Any]]:
         orders = rng.integers(0, 4, shape).astype(np.int16)
-        return (orders, rng.uniform(0.6, 3, (2, 3))), {}
+        return (orders, rng.uniform(0.6, 3, (2, 3))), params
 
     return make
 
@@ -41,12 +43,18 @@ def _previous_order(v: Array) -> Array:
 def _of_order(name: str, rule: Callable[..., Any], doc: str) -> Any:
     return elementwise(
         name,
-        getattr(special, name),
+        narrowed(getattr(special, name)),
         refused(name, 0, "v"),
         rule,
         cases=[_case(2, 3), _case(3), _case()],
         doc=doc + " Any real order v; its derivative with respect to v is refused.",
     )
+
+
+def _finite_at_zero(of_order: Any, v: Array, x: Array) -> Array:
+    """A function of order v > -1 that is infinite at 0, but 0 there, with its derivatives."""
+    pole = equal(x, 0) & greater_equal(v, -1)
+    return where(pole, 0.0, of_order(v, where(pole, 1.0, x)))
 
 
 jv: Any = _of_order(
@@ -56,8 +64,23 @@ jv: Any = _of_order(
 )
 yv: Any = _of_order(
     "yv",
-    lambda g, y, v, x: g * (0.5 * (yv(_previous_order(v), x) - yv(v + 1, x))),
+    lambda g, y, v, x: g * (0.5 * (_finite_at_zero(yv, _previous_order(v), x) - yv(v + 1, x))),
     "The Bessel function of the second kind.",
+)
+yn: Any = _of_order(
+    "yn",
+    lambda g, y, v, x: g * (0.5 * (_finite_at_zero(yn, _previous_order(v), x) - yn(v + 1, x))),
+    "The Bessel function of the second kind, of integer order.",
+)
+jve: Any = _of_order(
+    "jve",
+    lambda g, y, v, x: g * (0.5 * (jve(_previous_order(v), x) - jve(v + 1, x))),
+    "jv, as for real arguments the scale is 1.",
+)
+yve: Any = _of_order(
+    "yve",
+    lambda g, y, v, x: g * (0.5 * (_finite_at_zero(yve, _previous_order(v), x) - yve(v + 1, x))),
+    "yv, as for real arguments the scale is 1.",
 )
 iv: Any = _of_order(
     "iv",
@@ -71,13 +94,67 @@ kv: Any = _of_order(
 )
 ive: Any = _of_order(
     "ive",
-    lambda g, y, v, x: g * (0.5 * (ive(_previous_order(v), x) + ive(v + 1, x)) - sign(x) * y),
+    lambda g, y, v, x: g * _ive_slope(v, x, odd=False),
     "The modified Bessel function of the first kind, times exp(-|x|).",
 )
 kve: Any = _of_order(
     "kve",
-    lambda g, y, v, x: g * (y - 0.5 * (kve(_previous_order(v), x) + kve(v + 1, x))),
+    lambda g, y, v, x: g * _kve_slope(v, x),
     "The modified Bessel function of the second kind, times exp(x).",
+)
+
+
+def _kve_slope(v: Array, x: Array) -> Array:
+    below = _finite_at_zero(kve, _previous_order(v), x)
+    return _finite_at_zero(kve, v, x) - 0.5 * (below + kve(v + 1, x))
+
+
+# exp(-|x|) has a kink at 0, so derivatives of what it multiplies take the sign of x. Its square is
+# 1, at 0 too, where each derivative is to be the mean of both sides: hence one row for the two.
+
+
+def _signed_ive(v: Array, x: Array, *, odd: bool) -> Array:
+    y = special.ive(v, x)
+    return y * np.sign(x) if odd else y
+
+
+def _ive_slope(v: Array, x: Array, odd: bool) -> Array:
+    near = signed_ive(_previous_order(v), x, odd=odd) + signed_ive(v + 1, x, odd=odd)
+    return 0.5 * near - signed_ive(v, x, odd=not odd)
+
+
+signed_ive: Any = elementwise(
+    "signed_ive",
+    _signed_ive,
+    refused("ive", 0, "v"),
+    lambda g, y, v, x, odd: g * _ive_slope(v, x, odd),
+    parametric=True,
+    label="ive",
+    cases=[_case(2, 3, odd=True), _case(3, odd=False), _case(odd=True)],
+    doc="ive(v, x), times the sign of x if it is odd.",
+)
+
+
+def _ratio_slope(v: Array, x: Array) -> Array:
+    near = bessel_ratio(_previous_order(v), x) + bessel_ratio(v + 1, x)
+    return 0.5 * near - bessel_ratio(v, x) * bessel_ratio(1, x)
+
+
+bessel_ratio: Any = elementwise(
+    "bessel_ratio",
+    lambda v, x: special.ive(v, x) / special.i0e(x),
+    refused("bessel_ratio", 0, "v"),
+    lambda g, y, v, x: g * _ratio_slope(v, x),
+    cases=[_case(2, 3), _case(3), _case()],
+    doc="iv(v, x) / i0(x), without overflow.",
+)
+log_i0e: Any = elementwise(
+    "log_i0e",
+    lambda x: np.log(special.i0e(x)),
+    lambda g, y, x: g * (bessel_ratio(1, x) - 1),
+    domain=(0.2, 2),
+    edges=[((0.0,), (-1.0,))],
+    doc="log(i0(x)) - x for x >= 0, whose derivative at 0 is that from the right.",
 )
 
 _zero_slope = [((0.0,), (0.0,))]
@@ -94,7 +171,7 @@ j0: Any = elementwise("j0", special.j0, lambda g, y, x: -g * j1(x), domain=_any,
 y1: Any = elementwise(
     "y1",
     special.y1,
-    lambda g, y, x: g * (0.5 * (y0(x) - yv(2, x))),
+    lambda g, y, x: g * (0.5 * (_finite_at_zero(lambda v, x: y0(x), 0, x) - yv(2, x))),
     domain=_positive,
 )
 y0: Any = elementwise(
@@ -111,7 +188,7 @@ i0: Any = elementwise("i0", special.i0, lambda g, y, x: g * i1(x), domain=_any, 
 i1e: Any = elementwise(
     "i1e",
     special.i1e,
-    lambda g, y, x: g * (0.5 * (i0e(x) + ive(2, x)) - sign(x) * y),
+    lambda g, y, x: g * _ive_slope(1, x, odd=False),
     domain=(0.2, 2),
     edges=_half_slope,
     doc="i1(x) exp(-|x|).",
@@ -119,7 +196,7 @@ i1e: Any = elementwise(
 i0e: Any = elementwise(
     "i0e",
     special.i0e,
-    lambda g, y, x: g * (i1e(x) - sign(x) * y),
+    lambda g, y, x: g * _ive_slope(0, x, odd=False),
     domain=(0.2, 2),
     edges=_zero_slope,
     doc="i0(x) exp(-|x|). At 0, where it has a kink, its derivative is 0, the mean of both sides.",
@@ -132,4 +209,30 @@ k1: Any = elementwise(
 )
 k0: Any = elementwise(
     "k0", special.k0, lambda g, y, x: -g * k1(x), domain=_positive, edges=[((0.0,), (-np.inf,))]
+)
+
+
+def _k1e_slope(x: Array) -> Array:
+    """By K₁' = -K₀ - K₁/x; at 0 it is that of -K₂, which is the last to overflow."""
+    zero = equal(x, 0)
+    inside = where(zero, 1.0, x)
+    slope = k1e(inside) * (1 - 1 / inside) - k0e(inside)
+    return where(zero, -kve(2, where(zero, x, 1.0)), slope)
+
+
+k0e: Any = elementwise(
+    "k0e",
+    special.k0e,
+    lambda g, y, x: g * (_finite_at_zero(lambda v, x: k0e(x), 0, x) - k1e(x)),
+    domain=_positive,
+    edges=[((0.0,), (-np.inf,))],
+    doc="k0(x) exp(x).",
+)
+k1e: Any = elementwise(
+    "k1e",
+    special.k1e,
+    lambda g, y, x: g * _k1e_slope(x),
+    domain=_positive,
+    edges=[((0.0,), (-np.inf,))],
+    doc="k1(x) exp(x).",
 )

@@ -14,13 +14,15 @@ from scipy import special
 
 from ...core.kinds import elementwise
 from .._types import Array
+from ..elementwise.arithmetic import absolute
 from ..elementwise.comparison import floor
 from ..elementwise.exponential import exp, log, log1p
-from .entropy import xlogy
 from .error import log_ndtr
 from .gamma import _beta_density, _gamma_density, betaln, gammaln
+from .powers import scaled_power
 from .scipy_ufuncs import of_orders, wide
 
+_LOG_2 = math.log(2)
 _share = (0.1, 0.9)
 _positive = (0.6, 3)
 
@@ -40,8 +42,8 @@ def _chi_squared(y: Array, v: Array, x: Array) -> Array:
 def _f(y: Array, n: Array, d: Array, x: Array) -> Array:
     n, d = wide(n, y), wide(d, y)
     ratio = n / d
-    level = xlogy(0.5 * n - 1, x) + 0.5 * n * log(ratio) - betaln(0.5 * n, 0.5 * d)
-    return exp(level - 0.5 * (n + d) * log1p(ratio * x))
+    level = 0.5 * n * log(ratio) - betaln(0.5 * n, 0.5 * d)
+    return scaled_power(x, 0.5 * n - 1, level - 0.5 * (n + d) * log1p(ratio * x))
 
 
 def _poisson(y: Array, k: Array, m: Array) -> Array:
@@ -177,6 +179,76 @@ gdtrc: Any = of_orders(
     lambda g, y, a, b, x: -g * (wide(a, y) * _gamma_density(y, b, wide(a, y) * x)),
     _positive,
     "The upper tail of gamma, of rate a and shape b.",
+)
+
+
+# ---- chi ----------------------------------------------------------------------------------------
+
+
+def _chi(y: Array, df: Array, x: Array) -> Array:
+    df = wide(df, y)
+    level = math.log(2) * (1 - 0.5 * df) - gammaln(0.5 * df)
+    return scaled_power(x, df - 1, level - 0.5 * x * x)
+
+
+chi_cdf: Any = of_orders(
+    "chi_cdf",
+    lambda df, x: special.gammainc(0.5 * df, 0.5 * x * x),
+    "df",
+    lambda g, y, df, x: g * _chi(y, df, x),
+    _positive,
+    "The distribution function of chi, the root of chi squared.",
+)
+chi_sf: Any = of_orders(
+    "chi_sf",
+    lambda df, x: special.gammaincc(0.5 * df, 0.5 * x * x),
+    "df",
+    lambda g, y, df, x: -g * _chi(y, df, x),
+    _positive,
+    "The upper tail of chi.",
+)
+
+# ---- Laplace ------------------------------------------------------------------------------------
+
+
+def _laplace_cdf(x: Array) -> Array:
+    tail = 0.5 * np.exp(-np.abs(x))
+    return np.where(np.less(x, 0), tail, 1 - tail)[()]
+
+
+def _laplace_log_cdf(x: Array) -> Array:
+    tail = -0.5 * np.exp(-np.abs(x))
+    return np.where(np.less(x, 0), x - _LOG_2, np.log1p(tail)).astype(tail.dtype)[()]
+
+
+def _laplace_quantile(p: Array) -> Array:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.less(p, 0.5), np.log(2 * p), -np.log(2 * (1 - p)))[()]
+
+
+laplace_cdf = elementwise(
+    "laplace_cdf",
+    _laplace_cdf,
+    lambda g, y, x: g * (0.5 * exp(-absolute(x))),
+    domain=(0.2, 2),
+    edges=[((0.0,), (0.5,))],
+    doc="Laplace's distribution function.",
+)
+laplace_log_cdf = elementwise(
+    "laplace_log_cdf",
+    _laplace_log_cdf,
+    lambda g, y, x: g * exp(-absolute(x) - _LOG_2 - y),
+    domain=(0.2, 2),
+    edges=[((0.0,), (1.0,)), ((-1e3,), (1.0,)), ((1e3,), (0.0,))],
+    doc="The logarithm of Laplace's distribution function.",
+)
+laplace_quantile = elementwise(
+    "laplace_quantile",
+    _laplace_quantile,
+    lambda g, y, p: g * (2 * exp(absolute(y))),
+    domain=(0.1, 0.4),
+    edges=[((0.5,), (2.0,))],
+    doc="The quantiles of Laplace's distribution.",
 )
 
 

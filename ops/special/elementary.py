@@ -5,15 +5,24 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from scipy import special
 
 from ...core.kinds import elementwise, zero
 from .._types import Array
-from ..elementwise.arithmetic import absolute, maximum, minimum
-from ..elementwise.comparison import sign
+from ..elementwise.arithmetic import (
+    _power_rule,
+    absolute,
+    divisor,
+    log_of_base,
+    maximum,
+    minimum,
+    power_array,
+    where,
+)
+from ..elementwise.comparison import equal, isfinite, less
 from ..elementwise.exponential import exp, log, log1p
-from ..elementwise.trigonometric import sin
-from .hypergeometric import hyp1f1
+from ..elementwise.trigonometric import hypot, sin
 from .scipy_ufuncs import narrow, wide
 
 _any = (-2, 2)
@@ -26,9 +35,9 @@ exp10 = elementwise(
 exprel = elementwise(
     "exprel",
     special.exprel,
-    lambda g, y, x: g * _exprel_slope(x),
+    lambda g, y, x: g * exprel_derivative(x, order=1),
     domain=_any,
-    edges=[((0.0,), (0.5,))],
+    edges=[((0.0,), (0.5,)), ((np.inf,), (np.inf,)), ((-np.inf,), (0.0,)), ((-1e200,), (0.0,))],
     doc="(exp(x) - 1) / x, which is 1 at 0.",
 )
 cosm1 = elementwise(
@@ -37,17 +46,75 @@ cosm1 = elementwise(
 powm1 = elementwise(
     "powm1",
     narrow(special.powm1),
-    lambda g, y, x, p: g * (p * (y + 1) / x),
-    lambda g, y, x, p: g * ((y + 1) * log(wide(x, y))),
+    _power_rule,
+    lambda g, y, x, p: g * ((y + 1) * log_of_base(wide(x, y))),
     domain=(_positive, _any),
+    edges=[((0.0, 2.0), (0.0, 0.0)), ((0.0, 1.0), (1.0, 0.0)), ((2.0, 0.0), (0.0, math.log(2)))],
     doc="x ** y - 1, where that is near 1 too.",
 )
 
 
-def _exprel_slope(x: Array) -> Array:
-    """exprel(x) is 1F1(1; 2; x), so its derivative is half 1F1(2; 3; x) (DLMF 13.3.15)."""
-    return 0.5 * hyp1f1(2, 3, x)
+def _exprel_derivative(x: Array, *, order: int) -> Array:
+    """The integral of tⁿ exp(x t) over [0, 1], which is 1F1(n + 1; n + 2; x)/(n + 1).
 
+    SciPy's 1F1 never returns for infinite x, and is slow for large ones: those are reached by the
+    recurrence x Iₙ = exp(x) - n Iₙ₋₁, which loses nothing there.
+    """
+    x = np.asarray(x)
+    z = x.astype(np.float64)
+    far = np.abs(z) > 20 + 2 * order
+    near = special.hyp1f1(order + 1, order + 2, np.where(far, 0.0, z)) / (order + 1)
+    z = np.where(far, z, 1.0)
+    grown = z > 0  # by a factor exp(x), which is put back last
+    top, low = np.where(grown, 1.0, np.exp(-np.abs(z))), np.where(grown, np.exp(-np.abs(z)), 1.0)
+    found = (top - low) / z
+    for n in range(1, order + 1):
+        found = (top - n * found) / z
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = np.where(grown, np.where(np.isinf(z), np.inf, found * np.exp(z)), found)
+    dtype = x.dtype if x.dtype.kind == "f" else np.float64
+    return np.where(far, found, near).astype(dtype)[()]
+
+
+exprel_derivative: Any = elementwise(
+    "exprel_derivative",
+    _exprel_derivative,
+    lambda g, y, x, order: g * exprel_derivative(x, order=order + 1),
+    parametric=True,
+    label="exprel'",
+    domain=_any,
+    cases=[([], {"order": 1}), ([], {"order": 2})],
+    doc="The derivative of exprel of this order.",
+)
+
+
+# ---- powers of |x| ------------------------------------------------------------------------------
+#
+# Each derivative is one power less, and odd where the function is even. One row says both, so that
+# at 0 an even power like x² is not taken for one with a kink, as a product of absolute values is.
+
+
+def _absolute_power(x: Array, p: Array, *, odd: bool = False) -> Array:
+    y = np.abs(x) ** p
+    return y * np.sign(x) if odd else y
+
+
+def _absolute_power_rule(g: Array, y: Array, x: Array, p: Array, odd: bool = False) -> Array:
+    p = wide(p, y)
+    lower = where(equal(p, 0) & equal(x, 0), 0.0, p - 1)  # where the factor 0 is to prevail
+    return g * (p * absolute_power(x, lower, odd=not odd))
+
+
+absolute_power: Any = elementwise(
+    "absolute_power",
+    _absolute_power,
+    _absolute_power_rule,
+    lambda g, y, x, p, odd=False: g * (y * log_of_base(absolute(x))),
+    parametric=True,
+    domain=((0.3, 2), (0.5, 2.5)),
+    cases=[([(2, 3), (2, 3)], {"odd": odd}) for odd in (False, True)],
+    doc="abs(x) ** p, times the sign of x if it is odd; differentiable at 0 for p > 1.",
+)
 
 # ---- angles in degrees --------------------------------------------------------------------------
 
@@ -86,23 +153,35 @@ cotdg = elementwise(
 
 
 def _in_lambda(level: Any, p: Any) -> Any:
-    """The derivative with respect to λ: L² exprel'(λ L)."""
-    return level * level * _exprel_slope(p * level)
+    """The derivative with respect to λ: L² exprel'(λ L), for infinite L its limit.
+
+    For x = 0 that is 1/λ² for λ > 0, and infinite otherwise, as it is for infinite x.
+    """
+    finite = isfinite(level)
+    inside = where(finite, level, 0.0)
+    vanishing = less(level, 0) & (p > 0)
+    limit = where(vanishing, 1 / where(vanishing, p, 1.0) ** 2, np.inf)
+    return where(finite, inside * inside * exprel_derivative(p * inside, order=1), limit)
 
 
 boxcox = elementwise(
     "boxcox",
     narrow(special.boxcox),
-    lambda g, y, x, p: g * exp((p - 1) * log(x)),
+    lambda g, y, x, p: g * power_array(x, p - 1),
     lambda g, y, x, p: g * _in_lambda(log(wide(x, y)), p),
     domain=(_positive, _any),
-    edges=[((1.0, 0.0), (1.0, 0.0))],
+    edges=[
+        ((1.0, 0.0), (1.0, 0.0)),
+        ((0.0, 1.0), (1.0, 1.0)),
+        ((0.0, 2.0), (0.0, 0.25)),
+        ((0.0, -0.5), (np.inf, np.inf)),
+    ],
     doc="(x ** lmbda - 1) / lmbda, which is log(x) at lmbda = 0.",
 )
 boxcox1p = elementwise(
     "boxcox1p",
     narrow(special.boxcox1p),
-    lambda g, y, x, p: g * exp((p - 1) * log1p(x)),
+    lambda g, y, x, p: g * power_array(1 + x, p - 1),
     lambda g, y, x, p: g * _in_lambda(log1p(wide(x, y)), p),
     domain=((-0.5, 2), _any),
     doc="boxcox(1 + x, lmbda).",
@@ -130,22 +209,25 @@ huber = elementwise(
     "huber",
     narrow(special.huber),
     lambda g, y, d, r: g * maximum(absolute(r) - d, 0),
-    lambda g, y, d, r: g * (sign(r) * minimum(absolute(r), d)),
+    lambda g, y, d, r: g * minimum(maximum(r, -d), d),  # smooth at r = 0
     domain=((0.7, 1.0), (1.2, 3.0)),
     edges=[((1.0, 0.25), (0.0, 0.25)), ((1.0, -3.0), (2.0, -1.0)), ((1.0, 0.0), (0.0, 0.0))],
     doc="r²/2 up to |r| = delta, a straight line beyond.",
 )
 
 
-def _steepness(d: Array, r: Array) -> Array:
-    return (1 + (r / d) ** 2) ** 0.5
+def _by_delta(d: Array, r: Array) -> Array:
+    """(q - d)²/q for q = √(d² + r²), in a form that neither cancels nor overflows."""
+    q = hypot(d, r)
+    above = r * (r / divisor(q + d))
+    return above * (above / divisor(q))
 
 
 pseudo_huber = elementwise(
     "pseudo_huber",
     narrow(special.pseudo_huber),
-    lambda g, y, d, r: g * (d * (_steepness(d, r) - 1) ** 2 / _steepness(d, r)),
-    lambda g, y, d, r: g * (r / _steepness(d, r)),
+    lambda g, y, d, r: g * _by_delta(d, r),
+    lambda g, y, d, r: g * (d * (r / divisor(hypot(d, r)))),
     domain=(_positive, _any),
     edges=[((1.0, 0.0), (0.0, 0.0))],
     doc="delta² (√(1 + (r/delta)²) - 1): a smooth form of huber.",

@@ -9,15 +9,16 @@ Derivatives with respect to the parameter m are refused; those of complete integ
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from scipy import special
 
 from ...core.kinds import elementwise
 from .._types import Array, ArrayLike
+from ..elementwise.arithmetic import absolute, where
+from ..elementwise.comparison import greater_equal
 from ..elementwise.trigonometric import sin
-from .hypergeometric import ellipk
+from .hypergeometric import hyp2f1
 from .scipy_ufuncs import narrow, refused
 
 _angle, _share = (-1.2, 1.2), (0.1, 0.9)
@@ -102,15 +103,25 @@ def ellipj(u: ArrayLike, m: ArrayLike) -> tuple[Array, Array, Array, Array]:
     return tuple(jacobi_part(u, m, part=part) for part in range(4))
 
 
-def agm(a: ArrayLike, b: ArrayLike) -> Array:
-    """The arithmetic-geometric mean of positive numbers, π/4 (a + b) / K(((a - b)/(a + b))²).
+def _agm_slope(y: Array, a: Array, b: Array) -> Array:
+    """The derivative of the mean y of a and b with respect to a.
 
-    Examples
-    --------
-    >>> import tinygrad_hess as tg
-    >>> from tinygrad_hess.scipy import special
-    >>> print(tg.grad(special.agm)(2.0, 2.0))
-    0.5
+    With h the larger and l the smaller one, y = π h / (2 K(1 - (l/h)²)), whose derivative in l is
+    y² F / (2 h l), F = 2F1(1/2, 1/2; 2; 1 - (l/h)²); that in h follows since h y_h + l y_l = y.
     """
-    total = a + b
-    return (math.pi / 4) * total / ellipk(((a - b) / total) ** 2)
+    first = greater_equal(absolute(a), absolute(b))
+    large, small = where(first, a, b), where(first, b, a)
+    ratio = small / large
+    share = 0.5 * (y / large) * hyp2f1(0.5, 0.5, 2.0, 1 - ratio * ratio)
+    return where(first, (y - y * share) / large, share * (y / small))
+
+
+agm: Any = elementwise(
+    "agm",
+    narrow(special.agm),
+    lambda g, y, a, b: g * _agm_slope(y, a, b),
+    lambda g, y, a, b: g * _agm_slope(y, b, a),
+    domain=((0.3, 3), (0.3, 3)),
+    edges=[((2.0, 2.0), (0.5, 0.5))],
+    doc="The arithmetic-geometric mean of two positive (or two negative) numbers.",
+)

@@ -201,7 +201,7 @@ log_expit = elementwise(
 logit = elementwise(
     "logit",
     special.logit,
-    lambda g, y, p: g / (p * (1 - p)),
+    lambda g, y, p: g / p + g / (1 - p),
     domain=(0.1, 0.9),
     edges=[((0.0,), (np.inf,)), ((1.0,), (np.inf,)), ((0.5,), (4.0,))],
     doc="log(p / (1 - p)), the inverse of the logistic function.",

@@ -14,18 +14,31 @@ from ...core.tensor import Tensor
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import _cast_operand, where
 from ..elementwise.comparison import equal
-from ..elementwise.exponential import exp
 from ..reductions.reduction import sum
 from ..shape.axes import shape_of
 from ..shape.broadcasting import reshape
-from .entropy import xlog1py, xlogy
+from .powers import scaled_power, scaled_powers
 from .scipy_ufuncs import narrow, refused
 
 _positive = (0.6, 3)
 
 
+_FAR_LEFT = -1e4
+"""SciPy's zeta adds up all terms left of 0 one by one, which takes hours for a q of -1e12."""
+
+
 def _zeta(s: Array, q: Array) -> Array:
     """Hurwitz' function; at q = 1 Riemann's, which SciPy continues below s = 1."""
+    left = np.less(q, _FAR_LEFT)
+    if np.any(left):
+        # all terms of the lattice q + k, less those with k < 0
+        q, far = np.where(left, 1.0, q), np.where(left, q, _FAR_LEFT)
+        sign, part = np.where(np.mod(s, 2) == 0, 1, -1), far - np.floor(far)
+        beyond = special.zeta(s, part) + sign * (
+            special.zeta(s, 1 - part) - special.zeta(s, 1 - far)
+        )
+        near = _zeta(s, q)
+        return np.where(left, beyond, near).astype(np.result_type(near, far))[()]
     value = special.zeta(s, q)
     if not np.any(np.less(s, 1)):
         return value
@@ -113,7 +126,7 @@ beta = elementwise(
 
 def _gamma_density(y: Array, a: Array, x: Array) -> Array:
     a = _cast_operand(a, y.dtype)
-    return exp(xlogy(a - 1, x) - x - gammaln(a))
+    return scaled_power(x, a - 1, -x - gammaln(a))
 
 
 gammainc = elementwise(
@@ -144,7 +157,7 @@ def _two_integers(*shape: int) -> Any:
 
 def _beta_density(y: Array, a: Array, b: Array, x: Array) -> Array:
     a, b = _cast_operand(a, y.dtype), _cast_operand(b, y.dtype)
-    return exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))
+    return scaled_powers(x, a - 1, b - 1, -betaln(a, b))
 
 
 betainc = elementwise(

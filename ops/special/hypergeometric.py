@@ -8,10 +8,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from scipy import special
 
 from ...core.kinds import elementwise
 from .._types import Array
+from ..elementwise.arithmetic import power_array, where
+from ..elementwise.comparison import equal
+from .counts import rgamma
 from .scipy_ufuncs import of_orders, wide
 
 _unit = (-0.8, 0.8)
@@ -25,9 +29,22 @@ hyp0f1: Any = of_orders(
     (-2, 2),
     "The confluent hypergeometric limit function 0F1(v; x).",
 )
+
+
+def _hyp1f1(a: Array, b: Array, x: Array) -> Array:
+    """SciPy's, which for some parameters never returns at large x: there it is the limit."""
+    polynomial = np.less_equal(a, 0) & np.equal(a, np.floor(a))
+    endless = np.isinf(x) | (np.greater(x, 1e4) & ~polynomial)
+    if not np.any(endless):
+        return special.hyp1f1(a, b, x)
+    near = special.hyp1f1(a, b, np.where(endless, np.copysign(50.0, x), x))
+    limit = np.where(np.greater(a, 0) & np.less(x, 0), 0.0, np.copysign(np.inf, near))
+    return np.where(endless & np.not_equal(a, 0), limit, near).astype(near.dtype)[()]
+
+
 hyp1f1: Any = of_orders(
     "hyp1f1",
-    special.hyp1f1,
+    _hyp1f1,
     "a b",
     lambda g, y, a, b, x: g * (wide(a, y) / wide(b, y) * hyp1f1(a + 1, b + 1, x)),
     (-2, 2),
@@ -51,11 +68,23 @@ hyperu: Any = of_orders(
     _positive,
     "Tricomi's confluent hypergeometric function U(a, b, x).",
 )
+
+
+def _struve_slope(function: Any, sign: int, v: Array, x: Array, y: Array) -> Array:
+    """(f_{v-1} ± f_{v+1} + (x/2)ᵛ/(√π Γ(v + 3/2)))/2 (DLMF 11.4(v)); f₋₁ is 2/π ± f₁."""
+    first = equal(v, 0)
+    order = wide(v, y)
+    term = power_array(0.5 * x, order) * (rgamma(order + 1.5) / math.sqrt(math.pi))
+    below = function(where(first, 1, v - 1), x)
+    below = where(first, term + sign * below, below)
+    return 0.5 * (below + sign * function(v + 1, x) + term)
+
+
 struve: Any = of_orders(
     "struve",
     special.struve,
     "v",
-    lambda g, y, v, x: g * (struve(v - 1, x) - wide(v, y) / x * y),
+    lambda g, y, v, x: g * _struve_slope(struve, -1, v, x, y),
     _positive,
     "Struve's function H of order v.",
 )
@@ -63,7 +92,7 @@ modstruve: Any = of_orders(
     "modstruve",
     special.modstruve,
     "v",
-    lambda g, y, v, x: g * (modstruve(v - 1, x) - wide(v, y) / x * y),
+    lambda g, y, v, x: g * _struve_slope(modstruve, 1, v, x, y),
     _positive,
     "Struve's modified function L of order v.",
 )

@@ -13,8 +13,6 @@ from scipy import special
 
 from ...core.kinds import elementwise
 from .._types import Array, ArrayLike
-from ..elementwise.arithmetic import maximum, multiply, where
-from ..elementwise.comparison import greater
 from ..elementwise.exponential import exp
 from ..elementwise.trigonometric import cos, cosh, sin, sinc
 from ..nn.activation import erf
@@ -46,17 +44,32 @@ expn: Any = of_orders(
     "expn",
     special.expn,
     "n",
-    lambda g, y, n, x: -g * _expn_before(n, x),
+    lambda g, y, n, x: -g * exponential_integral(n - 1, x),
     _positive,
     "The exponential integral of order n >= 0.",
     numbers=[(0, 4)],
 )
 
 
-def _expn_before(n: Array, x: Array) -> Array:
-    """E of order n - 1; of order -1 it is exp(-x) (1 + x) / x²."""
-    below = multiply(exp(-x), (1 + x) / (x * x))
-    return where(greater(n, 0), expn(maximum(n - 1, 0), x), below)
+def _exponential_integral(n: Array, x: Array) -> Array:
+    """SciPy's expn, continued to negative orders: n! times Q(n + 1, x) / xⁿ⁺¹ at order -n."""
+    below = np.maximum(np.negative(n), 0).astype(np.float64)
+    with np.errstate(divide="ignore", over="ignore"):
+        ratio = special.gammaincc(below + 1, x) / np.power(np.asarray(x, float), below + 1)
+    return np.where(
+        np.less(n, 0), special.gamma(below + 1) * ratio, special.expn(np.maximum(n, 0), x)
+    )[()]
+
+
+exponential_integral: Any = of_orders(
+    "exponential_integral",
+    _exponential_integral,
+    "n",
+    lambda g, y, n, x: -g * exponential_integral(n - 1, x),
+    _positive,
+    "The exponential integral of any whole order.",
+    numbers=[(-2, 4)],
+)
 
 
 # ---- sine, cosine and Fresnel integrals ---------------------------------------------------------

@@ -57,7 +57,7 @@ def refused(name: str, position: int, operand: str) -> Rule:
     Integers carry no derivative, so with respect to them there is nothing to refuse.
     """
 
-    def rule(g: Array, y: Array, *args: Any) -> None:
+    def rule(g: Array, y: Array, *args: Any, **params: Any) -> None:
         dtype = getattr(args[position], "dtype", None)
         if dtype is not None and dtype.kind not in "fc":
             return

@@ -59,6 +59,7 @@ from ..ops.special.bessel import (
     j0,
     j1,
     jv,
+    jve,
     k0,
     k0e,
     k1,
@@ -68,7 +69,9 @@ from ..ops.special.bessel import (
     y0,
     y1,
     yv,
+    yve,
 )
+from ..ops.special.bessel import yn as _yn
 from ..ops.special.counts import binom, comb, factorial, perm, poch, rgamma
 from ..ops.special.distributions import (
     bdtr,
@@ -340,7 +343,7 @@ __all__ = [
     "zeta",
 ]  # fmt: skip
 
-jn, jve, yve, psi, round = jv, jv, yv, digamma, rint  # scaled alike for real arguments
+jn, psi, round = jv, digamma, rint
 
 
 def _integer_order(n: Any, who: str) -> Any:
@@ -353,7 +356,7 @@ def _integer_order(n: Any, who: str) -> Any:
 
 def yn(n: Any, x: Any) -> Any:
     """The Bessel function of the second kind, of integer order."""
-    return yv(_integer_order(n, "yn"), x)
+    return _yn(_integer_order(n, "yn"), x)
 
 
 def kn(n: Any, x: Any) -> Any:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...ops import exp, expm1, floor, log, log1p
+from ...ops import floor, log, log1p
+from ...ops.special.powers import scaled_powers
 from ..special import betainc, betaln, gammainc, gammaincc, gammaln, xlog1py, xlogy
 from .families import Discrete
 from .operands import counts, is_count, is_share
+from .products import Powers
 
 
 def _log_binomial(n: Any, k: Any) -> Any:
@@ -17,7 +19,7 @@ def _log_binomial(n: Any, k: Any) -> Any:
 
 def _binom(k: Any, n: Any, p: Any) -> Any:
     n = floor(counts(n, p))
-    return _log_binomial(n, k) + xlogy(k, p) + xlog1py(n - k, -p)
+    return Powers(p, k, _log_binomial(n, k), n - k)
 
 
 def _betabinom(k: Any, n: Any, a: Any, b: Any) -> Any:
@@ -27,7 +29,7 @@ def _betabinom(k: Any, n: Any, a: Any, b: Any) -> Any:
 
 poisson = Discrete(
     "poisson",
-    lambda k, mu: xlogy(k, mu) - gammaln(k + 1) - mu,
+    lambda k, mu: Powers(mu, k, -gammaln(k + 1) - mu),
     lambda mu: mu >= 0,
     "mu",
     cdf=lambda k, mu: gammaincc(k + 1, mu),
@@ -35,7 +37,7 @@ poisson = Discrete(
 )
 bernoulli = Discrete(
     "bernoulli",
-    lambda k, p: xlogy(k, p) + xlog1py(1 - k, -p),
+    lambda k, p: Powers(p, k, 0.0 * p, 1 - k),
     is_share,
     "p",
     bound=lambda p: 1,
@@ -63,7 +65,7 @@ betabinom = Discrete(
 )
 nbinom = Discrete(
     "nbinom",
-    lambda k, n, p: gammaln(k + n) - gammaln(n) - gammaln(k + 1) + n * log(p) + xlog1py(k, -p),
+    lambda k, n, p: Powers(p, n, gammaln(k + n) - gammaln(n) - gammaln(k + 1), k),
     lambda n, p: (n > 0) & (p > 0) & (p <= 1),
     "n",
     "p",
@@ -72,12 +74,12 @@ nbinom = Discrete(
 )
 geom = Discrete(
     "geom",
-    lambda k, p: xlog1py(k - 1, -p) + log(p),
+    lambda k, p: Powers(p, 1.0, 0.0 * p, k - 1),
     lambda p: (p > 0) & (p <= 1),
     "p",
     first=1,
-    cdf=lambda k, p: -expm1(xlog1py(k, -p)),
-    sf=lambda k, p: exp(xlog1py(k, -p)),
+    cdf=lambda k, p: betainc(1.0, k, p),
+    sf=lambda k, p: scaled_powers(p, 0.0, k, 0.0 * p),
     logsf=lambda k, p: xlog1py(k, -p),
 )
 logser = Discrete(

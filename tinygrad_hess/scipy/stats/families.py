@@ -14,6 +14,7 @@ import numpy as np
 from ...core.errors import NonDifferentiableError
 from ...ops import equal, exp, floor, log, stop_gradient, where
 from .operands import counts, is_count, limited, nan_unless, operands, positive
+from .products import log_of, value_of
 
 Function = Callable[..., Any]
 
@@ -80,7 +81,8 @@ class Continuous(Family):
     ----------
     name : str
     standard : callable
-        ``standard(z, *shapes)``: the log-density at location 0 and scale 1, inside the support.
+        ``standard(z, *shapes)``: the log-density at location 0 and scale 1, inside the support;
+        or ``Powers``, where it has zeros with a derivative.
     *shapes : str
         Their names.
     low, high : float or callable
@@ -154,15 +156,20 @@ class Continuous(Family):
         """
         if self._is_unbounded:
             x, shapes, loc, scale = self._parameters(x, args, named)
-            return self._standard((x - loc) / scale, *shapes) - log(scale)
+            return log_of(self._standard((x - loc) / scale, *shapes)) - log(scale)
         z, shapes, scale, below, above = self._standardized(x, args, named)
         outside = below | above
-        density = self._standard(where(outside, self._within, z), *shapes) - log(scale)
+        density = log_of(self._standard(where(outside, self._within, z), *shapes)) - log(scale)
         return limited(density, ~outside, _is_valid(z, shapes))
 
     def pdf(self, x: Any, *args: Any, **named: Any) -> Any:
         """The density at ``x``: see :meth:`logpdf`."""
-        return exp(self.logpdf(x, *args, **named))
+        if self._is_unbounded:
+            return exp(self.logpdf(x, *args, **named))
+        z, shapes, scale, below, above = self._standardized(x, args, named)
+        outside = below | above
+        density = value_of(self._standard(where(outside, self._within, z), *shapes), log(scale))
+        return nan_unless(_is_valid(z, shapes), where(outside, 0.0, density))
 
     def _distribution(self, what: str, x: Any, args: Any, named: Any, ends: Any) -> Any:
         function = self._function(what)
@@ -233,7 +240,7 @@ class Discrete(Family):
     ----------
     name : str
     standard : callable
-        ``standard(k, *shapes)``: the log-probability.
+        ``standard(k, *shapes)``: the log-probability, or ``Powers``.
     valid : callable
         ``valid(*shapes)`` says which shapes are allowed.
     *shapes : str
@@ -264,6 +271,13 @@ class Discrete(Family):
         k, *shapes, loc = self._operands(k, args, named)
         return stop_gradient(counts(k, *shapes) - loc), shapes
 
+    def _at(self, k: Any, args: Any, named: Any) -> tuple[Any, Any, Any]:
+        """What the row gives at ``k``, whether that is a count, and whether all is valid."""
+        k, shapes = self._counts(k, args, named)
+        inside = is_count(k) & (k >= self._first) & (k <= self._bound_of(*shapes))
+        count = where(inside, floor(k), 1.0 * self._first)
+        return self._standard(count, *shapes), inside, self._valid(*shapes) & equal(k, k)
+
     def logpmf(self, k: Any, *args: Any, **named: Any) -> Any:
         """The logarithm of the probability of ``k``.
 
@@ -279,15 +293,13 @@ class Discrete(Family):
         The broadcast shape. Minus infinity for what is no count or beyond the bounds; NaN where
         ``k`` is NaN or a parameter is not allowed.
         """
-        k, shapes = self._counts(k, args, named)
-        inside = is_count(k) & (k >= self._first) & (k <= self._bound_of(*shapes))
-        count = where(inside, floor(k), 1.0 * self._first)
-        valid = self._valid(*shapes) & equal(k, k)
-        return limited(self._standard(count, *shapes), inside, valid)
+        standard, inside, valid = self._at(k, args, named)
+        return limited(log_of(standard), inside, valid)
 
     def pmf(self, k: Any, *args: Any, **named: Any) -> Any:
         """The probability of ``k``: see :meth:`logpmf`."""
-        return exp(self.logpmf(k, *args, **named))
+        standard, inside, valid = self._at(k, args, named)
+        return nan_unless(valid, where(inside, value_of(standard, 0.0), 0.0))
 
     def _distribution(self, what: str, k: Any, args: Any, named: Any, ends: Any) -> Any:
         function = self._function(what)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...ops import cos, exp, expm1, log, log1p, where
+from ...ops import cos, exp, log, log1p, where
 from ...ops.special.distributions import betaincc, betainccinv, betaincinv
-from ..special import betainc, betaln, log_ndtr, ndtr, ndtri, xlog1py, xlogy
+from ..special import betainc, betaln, log_ndtr, ndtr, ndtri, powm1, xlogy
 from .families import Continuous
 from .line import LOG_2PI, normal_log_density
+from .products import Powers
 
 uniform = Continuous(
     "uniform",
@@ -23,7 +24,7 @@ uniform = Continuous(
 )
 beta = Continuous(
     "beta",
-    lambda z, a, b: xlogy(a - 1, z) + xlog1py(b - 1, -z) - betaln(a, b),
+    lambda z, a, b: Powers(z, a - 1, -betaln(a, b), b - 1),
     "a",
     "b",
     low=0,
@@ -35,12 +36,12 @@ beta = Continuous(
 )
 powerlaw = Continuous(
     "powerlaw",
-    lambda z, a: log(a) + xlogy(a - 1, z),
+    lambda z, a: Powers(z, a - 1, log(a)),
     "a",
     low=0,
     high=1,
     cdf=lambda z, a: z**a,
-    sf=lambda z, a: -expm1(xlogy(a, z)),
+    sf=lambda z, a: 0.0 - powm1(z, a),  # not -0.0, whose log' is -inf
     logcdf=lambda z, a: xlogy(a, z),
     ppf=lambda q, a: q ** (1 / a),
     isf=lambda q, a: exp(log1p(-q) / a),

@@ -8,8 +8,16 @@ from typing import Any
 import numpy as np
 
 from ...ops import arctan, exp, expm1, isinf, log, log1p, sin, tan, where
-from ...ops.special.distributions import stdtr, stdtrit
-from ..special import betaln, expit, gammaln, i0e, log_expit, log_ndtr, logit, ndtr, ndtri
+from ...ops.special.bessel import log_i0e
+from ...ops.special.distributions import (
+    laplace_cdf,
+    laplace_log_cdf,
+    laplace_quantile,
+    stdtr,
+    stdtrit,
+)
+from ...ops.special.elementary import absolute_power
+from ..special import betaln, expit, gammaln, log_expit, log_ndtr, logit, ndtr, ndtri
 from .families import Continuous
 
 LOG_2 = math.log(2)
@@ -33,7 +41,7 @@ def _t(z: Any, df: Any) -> Any:
 
 def _von_mises(z: Any, kappa: Any) -> Any:
     half = sin(0.5 * z)
-    return -2 * kappa * half * half - log(i0e(kappa)) - LOG_2PI
+    return -2 * kappa * half * half - log_i0e(kappa) - LOG_2PI
 
 
 norm = Continuous(
@@ -58,12 +66,12 @@ t = Continuous(
 laplace = Continuous(
     "laplace",
     lambda z: -abs(z) - LOG_2,
-    cdf=lambda z: where(z < 0, 0.5 * exp(-abs(z)), 1 - 0.5 * exp(-abs(z))),
-    sf=lambda z: where(z > 0, 0.5 * exp(-abs(z)), 1 - 0.5 * exp(-abs(z))),
-    logcdf=lambda z: where(z < 0, z - LOG_2, log1p(-0.5 * exp(-abs(z)))),
-    logsf=lambda z: where(z > 0, -z - LOG_2, log1p(-0.5 * exp(-abs(z)))),
-    ppf=lambda q: where(q < 0.5, log(2 * q), -log(2 * (1 - q))),
-    isf=lambda q: where(q < 0.5, -log(2 * q), log(2 * (1 - q))),
+    cdf=laplace_cdf,
+    sf=lambda z: laplace_cdf(-z),
+    logcdf=laplace_log_cdf,
+    logsf=lambda z: laplace_log_cdf(-z),
+    ppf=laplace_quantile,
+    isf=lambda q: -laplace_quantile(q),
 )
 cauchy = Continuous(
     "cauchy",
@@ -128,6 +136,6 @@ skewnorm = Continuous(
 vonmises = Continuous("vonmises", _von_mises, "kappa", allowed=lambda kappa: kappa >= 0)
 gennorm = Continuous(
     "gennorm",
-    lambda z, beta: log(0.5 * beta) - gammaln(1 / beta) - abs(z) ** beta,
+    lambda z, beta: log(0.5 * beta) - gammaln(1 / beta) - absolute_power(z, beta, odd=False),
     "beta",
 )

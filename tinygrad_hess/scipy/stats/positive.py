@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...ops import arctan, erf, exp, expm1, log, log1p, sqrt, tan
-from ...ops.special.distributions import betaincinv, gammainccinv, gammaincinv
+from ...ops import arctan, erf, exp, expm1, log, log1p, softplus, sqrt, tan, where
+from ...ops.special.distributions import betaincinv, chi_cdf, chi_sf, gammainccinv, gammaincinv
+from ...ops.special.powers import scaled_power
 from ..special import (
     betainc,
     betaln,
     erfc,
     erfinv,
-    expit,
     gammainc,
     gammaincc,
     gammaln,
-    log_expit,
     log_ndtr,
     logit,
     ndtr,
@@ -25,6 +24,7 @@ from ..special import (
 )
 from .families import Continuous
 from .line import LOG_2, LOG_2PI, LOG_PI, cauchy_tail, normal_log_density
+from .products import Powers
 
 
 def _log_normal(z: Any, s: Any) -> Any:
@@ -34,7 +34,7 @@ def _log_normal(z: Any, s: Any) -> Any:
 
 def _f(z: Any, n: Any, d: Any) -> Any:
     level = 0.5 * (n * log(n) + d * log(d)) - betaln(0.5 * n, 0.5 * d)
-    return level + xlogy(0.5 * n - 1, z) - 0.5 * (n + d) * log(d + n * z)
+    return Powers(z, 0.5 * n - 1, level - 0.5 * (n + d) * log(d + n * z))
 
 
 def _inverse_gauss(z: Any, mu: Any) -> Any:
@@ -54,7 +54,7 @@ expon = Continuous(
 )
 gamma = Continuous(
     "gamma",
-    lambda z, a: xlogy(a - 1, z) - z - gammaln(a),
+    lambda z, a: Powers(z, a - 1, -z - gammaln(a)),
     "a",
     low=0,
     cdf=lambda z, a: gammainc(a, z),
@@ -64,7 +64,7 @@ gamma = Continuous(
 )
 chi2 = Continuous(
     "chi2",
-    lambda z, df: xlogy(0.5 * df - 1, z) - 0.5 * z - gammaln(0.5 * df) - 0.5 * LOG_2 * df,
+    lambda z, df: Powers(z, 0.5 * df - 1, -0.5 * z - gammaln(0.5 * df) - 0.5 * LOG_2 * df),
     "df",
     low=0,
     cdf=lambda z, df: gammainc(0.5 * df, 0.5 * z),
@@ -74,11 +74,11 @@ chi2 = Continuous(
 )
 chi = Continuous(
     "chi",
-    lambda z, df: LOG_2 * (1 - 0.5 * df) - gammaln(0.5 * df) + xlogy(df - 1, z) - 0.5 * z * z,
+    lambda z, df: Powers(z, df - 1, LOG_2 * (1 - 0.5 * df) - gammaln(0.5 * df) - 0.5 * z * z),
     "df",
     low=0,
-    cdf=lambda z, df: gammainc(0.5 * df, 0.5 * z * z),
-    sf=lambda z, df: gammaincc(0.5 * df, 0.5 * z * z),
+    cdf=lambda z, df: chi_cdf(df, z),
+    sf=lambda z, df: chi_sf(df, z),
     ppf=lambda q, df: sqrt(2 * gammaincinv(0.5 * df, q)),
     isf=lambda q, df: sqrt(2 * gammainccinv(0.5 * df, q)),
 )
@@ -93,6 +93,13 @@ f = Continuous(
     ppf=lambda q, n, d: _odds(betaincinv(0.5 * n, 0.5 * d, q)) * d / n,
     isf=lambda q, n, d: d / n / _odds(betaincinv(0.5 * d, 0.5 * n, q)),
 )
+
+
+def _log1p_power(z: Any, c: Any) -> Any:
+    """log(1 + zᶜ), by the logarithm of z where zᶜ may overflow."""
+    small = z <= 1
+    near = log1p(where(small, z, 1.0) ** c)
+    return where(small, near, softplus(c * log(where(small, 1.0, z))))
 
 
 def _odds(p: Any) -> Any:
@@ -125,7 +132,7 @@ lognorm = Continuous(
 )
 weibull_min = Continuous(
     "weibull_min",
-    lambda z, c: log(c) + xlogy(c - 1, z) - z**c,
+    lambda z, c: Powers(z, c - 1, log(c) - z**c),
     "c",
     low=0,
     cdf=lambda z, c: -expm1(-(z**c)),
@@ -136,13 +143,13 @@ weibull_min = Continuous(
 )
 weibull_max = Continuous(
     "weibull_max",
-    lambda z, c: log(c) + xlogy(c - 1, -z) - (-z) ** c,
+    lambda z, c: Powers(0.0 - z, c - 1, log(c) - (0.0 - z) ** c),  # not -0.0, whose log' is -inf
     "c",
     high=0,
     within=-0.5,
-    cdf=lambda z, c: exp(-((-z) ** c)),
-    logcdf=lambda z, c: -((-z) ** c),
-    sf=lambda z, c: -expm1(-((-z) ** c)),
+    cdf=lambda z, c: exp(-((0.0 - z) ** c)),
+    logcdf=lambda z, c: -((0.0 - z) ** c),
+    sf=lambda z, c: -expm1(-((0.0 - z) ** c)),
     ppf=lambda q, c: -((-log(q)) ** (1 / c)),
     isf=lambda q, c: -((-log1p(-q)) ** (1 / c)),
 )
@@ -167,9 +174,8 @@ halfcauchy = Continuous(
 )
 rayleigh = Continuous(
     "rayleigh",
-    lambda z: log(z) - 0.5 * z * z,
+    lambda z: Powers(z, 1.0, -0.5 * z * z),
     low=0,
-    is_open=True,
     cdf=lambda z: -expm1(-0.5 * z * z),
     sf=lambda z: exp(-0.5 * z * z),
     logsf=lambda z: -0.5 * z * z,
@@ -178,11 +184,10 @@ rayleigh = Continuous(
 )
 maxwell = Continuous(
     "maxwell",
-    lambda z: 0.5 * (LOG_2 - LOG_PI) + 2 * log(z) - 0.5 * z * z,
+    lambda z: Powers(z, 2.0, 0.5 * (LOG_2 - LOG_PI) - 0.5 * z * z),
     low=0,
-    is_open=True,
-    cdf=lambda z: gammainc(1.5, 0.5 * z * z),
-    sf=lambda z: gammaincc(1.5, 0.5 * z * z),
+    cdf=lambda z: chi_cdf(3.0, z),
+    sf=lambda z: chi_sf(3.0, z),
     ppf=lambda q: sqrt(2 * gammaincinv(1.5, q)),
     isf=lambda q: sqrt(2 * gammainccinv(1.5, q)),
 )
@@ -199,14 +204,13 @@ levy = Continuous(
 invgauss = Continuous("invgauss", _inverse_gauss, "mu", low=0, is_open=True)
 fisk = Continuous(
     "fisk",
-    lambda z, c: log(c / z) + log_expit(c * log(z)) + log_expit(-c * log(z)),
+    lambda z, c: Powers(z, c - 1, log(c) - 2 * _log1p_power(z, c)),
     "c",
     low=0,
-    is_open=True,
-    cdf=lambda z, c: expit(c * log(z)),
-    sf=lambda z, c: expit(-c * log(z)),
-    logcdf=lambda z, c: log_expit(c * log(z)),
-    logsf=lambda z, c: log_expit(-c * log(z)),
+    cdf=lambda z, c: scaled_power(z, c, -_log1p_power(z, c)),
+    sf=lambda z, c: exp(-_log1p_power(z, c)),
+    logcdf=lambda z, c: xlogy(c, z) - _log1p_power(z, c),
+    logsf=lambda z, c: -_log1p_power(z, c),
     ppf=lambda q, c: exp(logit(q) / c),
     isf=lambda q, c: exp(-logit(q) / c),
 )

@@ -10,6 +10,7 @@ import numpy as np
 from ...ops import (
     all,
     cholesky,
+    concatenate,
     diag,
     diagonal,
     equal,
@@ -23,9 +24,10 @@ from ...ops import (
     transpose,
     where,
 )
-from ..special import gammaln, xlog1py, xlogy
+from ..special import gammaln, xlogy
 from .line import LOG_2PI
-from .operands import counts, is_count, is_share, limited, operands, positive
+from .operands import counts, is_count, is_share, limited, nan_unless, operands, positive
+from .products import product_of_powers
 
 
 def _sums_to_one(p: Any, axis: int) -> Any:
@@ -57,17 +59,23 @@ class Multinomial:
         >>> tg.grad(lambda p: multinomial.logpmf([2, 1], 3, p))(np.array([0.5, 0.5]))
         array([4., 2.])
         """
+        x, p, ways, inside, valid = self._at(x, n, p)
+        return limited(ways + sum(xlogy(x, p), -1), inside, valid)
+
+    def _at(self, x: Any, n: Any, p: Any) -> tuple[Any, Any, Any, Any, Any]:
+        """Counts, probabilities, the log of the ways, and what is inside and valid."""
         x, n, p = operands(x, n, p)
         x, n = counts(x, p), counts(n, p)
         inside = all(is_count(x), -1) & equal(sum(x, -1), n)
         x = floor(where(is_count(x), x, 0.0))
         valid = all(is_share(p), -1) & _sums_to_one(p, -1) & is_count(n)
         ways = gammaln(floor(n) + 1) - sum(gammaln(x + 1), -1)
-        return limited(ways + sum(xlogy(x, p), -1), inside, valid)
+        return x, p, ways, inside, valid
 
     def pmf(self, x: Any, n: Any, p: Any) -> Any:
         """The probability of the counts ``x``: see :meth:`logpmf`."""
-        return exp(self.logpmf(x, n, p))
+        x, p, ways, inside, valid = self._at(x, n, p)
+        return nan_unless(valid, where(inside, product_of_powers(p, x, ways, -1), 0.0))
 
 
 class Dirichlet:
@@ -99,6 +107,11 @@ class Dirichlet:
         >>> print(round(float(dirichlet.logpdf(np.array([0.5, 0.5]), np.array([2.0, 2.0]))), 6))
         0.405465
         """
+        x, powers, scale, inside, valid = self._at(x, alpha)
+        return limited(sum(xlogy(powers, x), 0) - scale, inside, valid)
+
+    def _at(self, x: Any, alpha: Any) -> tuple[Any, Any, Any, Any, Any]:
+        """All components, their exponents, the log of the scale, and what is inside and valid."""
         x, alpha = operands(x, alpha)
         if len(alpha.shape) != 1 or not x.shape or x.shape[0] not in (n := alpha.shape[0], n - 1):
             raise ValueError(
@@ -107,21 +120,19 @@ class Dirichlet:
             )
         alpha = positive(alpha)
         powers = reshape(alpha - 1, shape=(n, *(1,) * (len(x.shape) - 1)))
-        inside = all(x >= 0, 0)
         if x.shape[0] == n:
-            inside = inside & _sums_to_one(x, 0)
-            density = sum(xlogy(powers, where(x >= 0, x, 1.0)), 0)
+            inside = all(x >= 0, 0) & _sums_to_one(x, 0)
         else:
-            rest = sum(x, 0)
-            inside = inside & (rest <= 1)
-            density = sum(xlogy(powers[:-1], where(x >= 0, x, 1.0)), 0)
-            density = density + xlog1py(powers[-1], -where(rest <= 1, rest, 0.0))
+            x = concatenate([x, expand_dims(1 - sum(x, 0), 0)], 0)
+            inside = all(x >= 0, 0)
         scale = sum(gammaln(alpha)) - gammaln(sum(alpha))
-        return limited(density - scale, inside, all(equal(alpha, alpha)))
+        return where(x >= 0, x, 1.0), powers, scale, inside, all(equal(alpha, alpha))
 
     def pdf(self, x: Any, alpha: Any) -> Any:
         """The density at ``x``: see :meth:`logpdf`."""
-        return exp(self.logpdf(x, alpha))
+        x, powers, scale, inside, valid = self._at(x, alpha)
+        density = product_of_powers(x, powers, -scale, 0)
+        return nan_unless(valid, where(inside, density, 0.0))
 
 
 class MultivariateNormal:
