@@ -274,3 +274,11 @@ def test_a_small_net_learns_the_digits():
         opt.step()
         opt.zero_grad()
     assert nn.accuracy(model(test.x), test.y) >= 0.95
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"no archive"])
+def test_a_damaged_installation_is_named(content, tmp_path, monkeypatch):
+    (tmp_path / "iris.npz").write_bytes(content)
+    monkeypatch.setattr("importlib.resources.files", lambda package: tmp_path)
+    with pytest.raises(RuntimeError, match=r"iris: the file .*iris\.npz.*cannot be read.*Install"):
+        data.iris()
