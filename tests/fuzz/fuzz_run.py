@@ -114,7 +114,7 @@ class Worker:
         self.home.mkdir()
         self.log.touch()
         self.seed, self.last, self.step = seed, last, step
-        self.lost: list[dict[str, Any]] = []
+        self.seen = 0
         self.first, self.failures = first, 0
         self.start(first)
 
@@ -142,15 +142,19 @@ class Worker:
             return False
         numbers = [int(line) for line in lines if line.isdigit()]
         said = Path(self.errors.name).read_text()[-1500:]
-        if lines.count("ready") <= len(self.lost):  # it came to no call
+        if "ready" not in lines[self.seen :]:  # it came to no call
             self.failures += 1
             if self.failures > 3:
                 raise RuntimeError(f"a worker of the fuzz does not start: {said}")
             self.start(numbers[-1] + self.step if numbers else self.first)
             return True
         kind = "hang" if code is None else "crash"
-        self.lost.append({"number": numbers[-1], "kind": kind, "name": "", "call": f"--seed {self.seed} --call {numbers[-1]}",
-                          "what": f"{kind}, exit code {code}: {said[-300:]}", "where": ""})  # fmt: skip
+        lost = {"number": numbers[-1], "kind": kind, "name": "", "where": "",
+                "call": f"--seed {self.seed} --call {numbers[-1]}",
+                "what": f"{kind}, exit code {code}: {said[-300:]}"}  # fmt: skip
+        with self.log.open("a") as log:
+            log.write(json.dumps(lost) + "\n")
+        self.seen = len(lines)
         if numbers[-1] + self.step >= self.last:
             return False
         self.start(numbers[-1] + self.step)
@@ -161,7 +165,7 @@ class Worker:
 
     def offences(self) -> list[dict[str, Any]]:
         lines = self.log.read_text().splitlines()
-        return self.lost + [json.loads(line) for line in lines if line.startswith("{")]
+        return [json.loads(line) for line in lines if line.startswith("{")]
 
 
 def mechanism(offence: dict[str, Any]) -> tuple[str, str, str]:
