@@ -205,7 +205,7 @@ def dispatched(
             continue
         if row is not None and row.fn is original:
             continue
-        lists = items_as_arrays if name in JOINING else None
+        lists = items_as_arrays if name in JOINING else as_it_is if name in FACTORS else None
         call = on_tensors(original, lists, narrow=narrow)(f)
         call.__module__, call.__name__ = namespace["__name__"], name  # where pickle finds it
         call.__qualname__ = name
@@ -213,6 +213,8 @@ def dispatched(
     return made
 
 
+FACTORS = frozenset(("cho_solve", "lu_solve"))
+"""Functions of a pair that another function gave."""
 JOINING = frozenset(("concatenate", "concat", "stack", "vstack", "hstack", "column_stack"))
 """Functions of a sequence of arrays."""
 _PACKAGE = __name__.partition(".")[0]

@@ -1,85 +1,74 @@
-"""Call every name on every element type, and write what came of it: ``docs/reliability.md``."""
+"""Write docs/reliability.md: ``python tools/reliability_page.py``.
+
+It counts the walk over special points that ``tests/scipy/test_special_points.py`` makes, and lists
+what is known to differ, from the tables that the tests read.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
+from collections import Counter
 from pathlib import Path
-
-import numpy as np
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support"), str(ROOT / "tools")]
 
-import element_types  # noqa: E402
-import scipy  # noqa: E402
-
-from tinygrad_hess.numpy._coverage import namespace  # noqa: E402
+from accuracy_page import replace, table  # noqa: E402
+from extremes import ENDS, special_calls, stats_calls  # noqa: E402
+from special_points import KNOWN, checks  # noqa: E402
 
 PAGE = ROOT / "docs" / "reliability.md"
+ROOMS = {"special": "`scipy.special`", "stats": "`scipy.stats`", "nn": "losses of `nn`"}
 
-TEXT = """# Element types
 
-Written by `python tools/reliability_page.py` (NumPy {numpy}, SciPy {scipy}), which makes every call
-that NumPy or SciPy accepts, on {types}, with numbers at which narrow types overflow: once on
-arrays, once on tensors of which no derivative is asked. An answer is right when value, type and
-shape are NumPy's or SciPy's; else an error names the function. Of SciPy, float16 and float32 stay
-as they are where SciPy itself widens them.
+def page() -> str:
+    names: dict[str, set[str]] = {room: set() for room in ROOMS}
+    functions: dict[str, set[str]] = {room: set() for room in ROOMS}
+    points: Counter[str] = Counter()
+    for check in checks():
+        room = check.label.split(".")[0]
+        names[room].add(check.name)
+        functions[room].add(check.label.split("(")[0].split("[")[0])
+        points[room] += len(check.points)
+    rows = [
+        (
+            what,
+            str(len(names[room])),
+            str(len(functions[room])),
+            f"{points[room]:,}",
+            f"{3 * points[room]:,}",
+        )
+        for room, what in ROOMS.items()
+    ]
+    calls = len([*special_calls(), *stats_calls()])
+    reasons = "\n".join(f"- `{pattern}`: {reason}." for pattern, reason in KNOWN.items())
+    return f"""# Special points
 
-| namespace | names | calls answered right | refused by name | wrong |
-| --- | --- | --- | --- | --- |
-{rows}
+Written by `python tools/reliability_page.py` from the tables of the tests.
 
-Where nothing is recorded, the functions of `tinygrad_hess.numpy` and `tinygrad_hess.scipy` call
-NumPy's and SciPy's own, so they have all their options and types; what is recorded, mapped or
-replayed is a composition of operations, and is tested in [coverage.md](coverage.md). Two kinds of
-names mean something else, on purpose:
+## Derivatives at special points
 
-- `cholesky`, `cho_factor`, `eigh` and `eigvalsh` take the symmetric part of their matrix, where
-  NumPy reads one triangle;
-- `scipy.special.softmax` and `log_softmax` are right for unsigned integers, which SciPy subtracts
-  from each other.
+Every function of real numbers is differentiated in each real argument (the observation, location,
+scale and shapes of a distribution) at 0, at ±1, at locations and the ends of supports, at integers
+and where its formula changes. The value, the first and the second derivative are compared with their
+limits, taken from both sides by mpmath with 90 digits; the first by reverse and forward sweeps, the
+second in all four nestings, most of them replayed and mapped, too. At a kink the first derivative is
+the mean of both sides, and a second one is not compared. An argument whose derivative is refused by
+an error is counted, and not compared.
 
-## The array API standard
+{table("of | names | functions | points | points × orders", rows)}
 
-`x.__array_namespace__()` of a tensor is `tinygrad_hess.numpy.array_api`, of version 2024.12 with the
-extensions `linalg` and `fft`: every name and option of the standard is there. So SciPy's functions
-for any library of arrays (`SCIPY_ARRAY_API=1`), einops and array-api-extra run on tensors, and are
-differentiated to any order: [examples/array_api.py](../examples/array_api.py). Where NumPy and the
-standard differ:
+What differs, by the pattern of the label, and why:
 
-| question | answer |
-| --- | --- |
-| Are arrays that a function makes tensors? | in `array_api` always; `tinygrad_hess.numpy` makes arrays |
-| Which types mix? | NumPy's promotion, which allows more than the standard; Python numbers are weak |
-| Integers in `mean`, `sin`, ...? | become float64, as in NumPy; the standard leaves it open |
-| `copy=False` | of what must be copied to be changed, an array is copied as in NumPy's `astype` |
-| `unique_*`, `from_dlpack`, `__dlpack__` | refuse a recorded tensor, whose gradient they would lose |
-| `__setitem__` and `x += y` | in place, as in the standard; views are written through as in NumPy |
+{reasons}
+
+## The ends of the numbers
+
+{calls} calls at {len(ENDS)} arguments each (infinities, NaN, zeros of both signs, 1e-310 to 1e200):
+values of arrays and of tensors are SciPy's, and derivatives to third order return, in a process of
+their own that an alarm would end. Where two nestings are both finite they agree, but for rounding.
 """
 
 
-def main() -> None:
-    """Examine all names; nothing is written where something is wrong."""
-    found: dict[str, list[element_types.Found]] = defaultdict(list)
-    for path in element_types.names():
-        found[namespace(path)].append(element_types.examine(path))
-    wrong = [text for results in found.values() for r in results for text in r.wrong]
-    if wrong:
-        sys.exit("\n".join(wrong))
-    rows = [
-        f"| {space} | {len(results)} | {sum(r.right for r in results):,} "
-        f"| {sum(r.refused for r in results):,} | 0 |"
-        for space, results in found.items()
-    ]
-    types = ", ".join(map(str, element_types.TYPES))
-    PAGE.write_text(
-        TEXT.format(
-            numpy=np.__version__, scipy=scipy.__version__, types=types, rows="\n".join(rows)
-        ),
-        encoding="utf-8",
-    )
-
-
 if __name__ == "__main__":
-    main()
+    replace(PAGE, page())

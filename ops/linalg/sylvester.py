@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...core.primitive import Primitive
+from .._dispatch import as_floating
 from ..elementwise.complexes import adjoint, conj
 from ..shape.axes import shape_of
 from ..shape.broadcasting import reshape
@@ -115,6 +116,7 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
     [[0.5      0.25    ]
      [0.333333 0.2     ]]
     """
+    a, b, q = as_floating(a), as_floating(b), as_floating(q)
     n, m = matrices(a, "solve_sylvester")[-1], matrices(b, "solve_sylvester")[-1]
     _check_right(q, (n, m), "solve_sylvester")
     return sylvester(a, b, q)
@@ -137,6 +139,7 @@ def solve_continuous_lyapunov(a: Any, q: Any) -> Any:
     [[-0.5  0. ]
      [ 0.  -0.5]]
     """
+    a, q = as_floating(a), as_floating(q)
     n = matrices(a, "solve_continuous_lyapunov")[-1]
     _check_right(q, (n, n), "solve_continuous_lyapunov")
     return sylvester(a, adjoint(a), q)
@@ -170,6 +173,7 @@ def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Any:
     [[4. 0.]
      [0. 4.]]
     """
+    a, q = as_floating(a), as_floating(q)
     who = "solve_discrete_lyapunov"
     shape = matrices(a, who)
     if len(shape) != 2 or shape_of(q) != shape:

@@ -88,4 +88,9 @@ def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
 _SYMMETRIC = frozenset(
     ("cholesky", "cho_factor", "eigh", "eigvalsh")
 )  # of both triangles, not of one
-globals().update(_dispatched(globals(), _scipy, keep=_SYMMETRIC, narrow=True))
+_REGULAR = frozenset(  # they raise LinAlgError where SciPy's give numbers without meaning
+    ("solve_sylvester", "solve_continuous_lyapunov", "solve_discrete_lyapunov", "solve_lyapunov")
+)
+_ARRANGED = frozenset(("block_diag", "circulant", "hankel", "khatri_rao", "toeplitz"))
+_keep = _SYMMETRIC | _REGULAR | _ARRANGED
+globals().update(_dispatched(globals(), _scipy, keep=_keep, narrow=True))
