@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -223,10 +222,9 @@ def toeplitz(c: Any, r: Any = None) -> Any:
 
     Parameters
     ----------
-    c : array_like
-        Flattened.
-    r : array_like, optional
-        Flattened; its first element is not read. By default the matrix is symmetric (Hermitian).
+    c : array_like, shape (..., m)
+    r : array_like, shape (..., n), optional
+        Its first element is not read. By default the matrix is symmetric (Hermitian).
 
     Examples
     --------
@@ -235,9 +233,11 @@ def toeplitz(c: Any, r: Any = None) -> Any:
     >>> tg.grad(lambda c: toeplitz(c).sum())(np.ones(3))
     array([3., 4., 2.])
     """
-    c = ravel(c)
-    r = conj(c) if r is None else ravel(r)
-    rows, columns = math.prod(shape_of(c)), math.prod(shape_of(r))
-    values = concatenate([index(c, slice(None, None, -1)), index(r, slice(1, None))])
+    c = c if shape_of(c) else ravel(c)
+    r = conj(c) if r is None else r if shape_of(r) else ravel(r)
+    rows, columns = shape_of(c)[-1], shape_of(r)[-1]
+    values = concatenate(
+        [index(c, (..., slice(None, None, -1))), index(r, (..., slice(1, None)))], -1
+    )
     positions = rows - 1 - np.arange(rows)[:, None] + np.arange(columns)
-    return index(values, (positions,))
+    return index(values, (..., positions))

@@ -45,7 +45,7 @@ def block_diag(*arrs: Any) -> Any:
 
 
 def circulant(c: Any) -> Any:
-    """The circulant matrix whose first column is ``c``, flattened.
+    """The circulant matrix whose first column is ``c``, of shape (..., n).
 
     Examples
     --------
@@ -56,9 +56,10 @@ def circulant(c: Any) -> Any:
            [2., 1., 3.],
            [3., 2., 1.]])
     """
-    c = ravel(tensor_or_array(c))
-    numbers = np.arange(c.shape[0])
-    return index(c, ((numbers[:, None] - numbers) % max(c.shape[0], 1),))
+    c = tensor_or_array(c)
+    c = c if c.ndim else ravel(c)
+    numbers = np.arange(c.shape[-1])
+    return index(c, (..., (numbers[:, None] - numbers) % max(c.shape[-1], 1)))
 
 
 def hankel(c: Any, r: Any = None) -> Any:
