@@ -73,7 +73,7 @@ accuracy: $(VENV)/.test  ## Measure accuracy anew and write docs/accuracy.md (mi
 
 supported: $(VENV)/.test  ## Try every name of NumPy and SciPy anew and write docs/coverage.md (minutes)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tools/coverage_page.py
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python tools/reliability_page.py
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python tools/element_types_page.py
 
 names: $(VENV)/.test  ## Write the index of names and the type stubs anew, after a new primitive
 	$(BIN)/python tools/public_names.py

@@ -74,9 +74,13 @@ def special_calls(name: str, f: Any) -> list[Call]:
 # ---- the rest -----------------------------------------------------------------------------------
 
 _P = lambda x: x @ np.swapaxes(x, -1, -2)
+_MAIN = np.array([[0.0], [0.0], [6.0]])
+_BANDS = np.array([[0.0, 0.3, 0.2], [2.0, 2.5, 3.0]])
 _R = np.array([[2.0, 0.3], [0.3, 1.0]])
 
 LINALG: dict[str, list[Call]] = {
+    "cholesky_banded": [lambda f, x: f(x + _MAIN)],
+    "solveh_banded": [lambda f, x: f(x + _MAIN, np.ones(x.shape[-1])), lambda f, x: f(_BANDS, x)],
     "circulant": [lambda f, x: f(x.ravel())],
     "eigh": [
         lambda f, x: f(x + np.swapaxes(x, -1, -2))[0],
