@@ -15,7 +15,7 @@ from ...core.kinds import elementwise, zero
 from ...core.tensor import Tensor
 from .._types import Array, ArrayLike
 from .comparison import equal, floor_divide, isnan, sign
-from .identity import astype, conjugate
+from .identity import astype, conjugate, copied
 
 _FLOAT = np.dtype(float)
 _any = (-2, 2)
@@ -337,8 +337,8 @@ def clip(
         if isinstance(degenerate, (bool, np.bool)):
             return where(isnan(x), x, a_min) if degenerate else limited
         return where(degenerate & ~isnan(x), minimum(a_min, a_max), limited)
+    if a_min is None and a_max is None:
+        return copied(x)
     if a_min is not None:
         x = maximum(x, a_min)
-    if a_max is not None:
-        x = minimum(x, a_max)
-    return x
+    return x if a_max is None else minimum(x, a_max)

@@ -22,7 +22,7 @@ from .._types import Array, ArrayLike
 from ..shape.rearranging import matrix_transpose
 from .arithmetic import absolute, divisor
 from .comparison import sign as sign_of_real
-from .identity import cast, conjugate
+from .identity import cast, conjugate, copied
 
 _TYPES = {"f": "F", "d": "D", "F": "F", "D": "D", "e": "F", "g": "G", "G": "G"}
 
@@ -68,6 +68,11 @@ def conj(x: ArrayLike) -> Array:
     np.complex128(2-4j)
     """
     x = _as_array(x)
+    return conjugate(x) if x.dtype.kind == "c" else copied(x)
+
+
+def conjugated(x: Array) -> Array:
+    """The complex conjugate; real numbers themselves."""
     return conjugate(x) if x.dtype.kind == "c" else x
 
 
@@ -102,12 +107,12 @@ def imag(x: ArrayLike) -> Array:
 
 def adjoint(x: ArrayLike) -> Array:
     """The conjugate transpose of matrices on the last two axes; of real ones, the transpose."""
-    return matrix_transpose(conj(x))
+    return matrix_transpose(conjugated(x))
 
 
 def squared_magnitude(x: ArrayLike) -> Array:
     """|x|² of each element, real and smooth at 0 too."""
-    return real(x * conj(x)) if is_complex(x) else x * x
+    return real(x * conjugated(x)) if is_complex(x) else x * x
 
 
 _angle: Any = elementwise(

@@ -143,6 +143,11 @@ def astype(x: ArrayLike, dtype: Any) -> Array:
     return cast(x, dtype=dtype)
 
 
+def copied(x: Any) -> Any:
+    """The same values as a new array, where NumPy copies too: a write to it does not change x."""
+    return astype(x, x.dtype) if isinstance(x, Tensor) else np.array(x)
+
+
 truncate = zero(
     "astype_integer",
     lambda x, *, dtype: np.asarray(x).astype(dtype)[()],

@@ -12,7 +12,7 @@ import numpy as np
 
 from .._dispatch import as_floating
 from ..elementwise.arithmetic import where
-from ..elementwise.complexes import conj
+from ..elementwise.complexes import conjugated
 from ..elementwise.identity import checked
 from ..indexing.index import index
 from ..shape.axes import shape_of
@@ -158,7 +158,7 @@ def _both_sides(ab: Any, lower: bool) -> Any:
     rows = np.broadcast_to(abs(offset) if lower else count - 1 - abs(offset), columns.shape)
     kept = index(ab, (Ellipsis, rows, np.where(inside, columns, 0)))
     if kept.dtype.kind == "c":
-        kept = where(mirrored, conj(kept), kept)
+        kept = where(mirrored, conjugated(kept), kept)
     return where(inside, kept, 0.0)
 
 
@@ -269,4 +269,4 @@ def cholesky_banded(ab: Any, lower: bool = False) -> Any:
     inside = (other >= 0) & (other < n)
     other, own = np.where(inside, other, 0), np.broadcast_to(np.arange(n), other.shape)
     picked = index(factor, (Ellipsis, other, own) if lower else (Ellipsis, own, other))
-    return where(inside, picked if lower else conj(picked), ab)
+    return where(inside, picked if lower else conjugated(picked), ab)

@@ -10,7 +10,7 @@ import numpy as np
 from ...core.errors import NonDifferentiableError
 from ...core.kinds import linear, plus, structured
 from ...core.tensor import Tensor
-from ..elementwise.complexes import adjoint, conj, imag, is_complex, real
+from ..elementwise.complexes import adjoint, conjugated, imag, is_complex, real
 from ..indexing.index import index
 from ..shape.rearranging import concatenate_along, matrix_transpose
 from ..shape.triangles import on_diagonal, symmetrize, take_diagonal, tril, triu
@@ -32,10 +32,10 @@ def _cholesky_jvp(t: Any, y: Any, x: Any) -> Any:
 
 
 def _cholesky_vjp(g: Any, y: Any, x: Any) -> Any:
-    middle = conj(_halved(matmul_tn(y, tril(g))))
-    left = triangular_columns(conj(y), middle, lower=True, transposed=True, unit=False)
-    both = triangular_columns(conj(y), adjoint(left), lower=True, transposed=True, unit=False)
-    return conj(symmetrize(both))
+    middle = conjugated(_halved(matmul_tn(y, tril(g))))
+    left = triangular_columns(conjugated(y), middle, lower=True, transposed=True, unit=False)
+    both = triangular_columns(conjugated(y), adjoint(left), lower=True, transposed=True, unit=False)
+    return conjugated(symmetrize(both))
 
 
 def positive_definite(*lead: int) -> Callable[..., Any]:
@@ -205,7 +205,7 @@ def _times_inverse(x: Any, r: Any, transposed: bool) -> Any:
 def _qr_jvp(t: Any, y: Any, x: Any) -> Any:
     q, r = y
     scaled = _times_inverse(t, r, transposed=False)
-    inner = matmul_tn(conj(q), scaled)
+    inner = matmul_tn(conjugated(q), scaled)
     below = tril(inner, -1)
     turn = below - adjoint(below)
     if is_complex(inner):  # the diagonal of R stays real, as LAPACK's
@@ -222,7 +222,9 @@ def _qr_vjp(g: Any, y: Any, x: Any) -> Any:
     )
     below = tril(inner, -1)
     mirrored = below + adjoint(below) + on_diagonal(real(take_diagonal(inner, k=0)))
-    return _times_inverse(plus(gq, matmul2(conj(q), conj(mirrored))), r, transposed=True)
+    return _times_inverse(
+        plus(gq, matmul2(conjugated(q), conjugated(mirrored))), r, transposed=True
+    )
 
 
 reduced_qr: Any = structured(
@@ -286,5 +288,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     k = min(m, n)
     q, r = reduced_qr(index(a, (Ellipsis, slice(0, k))) if k < n else a)
     if k < n:
-        r = concatenate_along(r, matmul_tn(conj(q), index(a, (Ellipsis, slice(k, n)))), axis=-1)
+        r = concatenate_along(
+            r, matmul_tn(conjugated(q), index(a, (Ellipsis, slice(k, n)))), axis=-1
+        )
     return r if mode == "r" else QRResult(q, r)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core.kinds import structured, zero
 from ..elementwise.comparison import greater, not_equal
-from ..elementwise.complexes import adjoint, conj, squared_magnitude
+from ..elementwise.complexes import adjoint, conjugated, squared_magnitude
 from ..elementwise.identity import astype
 from ..indexing.index import index
 from ..reductions.norms import matrix_norm
@@ -38,15 +38,17 @@ def _default_rcond(x: Any) -> float:
 def _pinv_jvp(t: Any, y: Any, x: Any, rcond: float) -> Any:
     residual = adjoint(t - matmul2(x, matmul2(y, t)))
     outside = adjoint(t - matmul2(matmul2(t, y), x))
-    rise = matmul2(matmul_nt(y, conj(y)), residual) + matmul2(outside, matmul_tn(conj(y), y))
+    rise = matmul2(matmul_nt(y, conjugated(y)), residual) + matmul2(
+        outside, matmul_tn(conjugated(y), y)
+    )
     return rise - matmul2(matmul2(y, t), y)
 
 
 def _pinv_vjp(g: Any, y: Any, x: Any, rcond: float) -> Any:
     gt = matrix_transpose(g)  # of the gradient conj(g), the conjugate transpose
-    left, right = matmul2(gt, matmul_nt(y, conj(y))), matmul2(matmul_tn(conj(y), y), gt)
+    left, right = matmul2(gt, matmul_nt(y, conjugated(y))), matmul2(matmul_tn(conjugated(y), y), gt)
     rise = left - matmul2(x, matmul2(y, left)) + right - matmul2(matmul2(right, y), x)
-    return conj(rise) - matmul_nt(matmul_tn(y, g), y)
+    return conjugated(rise) - matmul_nt(matmul_tn(y, g), y)
 
 
 pseudo_inverse: Any = structured(

@@ -17,7 +17,7 @@ import numpy as np
 from ...core.kinds import bilinear
 from ...core.primitive import broadcast_batch
 from ..elementwise.arithmetic import multiply
-from ..elementwise.complexes import conj
+from ..elementwise.complexes import conjugated
 from ..indexing.index import index
 from ..shape.axes import canonical_axis, shape_of
 from ..shape.broadcasting import broadcast_to, reduce_sum, reshape
@@ -233,7 +233,7 @@ def outer(a: Any, b: Any) -> Any:
 def vdot(a: Any, b: Any) -> Any:
     """Sum of products of all elements, both flattened; a complex ``a`` is conjugated."""
     n, m = (math.prod(shape_of(x)) for x in (a, b))
-    return matmul(reshape(conj(a), shape=(n,)), reshape(b, shape=(m,)))
+    return matmul(reshape(conjugated(a), shape=(n,)), reshape(b, shape=(m,)))
 
 
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:

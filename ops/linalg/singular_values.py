@@ -17,7 +17,7 @@ import numpy as np
 
 from ...core.kinds import structured, zero
 from ...core.primitive import Primitive
-from ..elementwise.complexes import adjoint, conj
+from ..elementwise.complexes import adjoint, conjugated
 from ..indexing.index import index
 from ..shape.rearranging import concatenate_along
 from .solving import matrices
@@ -107,12 +107,16 @@ def _gradient_pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
 
 
 def _gradient_of_weights(u: Any, y: Any, g: Any, x: Any) -> Any:
-    return _largest(weights_in(_hermitian_embedding(conj(u)), _hermitian_embedding(x)), g.shape[-1])
+    return _largest(
+        weights_in(_hermitian_embedding(conjugated(u)), _hermitian_embedding(x)), g.shape[-1]
+    )
 
 
 def _gradient_of_matrix(u: Any, y: Any, g: Any, x: Any) -> Any:
-    turned = gradient_along(_hermitian_embedding(conj(u)), _weights(g, x), _hermitian_embedding(x))
-    return conj(_upper_block(turned, x.shape[-2]))
+    turned = gradient_along(
+        _hermitian_embedding(conjugated(u)), _weights(g, x), _hermitian_embedding(x)
+    )
+    return conjugated(_upper_block(turned, x.shape[-2]))
 
 
 singular_value_gradient: Any = Primitive(
@@ -139,7 +143,7 @@ singular_values: Any = structured(
     jvp=lambda t, y, x: _largest(
         eigenvalue_slopes(_hermitian_embedding(x), _hermitian_embedding(t)), y.shape[-1]
     ),
-    vjp=lambda g, y, x: conj(singular_value_gradient(g, x)),
+    vjp=lambda g, y, x: conjugated(singular_value_gradient(g, x)),
     on_complex=True,
     signature="(m,n)->(k)",
     flops=lambda y, x: 3 * int(np.size(x)) * min(np.shape(x)[-2:]),

@@ -15,7 +15,7 @@ from ...core.errors import NonDifferentiableError
 from ...core.kinds import plus, structured
 from ...core.primitive import Primitive
 from ...core.tensor import Tensor
-from ..elementwise.complexes import adjoint, conj, imag, is_complex, real
+from ..elementwise.complexes import adjoint, conjugated, imag, is_complex, real
 from ..shape.axes import shape_of
 from ..shape.broadcasting import reduce_sum, reshape
 from ..shape.triangles import on_diagonal, symmetrize, take_diagonal
@@ -86,7 +86,7 @@ def _over_pushforward(tangents: Any, y: Any, args: Any) -> Any:
 
 def _orthogonal_to_columns(x: Any, basis: Any) -> Any:
     """The part of x orthogonal to the columns of an orthonormal basis."""
-    return x - matmul2(basis, matmul_tn(conj(basis), x))
+    return x - matmul2(basis, matmul_tn(conjugated(basis), x))
 
 
 def _square_gaps(s: Any) -> Any:
@@ -97,8 +97,8 @@ def _square_gaps(s: Any) -> Any:
 
 def _svd_jvp(t: Any, y: Any, x: Any) -> Any:
     u, s, v = y
-    left, right = matmul2(t, v), matmul_tn(conj(t), u)
-    m = untied(matmul_tn(conj(u), left), groups(s), ascending=False)
+    left, right = matmul2(t, v), matmul_tn(conjugated(t), u)
+    m = untied(matmul_tn(conjugated(u), left), groups(s), ascending=False)
     mt, gaps = adjoint(m), _square_gaps(s)
     turn = gaps * (m * _row(s) + _column(s) * mt)
     if is_complex(m):
@@ -114,9 +114,11 @@ def _svd_jvp(t: Any, y: Any, x: Any) -> Any:
 
 def _svd_vjp(g: Any, y: Any, x: Any) -> Any:
     (u, s, v), (gu, gs, gv) = y, g
-    gu, gv = (None if c is None else conj(c) for c in (gu, gv))
+    gu, gv = (None if c is None else conjugated(c) for c in (gu, gv))
     gaps, m = _square_gaps(s), None if gs is None else on_diagonal(gs)
-    left, right = (None if c is None else matmul_tn(conj(b), c) for b, c in ((u, gu), (v, gv)))
+    left, right = (
+        None if c is None else matmul_tn(conjugated(b), c) for b, c in ((u, gu), (v, gv))
+    )
     if is_complex(u) and (both := plus(left, right)) is not None:
         left = less(phase_free(both), right)
         m = plus(m, over_values(on_diagonal(1j * imag(take_diagonal(left, k=0))), s))
@@ -124,12 +126,12 @@ def _svd_vjp(g: Any, y: Any, x: Any) -> Any:
         m = plus(m, 2 * symmetrize(gaps * untied(left, groups(s), ascending=False)) * _row(s))
     if right is not None:
         m = plus(m, 2 * _column(s) * symmetrize(gaps * untied(right, groups(s), ascending=False)))
-    out = matmul_nt(matmul2(u, m), conj(v))
+    out = matmul_nt(matmul2(u, m), conjugated(v))
     if gu is not None and u.shape[-2] > s.shape[-1]:
-        out = out + matmul_nt(over_values(_orthogonal_to_columns(gu, u), s), conj(v))
+        out = out + matmul_nt(over_values(_orthogonal_to_columns(gu, u), s), conjugated(v))
     if gv is not None and v.shape[-2] > s.shape[-1]:
-        out = out + matmul_nt(u, conj(over_values(_orthogonal_to_columns(gv, v), s)))
-    return conj(out)
+        out = out + matmul_nt(u, conjugated(over_values(_orthogonal_to_columns(gv, v), s)))
+    return conjugated(out)
 
 
 thin_svd: Any = structured(

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...core.kinds import structured
 from ...core.primitive import Primitive
-from ..elementwise.complexes import conj
+from ..elementwise.complexes import conjugated
 from ..shape.axes import shape_of
 from ..shape.broadcasting import reshape
 from ..shape.rearranging import matrix_transpose, moveaxis
@@ -280,7 +280,7 @@ def solve_triangular(
         raise ValueError(f"solve_triangular: trans={trans!r} is none of 0, 1, 2, 'N', 'T', 'C'")
     transposed = trans not in (0, "N")
     if trans in (2, "C"):
-        a = conj(a)
+        a = conjugated(a)
     params = {"lower": bool(lower), "transposed": transposed, "unit": bool(unit_diagonal)}
     return _with_columns(a, b, "solve_triangular", lambda a, b: triangular_columns(a, b, **params))
 

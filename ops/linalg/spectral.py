@@ -24,7 +24,7 @@ import numpy as np
 
 from ...core.kinds import plus, structured
 from ...core.primitive import Primitive
-from ..elementwise.complexes import conj, is_complex, real
+from ..elementwise.complexes import conjugated, is_complex, real
 from ..shape.axes import shape_of
 from ..shape.broadcasting import reduce_sum, reshape
 from ..shape.triangles import on_diagonal, symmetrize, take_diagonal
@@ -54,12 +54,12 @@ def _symmetric(x: Any) -> Any:
 
 def _in_eigenbasis(x: Any, v: Any) -> Any:
     """The symmetric part of x in the basis of the eigenvectors."""
-    return matmul2(matmul_tn(conj(v), symmetrize(x)), v)
+    return matmul2(matmul_tn(conjugated(v), symmetrize(x)), v)
 
 
 def _back(x: Any, v: Any) -> Any:
     """V x Vᴴ."""
-    return matmul_nt(matmul2(v, x), conj(v))
+    return matmul_nt(matmul2(v, x), conjugated(v))
 
 
 def _real_diagonal(x: Any) -> Any:
@@ -80,11 +80,11 @@ def _eigh_vjp(g: Any, y: Any, x: Any) -> Any:
     (w, v), (gw, gv) = y, g
     inner = None if gw is None else on_diagonal(gw)
     if gv is not None:
-        turn = conj(matmul_tn(v, gv))
+        turn = conjugated(matmul_tn(v, gv))
         if is_complex(turn):
             turn = phase_free(turn)
         inner = plus(inner, reciprocal_gaps(w) * untied(turn, groups(w), ascending=False))
-    return conj(symmetrize(_back(inner, v)))
+    return conjugated(symmetrize(_back(inner, v)))
 
 
 eigensystem: Any = structured(
@@ -204,8 +204,8 @@ eigenvalue_gradient: Any = Primitive(
     "structured",
     _gradient,
     vjps=(
-        lambda u, y, g, x: weights_in(conj(u), x),
-        lambda u, y, g, x: conj(gradient_along(conj(u), g, x)),
+        lambda u, y, g, x: weights_in(conjugated(u), x),
+        lambda u, y, g, x: conjugated(gradient_along(conjugated(u), g, x)),
     ),
     pushforward=_gradient_pushforward,
     on_complex=True,
@@ -226,21 +226,21 @@ def _slopes_pushforward(tangents: Any, y: Any, args: Any, params: Any) -> Any:
     total = None
     if tx is not None:
         n = untied(_in_eigenbasis(tx, v), groups(w), ascending=False)
-        products = reciprocal_gaps(w) * real(_in_eigenbasis(m, r) * conj(n))
+        products = reciprocal_gaps(w) * real(_in_eigenbasis(m, r) * conjugated(n))
         total = 2 * reduce_sum(products, axis=(-2,), keepdims=False)
     return plus(total, None if tt is None else _real_diagonal(_in_eigenbasis(tt, v)))
 
 
 def _slopes_of_matrix(u: Any, y: Any, x: Any, t: Any) -> Any:
     w, v = eigensystem(x)
-    return conj(
+    return conjugated(
         _back(_differences(u, w) * untied(_in_eigenbasis(t, v), groups(w), ascending=True), v)
     )
 
 
 def _slopes_of_tangent(u: Any, y: Any, x: Any, t: Any) -> Any:
     w, v = eigensystem(x)
-    return conj(_back(on_diagonal(u), _aligned(_in_eigenbasis(t, v), w, v, w)[0]))
+    return conjugated(_back(on_diagonal(u), _aligned(_in_eigenbasis(t, v), w, v, w)[0]))
 
 
 eigenvalue_slopes: Any = Primitive(
@@ -262,7 +262,7 @@ eigenvalues: Any = structured(
     "eigvalsh",
     lambda x: np.linalg.eigvalsh(_symmetric(x)),
     jvp=lambda t, y, x: eigenvalue_slopes(x, t),
-    vjp=lambda g, y, x: conj(eigenvalue_gradient(g, x)),
+    vjp=lambda g, y, x: conjugated(eigenvalue_gradient(g, x)),
     on_complex=True,
     signature="(n,n)->(n)",
     flops=lambda y, x: 4 * int(np.size(x)) * int(np.shape(x)[-1]) // 3,

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core.primitive import Primitive
 from .._dispatch import as_floating
-from ..elementwise.complexes import adjoint, conj
+from ..elementwise.complexes import adjoint, conjugated
 from ..shape.axes import shape_of
 from ..shape.broadcasting import reshape
 from ..shape.rearranging import matrix_transpose
@@ -182,7 +182,7 @@ def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Any:
     method = method or ("direct" if n < _SMALL else "bilinear")
     one = np.eye(n)
     if method == "direct":
-        system = np.eye(n * n) - kron(a, conj(a))
+        system = np.eye(n * n) - kron(a, conjugated(a))
         return reshape(solve(system, reshape(q, shape=(n * n,))), shape=shape)
     if method != "bilinear":
         raise ValueError(f'{who}: method={method!r} is none of "direct", "bilinear"')

@@ -10,6 +10,7 @@ import numpy as np
 from ...core import arguments, signatures
 from ...core.kinds import linear, variadic
 from .._types import Array, ArrayLike
+from ..elementwise.identity import copied
 from ..indexing.index import index
 from .axes import canonical_axes, canonical_axis, canonical_shape, shape_of
 from .broadcasting import broadcast_to, ravel, reshape, to_shape
@@ -219,6 +220,8 @@ def tile(x: ArrayLike, reps: Any) -> Array:
     between = tuple(length for n in shape for length in (1, n))
     repeated = tuple(length for r, n in zip(reps, shape, strict=True) for length in (r, n))
     final = tuple(r * n for r, n in zip(reps, shape, strict=True))
+    if final == shape_of(x):
+        return copied(x)
     return reshape(broadcast_to(reshape(x, shape=between), shape=repeated), shape=final)
 
 
@@ -268,12 +271,13 @@ def roll(x: ArrayLike, shift: Any, axis: Any = None) -> Array:
     pairs: Any = ((shift, axis),)
     if not isinstance(shift, int) or not isinstance(axis, int):
         pairs = np.broadcast(np.atleast_1d(shift), np.atleast_1d(axis))
+    rolled = x
     for s, a in pairs:
         a = canonical_axis(int(a), len(shape), "roll")
         n = shape[a]
         if n and s % n:
-            x = roll_along(x, shift=int(s) % n, axis=a)
-    return x
+            rolled = roll_along(rolled, shift=int(s) % n, axis=a)
+    return copied(x) if rolled is x else rolled
 
 
 # ---- padding ------------------------------------------------------------------------------------

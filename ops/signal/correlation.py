@@ -10,7 +10,7 @@ import numpy as np
 from .._dispatch import as_floating, on_tensors
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import clip, divide
-from ..elementwise.complexes import conj, real
+from ..elementwise.complexes import conjugated, real
 from ..elementwise.exponential import sqrt
 from ..elementwise.identity import astype
 from ..linalg.products import matmul
@@ -64,8 +64,8 @@ def correlate(a: ArrayLike, v: ArrayLike, mode: str = "valid") -> Array:
     swapped = v.shape[0] > a.shape[0]
     if swapped:
         a, v = v, a
-    out = convolution(a, flip(conj(v)), mode, rank=1, method="direct", who="np.correlate")
-    return flip(conj(out)) if swapped else out
+    out = convolution(a, flip(conjugated(v)), mode, rank=1, method="direct", who="np.correlate")
+    return flip(conjugated(out)) if swapped else out
 
 
 # ---- covariance ---------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ def cov(
         freedom = 0.0
     apart = x - reshape(average(x, 1, weights), shape=(x.shape[0], 1))
     weighed = apart if weights is None else apart * weights
-    return squeeze(divide(matmul(apart, matrix_transpose(conj(weighed))), freedom))
+    return squeeze(divide(matmul(apart, matrix_transpose(conjugated(weighed))), freedom))
 
 
 @on_tensors(np.corrcoef)

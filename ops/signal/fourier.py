@@ -22,7 +22,7 @@ from ...core import arguments, signatures
 from ...core.kinds import linear
 from ...core.tensor import tensor_or_array
 from .._types import Array, ArrayLike
-from ..elementwise.complexes import conj, is_complex, real_dtype
+from ..elementwise.complexes import conjugated, is_complex, real_dtype
 from ..indexing.index import index
 from ..shape.axes import canonical_axis, shape_of
 from ..shape.rearranging import pad_zeros, roll
@@ -79,7 +79,7 @@ real_to_half: Any = linear(
     "rfft",
     lambda x, *, axis, norm: np.fft.rfft(x, axis=axis, norm=norm),
     lambda g, y, x, axis, norm: half_to_real(
-        _weight_half_spectrum(conj(g), x.shape[axis], axis, 0.5),
+        _weight_half_spectrum(conjugated(g), x.shape[axis], axis, 0.5),
         n=x.shape[axis],
         axis=axis,
         norm=_OPPOSITE[norm],
@@ -101,7 +101,7 @@ real_to_half: Any = linear(
 half_to_real: Any = linear(
     "irfft",
     lambda x, *, n, axis, norm: np.fft.irfft(x, n=n, axis=axis, norm=norm),
-    lambda g, y, x, n, axis, norm: conj(
+    lambda g, y, x, n, axis, norm: conjugated(
         _weight_half_spectrum(real_to_half(g, axis=axis, norm=_OPPOSITE[norm]), n, axis, 2.0)
     ),
     on_complex=True,
@@ -295,12 +295,12 @@ def irfft2(a: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: Any = None) 
 
 def hfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
     """The transform of a signal of which the half with Hermitian symmetry is given: real."""
-    return irfft(conj(tensor_or_array(a)), n, axis, _OPPOSITE[_canonical_norm(norm, "hfft")])
+    return irfft(conjugated(tensor_or_array(a)), n, axis, _OPPOSITE[_canonical_norm(norm, "hfft")])
 
 
 def ihfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
     """The inverse of :func:`hfft`."""
-    return conj(rfft(a, n, axis, _OPPOSITE[_canonical_norm(norm, "ihfft")]))
+    return conjugated(rfft(a, n, axis, _OPPOSITE[_canonical_norm(norm, "ihfft")]))
 
 
 def _shifted(x: Array, axes: Any, amount: Callable[[int], int]) -> Array:

@@ -843,3 +843,30 @@ def test_an_index_out_of_bounds() -> None:
             with pytest.raises(IndexError):
                 x[key] = 1.0
     np.testing.assert_array_equal(x.numpy(), 2 * V)
+
+
+@pytest.mark.parametrize(
+    "copying",
+    [
+        np.conj,
+        np.copy,
+        np.positive,
+        np.round,
+        lambda x: np.clip(x, None, None),
+        lambda x: np.roll(x, 0),
+        lambda x: np.roll(x, len(x)),
+        lambda x: np.tile(x, 1),
+        lambda x: np.repeat(x, 1),
+        lambda x: np.pad(x, 0),
+    ],
+)
+def test_what_numpy_copies_can_be_written_to(copying: Any) -> None:
+    """Also where nothing else is to be done: a write to the result leaves the operand alone."""
+
+    def f(x: Any) -> Any:
+        x = x * 1.0
+        y = copying(x)
+        y[0] = 7.0
+        return (x * y).sum()
+
+    assert tg.value_and_grad(f)(np.array([2.0, 3.0]))[0] == f(np.array([2.0, 3.0])) == 23.0
