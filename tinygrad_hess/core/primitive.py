@@ -158,6 +158,8 @@ class Primitive:
         accumulate: Callable[..., Any] | None = None,
         effects: bool = False,
     ):
+        if not isinstance(name, str) or not callable(fn):
+            raise TypeError(f"{kind}: a row has a name and a function, got {name!r} and {fn!r}")
         self.name, self.kind, self.fn = name, kind, fn
         self.vjps, self.pushforward, self.pullback = vjps, pushforward, pullback
         self.domain, self.cases, self.edges, self.analytic = domain, cases, edges, analytic
@@ -185,7 +187,7 @@ class Primitive:
         self._ranks: tuple[int, ...] | None = None
         self.call: Callable[..., Any] = _general(self)
         if name in REGISTRY:
-            raise ValueError(f"a primitive named {name!r} is already declared")
+            raise ValueError(f"{kind}: a primitive named {name!r} is already declared")
         REGISTRY[name] = self
 
     @property
