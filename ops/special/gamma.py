@@ -33,7 +33,8 @@ def _zeta(s: Array, q: Array) -> Array:
     if np.any(left):
         # all terms of the lattice q + k, less those with k < 0
         q, far = np.where(left, 1.0, q), np.where(left, q, _FAR_LEFT)
-        sign, part = np.where(np.mod(s, 2) == 0, 1, -1), far - np.floor(far)
+        sign = np.where(np.mod(s, 2) == 0, 1, -1)
+        part = np.where(np.isinf(far), 0.0, far - np.floor(far))
         beyond = special.zeta(s, part) + sign * (
             special.zeta(s, 1 - part) - special.zeta(s, 1 - far)
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...ops import arctan, erf, exp, expm1, log, log1p, softplus, sqrt, tan, where
+from ...ops import arctan, erf, exp, expm1, log, log1p, sqrt, tan, where
 from ...ops.special.distributions import betaincinv, chi_cdf, chi_sf, gammainccinv, gammaincinv
 from ...ops.special.powers import scaled_power
 from ..special import (
@@ -16,6 +16,7 @@ from ..special import (
     gammainc,
     gammaincc,
     gammaln,
+    log_expit,
     log_ndtr,
     logit,
     ndtr,
@@ -40,6 +41,25 @@ def _f(z: Any, n: Any, d: Any) -> Any:
 def _inverse_gauss(z: Any, mu: Any) -> Any:
     deviation = (z - mu) / mu
     return -0.5 * (LOG_2PI + 3 * log(z) + deviation * deviation / z)
+
+
+def _small_or_large(z: Any, small: Any, large: Any) -> Any:
+    """By z up to 1, and beyond by its logarithm, since a power of z may overflow there."""
+    inside = z <= 1
+    return where(inside, small(where(inside, z, 1.0)), large(log(where(inside, 1.0, z))))
+
+
+def _fisk_log_sf(z: Any, c: Any) -> Any:
+    return _small_or_large(z, lambda z: -log1p(z**c), lambda level: log_expit(-c * level))
+
+
+def _fisk(z: Any, c: Any) -> Any:
+    rest = _small_or_large(
+        z,
+        lambda z: -2 * log1p(z**c),
+        lambda level: log_expit(c * level) + log_expit(-c * level) - level,
+    )
+    return Powers(where(z <= 1, z, 1.0), c - 1, log(c) + rest)
 
 
 expon = Continuous(
@@ -93,13 +113,6 @@ f = Continuous(
     ppf=lambda q, n, d: _odds(betaincinv(0.5 * n, 0.5 * d, q)) * d / n,
     isf=lambda q, n, d: d / n / _odds(betaincinv(0.5 * d, 0.5 * n, q)),
 )
-
-
-def _log1p_power(z: Any, c: Any) -> Any:
-    """log(1 + zᶜ), by the logarithm of z where zᶜ may overflow."""
-    small = z <= 1
-    near = log1p(where(small, z, 1.0) ** c)
-    return where(small, near, softplus(c * log(where(small, 1.0, z))))
 
 
 def _odds(p: Any) -> Any:
@@ -204,13 +217,17 @@ levy = Continuous(
 invgauss = Continuous("invgauss", _inverse_gauss, "mu", low=0, is_open=True)
 fisk = Continuous(
     "fisk",
-    lambda z, c: Powers(z, c - 1, log(c) - 2 * _log1p_power(z, c)),
+    _fisk,
     "c",
     low=0,
-    cdf=lambda z, c: scaled_power(z, c, -_log1p_power(z, c)),
-    sf=lambda z, c: exp(-_log1p_power(z, c)),
-    logcdf=lambda z, c: xlogy(c, z) - _log1p_power(z, c),
-    logsf=lambda z, c: -_log1p_power(z, c),
+    cdf=lambda z, c: _small_or_large(
+        z, lambda z: scaled_power(z, c, -log1p(z**c)), lambda level: expit(c * level)
+    ),
+    sf=lambda z, c: exp(_fisk_log_sf(z, c)),
+    logcdf=lambda z, c: _small_or_large(
+        z, lambda z: xlogy(c, z) - log1p(z**c), lambda level: log_expit(c * level)
+    ),
+    logsf=lambda z, c: _fisk_log_sf(z, c),
     ppf=lambda q, c: exp(logit(q) / c),
     isf=lambda q, c: exp(-logit(q) / c),
 )
