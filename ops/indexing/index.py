@@ -448,6 +448,8 @@ def take(x: ArrayLike, indices: ArrayLike, axis: int | None = None) -> Array:
         x, axis = ravel(x), 0
     axis = canonical_axis(axis, len(shape_of(x)), "take")
     indices = tensor_or_array(indices)
+    if indices.dtype.kind == "b":  # positions, as in NumPy, no mask
+        indices = indices.astype(np.intp)
     return index(x, (Ellipsis, indices) + (slice(None),) * (-axis - 1))
 
 
