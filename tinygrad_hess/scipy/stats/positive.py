@@ -13,6 +13,7 @@ from ..special import (
     betaln,
     erfc,
     erfinv,
+    expit,
     gammainc,
     gammaincc,
     gammaln,
