@@ -191,3 +191,42 @@ def test_saving_takes_a_small_share_of_the_time(tmp_path, monkeypatch):
     )
     top_eigenpairs(A, 6, "BE", checkpoint=tmp_path / "run.npz")
     assert len(saves) == 1  # at the end
+
+
+def damaged(path):
+    """A checkpoint, and what may have become of it."""
+    trace(A, max_matvecs=20, checkpoint=path)
+    whole = path.read_bytes()
+    at = whole.index(b"product.npy") + 60
+    np.save(path.with_suffix(".npy"), np.ones(3))
+    np.savez(path.with_suffix(".foreign.npz"), x=np.ones(3))
+    return {
+        "empty": b"",
+        "text": b"no archive",
+        "an array": path.with_suffix(".npy").read_bytes(),
+        "another archive": path.with_suffix(".foreign.npz").read_bytes(),
+        "cut off": whole[: len(whole) // 2],
+        "flipped": whole[:at] + bytes(255 - b for b in whole[at : at + 40]) + whole[at + 40 :],
+    }
+
+
+@pytest.mark.parametrize("what", [
+    "empty", "text", "an array", "another archive", "cut off", "flipped",
+])  # fmt: skip
+def test_a_damaged_file_is_named(what, tmp_path):
+    path = tmp_path / "run.npz"
+    content = damaged(path)[what]
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"trace: run.npz is not a checkpoint \(.*; give another"):
+        trace(A, max_matvecs=20, checkpoint=str(path))
+    assert path.read_bytes() == content
+
+
+def test_leftovers_of_killed_writes_are_removed(tmp_path):
+    killed = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"],
+                            capture_output=True, text=True, check=True)  # fmt: skip
+    for name in (f".run.npz.{int(killed.stdout)}", ".run.npz.notes", ".other.npz.1"):
+        (tmp_path / name).write_bytes(b"partial")
+    trace(A, max_matvecs=20, checkpoint=tmp_path / "run.npz")
+    left = sorted(f.name for f in tmp_path.iterdir())
+    assert left == [".other.npz.1", ".run.npz.notes", "run.npz"]

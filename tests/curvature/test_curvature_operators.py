@@ -169,3 +169,16 @@ def test_freed_without_the_garbage_collector(kind: str) -> None:
         assert alive() is None
     finally:
         gc.enable()
+
+
+def test_a_model_that_is_one_layer() -> None:
+    loss = lambda m, b: ((m(b[0]) - b[1]) ** 2).sum()
+    data = (np.ones((4, 3)), np.zeros((4, 2)))
+    op = HessianOperator(loss, nn.Linear(3, 2, seed=0), data)
+    assert {name: len(p) for name, p in op.layers.items()} == {"Linear": 8}
+    assert op.block("Linear").shape == (8, 8)
+    assert list(op.block_diagonal().blocks) == ["Linear"]
+    with pytest.raises(
+        TypeError, match=r"a path must be a string .* Write block\('weight', 'bias'"
+    ):
+        op.block(["weight", "bias"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+import xml.dom.minidom
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,16 @@ import pytest
 
 import tinygrad_hess as tg
 from tinygrad_hess import nn, optim
-from tinygrad_hess.curvature import HessianOperator, Monitor, layer_blocks, report
+from tinygrad_hess.curvature import (
+    HessianOperator,
+    Monitor,
+    layer_blocks,
+    layer_shares,
+    layer_traces,
+    report,
+)
 from tinygrad_hess.curvature.reports import parts as report_parts
+from tinygrad_hess.curvature.reports.html import page
 from tinygrad_hess.curvature.reports.report import seconds_of
 from tinygrad_hess.curvature.reports.text import unfinished
 
@@ -336,3 +345,18 @@ def test_blocks_refuse_what_has_no_layers() -> None:
         layer_blocks(np.eye(3))
     with pytest.raises(ValueError, match="at least 2, got 1"):
         layer_blocks(HessianOperator(lambda w: (w**2).sum(), np.ones(2)), probes=1)
+
+
+def test_names_with_dollar_signs_and_control_characters() -> None:
+    params = {"a$x$\n<b>&": np.ones((2, 2)), "c$\x00$": np.ones(3)}
+    op = HessianOperator(lambda p: sum((x**4).sum() for x in p.values()), params)
+    found = report(op, budget=5)
+    text = page(found)
+    assert "\x00" not in text and "<b>&" not in text
+    assert "a$x$\\n&lt;b&gt;&amp;" in text
+    for svg in re.findall("<svg.*?</svg>", text, re.DOTALL):
+        xml.dom.minidom.parseString(svg)
+    for result in (layer_traces(op), layer_blocks(op), layer_shares(op, np.ones(7))):
+        ax = result.plot()
+        ax.figure.draw_without_rendering()
+        assert any(r"\$x\$" in tick.get_text() for tick in ax.get_yticklabels())

@@ -149,7 +149,7 @@ def test_data_that_end(name: str) -> None:
             return (batch for batch in self.batches)
 
     with pytest.raises(
-        ValueError, match="this pass over the data found 0 batches|batch 0 of a second"
+        ValueError, match=r"this pass over the data found 0 batches|batch 0 of a second"
     ):
         ENTRY_POINTS[name](predict, Once())
 

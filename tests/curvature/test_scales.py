@@ -182,3 +182,58 @@ def test_products_of_two_scales_are_refused():
     counted.matvec(np.eye(10)[0])
     with pytest.raises(ValueError, match="example: products with the operator range from"):
         counted.matvec(np.eye(10)[9])
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_what_is_said_of_a_point_scales_with_the_loss(scale):
+    g = np.where(np.arange(5) < 2, 3.0, 1.0)
+    A, one = matrix(scale * SMALL), matrix(SMALL)
+    sizes, known = curvature.step_size(A, scale * g), curvature.step_size(one, g)
+    np.testing.assert_allclose(sizes.steepest * scale, known.steepest)
+    np.testing.assert_allclose(sizes.limit * scale, known.limit)
+    aligned = curvature.gradient_alignment(A, 2, gradient=scale * g)
+    np.testing.assert_allclose(
+        aligned.share, curvature.gradient_alignment(one, 2, gradient=g).share
+    )
+    point = curvature.classify_critical_point(A, 1e-9 * scale * g)
+    assert point.kind == "saddle" and point.index == (1, 1)
+    np.testing.assert_allclose(point.gradient_norm / scale, 1e-9 * np.linalg.norm(g))
+    solved = curvature.InverseOperator(A, damping=3 * scale).solve(scale * g)
+    np.testing.assert_allclose(solved.x, np.linalg.solve(one + 3 * np.eye(5), g), rtol=1e-6)
+    indefinite = curvature.InverseOperator(A, method="minres").solve(g)
+    np.testing.assert_allclose(indefinite.x * scale, np.linalg.solve(one, g), rtol=1e-6)
+    columns = scale * np.linalg.qr(one)[0][:, :2]
+    np.testing.assert_allclose(curvature.subspace_overlap(columns, columns).overlap, 1.0)
+
+
+@pytest.mark.parametrize("scale", [1e-250, 1e-160, 1.0, 1e160, 1e250])
+def test_what_is_said_of_a_loss_scales_with_it(scale):
+    x = np.random.default_rng(0).normal(size=(30, 2)) + 1
+
+    def quantities(s):
+        loss = lambda w, x: s * 0.5 * ((w - x) ** 2).sum(axis=1).mean()
+        w = x.mean(axis=0)
+        off = w + 0.3
+        op = curvature.HessianOperator(loss, off, x)
+        robust = curvature.observed_information(loss, w, x, robust=True)
+        return {
+            "noise": curvature.gradient_noise_scale(loss, off, x).value,
+            "covariance": robust.covariance,
+            "error": curvature.jackknife(lambda op: op.value, loss, off, x).standard_error / s,
+            "along": curvature.quadratic_model(op).gradient_curvature / s,
+            "sam": curvature.sharpness(op).sam / s,
+            "top": curvature.top_eigenpairs(op, 1).values / s,
+        }
+
+    found, known = quantities(scale), quantities(1.0)
+    for name, value in known.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_squares_out_of_range_are_refused(scale):
+    op = curvature.HessianOperator(
+        lambda p: scale * (p["a"] ** 2 + p["a"] * p["b"]), {"a": 1.0, "b": 1.0}
+    )
+    with pytest.raises(ValueError, match=r"layer_blocks: squares of products .* leave the range"):
+        curvature.layer_blocks(op)

@@ -159,6 +159,9 @@ def step_size(
     """
     who = "step_size"
     k = arguments.integer(who, "k", k, least=1)
+    if max_matvecs is not None:
+        arguments.number(who, "max_matvecs", max_matvecs, least=2, infinite=True)
+        max_matvecs -= 1  # for the curvature along the gradient
     A, g = with_gradient(op, gradient, who)
     products: Any = A.op
     if preconditioner is not None:

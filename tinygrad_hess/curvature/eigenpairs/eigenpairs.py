@@ -17,7 +17,7 @@ from .arpack import arpack_vectors, ncv
 from .ends import ENDS, gap_intervals, order
 from .pairs import Assembly, Eigenpairs
 from .restarted import Accuracy, RestartedLanczos
-from .shifted import nearest_vectors
+from .shifted import LEAST_NEAR, SPARE, nearest_vectors
 
 DENSE = 64
 """Up to this many parameters, LAPACK on the dense matrix is cheaper than iterating."""
@@ -157,6 +157,9 @@ def top_eigenpairs(
             arguments.number(who, "max_matvecs", max_matvecs, least=least, infinite=True)
         if method == "dense" or (method == "auto" and small and limit >= P):
             return found.of_dense()
+        if sigma is not None and max_matvecs is not None:
+            least = LEAST_NEAR + 4 * (k + SPARE) + (checkpoint is not None)
+            arguments.number(who, "max_matvecs", max_matvecs, least=least, infinite=True)
         if method == "eigsh":
             if sigma is not None:
                 raise ValueError("top_eigenpairs: method='eigsh' takes no sigma; use 'lanczos'")

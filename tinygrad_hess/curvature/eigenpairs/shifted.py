@@ -17,6 +17,9 @@ from .restarted import Accuracy, RestartedLanczos
 SPARE = 1
 """Pairs beyond those asked for: σ + d and σ - d are one eigenvalue of the folded operator."""
 
+LEAST_NEAR = 3
+"""Products for the scale and one step; what sorts k pairs out takes up to four for each more."""
+
 
 class Folded:
     """``(A - σ)²``, of which the smallest eigenvalues belong to those of A nearest to σ."""
@@ -93,7 +96,7 @@ def nearest_vectors(
     W = A.matmat(V)
     # V and A V together span both vectors that a folded one is mixed from.
     W = W - V @ (V.T @ W)
-    mixed = np.linalg.norm(W, axis=0) > 0.1 * asked.allowed(np.zeros(many), scale)
+    mixed = np.linalg.norm(W, axis=0) > 0.1 * asked.allowed(np.zeros(V.shape[1]), scale)
     X = np.linalg.qr(np.concatenate([V, W[:, mixed]], axis=1))[0]
     T = X.T @ A.matmat(X)
     values, S = np.linalg.eigh((T + T.T) / 2)
