@@ -20,6 +20,13 @@ SHARES = {
     "KeyError": 0.002,
     "accepts": 0.01,
     "unjudged": 0.01,
+    "vmap": 0.001,
+    "jit": 0.001,
+    "gradient": 0.001,
+    "value": 0.0005,
+    "leak": 0.0005,
+    "hang": 0.0005,
+    "NotImplementedError": 0.0005,
 }
 """Offences of a kind that are still there, as a share of all calls; of other kinds, none."""
 KNOWN = {
