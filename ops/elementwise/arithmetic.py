@@ -130,6 +130,18 @@ absolute = elementwise(
     label="abs",
     domain=(0.2, 2),
     edges=[((0.0,), (0.0,)), ((-0.0,), (0.0,)), ((-2.0,), (-1.0,))],
+    doc="""The absolute value, with derivative 0 at 0: the mean of both sides.
+
+    Its square is smooth, but the rules do not know that: the second derivative of ``abs(x)**2`` is
+    twice the square of the sign, 2 everywhere but 0 at 0. Write ``x**2``, of complex numbers
+    ``(x * conj(x)).real``.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> tg.grad(lambda x: np.abs(x).sum())(np.array([-2.0, 0.0, 3.0]))
+    array([-1.,  0.,  1.])
+    """,
 )
 copysign = elementwise(
     "copysign",
