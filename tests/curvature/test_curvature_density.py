@@ -427,7 +427,7 @@ class TestResult:
             ({"steps": 1}, "2 steps"),
             ({"rtol": 0.0}, "rtol must be positive"),
             ({"bandwidth": -1.0}, "bandwidth must be positive"),
-            ({"method": "slq"}, "'slq' is not one of"),
+            ({"method": "slq"}, "'slq' is not 'auto'"),
             ({"max_matvecs": 5}, "too few"),
         ],
     )

@@ -177,7 +177,7 @@ class TestBadInput:
             for options in ({}, {"samples": 3}, {"draw": lambda f, rng: f}):
                 with pytest.raises(ValueError, match="likelihood"):
                     FisherOperator(predict, loss, problem.params, data, **options)
-        with pytest.raises(ValueError, match="samples must be at least 1"):
+        with pytest.raises(ValueError, match="samples must be an integer of at least 1"):
             FisherOperator(predict, nn.mse, problem.params, data, samples=0)
 
     def test_outputs_without_examples(self, problem):

@@ -331,7 +331,7 @@ class TestErrors:
     def test_options(self):
         w = np.ones(3)
         for options, message in (
-            ({"structure": "dense"}, "not one of full, block, diagonal, kfac"),
+            ({"structure": "dense"}, "is not 'full', 'block', 'diagonal', 'kfac'"),
             (
                 {"prior_precision": 0.0},
                 "must be a positive number or 'marginal_likelihood', got 0.0",

@@ -64,7 +64,7 @@ class TestPerExampleGradients:
         x = np.ones((4, 3))
         with pytest.raises(ValueError, match=r"batch 0 holds \(4, 3\), \(3,\)"):
             per_example_gradients(ce, nn.Linear(3, 2), (x, np.zeros(3, int)))
-        with pytest.raises(ValueError, match="chunk_size must be at least 1, got 0"):
+        with pytest.raises(ValueError, match="chunk_size must be an integer of at least 1, got 0"):
             per_example_gradients(ce, nn.Linear(3, 2), (x, np.zeros(4, int)), chunk_size=0)
 
 
@@ -169,14 +169,18 @@ class TestNoiseScale:
     def test_errors(self, rng):
         with pytest.raises(ValueError, match="at least 3 examples are needed, got 2"):
             gradient_noise_scale(quadratic, np.ones(2), np.ones((2, 2)))
-        with pytest.raises(ValueError, match="a gradient is not finite"):
+        with pytest.raises(
+            ValueError, match="on batch . the value is|of its gradient are not finite"
+        ):
             gradient_noise_scale(quadratic, np.ones(2), np.full((4, 2), np.nan))
 
         class Shuffling:
             def __iter__(self):
                 yield rng.normal(size=(10, 2))
 
-        with pytest.raises(ValueError, match="found other examples"):
+        with pytest.raises(
+            ValueError, match="a second pass over the data differs|this pass over the data found"
+        ):
             gradient_noise_scale(quadratic, np.ones(2), Shuffling())
 
     @pytest.mark.parametrize(("n", "P", "mean"), [(50, 10, 0.5), (1000, 1, 0.5), (400, 30, 0.1)])

@@ -222,7 +222,7 @@ def test_bad_budgets(text: str) -> None:
 
 
 def test_a_loss_that_is_not_finite() -> None:
-    with pytest.raises(ValueError, match="there is no curvature to report"):
+    with pytest.raises(ValueError, match="so there is no curvature"):
         report(lambda w: (w**2).sum() * np.inf, np.ones(2))
 
 

@@ -6,7 +6,6 @@ KroneckerFactors : predict, loss, params, data -> a block-diagonal matrix, cheap
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -208,9 +207,10 @@ class KroneckerFactors(SymmetricOperator):
         The matrix is the sum over batches of ``weight * Σ gradient gradientᵀ``, scaled at the end.
         """
         rng = np.random.default_rng(self.seed)  # the same draws in every pass over the data
-        check = partial(check_model, self.predict, self.loss, self._at)
-        for number, (x, y, _) in enumerate(pairs(self._batches, "KroneckerFactors", check)):
+        for number, (x, y, _) in enumerate(pairs(self._batches, "KroneckerFactors")):
             run = self._taps.run(self.predict, x)
+            if not self.examples:  # the first batch of the first pass
+                check_model(self.predict, self.loss, self._at, x, y)
             checks.check_finite("KroneckerFactors", number, loss_value(self.loss, run.outputs, y))
             weight = float(run.n) if self.reduction == "mean" else 1.0
             if self.expectation == "empirical":
@@ -399,16 +399,11 @@ def loss_value(loss: Callable[..., Any], outputs: Any, y: Any) -> float:
     return float(np.asarray(unrecorded(loss(outputs, y))))
 
 
-def pairs(
-    batches: Batches, who: str, check: Callable[[Any, Any], None] | None = None
-) -> Iterator[tuple[Any, Any, int]]:
-    """Inputs, targets and number of examples of each batch that has any; the first is checked."""
+def pairs(batches: Batches, who: str) -> Iterator[tuple[Any, Any, int]]:
+    """Inputs, targets and number of examples of each batch that has any."""
     for number, batch in enumerate(batches):
         if not (isinstance(batch, (tuple, list)) and len(batch) == 2):
             raise ValueError(f"{who}: batch {number} is not a pair (x, y)")
         size = batch_size(batch, who, number)
         if size:  # a mean over nothing is NaN
-            if check is not None:
-                check(batch[0], batch[1])
-                check = None
             yield batch[0], batch[1], size
