@@ -121,11 +121,14 @@ class Worker:
     def start(self, first: int) -> None:
         self.size, self.since = -1, time.monotonic()
         args = ["--work", self.seed, first, self.last, self.step, self.home, self.log]
-        self.errors = (self.log.parent / f"{self.log.name}.err").open("w")
-        self.process = subprocess.Popen(
-            [sys.executable, "-X", "faulthandler", __file__, *map(str, args)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.errors,
-        )  # fmt: skip
+        self.errors = self.log.parent / f"{self.log.name}.err"
+        with self.errors.open("w") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-X", "faulthandler", __file__, *map(str, args)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+            )
 
     def is_live(self) -> bool:
         """Whether there is still work; looks after the process."""
@@ -141,7 +144,7 @@ class Worker:
         if lines and lines[-1] == "done":
             return False
         numbers = [int(line) for line in lines if line.isdigit()]
-        said = Path(self.errors.name).read_text()[-1500:]
+        said = self.errors.read_text()[-1500:]
         if "ready" not in lines[self.seen :]:  # it came to no call
             self.failures += 1
             if self.failures > 3:
