@@ -184,7 +184,9 @@ class _Trace:
         running, probing = Running(), saved is not None and "count" in saved
         count = 0 if probing else int(min(PILOT, budget.left - by_example.CHECKS))
         other = saved is not None and probing and "by_example" not in saved
-        begun = None if other or count < 2 > probing else by_example.begin(A, self.seed, count)
+        begun = (
+            None if other or (count < 2 and not probing) else by_example.begin(A, self.seed, count)
+        )
         if begun is None:
             found = self.deflated(saved)
             assert found is not None
