@@ -82,7 +82,7 @@ def gradient_rows(
     batch: Any,
     chunk_size: int | None = None,
     *,
-    number: int,
+    number: int = 0,
 ) -> Iterator[Array]:
     """Per-example gradients as matrices of shape (m, P), m examples at a time.
 
