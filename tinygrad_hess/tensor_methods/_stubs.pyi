@@ -16,7 +16,7 @@ class TensorMethods:
     def T(self) -> Any:
         """The axes reversed."""
     def __abs__(self, /) -> Tensor:
-        """The elementwise primitive ``absolute``."""
+        """The absolute value, with derivative 0 at 0: the mean of both sides."""
     def __add__(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``add``."""
     def __and__(self, x2: Any, /) -> Tensor:
@@ -124,9 +124,9 @@ class TensorMethods:
     def __xor__(self, x2: Any, /) -> Tensor:
         """The zero primitive ``bitwise_xor``."""
     def abs(self, /) -> Tensor:
-        """The elementwise primitive ``absolute``."""
+        """The absolute value, with derivative 0 at 0: the mean of both sides."""
     def absolute(self, /) -> Tensor:
-        """The elementwise primitive ``absolute``."""
+        """The absolute value, with derivative 0 at 0: the mean of both sides."""
     def acos(self, /) -> Tensor:
         """The elementwise primitive ``arccos``."""
     def acosh(self, /) -> Tensor:
