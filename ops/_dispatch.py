@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -189,19 +189,20 @@ def split_arguments(
 def dispatched(
     namespace: dict[str, Any],
     theirs: Any,
-    keep: frozenset[str] = frozenset(),
+    keep: Sequence[Callable[..., Any]] = (),
     narrow: bool = False,
 ) -> dict[str, Any]:
     """The compositions of a namespace as :func:`on_tensors` of NumPy's functions of their names.
 
-    Most primitives compute by these functions anyway; those to ``keep`` mean something else.
+    Most primitives compute by these functions anyway; those to ``keep`` mean something else, and
+    stay as they are.
     """
     made = {}
     for name, f in namespace.items():
         original = getattr(theirs, name, None)
         ours = inspect.isfunction(f) and f.__module__.startswith(_PACKAGE)
         row = getattr(f, "primitive", None)
-        if not ours or not callable(original) or name in keep or hasattr(f, "__wrapped__"):
+        if not ours or not callable(original) or f in keep or hasattr(f, "__wrapped__"):
             continue
         if row is not None and row.fn is original:
             continue
@@ -215,7 +216,9 @@ def dispatched(
 
 FACTORS = frozenset(("cho_solve", "lu_solve"))
 """Functions of a pair that another function gave."""
-JOINING = frozenset(("concatenate", "concat", "stack", "vstack", "hstack", "column_stack"))
+JOINING = frozenset(
+    ("concatenate", "concat", "stack", "vstack", "hstack", "column_stack", "dstack", "multi_dot")
+)
 """Functions of a sequence of arrays."""
 _PACKAGE = __name__.partition(".")[0]
 

@@ -86,7 +86,9 @@ def place_of(function: Any, name: str) -> Place | None:
     defined = str(getattr(function, "__module__", "") if row is None else row.module)
     if not (callable(function) and defined.startswith("tinygrad_hess.")):
         return None
-    if defined in CURATED and hasattr(function, "__wrapped__"):  # NumPy's, or this of the operations
+    if defined in CURATED and hasattr(
+        function, "__wrapped__"
+    ):  # NumPy's, or this of the operations
         return place_of(function.__wrapped__, name)
     bound = [key for key, value in vars(sys.modules[defined]).items() if value is function]
     if bound:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..elementwise.arithmetic import power
 from ..elementwise.complexes import conj
+from ..elementwise.identity import astype
 from ..indexing.index import index
 from ..reductions.scans import cumprod
 from ..shape.axes import canonical_axis, shape_of
@@ -209,6 +210,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     if len(shape) != 1:
         raise ValueError(f"vander: needs a vector, got shape {shape}")
     columns = shape[0] if N is None else operator.index(N)
+    x = astype(x, np.promote_types(x.dtype, int))  # as in NumPy
     column = reshape(x, shape=(shape[0], 1))
     powers = index(power(column, 0), (slice(None), slice(0, columns)))  # ones, on the tape
     if columns > 1:

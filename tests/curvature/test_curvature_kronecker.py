@@ -223,7 +223,8 @@ class TestData:
                 yield rng.normal(size=(6 - Loader.walks, 3)), rng.normal(size=(6 - Loader.walks, 1))
 
         with pytest.raises(
-            ValueError, match="of a second pass over the data differs|this pass over the data found"
+            ValueError,
+            match=r"of a second pass over the data differs|this pass over the data found",
         ):
             KroneckerFactors(call, nn.mse, nn.Linear(3, 1), Loader(), corrected=True)
 

@@ -170,7 +170,7 @@ class TestNoiseScale:
         with pytest.raises(ValueError, match="at least 3 examples are needed, got 2"):
             gradient_noise_scale(quadratic, np.ones(2), np.ones((2, 2)))
         with pytest.raises(
-            ValueError, match="on batch . the value is|of its gradient are not finite"
+            ValueError, match=r"on batch . the value is|of its gradient are not finite"
         ):
             gradient_noise_scale(quadratic, np.ones(2), np.full((4, 2), np.nan))
 
@@ -179,7 +179,7 @@ class TestNoiseScale:
                 yield rng.normal(size=(10, 2))
 
         with pytest.raises(
-            ValueError, match="a second pass over the data differs|this pass over the data found"
+            ValueError, match=r"a second pass over the data differs|this pass over the data found"
         ):
             gradient_noise_scale(quadratic, np.ones(2), Shuffling())
 

@@ -66,7 +66,7 @@ class TestContraction:
         assert np.isinf(found[0]) and np.isfinite(found[1])
 
     def test_errors(self):
-        with pytest.raises(ValueError, match="is not .sgd."):
+        with pytest.raises(ValueError, match=r"is not .sgd."):
             contraction([1.0], 0.1, 1, "rmsprop")
         with pytest.raises(ValueError, match="beta"):
             contraction([1.0], 0.1, 1, "momentum", 1.0)

@@ -436,7 +436,7 @@ class TestEvery:
 
     def test_accuracies_must_be_positive(self, name):
         for bad in ({"rtol": 0.0}, {"atol": -1.0}):
-            with pytest.raises(ValueError, match="[ra]tol must be positive"):
+            with pytest.raises(ValueError, match=r"[ra]tol must be positive"):
                 EVERY[name](self.A, **bad)
 
 

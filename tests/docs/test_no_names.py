@@ -31,7 +31,7 @@ PUBLIC = "functions and methods that users call, by their names"
 ALLOWED = {
     ("curvature/analysis/critical_points.py", "MEANING"): SIGNS,
     ("curvature/analysis/critical_points.py", "CriticalPoint"): SIGNS,
-    ("curvature/analysis/critical_points.py", "_reason"): SIGNS,
+    ("curvature/analysis/critical_points.py", "_explain"): SIGNS,
     ("curvature/spectra/density_result.py", "SpectralDensity"): SIGNS,
     ("curvature/spectra/inertia.py", "SIGNS"): SIGNS,
     ("curvature/spectra/inertia.py", "count_signs"): SIGNS,
@@ -41,6 +41,7 @@ ALLOWED = {
     ("scipy/linalg/__init__.py", "__all__"): PUBLIC,
     ("scipy/special.py", "__all__"): PUBLIC,
     ("scipy/stats/__init__.py", "__all__"): PUBLIC,
+    ("tensor_methods/assignment.py", "_SIGNS"): PUBLIC,
     ("tensor_methods/methods.py", "_OPERATORS"): PUBLIC,
     ("tensor_methods/methods.py", "_METHODS"): PUBLIC,
     ("tensor_methods/methods.py", "_ALIASES"): PUBLIC,

@@ -246,7 +246,7 @@ def test_float32_stays_float32(name: str) -> None:
     f, plain, args = CASES[name]
     narrow = tuple(a.astype(np.float32) for a in args)
     got = f(*map(tg.tensor, narrow))
-    assert got.dtype == np.float32
+    assert got.dtype == (np.float64 if "vander" in name else np.float32)  # as in NumPy
     close(got.numpy(), plain(*args), 2e-4)
     ts = weighed(f, narrow)[1]
     ts = tuple(t.astype(np.float32) for t in ts)
@@ -478,7 +478,7 @@ def test_rank_has_a_zero_derivative() -> None:
     for given in (STACK, np.zeros((2, 2)), VECTOR, np.zeros(2)):
         want = np.linalg.matrix_rank(given)
         assert np.array_equal(tnp.linalg.matrix_rank(given), want)
-        assert np.array_equal(np.linalg.matrix_rank(tg.tensor(given)).numpy(), want)
+        assert np.array_equal(np.asarray(np.linalg.matrix_rank(tg.tensor(given))), want)
     assert tnp.linalg.matrix_rank(np.diag([3.0, 2, 1]), tol=1.5) == 2
     assert tnp.linalg.matrix_rank(np.diag([3.0, 2, 1]), rtol=0.9) == 1
 

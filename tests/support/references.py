@@ -35,6 +35,10 @@ def _scatter(g: Any, *arrays: Any, pattern: Any, shape: Any) -> Any:
     return out
 
 
+def _scatter_all(*gs: Any, patterns: Any, shape: Any) -> Any:
+    return sum(_scatter(g, pattern=p, shape=shape) for g, p in zip(gs, patterns, strict=True))
+
+
 def _written(x: Any, v: Any, *arrays: Any, pattern: Any) -> Any:
     out = x.copy()
     places = np.arange(out.size).reshape(x.shape)[_filled(pattern, arrays)]
@@ -129,6 +133,8 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "pad": lambda x, width: np.pad(x, pad_width=width),
     "index": lambda x, *arrays, pattern, shape: x[_filled(pattern, arrays)],
     "scatter_add": _scatter,
+    "scatter_all": _scatter_all,
+    "yn": scipy.special.yv,  # whose types are not those of C integers
     "windows": _windows,
     "fold": _fold,
     "one_minus_square": lambda x: 1 - x * x,

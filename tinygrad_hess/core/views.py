@@ -1,6 +1,6 @@
 """Tensors that share their elements with another, as NumPy's views do.
 
-    View : how a tensor is a view of its base
+View : how a tensor is a view of its base
 """
 
 from __future__ import annotations

@@ -221,7 +221,7 @@ from ._in_place import copyto, fill_diagonal, place, put, put_along_axis, putmas
 if TYPE_CHECKING:  # primitives with NumPy's names, which are bound below
     from ._rows import *  # noqa: F403
 
-globals().update(_dispatched(globals(), _np, keep=frozenset(("astype",))))
+globals().update(_dispatched(globals(), _np, keep=(astype,)))
 
 abs = absolute
 amax, amin = max, min

@@ -56,8 +56,8 @@ __all__ = [
 ]  # fmt: skip
 
 
-_SYMMETRIC = frozenset(("cholesky", "eigh", "eigvalsh"))  # of both triangles, not of one
-globals().update(_dispatched(globals(), _np_linalg, keep=_SYMMETRIC))
+_symmetric = (cholesky, eigh, eigvalsh)  # functions of both triangles, not of one
+globals().update(_dispatched(globals(), _np_linalg, keep=_symmetric))
 
 
 @_on_tensors(_np_linalg.cross)

@@ -435,9 +435,10 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
     return _log_softmax(x, axis)
 
 
-# SciPy's soft maxima of unsigned integers wrap around, and its hyp1f1 may never return.
-_OURS = frozenset(("softmax", "log_softmax", "hyp1f1"))
-globals().update(_dispatched(globals(), _scipy, keep=_OURS, narrow=True))
+# SciPy's soft maxima of unsigned integers wrap around, its hyp1f1 may never return, and its
+# polygamma of an order that is none is NaN.
+_ours = (softmax, log_softmax, hyp1f1, polygamma)
+globals().update(_dispatched(globals(), _scipy, keep=_ours, narrow=True))
 
 UFUNCS: dict[Any, Any] = {
     found: globals()[name]

@@ -85,12 +85,11 @@ def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
     return cholesky(a, lower), lower
 
 
-_SYMMETRIC = frozenset(
-    ("cholesky", "cho_factor", "eigh", "eigvalsh")
-)  # of both triangles, not of one
-_REGULAR = frozenset(  # they raise LinAlgError where SciPy's give numbers without meaning
-    ("solve_sylvester", "solve_continuous_lyapunov", "solve_discrete_lyapunov", "solve_lyapunov")
-)
-_ARRANGED = frozenset(("block_diag", "circulant", "hankel", "khatri_rao", "toeplitz"))
-_keep = _SYMMETRIC | _REGULAR | _ARRANGED
+_symmetric = (cholesky, cho_factor, eigh, eigvalsh)  # functions of both triangles, not of one
+# these raise LinAlgError where SciPy's give numbers without meaning, or warn
+_regular = (
+    solve_sylvester, solve_continuous_lyapunov, solve_discrete_lyapunov, solve_lyapunov, logm,
+)  # fmt: skip
+_arranged = (block_diag, circulant, hankel, khatri_rao, toeplitz)
+_keep = (*_symmetric, *_regular, *_arranged)
 globals().update(_dispatched(globals(), _scipy, keep=_keep, narrow=True))
