@@ -50,9 +50,15 @@ def on_tensors(
     def decorate(function: Function) -> Function:
         theirs, ours = _Parameters(original), _Parameters(function)
         shared = ours.shared_with(theirs)
+        simple = shared > 0 and constants and not narrow
 
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
+            if simple and not kwargs and len(args) == 1 and type(args[0]) is np.ndarray:
+                try:
+                    return original(args[0])
+                except _CAUGHT:
+                    return composed(args, kwargs)
             boxed = False
             for x in args:
                 kind = type(x)
@@ -76,7 +82,7 @@ def on_tensors(
                 return original(*plain, **options)
             try:
                 result = original(*values(plain), **values(options))
-            except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError):
+            except _CAUGHT:
                 result = _REFUSED  # the composition says why, under its name
             if narrow:
                 result = _narrowed(result, [*args, *kwargs.values()])
@@ -91,9 +97,12 @@ def on_tensors(
         def composed(args: Any, kwargs: Any) -> Any:
             if kwargs and not ours.accept(kwargs):
                 args, kwargs = theirs.by_position(args, kwargs)
-            if any(type(x) in _NESTED for x in args):
-                args = [prepare(x) if holds_in_list(x) else x for x in args]
-            kwargs = {k: prepare(x) if holds_in_list(x) else x for k, x in kwargs.items()}
+            for x in args:
+                if type(x) in _NESTED:
+                    args = [prepare(x) if holds_in_list(x) else x for x in args]
+                    break
+            if kwargs:
+                kwargs = {k: prepare(x) if holds_in_list(x) else x for k, x in kwargs.items()}
             try:
                 return function(*args, **kwargs)
             except Exception as error:
@@ -110,6 +119,7 @@ def on_tensors(
 _BEGINS_WITH_A_NAME = re.compile(r"[\w.]+[(:\[]")
 _NESTED = (list, tuple)
 _REFUSED = object()
+_CAUGHT = (TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
 
 
 class _Parameters:

@@ -370,6 +370,10 @@ scatter_all: Any = variadic(
 )
 
 
+_MANY = 8
+"""Indices of one array from which they are gathered: fewer are quicker one by one."""
+
+
 def _sum_of_scatters(parts: Sequence[tuple[Array, dict[str, Any]]], x: Array) -> Array:
     """Zeros, to which each of some arrays is added at its index: integers and slices."""
     shape = x.shape
@@ -378,6 +382,8 @@ def _sum_of_scatters(parts: Sequence[tuple[Array, dict[str, Any]]], x: Array) ->
         for g, params in parts:
             out[params["pattern"]] += g
         return out
+    if len(parts) < _MANY:
+        return functools.reduce(add, (put_pattern(g, **params) for g, params in parts))
     sums: dict[Any, tuple[Any, Any]] = {}
     for g, params in parts:
         pattern = params["pattern"]

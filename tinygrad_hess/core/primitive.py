@@ -267,7 +267,7 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
 
     Raw operands give a raw result. The fast paths below do the same for their common cases.
     """
-    if any(type(a) in (list, tuple) for a in args):
+    if any([type(a) in (list, tuple) for a in args]):
         args = tuple(map(stacked, args))
     on_tape = boxed = has_batch = False
     values = []
