@@ -34,7 +34,7 @@ def no_replay() -> modes.Block:
 
 def is_replaying() -> bool:
     """Whether sweeps may be planned."""
-    return modes.value(_enabled, True)
+    return not _enabled.get() or modes.value(_enabled, True)
 
 
 class Replayed:
