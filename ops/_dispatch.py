@@ -9,13 +9,14 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
+from ..core import trees
 from ..core.errors import add_context
-from ..core.tensor import Batched, Tensor, constant
+from ..core.tensor import Batched, Tensor, constant, is_tracked
 from ..core.trees import stacked
 from ._types import Array, ArrayLike
 
@@ -58,7 +59,8 @@ def on_tensors(
                 try:
                     return original(args[0])
                 except _CAUGHT:
-                    return composed(args, kwargs)
+                    pass  # the composition says why, under its name
+                return composed(args, kwargs)
             boxed = False
             for x in args:
                 kind = type(x)
@@ -80,19 +82,20 @@ def on_tensors(
             plain, options = theirs.arguments(ours, shared, args, kwargs)
             if not constants:
                 return original(*plain, **options)
+            if boxed:
+                plain, options = values(plain), values(options)
             try:
-                result = original(*values(plain), **values(options))
+                result = original(*plain, **options)
             except _CAUGHT:
-                result = _REFUSED  # the composition says why, under its name
-            if narrow:
-                result = _narrowed(result, [*args, *kwargs.values()])
-            if result is _REFUSED:
-                return composed(args, kwargs)
-            if not boxed:
-                return result
-            if any(isinstance(x, Tensor) and _is_view(result, x.value) for x in args):
-                return composed(args, kwargs)  # which knows its base, for assignments
-            return as_constants(result)
+                pass
+            else:
+                if narrow:
+                    result = _narrowed(result, [*args, *kwargs.values()])
+                if not boxed:
+                    return result
+                if not any(isinstance(x, Tensor) and _is_view(result, x.value) for x in args):
+                    return as_constants(result)
+            return composed(args, kwargs)  # of a view, too: it knows its base, for assignments
 
         def composed(args: Any, kwargs: Any) -> Any:
             if kwargs and not ours.accept(kwargs):
@@ -118,7 +121,6 @@ def on_tensors(
 
 _BEGINS_WITH_A_NAME = re.compile(r"[\w.]+[(:\[]")
 _NESTED = (list, tuple)
-_REFUSED = object()
 _CAUGHT = (TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
 
 
@@ -200,13 +202,15 @@ def dispatched(
     namespace: dict[str, Any],
     theirs: Any,
     keep: Sequence[Callable[..., Any]] = (),
+    lists: Mapping[Callable[..., Any], Callable[[Any], Any]] | None = None,
     narrow: bool = False,
 ) -> dict[str, Any]:
     """The compositions of a namespace as :func:`on_tensors` of NumPy's functions of their names.
 
     Most primitives compute by these functions anyway; those to ``keep`` mean something else, and
-    stay as they are.
+    stay as they are. ``lists`` says of some functions what they get for a list.
     """
+    prepared = lists or {}
     made = {}
     for name, f in namespace.items():
         original = getattr(theirs, name, None)
@@ -216,20 +220,13 @@ def dispatched(
             continue
         if row is not None and row.fn is original:
             continue
-        lists = items_as_arrays if name in JOINING else as_it_is if name in FACTORS else None
-        call = on_tensors(original, lists, narrow=narrow)(f)
+        call = on_tensors(original, prepared.get(f), narrow=narrow)(f)
         call.__module__, call.__name__ = namespace["__name__"], name  # where pickle finds it
         call.__qualname__ = name
         made[name] = call
     return made
 
 
-FACTORS = frozenset(("cho_solve", "lu_solve"))
-"""Functions of a pair that another function gave."""
-JOINING = frozenset(
-    ("concatenate", "concat", "stack", "vstack", "hstack", "column_stack", "dstack", "multi_dot")
-)
-"""Functions of a sequence of arrays."""
 _PACKAGE = __name__.partition(".")[0]
 
 
@@ -237,10 +234,8 @@ _PACKAGE = __name__.partition(".")[0]
 
 
 def contains_tensor(x: ArrayLike) -> bool:
-    """Whether it is a tensor, or a list or tuple that contains one."""
-    if isinstance(x, (list, tuple)):
-        return any(map(contains_tensor, x))
-    return isinstance(x, Tensor)
+    """Whether it is a tensor, or a list or another container with one in it."""
+    return any(isinstance(leaf, Tensor) for leaf in trees.leaves(x))
 
 
 def holds_in_list(x: Any) -> bool:
@@ -249,19 +244,13 @@ def holds_in_list(x: Any) -> bool:
 
 
 def is_recorded(x: Any) -> bool:
-    """Whether it is a tensor on a tape or inside vmap, or a list or tuple that contains one."""
-    if isinstance(x, (list, tuple)):
-        return any(map(is_recorded, x))
-    return isinstance(x, Tensor) and (x.prim is not None or type(x) is Batched)
+    """Whether it is a tensor on a tape or inside vmap, or a container with one in it."""
+    return any(is_tracked(leaf) or isinstance(leaf, Batched) for leaf in trees.leaves(x))
 
 
 def values(x: Any) -> Any:
-    """Constants by their values, in lists, tuples and dicts as well."""
-    if isinstance(x, Tensor):
-        return x.value
-    if isinstance(x, dict):
-        return {k: values(v) for k, v in x.items()}
-    return type(x)(map(values, x)) if type(x) in _NESTED else x
+    """Constants by their values, in containers as well."""
+    return trees.map(lambda leaf: leaf.value if isinstance(leaf, Tensor) else leaf, x)
 
 
 def _is_view(y: Any, x: Any) -> bool:
@@ -273,29 +262,24 @@ def _is_view(y: Any, x: Any) -> bool:
 
 def _narrowed(y: Any, operands: list[Any]) -> Any:
     """Results no wider than the widest floating operand."""
-    if isinstance(y, tuple):
-        parts = [_narrowed(part, operands) for part in y]
-        return y._make(parts) if hasattr(y, "_make") else tuple(parts)
-    if not isinstance(y, (np.ndarray, np.generic)) or y.dtype.kind not in "fc":
-        return y
     arrays = [x.dtype for x in operands if hasattr(x, "dtype") and x.dtype.kind in "iufc"]
-    wide = np.result_type(*arrays) if arrays else y.dtype
+    wide = np.result_type(*arrays) if arrays else np.dtype(float)
     if wide.kind not in "fc" or wide.itemsize >= (8 if wide.kind == "f" else 16):
         return y
-    kept = (
-        np.result_type(wide, np.complex64) if y.dtype.kind == "c" else np.empty(0, wide).real.dtype
-    )
-    return y.astype(kept) if y.dtype.itemsize > kept.itemsize else y
+    narrow = {"f": np.empty(0, wide).real.dtype, "c": np.result_type(wide, np.complex64)}
+
+    def part(x: Any) -> Any:
+        if not isinstance(x, (np.ndarray, np.generic)) or x.dtype.kind not in narrow:
+            return x
+        kept = narrow[x.dtype.kind]
+        return x.astype(kept) if x.dtype.itemsize > kept.itemsize else x
+
+    return trees.map(part, y)
 
 
 def as_constants(y: Any) -> Any:
     """Arrays as constant tensors, in lists, tuples and named tuples as well."""
-    if isinstance(y, (np.ndarray, np.generic)):
-        return constant(y)
-    if isinstance(y, (list, tuple)):
-        parts = map(as_constants, y)
-        return y._make(parts) if hasattr(y, "_make") else type(y)(parts)
-    return y
+    return trees.map(lambda x: constant(x) if isinstance(x, (np.ndarray, np.generic)) else x, y)
 
 
 def as_array(x: ArrayLike) -> Array:

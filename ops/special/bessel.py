@@ -57,31 +57,23 @@ def _finite_at_zero(of_order: Any, v: Array, x: Array) -> Array:
     return where(pole, 0.0, of_order(v, where(pole, 1.0, x)))
 
 
-jv: Any = _of_order(
-    "jv",
-    lambda g, y, v, x: g * (0.5 * (jv(_previous_order(v), x) - jv(v + 1, x))),
-    "The Bessel function of the first kind.",
+def _cylinder(name: str, doc: str, lower: Any = lambda f, v, x: f(v, x)) -> Any:
+    """A row with the slope (f(v - 1) - f(v + 1)) / 2, the first term by ``lower(f, v - 1, x)``."""
+    f = _of_order(
+        name,
+        lambda g, y, v, x: g * (0.5 * (lower(f, _previous_order(v), x) - f(v + 1, x))),
+        doc,
+    )
+    return f
+
+
+jv: Any = _cylinder("jv", "The Bessel function of the first kind.")
+yv: Any = _cylinder("yv", "The Bessel function of the second kind.", _finite_at_zero)
+yn: Any = _cylinder(
+    "yn", "The Bessel function of the second kind, of integer order.", _finite_at_zero
 )
-yv: Any = _of_order(
-    "yv",
-    lambda g, y, v, x: g * (0.5 * (_finite_at_zero(yv, _previous_order(v), x) - yv(v + 1, x))),
-    "The Bessel function of the second kind.",
-)
-yn: Any = _of_order(
-    "yn",
-    lambda g, y, v, x: g * (0.5 * (_finite_at_zero(yn, _previous_order(v), x) - yn(v + 1, x))),
-    "The Bessel function of the second kind, of integer order.",
-)
-jve: Any = _of_order(
-    "jve",
-    lambda g, y, v, x: g * (0.5 * (jve(_previous_order(v), x) - jve(v + 1, x))),
-    "jv, as for real arguments the scale is 1.",
-)
-yve: Any = _of_order(
-    "yve",
-    lambda g, y, v, x: g * (0.5 * (_finite_at_zero(yve, _previous_order(v), x) - yve(v + 1, x))),
-    "yv, as for real arguments the scale is 1.",
-)
+jve: Any = _cylinder("jve", "jv, as for real arguments the scale is 1.")
+yve: Any = _cylinder("yve", "yv, as for real arguments the scale is 1.", _finite_at_zero)
 iv: Any = _of_order(
     "iv",
     lambda g, y, v, x: g * (0.5 * (iv(_previous_order(v), x) + iv(v + 1, x))),

@@ -91,6 +91,17 @@ def _polar_slope(g: Any, y: Any, x: Any) -> Any:
     return _polar_tangents(g_direction, y, x)[1]  # a symmetric map
 
 
+def _declare_polar(name: str) -> Any:
+    return tg.structured(
+        name,
+        _length_and_direction,
+        jvp=_polar_tangents,
+        vjp=_polar_slope,
+        signature="(n)->(),(n)",
+        cases=[([(4,)], {})],
+    )
+
+
 def _pairs(x: Any) -> Any:
     return x[..., ::2] - 3 * x[..., 1::2]
 
@@ -112,14 +123,7 @@ def declared() -> dict[str, Own]:
         lambda g, y, x, by: by * g,
         cases=[([(4,)], {"by": 2.0})],
     )
-    polar = tg.structured(
-        "own_polar",
-        _length_and_direction,
-        jvp=_polar_tangents,
-        vjp=_polar_slope,
-        signature="(n)->(),(n)",
-        cases=[([(4,)], {})],
-    )
+    polar = _declare_polar("own_polar")
     return {
         "elementwise, a ufunc": Own(
             tg.elementwise("own_sinh", np.sinh, lambda g, y, x: g * np.cosh(x), domain=(-1, 1)),
@@ -439,14 +443,7 @@ def test_trace_by_example(kind: str, own: Own) -> None:
 
 def test_several_results_are_a_tuple_and_those_unread_have_no_cotangent() -> None:
     with declared_rows("own_polar_alone"):
-        polar = tg.structured(
-            "own_polar_alone",
-            _length_and_direction,
-            jvp=_polar_tangents,
-            vjp=_polar_slope,
-            signature="(n)->(),(n)",
-            cases=[([(4,)], {})],
-        )
+        polar = _declare_polar("own_polar_alone")
         x = np.array([3.0, 4.0])
         close(polar(x), (5.0, x / 5))
         close([y.numpy() for y in polar(tg.tensor(x))], [5.0, x / 5])

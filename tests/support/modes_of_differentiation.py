@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import tinygrad_hess as tg
+from tinygrad_hess.core import trees
 
 
 class Found(NamedTuple):
@@ -119,7 +120,7 @@ def _mapped(mode: Mode) -> Mode:
         points = [np.stack([0.7 * a + 0.1, a, 0.5 * a]) for a in x]
         directions = [np.stack([b, b, -b]) for b in v]
         found = tg.vmap(lambda x, v: tuple(mode(loss, x, v)))(points, directions)
-        take = lambda part: None if part is None else tg.core.trees.map(lambda y: y[1], part)
+        take = lambda part: None if part is None else trees.map(lambda y: y[1], part)
         return Found(*map(take, found))
 
     return second

@@ -275,6 +275,20 @@ def floating(who: str, dtype: Any) -> np.dtype[Any]:
     return found
 
 
+def device(who: str, value: Any) -> None:
+    """The one device that there is, or None.
+
+    Examples
+    --------
+    >>> device("zeros_like", "cuda")
+    Traceback (most recent call last):
+    ...
+    ValueError: zeros_like: device='cuda' is not there; give 'cpu', or nothing
+    """
+    if value not in (None, "cpu"):
+        raise ValueError(f"{who}: device={value!r} is not there; give 'cpu', or nothing")
+
+
 def path(who: str, value: Any, what: str = "path") -> Path:
     """A path to a file that can be written: its folder is there, and it is no folder itself.
 

@@ -14,7 +14,7 @@ from . import modes, signatures, trees
 from .errors import NonDifferentiableError
 from .primitive import Primitive, bind
 from .registry import REGISTRY
-from .tensor import Batched, Parts, Tensor, record, unrecorded
+from .tensor import Batched, Parts, Tensor, is_tracked, record, unrecorded
 
 
 def _put(g: Any, y: Any, bundle: Any, *, part: int) -> Parts:
@@ -80,12 +80,10 @@ class Opaque(Composite):
 
 def opaque(name: str, fn: Callable[..., tuple[Any, ...]], args: Sequence[Any]) -> tuple[Any, ...]:
     """Append ``fn(*args)``, from raw arrays to new ones, as one node that replay calls as it is."""
-    held = tuple(unrecorded(x) for x in args)
-    if any(isinstance(x, Batched) for x in held):
+    values = [unrecorded(x) for x in args]
+    if any(isinstance(x, Batched) for x in values):
         raise NonDifferentiableError(f"{name} does not work on the examples of a vmap")
-    values = Parts(fn(*held))
-    parents = tuple(x if isinstance(x, Tensor) and x.prim is not None else None for x in args)
-    return parts(record(Opaque(name, fn), values, held, parents))
+    return append(Opaque(name, fn), args, fn(*values))
 
 
 def call(
@@ -101,42 +99,29 @@ def call(
     ``operands`` are all leaves of ``args``. Missing cotangents and tangents are None.
     """
     leaves, spec = trees.flatten(tuple(args))
-    on_tape = any(isinstance(x, Tensor) and x.prim is not None for x in leaves)
-    if not on_tape or not modes.is_recording():
+    if not any(map(is_tracked, leaves)) or not modes.is_recording():
         return f(*args)
-    held = tuple(unrecorded(x) for x in leaves)
-    out, out_spec = trees.flatten(f(*trees.unflatten(spec, held)))
-    if any(isinstance(y, Tensor) and y.prim is not None for y in out):
+    out, out_spec = trees.flatten(f(*trees.unflatten(spec, map(unrecorded, leaves))))
+    if any(map(is_tracked, out)):
         raise NonDifferentiableError(
             f"{name}: the function captured a recorded tensor, whose derivative would be lost. "
             "Pass it as an argument."
         )
-    picked = append(
+    prim = Composite(
         name,
         lambda *operands: trees.leaves(f(*trees.unflatten(spec, operands))),
-        leaves,
-        out,
         lambda g, y, operands, params: pullback(g, operands),
         lambda ts, y, operands, params: Parts(pushforward(ts, operands)),
     )
-    return trees.unflatten(out_spec, picked)
+    return trees.unflatten(out_spec, append(prim, leaves, out))
 
 
-def append(
-    name: str,
-    fn: Callable[..., Sequence[Any]],
-    operands: Sequence[Any],
-    values: Sequence[Any],
-    pullback: Callable[..., Any],
-    pushforward: Callable[..., Any],
-    reverse_only: bool = False,
-) -> tuple[Any, ...]:
-    """Append one node whose outputs have these values; ``fn`` of the operands gives them again."""
-    held = tuple(unrecorded(x) for x in operands)
-    parents = tuple(x if isinstance(x, Tensor) and x.prim is not None else None for x in operands)
-    prim: Any = Composite(name, fn, pullback, pushforward, reverse_only)
+def append(prim: Composite, operands: Sequence[Any], outputs: Sequence[Any]) -> tuple[Any, ...]:
+    """Append one node whose outputs have these values; return them as tensors."""
+    values = tuple(map(unrecorded, operands))
+    parents = tuple(x if is_tracked(x) else None for x in operands)
     bundle = Parts(
         y if isinstance(y, (Tensor, np.ndarray, np.generic)) else np.asarray(y)[()]
-        for y in map(unrecorded, values)
+        for y in map(unrecorded, outputs)
     )
-    return parts(record(prim, bundle, held, parents))
+    return parts(record(prim, bundle, values, parents))

@@ -97,6 +97,19 @@ def _is_numeric(x: Any) -> bool:
     )
 
 
+def call_of(
+    who: str, f: Callable[..., Any], args: Any, kwargs: dict[str, Any], advice: str = ""
+) -> Any:
+    """``f(*args, **kwargs)``, a user's function that ``who`` calls; see :func:`failed_call`."""
+    try:
+        return f(*args, **kwargs)
+    except (TypeError, ValueError) as error:
+        told = failed_call(error, who, f, args, kwargs, advice)
+        if told is error:
+            raise
+        raise told from error
+
+
 def failed_call(
     error: Exception, who: str, f: Callable[..., Any], args: Any, kwargs: Any, advice: str = ""
 ) -> Exception:

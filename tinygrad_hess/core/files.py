@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
-def replace_whole(path: Path, data: bytes) -> Path:
+def replace_whole(path: Path, data: bytes | Callable[[Any], Any]) -> Path:
     """Write a file beside ``path`` and rename it.
 
-    What killed processes left beside it, in an earlier attempt, is removed.
+    ``data`` is the content, or a function that writes it to the open file. What killed processes
+    left beside it, in an earlier attempt, is removed.
     """
     before = f".{path.name}."
-    for other in path.parent.glob(f"{_literal(before)}*"):
+    for other in path.parent.glob(f"{glob.escape(before)}*"):
         process = other.name.removeprefix(before).split(".")[0]
         if process.isdigit() and not _is_running(int(process)):
             other.unlink(missing_ok=True)
     beside = path.with_name(f"{before}{os.getpid()}.{threading.get_ident()}")
     try:
-        beside.write_bytes(data)
+        if callable(data):
+            with beside.open("wb") as file:
+                data(file)
+        else:
+            beside.write_bytes(data)
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
     return path
-
-
-def _literal(name: str) -> str:
-    """A name as a pattern that matches itself alone."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
 
 
 def _is_running(process: int) -> bool:

@@ -267,8 +267,6 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
 
     Raw operands give a raw result. The fast paths below do the same for their common cases.
     """
-    if any([type(a) in (list, tuple) for a in args]):
-        args = tuple(map(stacked, args))
     on_tape = boxed = has_batch = False
     values = []
     for a in args:
@@ -279,6 +277,8 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
             values.append(a.value)
         elif isinstance(a, (_ndarray, Parts, *_SCALARS)):
             values.append(a)
+        elif isinstance(stack := stacked(a), Tensor):  # a list that contains tensors
+            return bind(prim, tuple(stack if x is a else x for x in args), params)
         else:
             values.append(np.asarray(a))
     if boxed and not prim.on_complex and any(map(_is_complex, values)):

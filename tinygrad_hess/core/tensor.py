@@ -493,6 +493,11 @@ def unrecorded(x: Any) -> Any:
     return x.value if isinstance(x, Tensor) else x
 
 
+def is_tracked(x: Any) -> bool:
+    """Whether ``x`` is on a tape."""
+    return isinstance(x, Tensor) and x.prim is not None
+
+
 def record(
     prim: NodePrimitive,
     value: Any,

@@ -43,6 +43,7 @@ from numpy import (
     zeros,
 )  # fmt: skip
 
+from ..core import arguments as _arguments
 from ..core.registry import REGISTRY as _REGISTRY
 from ..core.tensor import Tensor
 from ..ops import (
@@ -133,6 +134,7 @@ from ..ops import (
 from ..ops import where as _where
 from ..ops._dispatch import contains_tensor as _contains_tensor
 from ..ops._dispatch import dispatched as _dispatched
+from ..ops._dispatch import items_as_arrays as _items_as_arrays
 from ..ops._dispatch import on_tensors as _on_tensors
 from ..ops._rows import row_of as _row_of
 from ..ops.elementwise.floating_parts import (
@@ -221,7 +223,10 @@ from ._in_place import copyto, fill_diagonal, place, put, put_along_axis, putmas
 if TYPE_CHECKING:  # primitives with NumPy's names, which are bound below
     from ._rows import *  # noqa: F403
 
-globals().update(_dispatched(globals(), _np, keep=(astype,)))
+_joining = (concatenate, stack, vstack, hstack, column_stack, dstack)  # sequences of arrays
+globals().update(
+    _dispatched(globals(), _np, keep=(astype,), lists=dict.fromkeys(_joining, _items_as_arrays))
+)
 
 abs = absolute
 amax, amin = max, min
@@ -239,21 +244,15 @@ __array_namespace_info__ = _np.__array_namespace_info__
 conjugate = conj
 
 
-def on_cpu(device: Any, who: str) -> None:
-    """Refuse any device but the one that there is."""
-    if device not in (None, "cpu"):
-        raise ValueError(f"{who}: device={device!r} is not there; give 'cpu', or nothing")
-
-
 def zeros_like(x: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Any:
     """An array of zeros with the shape and type of ``x``."""
-    on_cpu(device, "zeros_like")
+    _arguments.device("zeros_like", device)
     return _np.zeros(_shape(x) if shape is None else shape, dtype or _dtype(x))
 
 
 def ones_like(x: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Any:
     """An array of ones with the shape and type of ``x``."""
-    on_cpu(device, "ones_like")
+    _arguments.device("ones_like", device)
     return _np.ones(_shape(x) if shape is None else shape, dtype or _dtype(x))
 
 
@@ -264,7 +263,7 @@ def full(
     shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", *, device: Any = None
 ) -> Any:
     """An array of one value, or of one array's values repeated; a derivative flows to these."""
-    on_cpu(device, "full")
+    _arguments.device("full", device)
     if not _contains_tensor(fill_value):
         return _np.full(shape, fill_value, dtype, order)  # type: ignore[call-overload]
     return broadcast_to(array(fill_value, dtype), shape)
@@ -306,7 +305,7 @@ def asarray(
     device: Any = None,
 ) -> Any:
     """The same, without a copy of what is an array already."""
-    on_cpu(device, "asarray")
+    _arguments.device("asarray", device)
     if not _contains_tensor(x):
         return _np.asarray(x, dtype, order, copy=copy)
     if isinstance(x, Tensor) and not copy and dtype in (None, x.dtype):

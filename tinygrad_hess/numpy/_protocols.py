@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 
 from .. import numpy as namespace
-from ..core import trees
 from ..core.errors import NonDifferentiableError, operands
-from ..core.tensor import Batched, Tensor
+from ..core.tensor import Tensor
 from ..ops import cummax, cummin
-from ..ops._dispatch import signature_of, split_arguments
+from ..ops._dispatch import is_recorded, signature_of, split_arguments, values
 from ..ops._rows import row_of
 from ..ops.indexing.scatter import add_at, combine_at
 
@@ -97,8 +96,8 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *args: Any, **kwargs: An
         function = _REDUCTIONS.get((ufunc, method))
         if function is not None and "axis" not in kwargs and len(args) == 1:
             kwargs["axis"] = 0  # a ufunc's own default
-    if function is None and not _is_recorded((args, kwargs)):
-        return getattr(ufunc, method)(*_values(args), **_values(kwargs))  # nothing to differentiate
+    if function is None and not is_recorded((args, kwargs)):
+        return getattr(ufunc, method)(*values(args), **values(kwargs))  # nothing to differentiate
     if function is None:
         _refuse(name, args, _no_derivative(ufunc.__name__))
     return _call(function, name, args, kwargs)
@@ -124,22 +123,11 @@ def _is_special(ufunc: Any) -> bool:
 _SAVING = (np.save, np.savez, np.savez_compressed, np.savetxt)
 
 
-def _is_recorded(tree: Any) -> bool:
-    return any(
-        isinstance(x, Tensor) and (x.prim is not None or isinstance(x, Batched))
-        for x in trees.leaves(tree)
-    )
-
-
-def _values(tree: Any) -> Any:
-    return trees.map(lambda x: x.value if isinstance(x, Tensor) else x, tree)
-
-
 def _array_function(self: Tensor, func: Any, kinds: Any, args: Any, kwargs: Any) -> Any:
     name = f"{func.__module__}.{func.__name__}"
     function = TABLE.get(func) or _declared(func)
-    if function is None and (func in _SAVING or not _is_recorded((args, kwargs))):
-        return func(*_values(args), **_values(kwargs))  # nothing to differentiate
+    if function is None and (func in _SAVING or not is_recorded((args, kwargs))):
+        return func(*values(args), **values(kwargs))  # nothing to differentiate
     if function is None:
         _refuse(name, args, _no_derivative(func.__name__))
     signature = _signature(func)

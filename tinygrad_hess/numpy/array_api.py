@@ -29,6 +29,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from .. import numpy as _namespace
+from ..core import arguments
 from ..ops import take_along_axis
 from ..ops._dispatch import as_constants
 
@@ -50,7 +51,7 @@ def _of_frequencies(function: Any) -> Any:
     """A function of ``fft`` that makes an array, with the standard's options."""
 
     def call(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None) -> Any:
-        _namespace.on_cpu(device, function.__name__)
+        arguments.device(function.__name__, device)
         out = function(n, d)
         return as_constants(out if dtype is None else out.astype(dtype))
 
@@ -84,7 +85,7 @@ def linspace(
     endpoint: bool = True,
 ) -> Any:
     """Evenly spaced numbers."""
-    _namespace.on_cpu(device, "linspace")
+    arguments.device("linspace", device)
     return as_constants(_namespace.linspace(start, stop, num, endpoint=endpoint, dtype=dtype))
 
 
@@ -111,7 +112,7 @@ def sort(x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = 
 
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     """Convert to another type; a copy of what has it already, on demand."""
-    _namespace.on_cpu(device, "astype")
+    arguments.device("astype", device)
     same = x.dtype == dtype
     return x if same and not copy else as_constants(_namespace.astype(x, dtype))
 

@@ -46,6 +46,7 @@ from ..ops import diagonal as _diagonal
 from ..ops import outer_vectors as outer
 from ..ops import trace as _trace
 from ..ops._dispatch import dispatched as _dispatched
+from ..ops._dispatch import items_as_arrays as _items_as_arrays
 from ..ops._dispatch import on_tensors as _on_tensors
 
 __all__ = [
@@ -57,7 +58,9 @@ __all__ = [
 
 
 _symmetric = (cholesky, eigh, eigvalsh)  # functions of both triangles, not of one
-globals().update(_dispatched(globals(), _np_linalg, keep=_symmetric))
+globals().update(
+    _dispatched(globals(), _np_linalg, keep=_symmetric, lists={multi_dot: _items_as_arrays})
+)
 
 
 @_on_tensors(_np_linalg.cross)

@@ -18,8 +18,7 @@ import numpy as np
 from ..core import arguments, modes, trees
 from ..core.composite import opaque
 from ..core.errors import NonDifferentiableError, describe
-from ..core.tensor import Batched, Tensor, constant
-from ..transforms.recording import is_tracked
+from ..core.tensor import Batched, Tensor, constant, is_tracked
 
 Array = np.ndarray[Any, Any]
 Rate = float | Callable[[int], float]

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core import arguments, modes, trees
-from ..core.errors import NonDifferentiableError, TracingError, failed_call, refuse_subclass
+from ..core.errors import NonDifferentiableError, TracingError, call_of, refuse_subclass
 from ..core.locks import module_lock
 from ..core.tape import Tape
-from ..core.tensor import Axis, Tensor, leaf, leaves_at, unrecorded
+from ..core.tensor import Axis, Tensor, is_tracked, leaf, leaves_at, unrecorded
 from ..ops.elementwise.complexes import complex_dtype, real_dtype
-from ..transforms.recording import is_tracked, owned
+from ..transforms.recording import owned
 from .arguments import Reader, reader_of
 from .compiled import Traced
 from .program import Program
@@ -187,13 +187,7 @@ class Jitted:
         dynamic, named = trees.unflatten(call.spec, leaves)
         supply = iter(dynamic)
         full = [a if i in call.static else next(supply) for i, a in enumerate(args)]
-        try:
-            return starts, self.f(*full, **named)
-        except (TypeError, ValueError) as error:
-            told = failed_call(error, self._name, self.f, full, named)
-            if told is error:
-                raise
-            raise told from error
+        return starts, call_of(self._name, self.f, full, named)
 
     def _recorded_once(self, call: _Call, args: Any) -> Any:
         """Without any replay: so that every operation of this call is looked at."""

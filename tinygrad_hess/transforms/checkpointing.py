@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core import composite, trees
-from ..core.tensor import Tensor
+from ..core.tensor import is_tracked
 from .gradients import jvp, vjp
 
 
@@ -34,7 +34,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(f)
     def checkpointed(*args: Any) -> Any:
         leaves, spec = trees.flatten(tuple(args))
-        tracked = [i for i, x in enumerate(leaves) if isinstance(x, Tensor) and x.prim is not None]
+        tracked = [i for i, x in enumerate(leaves) if is_tracked(x)]
 
         def recompute(operands: Any) -> Callable[..., Any]:
             """f as a function of the leaves that are on the tape, to a list of leaves."""

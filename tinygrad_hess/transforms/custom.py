@@ -21,9 +21,8 @@ import numpy as np
 
 from ..core import composite, modes, trees
 from ..core.errors import NonDifferentiableError, TracingError
-from ..core.tensor import Batched, Parts, Tensor, batched, unrecorded
+from ..core.tensor import Batched, Parts, Tensor, batched, is_tracked, unrecorded
 from .gradients import jvp, vjp
-from .recording import is_tracked
 
 _replaying: ContextVar[bool] = ContextVar("replaying", default=False)
 """Whether functions are called without their rules: what is replayed is not differentiated."""
@@ -230,15 +229,15 @@ class _Call:
         self.arrays = [i for i, r in enumerate(self.residuals) if _kind(r)]
         self.is_float = [_kind(self.residuals[i]) in "fc" for i in self.arrays]
         self.known = {id(x): i for i, x in enumerate((*held, *self.out))}
-        found = composite.append(
+        prim = composite.Composite(
             self.custom.__name__,
             self._replay,
-            self.leaves,
-            [*self.out, *(self.residuals[i] for i in self.arrays)],
             self._pullback,
             self._pushforward,
             reverse_only=self.custom.rule is None,
         )
+        outputs = [*self.out, *(self.residuals[i] for i in self.arrays)]
+        found = composite.append(prim, self.leaves, outputs)
         return trees.unflatten(self.out_spec, found[: len(self.out)])
 
     def each_example(self) -> Any:

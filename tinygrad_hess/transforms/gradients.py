@@ -10,8 +10,8 @@ import numpy as np
 
 from ..core import arguments, modes, trees
 from ..core.tape import Tape
-from ..core.tensor import Tensor, unrecorded
-from .recording import Recording, distinct, is_tracked
+from ..core.tensor import Tensor, is_tracked, unrecorded
+from .recording import Recording, distinct
 
 Argnums = int | Sequence[int]
 

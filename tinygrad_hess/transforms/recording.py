@@ -253,8 +253,3 @@ def distinct(results: list[Any], given: Sequence[Any] = ()) -> list[Any]:
                 results[i] = x.copy()
             seen.add(id(x))
     return results
-
-
-def is_tracked(x: Any) -> bool:
-    """Whether ``x`` is on a tape."""
-    return isinstance(x, Tensor) and x.prim is not None

@@ -10,7 +10,7 @@ import numpy as np
 import optree
 
 from ..core import arguments, trees
-from ..core.errors import failed_call
+from ..core.errors import call_of
 from ..core.tensor import Axis, Batched, Tensor, tensor_or_array
 from ..ops.shape.batch_axes import enter, leave
 from ..ops.shape.rearranging import moveaxis
@@ -82,13 +82,7 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
         count = len(batched) - len(named)
         mapped = trees.unflatten(spec, batched[:count])
         named = trees.unflatten(named_spec, batched[count:])
-        try:
-            out = f(*mapped, **named)
-        except (TypeError, ValueError) as error:
-            told = failed_call(error, "vmap", f, mapped, named)
-            if told is error:
-                raise
-            raise told from error
+        out = call_of("vmap", f, mapped, named)
         results, out_spec = trees.flatten_with_none(out)
         out_positions = _broadcast_axes(out_axes, out, "vmap", "out_axes")
         as_tensors = any(isinstance(x, Tensor) for x in leaves)

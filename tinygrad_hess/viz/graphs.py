@@ -10,7 +10,7 @@ import graphviz
 import numpy as np
 
 from ..core import arguments, modes, trees
-from ..core.errors import describe, failed_call, misfit_of
+from ..core.errors import call_of, describe, misfit_of
 from ..core.tensor import Tensor, leaf, unrecorded
 from .collapse import collapse
 from .drawing import draw
@@ -143,13 +143,7 @@ def _record(
                 changed.append(x)
         call.append(trees.unflatten(spec, changed))
     with modes.recording():
-        try:
-            return f(*call)
-        except (TypeError, ValueError) as error:
-            told = failed_call(error, "graph", f, call, {})
-            if told is error:
-                raise
-            raise told from error
+        return call_of("graph", f, call, {})
 
 
 def _roots(out: Any) -> list[tuple[str, Tensor]]:

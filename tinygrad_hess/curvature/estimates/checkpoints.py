@@ -6,7 +6,6 @@ moment leaves the last complete state.
 
 from __future__ import annotations
 
-import glob
 import json
 import os
 import time
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.files import replace_whole
 from .operands import Counted
 from .probes import Array, gaussians
 
@@ -127,41 +127,16 @@ class Checkpoint:
         if self.path is None:
             return
         begin = time.perf_counter()
-        _remove_leftovers(self.path)
-        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        try:
-            with beside.open("wb") as file:
-                np.savez(
-                    file,
-                    identity=np.array(json.dumps(self.identity)),
-                    product=self.product,
-                    **state,
-                )
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, self.path)
-        finally:
-            beside.unlink(missing_ok=True)
+
+        def write(file: Any) -> None:
+            identity = np.array(json.dumps(self.identity))
+            np.savez(file, identity=identity, product=self.product, **state)
+            file.flush()
+            os.fsync(file.fileno())
+
+        replace_whole(self.path, write)
         self._saved = time.perf_counter()
         self._cost = self._saved - begin
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Remove what writes of processes that were killed have left beside the file."""
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*"):
-        pid = leftover.name.rpartition(".")[2]
-        if pid.isdigit() and not _is_running(int(pid)):
-            leftover.unlink(missing_ok=True)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # it belongs to somebody else
-        return True
-    return True
 
 
 def _read_archive(path: Path) -> tuple[dict[str, Array], Any, Array]:

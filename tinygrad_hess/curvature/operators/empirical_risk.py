@@ -209,10 +209,8 @@ class StreamedOperator(SymmetricOperator):
             layers = at.paths.by_layer()
             chosen = {layer: [names[i] for i in leaves] for layer, leaves in layers.items()}
         else:
-            if not isinstance(blocks, list | tuple):
-                arguments.instance(
-                    who, "blocks", blocks, (), "a list of paths, or of lists of them"
-                )
+            what = "a list of paths, or of lists of them"
+            arguments.instance(who, "blocks", blocks, (list, tuple), what)
             given: list[Any] = [list(b) if isinstance(b, list | tuple) else [b] for b in blocks]
             for path in (path for paths in given for path in paths):
                 at.paths.under(path, who)

@@ -93,10 +93,8 @@ class Passes:
                 return
 
     def _recorded(self, batch: Any, number: int, size: int) -> Any:
-        if self.complete:
-            checks.check_same_count(
-                self.who, len(self.evaluated), max(number + 1, len(self.evaluated))
-            )
+        if self.complete and number >= len(self.evaluated):
+            checks.check_same_count(self.who, len(self.evaluated), number + 1)
         tape = _dereference(self._record)(batch, number)
         if number == len(self.evaluated):
             self.evaluated.append((size, tape.value))

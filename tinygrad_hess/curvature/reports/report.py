@@ -20,7 +20,7 @@ import numpy as np
 import scipy
 
 from ..._version import __version__
-from ...viz.rendering import replace_whole
+from ...core.files import replace_whole
 from ..analysis.total_loss import as_hessian
 from ..estimates import scaling
 from ..estimates.result import Result

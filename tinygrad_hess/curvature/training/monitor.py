@@ -330,7 +330,7 @@ class _Point:
         """The plain Hessian."""
         return self.monitor._operator_at(self.params)
 
-    @property
+    @cached_property
     def op(self) -> Any:
         """The Hessian, preconditioned where it can be."""
         return self.base if self.diagonal is None else self.base.preconditioned(self.diagonal)

@@ -94,9 +94,13 @@ class MovingHessian(SymmetricOperator):
         checks.check_evaluation(self._at, self._evaluate, batch)
 
     def _evaluate(self, batch: Any) -> Any:
-        batch = batch if self._batches.in_memory else self._cast(batch)
-        arguments = () if self._args is None else (batch, *self._args)
-        return np.asarray(unrecorded(self.loss(self._at.tensors(), *arguments)))[()]
+        return np.asarray(unrecorded(self.loss(self._at.tensors(), *self._arguments(batch))))[()]
+
+    def _arguments(self, batch: Any) -> tuple[Any, ...]:
+        """What the loss takes beside the parameters."""
+        if self._args is None:
+            return ()
+        return (batch if self._batches.in_memory else self._cast(batch), *self._args)
 
     @property
     def value(self) -> Any:
@@ -133,12 +137,9 @@ class MovingHessian(SymmetricOperator):
 
     def _over_batches(self, evaluate: Callable[[tuple[Any, ...]], Any]) -> list[Any]:
         """The mean or sum of what ``evaluate(arguments of the loss)`` gives for each batch."""
-
-        def on_batch(batch: Any) -> Any:
-            batch = batch if self._batches.in_memory else self._cast(batch)
-            return evaluate(() if self._args is None else (batch, *self._args))
-
-        return self._batches.risk(on_batch, self.reduction, "MovingHessian")
+        return self._batches.risk(
+            lambda batch: evaluate(self._arguments(batch)), self.reduction, "MovingHessian"
+        )
 
     def __repr__(self) -> str:
         return f"<MovingHessian: {self._at.size} parameters, {self.dtype}, {self.reduction}>"

@@ -145,11 +145,14 @@ class Records:
 
 def for_json(x: Any) -> Any:
     """As :func:`plain`, with None for NaN and infinity, which JSON does not have."""
-    x = plain(x)
+    return _for_json(plain(x))
+
+
+def _for_json(x: Any) -> Any:
     if isinstance(x, dict):
-        return {str(k): for_json(v) for k, v in x.items()}
+        return {str(k): _for_json(v) for k, v in x.items()}
     if isinstance(x, list):
-        return [for_json(v) for v in x]
+        return [_for_json(v) for v in x]
     if isinstance(x, float):
         return x if math.isfinite(x) else None
     if x is None or isinstance(x, (bool, int, str)):

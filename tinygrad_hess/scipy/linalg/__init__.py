@@ -33,6 +33,7 @@ from ...ops import (
 )
 from ...ops import cholesky as _cholesky
 from ...ops import solve_assuming as solve
+from ...ops._dispatch import as_it_is as _as_it_is
 from ...ops._dispatch import dispatched as _dispatched
 from ...ops.linalg.banded import cholesky_banded, solve_banded, solveh_banded
 from ...ops.linalg.lu import lu, lu_factor, lu_solve
@@ -92,4 +93,6 @@ _regular = (
 )  # fmt: skip
 _arranged = (block_diag, circulant, hankel, khatri_rao, toeplitz)
 _keep = (*_symmetric, *_regular, *_arranged)
-globals().update(_dispatched(globals(), _scipy, keep=_keep, narrow=True))
+# their first argument is a pair that another function gave
+_factors: dict[Any, Any] = dict.fromkeys((cho_solve, lu_solve), _as_it_is)
+globals().update(_dispatched(globals(), _scipy, keep=_keep, lists=_factors, narrow=True))
