@@ -6,7 +6,7 @@
 - Jacobians and Hessians: ``jacobian(f)(x)``, ``jacfwd``, ``jacrev``, ``hessian(f)(x)``; sparse
   ones with ``sparse=True``; products with a Jacobian: ``jvp``, ``vjp``.
 - Over a batch: ``vmap(f)``; per-example gradients: ``vmap(grad(f), (None, 0))(w, xs)``.
-- Recorded once, then replayed: ``jit(f)``.
+- Recorded once, then replayed: ``jit(f)``; a loop as one node: ``scan(body, carry, xs)``.
 - Custom rules: ``custom_vjp``, ``custom_jvp``, ``stop_gradient``, ``checkpoint``.
 - Checks: ``check_grads(f, (x,))``, ``debug_nans()``, ``nan_safe()``; what has a derivative:
   ``supported("numpy.cumsum")``.
@@ -54,6 +54,7 @@ from .replay import jacrev as jacrev
 from .replay import jit as jit
 from .replay import linearize as linearize
 from .replay import no_replay as no_replay
+from .replay import scan as scan
 from .core.tensor import Tensor as Tensor
 from .transforms import check_grads as check_grads
 from .transforms import checkpoint as checkpoint

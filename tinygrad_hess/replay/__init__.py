@@ -9,3 +9,4 @@ from .jacobians import jacrev as jacrev
 from .jitted import Jitted as Jitted
 from .jitted import jit as jit
 from .linearized import linearize as linearize
+from .scan import scan as scan

@@ -1,0 +1,591 @@
+"""``scan``: a loop whose body is recorded and planned once, as one node of the tape.
+
+    scan : body, carry, xs -> carry, ys
+
+Its derivatives are scans again, of the body's jvp over the stored carries, and of its vjp over them
+in reverse. So any order of derivative follows. What the body closes over are operands of the node.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..core import arguments, modes, trees
+from ..core.composite import Opaque, append, parts
+from ..core.errors import call_of, describe
+from ..core.tape import Tape
+from ..core.tensor import (
+    Axis,
+    Batched,
+    Parts,
+    Tensor,
+    batched,
+    constant,
+    is_tracked,
+    leaf,
+    tensor_or_array,
+    unrecorded,
+)
+from ..ops.elementwise.identity import alias
+from ..ops.shape.batch_axes import enter, leave
+from ..ops.shape.rearranging import moveaxis
+from ..transforms.sweeps import forward, reverse
+from .compiled import Traced
+from .program import Program, hashable
+from .record import read
+
+Leaves = list[Any]
+Step = Callable[[Leaves, Leaves, Leaves], tuple[Leaves, Leaves]]
+"""``step(fixed, carry, x) -> (carry, y)``, on leaves."""
+
+CACHE_SIZE = 128
+"""How many plans are remembered; the least recently used goes first."""
+
+_CALL = "Write tg.scan(body, carry, xs), with body(carry, x) -> (carry, y)."
+
+
+def scan(
+    body: Callable[[Any, Any], tuple[Any, Any]],
+    carry: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+    checkpoint: int | bool = False,
+) -> tuple[Any, Any]:
+    """Loop ``carry, y = body(carry, x)`` over the leading axis of ``xs``; stack the ``y``.
+
+    The body is recorded and planned once, whatever the number of steps, and the loop is one node of
+    the tape. JAX's ``lax.scan``.
+
+    Parameters
+    ----------
+    body : callable
+        ``body(carry, x) -> (carry, y)``, on pytrees. It returns a carry with the structure, shapes
+        and types that it was given. It may use arrays and tensors from outside, which are
+        differentiated too.
+    carry : pytree
+        The first carry.
+    xs : pytree, optional
+        Arrays of shape (n, ...); the body gets one step of each. None where it needs none.
+    length : int, optional
+        The number of steps, needed where ``xs`` has no arrays.
+    reverse : bool
+        Run from the last step to the first; ``y`` stand at the places of their ``x``.
+    checkpoint : int or bool
+        Store every so many carries for derivatives, and compute those in between again; True is
+        the square root of the number of steps.
+
+    Returns
+    -------
+    carry : pytree
+        The last carry.
+    ys : pytree
+        Arrays of shape (n, ...).
+
+    Raises
+    ------
+    TypeError
+        When the body returns no pair, or a carry of another structure, shape or type.
+    ValueError
+        When arrays of ``xs`` differ in length, or there is no length.
+    TracingError
+        When the body looks at a value (``if carry > 0``); use ``where``.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> def total(rate):
+    ...     def body(c, x):
+    ...         c = rate * c + x
+    ...         return c, c
+    ...     return tg.scan(body, 0.0, np.ones(4))[0]
+    >>> total(0.5), tg.grad(total)(0.5)
+    (np.float64(1.875), np.float64(2.75))
+    """
+    arguments.function("scan", "body", body, _CALL)
+    arguments.flag("scan", "reverse", reverse)
+    given, spec = trees.flatten(carry)
+    given = [_array(c, f"carry{p}") for c, p in zip(given, trees.paths(carry), strict=True)]
+    inputs, x_spec = trees.flatten(xs)
+    inputs = [_array(x, f"xs{p}") for x, p in zip(inputs, trees.paths(xs), strict=True)]
+    n = _length(xs, inputs, length)
+    y_spec: Any = None
+
+    def step(fixed: Leaves, c: Leaves, x: Leaves) -> tuple[Leaves, Leaves]:
+        nonlocal y_spec
+        args = trees.unflatten(spec, c), trees.unflatten(x_spec, x)
+        out = call_of("scan", body, args, {})
+        if not isinstance(out, tuple) or len(out) != 2:
+            raise TypeError(
+                f"scan: body must return a pair (carry, y), but returned {_told(out)}. {_CALL}"
+            )
+        after, after_spec = trees.flatten(out[0])
+        if after_spec != spec:
+            raise TypeError(
+                f"scan: body was given a carry of structure {spec}, and returned {after_spec}. "
+                "Return what the next step is to be given."
+            )
+        after = [tensor_or_array(y) for y in after]
+        for a, b, path in zip(c, after, trees.paths(carry), strict=True):
+            if (a.shape, a.dtype) != (b.shape, b.dtype):
+                raise TypeError(
+                    f"scan: carry{path} came into body as {describe(a)}, and left it as "
+                    f"{describe(b)}. Begin with an array of that shape and type, or convert it."
+                )
+        ys, y_spec = trees.flatten(out[1])
+        return after, [tensor_or_array(y) for y in ys]
+
+    size = _segment(checkpoint, n)
+    if size is None:
+        after, ys = run(step, (), (), [], given, inputs, n, reverse)
+    else:
+        after, ys = _in_segments(step, given, inputs, n, reverse, size)
+    if not any(isinstance(x, Tensor) for x in (*given, *inputs)):
+        after, ys = ([_unboxed(y) for y in part] for part in (after, ys))
+    return trees.unflatten(spec, after), trees.unflatten(y_spec, ys)
+
+
+# ---- arguments ----------------------------------------------------------------------------------
+
+
+def _array(x: Any, what: str) -> Any:
+    x = tensor_or_array(x)
+    if x.dtype.kind not in "biufc":
+        raise TypeError(f"scan: {what} must be an array of numbers, but has dtype {x.dtype}")
+    return x
+
+
+def _told(x: Any) -> str:
+    return f"a tuple of {len(x)}" if isinstance(x, tuple) else f"a {type(x).__name__}"
+
+
+def _length(xs: Any, inputs: Leaves, length: Any) -> int:
+    if length is not None:
+        length = arguments.integer("scan", "length", length, least=0, advice=_CALL)
+    elif not inputs:
+        raise ValueError("scan: xs has no arrays, so give length=, the number of steps")
+    sizes = {}
+    for x, path in zip(inputs, trees.paths(xs), strict=True):
+        if not x.shape:
+            raise ValueError(f"scan: xs{path} is a scalar; it must have an axis of steps in front")
+        sizes[f"xs{path} of shape {x.shape}"] = x.shape[0]
+    if length is not None:
+        sizes[f"length={length}"] = length
+    if len(set(sizes.values())) > 1:
+        raise ValueError(f"scan: the numbers of steps differ: {', '.join(sizes)}")
+    return int(next(iter(sizes.values())))
+
+
+def _segment(checkpoint: Any, n: int) -> int | None:
+    """Steps from one stored carry to the next; None where all are stored."""
+    if checkpoint is False or n < 2:
+        return None
+    if checkpoint is True:
+        return math.isqrt(n)
+    return arguments.integer("scan", "checkpoint", checkpoint, least=1, advice=_CALL)
+
+
+def _unboxed(y: Any) -> Any:
+    return y.value if type(y) is Tensor and y.prim is None else y
+
+
+def _in_segments(
+    step: Step, carry: Leaves, xs: Leaves, n: int, backward: bool, size: int
+) -> tuple[Leaves, Leaves]:
+    """A scan over segments, each a scan that a derivative runs again."""
+    count = n // size
+    whole = count * size
+
+    def segment(fixed: Leaves, c: Leaves, x: Leaves) -> tuple[Leaves, Leaves]:
+        return run(step, (), (), [], c, x, size, backward)
+
+    def whole_segments(c: Leaves) -> tuple[Leaves, Leaves]:
+        cut = [x[:whole].reshape((count, size, *x.shape[1:])) for x in xs]
+        c, ys = run(segment, (), (), [], c, cut, count, backward)
+        return c, [y.reshape((whole, *y.shape[2:])) for y in ys]
+
+    def rest(c: Leaves) -> tuple[Leaves, Leaves]:
+        return run(step, (), (), [], c, [x[whole:] for x in xs], n - whole, backward)
+
+    if whole == n:
+        return whole_segments(carry)
+    if backward:
+        carry, last = rest(carry)
+        carry, first = whole_segments(carry)
+    else:
+        carry, first = whole_segments(carry)
+        carry, last = rest(carry)
+    return carry, [np.concatenate([a, b]) for a, b in zip(first, last, strict=True)]
+
+
+# ---- one scan -----------------------------------------------------------------------------------
+
+
+def run(
+    step: Step,
+    symbols: Sequence[_Symbol],
+    outer: Sequence[Any],
+    fixed: Leaves,
+    carry: Leaves,
+    xs: Leaves,
+    n: int,
+    backward: bool,
+    sums: int = 0,
+) -> tuple[Leaves, Leaves]:
+    """Scan on leaves: the last carry, and the stacked ``y``.
+
+    ``symbols`` are tensors that ``step`` closes over, and ``outer`` what to put in their places;
+    others are found, and stand for themselves. The last ``sums`` leaves of the carry are only
+    added to, so that no derivative reads their values.
+
+    Under a vmap, all operands have its axes, and cotangents are those of each example: the sweep
+    around the node knows which of them to sum.
+    """
+    axes = _batch_axes((*fixed, *carry, *xs))
+    while True:
+        plain = _without_batch(step, axes)
+        plain_fixed = [_left(x, axes) for x in fixed]
+        plain_carry = [_left(x, axes) for x in carry]
+        plain_xs = [_time_first(_left(x, axes), len(axes)) for x in xs]
+        found = _Body(plain, symbols, axes, plain_fixed, plain_carry, plain_xs, n)
+        missing = found.axes - set(axes)
+        if not missing:
+            break
+        axes = tuple(sorted({*axes, *missing}, key=lambda axis: axis.time))
+    values = [_left(x, axes) for x in (*outer, *(s.tensor for s in found.symbols[len(outer) :]))]
+    scanned = _Scan(found, len(plain_fixed), len(plain_carry), n, backward, sums)
+    after, ys = scanned([*values, *plain_fixed, *plain_carry, *plain_xs])
+    k = len(axes)
+    return [_entered(c, axes) for c in after], [
+        _entered(moveaxis(y, 0, k) if k else y, axes) for y in ys
+    ]
+
+
+def _own(x: Any) -> tuple[Axis, ...]:
+    return x.axes if isinstance(x, Batched) else ()
+
+
+def _batch_axes(leaves: Sequence[Any]) -> tuple[Axis, ...]:
+    return tuple(sorted({a for x in leaves for a in _own(x)}, key=lambda axis: axis.time))
+
+
+def _left(x: Any, axes: Sequence[Axis]) -> Any:
+    """Batch axes as the first logical ones, in this order."""
+    for axis in reversed(axes):
+        x = leave(x, axis=axis)
+    return x
+
+
+def _entered(x: Any, axes: Sequence[Axis]) -> Any:
+    for axis in axes:
+        x = enter(x, axis=axis)
+    return x
+
+
+def _time_first(x: Any, axis: int) -> Any:
+    return moveaxis(x, axis, 0) if axis else x
+
+
+def _without_batch(step: Step, axes: Sequence[Axis]) -> Step:
+    """The step of a whole batch, whose axes are the first logical ones."""
+    if not axes:
+        return step
+
+    def plain(fixed: Leaves, carry: Leaves, x: Leaves) -> tuple[Leaves, Leaves]:
+        after, ys = step(*([_entered(v, axes) for v in group] for group in (fixed, carry, x)))
+        return [_left(v, axes) for v in after], [_left(v, axes) for v in ys]
+
+    return plain
+
+
+class _Symbol(NamedTuple):
+    """A tensor that a step closes over; its operand has all of ``axes`` in front."""
+
+    tensor: Tensor
+    axes: tuple[Axis, ...]
+
+    def value(self, operand: Any) -> Any:
+        """The tensor's own value, of that of its operand."""
+        own = _own(self.tensor)
+        if not self.axes:
+            return operand
+        operand = operand[tuple(slice(None) if a in own else 0 for a in self.axes)]
+        order = [a for a in self.axes if a in own]
+        lead = [order.index(a) for a in own]
+        return operand.transpose((*lead, *range(len(lead), operand.ndim)))
+
+
+class _Body:
+    """A step, its plan, and the tensors that it closes over."""
+
+    def __init__(
+        self,
+        step: Step,
+        symbols: Sequence[_Symbol],
+        axes: tuple[Axis, ...],
+        fixed: Leaves,
+        carry: Leaves,
+        xs: Leaves,
+        n: int,
+    ):
+        self.step = step
+        first = [_raw(x)[0] if n else np.zeros(x.shape[1:], x.dtype)[()] for x in xs]
+        began = leaf(np.float64(0))
+        starts = [leaf(np.array(_raw(x))[()]) for x in (*fixed, *carry, *first)]
+        nf, nc = len(fixed), len(carry)
+        with modes.recording(), modes.tracing(), np.errstate(all="ignore"):
+            after, ys = step(starts[:nf], starts[nf : nf + nc], starts[nf + nc :])
+        outputs = [*after, *ys]
+        known = [s.tensor for s in symbols]
+        new = _closed_over(outputs, began.time, known)
+        self.axes = set(_batch_axes((*outputs, *new)))
+        if not self.axes <= {*axes}:
+            return
+        old = [_Symbol(s.tensor, (*axes, *s.axes)) for s in symbols]
+        self.symbols = [*old, *(_Symbol(x, axes) for x in new)]
+        self.tensors = [*known, *new]
+        tape = Tape([y for y in outputs if is_tracked(y)], _oldest_first(self.tensors, starts))
+        program = read(tape, [*self.tensors, *starts], outputs, since=0)
+        self.types = [(np.shape(_raw(y)), _raw(y).dtype) for y in ys]
+        self.replay = _planned(program).replay
+
+
+def _raw(x: Any) -> Any:
+    return x.value if isinstance(x, Tensor) else x
+
+
+def _oldest_first(*tensors: Sequence[Tensor]) -> list[Tensor]:
+    return sorted((x for group in tensors for x in group), key=lambda x: x.time)
+
+
+def _closed_over(outputs: Sequence[Any], since: int, known: Sequence[Tensor]) -> list[Tensor]:
+    """Tensors older than the recording on which the outputs depend, besides those known."""
+    seen = {s.time for s in known}
+    found = []
+    stack = [y for y in outputs if is_tracked(y)]
+    while stack:
+        x = stack.pop()
+        if x.time in seen:
+            continue
+        seen.add(x.time)
+        if x.time < since:
+            found.append(x)
+        else:
+            stack += [p for p in x.parents if p is not None]
+    return _oldest_first(found)
+
+
+_plans: OrderedDict[Any, Traced] = OrderedDict()
+
+
+def _planned(program: Program) -> Traced:
+    """The plan of a program, which is that of an equal one if that was planned before."""
+    try:
+        key = (
+            tuple(
+                (i.prim or i.fn, i.args, i.out, i.shape, i.dtype, hashable(i.params))
+                for i in program.instructions
+            ),
+            tuple((s, _content(c)) for s, c in program.constants.items()),
+            program.inputs,
+            program.outputs,
+            program.types,
+        )
+        traced = _plans.get(key)
+    except TypeError:  # a parameter that cannot be hashed
+        return Traced(program, trees.structure([0] * len(program.outputs)), ())
+    if traced is None:
+        spec = trees.structure([0] * len(program.outputs))
+        traced = _plans[key] = Traced(program, spec, [False] * len(program.outputs))
+        while len(_plans) > CACHE_SIZE:
+            _plans.popitem(last=False)
+    return traced
+
+
+def _content(c: Any) -> Any:
+    if isinstance(c, (np.ndarray, np.generic)):
+        return type(c), c.shape, c.dtype, c.tobytes()
+    return type(c), repr(c)
+
+
+class _Scan(Opaque):
+    """The node of a scan: operands are what is closed over, what is fixed, the carry, and ``xs``.
+
+    Outputs are the last carry, ``ys``, and the carries that came into the steps.
+    """
+
+    def __init__(self, body: _Body, nf: int, nc: int, n: int, backward: bool, sums: int):
+        super().__init__("scan", self._loop)
+        self.pullback, self.pushforward = self._pullback, self._pushforward
+        self.body, self.n, self.backward, self.sums = body, n, backward, sums
+        self.ns, self.nf, self.nc, self.ny = len(body.symbols), nf, nc, len(body.types)
+        self.kept = nc - sums  # so many leaves of the carry are stored
+
+    def __call__(self, operands: Leaves) -> tuple[Leaves, Leaves]:
+        nc, ny = self.nc, self.ny
+        raw = [unrecorded(x) for x in operands]
+        if modes.is_recording() and any(map(is_tracked, operands)):
+            found: Any = append(self, operands, self._loop(*raw))
+        else:
+            boxed = any(isinstance(x, Tensor) for x in operands)
+            found = self._steps(raw, stored=False)
+            found = [constant(y) for y in found] if boxed else found
+        return list(found[:nc]), list(found[nc : nc + ny])
+
+    def _split(self, leaves: Any) -> tuple[Leaves, Leaves, Leaves, Leaves]:
+        a, b = self.ns, self.ns + self.nf
+        c = b + self.nc
+        return list(leaves[:a]), list(leaves[a:b]), list(leaves[b:c]), list(leaves[c:])
+
+    def _loop(self, *operands: Any) -> Parts:
+        return Parts(self._steps(operands, stored=True))
+
+    def _steps(self, operands: Sequence[Any], stored: bool) -> Leaves:
+        outer, fixed, carry, xs = self._split(operands)
+        replay, nc = self.body.replay, self.nc
+        own = [s.value(x) for s, x in zip(self.body.symbols, outer, strict=True)]
+        constants = [*own, *fixed]
+        ys = [np.empty((self.n, *shape), dtype) for shape, dtype in self.body.types]
+        kept = [np.empty((self.n, *np.shape(c)), c.dtype) for c in carry[: self.kept]]
+        carry = [np.asarray(c)[()] for c in carry]
+        for t in range(self.n - 1, -1, -1) if self.backward else range(self.n):
+            if stored:
+                for stack, c in zip(kept, carry, strict=False):
+                    stack[t] = c
+            out = replay([*constants, *carry, *[x[t] for x in xs]])
+            carry = out[:nc]
+            for stack, y in zip(ys, out[nc:], strict=True):
+                stack[t] = y
+        last = [np.array(c)[()] for c in carry] if self.n == 0 else carry
+        return [*last, *ys, *(kept if stored else ())]
+
+    # ---- its derivatives ------------------------------------------------------------------------
+
+    def _at(self, fixed: Leaves, carries: Leaves, x: Leaves, carry: Leaves) -> Any:
+        """The step recorded at a stored carry: operands, outputs and the tape between them.
+
+        Of ``carry``, which are leaves like those that were not stored, only types are read.
+        """
+        empty = [np.zeros(c.shape, c.dtype)[()] for c in carry]
+        starts = [_start(v) for v in (*fixed, *carries, *empty, *x)]
+        a, b = self.nf, self.nf + self.nc
+        after, ys = self.body.step(starts[:a], starts[a:b], starts[b:])
+        outputs = [*after, *ys]
+        tensors = self.body.tensors
+        roots: Leaves = [y for y in outputs if is_tracked(y)]
+        axes = tuple({a for s in self.body.symbols for a in s.axes})
+        if axes:  # a root with these axes: the sweep is not to sum over them
+            roots.append(batched(np.zeros([a.size for a in axes]), axes))
+        return [*tensors, *starts], outputs, Tape(roots, _oldest_first(tensors, starts))
+
+    def _axes(self, i: int) -> tuple[Axis, ...]:
+        """Batch axes that an operand has in front, and the tensor in its place does not show."""
+        return self.body.symbols[i].axes if i < self.ns else ()
+
+    def _known(self, y: Any, carry: Leaves, xs: Leaves) -> tuple[Leaves, Leaves]:
+        """What the steps of a derivative read: stored carries and ``xs``, and the other carry."""
+        return [*parts(y)[self.nc + self.ny :], *xs], carry[self.kept :]
+
+    def _pullback(self, g: Any, y: Any, operands: Any, params: Any) -> Leaves:
+        outer, fixed, carry, xs = self._split(operands)
+        nf, nc, ny, kept = self.nf, self.nc, self.ny, self.kept
+        known, unread = self._known(y, carry, xs)
+        like = [*carry, *parts(y)[nc : nc + ny]]
+        floats = [i for i, v in enumerate(operands) if _is_float(v)]
+        first = self.ns + nf
+        summed = [i for i in floats if i < first]
+        moving = [i for i in floats if first <= i < first + nc]
+        at_x = [i for i in floats if i >= first + nc]
+        seeded = [i for i in range(nc, nc + ny) if g[i] is not None and _is_float(like[i])]
+        stored = [i for i in range(kept) if g[nc + ny + i] is not None and _is_float(carry[i])]
+
+        def step(f: Leaves, c: Leaves, x: Leaves) -> tuple[Leaves, Leaves]:
+            here, given = x[: len(known)], x[len(known) :]
+            starts, outputs, tape = self._at(f, here[:kept], here[kept:], unread)
+            seeds: dict[int, Any] = {}
+            at = [i - first for i in moving] + seeded
+            for i, s in zip(at, [*c[: len(moving)], *given], strict=False):
+                out = outputs[i]
+                if is_tracked(out):
+                    seeds[out.time] = seeds[out.time] + s if out.time in seeds else s
+            found = reverse(tape, seeds, True)
+            new = {i: found.get(starts[i].time) for i in floats}
+            extra = dict(zip(stored, given[len(seeded) :], strict=True))
+            before = [_sum(new[i], extra.get(i - first), starts[i]) for i in moving]
+            totals = [
+                t if new[i] is None else t + _left(new[i], self._axes(i))
+                for i, t in zip(summed, c[len(moving) :], strict=True)
+            ]
+            return [*before, *totals], [_sum(new[i], None, starts[i]) for i in at_x]
+
+        begin = [_or_zeros(g[i - first], operands[i]) for i in moving]
+        begin += [np.zeros(operands[i].shape, operands[i].dtype)[()] for i in summed]
+        given = [g[i] for i in seeded] + [g[nc + ny + i] for i in stored]
+        symbols = self.body.symbols
+        at = [*known, *given]
+        after, gxs = run(
+            step, symbols, outer, fixed, begin, at, self.n, not self.backward, len(summed)
+        )
+        result: Leaves = [None] * len(operands)
+        for i, c in zip([*moving, *summed, *at_x], [*after, *gxs], strict=True):
+            result[i] = c
+        return result
+
+    def _pushforward(self, ts: Any, y: Any, operands: Any, params: Any) -> Parts:
+        outer, fixed, carry, xs = self._split(operands)
+        nf, nc, ny, kept = self.nf, self.nc, self.ny, self.kept
+        known, unread = self._known(y, carry, xs)
+        first = self.ns + nf
+        active = [i for i, t in enumerate(ts) if t is not None and _is_float(operands[i])]
+        constant_ts = [i for i in active if i < first]
+        moving = [i for i in range(first, first + nc) if _is_float(operands[i])]
+        at_x = [i for i in active if i >= first + nc]
+        outputs_like = parts(y)[nc : nc + ny]
+        float_ys = [i for i in range(ny) if _is_float(outputs_like[i])]
+
+        def step(f: Leaves, c: Leaves, x: Leaves) -> tuple[Leaves, Leaves]:
+            here, given = x[: len(known)], x[len(known) :]
+            starts, outputs, tape = self._at(f[:nf], here[:kept], here[kept:], unread)
+            tangents = {}
+            for i, t in zip([*constant_ts, *moving, *at_x], [*f[nf:], *c, *given], strict=True):
+                tangents[starts[i].time] = _entered(t, self._axes(i))
+            found = forward(tape, tangents, {v.time for v in outputs if is_tracked(v)}, True)
+            new = [_sum(found.get(v.time if is_tracked(v) else -1), None, v) for v in outputs]
+            after = [new[i - first] for i in moving]
+            before = [t for i, t in zip(moving, c, strict=True) if i - first < kept]
+            return after, [*(new[nc + i] for i in float_ys), *before]
+
+        begin = [_or_zeros(ts[i], operands[i]) for i in moving]
+        constants = [*fixed, *(ts[i] for i in constant_ts)]
+        at = [*known, *(ts[i] for i in at_x)]
+        after, ys = run(step, self.body.symbols, outer, constants, begin, at, self.n, self.backward)
+        result: Leaves = [None] * (nc + ny + kept)
+        stored = [nc + ny + i - first for i in moving if i - first < kept]
+        places = [*(i - first for i in moving), *(nc + i for i in float_ys), *stored]
+        for i, t in zip(places, [*after, *ys], strict=True):
+            result[i] = t
+        return Parts(result)
+
+
+def _is_float(x: Any) -> bool:
+    return x.dtype.kind in "fc"
+
+
+def _start(x: Any) -> Tensor:
+    return alias(x) if is_tracked(x) else leaf(unrecorded(x))
+
+
+def _or_zeros(x: Any, like: Any) -> Any:
+    return np.zeros(like.shape, like.dtype)[()] if x is None else x
+
+
+def _sum(a: Any, b: Any, like: Any) -> Any:
+    """The sum of two, either of which may be missing."""
+    if a is None or b is None:
+        return _or_zeros(b if a is None else a, like)
+    return a + b
