@@ -527,3 +527,41 @@ def test_explain_records_nothing_twice() -> None:
 
 def test_a_replaying_function_is_an_ordinary_one() -> None:
     assert isinstance(trace(np.sin, X).plan.instance(), types.FunctionType)
+
+
+# ---- numbers ------------------------------------------------------------------------------------
+
+NUMBERS = {
+    "scaled": lambda x: x * 2,
+    "halved": lambda x: x * 0.5 + 1,
+    "clipped": lambda x: np.maximum(x, 1),
+    "compared": lambda x: (x > 0) * 1.5,
+    "base": lambda x: 2**x,
+    "negative": lambda x: -1 - x,
+    "huge": lambda x: x * 1e300,
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int8, np.int64, np.uint8])
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_beside_an_array_takes_the_type_that_numpy_gives_it(name: str, dtype: Any) -> None:
+    f, x = NUMBERS[name], np.array([0, 1, 3], dtype)
+    results: list[Any] = []
+    for g in (f, tg.jit(f)):
+        try:
+            with np.errstate(all="ignore"):
+                results.append(np.asarray(g(x)))
+        except OverflowError as error:
+            results.append(type(error))
+    one, two = results
+    if isinstance(one, type):
+        assert one is two
+    else:
+        assert one.dtype == two.dtype and one.tobytes() == two.tobytes()
+
+
+def test_numbers_are_arrays_that_the_source_shows() -> None:
+    """NumPy finds the type of a Python number anew in each call."""
+    source = tg.jit(lambda x: np.sin(x * 0.25).sum()).source(np.ones(3))
+    (name,) = re.findall(r"# (\w+) = 0.25", source)
+    assert f"multiply(x0, {name}, " in source

@@ -96,6 +96,11 @@ def scan(
     TracingError
         When the body looks at a value (``if carry > 0``); use ``where``.
 
+    Notes
+    -----
+    The body is called for one step, not for each: a random number that it draws would be the same
+    in all steps. Draw before, and give the draws as ``xs``.
+
     Examples
     --------
     >>> import numpy as np, tinygrad_hess as tg

@@ -117,7 +117,9 @@ class Plan:
                     self._give_back(buffer)
         arguments = ", ".join(self._names[s] for s in program.inputs)
         text = [*blocked(lines, self._add_loop), f"return ({self._results()})"]
-        body = [f"    {line}" for line in text]
+        numbers = [n for n, x in self.globals.items() if isinstance(x, np.ndarray) and not x.ndim]
+        body = [f"    # {n} = {self.globals[n]}" for n in numbers]
+        body += [f"    {line}" for line in text]
         self.source = "\n".join([f"def replay({arguments}):", *body, ""])
 
     def _constant(self, slot: int, c: Any) -> None:
@@ -165,6 +167,32 @@ class Plan:
             return Name(text, lambda: f"{text}.T", None, self._shapes.get(slot, ((), None))[0])
         return Name(text, lambda: self._transposed(text), sample, sample.shape)
 
+    def _operands(self, i: Instruction) -> list[Name]:
+        """The operands of an instruction; numbers beside arrays as arrays of the type they take.
+
+        NumPy finds the type of a Python number anew in each call, which takes as long as the rest
+        of the call does for ten elements.
+        """
+        args = [self._operand(a) for a in i.args]
+        found = [self.program.constants.get(a) for a in i.args]
+        numbers = {n: c for n, c in enumerate(found) if type(c) in (int, float)}
+        types = [self._shapes.get(a, ((), None))[1] for a in i.args]
+        untyped = {n for n, t in enumerate(types) if t is None}  # None == np.dtype(float) is true
+        if not numbers or not i.is_ufunc or untyped != numbers.keys():
+            return args
+        given = [type(numbers[n]) if n in numbers else t for n, t in enumerate(types)]
+        try:
+            taken = i.fn.resolve_dtypes((*given, *[None] * i.fn.nout))
+            with np.errstate(over="ignore"):
+                values = {n: np.array(c, taken[n]) for n, c in numbers.items()}
+        except (TypeError, OverflowError):  # the call itself says so
+            return args
+        for n, value in values.items():
+            name = f"c{i.args[n]}_{value.dtype}"
+            self.globals[name] = value
+            args[n] = args[n]._replace(text=name)
+        return args
+
     def _transposed(self, name: str) -> str:
         """The name of the transpose of a buffer, constant or view: a view made once."""
         transposed = f"{name}_T"
@@ -177,7 +205,7 @@ class Plan:
         self._loops[name] = (arrays, slices)
 
     def _instruction(self, i: Instruction, step: int) -> Line | None:
-        args = [self._operand(a) for a in i.args]
+        args = self._operands(i)
         if self._is_fixed_view(i):
             self._names[i.out] = f"v{i.out}"
             self._samples[i.out] = i.fn(self._samples[i.args[0]])
