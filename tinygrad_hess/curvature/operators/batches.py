@@ -114,6 +114,12 @@ class Batches:
         checks.check_same_count(self.who, len(read.fingerprints), found)
         read.complete = True
 
+    def reread(self) -> None:
+        """After the only pass over a loader, another: it must give the same batches."""
+        if not self.in_memory:
+            for _ in self:
+                pass
+
     def sized(self, who: str, weighted: bool) -> Iterator[tuple[int, int, Any]]:
         """Index, weight and batch, of the batches that have a weight.
 

@@ -75,6 +75,14 @@ class BlockDiagonalOperator(SymmetricOperator):
     """
 
     def __init__(self, at: Flattening, blocks: Mapping[str, tuple[Array, TreeOperator]]):
+        who, made = type(self).__name__, "as op.block_diagonal() makes it"
+        arguments.instance(who, "at", at, Flattening, f"a Flattening, {made}")
+        what = f"a mapping from a name to (positions, operator), {made}"
+        arguments.instance(who, "blocks", blocks, Mapping, what)
+        for name, pair in blocks.items():
+            arguments.instance(who, f"blocks[{name!r}]", pair, tuple, "(positions, operator)")
+            if len(pair) != 2:
+                raise ValueError(f"{who}: blocks[{name!r}] must be (positions, operator)")
         super().__init__(at)
         self.positions = {name: positions for name, (positions, _) in blocks.items()}
         self.blocks = {name: block for name, (_, block) in blocks.items()}

@@ -179,6 +179,7 @@ def influence(
         for number, batch in enumerate(batches)
         for g in gradient_rows(loss, at, batch, chunk_size, number=number)
     ]
+    batches.reread()
     n = sum(map(len, rows))
     if n == 0:
         raise ValueError(f"{who}: data hold no example")

@@ -132,6 +132,8 @@ def laplace(
             for index, block in zip(indices, blocks, strict=True):
                 part = rows[:, index] if len(indices) > 1 else rows
                 block += part.T @ part * weight
+    if structure != "kfac":  # the factors read the data themselves
+        batches.reread()
     if examples == 0:
         raise ValueError(f"{who}: data holds no example")
     curvature: Curvature

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, softmax
 
-from ...core import trees
+from ...core import arguments, trees
 from ..estimates.plotting import BLUE, GREY, axes
 from ..estimates.result import Result
 from ..operators.batches import batch_size
@@ -279,7 +279,8 @@ class Laplace(Result):
 
     def sample(self, count: int, *, seed: int = 0) -> list[Any]:
         """Draws from the posterior: a list of trees like the parameters."""
-        rng = np.random.default_rng(seed)
+        count = arguments.integer("Laplace.sample", "count", count)
+        rng = arguments.generator("Laplace.sample", seed)
         z = rng.standard_normal((self._at.size, count))
         theta = self._at.join(self._at.values)[:, None]
         draws = theta + self._curvature.root(z, self.prior_precision)
@@ -330,6 +331,8 @@ def check_dense(P: int, who: str) -> None:
 
 
 def check_precision(alpha: Any) -> None:
+    if not isinstance(alpha, str):
+        arguments.number("laplace", "prior_precision", alpha, infinite=True)
     if alpha != EVIDENCE and not (
         isinstance(alpha, (int, float, np.number)) and 0 < alpha < math.inf
     ):

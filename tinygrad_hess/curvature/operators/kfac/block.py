@@ -9,6 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
+from ....core import arguments
+from ....core.tensor import Tensor
 from ..flattening import Array
 
 
@@ -74,6 +76,14 @@ class KroneckerBlock:
 
     def apply(self, X: Array, f: Callable[[Array], Array] | None = None) -> Array:
         """Multiply X of shape (d, o, k) by the block, or by the function f of its eigenvalues."""
+        who, shape = "KroneckerBlock.apply", (len(self.A), len(self.B))
+        X = X if isinstance(X, Tensor) else arguments.array(who, "X", X)
+        if X.ndim != 3 or X.shape[:2] != shape:
+            raise ValueError(
+                f"{who}: X must be of shape ({shape[0]}, {shape[1]}, k), got {arguments.shown(X)}"
+            )
+        if f is not None:
+            arguments.function(who, "f", f, "It takes the eigenvalues to as many numbers.")
         if f is None and self.corrected is None:
             return _sandwich(self.A, X, self.B)
         U, V = self.basis

@@ -130,6 +130,7 @@ class KroneckerFactors(SymmetricOperator):
         arguments.choice(who, "reduction", reduction, ("mean", "sum"))
         check_reduction(loss, reduction, who)
         samples = arguments.integer(who, "samples", samples, least=1)
+        arguments.generator(who, seed)
         super().__init__(Flattening(params, who))
         self.predict, self.loss, self.reduction = predict, loss, reduction
         self.expectation, self.samples, self.seed = expectation, samples, seed
@@ -147,6 +148,8 @@ class KroneckerFactors(SymmetricOperator):
         self.blocks: dict[str, KroneckerBlock] = self._factors()
         if corrected:
             self.blocks = self._with_corrected_eigenvalues()
+        else:
+            self._batches.reread()
 
     def __getstate__(self) -> dict[str, Any]:
         return picklable(self, ("_taps",))
@@ -327,14 +330,12 @@ class KroneckerFactors(SymmetricOperator):
         ValueError
             For a negative damping.
         """
-        if not damping >= 0:
-            raise ValueError(f"KroneckerFactors: damping must not be negative, got {damping}")
+        _check_damping(damping, "log_determinant")
         with np.errstate(divide="ignore"):
             return float(np.log(self.eigenvalues().astype(float) + damping).sum())
 
     def _check_damping(self, damping: float, what: str) -> None:
-        if not damping >= 0:
-            raise ValueError(f"KroneckerFactors: damping must not be negative, got {damping}")
+        _check_damping(damping, what)
         values = self.eigenvalues()
         largest, smallest = values.max(), values.min()
         if damping == 0 and smallest <= len(values) * np.finfo(self.dtype).eps * largest:
@@ -359,6 +360,11 @@ class KroneckerFactors(SymmetricOperator):
             f"{self.reduction}, {self.expectation}, {self.examples} example"
             f"{'' if self.examples == 1 else 's'}, {count} block{'' if count == 1 else 's'}>"
         )
+
+
+def _check_damping(damping: Any, what: str) -> None:
+    if arguments.number(f"KroneckerFactors.{what}", "damping", damping, infinite=True) < 0:
+        raise ValueError(f"KroneckerFactors: damping must not be negative, got {damping}")
 
 
 class KroneckerInverse(SymmetricOperator):
