@@ -113,7 +113,7 @@ def search(
     samples = arguments.integer(who, "samples", samples, least=1)
     total.check()
     extreme = ExtremeCurvature(total, region, negative, seed)
-    rng = np.random.default_rng(seed)
+    rng = arguments.generator(who, seed)
     climbs: list[Ascent] = []
     starts: list[float] = []
     for i in range(samples):

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ...core import arguments
+from ...core.tensor import Tensor
 from ..estimates import scaling
 from ..estimates.operands import Array
 from .total_loss import TotalLoss
@@ -36,33 +38,46 @@ class Ball:
     center: Any = None
 
     def __post_init__(self) -> None:
+        arguments.number("Ball", "radius", self.radius, infinite=True)
         if not 0 < self.radius < np.inf:
             raise ValueError(f"Ball: radius must be positive and finite, got {self.radius}")
 
     def placed(self, total: TotalLoss) -> Ball:
         """The same ball with its centre as a vector."""
+        _check_total("Ball.placed", total)
         return Ball(self.radius, total.start if self.center is None else total.flat(self.center))
 
     def middle(self) -> Array:
         """The centre."""
-        return np.asarray(self.center)
+        return self._middle("Ball.middle")
+
+    def _middle(self, who: str) -> Array:
+        if self.center is None:
+            raise ValueError(f"{who}: this ball has no centre. Write Ball(radius, center).")
+        return arguments.array(who, "center", self.center)
 
     def project(self, x: Array) -> Array:
         """The nearest point of the ball."""
-        away = x - self.center
+        center = self._middle("Ball.project")
+        x = _point("Ball.project", "x", x, center)
+        away = x - center
         norm = scaling.norm(away)
-        return x if norm <= self.radius else self.center + away * x.dtype.type(self.radius / norm)
+        return x if norm <= self.radius else center + away * x.dtype.type(self.radius / norm)
 
     def farthest(self, g: Array) -> Array:
         """The point of the ball with the largest inner product with ``g``."""
+        center = self._middle("Ball.farthest")
+        g = _point("Ball.farthest", "g", g, center)
         norm = scaling.norm(g)
-        return self.center + g * g.dtype.type(self.radius / norm) if norm else self.middle()
+        return center + g * g.dtype.type(self.radius / norm) if norm else center
 
     def sample(self, rng: np.random.Generator) -> Array:
         """A point drawn uniformly from the ball."""
-        z = rng.standard_normal(self.middle().size)
+        center = self._middle("Ball.sample")
+        _check_generator("Ball.sample", rng)
+        z = rng.standard_normal(center.size)
         length = self.radius * rng.random() ** (1 / z.size)
-        return self.center + (z * (length / np.linalg.norm(z))).astype(self.middle().dtype)
+        return center + (z * (length / np.linalg.norm(z))).astype(center.dtype)
 
     def __str__(self) -> str:
         return f"the ball of radius {self.radius:.4g}"
@@ -83,6 +98,7 @@ class Box:
 
     def placed(self, total: TotalLoss) -> Box:
         """The same box with its bounds as vectors."""
+        _check_total("Box.placed", total)
         low, high = (
             np.full_like(total.start, b) if isinstance(b, (int, float)) else total.flat(b)
             for b in (self.lower, self.upper)
@@ -97,19 +113,41 @@ class Box:
 
     def project(self, x: Array) -> Array:
         """The nearest point of the box."""
-        return np.clip(x, self.lower, self.upper)
+        return np.clip(_point("Box.project", "x", x, self.middle()), self.lower, self.upper)
 
     def farthest(self, g: Array) -> Array:
         """The point of the box with the largest inner product with ``g``."""
+        g = _point("Box.farthest", "g", g, self.middle())
         return np.where(g > 0, self.upper, np.where(g < 0, self.lower, self.middle()))
 
     def sample(self, rng: np.random.Generator) -> Array:
         """A point drawn uniformly from the box."""
+        _check_generator("Box.sample", rng)
         share = rng.random(self.middle().size).astype(self.middle().dtype)
         return np.asarray(self.lower + share * (self.upper - self.lower))
 
     def __str__(self) -> str:
-        return f"the box [{self.lower.min():.4g}, {self.upper.max():.4g}]"
+        return f"the box [{np.min(self.lower):.4g}, {np.max(self.upper):.4g}]"
+
+
+def _check_total(who: str, total: Any) -> None:
+    what = "the total loss that a search makes of loss, params and data"
+    arguments.instance(who, "total", total, TotalLoss, what)
+
+
+def _check_generator(who: str, rng: Any) -> None:
+    what = "a numpy.random.Generator, as np.random.default_rng(0)"
+    arguments.instance(who, "rng", rng, np.random.Generator, what)
+
+
+def _point(who: str, name: str, x: Any, middle: Array) -> Array:
+    """A real vector of the length of the region's."""
+    found: Any = x if isinstance(x, Tensor) else arguments.array(who, name, x)
+    if found.dtype.kind == "c" or (middle.ndim and found.shape != middle.shape):
+        raise ValueError(
+            f"{who}: {name} must be real and of shape {middle.shape}, got {arguments.shown(x)}"
+        )
+    return found if found.dtype.kind == "f" else found.astype(float)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, eq=False)
