@@ -20,6 +20,7 @@ import numpy as np
 import scipy
 
 from ..._version import __version__
+from ...core import arguments
 from ...core.files import replace_whole
 from ..analysis.total_loss import as_hessian
 from ..estimates import scaling
@@ -114,14 +115,14 @@ class Report(Result, derived=("parameters", "findings")):
     def save_json(self, path: str | Path) -> Path:
         """Write everything as JSON; a file that is there is replaced whole."""
         data = json.dumps(self.to_dict(), indent=1, allow_nan=False, ensure_ascii=False)
-        return replace_whole(Path(path), data.encode())
+        return replace_whole(arguments.path("Report.save_json", path), data.encode())
 
     def save_html(self, path: str | Path) -> Path:
         """Write one self-contained page with figures; a file that is there is replaced whole.
 
         Without matplotlib it has no figures, and says so.
         """
-        return replace_whole(Path(path), page(self).encode())
+        return replace_whole(arguments.path("Report.save_html", path), page(self).encode())
 
     def _repr_html_(self) -> str:
         """For notebooks: the page in a frame of its own, so that styles do not mix."""

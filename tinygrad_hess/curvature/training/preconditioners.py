@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import trees
+from ...core import arguments, trees
 from ...core.tensor import unrecorded
 from ...optim.adam import Adam
 from ...optim.optimizer import Optimizer
@@ -18,10 +18,15 @@ from ..estimates.operands import Array
 def updates_made(optimizer: Any, state: Any, step: int) -> int:
     """How many updates an optimiser has made: by its state, its own count, or the step."""
     if state is not None:
+        if not hasattr(state, "step"):
+            raise TypeError(
+                "Monitor: state must be a state, as opt.init(params) makes it, got "
+                f"{arguments.shown(state)}"
+            )
         return int(state.step)
     if isinstance(optimizer, Optimizer) and optimizer.parameters is not None:
         return optimizer.steps
-    return int(step)
+    return arguments.integer("Monitor", "step", step)
 
 
 def preconditioner(optimizer: Any, params: Any, state: Any = None) -> Array | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...core import arguments
 from ..estimates.plotting import BLUE, GREY, ORANGE, axes
 from ..estimates.result import plain
 
@@ -83,6 +85,8 @@ class Records:
         ValueError
             For a file that no monitor wrote.
         """
+        what = "a path to a file, as Monitor(path=...) writes it"
+        arguments.instance("Monitor.read", "path", path, (str, os.PathLike), what)
         refused = f"Monitor.read: {path} is no file that a Monitor with path= wrote: "
         try:
             lines = Path(path).read_text(encoding="utf-8").split("\n")[:-1]
