@@ -230,6 +230,7 @@ OPERATIONS: dict[str, str] = {
     "hfft": "signal.fourier",
     "hsplit": "shape.editing",
     "hstack": "shape.rearranging",
+    "half_turn": "linalg.matrix_functions",
     "huber": "special.elementary",
     "hyp0f1": "special.hypergeometric",
     "hyp1f1": "special.hypergeometric",

@@ -7,6 +7,7 @@ derivatives of any order follow, each on matrices twice as wide.
 
 from __future__ import annotations
 
+import cmath
 import operator
 import warnings
 from collections.abc import Callable
@@ -15,14 +16,63 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import NonDifferentiableError
-from ...core.kinds import structured
+from ...core.kinds import structured, zero
 from ..elementwise.arithmetic import power
+from ..elementwise.complexes import is_complex
 from ..indexing.index import index
-from ..shape.broadcasting import broadcast_to
+from ..shape.axes import shape_of
+from ..shape.broadcasting import broadcast_to, reshape
 from ..shape.rearranging import concatenate_along, matrix_transpose
 from .factorizations import positive_definite
 from .products import matmul2
 from .solving import inv, matrices
+
+ON_THE_CUT = 1e3
+"""Eigenvalues closer to the negative axis than this many roundings of the largest lie on it."""
+
+
+def _angle_off_cut(x: Any) -> float:
+    """The angle by which to turn a matrix clockwise, so that no eigenvalue is on the branch cut.
+
+    That is the negative axis. Rounding puts eigenvalues there above or below it, and the two copies
+    of one that a derivative's block matrix has on different sides. All are to be above.
+    """
+    if x.dtype.kind != "c" or not x.size:
+        return 0.0
+    w = np.linalg.eigvals(x)
+    rounding = ON_THE_CUT * np.finfo(x.dtype).eps * np.abs(w).max()
+    on_cut = (w.real < -rounding) & (np.abs(w.imag) <= rounding)
+    if not on_cut.any():
+        return 0.0
+    return float(np.angle(w[~on_cut]).min(initial=0) + np.pi) / 2  # half of what is free below it
+
+
+def _half_turn(x: Any) -> Any:
+    out = np.ones(x.shape[:-2], x.dtype)
+    for i in np.ndindex(out.shape):
+        out[i] = cmath.exp(-0.5j * _angle_off_cut(x[i]))
+    return out[()]
+
+
+half_turn = zero(
+    "half_turn",
+    _half_turn,
+    along=True,
+    on_complex=True,
+    signature="(n,n)->()",
+    cases=[lambda rng: ((rng.normal(size=(2, 3, 3)) + 0j,), {})],
+    doc="A root of the number of size 1 that turns a complex matrix off the branch cut.",
+)
+
+
+def _slope_off_cut(f: Callable[..., Any], x: Any, t: Any, root: bool = False) -> Any:
+    """The derivative at z x along z t: that of a logarithm is the same, that of a root √z times."""
+    if not is_complex(x):
+        return _slope(f, x, t)
+    half = half_turn(x)
+    half = reshape(half, shape=(*shape_of(half), 1, 1))
+    slope = _slope(f, x * half * half, t * half * half)
+    return slope / half if root else slope
 
 
 def _slope(f: Callable[..., Any], x: Any, t: Any) -> Any:
@@ -61,12 +111,14 @@ def _each(fn: Callable[[Any], Any], name: str) -> Callable[[Any], Any]:
     return over_stacks
 
 
-def _matrix_function(name: str, fn: Callable[[Any], Any], **row: Any) -> Any:
+def _matrix_function(
+    name: str, fn: Callable[[Any], Any], slope: Callable[..., Any] = _slope, **row: Any
+) -> Any:
     def jvp(t: Any, y: Any, x: Any) -> Any:
-        return _slope(call, x, t)
+        return slope(call, x, t)
 
     def vjp(g: Any, y: Any, x: Any) -> Any:
-        return _slope(call, matrix_transpose(x), g)
+        return slope(call, matrix_transpose(x), g)
 
     call: Any = structured(
         name,
@@ -89,6 +141,13 @@ def _expm(x: Any) -> Any:
 
 
 def _sqrtm(x: Any) -> Any:
+    angle = _angle_off_cut(x)
+    if not angle:
+        return _usual_sqrtm(x)
+    return _usual_sqrtm(x * cmath.exp(-1j * angle)) * cmath.exp(0.5j * angle)
+
+
+def _usual_sqrtm(x: Any) -> Any:
     import scipy.linalg
 
     with warnings.catch_warnings():
@@ -107,7 +166,11 @@ def _logm(x: Any) -> Any:
 
     if np.linalg.matrix_rank(x) < len(x):
         raise np.linalg.LinAlgError("the matrix is singular, so it has no logarithm")
-    return scipy.linalg.logm(x.astype(np.result_type(x, np.float64)))  # complex64 becomes double
+    x = x.astype(np.result_type(x, np.float64))  # complex64 becomes double
+    angle = _angle_off_cut(x)
+    if not angle:
+        return scipy.linalg.logm(x)
+    return scipy.linalg.logm(x * cmath.exp(-1j * angle)) + 1j * angle * np.eye(len(x))
 
 
 _small: list[Any] = [
@@ -117,8 +180,15 @@ _small: list[Any] = [
 _definite = [positive_definite(*lead) for lead in ((3,), (2, 3), (1,), (0,), (0, 2))]
 
 exponential: Any = _matrix_function("expm", _expm, cases=_small, analytic=True)
-root: Any = _matrix_function("sqrtm", _each(_sqrtm, "square root"), cases=_definite)
-logarithm: Any = _matrix_function("logm", _each(_logm, "logarithm"), cases=_definite)
+root: Any = _matrix_function(
+    "sqrtm",
+    _each(_sqrtm, "square root"),
+    lambda f, x, t: _slope_off_cut(f, x, t, root=True),
+    cases=_definite,
+)
+logarithm: Any = _matrix_function(
+    "logm", _each(_logm, "logarithm"), _slope_off_cut, cases=_definite
+)
 
 
 def expm(a: Any) -> Any:
@@ -140,6 +210,8 @@ def expm(a: Any) -> Any:
 
 def sqrtm(a: Any) -> Any:
     """The principal square root of square matrices, shape (..., n, n); of real ones, if real.
+
+    Of complex ones with negative eigenvalues, it is that with roots above the real axis.
 
     A derivative costs a root of matrices twice as wide.
 
@@ -164,6 +236,8 @@ def sqrtm(a: Any) -> Any:
 
 def logm(a: Any) -> Any:
     """The principal logarithm of square matrices, shape (..., n, n); of real ones, if real.
+
+    Of complex ones with negative eigenvalues, it is that with imaginary parts of π.
 
     A derivative costs a logarithm of matrices twice as wide.
 

@@ -105,6 +105,7 @@ ON_COMPLEX: dict[str, Callable[..., Any]] = {
     "eigenvalue_slopes": lambda x, t: (
         np.einsum("...ik,...ij,...jk->...k", np.conj(_vectors(x)), _hermitian(t), _vectors(x)).real
     ),
+    "half_turn": lambda x: np.ones(x.shape[:-2], x.dtype),  # no eigenvalue is negative
     "tied_groups": lambda w: np.broadcast_to(np.arange(w.shape[-1]), w.shape),
     "expm": lambda x: scipy.linalg.expm(x) if x.size else x,
     "sqrtm": _by_eigenvalues(np.sqrt),

@@ -180,6 +180,7 @@ LINALG: dict[str, Callable[..., Any]] = {
     "slogdet": np.linalg.slogdet,
     "cofactor": _cofactor,
     "cofactor_slope": _cofactor_slope,
+    "half_turn": lambda x: np.ones(x.shape[:-2], x.dtype),
     "tied_groups": lambda w: np.argsort(np.argsort(w, -1), -1),
     "untied": lambda m, numbers, ascending: m,
     "alignment": lambda m, w, g: np.broadcast_to(np.eye(m.shape[-1]), m.shape).astype(m.dtype),
