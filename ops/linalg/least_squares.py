@@ -3,6 +3,10 @@
 The pseudo-inverse jumps where the rank changes. Its derivative is that along changes which keep
 the rank: dA⁺ = -A⁺ dA A⁺ + A⁺ A⁺ᴴ dAᴴ (I - A A⁺) + (I - A⁺ A) dAᴴ A⁺ᴴ A⁺ (Golub and Pereyra,
 "The differentiation of pseudo-inverses and nonlinear least squares", 1973, equation 4.12).
+
+Where ``rcond`` cuts off singular values that are not 0, C = A - A A⁺ A is left of A, and changes
+mix its singular vectors with those that are kept. With Z the last term above, and E = A Aᴴ of what
+is kept, X E - Cᴴ C X = Cᴴ (dA A⁺ + C Z) gives what is to be added to it; to the other, likewise.
 """
 
 from __future__ import annotations
@@ -12,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...core.kinds import structured, zero
-from ..elementwise.comparison import greater, not_equal
+from ..elementwise.arithmetic import where
+from ..elementwise.comparison import equal, greater, not_equal
 from ..elementwise.complexes import adjoint, conjugated, squared_magnitude
 from ..elementwise.identity import astype
 from ..indexing.index import index
@@ -24,6 +29,7 @@ from ..shape.rearranging import matrix_transpose
 from .products import matmul2, matmul_nt, matmul_tn
 from .singular_values import SHAPES, distinct, singular_values, svdvals
 from .solving import inv, matrices
+from .sylvester import sylvester
 
 _cases = [distinct(*shape) for shape in SHAPES]
 
@@ -35,20 +41,60 @@ def _default_rcond(x: Any) -> float:
     return float(max(shape_of(x)[-2:]) * eps)
 
 
+def _mixed(r: Any, y: Any, x: Any, cut: Any) -> Any:
+    """X of X E - Cᴴ C X = R, for the matrix C that was cut off, and E = A Aᴴ of what is kept.
+
+    Where nothing is kept, E is any number that makes the equation regular: R is 0 there.
+    """
+    kept = matmul2(x, y)
+    size = reduce_sum(squared_magnitude(x), axis=(-2, -1), keepdims=True)
+    outside = 2 * where(equal(size, 0), 1, size) * (np.eye(shape_of(x)[-2], dtype=x.dtype) - kept)
+    part = matmul2(kept, x)
+    e = matmul_nt(part, conjugated(part)) + outside
+    return sylvester(-matmul_tn(conjugated(cut), cut), e, r)
+
+
+def _mixed_jvp(t: Any, y: Any, x: Any) -> Any:
+    cut = x - matmul2(x, matmul2(y, x))
+    last = matmul2(adjoint(t), matmul_tn(conjugated(y), y))
+    return _mixed(matmul2(adjoint(cut), matmul2(t, y) + matmul2(cut, last)), y, x, cut)
+
+
+def _mixed_vjp(g: Any, y: Any, x: Any) -> Any:
+    cut = x - matmul2(x, matmul2(y, x))
+    v = matmul2(cut, _mixed(g, y, x, cut))
+    back = matmul2(matmul_tn(conjugated(y), y), matmul2(adjoint(v), cut))
+    return matmul_nt(v, conjugated(y)) + back
+
+
+def _may_cut(x: Any, rcond: float) -> bool:
+    """Whether more than rounding may be cut off."""
+    return rcond > _default_rcond(x)
+
+
 def _pinv_jvp(t: Any, y: Any, x: Any, rcond: float) -> Any:
     residual = adjoint(t - matmul2(x, matmul2(y, t)))
     outside = adjoint(t - matmul2(matmul2(t, y), x))
     rise = matmul2(matmul_nt(y, conjugated(y)), residual) + matmul2(
         outside, matmul_tn(conjugated(y), y)
     )
-    return rise - matmul2(matmul2(y, t), y)
+    slope = rise - matmul2(matmul2(y, t), y)
+    if not _may_cut(x, rcond):
+        return slope
+    other = _mixed_jvp(adjoint(t), adjoint(y), adjoint(x))
+    return slope + _mixed_jvp(t, y, x) + adjoint(other)
 
 
 def _pinv_vjp(g: Any, y: Any, x: Any, rcond: float) -> Any:
     gt = matrix_transpose(g)  # of the gradient conj(g), the conjugate transpose
     left, right = matmul2(gt, matmul_nt(y, conjugated(y))), matmul2(matmul_tn(conjugated(y), y), gt)
     rise = left - matmul2(x, matmul2(y, left)) + right - matmul2(matmul2(right, y), x)
-    return conjugated(rise) - matmul_nt(matmul_tn(y, g), y)
+    slope = conjugated(rise) - matmul_nt(matmul_tn(y, g), y)
+    if not _may_cut(x, rcond):
+        return slope
+    w = conjugated(g)
+    other = _mixed_vjp(adjoint(w), adjoint(y), adjoint(x))
+    return slope + conjugated(_mixed_vjp(w, y, x) + adjoint(other))
 
 
 pseudo_inverse: Any = structured(
@@ -78,7 +124,8 @@ def pinv(a: Any, rcond: float | None = None, hermitian: bool = False, rtol: Any 
     Notes
     -----
     At a matrix of deficient rank the derivative is that along changes which keep the rank; along
-    others the pseudo-inverse is not continuous.
+    others the pseudo-inverse is not continuous. Where ``rcond`` cuts off singular values, it is
+    that of the pseudo-inverse of what is kept.
 
     Examples
     --------
@@ -153,6 +200,8 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> LstsqResult:
             f"lstsq({shape_of(a)}, {have}): needs one matrix, and a right-hand side of {m} rows"
         )
     limit = _default_rcond(a) if rcond is None else float(rcond)
+    if limit < 0:  # as LAPACK takes it: one rounding
+        limit = _default_rcond(a) / max(m, n, 1)
     columns = b if len(have) == 2 else reshape(b, shape=(m, 1))
     x = matmul2(pseudo_inverse(a, rcond=limit), columns)
     rank = astype(rank_above(singular_values(a), rtol=limit), np.intc)
