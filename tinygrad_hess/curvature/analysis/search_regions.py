@@ -147,7 +147,7 @@ def _point(who: str, name: str, x: Any, middle: Array) -> Array:
         raise ValueError(
             f"{who}: {name} must be real and of shape {middle.shape}, got {arguments.shown(x)}"
         )
-    return found if found.dtype.kind == "f" else found.astype(float)  # type: ignore[no-any-return]
+    return found if found.dtype.kind == "f" else found.astype(float)
 
 
 @dataclass(frozen=True, eq=False)
