@@ -60,7 +60,7 @@ half_turn = zero(
     along=True,
     on_complex=True,
     signature="(n,n)->()",
-    cases=[lambda rng: ((rng.normal(size=(2, 3, 3)) + 0j,), {})],
+    cases=[lambda rng: ((rng.uniform(0, 0.3, (2, 3, 3)) + (2 + 0j) * np.eye(3),), {})],
     doc="A root of the number of size 1 that turns a complex matrix off the branch cut.",
 )
 
