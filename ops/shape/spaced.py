@@ -10,7 +10,7 @@ import numpy as np
 from .._dispatch import as_floating, on_tensors
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import power
-from ..elementwise.identity import astype
+from ..elementwise.identity import astype, checked
 from .axes import canonical_axis, shape_of
 from .broadcasting import reshape
 from .rearranging import broadcast_arrays, concatenate, expand_dims, moveaxis
@@ -81,6 +81,11 @@ def logspace(
     return out if dtype is None else astype(out, dtype)
 
 
+def _refuse_zero(x: Array) -> None:
+    if np.any(np.equal(x, 0)):
+        raise ValueError("geomspace: a geometric sequence cannot include zero")
+
+
 @on_tensors(np.geomspace)
 def geomspace(
     start: ArrayLike,
@@ -91,7 +96,7 @@ def geomspace(
     axis: int = 0,
 ) -> Array:
     """Numbers evenly spaced on a logarithmic scale, from ``start`` to ``stop`` of the same sign."""
-    start, stop = _ends(start, stop)
+    start, stop = (checked(x, _refuse_zero) for x in _ends(start, stop))
     shares = linspace(np.zeros(()), np.ones(()), num, endpoint)
     shares = shares.reshape(-1, *(1,) * len(shape_of(start))).astype(start.dtype)
     out = start * power(stop / start, shares)

@@ -7,6 +7,7 @@ with different signs, is the one of lower order left out: the other outgrows it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +16,10 @@ from scipy import special
 
 from ...core.kinds import elementwise
 from .._types import Array
-from ..elementwise.arithmetic import where
-from ..elementwise.comparison import equal, greater_equal
+from ..elementwise.arithmetic import absolute, where
+from ..elementwise.comparison import equal, greater, greater_equal, sign
 from ..elementwise.identity import astype
+from .hypergeometric import hyp1f1, hyperu
 from .scipy_ufuncs import narrowed, refused
 
 _any = (-2, 2)
@@ -127,6 +129,33 @@ signed_ive: Any = elementwise(
 )
 
 
+FAR = 1e3
+"""From here on neighbouring orders cancel in slopes, and SciPy's ive and kve end at 1e9."""
+
+
+def _ive_gap(x: Array) -> Array:
+    """i0e(x) - i1e(x) for x > 0."""
+    return hyp1f1(1.5, 2.0, -2 * x)
+
+
+def _kve_gap(x: Array) -> Array:
+    """k1e(x) - k0e(x) for x > 0."""
+    return math.sqrt(math.pi) * hyperu(1.5, 2.0, 2 * x)
+
+
+def _near_and_far(near: Any, far: Any, x: Array) -> Array:
+    """A slope by one formula or, for large numbers, by another of their absolute value."""
+    size = absolute(x)
+    is_far = greater(size, FAR)
+    return where(is_far, far(where(is_far, size, FAR), sign(x)), near(where(is_far, 1.0, x)))
+
+
+def _bessel_ratio(v: Array, x: Array) -> Array:
+    y = special.ive(v, x) / special.i0e(x)
+    beyond = np.isnan(y) & np.greater(x, 1e8)
+    return np.where(beyond, 1 - np.square(v) / (2 * x), y)[()] if np.any(beyond) else y
+
+
 def _ratio_slope(v: Array, x: Array) -> Array:
     near = bessel_ratio(_previous_order(v), x) + bessel_ratio(v + 1, x)
     return 0.5 * near - bessel_ratio(v, x) * bessel_ratio(1, x)
@@ -134,7 +163,7 @@ def _ratio_slope(v: Array, x: Array) -> Array:
 
 bessel_ratio: Any = elementwise(
     "bessel_ratio",
-    lambda v, x: special.ive(v, x) / special.i0e(x),
+    _bessel_ratio,
     refused("bessel_ratio", 0, "v"),
     lambda g, y, v, x: g * _ratio_slope(v, x),
     cases=[_case(2, 3), _case(3), _case()],
@@ -180,7 +209,12 @@ i0: Any = elementwise("i0", special.i0, lambda g, y, x: g * i1(x), domain=_any, 
 i1e: Any = elementwise(
     "i1e",
     special.i1e,
-    lambda g, y, x: g * _ive_slope(1, x, odd=False),
+    lambda g, y, x: (
+        g
+        * _near_and_far(
+            lambda x: _ive_slope(1, x, odd=False), lambda x, sign: _ive_gap(x) - i1e(x) / x, x
+        )
+    ),
     domain=(0.2, 2),
     edges=_half_slope,
     doc="i1(x) exp(-|x|).",
@@ -188,7 +222,12 @@ i1e: Any = elementwise(
 i0e: Any = elementwise(
     "i0e",
     special.i0e,
-    lambda g, y, x: g * _ive_slope(0, x, odd=False),
+    lambda g, y, x: (
+        g
+        * _near_and_far(
+            lambda x: _ive_slope(0, x, odd=False), lambda x, sign: -sign * _ive_gap(x), x
+        )
+    ),
     domain=(0.2, 2),
     edges=_zero_slope,
     doc="i0(x) exp(-|x|). At 0, where it has a kink, its derivative is 0, the mean of both sides.",
@@ -212,10 +251,14 @@ def _k1e_slope(x: Array) -> Array:
     return where(zero, -kve(2, where(zero, x, 1.0)), slope)
 
 
+def _k0e_slope(x: Array) -> Array:
+    return _finite_at_zero(lambda v, x: k0e(x), 0, x) - k1e(x)
+
+
 k0e: Any = elementwise(
     "k0e",
     special.k0e,
-    lambda g, y, x: g * (_finite_at_zero(lambda v, x: k0e(x), 0, x) - k1e(x)),
+    lambda g, y, x: g * _near_and_far(_k0e_slope, lambda x, sign: -_kve_gap(x), x),
     domain=_positive,
     edges=[((0.0,), (-np.inf,))],
     doc="k0(x) exp(x).",
@@ -223,7 +266,7 @@ k0e: Any = elementwise(
 k1e: Any = elementwise(
     "k1e",
     special.k1e,
-    lambda g, y, x: g * _k1e_slope(x),
+    lambda g, y, x: g * _near_and_far(_k1e_slope, lambda x, sign: _kve_gap(x) - k1e(x) / x, x),
     domain=_positive,
     edges=[((0.0,), (-np.inf,))],
     doc="k1(x) exp(x).",

@@ -152,7 +152,8 @@ def comb(N: ArrayLike, k: ArrayLike, *, exact: bool = False, repetition: bool = 
         return special.comb(N, k, exact=exact, repetition=repetition)
     _is_exact(exact, "comb")
     if repetition:
-        return comb(N + k - 1, k)
+        nothing = equal(N, 0) & equal(k, 0)  # of which there is one choice
+        return where(nothing, 1.0, binom(where(nothing, 1.0, N + k - 1), k))
     counted = _is_counted(N, k)
     return where(counted, binom(N, k), 0.0)
 

@@ -14,7 +14,7 @@ from scipy import special
 from ...core.kinds import elementwise
 from .._types import Array
 from ..elementwise.arithmetic import power_array, where
-from ..elementwise.comparison import equal
+from ..elementwise.comparison import equal, less
 from .counts import rgamma
 from .scipy_ufuncs import of_orders, wide
 
@@ -99,30 +99,46 @@ modstruve: Any = of_orders(
 
 # ---- complete elliptic integrals: hypergeometric functions of the parameter m -------------------
 
-ellipk = elementwise(
+ellipk: Any = elementwise(
     "ellipk",
     special.ellipk,
-    lambda g, y, m: g * (math.pi / 8 * _two_f1(1.5, 1.5, 2.0, m)),
+    lambda g, y, m: g * _ellipk_slope(y, m),
     domain=_unit,
     edges=[((0.0,), (math.pi / 8,))],
     doc="The complete elliptic integral of the first kind, of the parameter m.",
 )
-ellipkm1 = elementwise(
+ellipkm1: Any = elementwise(
     "ellipkm1",
     special.ellipkm1,
-    lambda g, y, p: -g * (math.pi / 8 * _two_f1(1.5, 1.5, 2.0, 1 - p)),
+    lambda g, y, p: -g * _ellipk_slope(y, 1 - p),
     domain=(0.3, 1.5),
     doc="ellipk(1 - p).",
 )
-ellipe = elementwise(
+ellipe: Any = elementwise(
     "ellipe",
     special.ellipe,
-    lambda g, y, m: -g * (math.pi / 8 * _two_f1(0.5, 1.5, 2.0, m)),
+    lambda g, y, m: -g * _ellipe_slope(y, m),
     domain=_unit,
     edges=[((0.0,), (-math.pi / 8,))],
     doc="The complete elliptic integral of the second kind, of the parameter m.",
 )
 
 
-def _two_f1(a: float, b: float, c: float, x: Array) -> Array:
-    return hyp2f1(a, b, c, x)
+FAR_LEFT = -1e8
+"""Left of here SciPy's 2F1 overflows, and closed forms lose nothing (DLMF 19.4.1, 19.4.2)."""
+
+
+def _ellipk_slope(y: Array, m: Array) -> Array:
+    """(E/(1 - m) - K)/(2m)."""
+    far = less(m, FAR_LEFT)
+    here = where(far, m, FAR_LEFT)
+    by_both = (ellipe(here) / (1 - here) - y) / (2 * here)
+    return where(far, by_both, math.pi / 8 * hyp2f1(1.5, 1.5, 2.0, where(far, 0.0, m)))
+
+
+def _ellipe_slope(y: Array, m: Array) -> Array:
+    """(K - E)/(2m)."""
+    far = less(m, FAR_LEFT)
+    here = where(far, m, FAR_LEFT)
+    by_both = (ellipk(here) - y) / (2 * here)
+    return where(far, by_both, math.pi / 8 * hyp2f1(0.5, 1.5, 2.0, where(far, 0.0, m)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from scipy import special
 
 from .._types import Array, ArrayLike
@@ -17,6 +18,26 @@ from .scipy_ufuncs import of_orders, wide
 
 _unit = (-0.9, 0.9)
 _any = (-2, 2)
+
+
+LARGEST_DEGREE = 2**27
+"""SciPy takes a step for each degree, and some tenths of a second for so many."""
+
+
+def _polynomial(name: str, orders: str, rule: Any, domain: Any, doc: str, **row: Any) -> Any:
+    """A row of the polynomial of this name, which refuses integer degrees that would take hours."""
+    ufunc = getattr(special, name)
+
+    def fn(n: Any, *rest: Any) -> Array:
+        degrees = np.asarray(n)
+        if degrees.dtype.kind in "iu" and np.any(np.abs(degrees) > LARGEST_DEGREE):
+            raise ValueError(
+                f"{name}: the degree {np.abs(degrees).max()} is beyond {LARGEST_DEGREE}; "
+                "SciPy would take a step for each"
+            )
+        return ufunc(n, *rest)
+
+    return of_orders(name, fn, orders, rule, domain, doc, **row)
 
 
 def _rule_by_previous_degree(slope: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,9 +50,8 @@ def _rule_by_previous_degree(slope: Callable[..., Any]) -> Callable[..., Any]:
     return rule
 
 
-eval_jacobi: Any = of_orders(
+eval_jacobi: Any = _polynomial(
     "eval_jacobi",
-    special.eval_jacobi,
     "n alpha beta",
     _rule_by_previous_degree(
         lambda y, n, a, b, x: (
@@ -42,72 +62,64 @@ eval_jacobi: Any = of_orders(
     "Jacobi's polynomial of degree n.",
     numbers=[(0, 5), (0, 3), (0, 3)],
 )
-eval_legendre: Any = of_orders(
+eval_legendre: Any = _polynomial(
     "eval_legendre",
-    special.eval_legendre,
     "n",
     _rule_by_previous_degree(lambda y, n, x: 0.5 * (wide(n, y) + 1) * eval_jacobi(n - 1, 1, 1, x)),
     _unit,
     "Legendre's polynomial of degree n.",
     numbers=[(0, 5)],
 )
-eval_gegenbauer: Any = of_orders(
+eval_gegenbauer: Any = _polynomial(
     "eval_gegenbauer",
-    special.eval_gegenbauer,
     "n alpha",
     _rule_by_previous_degree(lambda y, n, a, x: 2 * wide(a, y) * eval_gegenbauer(n - 1, a + 1, x)),
     _unit,
     "Gegenbauer's polynomial of degree n.",
     numbers=[(0, 5), (1, 3)],
 )
-eval_chebyu: Any = of_orders(
+eval_chebyu: Any = _polynomial(
     "eval_chebyu",
-    special.eval_chebyu,
     "n",
     _rule_by_previous_degree(lambda y, n, x: 2 * eval_gegenbauer(n - 1, 2, x)),
     _unit,
     "Chebyshev's polynomial of the second kind of degree n.",
     numbers=[(0, 5)],
 )
-eval_chebyt: Any = of_orders(
+eval_chebyt: Any = _polynomial(
     "eval_chebyt",
-    special.eval_chebyt,
     "n",
     _rule_by_previous_degree(lambda y, n, x: wide(n, y) * eval_chebyu(n - 1, x)),
     _unit,
     "Chebyshev's polynomial of the first kind of degree n.",
     numbers=[(0, 5)],
 )
-eval_genlaguerre: Any = of_orders(
+eval_genlaguerre: Any = _polynomial(
     "eval_genlaguerre",
-    special.eval_genlaguerre,
     "n alpha",
     _rule_by_previous_degree(lambda y, n, a, x: -eval_genlaguerre(n - 1, a + 1, x)),
     _any,
     "Laguerre's generalised polynomial of degree n.",
     numbers=[(0, 5), (0, 3)],
 )
-eval_laguerre: Any = of_orders(
+eval_laguerre: Any = _polynomial(
     "eval_laguerre",
-    special.eval_laguerre,
     "n",
     _rule_by_previous_degree(lambda y, n, x: -eval_genlaguerre(n - 1, 1, x)),
     _any,
     "Laguerre's polynomial of degree n.",
     numbers=[(0, 5)],
 )
-eval_hermite: Any = of_orders(
+eval_hermite: Any = _polynomial(
     "eval_hermite",
-    special.eval_hermite,
     "n",
     _rule_by_previous_degree(lambda y, n, x: 2 * wide(n, y) * eval_hermite(n - 1, x)),
     _any,
     "Hermite's polynomial (physicists') of degree n.",
     numbers=[(0, 5)],
 )
-eval_hermitenorm: Any = of_orders(
+eval_hermitenorm: Any = _polynomial(
     "eval_hermitenorm",
-    special.eval_hermitenorm,
     "n",
     _rule_by_previous_degree(lambda y, n, x: wide(n, y) * eval_hermitenorm(n - 1, x)),
     _any,
