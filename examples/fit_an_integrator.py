@@ -10,6 +10,7 @@ import numpy as np
 import tinygrad_hess as tg
 
 STEPS, H = 500, 0.02
+START = np.array([10.0, 5.0])  # prey, hunters
 TRUE = np.array([1.1, 0.4, 0.1, 0.4])  # births, hunting, growth of hunters, deaths
 
 
@@ -19,7 +20,7 @@ def slope(state, parameters):
     return np.stack([prey * (birth - hunt * hunters), hunters * (growth * prey - death)])
 
 
-def course(parameters, start=np.array([10.0, 5.0])):
+def course(parameters):
     """States after each step, of shape (steps, 2)."""
 
     def step(state, _):
@@ -30,7 +31,7 @@ def course(parameters, start=np.array([10.0, 5.0])):
         state = state + H / 6 * (a + 2 * b + 2 * c + d)
         return state, state
 
-    return tg.scan(step, start, length=STEPS)[1]
+    return tg.scan(step, START, length=STEPS)[1]
 
 
 measured = course(TRUE)[::12]
@@ -43,11 +44,9 @@ def loss(parameters):
 
 parameters = TRUE * [1.02, 0.98, 1.02, 0.98]
 value, hessian = tg.jit(tg.value_and_grad(loss)), tg.jit(tg.hessian(loss))
-for iteration in range(8):
+for iteration in range(7):
     error, gradient = value(parameters)
     print(f"{iteration}: loss {error:10.3f}, gradient {np.linalg.norm(gradient):.1e}")
-    if np.linalg.norm(gradient) < 1e-6 * abs(error):
-        break
     curvature, directions = np.linalg.eigh(hessian(parameters))
     parameters = parameters - directions @ (directions.T @ gradient / np.abs(curvature))
 

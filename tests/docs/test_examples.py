@@ -18,7 +18,6 @@ SHORT = {
     "gradients_by_hand": ["loss =", "w1", "(3, 5)", "agree to rounding"],
     "hvp_against_differences": ["step h", "1e-12", "reverse over reverse differs by"],
     "graph_of_a_function": ["wrote graph_of_hvp.", "arrows"],
-    "fit_an_integrator": ["gradient", " birth 1.1", "in truth 0.4"],
     "sparse_hessian": ["100,000   299,998          3", "3,600 heights", "by 9 products", "step  9"],
     "million_parameters": ["5,018 parameters", "Eigenpairs(LA", "Estimate(", "peak memory"],
     "jacobian_of_a_classifier": ["softmax regression on iris: 9", "petal", "virginica"],
@@ -26,6 +25,7 @@ SHORT = {
 """Words that a script must print."""
 
 TRAINING = {
+    "fit_an_integrator": ["gradient", " birth 1.1", "in truth 0.4"],
     "digits_adam": ["test accuracy", "eigenvalue 5", "residual", "± ", "of the trace"],
     "digits_convnet": ["1,898 parameters", "test accuracy", "in float32"],
     "edge_of_stability": ["sharpness", "\n   60 ", "wrote edge_of_stability.png"],

@@ -181,8 +181,9 @@ class Plan:
         if not numbers or not i.is_ufunc or untyped != numbers.keys():
             return args
         given = [type(numbers[n]) if n in numbers else t for n, t in enumerate(types)]
+        ufunc: Any = i.fn
         try:
-            taken = i.fn.resolve_dtypes((*given, *[None] * i.fn.nout))
+            taken = ufunc.resolve_dtypes((*given, *[None] * ufunc.nout))
             with np.errstate(over="ignore"):
                 values = {n: np.array(c, taken[n]) for n, c in numbers.items()}
         except (TypeError, OverflowError):  # the call itself says so
