@@ -102,7 +102,7 @@ modstruve: Any = of_orders(
 ellipk: Any = elementwise(
     "ellipk",
     special.ellipk,
-    lambda g, y, m: g * _ellipk_slope(y, m),
+    lambda g, y, m: g * _ellipk_slope(m),
     domain=_unit,
     edges=[((0.0,), (math.pi / 8,))],
     doc="The complete elliptic integral of the first kind, of the parameter m.",
@@ -110,14 +110,14 @@ ellipk: Any = elementwise(
 ellipkm1: Any = elementwise(
     "ellipkm1",
     special.ellipkm1,
-    lambda g, y, p: -g * _ellipk_slope(y, 1 - p),
+    lambda g, y, p: -g * _ellipk_slope(1 - p),
     domain=(0.3, 1.5),
     doc="ellipk(1 - p).",
 )
 ellipe: Any = elementwise(
     "ellipe",
     special.ellipe,
-    lambda g, y, m: -g * _ellipe_slope(y, m),
+    lambda g, y, m: -g * _ellipe_slope(m),
     domain=_unit,
     edges=[((0.0,), (-math.pi / 8,))],
     doc="The complete elliptic integral of the second kind, of the parameter m.",
@@ -128,17 +128,17 @@ FAR_LEFT = -1e8
 """Left of here SciPy's 2F1 overflows, and closed forms lose nothing (DLMF 19.4.1, 19.4.2)."""
 
 
-def _ellipk_slope(y: Array, m: Array) -> Array:
+def _ellipk_slope(m: Array) -> Array:
     """(E/(1 - m) - K)/(2m)."""
     far = less(m, FAR_LEFT)
     here = where(far, m, FAR_LEFT)
-    by_both = (ellipe(here) / (1 - here) - y) / (2 * here)
+    by_both = (ellipe(here) / (1 - here) - ellipk(here)) / (2 * here)
     return where(far, by_both, math.pi / 8 * hyp2f1(1.5, 1.5, 2.0, where(far, 0.0, m)))
 
 
-def _ellipe_slope(y: Array, m: Array) -> Array:
+def _ellipe_slope(m: Array) -> Array:
     """(K - E)/(2m)."""
     far = less(m, FAR_LEFT)
     here = where(far, m, FAR_LEFT)
-    by_both = (ellipk(here) - y) / (2 * here)
+    by_both = (ellipk(here) - ellipe(here)) / (2 * here)
     return where(far, by_both, math.pi / 8 * hyp2f1(0.5, 1.5, 2.0, where(far, 0.0, m)))
