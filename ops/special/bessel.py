@@ -20,7 +20,7 @@ from ..elementwise.arithmetic import absolute, where
 from ..elementwise.comparison import equal, greater, greater_equal, sign
 from ..elementwise.identity import astype
 from .hypergeometric import hyp1f1, hyperu
-from .scipy_ufuncs import narrowed, refused
+from .scipy_ufuncs import by_region, narrowed, refused
 
 _any = (-2, 2)
 _positive = (0.6, 3)
@@ -143,11 +143,9 @@ def _kve_gap(x: Array) -> Array:
     return math.sqrt(math.pi) * hyperu(1.5, 2.0, 2 * x)
 
 
-def _near_and_far(near: Any, far: Any, x: Array) -> Array:
-    """A slope by one formula or, for large numbers, by another of their absolute value."""
-    size = absolute(x)
-    is_far = greater(size, FAR)
-    return where(is_far, far(where(is_far, size, FAR), sign(x)), near(where(is_far, 1.0, x)))
+def _near_and_far(near: Callable[[Array], Array], far: Callable[[Array], Array], x: Array) -> Array:
+    """A slope by one formula or, for large numbers, by another."""
+    return by_region(greater(absolute(x), FAR), far, near, x, (FAR, 1.0))
 
 
 def _bessel_ratio(v: Array, x: Array) -> Array:
@@ -206,15 +204,24 @@ i1: Any = elementwise(
     edges=_half_slope,
 )
 i0: Any = elementwise("i0", special.i0, lambda g, y, x: g * i1(x), domain=_any, edges=_zero_slope)
+
+
+def _i1e_slope(x: Array) -> Array:
+    return _near_and_far(
+        lambda x: _ive_slope(1, x, odd=False), lambda x: _ive_gap(absolute(x)) - i1e(x) / x, x
+    )
+
+
+def _i0e_slope(x: Array) -> Array:
+    return _near_and_far(
+        lambda x: _ive_slope(0, x, odd=False), lambda x: -sign(x) * _ive_gap(absolute(x)), x
+    )
+
+
 i1e: Any = elementwise(
     "i1e",
     special.i1e,
-    lambda g, y, x: (
-        g
-        * _near_and_far(
-            lambda x: _ive_slope(1, x, odd=False), lambda x, sign: _ive_gap(x) - i1e(x) / x, x
-        )
-    ),
+    lambda g, y, x: g * _i1e_slope(x),
     domain=(0.2, 2),
     edges=_half_slope,
     doc="i1(x) exp(-|x|).",
@@ -222,12 +229,7 @@ i1e: Any = elementwise(
 i0e: Any = elementwise(
     "i0e",
     special.i0e,
-    lambda g, y, x: (
-        g
-        * _near_and_far(
-            lambda x: _ive_slope(0, x, odd=False), lambda x, sign: -sign * _ive_gap(x), x
-        )
-    ),
+    lambda g, y, x: g * _i0e_slope(x),
     domain=(0.2, 2),
     edges=_zero_slope,
     doc="i0(x) exp(-|x|). At 0, where it has a kink, its derivative is 0, the mean of both sides.",
@@ -258,7 +260,7 @@ def _k0e_slope(x: Array) -> Array:
 k0e: Any = elementwise(
     "k0e",
     special.k0e,
-    lambda g, y, x: g * _near_and_far(_k0e_slope, lambda x, sign: -_kve_gap(x), x),
+    lambda g, y, x: g * _near_and_far(_k0e_slope, lambda x: -_kve_gap(x), x),
     domain=_positive,
     edges=[((0.0,), (-np.inf,))],
     doc="k0(x) exp(x).",
@@ -266,7 +268,7 @@ k0e: Any = elementwise(
 k1e: Any = elementwise(
     "k1e",
     special.k1e,
-    lambda g, y, x: g * _near_and_far(_k1e_slope, lambda x, sign: _kve_gap(x) - k1e(x) / x, x),
+    lambda g, y, x: g * _near_and_far(_k1e_slope, lambda x: _kve_gap(x) - k1e(x) / x, x),
     domain=_positive,
     edges=[((0.0,), (-np.inf,))],
     doc="k1(x) exp(x).",

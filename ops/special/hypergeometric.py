@@ -6,6 +6,7 @@ Each derivative is a multiple of the function of neighbouring parameters (DLMF 1
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from .._types import Array
 from ..elementwise.arithmetic import power_array, where
 from ..elementwise.comparison import equal, less
 from .counts import rgamma
-from .scipy_ufuncs import of_orders, wide
+from .scipy_ufuncs import by_region, of_orders, wide
 
 _unit = (-0.8, 0.8)
 _positive = (0.5, 2.5)
@@ -128,17 +129,16 @@ FAR_LEFT = -1e8
 """Left of here SciPy's 2F1 overflows, and closed forms lose nothing (DLMF 19.4.1, 19.4.2)."""
 
 
+def _elliptic_slope(a: float, far: Callable[[Array], Array], m: Array) -> Array:
+    """π/8 · 2F1(a, 3/2; 2; m), or the closed form far out."""
+    return by_region(
+        less(m, FAR_LEFT), far, lambda m: math.pi / 8 * hyp2f1(a, 1.5, 2.0, m), m, (FAR_LEFT, 0.0)
+    )
+
+
 def _ellipk_slope(m: Array) -> Array:
-    """(E/(1 - m) - K)/(2m)."""
-    far = less(m, FAR_LEFT)
-    here = where(far, m, FAR_LEFT)
-    by_both = (ellipe(here) / (1 - here) - ellipk(here)) / (2 * here)
-    return where(far, by_both, math.pi / 8 * hyp2f1(1.5, 1.5, 2.0, where(far, 0.0, m)))
+    return _elliptic_slope(1.5, lambda m: (ellipe(m) / (1 - m) - ellipk(m)) / (2 * m), m)
 
 
 def _ellipe_slope(m: Array) -> Array:
-    """(K - E)/(2m)."""
-    far = less(m, FAR_LEFT)
-    here = where(far, m, FAR_LEFT)
-    by_both = (ellipk(here) - ellipe(here)) / (2 * here)
-    return where(far, by_both, math.pi / 8 * hyp2f1(0.5, 1.5, 2.0, where(far, 0.0, m)))
+    return _elliptic_slope(0.5, lambda m: (ellipk(m) - ellipe(m)) / (2 * m), m)

@@ -15,7 +15,7 @@ from ...core.errors import NonDifferentiableError, operands
 from ...core.kinds import elementwise
 from ...core.primitive import Rule
 from .._types import Array, ArrayLike
-from ..elementwise.arithmetic import _cast_operand
+from ..elementwise.arithmetic import _cast_operand, where
 
 Interval = tuple[float, float]
 Case = Callable[[np.random.Generator], tuple[tuple[Any, ...], dict[str, Any]]]
@@ -44,6 +44,22 @@ def narrowed(ufunc: Any) -> Callable[..., Any]:
         return out if dtype.kind not in "f" or out.dtype == dtype else out.astype(dtype)[()]
 
     return fn
+
+
+def by_region(
+    inside: Array,
+    f: Callable[[Array], Array],
+    elsewhere: Callable[[Array], Array],
+    x: Array,
+    points: tuple[float, float],
+) -> Array:
+    """``f(x)`` inside a region and another formula elsewhere, each evaluated only where it holds.
+
+    Outside of its region each is taken at its own one of ``points``, where all its derivatives are
+    finite: zero times infinity would otherwise come back from there.
+    """
+    at_f, at_elsewhere = points
+    return where(inside, f(where(inside, x, at_f)), elsewhere(where(inside, at_elsewhere, x)))
 
 
 def wide(n: Any, y: ArrayLike) -> Array:

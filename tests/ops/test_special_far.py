@@ -63,3 +63,13 @@ def test_comb_with_repetition_follows_scipy() -> None:
 def test_geomspace_refuses_zero() -> None:
     with pytest.raises(ValueError, match="cannot include zero"):
         tg.grad(lambda a: tnp.geomspace(a, np.zeros(2), 4).sum())(0.2)
+
+
+@pytest.mark.parametrize("name", ["k0e", "k1e"])
+def test_no_slope_left_of_the_domain(name: str) -> None:
+    """There is no function there; a formula of the absolute value would give a slope."""
+    f, x = getattr(special, name), np.array([-1.0, -2e3, -1e200])
+    with np.errstate(all="ignore"):
+        assert np.isnan(f(x)).all()
+        assert np.isnan(tg.grad(lambda x: f(x).sum())(x)).all()
+        assert np.isnan(tg.hvp(lambda x: f(x).sum(), x, np.ones(3))).all()

@@ -116,6 +116,11 @@ def call(
     return trees.unflatten(out_spec, append(prim, leaves, out))
 
 
+def or_zeros(x: Any, like: Any) -> Any:
+    """A cotangent or tangent, or zeros of the shape and type of ``like`` where it is missing."""
+    return np.zeros(like.shape, like.dtype)[()] if x is None else x
+
+
 def append(prim: Composite, operands: Sequence[Any], outputs: Sequence[Any]) -> tuple[Any, ...]:
     """Append one node whose outputs have these values; return them as tensors."""
     values = tuple(map(unrecorded, operands))

@@ -8,15 +8,16 @@ in reverse. So any order of derivative follows. What the body closes over are op
 
 from __future__ import annotations
 
+import functools
 import math
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..core import arguments, modes, trees
-from ..core.composite import Opaque, append, parts
+from ..core.composite import Opaque, append, or_zeros, parts
 from ..core.errors import call_of, describe
 from ..core.tape import Tape
 from ..core.tensor import (
@@ -385,31 +386,34 @@ def _closed_over(outputs: Sequence[Any], since: int, known: Sequence[Tensor]) ->
     return _oldest_first(found)
 
 
-_plans: OrderedDict[Any, Traced] = OrderedDict()
+@dataclass(frozen=True)
+class _Known:
+    """A program that is equal to another of the same content."""
+
+    content: Any
+    program: Program = field(compare=False)
+
+
+@functools.lru_cache(maxsize=CACHE_SIZE)
+def _plan(known: _Known) -> Traced:
+    count = len(known.program.outputs)
+    return Traced(known.program, trees.structure([0] * count), [False] * count)
 
 
 def _planned(program: Program) -> Traced:
     """The plan of a program, which is that of an equal one if that was planned before."""
+    instructions = tuple(
+        (i.prim or i.fn, i.args, i.out, i.shape, i.dtype, hashable(i.params))
+        for i in program.instructions
+    )
+    constants = tuple((s, _content(c)) for s, c in program.constants.items())
+    content = (instructions, constants, program.inputs, program.outputs, program.types)
+    known = _Known(content, program)
     try:
-        key = (
-            tuple(
-                (i.prim or i.fn, i.args, i.out, i.shape, i.dtype, hashable(i.params))
-                for i in program.instructions
-            ),
-            tuple((s, _content(c)) for s, c in program.constants.items()),
-            program.inputs,
-            program.outputs,
-            program.types,
-        )
-        traced = _plans.get(key)
+        hash(known)
     except TypeError:  # a parameter that cannot be hashed
-        return Traced(program, trees.structure([0] * len(program.outputs)), ())
-    if traced is None:
-        spec = trees.structure([0] * len(program.outputs))
-        traced = _plans[key] = Traced(program, spec, [False] * len(program.outputs))
-        while len(_plans) > CACHE_SIZE:
-            _plans.popitem(last=False)
-    return traced
+        return _plan.__wrapped__(known)
+    return _plan(known)
 
 
 def _content(c: Any) -> Any:
@@ -528,7 +532,7 @@ class _Scan(Opaque):
             ]
             return [*before, *totals], [_sum(new[i], None, starts[i]) for i in at_x]
 
-        begin = [_or_zeros(g[i - first], operands[i]) for i in moving]
+        begin = [or_zeros(g[i - first], operands[i]) for i in moving]
         begin += [np.zeros(operands[i].shape, operands[i].dtype)[()] for i in summed]
         given = [g[i] for i in seeded] + [g[nc + ny + i] for i in stored]
         symbols = self.body.symbols
@@ -565,7 +569,7 @@ class _Scan(Opaque):
             before = [t for i, t in zip(moving, c, strict=True) if i - first < kept]
             return after, [*(new[nc + i] for i in float_ys), *before]
 
-        begin = [_or_zeros(ts[i], operands[i]) for i in moving]
+        begin = [or_zeros(ts[i], operands[i]) for i in moving]
         constants = [*fixed, *(ts[i] for i in constant_ts)]
         at = [*known, *(ts[i] for i in at_x)]
         after, ys = run(step, self.body.symbols, outer, constants, begin, at, self.n, self.backward)
@@ -585,12 +589,8 @@ def _start(x: Any) -> Tensor:
     return alias(x) if is_tracked(x) else leaf(unrecorded(x))
 
 
-def _or_zeros(x: Any, like: Any) -> Any:
-    return np.zeros(like.shape, like.dtype)[()] if x is None else x
-
-
 def _sum(a: Any, b: Any, like: Any) -> Any:
     """The sum of two, either of which may be missing."""
     if a is None or b is None:
-        return _or_zeros(b if a is None else a, like)
+        return or_zeros(b if a is None else a, like)
     return a + b

@@ -6,8 +6,6 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ..core import composite, trees
 from ..core.tensor import is_tracked
 from .gradients import jvp, vjp
@@ -49,21 +47,17 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
         def pullback(cotangents: Any, operands: Any) -> list[Any]:
             out, pull = vjp(recompute(operands), *[operands[i] for i in tracked])
-            found = pull([_or_zeros(c, y) for c, y in zip(cotangents, out, strict=True)])
+            found = pull([composite.or_zeros(c, y) for c, y in zip(cotangents, out, strict=True)])
             return _none_elsewhere(found, tracked, len(operands))
 
         def pushforward(tangents: Any, operands: Any) -> list[Any]:
             primals = [operands[i] for i in tracked]
-            given = [_or_zeros(tangents[i], operands[i]) for i in tracked]
+            given = [composite.or_zeros(tangents[i], operands[i]) for i in tracked]
             return jvp(recompute(operands), primals, given)[1]
 
         return composite.call(getattr(f, "__name__", "checkpoint"), f, args, pullback, pushforward)
 
     return checkpointed
-
-
-def _or_zeros(x: Any, like: Any) -> Any:
-    return np.zeros(like.shape, like.dtype) if x is None else x
 
 
 def _none_elsewhere(found: Any, indices: list[int], count: int) -> list[Any]:

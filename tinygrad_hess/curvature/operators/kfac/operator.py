@@ -257,7 +257,7 @@ class KroneckerFactors(SymmetricOperator):
         ValueError
             For a negative damping, or none when the matrix is singular.
         """
-        self._check_damping(damping, "solve")
+        self._check_regular(damping, "solve")
         return self._apply_function(v, lambda s: 1 / (s + damping))
 
     def inverse(self, damping: float = 0.0) -> KroneckerInverse:
@@ -268,13 +268,13 @@ class KroneckerFactors(SymmetricOperator):
         ValueError
             As for :meth:`solve`.
         """
-        self._check_damping(damping, "inverse")
+        self._check_regular(damping, "inverse")
         return KroneckerInverse(self, damping)
 
     def inverse_root(self, v: Any, damping: float = 0.0) -> Any:
         """``(K + damping · I)^(-1/2) v``: with v standard normal, a draw from the Gaussian whose
         precision is ``K + damping · I``."""
-        self._check_damping(damping, "inverse_root")
+        self._check_regular(damping, "inverse_root")
         return self._apply_function(v, lambda s: (s + damping) ** -0.5)
 
     def _apply_function(self, v: Any, f: Callable[[Array], Array]) -> Any:
@@ -305,7 +305,7 @@ class KroneckerFactors(SymmetricOperator):
         ValueError
             As for :meth:`solve`.
         """
-        self._check_damping(damping, "output_covariance")
+        self._check_regular(damping, "output_covariance")
         run = self._taps.run(self.predict, x)
         k = int(np.prod(run.outputs.shape[1:], dtype=int))
         seeds = np.zeros((k, run.n, k), run.outputs.dtype)
@@ -334,7 +334,7 @@ class KroneckerFactors(SymmetricOperator):
         with np.errstate(divide="ignore"):
             return float(np.log(self.eigenvalues().astype(float) + damping).sum())
 
-    def _check_damping(self, damping: float, what: str) -> None:
+    def _check_regular(self, damping: float, what: str) -> None:
         _check_damping(damping, what)
         values = self.eigenvalues()
         largest, smallest = values.max(), values.min()
