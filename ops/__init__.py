@@ -9,6 +9,9 @@ user declares as well: in the module that the index of names tells, or in the re
 from importlib.util import find_spec as _find_spec
 from typing import Any as _Any
 
+from ..core.boundary import all_named as _all_named
+from ..core.boundary import is_bare as _is_bare
+from ..core.boundary import named as _named
 from ..core.registry import REGISTRY as _REGISTRY
 from ._names import OPERATIONS as _OPERATIONS
 from ._rows import load as _load
@@ -159,10 +162,15 @@ from .shape.triangles import diagflat as diagflat
 from .shape.triangles import tril as tril
 from .shape.triangles import triu as triu
 
+# what operators call, and what is called most: their primitives name the errors that come of it
+_direct = (astype, index, matmul, mod, power, reshape, sum)
+globals().update(_all_named(globals(), keep=_direct))
+
 
 def __getattr__(name: str) -> _Any:
     if name in _OPERATIONS:
-        globals()[name] = found = _load(name)
+        found = _load(name)
+        globals()[name] = found = _named(found, name) if _is_bare(found) else found
         return found
     if name.startswith("_") or (name not in _REGISTRY and _find_spec(f"{__name__}.{name}")):
         # Python asks so before it imports a module, and loads it when there is no such attribute

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
 from ..core import trees
-from ..core.errors import add_context
+from ..core.boundary import bare as bare_of
+from ..core.boundary import raise_named
 from ..core.tensor import Batched, Tensor, constant, is_tracked
 from ..core.trees import stacked
 from ._types import Array, ArrayLike
@@ -55,47 +55,50 @@ def on_tensors(
 
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
-            if simple and not kwargs and len(args) == 1 and type(args[0]) is np.ndarray:
-                try:
-                    return original(args[0])
-                except _CAUGHT:
-                    pass  # the composition says why, under its name
-                return composed(args, kwargs)
-            boxed = False
-            for x in args:
-                kind = type(x)
-                if kind is Tensor and x.prim is None:
-                    boxed = True
-                elif kind is Tensor or kind is Batched:
-                    return composed(args, kwargs)
-                elif kind is list or kind is tuple:
-                    if is_recorded(x):
-                        return composed(args, kwargs)
-                    boxed = boxed or contains_tensor(x)
-            if kwargs:
-                given = tuple(kwargs.values())
-                if is_recorded(given) or not theirs.accept(kwargs):
-                    return composed(args, kwargs)
-                boxed = boxed or contains_tensor(given)
-            if boxed and not constants:
-                return composed(args, kwargs)
-            plain, options = theirs.arguments(ours, shared, args, kwargs)
-            if not constants:
-                return original(*plain, **options)
-            if boxed:
-                plain, options = values(plain), values(options)
             try:
-                result = original(*plain, **options)
-            except _CAUGHT:
-                pass
-            else:
-                if narrow:
-                    result = _narrowed(result, [*args, *kwargs.values()])
-                if not boxed:
-                    return result
-                if not any(isinstance(x, Tensor) and _is_view(result, x.value) for x in args):
-                    return as_constants(result)
-            return composed(args, kwargs)  # of a view, too: it knows its base, for assignments
+                if simple and not kwargs and len(args) == 1 and type(args[0]) is np.ndarray:
+                    try:
+                        return original(args[0])
+                    except _CAUGHT:
+                        pass  # the composition says why, under its name
+                    return composed(args, kwargs)
+                boxed = False
+                for x in args:
+                    kind = type(x)
+                    if kind is Tensor and x.prim is None:
+                        boxed = True
+                    elif kind is Tensor or kind is Batched:
+                        return composed(args, kwargs)
+                    elif kind is list or kind is tuple:
+                        if is_recorded(x):
+                            return composed(args, kwargs)
+                        boxed = boxed or contains_tensor(x)
+                if kwargs:
+                    given = tuple(kwargs.values())
+                    if is_recorded(given) or not theirs.accept(kwargs):
+                        return composed(args, kwargs)
+                    boxed = boxed or contains_tensor(given)
+                if boxed and not constants:
+                    return composed(args, kwargs)
+                plain, options = theirs.arguments(ours, shared, args, kwargs)
+                if not constants:
+                    return original(*plain, **options)
+                if boxed:
+                    plain, options = values(plain), values(options)
+                try:
+                    result = original(*plain, **options)
+                except _CAUGHT:
+                    pass
+                else:
+                    if narrow:
+                        result = _narrowed(result, [*args, *kwargs.values()])
+                    if not boxed:
+                        return result
+                    if not any(isinstance(x, Tensor) and _is_view(result, x.value) for x in args):
+                        return as_constants(result)
+                return composed(args, kwargs)  # of a view, too: it knows its base, for assignments
+            except Exception as error:
+                raise_named(error, function.__name__, args, kwargs)
 
         def composed(args: Any, kwargs: Any) -> Any:
             if kwargs and not ours.accept(kwargs):
@@ -106,20 +109,13 @@ def on_tensors(
                     break
             if kwargs:
                 kwargs = {k: prepare(x) if holds_in_list(x) else x for k, x in kwargs.items()}
-            try:
-                return function(*args, **kwargs)
-            except Exception as error:
-                said = str(error)
-                if function.__name__ in said or _BEGINS_WITH_A_NAME.match(said):
-                    raise
-                raise add_context(error, function.__name__, args, kwargs) from error
+            return function(*args, **kwargs)
 
         return call  # type: ignore[return-value]
 
     return decorate
 
 
-_BEGINS_WITH_A_NAME = re.compile(r"[\w.]+[(:\[]")
 _NESTED = (list, tuple)
 _CAUGHT = (TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
 
@@ -214,13 +210,14 @@ def dispatched(
     made = {}
     for name, f in namespace.items():
         original = getattr(theirs, name, None)
+        bare = bare_of(f)  # whoever wraps it names its errors
         ours = inspect.isfunction(f) and f.__module__.startswith(_PACKAGE)
         row = getattr(f, "primitive", None)
-        if not ours or not callable(original) or f in keep or hasattr(f, "__wrapped__"):
+        if not ours or not callable(original) or f in keep or hasattr(bare, "__wrapped__"):
             continue
         if row is not None and row.fn is original:
             continue
-        call = on_tensors(original, prepared.get(f), narrow=narrow)(f)
+        call = on_tensors(original, prepared.get(f), narrow=narrow)(bare)
         call.__module__, call.__name__ = namespace["__name__"], name  # where pickle finds it
         call.__qualname__ = name
         made[name] = call

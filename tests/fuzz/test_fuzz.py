@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 SHARES = {
-    "unnamed": 0.05,
-    "AttributeError": 0.01,
-    "OverflowError": 0.005,
-    "KeyError": 0.002,
-    "accepts": 0.01,
-    "unjudged": 0.01,
+    "unnamed": 0.015,
+    "AttributeError": 0.004,
+    "OverflowError": 0.001,
+    "KeyError": 0.001,
+    "accepts": 0.005,
+    "unjudged": 0.002,
     "vmap": 0.001,
     "jit": 0.001,
     "gradient": 0.001,

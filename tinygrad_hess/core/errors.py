@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -68,20 +68,36 @@ def refuse_subclass(x: Any, who: str) -> None:
 def operands(args: Any, params: dict[str, Any] | None = None) -> str:
     """Describe a call's operands and keywords, for an error message."""
     words = [describe(a) for a in args]
-    words += [f"{k}={v!r}" for k, v in (params or {}).items()]
+    words += [f"{k}={_written(v)}" for k, v in (params or {}).items()]
     return ", ".join(words)
+
+
+def _written(x: Any) -> str:
+    """A keyword's value as it is written, unless it is an array or long."""
+    if type(x) in (list, tuple) and len(x) <= 4:
+        inner = ", ".join(map(_written, x))
+        return f"[{inner}]" if type(x) is list else f"({inner}{',' if len(x) == 1 else ''})"
+    if isinstance(x, (str, bytes, int, float, complex, slice, np.dtype, np.generic, type(None))):
+        text = repr(x)
+        return text if len(text) <= 60 else f"{text[:57]}..."
+    return getattr(x, "__name__", None) or describe(x)
 
 
 def add_context(error: Exception, name: str, args: Any, params: dict[str, Any] | None) -> Exception:
     """Return ``error`` as the same kind of error, naming the operation and its operands."""
-    kinds = (np.linalg.LinAlgError, IndexError, ValueError, TypeError, OverflowError)
+    kinds = (
+        np.linalg.LinAlgError, IndexError, ValueError, TypeError, OverflowError,
+        NotImplementedError,
+    )  # fmt: skip
     is_numpys = type(error).__module__.startswith("numpy")  # such as that of a missing ufunc loop
     kind = next(
         (k for k in kinds if type(error) is k or (is_numpys and isinstance(error, k))), None
     )
     if isinstance(error, np.exceptions.AxisError):
         kind = ValueError
-    if type(error) is AttributeError:  # NumPy asks objects for a method of the ufunc's name
+    if _is_of_an_argument(error, args, params):
+        kind = TypeError if type(error) is AttributeError else ValueError
+    elif type(error) is AttributeError:  # NumPy asks objects for a method of the ufunc's name
         wrong = [a for a in args if not _is_numeric(a)]
         if wrong:
             what = f"a {describe(wrong[0])} is no array of numbers"
@@ -89,6 +105,25 @@ def add_context(error: Exception, name: str, args: Any, params: dict[str, Any] |
     if kind is None:
         return error
     return kind(f"{name}({operands(args, params)}): {error}")
+
+
+def _is_of_an_argument(error: Exception, args: Any, params: dict[str, Any] | None) -> bool:
+    """Whether what lacks an attribute, or is no key, was given, and is no array or tensor."""
+    if type(error) is AttributeError:
+        wrong = error.obj
+        return not hasattr(wrong, "__array__") and any(x is wrong for x in _items((args, params)))
+    if type(error) is KeyError and error.args and isinstance(error.args[0], (str, int)):
+        key = error.args[0]
+        return any(type(x) is type(key) and x == key for x in _items((args, params)))
+    return False
+
+
+def _items(x: Any) -> Iterator[Any]:
+    """All that lists, tuples and dicts hold, and these themselves."""
+    yield x
+    if isinstance(x, (list, tuple, dict)):
+        for item in x.values() if isinstance(x, dict) else x:
+            yield from _items(item)
 
 
 def _is_numeric(x: Any) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import signatures
+from .boundary import named as named_errors
 from .composite import parts
 from .primitive import Primitive, Rule, binary, bind, named, unary, unary_with_params
 from .signatures import parsed
@@ -24,6 +25,7 @@ def plus(a: Any, b: Any) -> Any:
     return b if a is None else a if b is None else a + b
 
 
+@named_errors
 def elementwise(
     name: str,
     fn: Callable[..., Any],
@@ -68,6 +70,7 @@ def elementwise(
     return prim.call
 
 
+@named_errors
 def zero(
     name: str, fn: Callable[..., Any], operands: int = 1, *, along: bool = False, **row: Any
 ) -> Callable[..., Any]:
@@ -92,6 +95,7 @@ def zero(
     return prim.call
 
 
+@named_errors
 def linear(
     name: str,
     fn: Callable[..., Any],
@@ -128,6 +132,7 @@ def linear(
     return prim.call
 
 
+@named_errors
 def bilinear(
     name: str,
     fn: Callable[..., Any],
@@ -158,6 +163,7 @@ def bilinear(
     return prim.call
 
 
+@named_errors
 def variadic(
     name: str, fn: Callable[..., Any], transpose: Callable[..., Any], **row: Any
 ) -> Callable[..., Any]:
@@ -185,6 +191,7 @@ def variadic(
     return prim.call
 
 
+@named_errors
 def structured(
     name: str,
     fn: Callable[..., Any],

@@ -269,21 +269,21 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
     """
     on_tape = boxed = has_batch = False
     values = []
-    for a in args:
-        if isinstance(a, Tensor):
-            boxed = True
-            on_tape = on_tape or a.prim is not None
-            has_batch = has_batch or type(a) is Batched
-            values.append(a.value)
-        elif isinstance(a, (_ndarray, Parts, *_SCALARS)):
-            values.append(a)
-        elif isinstance(stack := stacked(a), Tensor):  # a list that contains tensors
-            return bind(prim, tuple(stack if x is a else x for x in args), params)
-        else:
-            values.append(np.asarray(a))
-    if boxed and not prim.on_complex and any(map(_is_complex, values)):
-        refuse_complex(prim, args, params)
     try:
+        for a in args:
+            if isinstance(a, Tensor):
+                boxed = True
+                on_tape = on_tape or a.prim is not None
+                has_batch = has_batch or type(a) is Batched
+                values.append(a.value)
+            elif isinstance(a, (_ndarray, Parts, *_SCALARS)):
+                values.append(a)
+            elif isinstance(stack := stacked(a), Tensor):  # a list that contains tensors
+                return bind(prim, tuple(stack if x is a else x for x in args), params)
+            else:
+                values.append(np.asarray(a))
+        if boxed and not prim.on_complex and any(map(_is_complex, values)):
+            refuse_complex(prim, args, params)
         if has_batch:
             value = _bind_batched(prim, args, values, params or {})
         else:

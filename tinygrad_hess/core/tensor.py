@@ -28,6 +28,7 @@ from .errors import (
     NonDifferentiableError,
     TapeReleasedError,
     TracingError,
+    add_context,
     describe,
     refuse_subclass,
 )
@@ -133,7 +134,12 @@ class Tensor(TensorMethods):
                 data._refuse("a copy", "Use tg.stop_gradient(x), or x itself.")
             data = data.value
         refuse_subclass(data, "tensor")
-        self.value = np.array(data, dtype=dtype)
+        try:
+            self.value = np.array(data, dtype=dtype)
+            requires_grad = bool(requires_grad)
+        except Exception as error:
+            options = {"dtype": dtype, "requires_grad": requires_grad}
+            raise add_context(error, "tensor", (data,), options) from error
         if self.value.dtype.kind in "OSU":
             raise TypeError(f"tensor: a tensor holds numbers, got {describe(data)}")
         self.prim = None
@@ -204,6 +210,9 @@ class Tensor(TensorMethods):
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Make this constant a leaf of the tape (or a leaf a constant again), in place."""
+        if not isinstance(requires_grad, (bool, np.bool, int)):
+            what = describe(requires_grad)
+            raise TypeError(f"requires_grad_: give True or False, not a {what}")
         if not self.is_leaf:
             raise NonDifferentiableError(
                 "requires_grad of a computed tensor: only a leaf can start a tape, or leave it. "

@@ -44,6 +44,7 @@ from numpy import (
 )  # fmt: skip
 
 from ..core import arguments as _arguments
+from ..core.boundary import all_named as _all_named
 from ..core.registry import REGISTRY as _REGISTRY
 from ..core.tensor import Tensor
 from ..ops import (
@@ -497,6 +498,7 @@ def i0(x: Any) -> Any:
     return bessel.i0(x if isinstance(x, Tensor) else _np.asarray(x, float))
 
 
+globals().update(_all_named(globals()))
 globals().update(
     (row.name, row.call)
     for row in _REGISTRY.values()

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.boundary import named
 from ..core.errors import describe
 from ..core.tensor import Tensor, tensor_or_array
 from ..ops import broadcast_to, flip, index, moveaxis, pad
@@ -37,6 +38,7 @@ def _flip_conjugate(x: Any) -> Any:
     return np.conj(x) if x.dtype.kind == "c" else x
 
 
+@named
 def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Any:
     """The convolution of two arrays with as many axes, as ``scipy.signal.convolve``.
 
@@ -65,6 +67,7 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> An
     return convolution(in1, in2, mode, method=method, who="signal.convolve")
 
 
+@named
 def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Any:
     """The cross-correlation, Σ in1[k + j] conj(in2[j]); see :func:`convolve`.
 
@@ -78,6 +81,7 @@ def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> A
     return convolution(in1, _flip_conjugate(in2), mode, method=method, who="signal.correlate")
 
 
+@named
 def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
     """The convolution by FFT, along all axes or some; the others broadcast. See :func:`convolve`.
 
@@ -92,6 +96,7 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
     return _convolve_axes(in1, in2, mode, axes, "fft", "signal.fftconvolve")
 
 
+@named
 def oaconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
     """The convolution by overlap-add: fast where one operand is much longer.
 
@@ -123,6 +128,7 @@ def _convolve_axes(in1: Any, in2: Any, mode: str, axes: Any, method: str, who: s
 _BOUNDARIES = {"fill": "constant", "wrap": "wrap", "symm": "symmetric"}
 
 
+@named
 def convolve2d(
     in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0
 ) -> Any:
@@ -157,6 +163,7 @@ def convolve2d(
     return _convolve2d(in1, in2, begins, mode, boundary, fillvalue, "signal.convolve2d")
 
 
+@named
 def correlate2d(
     in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0
 ) -> Any:
@@ -196,6 +203,7 @@ def _convolve2d(
     return index(out, tuple(slice(s, s + n) for s, n in zip(begins, a.shape, strict=True)))
 
 
+@named
 def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     """Filter along an axis: a[0] y[n] = Σ b[k] x[n - k] - Σ a[k] y[n - k].
 

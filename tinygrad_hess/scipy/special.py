@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from scipy import special as _scipy
 
+from ..core.boundary import all_named as _all_named
 from ..core.tensor import Tensor
 from ..ops import (
     cbrt,
@@ -439,6 +440,7 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
 # polygamma of an order that is none is NaN.
 _ours = (softmax, log_softmax, hyp1f1, polygamma)
 globals().update(_dispatched(globals(), _scipy, keep=_ours, narrow=True))
+globals().update(_all_named(globals()))
 
 UFUNCS: dict[Any, Any] = {
     found: globals()[name]

@@ -382,7 +382,7 @@ class TensorMethods:
         """All elements along one axis, row by row; what is assigned to them, the tensor takes."""
     def flatten(self, start: builtins.int = 0, end: builtins.int = -1) -> Any:
         """Join the axes from ``start`` to ``end``, both included."""
-    def flip(self, *axes: Any, axis: Any = None, dims: Any = None) -> Any:
+    def flip(self, *axes: Any, axis: Any = None, dims: Any = None, dim: Any = ...) -> Any:
         """Reverse the order along axes, given as a tuple or one by one (none: all)."""
     def fliplr(self) -> Any:
         """Reverse the order along the second axis."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.boundary import named
 from ..core.tensor import Tensor
 from ..ops.shape.axes import canonical_shape
 
@@ -29,6 +30,7 @@ def _tensor(x: Any, requires_grad: bool) -> Tensor:
     return x if is_recorded else Tensor(x, requires_grad=requires_grad)
 
 
+@named
 def zeros(*shape: Any, dtype: Any = np.float64, requires_grad: bool = False) -> Tensor:
     """A tensor of zeros.
 
@@ -41,16 +43,19 @@ def zeros(*shape: Any, dtype: Any = np.float64, requires_grad: bool = False) -> 
     return Tensor(np.zeros(_shape(shape, "zeros"), dtype), requires_grad=requires_grad)
 
 
+@named
 def ones(*shape: Any, dtype: Any = np.float64, requires_grad: bool = False) -> Tensor:
     """A tensor of ones."""
     return Tensor(np.ones(_shape(shape, "ones"), dtype), requires_grad=requires_grad)
 
 
+@named
 def full(shape: Any, value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of one number."""
     return _tensor(np.full(shape, value, dtype), requires_grad)
 
 
+@named
 def arange(*bounds: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Numbers from start (0) to stop, excluded, by a step (1): NumPy's ``arange``.
 
@@ -63,6 +68,7 @@ def arange(*bounds: Any, dtype: Any = None, requires_grad: bool = False) -> Tens
     return Tensor(np.arange(*bounds, dtype=dtype), requires_grad=requires_grad)
 
 
+@named
 def linspace(
     start: Any, stop: Any, steps: int = 50, dtype: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -70,6 +76,7 @@ def linspace(
     return _tensor(np.linspace(start, stop, steps, dtype=dtype), requires_grad)
 
 
+@named
 def eye(
     rows: int, columns: int | None = None, dtype: Any = np.float64, requires_grad: bool = False
 ) -> Tensor:
@@ -77,6 +84,7 @@ def eye(
     return Tensor(np.eye(rows, columns, dtype=dtype), requires_grad=requires_grad)
 
 
+@named
 def rand(*shape: Any, seed: Seed, dtype: Any = np.float64, requires_grad: bool = False) -> Tensor:
     """Random numbers, uniform on [0, 1).
 
@@ -91,6 +99,7 @@ def rand(*shape: Any, seed: Seed, dtype: Any = np.float64, requires_grad: bool =
     return _random(np.random.Generator.random, shape, seed, dtype, requires_grad, "rand")
 
 
+@named
 def randn(*shape: Any, seed: Seed, dtype: Any = np.float64, requires_grad: bool = False) -> Tensor:
     """Random numbers of the standard normal distribution; see :func:`rand`."""
     return _random(np.random.Generator.standard_normal, shape, seed, dtype, requires_grad, "randn")

@@ -39,6 +39,7 @@ import numpy as np
 
 from .. import numpy as namespace
 from .. import ops
+from ..core.boundary import bare, is_bare, named, raise_named
 from ..core.errors import describe
 from ..core.primitive import Primitive
 from ..core.tensor import START, Tensor, tensor_or_array
@@ -121,19 +122,26 @@ def _shape_or_items(function: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-def _with_dim(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same, which also takes PyTorch's names for the axis and for keeping it."""
+def _with_dim(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, which also takes PyTorch's names for the axis and for keeping it.
+
+    Its errors name it.
+    """
+    function = bare(function)
     code = vars(function).get("__wrapped__", function).__code__  # quicker than the signature
     if "axis" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
-        return function
+        return named(function, name) if is_bare(function) else function
 
     @functools.wraps(function)
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-        if kwargs:
-            for other, name in _OTHER_NAMES.items():
-                if other in kwargs and name not in kwargs:
-                    kwargs[name] = kwargs.pop(other)
-        return function(self, *args, **kwargs)
+        try:
+            if kwargs:
+                for other, known in _OTHER_NAMES.items():
+                    if other in kwargs and known not in kwargs:
+                        kwargs[known] = kwargs.pop(other)
+            return function(self, *args, **kwargs)
+        except Exception as error:
+            raise_named(error, name, (self, *args), kwargs)
 
     return method
 
@@ -314,9 +322,9 @@ def install() -> None:
     for name, function in _COMPARISONS.items():
         setattr(Tensor, f"__{name}__", function)
     for name in _METHODS:
-        setattr(Tensor, name, _with_dim(vars(namespace).get(name) or getattr(ops, name)))
+        setattr(Tensor, name, _with_dim(name, vars(namespace).get(name) or getattr(ops, name)))
     for name, alias in (_ALIASES | _from_namespaces()).items():
-        setattr(Tensor, name, _with_dim(alias))
+        setattr(Tensor, name, _with_dim(name, alias))
     for name in ("zeros", "ones", "full", "arange", "linspace", "eye", "rand", "randn"):
         setattr(Tensor, name, staticmethod(getattr(creation, name)))
     special: dict[str, Any] = {
@@ -338,14 +346,14 @@ def install() -> None:
         "flip": _flip,
         "clamp": _clamp,
         "where": _where,
-        "cat": _with_dim(_cat),
-        "stack": _with_dim(_stack),
+        "cat": _with_dim("cat", _cat),
+        "stack": _with_dim("stack", _stack),
         "einsum": staticmethod(ops.einsum),
         "tolist": _tolist,
         "copy": _copy,
         "__copy__": _dunder_copy,
-        "sort": _with_dim(assignment.reordering(ops.sort)),
-        "partition": _with_dim(assignment.reordering(namespace.partition)),
+        "sort": _with_dim("sort", assignment.reordering(ops.sort)),
+        "partition": _with_dim("partition", assignment.reordering(namespace.partition)),
         "flat": property(assignment.flat, assignment.set_flat, doc=assignment.flat.__doc__),
         "real": assignment.part(ops.real, "The real part."),
         "imag": assignment.part(ops.imag, "The imaginary part."),
@@ -365,5 +373,6 @@ def install() -> None:
         "itemsize": property(lambda x: x.dtype.itemsize, doc="Bytes of an element."),
     }
     for name, function in (special | array_api.METHODS).items():
-        setattr(Tensor, name, function)
+        is_method = is_bare(function) and not name.startswith("_")
+        setattr(Tensor, name, _with_dim(name, function) if is_method else function)
     _install_ufuncs()

@@ -14,6 +14,7 @@ Examples
 
 from __future__ import annotations
 
+from ...core.boundary import all_named as _all_named
 from ...ops.signal.calculus import trapezoid
 from .equations import Solution, odeint, solve_ivp
 from .integrals import fixed_quad, quad
@@ -23,3 +24,5 @@ __all__ = [
     "Solution", "cumulative_trapezoid", "fixed_quad", "odeint", "quad", "simpson", "solve_ivp",
     "trapezoid",
 ]  # fmt: skip
+
+globals().update(_all_named(globals()))

@@ -17,6 +17,7 @@ from typing import Any
 
 from scipy import linalg as _scipy
 
+from ...core.boundary import all_named as _all_named
 from ...ops import (
     cho_solve,
     det,
@@ -96,3 +97,4 @@ _keep = (*_symmetric, *_regular, *_arranged)
 # their first argument is a pair that another function gave
 _factors: dict[Any, Any] = dict.fromkeys((cho_solve, lu_solve), _as_it_is)
 globals().update(_dispatched(globals(), _scipy, keep=_keep, lists=_factors, narrow=True))
+globals().update(_all_named(globals()))
