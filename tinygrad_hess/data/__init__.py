@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from ..core.names import suggesting as _suggesting
+from . import problems as problems
 from .dataset import Batches as Batches
 from .dataset import Dataset as Dataset
 from .dataset import batches as batches

@@ -1,0 +1,1 @@
+"""Deterministic methods of optimisation: each iteration uses the whole function."""

@@ -1,0 +1,1 @@
+"""Solutions of equations as differentiable functions of their parameters."""
