@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from ..core import arguments
-from .optimizer import Array, Moments, Optimizer, Rate
+from .groups import Rate
+from .optimizer import Array, Dynamics, Moments, Optimizer, Options
 
 
 class Adam(Optimizer):
@@ -29,6 +30,8 @@ class Adam(Optimizer):
     eps : float
     weight_decay : float
         Adds weight_decay · p to the gradient. :class:`AdamW` decays the parameters instead.
+    groups, max_norm
+        See :class:`Optimizer`.
 
     Examples
     --------
@@ -52,17 +55,28 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        **options: Unpack[Options],
     ):
-        super().__init__(parameters, lr)
+        super().__init__(parameters, lr, weight_decay=weight_decay, **options)
         who = type(self).__name__
         self.betas = arguments.numbers(who, "betas", betas, count=2, least=0, below=1)
         self.eps = self._number("eps", eps, least=0)
-        self.weight_decay = self._number("weight_decay", weight_decay, least=0)
 
-    def _rule(self, p: Array, g: Array, moments: Moments, rate: float, count: int) -> Array:
+    @property
+    def dynamics(self) -> Dynamics:
+        return Dynamics("adam", self.betas[0])
+
+    def preconditioner(self, slots: tuple[Array, ...], count: int) -> Array:
+        """``(1 - β₁ᵗ) (sqrt(v / (1 - β₂ᵗ)) + eps)`` (Cohen et al. 2022, equation 2)."""
+        b1, b2 = self.betas
+        root: Array = np.sqrt(slots[1] / (1 - b2**count))
+        return (1 - b1**count) * (root + self.eps)
+
+    def _rule(
+        self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
+    ) -> Array:
         out = np.empty_like(p)
-        d = self._with_decay(p, g, self.weight_decay)
-        self._direction(d, moments, rate, count, out)
+        self._direction(g, moments, rate, count, out)
         out += p
         return out
 
@@ -106,6 +120,8 @@ class AdamW(Adam):
     array([0.95, 1.9 ])
     """
 
+    decoupled = True
+
     def __init__(
         self,
         parameters: Any = None,
@@ -114,11 +130,6 @@ class AdamW(Adam):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
+        **options: Unpack[Options],
     ):
-        super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay)
-
-    def _rule(self, p: Array, g: Array, moments: Moments, rate: float, count: int) -> Array:
-        out = np.empty_like(p)
-        self._direction(g, moments, rate, count, out)
-        out += p * (1 - rate * self.weight_decay) if self.weight_decay else p
-        return out
+        super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay, **options)

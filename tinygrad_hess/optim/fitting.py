@@ -10,8 +10,6 @@ import numpy as np
 from ..core import arguments, trees
 from ..core.errors import misfit_of
 from ..core.tensor import Tensor
-from ..replay import Replayed
-from ..transforms import value_and_grad
 from .optimizer import Optimizer, State, require_state
 
 Callback = Callable[[int, Any, float, State], Any]
@@ -106,9 +104,7 @@ def fit(
     _check_arguments(loss, data, optimizer, epochs, state)
     callbacks = _callbacks(callback)
     batches = data if _is_batches(data) else [data]
-    step = _update_step(loss, optimizer)
-    if jit:
-        step = Replayed(step)
+    step = optimizer.stepper(loss, jit=jit)
     params = trees.map(_to_array, params)
     state = optimizer.init(params) if state is None else state
     losses: list[float] = []
@@ -174,14 +170,3 @@ def _is_batches(data: Any) -> bool:
 
 def _to_array(x: Any) -> Any:
     return np.asarray(x.value if isinstance(x, Tensor) else x)
-
-
-def _update_step(loss: Callable[..., Any], optimizer: Optimizer) -> Callable[..., Any]:
-    """One update: ``step(params, state, batch) -> value, params, state``."""
-    gradient = value_and_grad(loss)
-
-    def step(params: Any, state: State, batch: Any) -> tuple[Any, Any, State]:
-        value, grads = gradient(params, batch)
-        return value, *optimizer.update(params, grads, state)
-
-    return step

@@ -1,17 +1,23 @@
-"""What all optimisers share: one update rule for one leaf, and two ways to drive it.
+"""What all optimisers share: one update rule for one leaf, and the ways to drive it.
 
     functional    : (params, grads, state) -> (params, state)     pure, over any pytree of arrays
+    of a loss     : (params, state, batch) -> (value, params, state)    what fit replays
     define by run : opt.step()                                    gives each leaf tensor a new value
 
 A rule writes its moments into buffers that it is given: new ones in the functional way, the old
 ones in the other, which owns them. Parameters are never changed in place.
+
+What a rule needs beside the gradient (a gradient elsewhere, a diagonal of the Hessian), it takes
+from the loss: :meth:`Optimizer._observe`.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -19,9 +25,12 @@ from ..core import arguments, modes, trees
 from ..core.composite import opaque
 from ..core.errors import NonDifferentiableError, describe
 from ..core.tensor import Batched, Tensor, constant, is_tracked
+from ..replay import Replayed
+from ..transforms import value_and_grad
+from .clipping import clip_by_global_norm
+from .groups import Groups, Rate, rate_at
 
 Array = np.ndarray[Any, Any]
-Rate = float | Callable[[int], float]
 Moments = tuple[tuple[Array, ...], tuple[Array, ...]]
 """The old moments, and the buffers for the new ones (which may be the same)."""
 
@@ -39,10 +48,37 @@ class State(NamedTuple):
         How many updates were made. (A Python int would be static under ``jit``.)
     slots : tuple of tuples of arrays
         For each leaf of the parameters, in their order, the rule's moments.
+    shared : tuple of arrays
+        What a rule keeps for all leaves together, such as a damping.
     """
 
     step: Any
     slots: tuple[tuple[Array, ...], ...]
+    shared: tuple[Any, ...] = ()
+
+
+class Options(TypedDict, total=False):
+    """What every optimiser takes; see :class:`Optimizer`."""
+
+    groups: Mapping[str, Mapping[str, Any]] | None
+    max_norm: float | None
+
+
+class Dynamics(NamedTuple):
+    """How an optimiser moves on a quadratic, as :func:`~tinygrad_hess.curvature.contraction` and
+    :func:`~tinygrad_hess.curvature.stability_threshold` take it."""
+
+    method: str
+    beta: float = 0.0
+
+
+class _Layout(NamedTuple):
+    """How the operands of an update lie one after the other."""
+
+    leaves: int
+    trees: int  # of gradients, and of what else was observed
+    slots: tuple[int, ...]  # of each leaf
+    members: tuple[tuple[int, ...], ...]  # leaves of each group
 
 
 class Optimizer:
@@ -55,6 +91,15 @@ class Optimizer:
         gives them. Left out for the functional way.
     lr : float or callable
         Learning rate, or a schedule: a function of the number of updates made before.
+    weight_decay : float
+        Adds weight_decay · p to the gradient; a rule with *decoupled* decay shrinks p by
+        lr · weight_decay · p instead (Loshchilov and Hutter 2019).
+    groups : mapping of str to mapping, optional
+        Parameter groups by name: ``{pattern: {"lr": ..., "weight_decay": ...}}``. A leaf belongs to
+        the first group whose regular expression is found in its name, such as
+        ``layers[0].bias`` or ``['w']``; what a group does not say is the optimiser's.
+    max_norm : float, optional
+        Gradients are scaled down to this global norm (:func:`clip_by_global_norm`).
 
     Raises
     ------
@@ -68,30 +113,61 @@ class Optimizer:
     -----
     Pickle or copy a model and its optimiser together, as one tuple, so that the copy of the one
     trains the copy of the other. Schedules of this package can be pickled; a lambda cannot.
+
+    A rule is elementwise unless its class says ``elementwise = False``; then it is given each leaf
+    in its own shape. :meth:`_fresh` gives the first moments of a leaf, where those are not zeros
+    like it. A rule that needs more than the gradient names it in ``observes``, and gives
+    :meth:`_observe`. What a rule does on a quadratic is data: :attr:`dynamics`,
+    :meth:`preconditioner`, or the reason ``unknown_stability`` why there is no threshold.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess import optim
+    >>> opt = optim.SGD(lr=0.1, weight_decay=1.0, groups={"bias": {"weight_decay": 0.0}})
+    >>> params = {"weight": np.ones(2), "bias": np.ones(2)}
+    >>> zeros = {"weight": np.zeros(2), "bias": np.zeros(2)}
+    >>> opt.update(params, zeros, opt.init(params))[0]
+    {'weight': array([0.9, 0.9]), 'bias': array([1., 1.])}
     """
 
     moments = 0
+    elementwise = True
+    decoupled = False
+    observes = ""  # what the rule needs beside the gradient
+    unknown_stability = "no threshold of stability is known for it"
 
-    def __init__(self, parameters: Any, lr: Rate):
+    def __init__(
+        self,
+        parameters: Any,
+        lr: Rate,
+        *,
+        weight_decay: float = 0.0,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        max_norm: float | None = None,
+    ):
         self.lr: Rate = lr if callable(lr) else self._number("lr", lr, least=0)
+        self.weight_decay = self._number("weight_decay", weight_decay, least=0)
+        self.max_norm = None if max_norm is None else self._number("max_norm", max_norm, above=0)
+        self.groups = Groups(type(self).__name__, groups)
         self.parameters = None if parameters is None else self._leaves(parameters)
+        self._model = parameters
         self.steps = 0
         self._slots: dict[int, tuple[int, tuple[Array, ...]]] = {}  # by position
 
     # ---- functional -------------------------------------------------------------------------
 
     def init(self, params: Any) -> State:
-        """The state before the first update: moments of zeros.
+        """The state before the first update: moments of zeros, if the rule has no others.
 
         Parameters
         ----------
         params : pytree of floating-point arrays
         """
         leaves = [self._array(p, "params") for p in trees.leaves(params)]
-        zeros = tuple(tuple(np.zeros_like(p) for _ in range(self.moments)) for p in leaves)
-        return State(np.int64(0), zeros)
+        return State(np.int64(0), tuple(map(self._fresh, leaves)))
 
-    def update(self, params: Any, grads: Any, state: State) -> tuple[Any, State]:
+    def update(self, params: Any, grads: Any, state: State, *observed: Any) -> tuple[Any, State]:
         """One update; nothing that is passed in is changed. It may be called inside ``jit``.
 
         Parameters
@@ -99,6 +175,8 @@ class Optimizer:
         params, grads : pytree of arrays, of the same structure and shapes
         state : State
             From :meth:`init` or the update before.
+        *observed : pytrees like params
+            What the rule needs beside the gradient, where it does (a diagonal of the Hessian).
 
         Returns
         -------
@@ -115,104 +193,284 @@ class Optimizer:
         who = f"{type(self).__name__}.update"
         require_state(who, state)
         given, spec = trees.flatten(params)
-        gradients, other = trees.flatten(grads)
-        if spec != other:
-            raise ValueError(f"{who}: params and grads differ in structure: {spec} and {other}")
+        others = [self._like(who, given, spec, tree, "grads") for tree in (grads, *observed)]
         if len(state.slots) != len(given):
             raise ValueError(
                 f"{who}: the state is for {len(state.slots)} arrays, but params hold {len(given)}; "
                 "make a new one with opt.init(params)"
             )
-        for x, grad in zip(given, gradients, strict=True):
-            if getattr(x, "shape", ()) != getattr(grad, "shape", ()):
-                raise ValueError(f"{who}: gradient {describe(grad)} for parameter {describe(x)}")
-        columns = [given, gradients, *zip(*state.slots, strict=True)]
-        operands = (state.step, *itertools.chain(*columns))
+        layout = _Layout(
+            len(given),
+            len(others),
+            tuple(map(len, state.slots)),
+            self.groups.members(spec, params),
+        )
+        run = functools.partial(self._updated, layout)
+        tail = [*itertools.chain(*state.slots)]
+        operands = (state.step, *given, *itertools.chain(*others), *tail)
         if modes.is_tracing() and any(map(is_tracked, operands)):
-            found: Sequence[Any] = opaque(who, self._updated, operands)
+            found: Sequence[Any] = opaque(who, run, operands)
             values = list(found[: len(given)])
         else:
             arrays = [self._array(x, "params") for x in given]
-            arrays += [self._array(g, "grads") for g in gradients]
-            found = self._updated(state.step, *arrays, *itertools.chain(*columns[2:]))
+            arrays += [self._array(g, "grads") for g in itertools.chain(*others)]
+            found = run(state.step, *arrays, *tail)
             values = [
                 v if isinstance(x, np.ndarray) else _in_type_of(v, x)
                 for v, x in zip(found, given, strict=False)
             ]
-        parts = [found[n :: len(given)][1:] for n in range(len(given))]
-        return trees.unflatten(spec, values), State(state.step + 1, tuple(map(tuple, parts)))
+        slots = tuple(_split(found[len(given) :], layout.slots))
+        return trees.unflatten(spec, values), State(state.step + 1, slots, state.shared)
 
-    def _updated(self, step: Any, *operands: Array) -> tuple[Array, ...]:
-        """New values and moments, from all parameters, all gradients, all first moments, ..."""
-        count = len(operands) // (2 + self.moments)
-        columns = [operands[n : n + count] for n in range(0, len(operands), max(count, 1))]
-        as_one = count > 1 and _is_small(columns)
-        if as_one:  # one long vector takes a call where many short ones take many
-            columns = [(np.concatenate([x.ravel() for x in column]),) for column in columns]
-        rate, number = self.rate(int(step)), int(step) + 1
-        results: list[list[Array]] = [[] for _ in range(1 + self.moments)]
-        for p, g, *old in zip(*columns, strict=True):
+    def stepper(
+        self, loss: Callable[..., Any], *, jit: bool = True
+    ) -> Callable[..., tuple[Any, Any, State]]:
+        """A training step of this loss: ``step(params, state, *args) -> value, params, state``.
+
+        It takes from the loss what the rule needs, whatever that is, so that a written loop is the
+        same for every optimiser. :func:`fit` is that loop.
+
+        Parameters
+        ----------
+        loss : callable
+            ``loss(params, *args)`` gives a scalar.
+        jit : bool
+            Record the step once for each kind of arguments, and replay it; a loss that cannot be
+            replayed is recorded each time instead.
+
+        Returns
+        -------
+        callable
+            The value is the loss before the step.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from tinygrad_hess import optim
+        >>> opt = optim.SGD(lr=0.25)
+        >>> step = opt.stepper(lambda w, target: ((w - target) ** 2).sum())
+        >>> w = np.zeros(2)
+        >>> state = opt.init(w)
+        >>> for _ in range(3):
+        ...     value, w, state = step(w, state, np.ones(2))
+        >>> float(value), w
+        (0.125, array([0.875, 0.875]))
+        """
+        arguments.function(f"{type(self).__name__}.stepper", "loss", loss)
+
+        def step(params: Any, state: State, *args: Any) -> tuple[Any, Any, State]:
+            value, grads, *observed = self._observe(loss, params, state.step, *args)
+            return value, *self.update(params, grads, state, *observed)
+
+        return Replayed(step) if jit else step
+
+    def _observe(
+        self, loss: Callable[..., Any], params: Any, count: Any, *args: Any
+    ) -> tuple[Any, ...]:
+        """The loss, the gradient that the rule steps by, and what else it needs.
+
+        ``count`` is the number of updates made before. It may be a tensor of ``jit``.
+        """
+        return tuple(value_and_grad(loss)(params, *args))
+
+    def _updated(self, layout: _Layout, step: Any, *operands: Array) -> tuple[Array, ...]:
+        """New values and all new moments, from parameters, gradients, ..., and moments."""
+        n, step = layout.leaves, int(step)
+        columns = [operands[i : i + n] for i in range(0, n * (1 + layout.trees), n or 1)]
+        slots = list(_split(operands[n * (1 + layout.trees) :], layout.slots))
+        if self.max_norm is not None and n:
+            columns[1] = tuple(clip_by_global_norm(list(columns[1]), self.max_norm)[0])
+        values: list[Any] = [None] * n
+        for group, members in enumerate(layout.members):
+            rate, decay = self.groups.settings(group, self, step)
+            leaves = [tuple(column[i] for column in columns) for i in members]
+            old = [slots[i] for i in members]
+            found = self._update_group(leaves, old, rate, step + 1, decay)
+            for i, (value, new) in zip(members, found, strict=True):
+                values[i], slots[i] = value, new
+        return (*values, *itertools.chain(*slots))
+
+    def _update_group(
+        self,
+        leaves: Sequence[tuple[Array, ...]],
+        slots: Sequence[tuple[Array, ...]],
+        rate: float,
+        count: int,
+        decay: float,
+    ) -> list[tuple[Array, tuple[Array, ...]]]:
+        """The new value and moments of each leaf, from its value, gradient, ... and moments."""
+        if self.elementwise and len(leaves) > 1 and _is_small(leaves, slots):
+            # one long vector takes a call where many short ones take many
+            shapes = [p.shape for p, *_ in leaves]
+            whole = tuple(map(_concatenated, zip(*leaves, strict=True)))
+            moments = tuple(map(_concatenated, zip(*slots, strict=True)))
+            ((value, new),) = self._update_group([whole], [moments], rate, count, decay)
+            parts = [_split_like(x, shapes) for x in (value, *new)]
+            return [(first, tuple(rest)) for first, *rest in zip(*parts, strict=True)]
+        found = []
+        for (p, g, *more), old in zip(leaves, slots, strict=True):
             new = tuple(np.empty_like(m) for m in old)
-            results[0].append(self._rule(p, g, (tuple(old), new), rate, number))
-            for column, m in zip(results[1:], new, strict=True):
-                column.append(m)
-        if as_one:
-            results = [_split_like(whole, operands[:count]) for (whole,) in results]
-        return tuple(itertools.chain(*results))
+            found.append((self._moved(p, g, (old, new), rate, count, decay, *more), new))
+        return found
 
     # ---- define by run ------------------------------------------------------------------------
 
-    def step(self) -> None:
+    def step(self, loss: Callable[..., Any] | None = None, *args: Any) -> Any:
         """Give each parameter a new value from its gradient; those without a gradient stay.
 
         The value is a new array: the old one, which a tape may still use, does not change.
+
+        Parameters
+        ----------
+        loss : callable, optional
+            ``loss(model, *args)``, of what the optimiser was made with: a module, or a list of
+            arrays. A rule that needs more than gradients takes it from there, and reads no
+            ``grad``.
+        *args
+            Further arguments of the loss.
+
+        Returns
+        -------
+        float or None
+            The loss before the step, where it was given.
+
+        Examples
+        --------
+        >>> import tinygrad_hess as tg
+        >>> from tinygrad_hess import optim
+        >>> w = tg.tensor([1.0, -2.0], requires_grad=True)
+        >>> opt = optim.SGD([w], lr=0.25)
+        >>> opt.step(lambda leaves: (leaves[0] ** 2).sum())
+        5.0
+        >>> w
+        tensor([ 0.5, -1. ], requires_grad=True)
         """
-        rate = self.rate(self.steps)
-        for position, p in enumerate(self._require_parameters("step")):
-            grad = p.grad
-            if grad is None:
-                continue
+        leaves = self._require_parameters("step")
+        value, observed = None, self._gradients(leaves)
+        if loss is not None:
+            value, observed = self._observed_at(leaves, loss, *args)
+        elif self.observes:
+            raise ValueError(
+                f"{type(self).__name__}.step: it needs {self.observes}, which gradients do not "
+                "tell. Write opt.step(loss, batch), for a loss(model, batch)."
+            )
+        if self.max_norm is not None:
+            keys = list(observed)
+            clipped, _ = clip_by_global_norm([observed[k][0] for k in keys], self.max_norm)
+            observed = {k: (g, *observed[k][1:]) for k, g in zip(keys, clipped, strict=True)}
+        groups = self.groups.of_parameters(self._model, leaves)
+        for position, (grad, *more) in observed.items():
+            p = leaves[position]
+            rate, decay = self.groups.settings(groups[position], self, self.steps)
             count, slots = self._slots.get(position, (0, None))
             if slots is None:
-                slots = tuple(np.zeros_like(p.value) for _ in range(self.moments))
-            if grad.shape != p.shape:
-                raise ValueError(
-                    f"{type(self).__name__}.step: gradient {describe(grad)} for parameter "
-                    f"{describe(p)}"
-                )
-            p.value = self._rule(
-                np.asarray(p.value), np.asarray(grad.value), (slots, slots), rate, count + 1
+                slots = self._fresh(np.asarray(p.value))
+            p.value = self._moved(
+                np.asarray(p.value), grad, (slots, slots), rate, count + 1, decay, *more
             )
             self._slots[position] = (count + 1, slots)
         self.steps += 1
+        return value
 
     def zero_grad(self) -> None:
         """Forget the gradients, so that the next ``backward`` starts from none."""
         for p in self._require_parameters("zero_grad"):
             p.grad = None
 
+    def _gradients(self, leaves: Sequence[Tensor]) -> dict[int, tuple[Array, ...]]:
+        """By position, the gradients that were collected."""
+        found: dict[int, tuple[Array, ...]] = {}
+        for position, p in enumerate(leaves):
+            if p.grad is None:
+                continue
+            if p.grad.shape != p.shape:
+                raise ValueError(
+                    f"{type(self).__name__}.step: gradient {describe(p.grad)} for parameter "
+                    f"{describe(p)}"
+                )
+            found[position] = (np.asarray(p.grad.value),)
+        return found
+
+    def _observed_at(
+        self, leaves: Sequence[Tensor], loss: Callable[..., Any], *args: Any
+    ) -> tuple[float, dict[int, tuple[Array, ...]]]:
+        """The loss, and by position what the rule takes from it."""
+        tree = trees.map(_value_of, self._model)
+        value, *observed = self._observe(loss, tree, np.int64(self.steps), *args)
+        position = {id(p): i for i, p in enumerate(leaves)}
+        found: dict[int, tuple[Array, ...]] = {}
+        for p, *parts in zip(trees.leaves(self._model), *map(trees.leaves, observed), strict=True):
+            i = position.get(id(p))
+            if i is not None:  # a leaf that occurs twice gets the sum
+                parts = list(map(np.asarray, parts))
+                found[i] = tuple(map(np.add, found[i], parts)) if i in found else tuple(parts)
+        return float(value), found
+
     # ---- parts ----------------------------------------------------------------------------------
 
     def rate(self, step: int) -> float:
         """The learning rate of the update that follows ``step`` others."""
-        if not callable(self.lr):
-            return float(self.lr)
-        return self._number(f"the schedule's rate at step {step}", self.lr(step), least=0)
+        return rate_at(type(self).__name__, self.lr, step)
 
-    def _rule(self, p: Array, g: Array, moments: Moments, rate: float, count: int) -> Array:
+    @property
+    def dynamics(self) -> Dynamics | None:
+        """How it moves on a quadratic; None where no linear recursion describes that."""
+        return None
+
+    def preconditioner(self, slots: tuple[Array, ...], count: int) -> Array | None:
+        """What the gradient of a leaf is divided by after ``count`` updates, in the leaf's shape.
+
+        None for a rule without a diagonal preconditioner. Then :attr:`dynamics` speaks of the plain
+        Hessian H, otherwise of ``D^-½ H D^-½``.
+        """
+        return None
+
+    @property
+    def is_preconditioned(self) -> bool:
+        """Whether :meth:`preconditioner` gives one."""
+        return type(self).preconditioner is not Optimizer.preconditioner
+
+    def _fresh(self, p: Array) -> tuple[Array, ...]:
+        """The moments of a leaf before its first update."""
+        return tuple(np.zeros_like(p) for _ in range(self.moments))
+
+    def _moved(
+        self,
+        p: Array,
+        g: Array,
+        moments: Moments,
+        rate: float,
+        count: int,
+        decay: float,
+        *observed: Array,
+    ) -> Array:
+        """The rule, with weight decay."""
+        if decay and self.decoupled:
+            p = p * (1 - rate * decay)
+        elif decay:  # the gradient of the loss plus half of weight_decay times the squares of p
+            d = np.multiply(p, decay, out=np.empty_like(p))
+            d += g
+            g = d
+        return self._rule(p, g, moments, rate, count, *observed)
+
+    def _rule(
+        self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
+    ) -> Array:
         """The new value of ``p`` at update number ``count``, as a new array; moments are updated.
 
-        It works element by element: small leaves are given to it as one vector.
+        Small leaves are given to it as one vector, if it is ``elementwise``.
         """
         raise NotImplementedError
 
-    def _with_decay(self, p: Array, g: Array, weight_decay: float) -> Array:
-        """The gradient of the loss plus half of weight_decay times the squares of ``p``."""
-        if not weight_decay:
-            return g
-        d = np.multiply(p, weight_decay, out=np.empty_like(p))
-        d += g
-        return d
+    def _like(self, who: str, given: Sequence[Any], spec: Any, tree: Any, what: str) -> list[Any]:
+        """The leaves of a tree that is built like the parameters."""
+        leaves, other = trees.flatten(tree)
+        if spec != other:
+            raise ValueError(f"{who}: params and {what} differ in structure: {spec} and {other}")
+        for x, grad in zip(given, leaves, strict=True):
+            if getattr(x, "shape", ()) != getattr(grad, "shape", ()):
+                raise ValueError(f"{who}: gradient {describe(grad)} for parameter {describe(x)}")
+        return list(leaves)
 
     def _number(self, name: str, value: Any, **bounds: Any) -> float:
         return arguments.number(type(self).__name__, name, value, **bounds)
@@ -270,19 +528,32 @@ def require_state(who: str, state: Any) -> None:
     arguments.instance(who, "state", state, State, "a State, as opt.init(params) makes it")
 
 
-def _is_small(columns: Sequence[Sequence[Array]]) -> bool:
+def _is_small(leaves: Sequence[tuple[Array, ...]], slots: Sequence[tuple[Array, ...]]) -> bool:
     """Whether calls cost more than copies do, and each column has one type."""
-    return sum(p.nbytes for p in columns[0]) <= SMALL and all(
-        len({x.dtype for x in column}) == 1 for column in columns
+    return sum(p.nbytes for p, *_ in leaves) <= SMALL and all(
+        len({x.dtype for x in column}) == 1
+        for column in (*zip(*leaves, strict=True), *zip(*slots, strict=True))
     )
 
 
-def _split_like(whole: Array, like: Sequence[Array]) -> list[Array]:
-    parts, at = [], 0
-    for x in like:
-        parts.append(whole[at : at + x.size].reshape(x.shape))
-        at += x.size
-    return parts
+def _concatenated(column: Sequence[Array]) -> Array:
+    return np.concatenate([x.ravel() for x in column])
+
+
+def _split_like(whole: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
+    ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
+    parts = (whole[end - math.prod(shape) : end] for end, shape in zip(ends, shapes, strict=True))
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def _split(flat: Sequence[Any], counts: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+    """So many of a sequence for each."""
+    rest = iter(flat)
+    return (tuple(itertools.islice(rest, count)) for count in counts)
+
+
+def _value_of(x: Any) -> Any:
+    return x.value if isinstance(x, Tensor) else x
 
 
 def _in_type_of(value: Array, x: Any) -> Any:

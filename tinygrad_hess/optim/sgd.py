@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
-from .optimizer import Array, Moments, Optimizer, Rate
+from .groups import Rate
+from .optimizer import Array, Dynamics, Moments, Optimizer, Options
 
 
 class SGD(Optimizer):
@@ -30,6 +31,8 @@ class SGD(Optimizer):
         Needs momentum.
     weight_decay : float
         Adds weight_decay · p to the gradient.
+    groups, max_norm
+        See :class:`Optimizer`.
 
     Examples
     --------
@@ -51,25 +54,32 @@ class SGD(Optimizer):
         momentum: float = 0.0,
         nesterov: bool = False,
         weight_decay: float = 0.0,
+        **options: Unpack[Options],
     ):
-        super().__init__(parameters, lr)
+        super().__init__(parameters, lr, weight_decay=weight_decay, **options)
         self.momentum = self._number("momentum", momentum, least=0, below=1)
-        self.weight_decay = self._number("weight_decay", weight_decay, least=0)
         if nesterov and not momentum:
             raise ValueError(f"SGD: momentum must be positive for nesterov, got {momentum}")
         self.nesterov = nesterov
         self.moments = 1 if momentum else 0
 
-    def _rule(self, p: Array, g: Array, moments: Moments, rate: float, count: int) -> Array:
+    @property
+    def dynamics(self) -> Dynamics:
+        method = "nesterov" if self.nesterov else "momentum" if self.momentum else "sgd"
+        return Dynamics(method, self.momentum)
+
+    def _rule(
+        self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
+    ) -> Array:
         out = np.empty_like(p)
-        d = self._with_decay(p, g, self.weight_decay)
+        d = g
         if self.momentum:
             old, new = moments
             velocity = np.multiply(old[0], self.momentum, out=new[0])
-            velocity += d
+            velocity += g
             if self.nesterov:
                 np.multiply(velocity, self.momentum, out=out)
-                out += d
+                out += g
                 d = out
             else:
                 d = velocity
