@@ -1,0 +1,298 @@
+"""``minimize``: a method by its name, run until the gradient vanishes or nothing is gained."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from ...core import arguments
+from .descent import ConjugateGradients, GradientDescent, Method
+from .gauss_newton import GaussNewton
+from .history import Recorder, Result
+from .krylov import truncated_cg
+from .line_searches import EPS, Stalled
+from .newton import Newton, NewtonCG, SaddleFreeNewton
+from .objective import Array, Objective, Point, Residuals
+from .quasi_newton import BFGS, LimitedMemoryBFGS
+from .regions import SR1, CubicRegularization, LevenbergMarquardt, TrustRegion
+
+METHODS: dict[str, type[Method]] = {
+    "gradient-descent": GradientDescent,
+    "cg": ConjugateGradients,
+    "bfgs": BFGS,
+    "l-bfgs": LimitedMemoryBFGS,
+    "sr1": SR1,
+    "newton": Newton,
+    "saddle-free-newton": SaddleFreeNewton,
+    "newton-cg": NewtonCG,
+    "trust-region": TrustRegion,
+    "cubic": CubicRegularization,
+    "gauss-newton": GaussNewton,
+    "levenberg-marquardt": LevenbergMarquardt,
+}
+
+IDLE = 20
+"""Iterations in a row that change the loss by rounding alone, after which a run has stalled."""
+
+TO_ROUNDING = 1e-9
+"""Of the loss: what a Newton step may gain where no step reduces the loss. It is more than rounding
+of the loss, since that of the gradient is magnified by a Hessian that is nearly singular."""
+
+CONVERGED, MAXITER, STALLED, SADDLE, INTERRUPTED = range(5)
+"""What ``status`` of a result says."""
+
+
+def run(
+    objective: Objective,
+    method: Method,
+    name: str,
+    tol: float,
+    maxiter: int,
+    callback: Callable[[Any], Any] | None = None,
+) -> Result:
+    """Iterate from the start of the objective."""
+    point = objective.at(objective.start)
+    if not math.isfinite(point.loss) or not np.isfinite(point.gradient).all():
+        raise ValueError(
+            f"{objective.who}: at x0 the loss is {point.loss:g}, its gradient "
+            f"{'' if np.isfinite(point.gradient).all() else 'not '}finite. Start elsewhere."
+        )
+    recorder = Recorder(objective.counts)
+    recorder.append(point)
+    iterations, idle, least = 0, 0, math.inf
+    while True:
+        size = float(np.abs(point.gradient).max())
+        if size <= tol:
+            curvature = _least_curvature(method, point)
+            if curvature >= 0:
+                status, message = CONVERGED, f"The gradient is below tol={tol:g}."
+                break
+            if not method.leaves_saddles:
+                status = SADDLE
+                message = (
+                    f"The gradient is below tol={tol:g} at a point that is no minimum: the Hessian "
+                    f"has the eigenvalue {curvature:.3g}. trust-region and cubic leave such points."
+                )
+                break
+        if iterations >= maxiter:
+            status, message = MAXITER, f"maxiter={maxiter:,} iterations were not enough."
+            break
+        try:
+            step = method.step(point)
+            if not math.isfinite(step.point.loss) or not np.isfinite(step.point.gradient).all():
+                raise Stalled("the loss is not finite after the step")
+            is_idle = abs(step.point.loss - point.loss) <= 10 * EPS * abs(point.loss)
+            idle = idle + 1 if is_idle and size > least / 2 else 0
+            least = min(least, size)
+            if idle >= IDLE:
+                raise Stalled("steps change the loss by rounding alone")
+        except Stalled as reason:
+            status, message = _judged(objective, point, str(reason))
+            break
+        length = float(np.linalg.norm(step.point.x - point.x))
+        point = step.point
+        iterations += 1
+        recorder.append(point, length, step.radius)
+        if callback is not None:
+            state = Result(x=objective.unravel(point.x), fun=point.loss, nit=iterations)
+            try:
+                stop = callback(state)
+            except StopIteration:
+                stop = True
+            if stop:
+                status, message = INTERRUPTED, "The callback stopped it."
+                break
+    counts = objective.counts
+    return Result(
+        x=objective.unravel(point.x),
+        fun=point.loss,
+        jac=objective.unravel(point.gradient),
+        success=status == CONVERGED,
+        status=status,
+        message=message,
+        nit=iterations,
+        nfev=counts.losses,
+        njev=counts.gradients,
+        nhev=counts.hessians,
+        nprod=counts.products,
+        history=recorder.history(),
+        method=name,
+    )
+
+
+def _least_curvature(method: Method, point: Point) -> float:
+    """The least eigenvalue of the Hessian if it is negative beyond rounding; else, or where the
+    method does not compute it as an array, 0."""
+    objective = method.objective
+    if not method.sees_curvature or objective.structure != "dense":
+        return 0.0
+    values = np.linalg.eigvalsh(objective.hessian(point.x))
+    is_negative = values[0] < -1e-8 * max(float(np.abs(values).max()), 1e-300)
+    return float(values[0]) if is_negative else 0.0
+
+
+def _judged(objective: Objective, point: Point, reason: str) -> tuple[int, str]:
+    """Whether a run that stalled is at a minimum to rounding: a Newton step would gain nothing."""
+    gain = _newton_decrease(objective, point)
+    if gain <= TO_ROUNDING * abs(point.loss):
+        return CONVERGED, (
+            f"At a minimum to rounding: a Newton step would reduce the loss by {max(gain, 0):.2g}."
+        )
+    advice = f"; a Newton step would reduce the loss by {gain:.2g}" if math.isfinite(gain) else ""
+    return STALLED, f"Stalled: {reason}{advice}."
+
+
+def _newton_decrease(objective: Objective, point: Point) -> float:
+    """g'H⁻¹g/2, infinite where H has negative eigenvalues beyond rounding."""
+    g = point.gradient
+    if objective.structure == "dense":
+        H = objective.hessian(point.x)
+        if not np.isfinite(H).all():
+            return math.inf
+        values, vectors = np.linalg.eigh(H)
+        top = max(float(np.abs(values).max()), 1e-300)
+        if values[0] < -1e-8 * top:
+            return math.inf
+        return float((vectors.T @ g) ** 2 @ (0.5 / np.maximum(values, EPS * top)))
+    product: Callable[[Array], Array] = lambda v: objective.product(point.x, v)
+    if objective.structure == "sparse":
+        H = objective.hessian(point.x)
+        product = lambda v: H @ v
+    step, decrease, _ = truncated_cg(product, g, math.inf, 1e-3)
+    return decrease if step @ product(step) > 0 and np.isfinite(step).all() else math.inf
+
+
+def minimize(
+    f: Callable[..., Any],
+    x0: Any,
+    args: Any = (),
+    method: str = "trust-region",
+    *,
+    tol: float = 1e-6,
+    maxiter: int = 10_000,
+    callback: Callable[[Any], Any] | None = None,
+    jit: bool = True,
+    **options: Any,
+) -> Result:
+    """Minimise a function of a pytree, by exact derivatives.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(x, *args)`` gives a real scalar. For ``"gauss-newton"`` and ``"levenberg-marquardt"`` it
+        gives residuals, a pytree of arrays, and half the sum of their squares is minimised.
+    x0 : pytree of floating-point arrays
+        Where to start. The arithmetic outside of ``f`` is in float64.
+    args : tuple
+        Further arguments of ``f``, held fixed. The solution is differentiable in them; see Notes.
+    method : str
+        In upper or lower case:
+
+        ======================= ===================================================================
+        ``gradient-descent``    ``line_search``: ``armijo``, ``strong-wolfe`` or ``hager-zhang``, as
+                                of all methods that search along a line; constants ``c1``, ``c2``
+        ``cg``                  nonlinear conjugate gradients; ``beta``: ``hager-zhang``,
+                                ``polak-ribiere`` or ``fletcher-reeves``
+        ``bfgs``, ``l-bfgs``    ``memory`` pairs for the second
+        ``sr1``                 symmetric updates of rank one in a trust region; ``radius``
+        ``newton``              modified Cholesky; ``modify=False``: the plain iteration
+        ``saddle-free-newton``  magnitudes of eigenvalues; ``krylov`` dimensions above 2,000
+        ``newton-cg``           truncated conjugate gradients
+        ``trust-region``        exact up to 300 variables, Steihaug's above; ``radius`` at first
+        ``cubic``               cubic regularisation; ``radius``, ``krylov``
+        ``gauss-newton``        with a line search
+        ``levenberg-marquardt`` ``radius``: the inverse of the first damping
+        ======================= ===================================================================
+    tol : float
+        The largest magnitude of an element of the gradient at which it has converged.
+    maxiter : int
+    callback : callable, optional
+        ``callback(result)`` after each iteration, with ``x``, ``fun`` and ``nit`` so far. A true
+        answer, or ``StopIteration``, ends the run.
+    jit : bool
+        Replay ``f`` and its derivatives; what cannot be replayed is recorded each time.
+    **options
+        Of the method.
+
+    Returns
+    -------
+    Result
+        SciPy's ``OptimizeResult``, with ``history`` and ``plot()``. ``success`` means that the
+        gradient is below ``tol``, or that the loss is at its minimum to rounding: a Newton step
+        would reduce it by less than 1e-9 of itself. ``message`` gives the reason otherwise.
+
+    Raises
+    ------
+    ValueError
+        When there is no such method, or the loss at ``x0`` is not finite.
+    TypeError
+        When ``x0`` holds other than real floating-point numbers, ``f`` does not return a scalar, or
+        the method has no such option.
+
+    Notes
+    -----
+    The Hessian is an array up to 300 variables; above, a sparse one if at most a tenth of its
+    entries can be other than zero, which is detected; else an array up to 2,000 variables for
+    Newton's methods, and products beyond.
+
+    Where ``args`` hold tensors that are being differentiated, ``result.x`` is differentiable in
+    them by the implicit function theorem, to any order and both ways, and under ``vmap`` and
+    ``jit``; the other entries are plain numbers. The Hessian must not be singular at the solution.
+
+    See Also
+    --------
+    scipy_minimize : SciPy's methods, for constraints and bounds too.
+
+    References
+    ----------
+    Nocedal and Wright, Numerical Optimization, second edition (2006).
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_hess as tg
+    >>> from tinygrad_hess import optim
+    >>> def valley(p, a):
+    ...     return (1 - p["x"]) ** 2 + a * (p["y"] - p["x"] ** 2) ** 2
+    >>> start = {"x": np.array(-1.2), "y": np.array(1.0)}
+    >>> found = optim.minimize(valley, start, (100.0,))
+    >>> found.success, round(float(found.x["x"]), 6), round(float(found.x["y"]), 6)
+    (True, 1.0, 1.0)
+    >>> centre = lambda a: optim.minimize(lambda x, a: ((x - a) ** 4 + x**2).sum(), 0.0, (a,)).x
+    >>> round(float(tg.grad(centre)(2.0)), 6)
+    0.858546
+    """
+    who = "minimize"
+    arguments.function(who, "f", f, "Write minimize(f, x0).")
+    kind = METHODS[arguments.choice(who, "method", _lower(method), tuple(METHODS))]
+    tol = arguments.number(who, "tol", tol, least=0)
+    maxiter = arguments.integer(who, "maxiter", maxiter, least=0)
+    arguments.flag(who, "jit", jit)
+    if callback is not None:
+        arguments.function(who, "callback", callback, "It is called as callback(result).")
+    args = args if isinstance(args, tuple) else (args,)
+    name = method.lower()
+
+    def solve(x0: Any, args: Any) -> Result:
+        objective = (Residuals if kind.needs_residuals else Objective)(f, x0, args, who, jit)
+        return run(objective, _made(kind, objective, name, options), name, tol, maxiter, callback)
+
+    return solve(x0, args)
+
+
+def _lower(method: Any) -> Any:
+    return method.lower().replace("_", "-") if isinstance(method, str) else method
+
+
+def _made(kind: type[Method], objective: Objective, name: str, options: dict[str, Any]) -> Method:
+    known = [p for p in inspect.signature(kind).parameters if p != "objective"]
+    for option in options:
+        if option not in known:
+            raise TypeError(
+                f"minimize: method={name!r} has no option {option!r}. It has {', '.join(known)}."
+            )
+    return kind(objective, **options)

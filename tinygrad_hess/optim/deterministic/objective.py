@@ -1,0 +1,219 @@
+"""What a method of optimisation asks of a function: values, gradients, products and Hessians.
+
+Objective : a scalar function of a pytree, seen as a function of a vector in float64
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from ...core import arguments, trees
+from ...core.errors import NonDifferentiableError, call_of
+from ...core.tensor import Tensor, unrecorded
+from ...replay import Replayed, hessian, jacobian
+from ...transforms import hvp, jvp, ravel, value_and_grad, vjp
+from ...transforms.sparse.plan import sparsity
+
+Array = np.ndarray[Any, Any]
+
+DENSE = 300
+"""Variables up to which a Hessian is an array without a question."""
+
+DENSE_AT_MOST = 2000
+"""Variables up to which one that is not sparse is an array, where a method needs it whole."""
+
+SPARSE = 0.1
+"""Share of entries that can be other than zero, up to which a Hessian is sparse."""
+
+PATIENCE = 4
+"""Calls after which a plan, which costs about as many, begins to pay."""
+
+
+class Point(NamedTuple):
+    """A vector with the loss and its gradient there."""
+
+    x: Array
+    loss: float
+    gradient: Array
+
+
+@dataclass
+class Counts:
+    """What was asked of the function."""
+
+    losses: int = 0
+    gradients: int = 0
+    products: int = 0
+    hessians: int = 0
+
+
+def start_of(who: str, x0: Any) -> tuple[Array, Callable[[Any], Any]]:
+    """The start as a vector in float64, and how a vector becomes a tree like it.
+
+    Raises
+    ------
+    TypeError
+        When a leaf is not of real floating-point numbers.
+    """
+    leaves, spec = trees.flatten(x0)
+    arrays = [arguments.array(who, "x0", unrecorded(x)) for x in leaves]
+    for x in arrays:
+        if x.dtype.kind != "f":
+            raise TypeError(
+                f"{who}: x0 must hold real floating-point numbers, got {x.dtype}. Write them with "
+                "a decimal point."
+            )
+    flat, unravel = ravel(trees.unflatten(spec, arrays))
+    if not flat.size:
+        raise ValueError(f"{who}: x0 holds no numbers")
+    if not np.isfinite(flat).all():
+        raise ValueError(f"{who}: x0 holds NaN or infinity")
+    return np.array(flat, np.float64), unravel
+
+
+class Objective:
+    """A scalar function of a pytree as one of a vector, replayed and counted.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(x, *args)`` gives a real scalar.
+    x0 : pytree of floating-point arrays
+    args : tuple
+    who : str
+        For errors.
+    jit : bool
+        Whether to replay.
+    """
+
+    def __init__(self, f: Callable[..., Any], x0: Any, args: Any, who: str, jit: bool = True):
+        self.who = who
+        self.start, self.unravel = start_of(who, x0)
+        self.counts = Counts()
+        form = f"It is called as f(x, *args) with {len(args)} in args."
+        self._f = lambda x: call_of(who, f, (self.unravel(x), *args), {}, form)
+        self._replayed = (lambda g: Replayed(g, after=PATIENCE)) if jit else (lambda g: g)
+        self._pair = self._replayed(value_and_grad(self._f))
+        self._value = self._replayed(self._f)
+        self._product = self._replayed(lambda x, v: hvp(self._f, x, v))
+        self._dense = self._replayed(hessian(self._f))
+        self._sparse = hessian(self._f, sparse=True)
+        self._structure: str | None = None
+
+    @property
+    def size(self) -> int:
+        """The number of variables."""
+        return len(self.start)
+
+    def loss(self, x: Array) -> float:
+        """The value alone."""
+        self.counts.losses += 1
+        with np.errstate(all="ignore"):
+            return float(self._raw(self._value(x)))
+
+    def at(self, x: Array) -> Point:
+        """Value and gradient."""
+        self.counts.losses += 1
+        self.counts.gradients += 1
+        with np.errstate(all="ignore"):
+            loss, gradient = self._pair(x)
+        return Point(x, float(loss), np.asarray(gradient))
+
+    def product(self, x: Array, v: Array) -> Array:
+        """The Hessian at x times v."""
+        self.counts.products += 1
+        with np.errstate(all="ignore"):
+            return np.asarray(self._product(x, v))
+
+    def _raw(self, x: Any) -> Any:
+        if not isinstance(x, Tensor):
+            return x
+        if x.prim is not None:
+            raise NonDifferentiableError(
+                f"{self.who}: the function uses a tensor from outside that is being recorded. Pass "
+                "it in args, and the result is differentiable in it."
+            )
+        return x.value
+
+    @property
+    def structure(self) -> str:
+        """How the Hessian is at hand: as a ``"dense"`` array, a ``"sparse"`` one, or by
+        ``"products"``. Its sparsity is looked at once, at the start."""
+        if self._structure is None:
+            n = self.size
+            self._structure = "dense" if n <= DENSE_AT_MOST else "products"
+            if n > DENSE:
+                pattern = sparsity(self._f, self.start, order=2)
+                if pattern.nnz <= SPARSE * n * n:
+                    self._structure = "sparse"
+        return self._structure
+
+    def hessian(self, x: Array) -> Any:
+        """The Hessian, an array or a csr_array as :attr:`structure` says."""
+        self.counts.hessians += 1
+        with np.errstate(all="ignore"):
+            if self.structure == "sparse":
+                return sparse.csr_array(self._sparse(x))
+            H = np.asarray(self._dense(x))
+        return (H + H.T) / 2
+
+
+class Residuals(Objective):
+    """Half the sum of squares of a function's residuals, r(x) in Rᵐ.
+
+    The gradient is ``J^T r``, and ``J^T J`` is taken for the Hessian.
+    """
+
+    def __init__(self, f: Callable[..., Any], x0: Any, args: Any, who: str, jit: bool = True):
+        form = f"It is called as f(x, *args) with {len(args)} in args."
+        vector = lambda tree: ravel(call_of(who, f, (tree, *args), {}, form))[0]
+        super().__init__(lambda tree: (vector(tree) ** 2).sum() / 2, x0, (), who, jit)
+        call = lambda x: vector(self.unravel(x))
+        self._residuals = self._replayed(call)
+        self._jacobian = self._replayed(jacobian(call))
+        self._sparse_jacobian = jacobian(call, sparse=True)
+        self._push = self._replayed(lambda x, v: jvp(call, (x,), (v,))[1])
+        self._pull = self._replayed(lambda x, u: vjp(call, x)[1](u)[0])
+        self._pattern = lambda: sparsity(call, self.start)
+
+    def residuals(self, x: Array) -> Array:
+        """The vector r."""
+        with np.errstate(all="ignore"):
+            return np.asarray(self._raw(self._residuals(x)))
+
+    def product(self, x: Array, v: Array) -> Array:
+        """``J^T J v``."""
+        self.counts.products += 1
+        with np.errstate(all="ignore"):
+            return np.asarray(self._pull(x, self._push(x, v)))
+
+    @property
+    def structure(self) -> str:
+        """As of an :class:`Objective`, of the Jacobian."""
+        if self._structure is None:
+            n = self.size
+            self._structure = "dense"
+            if n > DENSE:
+                pattern = self._pattern()
+                if pattern.nnz <= SPARSE * pattern.shape[0] * n:
+                    self._structure = "sparse"
+        return self._structure
+
+    def jacobian(self, x: Array) -> Any:
+        """The Jacobian J, an array of shape (m, n) or a csr_array."""
+        self.counts.hessians += 1
+        with np.errstate(all="ignore"):
+            if self.structure == "sparse":
+                return sparse.csr_array(self._sparse_jacobian(x))
+            return np.asarray(self._jacobian(x))
+
+    def hessian(self, x: Array) -> Any:
+        """``J^T J``, which the Hessian is where the residuals are small or nearly linear."""
+        J = self.jacobian(x)
+        return J.T @ J
+
