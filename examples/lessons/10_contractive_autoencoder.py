@@ -65,7 +65,7 @@ def train(weight, steps=120):
     return tg.optim.fit(objective, start, x, tg.optim.Adam(lr=0.03), epochs=steps).params
 
 
-nets = {"plain": train(0.0), "contractive": train(0.1)}
+nets = {"plain": train(0.0), "contractive": train(0.2)}
 noise = rng.normal(size=(10, *x.shape))
 noise *= 0.5 / np.linalg.norm(noise, axis=-1, keepdims=True)  # neighbours at distance 0.5
 moved, error, singular = {}, {}, {}
