@@ -125,7 +125,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "a class as layer": (lambda: nn.Sequential(nn.Flatten), r"layer 0.*Make one: Flatten\(\.\.\.\)"),
     "eps": (lambda: nn.LayerNorm(3, eps=-1), r"LayerNorm: eps must be at least 0, got -1"),
     "start": (lambda: nn.Flatten(1.5), r"Flatten: start.*integer"),
-    "shape of init": (lambda: nn.init.he_normal("ab"), r"fans: a shape is made of integers"),
+    "shape of init": (lambda: nn.init.he_normal("ab"), r"he_normal: a shape is made of integers"),
     "std": (lambda: nn.init.normal((2,), std=-1), r"normal: std must be at least 0, got -1"),
     "manual_seed": (lambda: nn.manual_seed("a"), r"manual_seed: seed"),
     # data

@@ -203,7 +203,9 @@ def array(x: Any) -> Any:
 
 
 def is_floating(x: Any) -> bool:
-    return isinstance(x, (float, complex)) or getattr(getattr(x, "dtype", None), "kind", "") in "fc"
+    return (
+        isinstance(x, (float, complex)) or getattr(getattr(x, "dtype", None), "kind", "-") in "fc"
+    )
 
 
 def weighed(parts: list[Any]) -> Any:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import traceback
 import warnings
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,8 @@ from fuzz_malformed import written
 from fuzz_targets import PACKAGE, is_numpys, parameters, targets
 
 import tinygrad_hess as tg
+
+ROOT = Path(__file__).parents[2]
 
 
 class Hang(BaseException):
@@ -145,7 +149,7 @@ def of_error(call: Drawn, error: Exception) -> Found:
     kind, message = type(error).__name__, str(error)
     frames = traceback.extract_tb(error.__traceback__)
     ours = [f for f in frames if f"/{PACKAGE}/" in f.filename or "/ops/" in f.filename]
-    where = f"{ours[-1].filename.partition('/main/')[2]} {ours[-1].name}" if ours else ""
+    where = f"{os.path.relpath(ours[-1].filename, ROOT)} {ours[-1].name}" if ours else ""
     if isinstance(error, (MemoryError, OSError, *CLEAR)):
         return None  # memory: 2**40 was asked for; files: the message has the path
     if is_users(frames):

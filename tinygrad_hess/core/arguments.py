@@ -8,6 +8,7 @@ Each check returns the value as the function goes on with it. A value of the wro
 
 from __future__ import annotations
 
+import contextlib
 import math
 import operator
 import os
@@ -101,10 +102,13 @@ def number(
     """
     what = _range(least, above, most, below)
     try:
-        if isinstance(value, (str, bytes, bytearray, bool, np.bool)) or np.ndim(value):
+        wrong = isinstance(value, (str, bytes, bytearray, bool, np.bool)) or np.ndim(value)
+        if wrong or np.iscomplexobj(value):  # whose imaginary part float() would drop
             raise TypeError
-        found = value if type(value) in (int, float) else float(value)
-    except (TypeError, ValueError, OverflowError):
+        found = float(value)
+    except OverflowError:  # an integer beyond all floats
+        found = math.inf if value > 0 else -math.inf
+    except (TypeError, ValueError):
         what = "a number" + (f", {what}" if what else "")
         raise TypeError(_must(who, name, what, value, advice)) from None
     inside = (
@@ -115,7 +119,7 @@ def number(
     )
     if math.isnan(found) or not inside or (math.isinf(found) and not infinite):
         raise ValueError(_must(who, name, what if what and not inside else "finite", value, advice))
-    return found
+    return value if type(value) is int and math.isfinite(found) else found
 
 
 def flag(who: str, name: str, value: Any) -> bool:
@@ -152,6 +156,22 @@ def numbers(who: str, name: str, value: Any, *, count: int, **bounds: Any) -> tu
         return tuple(number(who, name, x, **bounds) for x in given)
     except (TypeError, ValueError) as error:
         raise type(error)(_must(who, name, what, value)) from None
+
+
+def sequence(who: str, name: str, value: Any, of: str, advice: str = "") -> list[Any]:
+    """Several things, as a list; a text is none of these.
+
+    Examples
+    --------
+    >>> sequence("piecewise", "values", 0.1, "learning rates")
+    Traceback (most recent call last):
+    ...
+    TypeError: piecewise: values must be a sequence of learning rates, got 0.1
+    """
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes, dict, set)):
+        with contextlib.suppress(TypeError):  # an array without axes
+            return list(value)
+    raise TypeError(_must(who, name, f"a sequence of {of}", value, advice))
 
 
 def _range(

@@ -18,6 +18,7 @@ from contextlib import ContextDecorator, nullcontext
 from contextvars import ContextVar
 from typing import Any, Self
 
+from .errors import describe
 from .locks import module_lock
 
 special = [0]
@@ -111,11 +112,22 @@ def value(variable: Stack, otherwise: bool) -> bool:
     return otherwise
 
 
-def no_grad() -> Block:
+def _block_or_function(who: str, block: Block, f: Callable[..., Any] | None) -> Any:
+    """The block; given a function, as by a decorator without parentheses, that inside the block."""
+    if f is None:
+        return block
+    if not callable(f):
+        advice = f"Write with tg.{who}(): ... for a block."
+        raise TypeError(f"{who}: f must be a function, got {describe(f)}. {advice}")
+    return block(f)
+
+
+def no_grad(f: Callable[..., Any] | None = None) -> Any:
     """Record nothing inside the block: results are constants.
 
     Transforms still work inside it; a function that opens it while it is being differentiated
-    makes constants, as with :func:`stop_gradient`. ``@no_grad()`` makes the block of a function.
+    makes constants, as with :func:`stop_gradient`. ``@no_grad`` makes the block of a function, and
+    ``@no_grad()`` does, too.
 
     Notes
     -----
@@ -132,10 +144,10 @@ def no_grad() -> Block:
     >>> y.requires_grad
     False
     """
-    return Block(_recording, False)
+    return _block_or_function("no_grad", Block(_recording, False), f)
 
 
-def enable_grad() -> Block:
+def enable_grad(f: Callable[..., Any] | None = None) -> Any:
     """Record again inside a :func:`no_grad` block.
 
     Examples
@@ -147,10 +159,10 @@ def enable_grad() -> Block:
     >>> y.requires_grad
     True
     """
-    return Block(_recording, True)
+    return _block_or_function("enable_grad", Block(_recording, True), f)
 
 
-def nan_safe() -> Block:
+def nan_safe(f: Callable[..., Any] | None = None) -> Any:
     """Take an exactly zero cotangent or tangent, times anything, as zero inside the block.
 
     By IEEE's rules, zero times infinity is NaN; so a branch that ``where`` did not take can
@@ -165,10 +177,10 @@ def nan_safe() -> Block:
     ...     tg.grad(f)(np.array([0.0, 4.0]))
     array([0.  , 0.25])
     """
-    return Block(_nan_safe, True)
+    return _block_or_function("nan_safe", Block(_nan_safe, True), f)
 
 
-def debug_nans() -> Block:
+def debug_nans(f: Callable[..., Any] | None = None) -> Any:
     """Raise :class:`NanError` where an operation or a derivative first makes a NaN.
 
     The error names the operation, its operands, and the line of user code that called it.
@@ -182,7 +194,7 @@ def debug_nans() -> Block:
     ...
     tinygrad_hess.core.errors.NanError: the derivative of sqrt(float64) is NaN; recorded at ...
     """
-    return Block(_debug_nans, True)
+    return _block_or_function("debug_nans", Block(_debug_nans, True), f)
 
 
 def recording() -> Any:

@@ -46,6 +46,8 @@ def match(values: Any, like: Sequence[Any], spec: Any, who: str, what: str, of: 
             raise ValueError(f"{who}: {what} of shape {v.shape} for {of} of shape {shape}")
         dtype = getattr(x, "dtype", np.dtype(float))
         if v.dtype != dtype:
+            if v.dtype.kind not in "fciub":
+                raise TypeError(f"{who}: {what} must hold numbers, got {v.dtype}")
             if v.dtype.kind == "c" and dtype.kind != "c":
                 raise TypeError(f"{who}: {what} is complex ({v.dtype}), but {of} is {dtype}")
             v = v.astype(dtype)

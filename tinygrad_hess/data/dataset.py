@@ -171,6 +171,7 @@ def standardize(train: Dataset, *others: Dataset, scale: bool = True) -> Any:
     """
     for given in (train, *others):
         _dataset("standardize", given)
+    scale = arguments.flag("standardize", "scale", scale)
     if train.x.dtype.kind != "f" or not len(train):
         raise ValueError(
             f"standardize: x must be floating point and not empty, got {train.x.dtype}"

@@ -17,6 +17,9 @@ from ..ops.shape.axes import canonical_shape
 Array = np.ndarray[Any, Any]
 Seed = int | np.random.Generator | None
 
+MOST = np.iinfo(np.intp).max // 8
+"""Elements of the largest array of float64."""
+
 _default_generator = [np.random.default_rng(0)]
 
 
@@ -42,7 +45,12 @@ def _shape(shape: Any, who: str, least: int = 0) -> tuple[int, ...]:
     found = canonical_shape(shape, who)
     if len(found) < least:
         raise ValueError(f"{who}: a weight has at least two axes, got shape {found}")
-    return tuple(arguments.integer(who, "a length in shape", n, least=0) for n in found)
+    lengths = tuple(arguments.integer(who, "a length in shape", n, least=0) for n in found)
+    if math.prod(n for n in lengths if n) > MOST:
+        raise ValueError(
+            f"{who}: shape {arguments.shown(lengths)} is beyond what an array can hold"
+        )
+    return lengths
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -55,7 +63,11 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     >>> fans((8, 3, 5, 5))
     (75, 200)
     """
-    shape = _shape(shape, "fans", least=2)
+    return _fans(shape, "fans")
+
+
+def _fans(shape: Any, who: str) -> tuple[int, int]:
+    shape = _shape(shape, who, least=2)
     if len(shape) == 2:
         return shape[0], shape[1]
     window = math.prod(shape[2:])
@@ -76,7 +88,7 @@ def gain(activation: str, slope: float = 0.01) -> float:
         "sigmoid": 1.0,
         "tanh": 5 / 3,
         "relu": math.sqrt(2),
-        "leaky_relu": math.sqrt(2 / (1 + slope**2)),
+        "leaky_relu": math.sqrt(2) / math.hypot(1, slope),
     }
     if not isinstance(activation, str) or activation not in table:
         raise ValueError(f"gain: no gain for {activation!r}; known are {', '.join(table)}")
@@ -97,25 +109,25 @@ def normal(shape: tuple[int, ...], seed: Seed = None, std: float = 1.0) -> Array
 
 def default(shape: tuple[int, ...], seed: Seed = None) -> Array:
     """Uniform on ±1/sqrt(fan_in): PyTorch's default for Linear and Conv."""
-    return uniform(shape, seed, 1 / math.sqrt(max(fans(shape)[0], 1)))
+    return uniform(shape, seed, 1 / math.sqrt(max(_fans(shape, "default")[0], 1)))
 
 
 def xavier_uniform(shape: tuple[int, ...], seed: Seed = None, gain: float = 1.0) -> Array:
     """Uniform with variance gain² · 2 / (fan_in + fan_out) (Glorot and Bengio 2010, eq. 16)."""
     gain = arguments.number("xavier_uniform", "gain", gain)
-    return uniform(shape, seed, gain * math.sqrt(6 / max(sum(fans(shape)), 1)))
+    return uniform(shape, seed, gain * math.sqrt(6 / max(sum(_fans(shape, "xavier_uniform")), 1)))
 
 
 def xavier_normal(shape: tuple[int, ...], seed: Seed = None, gain: float = 1.0) -> Array:
     """Normal with variance gain² · 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
     gain = arguments.number("xavier_normal", "gain", gain)
-    return normal(shape, seed, gain * math.sqrt(2 / max(sum(fans(shape)), 1)))
+    return normal(shape, seed, gain * math.sqrt(2 / max(sum(_fans(shape, "xavier_normal")), 1)))
 
 
-def _he_variance(shape: tuple[int, ...], mode: str, slope: float) -> float:
-    arguments.choice("he initialisation", "mode", mode, ("in", "out"))
-    slope = arguments.number("he initialisation", "slope", slope)
-    return 2 / ((1 + slope**2) * max(fans(shape)[mode == "out"], 1))
+def _he_deviation(shape: tuple[int, ...], mode: str, slope: float, who: str) -> float:
+    arguments.choice(who, "mode", mode, ("in", "out"))
+    slope = arguments.number(who, "slope", slope)
+    return math.sqrt(2 / max(_fans(shape, who)[mode == "out"], 1)) / math.hypot(1, slope)
 
 
 def he_uniform(
@@ -125,19 +137,19 @@ def he_uniform(
 
     He et al. (2015), Delving deep into rectifiers, eq. 10 and 14. ``mode`` chooses the fan.
     """
-    return uniform(shape, seed, math.sqrt(3 * _he_variance(shape, mode, slope)))
+    return uniform(shape, seed, math.sqrt(3) * _he_deviation(shape, mode, slope, "he_uniform"))
 
 
 def he_normal(
     shape: tuple[int, ...], seed: Seed = None, mode: str = "in", slope: float = 0.0
 ) -> Array:
     """Normal with variance 2 / ((1 + slope²) fan); see :func:`he_uniform`."""
-    return normal(shape, seed, math.sqrt(_he_variance(shape, mode, slope)))
+    return normal(shape, seed, _he_deviation(shape, mode, slope, "he_normal"))
 
 
 def lecun_normal(shape: tuple[int, ...], seed: Seed = None) -> Array:
     """Normal with variance 1 / fan_in (LeCun et al. 1998, Efficient BackProp)."""
-    return normal(shape, seed, 1 / math.sqrt(max(fans(shape)[0], 1)))
+    return normal(shape, seed, 1 / math.sqrt(max(_fans(shape, "lecun_normal")[0], 1)))
 
 
 def orthogonal(shape: tuple[int, ...], seed: Seed = None, gain: float = 1.0) -> Array:

@@ -176,7 +176,7 @@ def supported(name: str | Callable[..., Any] | None = None) -> Support | Support
 
     Raises
     ------
-    KeyError
+    ValueError
         For a name that is in none of the namespaces.
 
     Examples
@@ -203,7 +203,9 @@ def supported(name: str | Callable[..., Any] | None = None) -> Support | Support
         if row.name.endswith(f".{wanted}"):
             return row
     close = difflib.get_close_matches(wanted, [row.name for row in rows], 3, 0.5)
-    raise KeyError(f"supported: {wanted!r} is not listed" + (f"; is it {close}?" if close else ""))
+    raise ValueError(
+        f"supported: {wanted!r} is not listed" + (f"; is it {close}?" if close else "")
+    )
 
 
 def _full_name(function: Callable[..., Any]) -> str:

@@ -23,7 +23,7 @@ def global_norm(grads: Any) -> float:
     >>> optim.global_norm([np.array([3.0]), np.array([4.0])])
     5.0
     """
-    return _norm([_gradient_array(g) for g in trees.leaves(grads)])
+    return _norm([_gradient_array("global_norm", g) for g in trees.leaves(grads)])
 
 
 def clip_by_global_norm(grads: Any, max_norm: float) -> tuple[Any, float]:
@@ -55,9 +55,10 @@ def clip_by_global_norm(grads: Any, max_norm: float) -> tuple[Any, float]:
     >>> optim.clip_by_global_norm({"a": np.array([3.0, 4.0])}, 1.0)
     ({'a': array([0.6, 0.8])}, 5.0)
     """
+    who = "clip_by_global_norm"
     leaves, spec = trees.flatten(grads)
-    raw = [_gradient_array(g) for g in leaves]
-    norm = _finite_norm(raw, max_norm, lambda i: trees.paths(grads)[i] or "the gradient")
+    raw = [_gradient_array(who, g) for g in leaves]
+    norm = _finite_norm(who, raw, max_norm, lambda i: trees.paths(grads)[i] or "the gradient")
     if norm <= max_norm:
         return grads, norm
     scale = max_norm / norm
@@ -105,22 +106,22 @@ def clip_grad_norm(parameters: Any, max_norm: float) -> float:
         arguments.instance(who, "parameters", p, Tensor, f"{what} (or use clip_by_global_norm)")
     tensors = [p for p in distinct if p.grad is not None]
     arrays: list[Any] = [p.grad.value for p in tensors]
-    norm = _finite_norm(arrays, max_norm, lambda i: f"the gradient of {describe(tensors[i])}")
+    norm = _finite_norm(who, arrays, max_norm, lambda i: f"the gradient of {describe(tensors[i])}")
     if norm > max_norm:
         for p, g in zip(tensors, arrays, strict=True):
             p.grad = constant(g * (max_norm / norm))
     return norm
 
 
-def _gradient_array(g: Any) -> Any:
+def _gradient_array(who: str, g: Any) -> Any:
     if isinstance(g, Tensor):
         if g.prim is not None:
             raise NonDifferentiableError(
-                f"clipping a {describe(g)} tensor that is on a tape would lose its gradient; "
+                f"{who}: clipping a {describe(g)} tensor on a tape would lose its gradient; "
                 "pass g.numpy() or g.detach()"
             )
         return g.numpy() if isinstance(g, Batched) else g.value  # numpy() of a batch is an error
-    return arguments.array("clipping", "a gradient", g)
+    return arguments.array(who, "a gradient", g)
 
 
 def _norm(arrays: list[Any]) -> float:
@@ -134,11 +135,11 @@ def _norm(arrays: list[Any]) -> float:
     return top * math.sqrt(sum(float((np.abs(a.astype(float) / top) ** 2).sum()) for a in arrays))
 
 
-def _finite_norm(arrays: list[Any], max_norm: float, name: Any) -> float:
-    arguments.number("clipping", "max_norm", max_norm, above=0, infinite=True)
+def _finite_norm(who: str, arrays: list[Any], max_norm: float, name: Any) -> float:
+    arguments.number(who, "max_norm", max_norm, above=0, infinite=True)
     norm = _norm(arrays)
     if not math.isfinite(norm):
         for i, a in enumerate(arrays):
             if not np.isfinite(a).all():
-                raise FloatingPointError(f"clipping: {name(i)} is not finite (norm {norm})")
+                raise FloatingPointError(f"{who}: {name(i)} is not finite (norm {norm})")
     return norm

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ..core.arguments import integer, number
+from ..core.arguments import integer, number, sequence
 
 Schedule = Callable[[int], float]
 
@@ -118,8 +118,10 @@ def piecewise(boundaries: Sequence[int], values: Sequence[float]) -> Schedule:
     [1.0, 1.0, 0.1, 0.01, 0.01]
     """
     who = "piecewise"
-    bounds = [integer(who, f"boundaries[{i}]", b) for i, b in enumerate(boundaries)]
-    rates = [_checked_rate(who, v, f"values[{i}]") for i, v in enumerate(values)]
+    given = sequence(who, "boundaries", boundaries, "integers")
+    bounds = [integer(who, f"boundaries[{i}]", b) for i, b in enumerate(given)]
+    given = sequence(who, "values", values, "learning rates")
+    rates = [_checked_rate(who, v, f"values[{i}]") for i, v in enumerate(given)]
     if len(rates) != len(bounds) + 1:
         raise ValueError(
             f"{who}: {len(bounds)} boundaries need {len(bounds) + 1} values, got {len(rates)}"

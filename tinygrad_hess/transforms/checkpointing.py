@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from ..core import composite, trees
+from ..core import arguments, composite, trees
 from ..core.tensor import is_tracked
 from .gradients import jvp, vjp
 
@@ -28,6 +28,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     >>> bool(np.isclose(tg.grad(block)(0.3), tg.grad(lambda x: np.tanh(np.sin(x)))(0.3)))
     True
     """
+
+    arguments.function("checkpoint", "f", f, "Write tg.checkpoint(f)(x).")
 
     @functools.wraps(f)
     def checkpointed(*args: Any) -> Any:

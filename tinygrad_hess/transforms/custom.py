@@ -19,10 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from ..core import composite, modes, trees
+from ..core import arguments, composite, modes, trees
 from ..core.errors import NonDifferentiableError, TracingError
 from ..core.tensor import Batched, Parts, Tensor, batched, is_tracked, unrecorded
 from .gradients import jvp, vjp
+
+FORWARD = "It is forward(*args) -> (output, residuals)."
+BACKWARD = "It is backward(residuals, cotangent) -> cotangents, one for each argument."
+RULE = "It is rule(primals, tangents) -> (output, tangent)."
 
 _replaying: ContextVar[bool] = ContextVar("replaying", default=False)
 """Whether functions are called without their rules: what is replayed is not differentiated."""
@@ -49,10 +53,15 @@ class _Custom:
     __name__: str
 
     def __init__(self, f: Callable[..., Any], nondiff_argnums: Sequence[int] = ()):
+        who = type(self).__name__
+        arguments.function(who, "f", f, f"Write @tg.{who} above its definition.")
+        static = arguments.sequence(who, "nondiff_argnums", nondiff_argnums, "argument numbers")
         self.__name__ = type(f).__name__  # a callable object has no name of its own
         functools.update_wrapper(self, f, updated=())
         self.f = f
-        self.nondiff_argnums = tuple(nondiff_argnums)
+        self.nondiff_argnums = tuple(
+            arguments.integer(who, "a number in nondiff_argnums", n, least=0) for n in static
+        )
 
     @property
     def who(self) -> str:
@@ -61,11 +70,13 @@ class _Custom:
 
     def defvjp(self, forward: Callable[..., Any], backward: Callable[..., Any]) -> None:
         """Set the reverse rule, as of :class:`custom_vjp`."""
-        self.forward, self.backward = forward, backward
+        who = f"{self.who}.defvjp"
+        self.forward = arguments.function(who, "forward", forward, FORWARD)
+        self.backward = arguments.function(who, "backward", backward, BACKWARD)
 
     def defjvp(self, rule: Callable[..., Any]) -> None:
         """Set the forward rule, as of :class:`custom_jvp`."""
-        self.rule = rule
+        self.rule = arguments.function(f"{self.who}.defjvp", "rule", rule, RULE)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.rule is None and self.backward is None:

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.linalg import subspace_angles
 from scipy.stats import beta
 
+from ...core import arguments
 from ..eigenpairs.eigenpairs import Eigenpairs, top_eigenpairs
 from ..estimates import scaling
 from ..estimates.operands import Array
@@ -246,7 +247,7 @@ def subspace_overlap(a: Any, b: Any) -> Overlap:
     >>> subspace_overlap(np.stack([x, y], axis=1), np.stack([x, z], axis=1))
     Overlap(0.5000 of the subspaces is common, 0.67 by chance; 2 principal angles up to 90 degrees)
     """
-    first, second = (_unit_columns(_columns(x)) for x in (a, b))
+    first, second = (_unit_columns(_columns(x, name)) for x, name in ((a, "a"), (b, "b")))
     if first.shape[0] != second.shape[0]:
         raise ValueError(
             f"subspace_overlap: vectors of {first.shape[0]} and of {second.shape[0]} parameters"
@@ -261,8 +262,9 @@ def _unit_columns(V: Array) -> Array:
     return V if (units == 1).all() else V / units
 
 
-def _columns(x: Any) -> Array:
-    V = np.asarray(x.vectors if isinstance(x, Eigenpairs) else x)
+def _columns(x: Any, name: str) -> Array:
+    V = arguments.array("subspace_overlap", name, x.vectors if isinstance(x, Eigenpairs) else x)
+    V = V.astype(np.result_type(V, np.float32), copy=False)  # LAPACK takes no halves
     V = V[:, None] if V.ndim == 1 else V
     if V.ndim != 2 or not V.shape[1] or V.shape[1] > V.shape[0] or not np.isfinite(V).all():
         raise ValueError(

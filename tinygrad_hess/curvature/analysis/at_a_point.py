@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
+from ...core import arguments
 from ..estimates.operands import Array, Counted
+
+NUMBER = (int, float, np.generic)
 
 
 def with_gradient(op: Any, gradient: Any, who: str) -> tuple[Counted, Array]:
@@ -30,12 +33,16 @@ def with_gradient(op: Any, gradient: Any, who: str) -> tuple[Counted, Array]:
 
 def vector_like(op: Any, given: Any, size: int, who: str, what: str) -> Array:
     """A vector of shape (size,), perhaps from a tree like the operator's parameters."""
-    if isinstance(given, (np.ndarray, list)) and np.shape(given) == (size,):
-        vector = np.asarray(given)
+    numbers = isinstance(given, list) and all(isinstance(x, NUMBER) for x in given)
+    if (isinstance(given, np.ndarray) or numbers) and np.shape(given) == (size,):
+        vector = arguments.array(who, what, given)
     elif hasattr(op, "unflatten"):
         vector = op.flatten(given)
     else:
-        raise ValueError(f"{who}: {what} has shape {np.shape(given)}; it must be ({size},)")
+        shape = arguments.array(who, what, given).shape
+        raise ValueError(f"{who}: {what} has shape {shape}; it must be ({size},)")
+    if vector.dtype.kind == "c":
+        raise TypeError(f"{who}: {what} is complex ({vector.dtype}); it must be real")
     if vector.dtype.kind != "f":
         vector = vector.astype(float)
     if not np.isfinite(vector).all():

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import trees
+from ...core import arguments, trees
 from ...core.tensor import unrecorded
 from ..eigenpairs.eigenpairs import Eigenpairs
 from ..estimates import scaling
@@ -107,8 +107,11 @@ def layer_shares(op: Any, vectors: Any) -> LayerShares:
         raise TypeError(
             f"layer_shares: {type(op).__name__} has no tree of parameters; give a HessianOperator"
         )
-    V = np.asarray(vectors.vectors if isinstance(vectors, Eigenpairs) else vectors)
+    V = vectors.vectors if isinstance(vectors, Eigenpairs) else vectors
+    V = arguments.array("layer_shares", "vectors", V)
     V = V[:, None] if V.ndim == 1 else V
+    if V.ndim != 2 or not V.shape[1]:
+        raise ValueError(f"layer_shares: vectors must be of shape (P, k) or (P,), not {V.shape}")
     columns = [vector_like(op, v, op.shape[0], "layer_shares", "a vector") for v in V.T]
     if not all(v.any() for v in columns):
         raise ValueError("layer_shares: a vector is zero, so it has no shares")

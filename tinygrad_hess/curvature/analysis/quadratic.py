@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import trees
+from ...core import arguments, trees
 from ...transforms.gradients import jvp
 from ..estimates import scaling
 from ..estimates.operands import Array
@@ -48,12 +48,17 @@ class QuadraticModel(Result, omitted=("gradient",)):
 
     def predict(self, step: Any) -> float:
         """The model's loss after a step; one product."""
-        d = self._total.flat(step)
+        return self._predicted(self._total.flat(step, "QuadraticModel.predict"))
+
+    def _predicted(self, d: Array) -> float:
         return self.value + float(self.gradient @ d) + 0.5 * float(d @ self._op.matvec(d))
 
     def actual(self, step: Any) -> float:
         """The loss after a step; one evaluation."""
-        return self._total.value(self._total.start + self._total.flat(step))
+        return self._actual(self._total.flat(step, "QuadraticModel.actual"))
+
+    def _actual(self, d: Array) -> float:
+        return self._total.value(self._total.start + d)
 
     def ratio(self, step: Any) -> float:
         """Actual over predicted change of the loss: 1 where the model is right.
@@ -61,8 +66,9 @@ class QuadraticModel(Result, omitted=("gradient",)):
         NaN where the model predicts no change. Trust-region methods steer by it (Nocedal and
         Wright 2006, equation 4.4).
         """
-        predicted = self.predict(step) - self.value
-        return (self.actual(step) - self.value) / predicted if predicted else float("nan")
+        d = self._total.flat(step, "QuadraticModel.ratio")
+        predicted = self._predicted(d) - self.value
+        return (self._actual(d) - self.value) / predicted if predicted else float("nan")
 
     def along(self, direction: Any, radius: float = 1.0, points: int = 41) -> QuadraticSlice:
         """The model and the loss on a line through the point.
@@ -77,11 +83,11 @@ class QuadraticModel(Result, omitted=("gradient",)):
             Evaluations of the loss, at least 3; an odd number includes the point itself.
         """
         who = "QuadraticModel.along"
-        d = self._total.flat(direction)
+        radius = arguments.number(who, "radius", radius, above=0)
+        points = arguments.integer(who, "points", points, least=3)
+        d = self._total.flat(direction, who)
         if not d.any():
             raise ValueError(f"{who}: the direction is zero; give one along which to move")
-        if points < 3 or not radius > 0:
-            raise ValueError(f"{who}: needs points >= 3 and radius > 0, got {points} and {radius}")
         t = np.linspace(-radius, radius, points)
         steps = self._total.start + np.outer(t, d).astype(d.dtype)
         return QuadraticSlice(

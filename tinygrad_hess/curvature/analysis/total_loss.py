@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments, trees
+from ...core.errors import call_of
 from ...core.modes import no_grad
 from ...core.tensor import constant, unrecorded
 from ...transforms.gradients import value_and_grad
@@ -24,6 +25,9 @@ from ..operators.pickling import picklable, restore
 
 STACKED_MEMORY = 4 * 2**20
 """Bytes of parameters and data of the points that are evaluated together: what stays in cache."""
+
+ADVICE = "Write loss(params, batch), or loss(params) without data."
+"""What is said of a loss that does not take the arguments that it is given."""
 
 WORTHWHILE = 8
 """Fewer points together are no faster than one after the other."""
@@ -153,7 +157,8 @@ class TotalLoss:
 
     def _loss_value(self, params: Any, args: tuple[Any, ...]) -> float:
         with no_grad():
-            found = np.asarray(unrecorded(self.loss(params, *args)))
+            found = unrecorded(call_of(self.who, self.loss, (params, *args), {}, ADVICE))
+        found = arguments.array(self.who, "what loss returns", found)
         if found.size != 1:
             raise ValueError(f"{self.who}: loss must return a scalar, got shape {found.shape}")
         return float(found.reshape(()))
@@ -212,17 +217,21 @@ class TotalLoss:
         one = lambda batch: (evaluate(self.arguments(batch)),)
         return self.batches.risk(one, self.reduction, self.who)[0]
 
-    def flat(self, tree: Any) -> Array:
+    def flat(self, tree: Any, who: str = "") -> Array:
         """A direction or a point, given as a vector or as a tree like the parameters, as (P,)."""
+        who = who or self.who
         if (
             isinstance(tree, np.ndarray)
             and tree.shape == (self.at.size,)
             and not self.at.holds(tree)
         ):
+            tree = arguments.array(who, "a vector", tree)
+            if tree.dtype.kind == "c":
+                raise TypeError(f"{who}: a vector is complex ({tree.dtype}); it must be real")
             if not np.isfinite(tree).all():
-                raise ValueError(f"{self.who}: a vector holds NaN or infinity")
+                raise ValueError(f"{who}: a vector holds NaN or infinity")
             return tree.astype(self.at.dtype)
-        return self.at.flatten(tree)
+        return self.at.flatten(tree, who)
 
 
 def as_hessian(

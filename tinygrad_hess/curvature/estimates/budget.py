@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from tqdm import tqdm
 
+from ...core import arguments
 from .operands import Counted, check_positive
 
 
@@ -55,7 +56,7 @@ class Budget:
         check_positive(A.who, max_matvecs=max_matvecs, seconds=seconds)
         self.A, self.max_matvecs, self.limit = A, max_matvecs, seconds
         self.bar: Any = None
-        if progress:
+        if arguments.flag(A.who, "progress", progress):
             self.bar = tqdm(desc=A.who, unit=" products", leave=False, dynamic_ncols=True)
         self._begin, self._before, self._earlier = time.perf_counter(), A.matvecs, 0.0
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core import arguments
 from ...core.files import replace_whole
 from .operands import Counted
 from .probes import Array, gaussians
@@ -62,13 +63,9 @@ class Checkpoint:
     """
 
     def __init__(self, path: Any, A: Counted, options: Mapping[str, Any]):
-        self.path = None if path is None else Path(path)
+        self.path = None if path is None else arguments.path(A.who, path, "checkpoint")
         if self.path is None:
             return
-        if not self.path.parent.is_dir():
-            raise FileNotFoundError(
-                f"{A.who}: checkpoint={str(self.path)!r}: there is no folder {self.path.parent}"
-            )
         self.who = A.who
         self.identity = {
             "format": FORMAT,

@@ -63,7 +63,7 @@ class Counted:
         self.who = who
         if isinstance(op, np.ndarray):
             _check_symmetric(op, who)
-        self.op: LinearOperator = _as_operator(op, who)
+        self.op: LinearOperator = as_operator(op, who)
         rows, columns = self.op.shape
         if rows != columns:
             raise ValueError(f"{who}: a symmetric operator is square, not of shape {self.op.shape}")
@@ -164,13 +164,16 @@ def check_positive(who: str, **options: float | None) -> None:
             arguments.number(who, name, given, above=0, infinite=True)
 
 
-def _as_operator(op: Any, who: str) -> LinearOperator:
+def as_operator(op: Any, who: str, name: str = "op") -> LinearOperator:
+    """An operator, an array or a sparse matrix, as an operator."""
     try:
-        return aslinearoperator(op)
-    except TypeError:
+        return aslinearoperator(
+            arguments.array(who, name, op) if isinstance(op, np.ndarray) else op
+        )
+    except (TypeError, ValueError):
         raise TypeError(
-            f"{who}: op must be a LinearOperator (such as a HessianOperator), a square array or a "
-            f"sparse matrix, got {type(op).__name__}"
+            f"{who}: {name} must be a LinearOperator (such as a HessianOperator), a square array "
+            f"or a sparse matrix, got {arguments.shown(op)}"
         ) from None
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import trees
+from ...core import arguments, trees
 from ...core.errors import NonDifferentiableError
 from ...core.tensor import Batched, Tensor, constant, unrecorded
 from .paths import Paths
@@ -136,14 +136,20 @@ class Flattening:
             for value, rows in zip(self.values, self.slices, strict=True)
         ]
 
-    def flatten(self, tree: Any) -> Array:
+    def flatten(self, tree: Any, who: str = "") -> Array:
         """A tree like the parameters as one new vector of shape (P,)."""
-        given = trees.match(tree, self.values, self.spec, self.who, "the tree", "the parameters")
+        who = who or self.who
+        given = trees.match(tree, self.values, self.spec, who, "the tree", "the parameters")
+        for x in given:
+            _refuse_batched(x, lambda: f"{who}: the tree")
         return self.join([raw(x) for x in given])
 
     def unflatten(self, vector: Any, boxed: Sequence[bool] | None = None) -> Any:
         """A vector of shape (P,) as a tree like the parameters (new arrays, or tensors)."""
-        vector = np.asarray(vector)
+        _refuse_batched(vector, lambda: f"{self.who}: the vector")
+        vector = arguments.array(self.who, "vector", vector)
+        if vector.dtype.kind == "c":
+            raise TypeError(f"{self.who}: a complex vector cannot be unflattened; its parts can")
         if vector.shape != (self.size,):
             raise ValueError(
                 f"{self.who}: a vector of shape {vector.shape} cannot be unflattened into "
@@ -177,12 +183,16 @@ def raw(x: Any) -> Any:
     return x.value if isinstance(x, Tensor) else x
 
 
-def _float_array(x: Any, what: str, where: Callable[[], str]) -> Array:
+def _refuse_batched(x: Any, where: Callable[[], str]) -> None:
     if isinstance(x, Batched):
         raise NonDifferentiableError(
             f"{where()} has a different value for each example of a vmap. Build the operator "
             "outside vmap, or use tg.hvp inside it."
         )
+
+
+def _float_array(x: Any, what: str, where: Callable[[], str]) -> Array:
+    _refuse_batched(x, where)
     value = np.array(raw(x))
     if value.dtype.kind != "f":
         raise NonDifferentiableError(

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse.linalg import aslinearoperator
 
+from ...core import arguments
 from ..estimates import scaling
-from ..estimates.operands import Counted, over_unit
+from ..estimates.operands import Counted, as_operator, over_unit
 from ..estimates.result import Result
 from .flattening import Array, Flattening
 from .krylov_solvers import NotPositiveDefiniteError, conjugate_gradients, minres
@@ -124,13 +124,10 @@ class InverseOperator(SymmetricOperator):
         max_iterations: int = 1000,
     ):
         who = "InverseOperator"
-        if method not in METHODS:
-            raise ValueError(f"{who}: method={method!r} is not 'cg' or 'minres'")
-        if not np.isfinite(damping) or not tol > 0 or max_iterations < 1:
-            raise ValueError(
-                f"{who}: damping must be finite, tol positive and max_iterations at least 1, got "
-                f"damping={damping}, tol={tol}, max_iterations={max_iterations}"
-            )
+        arguments.choice(who, "method", method, METHODS)
+        damping = arguments.number(who, "damping", damping)
+        tol = arguments.number(who, "tol", tol, above=0, infinite=True)
+        max_iterations = arguments.integer(who, "max_iterations", max_iterations, least=1)
         self._counted = Counted(op, who)
         P, dtype = self._counted.size, self._counted.dtype
         at = op._at if isinstance(op, TreeOperator) else Flattening(np.zeros(P, dtype), who)
@@ -139,7 +136,9 @@ class InverseOperator(SymmetricOperator):
         self.tol = max(tol, 100 * self._counted.eps)
         self.max_iterations = max_iterations
         self.last: Solution | None = None
-        self._preconditioner = None if preconditioner is None else aslinearoperator(preconditioner)
+        self._preconditioner = (
+            None if preconditioner is None else as_operator(preconditioner, who, "preconditioner")
+        )
         if self._preconditioner is not None and self._preconditioner.shape != (P, P):
             raise ValueError(
                 f"{who}: the preconditioner has shape {self._preconditioner.shape}, but must have "

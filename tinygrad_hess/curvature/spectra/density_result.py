@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core import arguments
 from ..estimates.estimate import Estimate
 from ..estimates.operands import Array
 from ..estimates.plotting import BLUE, GREY, ORANGE, axes
@@ -153,8 +154,7 @@ class SpectralDensity(Result, omitted=("quadrature", "magnitudes")):
         ValueError
             For another scale.
         """
-        if scale not in ("linear", "log"):
-            raise ValueError(f"plot: scale={scale!r} is not 'linear' or 'log'")
+        arguments.choice("plot", "scale", scale, ("linear", "log"))
         ax = axes(ax, (7.0, 4.0))
         draw = self._draw_linear if scale == "linear" else self._draw_magnitudes
         draw(ax)

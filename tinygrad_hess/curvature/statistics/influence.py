@@ -14,6 +14,7 @@ import numpy as np
 
 from ...core import arguments
 from ...transforms.gradients import value_and_grad
+from ..estimates.operands import as_operator
 from ..estimates.plotting import BLUE, GREY, axes
 from ..estimates.result import Result
 from ..operators import checks
@@ -164,7 +165,7 @@ def influence(
     batches = Batches(data, who)
     if op is None:
         op = HessianOperator(loss, params, batches, reduction=reduction)
-    elif op.shape != (at.size, at.size):
+    elif as_operator(op, who).shape != (at.size, at.size):
         raise ValueError(
             f"{who}: op has shape {op.shape}, but there are {at.size} parameters; it must be of "
             f"shape {(at.size, at.size)}"

@@ -189,6 +189,9 @@ def observed_information(
     who = "observed_information"
     begin = time.perf_counter()
     level = arguments.number(who, "level", level, above=0, below=1)
+    arguments.choice(who, "reduction", reduction, ("mean", "sum"))
+    n = None if n is None else arguments.integer(who, "n", n, least=1)
+    robust = arguments.flag(who, "robust", robust)
     if robust and data is None:
         raise ValueError(f"{who}: robust=True needs data: the sandwich is a sum over examples")
     checks.check_functions(who, loss=loss)

@@ -22,7 +22,7 @@ from ...transforms.jacobians import MEMORY_OF_A_SWEEP
 from ...transforms.vectorize import vmap
 from ..operators import checks
 from ..operators.batches import batch_size
-from ..operators.flattening import Array, Flattening
+from ..operators.flattening import Array, Flattening, raw
 
 FEW = 8
 """Examples of which a loss is evaluated twice, to see whether it is random."""
@@ -143,6 +143,11 @@ def _first_losses(loss: Callable[..., Any], at: Flattening, batched: Any) -> flo
 def _batches_of_one(batch: Any, who: str) -> tuple[Any, int]:
     """A batch of n examples as n batches of one, stacked: (n, ...) becomes (n, 1, ...)."""
     n = batch_size(batch, who, 0)
+    if not all(np.ndim(raw(a)) for a in trees.leaves(batch)):
+        raise ValueError(
+            f"{who}: the batch holds a number beside its arrays, which belongs to no example. Take "
+            "it into the loss, as in lambda params, batch: loss(params, batch, number)."
+        )
     arrays = trees.map(lambda a: a.numpy() if isinstance(a, Tensor) else np.asarray(a), batch)
     return trees.map(lambda a: a[:, None], arrays), n
 

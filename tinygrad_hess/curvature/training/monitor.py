@@ -135,6 +135,8 @@ class Monitor:
         reduction: str = "mean",
         seed: int = 0,
     ):
+        of = f"names ({', '.join(NAMES)}) and functions"
+        quantities = arguments.sequence("Monitor", "quantities", quantities, of)
         names = [_quantity_name(q) for q in quantities]
         if len(set(names)) < len(names):
             raise ValueError(f"Monitor: two quantities have one name: {', '.join(names)}")

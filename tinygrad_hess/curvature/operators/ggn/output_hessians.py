@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from .... import ops
+from ....core import arguments
 from ....ops.nn import losses
 from ..flattening import Array, raw
 from ..linearization import Leaves, OutputProducts, RecordedGradient
@@ -40,11 +41,13 @@ def known(loss: Any) -> tuple[Any, dict[str, Any]] | None:
             return None
         keywords = {**loss.keywords, **keywords}
         loss = loss.func
-    return (loss, keywords) if loss in LIKELIHOODS or loss is losses.huber else None
+    ours = (*LIKELIHOODS, losses.huber)
+    return (loss, keywords) if any(loss is known for known in ours) else None
 
 
 def check_reduction(loss: Any, reduction: str, who: str) -> None:
-    """A loss of ours that says how it reduces must agree with the operator."""
+    """A reduction, with which a loss of ours that says how it reduces must agree."""
+    arguments.choice(who, "reduction", reduction, ("mean", "sum"))
     found = known(loss)
     own = "mean" if found is None else found[1].get("reduction", "mean")
     if found is not None and own in ("mean", "sum") and own != reduction:

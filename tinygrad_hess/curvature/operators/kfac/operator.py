@@ -127,7 +127,6 @@ class KroneckerFactors(SymmetricOperator):
         who = "KroneckerFactors"
         checks.check_functions(who, predict=predict, loss=loss)
         arguments.choice(who, "expectation", expectation, EXPECTATIONS)
-        arguments.choice(who, "reduction", reduction, ("mean", "sum"))
         check_reduction(loss, reduction, who)
         samples = arguments.integer(who, "samples", samples, least=1)
         arguments.generator(who, seed)
