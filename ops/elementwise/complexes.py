@@ -18,6 +18,7 @@ import numpy as np
 from ...core import signatures
 from ...core.kinds import elementwise, linear
 from ...core.tensor import Batched, Tensor, constant
+from ...core.views import read_only
 from .._types import Array, ArrayLike
 from ..shape.rearranging import matrix_transpose
 from .arithmetic import absolute, divisor
@@ -86,7 +87,9 @@ def real(x: ArrayLike) -> Array:
     np.complex128(2+4j)
     """
     x = _as_array(x)
-    return cast(x, dtype=real_dtype(x.dtype)) if x.dtype.kind == "c" else x
+    if x.dtype.kind != "c":
+        return x
+    return read_only(cast(x, dtype=real_dtype(x.dtype)), x)
 
 
 def imag(x: ArrayLike) -> Array:
@@ -100,9 +103,9 @@ def imag(x: ArrayLike) -> Array:
     """
     x = _as_array(x)
     if x.dtype.kind == "c":
-        return imaginary(x)
+        return read_only(imaginary(x), x)
     nothing = np.zeros(x.shape, x.dtype)[()]
-    return constant(nothing) if isinstance(x, Tensor) else nothing
+    return read_only(constant(nothing), x) if isinstance(x, Tensor) else nothing
 
 
 def adjoint(x: ArrayLike) -> Array:

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from ...core import signatures
+from ...core.batching import full_lead
 from ...core.kinds import linear, variadic, zero
-from ...core.primitive import full_lead
 from ...core.signatures import CORE, Axes
 from ...core.tensor import Tensor, tensor_or_array
 from .._types import Array, ArrayLike

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from ...core import modes
+from ...core.batching import full_lead
 from ...core.errors import describe
 from ...core.kinds import structured
-from ...core.primitive import full_lead
 from ...core.signatures import CORE, Axes
 from ...core.tensor import Batched, Tensor, tensor_or_array
 from .._types import Array, ArrayLike

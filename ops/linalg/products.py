@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from ...core.batching import broadcast_batch
 from ...core.kinds import bilinear
-from ...core.primitive import broadcast_batch
 from ..elementwise.arithmetic import multiply
 from ..elementwise.complexes import conjugated
-from ..indexing.index import index
 from ..shape.axes import canonical_axis, shape_of
 from ..shape.broadcasting import broadcast_to, reduce_sum, reshape
 from ..shape.permutation import permute
+from ..shape.triangles import take_diagonal
 
 
 def _rows(x: Any) -> Any:
@@ -384,7 +384,7 @@ def _simplified(x: Any, names: list[Any], others: set[Any]) -> tuple[Any, list[A
                 raise ValueError(f"einsum: a repeated axis has lengths {n} and {shape_of(x)[j]}")
             order = [k for k in range(len(names)) if k not in (i, j)] + [i, j]
             x = permute(x, axes=tuple(k - len(names) for k in order))
-            x = index(x, (Ellipsis, np.arange(n), np.arange(n)))
+            x = take_diagonal(x, k=0)
             names = [n for k, n in enumerate(names) if k not in (i, j)] + [name]
     lone = tuple(k - len(names) for k, n in enumerate(names) if n not in others)
     if lone:
@@ -434,12 +434,9 @@ def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 
 
 def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """The diagonal over two axes, put last."""
+    """The diagonal over two axes, put last; what is assigned to it, ``x`` takes."""
     ndim = len(shape_of(x))
     i, j = (canonical_axis(a, ndim, "diagonal") + ndim for a in (axis1, axis2))
     order = [k for k in range(ndim) if k not in (i, j)] + [i, j]
     x = permute(x, axes=tuple(k - ndim for k in order))
-    rows, columns = shape_of(x)[-2:]
-    n = max(min(rows + min(offset, 0), columns - max(offset, 0)), 0)
-    steps = np.arange(n)
-    return index(x, (Ellipsis, steps - min(offset, 0), steps + max(offset, 0)))
+    return take_diagonal(x, k=operator.index(offset))

@@ -15,7 +15,7 @@ import numpy as np
 from .._dispatch import as_array, as_it_is, concrete, items_as_arrays, on_tensors
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import positive
-from ..elementwise.identity import astype
+from ..elementwise.identity import astype, copied
 from ..indexing.index import index
 from .axes import canonical_axis, shape_of
 from .broadcasting import ravel, reshape
@@ -132,7 +132,8 @@ def block(arrays: ArrayLike) -> Array:
     """
     depth = _depth(arrays)
     ndim = max(depth, *_ndims(arrays))
-    return _concatenate_nested(arrays, depth, ndim)
+    out = _concatenate_nested(arrays, depth, ndim)
+    return out if depth else copied(out)
 
 
 def _depth(x: Array) -> int:

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from ...core import signatures
+from ...core.batching import broadcast_batch
 from ...core.errors import describe
 from ...core.kinds import structured
-from ...core.primitive import broadcast_batch
 from .._types import Array, ArrayLike
 from ..indexing.index import index
 from ..shape.axes import shape_of

@@ -158,7 +158,7 @@ def test_numpy_is_a_copy_and_so_is_the_input() -> None:
     copied = x.numpy()
     copied[:] = 0
     np.testing.assert_array_equal(x.numpy(), A)
-    y = tg.tensor(x)
+    y = tg.tensor(x.detach())
     assert not y.requires_grad
     np.asarray(x.detach(), copy=True)[:] = 0
     np.testing.assert_array_equal(x.numpy(), A)

@@ -22,8 +22,9 @@ from replayed import LAYOUTS, laid_out
 from sampling import Point, points, samples
 
 import tinygrad_hess as tg
+from tinygrad_hess.core.batching import line_up_loops
 from tinygrad_hess.core.cuts import Cut
-from tinygrad_hess.core.primitive import Primitive, line_up_loops
+from tinygrad_hess.core.primitive import Primitive
 from tinygrad_hess.core.signatures import CORE, parsed
 from tinygrad_hess.replay.codegen.writers import takes_out
 from tinygrad_hess.transforms.sparse.plan import sparsity

@@ -28,7 +28,7 @@ from . import modes
 from .errors import TapeReleasedError, describe
 from .primitive import STOP, Primitive
 from .tensor import Batched, Tensor, record, unrecorded
-from .views import View, note_view, shares_memory
+from .views import READ_ONLY, View, note_view, shares_memory
 
 EARLIER: WeakValueDictionary[int, Tensor] = WeakValueDictionary()
 """The node that a moved tensor was, by the time of what it is now."""
@@ -156,7 +156,7 @@ def view_of(x: Tensor) -> View | None:
     if hasattr(x, "_view"):
         return x._view
     if not _is_view(x):
-        return None
+        return _repeating(x)
     base: Any = x.parents[0]
     if hasattr(base, "_moved"):
         base = base._moved[1]()
@@ -179,6 +179,15 @@ def _is_view(x: Tensor) -> bool:
         and not hasattr(x, "_view")
         and shares_memory(x, x.args[0])
     )
+
+
+def _repeating(x: Tensor) -> View | None:
+    """How it is a view that shows elements of its first operand several times, if it is one."""
+    prim: Any = x.prim
+    if type(prim) is not Primitive or not prim.makes_views:
+        return None
+    base = x.parents[0]
+    return View(base, READ_ONLY, (), {}) if base is not None and x.size > base.size else None
 
 
 def _refuse_stale(reads: list[tuple[int, Tensor]], sweeps: list[tuple[int, int]]) -> None:

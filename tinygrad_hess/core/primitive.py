@@ -21,11 +21,12 @@ from typing import Any
 import numpy as np
 
 from . import modes, signatures
+from .batching import broadcast_batch, full_lead, line_up, line_up_loops
 from .errors import NanError, NonDifferentiableError, add_context, operands
 from .registry import REGISTRY
 from .tensor import Axis, Batched, Parts, Tensor, batched, constant, record, tick, unrecorded
 from .trees import stacked
-from .views import View, note_view, shares_memory
+from .views import View, note_view, read_only, shares_memory
 
 Rule = Callable[..., Any]
 
@@ -294,20 +295,32 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
         _refuse_nan(prim, value, args, params)
     if not boxed:
         return value
+    if isinstance(value, _ndarray) and value.dtype.kind == "O":
+        refuse_objects(prim.name, args)
     if not on_tape or not (modes.is_recording() or modes.is_tracing()):
         out = value if has_batch else constant(value)
-        if prim.makes_views and isinstance(args[0], Tensor) and shares_memory(out, args[0]):
-            note_view(out, View(args[0], prim, args[1:], params or {}))
-        return out
+        return _as_view(out, prim, args, params) if prim.makes_views else out
     kept = tuple(
         unrecorded(a) if isinstance(a, Tensor) else snapshot(v)
         for a, v in zip(args, values, strict=True)
     )
     parents = tuple(a if isinstance(a, Tensor) and a.prim is not None else None for a in args)
     out = record(prim, value, kept, parents, params)
-    if modes.is_debugging_nans():
+    if modes.is_noting_lines():
         out._where = user_line()
-    return out if modes.is_recording() else cut(out)
+    if modes.is_recording():
+        return out
+    return _as_view(cut(out), prim, args, params) if prim.makes_views else cut(out)
+
+
+def _as_view(out: Tensor, prim: Primitive, args: tuple[Any, ...], params: Any) -> Tensor:
+    """``out``, which is not recorded as what it is, noted as the view that NumPy would give."""
+    base = args[0]
+    if isinstance(base, Tensor) and shares_memory(out, base):
+        note_view(out, View(base, prim, args[1:], params or {}))
+    elif isinstance(base, Tensor) and out.size > base.size:  # it repeats elements
+        read_only(out, base)
+    return out
 
 
 def _is_complex(x: Any) -> bool:
@@ -320,6 +333,14 @@ def refuse_complex(prim: Primitive, args: Any, params: dict[str, Any] | None) ->
         f"{prim.name}({operands(args, params)}): {prim.name} has no meaning or no derivative for "
         "complex numbers here. Take the real part, the imaginary part or the absolute value first "
         "(np.real, np.imag, np.abs)."
+    )
+
+
+def refuse_objects(who: str, args: Any) -> None:
+    """Say that tensors are not combined with arrays of Python objects."""
+    raise TypeError(
+        f"{who}({operands(args)}): a tensor holds numbers, and is not combined with an array of "
+        "objects. Convert it to numbers first, as in x.astype(float)."
     )
 
 
@@ -336,6 +357,8 @@ def snapshot(x: Any) -> Any:
     would otherwise change the derivative silently.
     """
     if isinstance(x, _ndarray) and (x.flags.writeable or x.base is not None):
+        if x.dtype.kind == "O":
+            refuse_objects("an operation", (x,))
         x = x.copy()
         x.flags.writeable = False  # a recorded sweep that meets it again need not copy it again
     return x
@@ -357,53 +380,6 @@ def _bind_batched(
             ndims[i] = values[i].ndim - len(a.axes)
             values[i] = line_up(values[i], a.axes, order)
     return batched(prim.batch(values, ndims, lead, params), order)
-
-
-def line_up(value: Any, axes: tuple[Axis, ...], order: tuple[Axis, ...]) -> Any:
-    """Permute batch axes into ``order``, with length 1 for those that ``value`` lacks."""
-    if axes == order:
-        return value
-    have = [axes.index(axis) for axis in order if axis in axes]
-    value = value.transpose(*have, *range(len(axes), value.ndim))
-    shape = tuple(axis.size if axis in axes else 1 for axis in order)
-    return value.reshape(shape + value.shape[len(axes) :])
-
-
-# ---- batches ------------------------------------------------------------------------------------
-
-
-def line_up_loops(
-    values: Sequence[Any], ndims: Sequence[int | None], lead: tuple[int, ...], ranks: Sequence[int]
-) -> list[Any]:
-    """Operands whose batch and loop axes broadcast: batched ones get one number of loop axes.
-
-    ``ranks`` are the numbers of core axes.
-    """
-    loops = [
-        (np.ndim(v) if n is None else n) - r for v, n, r in zip(values, ndims, ranks, strict=True)
-    ]
-    most, depth = max(loops, default=0), len(lead)
-    return [
-        v if n is None or k == most
-        else v.reshape(v.shape[:depth] + (1,) * (most - k) + v.shape[depth:])
-        for v, n, k in zip(values, ndims, loops, strict=True)
-    ]  # fmt: skip
-
-
-def broadcast_batch(
-    values: list[Any], ndims: list[int | None], lead: tuple[int, ...], fn: Callable[..., Any]
-) -> Any:
-    """Batch a broadcasting function: give batched operands one logical rank, then call it."""
-    return fn(*line_up_loops(values, ndims, lead, (0,) * len(values)))
-
-
-def full_lead(values: list[Any], ndims: list[int | None], lead: tuple[int, ...]) -> list[Any]:
-    """Give every operand the whole batch as leading axes (by broadcast views)."""
-    full = []
-    for v, n in zip(values, ndims, strict=True):
-        shape = np.shape(v) if n is None else v.shape[len(lead) :]
-        full.append(v if np.shape(v) == lead + shape else np.broadcast_to(v, lead + shape))
-    return full
 
 
 # ---- where things were declared, and called -----------------------------------------------------
@@ -503,15 +479,15 @@ def unary_with_params(prim: Primitive) -> Callable[..., Any]:
     return named(call, prim)
 
 
-def binary(prim: Primitive) -> Callable[[Any, Any], Any]:
-    """The fast path of two operands without parameters."""
+def binary(prim: Primitive, fallback: Callable[..., Any] = bind) -> Callable[[Any, Any], Any]:
+    """The fast path of two operands without parameters; all other cases take ``fallback``."""
     fn, real_only = prim.fn, not prim.on_complex
     scalars = frozenset((float, int, complex, np.float64, np.float32, np.complex128, np.complex64))
 
     def call(a: Any, b: Any) -> Any:
         ta, tb = type(a), type(b)
         if _special[0]:
-            return bind(prim, (a, b), None)
+            return fallback(prim, (a, b), None)
         if ta is Tensor and a.prim is not None:
             x = a.value
             if tb is Tensor:
@@ -524,7 +500,7 @@ def binary(prim: Primitive) -> Callable[[Any, Any], Any]:
                 y = snapshot(b)
                 parents = (a, None)
             else:
-                return bind(prim, (a, b), None)
+                return fallback(prim, (a, b), None)
         elif tb is Tensor and b.prim is not None:
             y = b.value
             parents = (None, b)
@@ -535,14 +511,14 @@ def binary(prim: Primitive) -> Callable[[Any, Any], Any]:
             elif ta is _ndarray:
                 x = snapshot(a)
             else:
-                return bind(prim, (a, b), None)
+                return fallback(prim, (a, b), None)
         elif ta is _ndarray and (tb is _ndarray or tb in scalars):
             try:
                 return fn(a, b)
             except Exception as error:
                 raise add_context(error, prim.name, (a, b), None) from error
         else:
-            return bind(prim, (a, b), None)
+            return fallback(prim, (a, b), None)
         try:
             value = fn(x, y)
         except Exception as error:

@@ -1,6 +1,7 @@
 """Tensors that share their elements with another, as NumPy's views do.
 
-View : how a tensor is a view of its base
+View      : how a tensor is a view of its base
+read_only : what shows the elements of another and cannot be written to
 """
 
 from __future__ import annotations
@@ -17,13 +18,25 @@ if TYPE_CHECKING:
 class View(NamedTuple):
     """How a tensor is a view of another: ``prim.call(base, *args, **params)`` is the tensor.
 
-    ``prim`` is None of :attr:`Tensor.data`, which has all elements of its leaf.
+    ``prim`` is None of :attr:`Tensor.data`, which has all elements of its leaf, and
+    :data:`READ_ONLY` where no assignment goes through.
     """
 
     base: Tensor
     prim: Any
     args: tuple[Any, ...]
     params: dict[str, Any]
+
+
+READ_ONLY: Any = object()
+"""Stands for the primitive of a view that cannot be written to."""
+
+
+def read_only(x: Any, base: Any) -> Any:
+    """``x``, noted as a view of ``base`` that cannot be written to; an array as it is."""
+    if hasattr(x, "parents") and hasattr(base, "parents") and x is not base:
+        x._view = View(base, READ_ONLY, (), {})
+    return x
 
 
 def note_view(x: Tensor, view: View) -> None:

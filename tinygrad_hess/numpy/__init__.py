@@ -345,10 +345,13 @@ def nan_to_num(  # the argument is NumPy's
 
     Of complex numbers, in the real and the imaginary parts.
     """
+    if not copy and isinstance(x, Tensor):  # in place, as in NumPy
+        x[...] = nan_to_num(x, True, nan, posinf, neginf)
+        return x
     if _dtype(x).kind in "biu":
         return x
     if _dtype(x).kind == "c":
-        parts = (nan_to_num(part, copy, nan, posinf, neginf) for part in (real(x), imag(x)))
+        parts = (nan_to_num(part, True, nan, posinf, neginf) for part in (real(x), imag(x)))
         return next(parts) + 1j * next(parts)
     info = _np.finfo(_dtype(x))
     for bad, number in (

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import numpy as namespace
+from ..core.deferring import PRIORITY, comes_first
 from ..core.errors import NonDifferentiableError, operands
 from ..core.tensor import Tensor
 from ..ops import cummax, cummin
@@ -75,7 +76,12 @@ def _refuse(name: str, args: Any, why: str) -> Any:
 
 def _array_ufunc(self: Tensor, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
     if not kwargs and method == "__call__" and ufunc in TABLE:
-        return TABLE[ufunc](*args)
+        try:
+            return TABLE[ufunc](*args)
+        except TypeError:
+            if any(map(comes_first, args)):
+                return NotImplemented
+            raise
     special = ufunc not in TABLE and _is_special(ufunc)
     name = f"{'scipy.special' if special else 'numpy'}.{ufunc.__name__}"
     name += "" if method == "__call__" else f".{method}"
@@ -164,4 +170,4 @@ def install() -> None:
     """Teach :class:`Tensor` both protocols, and to come before arrays in mixed operators."""
     Tensor.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]
     Tensor.__array_function__ = _array_function  # type: ignore[attr-defined]
-    Tensor.__array_priority__ = 1000  # type: ignore[attr-defined]
+    Tensor.__array_priority__ = PRIORITY  # type: ignore[attr-defined]

@@ -206,7 +206,7 @@ class TensorMethods:
     def avg_pool2d(self, size: Any, stride: Any = None, padding: Any = 0) -> Any:
         """Mean of each window of the last two axes (padding counts as zeros)."""
     def backward(self, gradient: Any = None, *, retain_graph: builtins.bool = False, create_graph: builtins.bool = False) -> None:
-        """Add the gradient of this tensor to ``grad`` of each leaf."""
+        """Add the gradient of this tensor to ``grad`` of each leaf (see also :func:`retain_grad`)."""
     def baddbmm(self, a: Any, b: Any, beta: builtins.float = 1, alpha: builtins.float = 1) -> Any:
         """beta x + alpha a b, a product of matrices, of stacks of them, or of a matrix and a vector."""
     def batchnorm(self, weight: Any = None, bias: Any = None, mean_of: Any = None, inverse_std: Any = None, axis: builtins.int = 1, eps: Any = 1e-05, *, dim: Any = ..., dims: Any = ...) -> Any:
@@ -317,7 +317,7 @@ class TensorMethods:
     def diagflat(self, k: builtins.int = 0) -> Any:
         """All elements, flattened, as the k-th diagonal of a square matrix."""
     def diagonal(self, offset: builtins.int = 0, axis1: builtins.int = 0, axis2: builtins.int = 1) -> Any:
-        """The diagonal over two axes, put last."""
+        """The diagonal over two axes, put last; what is assigned to it, ``x`` takes."""
     def diff(self, n: builtins.int = 1, axis: builtins.int = -1, prepend: Any = None, append: Any = None, *, dim: Any = ..., dims: Any = ...) -> Any:
         """Differences of neighbours along an axis, ``n`` times, with values put before and after."""
     def digamma(self, *args: Any) -> Any:
@@ -729,6 +729,8 @@ class TensorMethods:
         """The tensor itself: it has one memory layout, one device, and is computed already."""
     def resolve_neg(self, *where: Any, **options: Any) -> Any:
         """The tensor itself: it has one memory layout, one device, and is computed already."""
+    def retain_grad(self) -> None:
+        """Let ``backward`` fill ``grad`` of this computed tensor too, as it does for leaves."""
     def right_shift(self, x2: Any, /) -> Tensor:
         """The zero primitive ``right_shift``."""
     def rint(self, /) -> Tensor:

@@ -23,12 +23,13 @@ import numpy as np
 from .. import numpy as namespace
 from .. import ops
 from ..core import modes
+from ..core.deferring import comes_first
 from ..core.errors import describe
 from ..core.mutation import move, stand_in, take_again, view_of
 from ..core.primitive import snapshot
 from ..core.tape import is_listed
 from ..core.tensor import LEAF, START, Tensor, record, unrecorded
-from ..core.views import View, note_view
+from ..core.views import READ_ONLY, View, note_view
 from ..ops.elementwise.identity import alias
 from ..ops.indexing.index import take_pattern
 from ..ops.indexing.keys import plain_pattern
@@ -131,11 +132,12 @@ def _update(x: Tensor) -> bool:
     view = view_of(x)
     if view is None or view.prim is None:
         return False
-    if view.prim is _PART:
-        raise TypeError(
-            f"a part of a {describe(view.base)} tensor cannot be changed in place. Write "
-            "x = value + 1j * x.imag, or x = x.real + 1j * value; or, for the part alone, take a "
-            "copy, as in x.real.copy()."
+    if view.prim is READ_ONLY:
+        raise ValueError(
+            f"assignment to a {describe(x)} tensor that shows the elements of a "
+            f"{describe(view.base)} tensor and is read-only. To change that, write x[key] = value, "
+            "or for a part of complex numbers x = value + 1j * x.imag; to change what it shows "
+            "alone, write y = y.copy() first."
         )
     changed = _update(view.base) or (x.prim is not None and view.base.time > x.time)
     if changed:
@@ -247,6 +249,8 @@ def in_place(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """The method of ``x += v`` and its like, from the function of ``x + v``."""
 
     def method(self: Tensor, other: Any) -> Any:
+        if comes_first(other):
+            return NotImplemented
         if self.prim is LEAF and not modes.is_recording():
             value = function(self.value, unrecorded(other))
             if np.shape(value) != self.shape:
@@ -303,22 +307,6 @@ def reordering(function: Callable[..., Any]) -> Callable[..., Any]:
 
     method.__doc__ = f"Do it in place, as in NumPy; ``np.{name}`` gives a new tensor."
     return method
-
-
-_PART: Any = object()
-"""Stands for the primitive of a real or imaginary part, which no assignment goes through."""
-
-
-def part(function: Callable[..., Any], doc: str) -> property:
-    """The property of the real or imaginary part, in NumPy a view of a complex array."""
-
-    def get(self: Tensor) -> Any:
-        out = function(self)
-        if self.dtype.kind == "c":
-            out._view = View(self, _PART, (), {})
-        return out
-
-    return property(get, doc=doc)
 
 
 def flat(self: Tensor) -> Tensor:

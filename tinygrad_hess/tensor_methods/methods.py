@@ -39,13 +39,14 @@ import numpy as np
 
 from .. import numpy as namespace
 from .. import ops
+from ..core import deferring
 from ..core.boundary import bare, is_bare, named, raise_named
 from ..core.errors import describe
 from ..core.primitive import Primitive
 from ..core.tensor import START, Tensor, tensor_or_array
 from ..ops._rows import row_of
 from ..ops.nn.losses import cross_entropy
-from ..transforms.backward import backward
+from ..transforms.backward import backward, retain_grad
 from . import array_api, assignment, creation, torch_methods
 
 _OPERATORS = {
@@ -315,12 +316,13 @@ def _install_ufuncs() -> None:
 def install() -> None:
     """Bind operators, methods and properties to :class:`Tensor`."""
     for name, function in _OPERATORS.items():
-        setattr(Tensor, f"__{name}__", function)
-        setattr(Tensor, f"__r{name}__", _reflected(function))
+        method = deferring.operator(function)
+        setattr(Tensor, f"__{name}__", method)
+        setattr(Tensor, f"__r{name}__", _reflected(method))
     for name in _IN_PLACE:
         setattr(Tensor, f"__i{name}__", assignment.in_place(name, _OPERATORS[name]))
     for name, function in _COMPARISONS.items():
-        setattr(Tensor, f"__{name}__", function)
+        setattr(Tensor, f"__{name}__", deferring.operator(function))
     for name in _METHODS:
         setattr(Tensor, name, _with_dim(name, vars(namespace).get(name) or getattr(ops, name)))
     for name, alias in (_ALIASES | _from_namespaces()).items():
@@ -336,6 +338,7 @@ def install() -> None:
         "__setitem__": assignment.setitem,
         "at": property(assignment.At, doc=assignment.At.__doc__),
         "backward": backward,
+        "retain_grad": retain_grad,
         "reshape": _shape_or_items(ops.reshape),
         "view": _shape_or_items(ops.reshape),
         "permute": _shape_or_items(ops.transpose),
@@ -355,8 +358,8 @@ def install() -> None:
         "sort": _with_dim("sort", assignment.reordering(ops.sort)),
         "partition": _with_dim("partition", assignment.reordering(namespace.partition)),
         "flat": property(assignment.flat, assignment.set_flat, doc=assignment.flat.__doc__),
-        "real": assignment.part(ops.real, "The real part."),
-        "imag": assignment.part(ops.imag, "The imaginary part."),
+        "real": property(namespace.real, doc="The real part."),
+        "imag": property(namespace.imag, doc="The imaginary part."),
         "conj": ops.conj,
         "conjugate": ops.conj,
         "angle": ops.angle,

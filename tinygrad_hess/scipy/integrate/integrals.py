@@ -17,7 +17,8 @@ import numpy as np
 
 from ...core import modes, signatures
 from ...core.errors import describe
-from ...core.primitive import Primitive, full_lead
+from ...core.batching import full_lead
+from ...core.primitive import Primitive
 from ...core.tensor import Tensor, tensor_or_array
 from ...ops import astype, concatenate, isfinite, stack, sum, where
 from ...transforms.gradients import jvp, vjp

@@ -37,7 +37,7 @@ class Parameters:
     """
 
     def __init__(self, args: Any, who: str):
-        leaves, self.spec = trees.flatten(tuple(args))
+        leaves, self.spec = trees.flatten_every(tuple(args))
         self.fixed: dict[int, Any] = {}
         self.slices: list[tuple[int, int, tuple[int, ...]]] = []
         self.dtypes = []

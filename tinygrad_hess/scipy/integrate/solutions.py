@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from ...core import modes, signatures
-from ...core.primitive import Primitive, full_lead
+from ...core.batching import full_lead
+from ...core.primitive import Primitive
 from ...ops import concatenate, stack
 from ...transforms.gradients import vjp
 from .systems import System, by_steps
