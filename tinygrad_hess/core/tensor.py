@@ -100,6 +100,7 @@ class Tensor(TensorMethods):
     __slots__ = (
         "__weakref__",
         "_earlier",
+        "_frozen",
         "_grad",
         "_moved",
         "_name",
@@ -132,6 +133,8 @@ class Tensor(TensorMethods):
             data._refuse_while_traced("a copy", "Use tg.stop_gradient(x), or x itself.")
             if isinstance(data, Batched):
                 data._refuse("a copy", "Use tg.stop_gradient(x), or x itself.")
+            if not (requires_grad and data.is_leaf):
+                data._refuse_to_lose_gradient("tensor()")
             data = data.value
         refuse_subclass(data, "tensor")
         try:
@@ -221,9 +224,8 @@ class Tensor(TensorMethods):
             )
         if requires_grad:
             require_float(self.value, "a tensor with requires_grad=True")
-            self.prim, self.time = LEAF, tick()
-        else:
-            self.prim, self.time = None, 0
+        self.prim, self.time = (LEAF, tick()) if requires_grad else (None, 0)
+        self._frozen = not requires_grad  # a model has it as no parameter then
         return self
 
     @property
@@ -309,10 +311,10 @@ class Tensor(TensorMethods):
         if recorded and self.dtype.kind in "fc":
             raise NonDifferentiableError(
                 f"{what} of a {describe(self)} tensor that is being recorded would lose its "
-                "gradient. For y = np.zeros(2); y[0] = x, write y = tg.tensor(np.zeros(2)); for "
-                "np.array([x[0], x[1]]) or sum of a list, np.stack([x[0], x[1]]); for "
-                "math.sin(x), np.sin(x); to return a loss, return the tensor itself. Where no "
-                "gradient should flow, write x.item() or x.numpy()."
+                "gradient. Where none should flow, write x.numpy(), x.item() or x.detach(); for a "
+                "copy through which it flows, x.copy(). For y = np.zeros(2); y[0] = x, write "
+                "y = tg.tensor(np.zeros(2)); for np.array([x[0], x[1]]) or sum of a list, "
+                "np.stack([x[0], x[1]]); for math.sin(x), np.sin(x); for a loss, return x itself."
             )
 
     def __len__(self) -> int:
@@ -338,7 +340,7 @@ class Tensor(TensorMethods):
                 f"cannot pickle a recorded {describe(self)} tensor with its tape; "
                 "pickle x.detach() (the value) instead"
             )
-        state = None if self.name is None else (None, {"_name": self.name})
+        state = None, {n: getattr(self, n) for n in ("_name", "_frozen") if hasattr(self, n)}
         return Tensor, (self.value, self.dtype, self.requires_grad), state
 
     def __deepcopy__(self, memo: Any) -> Tensor:
@@ -468,8 +470,10 @@ def constant(value: Any) -> Tensor:
     return out
 
 
-def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Make a :class:`Tensor` from anything array-like (copied).
+def tensor(
+    data: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None
+) -> Tensor:
+    """Make a :class:`Tensor` from anything array-like (copied); pictures show its ``name``.
 
     Examples
     --------
@@ -477,7 +481,9 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     >>> tg.tensor([1.0, 2.0]) * 3
     tensor([3., 6.])
     """
-    return Tensor(data, dtype, requires_grad)
+    made = Tensor(data, dtype, requires_grad)
+    made.name = name
+    return made
 
 
 def tensor_or_array(x: Any) -> Any:
