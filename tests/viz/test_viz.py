@@ -323,6 +323,10 @@ class TestSize:
 
     def test_chain_of_ten_thousand(self):
         g = tg.viz.graph(self.chain(10_000))
+        assert titles(g) == ["parameter", "× 0.99", "+ 0.1", "output"]
+        assert "5,000 steps × this body" in g.source
+        assert "10,002 nodes drawn as 4" in g.source
+        g = tg.viz.graph(self.chain(10_000), repeats=False)
         assert titles(g) == ["parameter", "10,000 ops", "output"]
         assert text(nodes(g)["n1"][0])[1] == "× (5,000), + (5,000)"
         assert "10,002 nodes drawn as 3" in g.source
@@ -338,7 +342,7 @@ class TestSize:
         assert "nodes drawn as" in g.source
 
     def test_below_the_budget_nothing_is_collapsed(self):
-        g = tg.viz.graph(self.chain(200))
+        g = tg.viz.graph(self.chain(200), repeats=False)
         assert len(nodes(g)) == 202 and "drawn as" not in g.source
 
     @pytest.mark.parametrize("budget", [1, 2, 3, 5, 10, 20, 50, 100])

@@ -44,6 +44,7 @@ _recording: Stack = ContextVar("recording", default=())
 _nan_safe: Stack = ContextVar("nan_safe", default=())
 _debug_nans: Stack = ContextVar("debug_nans", default=())
 _tracing: Stack = ContextVar("tracing", default=())
+_noting_lines: Stack = ContextVar("noting_lines", default=())
 
 
 class Block(ContextDecorator):
@@ -230,3 +231,13 @@ def is_tracing() -> bool:
 def is_debugging_nans() -> bool:
     """Whether :func:`debug_nans` is on here."""
     return bool(special[0]) and value(_debug_nans, False)
+
+
+def noting_lines() -> Block:
+    """A block in which each node notes the line of user code that made it."""
+    return Block(_noting_lines, True)
+
+
+def is_noting_lines() -> bool:
+    """Whether nodes note their lines here; errors of :func:`debug_nans` tell them."""
+    return bool(special[0]) and (value(_noting_lines, False) or value(_debug_nans, False))

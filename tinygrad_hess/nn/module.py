@@ -129,6 +129,8 @@ class Module:
             if isinstance(leaf, Tensor) and leaf.requires_grad and id(leaf) not in seen:
                 seen.add(id(leaf))
                 named[path.removeprefix(".")] = leaf
+                if leaf.name is None:
+                    leaf.name = path.removeprefix(".")
         return named
 
     def arrays(self) -> Self:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -126,6 +126,16 @@ class Program:
         for i in self.instructions:
             slots[i.out] = i.fn(*[slots[a] for a in i.args])
         return [slots[o] for o in self.outputs]
+
+
+class Loop(NamedTuple):
+    """A loop: its steps, the program of one, and where among its inputs the carry is, of so many
+    leaves. The carry that it hands to the next step comes first among its outputs."""
+
+    steps: int
+    program: Program
+    carry: int
+    carries: int
 
 
 def hashable(params: dict[str, Any]) -> Any:

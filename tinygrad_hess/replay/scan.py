@@ -37,7 +37,7 @@ from ..ops.shape.batch_axes import enter, leave
 from ..ops.shape.rearranging import moveaxis
 from ..transforms.sweeps import forward, reverse
 from .compiled import Traced
-from .program import Program, hashable
+from .program import Loop, Program, hashable
 from .record import read
 
 Leaves = list[Any]
@@ -358,7 +358,7 @@ class _Body:
         tape = Tape([y for y in outputs if is_tracked(y)], _oldest_first(self.tensors, starts))
         program = read(tape, [*self.tensors, *starts], outputs, since=0)
         self.types = [(np.shape(_raw(y)), _raw(y).dtype) for y in ys]
-        self.replay = _planned(program).replay
+        self.program, self.replay = program, _planned(program).replay
 
 
 def _raw(x: Any) -> Any:
@@ -434,6 +434,7 @@ class _Scan(Opaque):
         self.body, self.n, self.backward, self.sums = body, n, backward, sums
         self.ns, self.nf, self.nc, self.ny = len(body.symbols), nf, nc, len(body.types)
         self.kept = nc - sums  # so many leaves of the carry are stored
+        self.loop = Loop(n, body.program, self.ns + nf, nc)
 
     def __call__(self, operands: Leaves) -> tuple[Leaves, Leaves]:
         nc, ny = self.nc, self.ny

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -11,7 +12,10 @@ from ..core.errors import NonDifferentiableError, describe
 from ..core.tape import Tape
 from ..core.tensor import Tensor, constant, tensor_or_array
 from ..ops.elementwise.complexes import is_complex
-from .sweeps import reverse
+from .sweeps import Cotangents, reverse
+
+RETAINED: WeakValueDictionary[int, Tensor] = WeakValueDictionary()
+"""Computed tensors that keep their gradient, by their ids."""
 
 
 def backward(
@@ -21,15 +25,15 @@ def backward(
     retain_graph: bool = False,
     create_graph: bool = False,
 ) -> None:
-    """Add the gradient of this tensor to ``grad`` of each leaf.
+    """Add the gradient of this tensor to ``grad`` of each leaf (see also :func:`retain_grad`).
 
     Parameters
     ----------
     gradient : array_like, optional
         The cotangent of this tensor; needed unless it is a scalar.
     retain_graph : bool
-        Keep the tape for another backward. By default it is released, so that keeping a loss
-        around does not keep the whole computation.
+        Keep the tape for another backward, and for ``tg.viz.graph``. By default it is released,
+        so that keeping a loss around does not keep the whole computation.
     create_graph : bool
         Record the sweep too, so that the gradients can be differentiated (implies
         ``retain_graph``).
@@ -83,9 +87,15 @@ def backward(
     if gradient.shape != self.shape:
         raise ValueError(f"backward(): gradient {describe(gradient)} of a {describe(self)} tensor")
     tape = Tape([self])
-    with modes.recording():
-        found = reverse(tape, {self.time: gradient}, recorded=create_graph)
     leaves = [node for node in tape.nodes if not node.parents]
+    every: Cotangents | None = None
+    if RETAINED:
+        every = {}
+        leaves += [node for node in tape.nodes if node.parents and id(node) in RETAINED]
+    with modes.recording():
+        found = reverse(tape, {self.time: gradient}, create_graph, every)
+    if every:
+        found |= every
     with modes.recording() if create_graph else modes.no_grad():
         for leaf in leaves:
             g = found.get(leaf.time)
@@ -96,6 +106,33 @@ def backward(
             leaf.grad = g if leaf.grad is None else leaf.grad + g
     if not (retain_graph or create_graph):
         tape.release()
+
+
+def retain_grad(self: Tensor) -> None:
+    """Let ``backward`` fill ``grad`` of this computed tensor too, as it does for leaves.
+
+    Raises
+    ------
+    NonDifferentiableError
+        When the tensor is not on a tape.
+
+    Examples
+    --------
+    >>> import tinygrad_hess as tg
+    >>> x = tg.tensor(3.0, requires_grad=True)
+    >>> y = x * x
+    >>> y.retain_grad()
+    >>> (2 * y).backward()
+    >>> y.grad, x.grad
+    (tensor(2.), tensor(12.))
+    """
+    if self.prim is None:
+        raise NonDifferentiableError(
+            f"retain_grad() on a {describe(self)} tensor that is not on any tape: it has no "
+            "gradient. Compute it from a tensor with requires_grad=True."
+        )
+    if self.parents:
+        RETAINED[id(self)] = self
 
 
 def _holds_complex(x: Any) -> bool:

@@ -32,7 +32,12 @@ Cotangents = dict[int, Any]
 _ndarray = np.ndarray
 
 
-def reverse(tape: Tape, cotangents: Cotangents, recorded: bool = False) -> Cotangents:
+def reverse(
+    tape: Tape,
+    cotangents: Cotangents,
+    recorded: bool = False,
+    every: Cotangents | None = None,
+) -> Cotangents:
     """Pull cotangents back through the tape; return those of its starts and leaves.
 
     Parameters
@@ -43,14 +48,16 @@ def reverse(tape: Tape, cotangents: Cotangents, recorded: bool = False) -> Cotan
         Cotangent of each root, by the root's time.
     recorded : bool
         Put the sweep itself on the tape.
+    every : dict, optional
+        Takes the cotangent of each node that one reached.
     """
     with np.errstate(all="ignore"):  # an infinite derivative is an answer, not a warning
         if recorded:
             with _Seeded(tape, cotangents, "reverse") as seeds:
-                return _reverse(tape, seeds, True)
-        if tape.active is None and not modes.special[0]:
+                return _reverse(tape, seeds, True, every)
+        if tape.active is None and not modes.special[0] and every is None:
             return _reverse_raw(tape, dict(cotangents))
-        return _reverse(tape, dict(cotangents), False)
+        return _reverse(tape, dict(cotangents), False, every)
 
 
 def _reverse_raw(tape: Tape, cotangents: Cotangents) -> Cotangents:
@@ -149,7 +156,9 @@ def _accumulate(cotangents: Cotangents, time: int, c: Any, owned: set[int]) -> N
         owned.discard(time)
 
 
-def _reverse(tape: Tape, cotangents: Cotangents, recorded: bool) -> Cotangents:
+def _reverse(
+    tape: Tape, cotangents: Cotangents, recorded: bool, every: Cotangents | None = None
+) -> Cotangents:
     kept = _batch_axes(tape, cotangents)
     safe, debug = modes.is_nan_safe(), modes.is_debugging_nans()
     take = cotangents.pop
@@ -163,6 +172,8 @@ def _reverse(tape: Tape, cotangents: Cotangents, recorded: bool) -> Cotangents:
         g = take(node.time, None)
         if g is None:
             continue
+        if every is not None:
+            every[node.time] = g
         parents = node.parents
         if not parents:
             leaves[node.time] = g

@@ -1,10 +1,11 @@
 """A picture with fewer boxes, when there are more than one can read, or an engine lay out.
 
+    repeats : equal steps are drawn once (:mod:`.repeats`)
     modules : each call of a module is one box, the innermost first
     runs    : nodes of one sweep with a single reader there join that reader
     kinds   : all nodes of one sweep with the same operation are one box
 
-Each step is tried only when the one before left too many.
+But for repeats, each step is tried only when the one before left too many.
 """
 
 from __future__ import annotations
@@ -14,39 +15,56 @@ from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 from .picture import COMPUTED, SOURCES, Picture, Vertex, tally, targets_of
+from .repeats import fold
+
+MANY = 40
+"""Pictures of more boxes than this have their repetition drawn once."""
 
 
-def collapse(picture: Picture, max_nodes: int) -> Picture:
-    """The picture itself when it has at most ``max_nodes`` boxes, else a coarser one.
+def collapse(
+    picture: Picture, max_nodes: int, depth: int | None = None, repeats: bool = True
+) -> Picture:
+    """The picture itself when it is small enough, else a coarser one.
 
-    The note of a coarser one says what was done.
+    Small enough are ``max_nodes`` boxes and twice as many edges. The note of a coarser picture says
+    what was done.
     """
     before = len(picture.vertices)
-    if before <= max_nodes:
-        return picture
-    coarser, how = picture, "modules"
-    depth = max((s.depth for s in picture.scopes), default=0)
-    while depth > 0:
+    how = []
+    if depth is not None and any(s.depth > depth for s in picture.scopes):
+        picture = by_module(picture, depth + 1)
+        how.append(f"modules deeper than {depth} collapsed")
+    if repeats and len(picture.vertices) > MANY:
+        folded = fold(picture)
+        if folded is not picture:
+            picture = folded
+            how.append("equal steps drawn once")
+    if _is_large(picture, max_nodes):
+        picture, what = _coarser(picture, max_nodes)
+        how.append(f"{what} collapsed to stay within max_nodes={max_nodes:,}")
+    if how:
+        picture.note = f"{before:,} nodes drawn as {len(picture.vertices):,}: {'; '.join(how)}"
+    return picture
+
+
+def _is_large(picture: Picture, max_nodes: int) -> bool:
+    return len(picture.vertices) > max_nodes or len(picture.edges) > 2 * max_nodes
+
+
+def _coarser(picture: Picture, max_nodes: int) -> tuple[Picture, str]:
+    """The first coarser picture that is small enough, and what was collapsed for it."""
+    coarser = picture
+    for depth in range(max((s.depth for s in picture.scopes), default=0), 0, -1):
         coarser = by_module(picture, depth)
-        if len(coarser.vertices) <= max_nodes:
-            break
-        depth -= 1
-    if len(coarser.vertices) > max_nodes:
-        runs = by_run(coarser)
-        if len(runs.vertices) <= max_nodes:
-            coarser, how = (
-                runs,
-                "modules and runs of operations" if picture.scopes else "runs of operations",
-            )
-        else:
-            coarser, how = by_kind(picture), "operations of one kind and sweep"
-    if len(coarser.vertices) > max_nodes:
-        coarser, how = by_sweep(picture), "whole sweeps"
-    coarser.note = (
-        f"{before:,} nodes drawn as {len(coarser.vertices):,}: {how} collapsed "
-        f"to stay within max_nodes={max_nodes:,}"
-    )
-    return coarser
+        if not _is_large(coarser, max_nodes):
+            return coarser, "modules"
+    runs = by_run(coarser)
+    if not _is_large(runs, max_nodes):
+        return runs, "modules and runs of operations" if picture.scopes else "runs of operations"
+    kinds = by_kind(coarser)
+    if not _is_large(kinds, max_nodes):
+        return kinds, "operations of one kind and sweep"
+    return by_sweep(coarser), "whole sweeps"
 
 
 def by_module(picture: Picture, depth: int) -> Picture:
@@ -68,9 +86,11 @@ def by_module(picture: Picture, depth: int) -> Picture:
         words = [_plural(total, "op")] if total else []
         words += [_plural(n, kind) for kind, n in sources.items()]
         scope = scopes[call]
+        last = next((v for v in reversed(members) if v.kind in COMPUTED), members[-1])
         return Vertex(
-            "module", scope.name, ", ".join(words), members[0].phase, scope.outer, ops, sources
-        )
+            "module", scope.name, ", ".join(words), members[0].phase, scope.outer, ops, sources,
+            last.value, last.grad, tuple(v.key for v in members if v.kind in COMPUTED), last.node,
+        )  # fmt: skip
 
     return picture.merge(block, join)
 

@@ -7,11 +7,14 @@ outlines distinguish the kinds without them.
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 
 import graphviz
 
-from .picture import SOURCES, Picture, Vertex
+from .picture import CARRIED, SOURCES, Picture, Vertex
 from .rendering import Graph
+from .scopes import Scope
+from .values import histogram, numbers_text
 from .visible import visible
 
 FONT = "Helvetica"  # every engine knows its widths; the pure renderer brings a look-alike
@@ -39,6 +42,15 @@ _KINDS = {
 
 _STYLES = {"parameter": "filled", "input": "filled", "constant": "filled,dashed"}
 
+_NUMBERS = {"value": ("#111111", "#FFFFFF"), "grad": ("#A03C00", "#FFC9A3")}
+"""Colours of numbers, on light and on dark boxes."""
+
+_LEVELS = 5
+"""Rows of a histogram."""
+
+_LONGEST = 80
+"""Longer texts are shown by their beginning and their end."""
+
 _MOST_NUMBERED = 4
 
 _BIG = 100
@@ -48,9 +60,16 @@ _WORDS = {"∇": "grad ", "\N{MODIFIER LETTER CAPITAL T}": '<sup><font point-siz
 
 
 def draw(
-    picture: Picture, title: str = "", rankdir: str = "TB", legend: bool = True
+    picture: Picture,
+    title: str = "",
+    rankdir: str = "TB",
+    legend: bool = True,
+    shown: Sequence[str] = (),
 ) -> graphviz.Digraph:
-    """The DOT text of a picture, the same on every run: vertices are n0, n1, ... in order."""
+    """The DOT text of a picture, the same on every run: vertices are n0, n1, ... in order.
+
+    ``shown`` are those of "value" and "grad" that are written in the boxes.
+    """
     dot = Graph(
         graph_attr={
             "rankdir": rankdir, "fontname": FONT, "fontsize": "12", "labelloc": "t",
@@ -69,15 +88,17 @@ def draw(
     numbered = _are_numbered(picture)
     if len(picture.vertices) > _BIG:  # the layout of long edges is superlinear; bound its effort
         dot.attr(nslimit="1", nslimit1="1")
-    _draw_vertices(dot, picture, numbered)
+    _draw_vertices(dot, picture, numbered, shown)
     for a, b, slot in picture.edges:
-        dot.edge(f"n{a}", f"n{b}", **_edge_style(picture.vertices[a], picture.vertices[b], slot))
+        dot.edge(f"n{a}", f"n{b}", **edge_style(picture.vertices[a], picture.vertices[b], slot))
     if legend:
         dot.node("legend", _legend(picture, numbered), shape="plain", style="", margin="0")
     return dot
 
 
-def _draw_vertices(dot: graphviz.Digraph, picture: Picture, numbered: bool) -> None:
+def _draw_vertices(
+    dot: graphviz.Digraph, picture: Picture, numbered: bool, shown: Sequence[str]
+) -> None:
     """Vertices in their modules. Inner modules have higher numbers, so they are closed first."""
     scopes = picture.scopes
     bodies: dict[int, graphviz.Digraph] = {-1: dot}
@@ -90,15 +111,10 @@ def _draw_vertices(dot: graphviz.Digraph, picture: Picture, numbered: bool) -> N
     for number in sorted(needed):
         bodies[number] = graphviz.Digraph(
             name=f"cluster_{number}",
-            graph_attr={
-                "label": graphviz.escape(_text(scopes[number].name)),
-                "labelloc": "t", "labeljust": "l",
-                "style": "rounded", "color": "#9A9A9A", "fontcolor": "#444444", "fontsize": "11",
-                "bgcolor": "#00000008",
-            },
-        )  # fmt: skip
+            graph_attr=frame_style(scopes[number]),
+        )
     for i, v in enumerate(picture.vertices):
-        bodies[v.scope].node(f"n{i}", _label(v), **_vertex_style(v, numbered))
+        bodies[v.scope].node(f"n{i}", label_of(v, shown), **vertex_style(v, numbered))
     for number in sorted(needed, reverse=True):
         bodies[scopes[number].outer].subgraph(bodies[number])
 
@@ -113,7 +129,22 @@ def _colours(v: Vertex, numbered: bool) -> tuple[str, str]:
     return fill, line
 
 
-def _vertex_style(v: Vertex, numbered: bool) -> dict[str, str]:
+def frame_style(scope: Scope) -> dict[str, str]:
+    """Attributes of the frame around a module call, or around equal steps."""
+    repeated = scope.steps > 1
+    return {
+        "label": graphviz.escape(text(scope.name)),
+        "labelloc": "t", "labeljust": "l",
+        "style": "rounded,dashed" if repeated else "rounded",
+        "color": "#6A51A3" if repeated else "#9A9A9A",
+        "penwidth": "1.6" if repeated else "1",
+        "fontcolor": "#4A3880" if repeated else "#444444",
+        "fontsize": "12" if repeated else "11",
+        "bgcolor": "#00000008",
+    }  # fmt: skip
+
+
+def vertex_style(v: Vertex, numbered: bool) -> dict[str, str]:
     if v.kind in _KINDS:
         return {"style": _STYLES.get(v.kind, "rounded,filled"), **_KINDS[v.kind]}
     fill, line = _colours(v, numbered)
@@ -125,8 +156,10 @@ def _vertex_style(v: Vertex, numbered: bool) -> dict[str, str]:
     return look
 
 
-def _edge_style(a: Vertex, b: Vertex, slot: str) -> dict[str, str]:
+def edge_style(a: Vertex, b: Vertex, slot: str) -> dict[str, str]:
     """Edges inside a sweep take its colour; those that carry values across are thin and grey."""
+    if slot == CARRIED:
+        return {"color": "#6A51A3", "style": "dashed", "constraint": "false"}
     if a.kind in SOURCES:
         look = {"color": "#9A9A9A"}
     elif b.kind == "output" or a.phase == b.phase:
@@ -138,30 +171,67 @@ def _edge_style(a: Vertex, b: Vertex, slot: str) -> dict[str, str]:
     return look
 
 
-def _label(v: Vertex) -> str:
-    grey = "#DDDDDD" if v.kind == "output" else _GREY
-    title = _text(v.title)
+def label_of(v: Vertex, shown: Sequence[str] = ()) -> str:
+    """Title, details, and numbers, as an HTML-like label."""
+    light = v.kind == "output"
+    title = text(v.title)
     if v.kind in ("parameter", "input", "output", "module", "group"):
         title = f"<b>{title}</b>"
-    lines = "".join(
-        f'<br/><font point-size="9" color="{grey}">{_text(line)}</font>'
-        for line in v.detail.split("\n")
-        if line
+    lines = [(line, "#DDDDDD" if light else _GREY) for line in v.detail.split("\n") if line]
+    rows = [_small(line, colour) for line, colour in lines]
+    pictured = False
+    for step in (v.first, v) if v.first is not None else (v,):
+        when = "" if v.first is None else "first " if step is v.first else "last "
+        for what in shown:
+            number = getattr(step, what)
+            if number is not None:
+                colour = _NUMBERS[what][light]
+                said, counts = numbers_text(number), histogram(number)
+                rows += [_small(line, colour) for line in f"{when}{what} {said}".split("\n")]
+                if counts:
+                    pictured = True
+                    rows.append(_bars(counts, colour))
+    if pictured:
+        cells = "".join(f"<tr><td>{row}</td></tr>" for row in (title, *rows))
+        return f'<<table border="0" cellspacing="0" cellpadding="0">{cells}</table>>'
+    return f"<{'<br/>'.join((title, *rows))}>"
+
+
+def _small(line: str, colour: str) -> str:
+    return f'<font point-size="9" color="{colour}">{text(line)}</font>'
+
+
+def _bars(counts: Sequence[int], colour: str) -> str:
+    """A histogram, as rows of cells from top to bottom; what is not empty is always seen."""
+    most = max(counts)
+    heights = [-(-n * _LEVELS // most) for n in counts]
+    rows = "".join(
+        f"<tr>{''.join(_cell(height >= level, colour) for height in heights)}</tr>"
+        for level in range(_LEVELS, 0, -1)
     )
-    return f"<{title}{lines}>"
+    return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="0">{rows}</table>'
 
 
-def _text(words: str) -> str:
-    out = html.escape(visible(words), quote=False)
+def _cell(filled: bool, colour: str) -> str:
+    fill = f' bgcolor="{colour}"' if filled else ""
+    return f'<td width="7" height="3" fixedsize="true"{fill}></td>'
+
+
+def text(words: str) -> str:
+    """Words as an HTML-like label shows them: as they are, in the fonts that renderers have."""
+    words = visible(words)
+    if len(words) > _LONGEST:
+        words = f"{words[: _LONGEST // 2]}…{words[-_LONGEST // 4 :]}"
+    out = html.escape(words, quote=False)
     for character, instead in _WORDS.items():
         out = out.replace(character, instead)
     return "".join(c if ord(c) < 0x10000 else "?" for c in out) or " "
 
 
 def _caption(title: str, note: str) -> str:
-    lines = [f"<b>{_text(title)}</b>"] if title else []
+    lines = [f"<b>{text(title)}</b>"] if title else []
     if note:
-        lines.append(f'<font point-size="10" color="{_GREY}">{_text(note)}</font>')
+        lines.append(f'<font point-size="10" color="{_GREY}">{text(note)}</font>')
     return f"<{'<br/>'.join(lines)}>" if lines else ""
 
 
@@ -196,9 +266,11 @@ def _legend(picture: Picture, numbered: bool) -> str:
         for kind in _KINDS
         if kind in kinds
     ]
+    if any(slot == CARRIED for _, _, slot in picture.edges):
+        rows.append(("#FFFFFF", "#6A51A3", "to the next step (dashed)"))
     cells = "".join(
         f'<tr><td border="1" color="{line}" bgcolor="{fill}" width="18" height="10" '
-        f'fixedsize="true"></td><td align="left">{_text(name)}</td></tr>'
+        f'fixedsize="true"></td><td align="left">{text(name)}</td></tr>'
         for fill, line, name in rows
     )
     table = f'<table border="0" cellborder="0" cellspacing="3" cellpadding="1">{cells}</table>'

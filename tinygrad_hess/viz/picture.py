@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from ..core.tensor import Tensor
 from .phases import FORWARD, Sweep
 from .scopes import Scope
 
@@ -34,6 +36,14 @@ class Vertex:
         How many nodes of the tape it stands for, by label.
     sources : Counter
         How many parameters, inputs, constants and seeds it stands for, when merged.
+    value, grad
+        Its value, and the derivative of the output with respect to it; None where unknown.
+    key : hashable
+        Equal for operations that differ in numbers alone.
+    node : Tensor, optional
+        What it is on the tape.
+    first : Vertex, optional
+        The same in the first of the equal steps that it stands for; it is itself the last.
     """
 
     kind: str
@@ -43,10 +53,18 @@ class Vertex:
     scope: int = -1
     ops: Counter[str] = field(default_factory=Counter)
     sources: Counter[str] = field(default_factory=Counter)
+    value: Any = None
+    grad: Any = None
+    key: Hashable = None
+    node: Tensor | None = None
+    first: Vertex | None = None
 
 
 Edge = tuple[int, int, str]
-"""From, to, and which operand it is (empty where the order does not matter)."""
+"""From, to, and which operand it is (empty where the order does not matter, or ``CARRIED``)."""
+
+CARRIED = "carried"
+"""Marks an edge from one of equal steps to the next."""
 
 
 @dataclass(slots=True)
@@ -58,11 +76,16 @@ class Picture:
     scopes: list[Scope]
     note: str = ""
 
-    def merge(self, block: Sequence[int], join: Callable[[Sequence[Vertex]], Vertex]) -> Picture:
+    def merge(
+        self,
+        block: Sequence[int],
+        join: Callable[[Sequence[Vertex]], Vertex],
+        keep_slots: bool = False,
+    ) -> Picture:
         """One vertex for each block (given as the number of its first member).
 
         ``join`` makes the vertex of a block with several members. Edges inside blocks go, and
-        parallel ones become one.
+        parallel ones become one; what they said of operands goes too, but for ``keep_slots``.
         """
         members: dict[int, list[int]] = {}
         for i, b in enumerate(block):
@@ -76,7 +99,7 @@ class Picture:
         edges: dict[Edge, None] = {}
         for a, b, slot in self.edges:
             if block[a] != block[b]:
-                is_merged = len(members[block[b]]) > 1
+                is_merged = len(members[block[b]]) > 1 and not keep_slots
                 edges[vertex_of[block[a]], vertex_of[block[b]], "" if is_merged else slot] = None
         return Picture(vertices, list(edges), self.scopes, self.note)
 

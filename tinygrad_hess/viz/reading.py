@@ -7,7 +7,6 @@ them; arrays that are not on the tape become constants, or inputs where they are
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -17,17 +16,23 @@ import numpy as np
 from ..core.composite import PICK
 from ..core.primitive import Primitive
 from ..core.tape import Tape
-from ..core.tensor import Batched, Parts, Tensor, _Released
+from ..core.tensor import Batched, Parts, Tensor
 from ..ops.elementwise.identity import alias
+from ..replay.program import Loop
+from .labels import (
+    constant_title,
+    content,
+    describe_value,
+    inline,
+    is_one,
+    operation_title,
+    params_text,
+)
+from .naming import named_scopes, tell_apart
 from .phases import FORWARD, Sweep, is_seed, sweeps
-from .picture import Edge, Picture, Vertex
-from .scopes import scopes
-
-_SHOWN_ELSEWHERE = frozenset(("shape", "dtype", "sweep", "until", "part"))
-"""Static parameters that the shape and type of the result already show."""
-
-_HASHED_BYTES = 1 << 26
-"""Larger arrays are distinguished by identity, smaller ones by content."""
+from .picture import CARRIED, Edge, Picture, Vertex
+from .programs import operations
+from .scopes import Scope, scopes
 
 
 class Given(NamedTuple):
@@ -35,6 +40,7 @@ class Given(NamedTuple):
 
     kind: str
     name: str
+    told: bool = False  # whether the caller said so; else what is differentiated tells
 
 
 def read(
@@ -42,6 +48,7 @@ def read(
     starts: Mapping[int, Given],
     arrays: Mapping[Any, str],
     constants: bool,
+    grads: Mapping[int, Any] | None = None,
 ) -> Picture:
     """The picture of everything from which ``outputs`` were computed.
 
@@ -55,32 +62,64 @@ def read(
         Arguments that are not on the tape; see :func:`content`.
     constants : bool
         Whether to draw arrays that are neither.
+    grads : mapping from time to array, optional
+        Derivatives of the output.
     """
     nodes = Tape([tensor for _, tensor in outputs]).nodes
     phases = sweeps(nodes)
     calls, inside = scopes(nodes, phases)
-    reader = _Reader(starts, arrays, constants)
+    reader = _Reader(_differentiated(nodes, starts), arrays, constants, grads, calls)
     for node, phase, scope in zip(nodes, phases, inside, strict=True):
         reader.add(node, phase, scope)
     for name, tensor in outputs:
         reader.add_output(name, tensor)
     picture = Picture(reader.vertices, list(dict.fromkeys(reader.edges)), calls)
     _move_sources_inside(picture)
+    tell_apart([v for v in picture.vertices if v.kind in ("parameter", "input")])
+    picture.scopes = named_scopes(picture)
     return picture
+
+
+def _differentiated(nodes: Sequence[Tensor], starts: Mapping[int, Given]) -> Mapping[int, Given]:
+    """Starts that are arguments of a transform inside are parameters; then the others are not."""
+    if not any(map(is_seed, nodes)):
+        return starts
+    again = {p.time for n in nodes if n.prim is alias.primitive for p in n.parents if p is not None}
+    if again.isdisjoint(starts):
+        return starts
+    return {
+        time: g if g.told else g._replace(kind="parameter" if time in again else "input")
+        for time, g in starts.items()
+    }
 
 
 class _Reader:
     """Vertices and edges so far, and the vertex of each node of the tape."""
 
-    def __init__(self, starts: Mapping[int, Given], arrays: Mapping[Any, str], constants: bool):
+    def __init__(
+        self,
+        starts: Mapping[int, Given],
+        arrays: Mapping[Any, str],
+        constants: bool,
+        grads: Mapping[int, Any] | None,
+        calls: list[Scope],
+    ):
         self.starts, self.arrays, self.constants = starts, arrays, constants
+        self.grads, self.calls = grads, calls
         self.vertices: list[Vertex] = []
         self.edges: list[Edge] = []
         self.vertex_of: dict[int, int] = {}  # by the time of a node
         self.parts: dict[int, str] = {}  # by time: which part of that vertex it is
         self.constant_of: dict[Any, int] = {}  # by content: the vertex of a constant
+        self.made: dict[tuple[int, int], int] = {}  # by time and part: the vertex in a loop's body
 
-    def new(self, vertex: Vertex) -> int:
+    def new(self, vertex: Vertex, node: Tensor | None = None) -> int:
+        if node is not None:
+            vertex.node, vertex.value = node, node.value
+            if self.grads is not None:
+                vertex.grad = self.grads.get(node.time)
+                if vertex.grad is None and not isinstance(node.value, Parts):
+                    vertex.grad = np.zeros_like(node.value)[()]  # no cotangent arrived
         self.vertices.append(vertex)
         return len(self.vertices) - 1
 
@@ -88,44 +127,102 @@ class _Reader:
         prim: Any = node.prim
         parent = node.parents[0] if node.parents else None
         if parent is not None and (prim is alias.primitive or prim is PICK):
-            self.vertex_of[node.time] = self.vertex_of[parent.time]
+            part: Any = (node.params or {}).get("part")
+            self.vertex_of[node.time] = self.made.get(
+                (parent.time, part), self.vertex_of[parent.time]
+            )
             self.parts[node.time] = self.parts.get(parent.time, "")
-            if prim is PICK and isinstance(parent.value, Parts) and len(parent.value) > 1:
-                self.parts[node.time] = f"[{(node.params or {}).get('part')}]"
+            if (
+                (parent.time, part) not in self.made
+                and prim is PICK
+                and isinstance(parent.value, Parts)
+                and len(parent.value) > 1
+            ):
+                self.parts[node.time] = f"[{part}]"
         elif not node.parents:
-            kind, name = self.starts.get(node.time, Given("parameter", node.name or "parameter"))
-            self.vertex_of[node.time] = self.new(Vertex(kind, name, describe_value(node)))
+            start = self.starts.get(node.time, Given("parameter", node.name or "parameter"))
+            vertex = Vertex(start.kind, start.name, describe_value(node))
+            self.vertex_of[node.time] = self.new(vertex, node)
         elif is_seed(node):
             title = "cotangent" if phase.kind == "reverse" else "tangent"
-            if phase.kind == "reverse" and parent is None and _is_one(node.value):
+            if phase.kind == "reverse" and parent is None and is_one(node.value):
                 title = "1"
             self.vertex_of[node.time] = i = self.new(
-                Vertex("seed", title, describe_value(node), phase, scope)
+                Vertex("seed", title, describe_value(node), phase, scope), node
             )
             if parent is not None:
                 self.join(parent, i, "")
+        elif getattr(prim, "loop", None) is not None and prim.loop.program.instructions:
+            self.add_loop(node, prim.loop, phase, scope)
         else:
             self.add_operation(node, phase, scope)
 
-    def add_operation(self, node: Tensor, phase: Sweep, scope: int) -> None:
-        prim: Any = node.prim
-        operands: list[Any] = []  # what is drawn: vertices or tensors; text where it is inline
+    def operands_of(self, node: Tensor, phase: Sweep, scope: int) -> list[Any]:
+        """What is drawn: vertices or tensors; text where it is inline, None where it is not."""
+        operands: list[Any] = []
         for arg, parent in zip(node.args or (None,) * len(node.parents), node.parents, strict=True):
             if parent is not None:
                 operands.append(parent)
-            elif (text := _inline(arg)) is not None:
+            elif (text := inline(arg)) is not None:
                 operands.append(text)
-            elif (vertex := self.constant(arg, phase, scope)) is not None:
-                operands.append(vertex)
+            else:
+                operands.append(self.constant(arg, phase, scope))
+        return operands
+
+    def add_loop(self, node: Tensor, loop: Loop, phase: Sweep, scope: int) -> None:
+        """One step of a loop, in a frame, with what it hands to the next."""
+        operands = self.operands_of(node, phase, scope)
+        depth = self.calls[scope].depth if scope >= 0 else 0
+        name = f"{loop.steps:,} steps × this body"
+        self.calls.append(Scope(name, scope, depth + 1, loop.steps))
+        frame = len(self.calls) - 1
+        program = loop.program
+        given = dict(zip(program.inputs, operands, strict=True))
+        made: dict[int, int] = {}
+        readers: dict[int, list[int]] = {}
+        for vertex, reads in operations(program, phase, frame):
+            i = self.new(vertex)
+            for slot, position in reads:
+                readers.setdefault(slot, []).append(i)
+                source = given.get(slot)
+                if slot in made:
+                    self.edges.append((made[slot], i, position))
+                elif isinstance(source, Tensor):
+                    self.join(source, i, position)
+                elif isinstance(source, int):
+                    self.edges.append((source, i, position))
+                elif self.constants:
+                    title = source or constant_title(program.constants.get(slot, 0.0))
+                    constant = Vertex("constant", title, "", phase, frame)
+                    self.edges.append((self.new(constant), i, position))
+            made[program.instructions[len(made)].out] = i
+        carries = program.inputs[loop.carry : loop.carry + loop.carries]
+        for slot, out in zip(carries, program.outputs, strict=False):
+            if out in made:
+                self.edges += [(made[out], i, CARRIED) for i in readers.get(slot, ())]
+        self.vertex_of[node.time] = last = max(made.values())
+        # after the results of the step come the carries that were stored for derivatives
+        results = [*program.outputs, *program.outputs[: loop.carries]]
+        for part, out in enumerate(results):
+            self.made[node.time, part] = made.get(out, last)
+        for part, out in enumerate(program.outputs[: loop.carries]):
+            if out in made:
+                self.vertices[made[out]].value = node.value[part]
+
+    def add_operation(self, node: Tensor, phase: Sweep, scope: int) -> None:
+        prim: Any = node.prim
+        operands = [x for x in self.operands_of(node, phase, scope) if x is not None]
         drawn = [x for x in operands if not isinstance(x, str)]
-        title = _title(prim, operands)
+        title = operation_title(prim, operands)
         detail = describe_value(node)
-        if text := _params_text(node.params):
+        if text := params_text(node.params):
             detail = f"{text}\n{detail}"
         label = getattr(prim, "label", prim.name)
-        self.vertex_of[node.time] = i = self.new(
-            Vertex("op", title, detail, phase, scope, Counter([label]))
-        )
+        key = (label, describe_value(node), *sorted(node.params or ()))
+        if node.name is not None:
+            title = f"{node.name} = {title}"
+        vertex = Vertex("op", title, detail, phase, scope, Counter([label]), key=key)
+        self.vertex_of[node.time] = i = self.new(vertex, node)
         orderless = isinstance(prim, Primitive) and prim.commutative
         numbered = len(drawn) > 1 and not orderless
         for n, x in enumerate(drawn, 1):
@@ -153,13 +250,14 @@ class _Reader:
             vertex = (
                 Vertex("input", name, describe_value(arg), phase)
                 if name
-                else Vertex("constant", _constant_title(arg), describe_value(arg), phase, scope)
+                else Vertex("constant", constant_title(arg), describe_value(arg), phase, scope)
             )
+            vertex.value = arg
             self.constant_of[where] = self.new(vertex)
         return self.constant_of[where]
 
     def add_output(self, name: str, tensor: Tensor) -> None:
-        i = self.new(Vertex("output", name, describe_value(tensor)))
+        i = self.new(Vertex("output", name, describe_value(tensor)), tensor)
         if tensor.time in self.vertex_of:
             self.vertices[i].phase = self.vertices[self.vertex_of[tensor.time]].phase
             self.join(tensor, i, "")
@@ -184,88 +282,3 @@ def _move_sources_inside(picture: Picture) -> None:
             common[a] = scope
     for a, scope in common.items():
         vertices[a].scope = scope
-
-
-# ---- what is written on a vertex ----------------------------------------------------------------
-
-
-def describe_value(x: Any) -> str:
-    """Shape and type, as in ``64×16 float64``; batch axes come first, in brackets."""
-    value = x.value if isinstance(x, Tensor) else x
-    if isinstance(value, Parts):
-        shown = [describe_value(part) for part in value[:4]]
-        return "\n".join([*shown, "..."] if len(value) > 4 else shown)
-    batch = "".join(f"[{axis.size}] " for axis in x.axes) if type(x) is Batched else ""
-    shape = "×".join(str(n) for n in x.shape) if len(x.shape) else "scalar"
-    return f"{batch}{shape} {getattr(x, 'dtype', type(x).__name__)}"
-
-
-def content(x: Any) -> Any:
-    """What distinguishes constants; operands on a tape are copies of what was given."""
-    value = np.asarray(x.value if isinstance(x, Tensor) else x)
-    key = (type(x) is Batched, value.shape, value.dtype.str)
-    if value.nbytes > _HASHED_BYTES or value.dtype.hasobject:
-        return (*key, id(value))
-    return (*key, hashlib.sha256(value.tobytes()).digest())
-
-
-def _is_one(value: Any) -> bool:
-    return not isinstance(value, Parts) and np.ndim(value) == 0 and bool(value == 1)
-
-
-def _inline(x: Any) -> str | None:
-    """A number as text; None for anything with axes."""
-    if isinstance(x, (Batched, Parts)) or np.ndim(x) != 0 or x is None:
-        return None
-    x = x.value if isinstance(x, Tensor) else x
-    value = x.item() if isinstance(x, (np.ndarray, np.generic)) else x
-    if isinstance(value, (bool, int)):
-        return str(value)
-    return f"{value:.4g}" if isinstance(value, (float, complex)) else None
-
-
-def _title(prim: Any, operands: Sequence[Any]) -> str:
-    """The operation, with the numbers among its operands: ``÷ 192``, ``1 -``, ``power(·, 3)``."""
-    if isinstance(prim, _Released):
-        return f"{prim.name} (released)"
-    label = getattr(prim, "label", prim.name)
-    if not any(isinstance(x, str) for x in operands):
-        return label
-    words = [x if isinstance(x, str) else "·" for x in operands]
-    if len(words) == 2 and not label[0].isalnum():
-        return f"{words[0]} {label}" if isinstance(operands[0], str) else f"{label} {words[1]}"
-    return f"{label}({', '.join(words)})"
-
-
-def _params_text(params: dict[str, Any] | None, longest: int = 28) -> str:
-    """Static parameters worth reading, in few characters."""
-    words = []
-    for key, value in (params or {}).items():
-        if key in _SHOWN_ELSEWHERE or value is None or value is False:
-            continue
-        if key == "pattern":
-            words.append(f"[{', '.join(_entry_text(entry) for entry in value)}]")
-            continue
-        if isinstance(value, tuple) and len(value) == 1:
-            words.append(f"{key} {value[0]}")
-        else:
-            words.append(key if value is True else f"{key} {value}")
-    text = ", ".join(words)
-    return text if len(text) <= longest else text[: longest - 3] + "..."
-
-
-def _entry_text(entry: Any) -> str:
-    """One entry of an index as it is written: ``1:3``, ``...``, ``0``, or ``array``."""
-    if isinstance(entry, slice):
-        ends = [entry.start, entry.stop, *([] if entry.step in (None, 1) else [entry.step])]
-        return ":".join("" if end is None else str(end) for end in ends)
-    return "..." if entry is Ellipsis else str(entry)
-
-
-def _constant_title(x: Any) -> str:
-    value = np.asarray(x.value if isinstance(x, Tensor) else x)
-    if value.size and value.dtype.kind in "fciub" and (value == value.flat[0]).all():
-        first = value.flat[0]
-        known = {0: "zeros", 1: "ones"} if value.dtype.kind != "b" else {}
-        return known.get(first.item(), f"all {_inline(first)}")
-    return "mask" if value.dtype.kind == "b" else "constant"

@@ -15,11 +15,15 @@ from .phases import FORWARD, Sweep
 
 
 class Scope(NamedTuple):
-    """One call of a module: its name, the call around it (-1 for none), and its depth."""
+    """One call of a module: its name, the call around it (-1 for none), and its depth.
+
+    Or a body that is drawn once, with the number of its steps.
+    """
 
     name: str
     outer: int
     depth: int
+    steps: int = 1
 
 
 def scopes(nodes: Sequence[Tensor], phases: Sequence[Sweep]) -> tuple[list[Scope], list[int]]:
