@@ -46,6 +46,7 @@ class Adam(Optimizer):
     """
 
     moments = 2
+    shown: tuple[str, ...] = ("lr", "betas", "eps", "weight_decay")
 
     def __init__(
         self,
@@ -96,12 +97,6 @@ class Adam(Optimizer):
         out += self.eps * correction
         np.divide(mean, out, out=out)
         out *= -rate * correction / (1 - b1**count)
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(lr={self.lr}, betas={self.betas}, eps={self.eps}, "
-            f"weight_decay={self.weight_decay})"
-        )
 
 
 class AdamW(Adam):

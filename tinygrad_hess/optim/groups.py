@@ -35,7 +35,7 @@ class Groups:
         The optimiser, for errors.
     given : mapping, optional
         ``{pattern: {"lr": ..., "weight_decay": ...}}``, the patterns regular expressions that are
-        searched for in names such as ``layers[0].bias``.
+        searched for in names such as ``layers[0].bias``, in dictionaries too.
 
     Raises
     ------
@@ -143,4 +143,5 @@ def rate_at(who: str, lr: Rate, step: int) -> float:
 
 
 def _names(tree: Any) -> list[str]:
-    return [path.removeprefix(".") for path in trees.paths(tree)]
+    """The names of the leaves; keys of dictionaries read like attributes."""
+    return [re.sub(r"\['([^']*)'\]", r".\1", path).removeprefix(".") for path in trees.paths(tree)]

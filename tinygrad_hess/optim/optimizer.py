@@ -25,6 +25,7 @@ from ..core import arguments, modes, trees
 from ..core.composite import opaque
 from ..core.errors import NonDifferentiableError, describe
 from ..core.tensor import Batched, Tensor, constant, is_tracked
+from ..nn.assignments import Assignments
 from ..replay import Replayed
 from ..transforms import value_and_grad
 from .clipping import clip_by_global_norm
@@ -97,7 +98,7 @@ class Optimizer:
     groups : mapping of str to mapping, optional
         Parameter groups by name: ``{pattern: {"lr": ..., "weight_decay": ...}}``. A leaf belongs to
         the first group whose regular expression is found in its name, such as
-        ``layers[0].bias`` or ``['w']``; what a group does not say is the optimiser's.
+        ``layers[0].bias``, in dictionaries too; what a group does not say is the optimiser's.
     max_norm : float, optional
         Gradients are scaled down to this global norm (:func:`clip_by_global_norm`).
 
@@ -135,6 +136,7 @@ class Optimizer:
     elementwise = True
     decoupled = False
     observes = ""  # what the rule needs beside the gradient
+    shown: tuple[str, ...] = ("lr", "weight_decay")  # settings in the repr
     unknown_stability = "no threshold of stability is known for it"
 
     def __init__(
@@ -259,8 +261,10 @@ class Optimizer:
         arguments.function(f"{type(self).__name__}.stepper", "loss", loss)
 
         def step(params: Any, state: State, *args: Any) -> tuple[Any, Any, State]:
-            value, grads, *observed = self._observe(loss, params, state.step, *args)
-            return value, *self.update(params, grads, state, *observed)
+            noted = Assignments(loss)
+            value, grads, *observed = self._observe(noted, params, state.step, *args)
+            params, state = self.update(params, grads, state, *observed)
+            return value, noted.kept_in(params), state
 
         return Replayed(step) if jit else step
 
@@ -396,7 +400,9 @@ class Optimizer:
     ) -> tuple[float, dict[int, tuple[Array, ...]]]:
         """The loss, and by position what the rule takes from it."""
         tree = trees.map(_value_of, self._model)
-        value, *observed = self._observe(loss, tree, np.int64(self.steps), *args)
+        noted = Assignments(loss)
+        value, *observed = self._observe(noted, tree, np.int64(self.steps), *args)
+        noted.write(self._model)
         position = {id(p): i for i, p in enumerate(leaves)}
         found: dict[int, tuple[Array, ...]] = {}
         for p, *parts in zip(trees.leaves(self._model), *map(trees.leaves, observed), strict=True):
@@ -451,6 +457,11 @@ class Optimizer:
             d = np.multiply(p, decay, out=np.empty_like(p))
             d += g
             g = d
+        if p.ndim == 0 and self.elementwise:  # NumPy gives numbers for arrays without an axis
+            old, new = ([x.reshape(1) for x in part] for part in moments)
+            vectors = [x.reshape(1) for x in (p, g, *observed)]
+            value = self._rule(*vectors[:2], (tuple(old), tuple(new)), rate, count, *vectors[2:])
+            return value.reshape(())
         return self._rule(p, g, moments, rate, count, *observed)
 
     def _rule(
@@ -471,6 +482,10 @@ class Optimizer:
             if getattr(x, "shape", ()) != getattr(grad, "shape", ()):
                 raise ValueError(f"{who}: gradient {describe(grad)} for parameter {describe(x)}")
         return list(leaves)
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={getattr(self, name)}" for name in self.shown)
+        return f"{type(self).__name__}({settings})"
 
     def _number(self, name: str, value: Any, **bounds: Any) -> float:
         return arguments.number(type(self).__name__, name, value, **bounds)

@@ -46,6 +46,8 @@ class SGD(Optimizer):
     {'w': array([0.8, 1.6])}
     """
 
+    shown = ("lr", "momentum", "nesterov", "weight_decay")
+
     def __init__(
         self,
         parameters: Any = None,
@@ -86,9 +88,3 @@ class SGD(Optimizer):
         np.multiply(d, -rate, out=out, casting="same_kind")
         out += p
         return out
-
-    def __repr__(self) -> str:
-        return (
-            f"SGD(lr={self.lr}, momentum={self.momentum}, nesterov={self.nesterov}, "
-            f"weight_decay={self.weight_decay})"
-        )
