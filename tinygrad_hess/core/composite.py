@@ -98,10 +98,10 @@ def call(
     ``pullback(cotangents, operands)`` and ``pushforward(tangents, operands)`` work on leaves;
     ``operands`` are all leaves of ``args``. Missing cotangents and tangents are None.
     """
-    leaves, spec = trees.flatten(tuple(args))
+    leaves, spec = trees.flatten_every(tuple(args))
     if not any(map(is_tracked, leaves)) or not modes.is_recording():
         return f(*args)
-    out, out_spec = trees.flatten(f(*trees.unflatten(spec, map(unrecorded, leaves))))
+    out, out_spec = trees.flatten_every(f(*trees.unflatten(spec, map(unrecorded, leaves))))
     if any(map(is_tracked, out)):
         raise NonDifferentiableError(
             f"{name}: the function captured a recorded tensor, whose derivative would be lost. "
@@ -109,7 +109,7 @@ def call(
         )
     prim = Composite(
         name,
-        lambda *operands: trees.leaves(f(*trees.unflatten(spec, operands))),
+        lambda *operands: trees.leaves_every(f(*trees.unflatten(spec, operands))),
         lambda g, y, operands, params: pullback(g, operands),
         lambda ts, y, operands, params: Parts(pushforward(ts, operands)),
     )

@@ -2,6 +2,13 @@
 
 Tensors, arrays and numbers are leaves. Lists, tuples, dicts, dataclass-like modules of
 :mod:`tinygrad_hess.nn` and whatever is registered with optree are containers; None is empty.
+
+A :class:`Fixed` array is passed along with a tree, and no derivative is taken in it. There are
+three views of it, each a namespace of optree:
+
+    flatten         it is no leaf, and comes back as it was: for what differentiates or trains
+    flatten_every   it is a leaf: for what passes all arrays on, as jit and vmap do
+    derivatives     None stands in its place: what grad returns
 """
 
 from __future__ import annotations
@@ -12,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import optree
+from optree.registry import __GLOBAL_NAMESPACE as GLOBAL_NAMESPACE
 
 from .tensor import Tensor, constant, tensor_or_array
 
@@ -21,16 +29,122 @@ unflatten: Any = optree.tree_unflatten
 map: Any = optree.tree_map
 structure: Any = optree.tree_structure
 leaves: Any = optree.tree_leaves
-flatten_with_none: Any = functools.partial(optree.tree_flatten, none_is_leaf=True)
+
+_EVERY, _DERIVATIVE = "every array", "derivative"
+
+flatten_every: Any = functools.partial(optree.tree_flatten, namespace=_EVERY)
+leaves_every: Any = functools.partial(optree.tree_leaves, namespace=_EVERY)
+flatten_every_or_none: Any = functools.partial(
+    optree.tree_flatten, none_is_leaf=True, namespace=_EVERY
+)
+broadcast_prefix: Any = functools.partial(
+    optree.broadcast_prefix, none_is_leaf=True, namespace=_EVERY
+)
+map_every: Any = functools.partial(optree.tree_map, namespace=_EVERY)
 
 CHILDREN: dict[type, Any] = {}
 """Containers that keep what they hold as attributes: a function of one gives the names of those
 that are trees; the others are static."""
 
 
-def paths(tree: Any) -> list[str]:
-    """How to reach each leaf, as one would write it: ``['layers'][0]``."""
-    return [accessor.codify("") for accessor in optree.tree_accessors(tree)]
+class Fixed:
+    """A node of a tree: an array that is passed along, and not differentiated.
+
+    Parameters
+    ----------
+    value : array
+    owner : object, optional
+        Whose attribute ``name`` it is, where the node was made for one flattening alone.
+    """
+
+    is_buffer = False  # whether a forward pass may assign it
+
+    def __init__(self, value: Any, owner: Any = None, name: str = ""):
+        self.value, self.owner, self.name = value, owner, name
+
+    def assign(self, value: Any) -> None:
+        """Give it another value, in its owner too."""
+        if self.owner is None:
+            self.value = value
+        else:
+            setattr(self.owner, self.name, value)
+
+
+class _Kept:
+    """A fixed array as data of a tree's structure, which it does not change."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Kept)
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "fixed"
+
+
+class _SamePlace(optree.PyTreeEntry):
+    """The step from the node to its array, which nobody writes."""
+
+    def __call__(self, node: Any) -> Any:
+        return node.value
+
+    def codify(self, node: str = "") -> str:
+        return node
+
+
+def register_fixed(kind: type[Fixed]) -> None:
+    """Make a subclass of :class:`Fixed` a node of trees."""
+    register: Any = optree.register_pytree_node
+    kept = lambda node: ((), _Kept(node.value), ())
+
+    def made(value: Any) -> Fixed:  # anything, also what is no array
+        node = object.__new__(kind)
+        node.__dict__.update(value=value, owner=None, name="")
+        return node
+
+    register(kind, kept, lambda data, _: made(data.value), namespace=GLOBAL_NAMESPACE)
+    register(kind, kept, lambda data, _: made(None), namespace=_DERIVATIVE)
+    register(
+        kind,
+        lambda node: ((node.value,), None, (0,)),
+        lambda _, children: made(*children),
+        path_entry_type=_SamePlace,
+        namespace=_EVERY,
+    )
+
+
+register_fixed(Fixed)
+
+
+def buffers(tree: Any) -> list[Fixed]:
+    """The nodes of all fixed arrays that a forward pass may assign, in order."""
+    return [node for node in fixed(tree) if node.is_buffer]
+
+
+def fixed(tree: Any) -> list[Fixed]:
+    """The nodes of all fixed arrays, in order."""
+    if structure(tree, namespace=_EVERY).namespace == "":
+        return []
+    found = optree.tree_leaves(tree, is_leaf=lambda x: isinstance(x, Fixed))
+    return [x for x in found if isinstance(x, Fixed)]
+
+
+def flatten_for_derivatives(tree: Any) -> tuple[list[Any], Any, Any]:
+    """Leaves, their structure, and that of a derivative: None where there is a fixed array."""
+    found, derivative = flatten(tree, namespace=_DERIVATIVE)
+    return found, structure(tree) if derivative.namespace else derivative, derivative
+
+
+def paths(tree: Any, every: bool = False) -> list[str]:
+    """How to reach each leaf, as one would write it: ``['layers'][0]``; fixed arrays too."""
+    namespace = _EVERY if every else ""
+    return [a.codify("") for a in optree.tree_accessors(tree, namespace=namespace)]
 
 
 def match(values: Any, like: Sequence[Any], spec: Any, who: str, what: str, of: str) -> list[Any]:

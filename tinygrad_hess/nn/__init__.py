@@ -23,6 +23,10 @@ from ..ops.nn.losses import kl_div as kl_div
 from ..ops.nn.losses import l1 as l1
 from ..ops.nn.losses import mse as mse
 from . import init as init
+from .fixed import Buffer as Buffer
+from .fixed import Frozen as Frozen
+from .freezing import freeze as freeze
+from .freezing import unfreeze as unfreeze
 from .init import manual_seed as manual_seed
 from .layers import MLP as MLP
 from .layers import AvgPool1d as AvgPool1d

@@ -6,6 +6,9 @@
 A field is a child when its value is, or contains, a floating-point array, a tensor or another
 module; everything else is static configuration, compared by equality. So a model of arrays is an
 ordinary argument of :func:`tg.grad`, and its gradient is a model too.
+
+Which children are frozen or buffers, a module notes by their names; flattened, each is then a
+:class:`~tinygrad_hess.core.trees.Fixed` node of its own.
 """
 
 from __future__ import annotations
@@ -13,18 +16,26 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from typing import Any, Self, dataclass_transform
 
 import numpy as np
 import optree
 from optree.registry import __GLOBAL_NAMESPACE as GLOBAL_NAMESPACE
 
-from ..core import trees
-from ..core.tensor import Tensor, tick
+from ..core import modes, trees
+from ..core.errors import TracingError
+from ..core.tensor import LEAF, Batched, Tensor, tick
+from .fixed import Buffer, Frozen, assigned
 
 CHILD_NAMES = "_children"
 """Where an unflattened module keeps the names of its children, whatever the leaves are now."""
+
+BUFFERS, FROZEN = "_buffers", "_frozen"
+"""Where a module notes which fields are buffers, and the paths from it of what is frozen."""
+
+_NOTES = (CHILD_NAMES, BUFFERS, FROZEN)
 
 CONTAINERS: Any = (list, tuple, dict)
 """In these, children and static values may be mixed."""
@@ -68,6 +79,8 @@ class Module:
     Scale(factor=float64(2,), power=2)  # 2 parameters
     """
 
+    training = True
+
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
         if cls.__dict__.get("__slots__"):
@@ -93,13 +106,51 @@ class Module:
         _make_dataclass(cls)
         return object.__new__(cls)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        fields = self.__dict__
+        if isinstance(value, Buffer):
+            fields[BUFFERS] = (*(n for n in fields.get(BUFFERS, ()) if n != name), name)
+            fields[name] = value.value
+        elif name in fields.get(BUFFERS, ()):
+            fields[name] = assigned(fields[name], value, f"{type(self).__name__}: self.{name}")
+        else:
+            if CHILD_NAMES in fields and _contains_leaves(value) and _is_transformed(self, value):
+                raise TracingError(
+                    f"{type(self).__name__}: self.{name} is assigned an array while a transform "
+                    "runs the model, which has a copy of it: what is assigned would be lost. "
+                    f"Declare a buffer in __init__, self.{name} = nn.Buffer(array), or keep it in "
+                    "a variable of the function."
+                )
+            object.__setattr__(self, name, value)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set this module and all in it to training, in place: ``self.training`` is what layers
+        look at that behave differently then.
+
+        Examples
+        --------
+        >>> from tinygrad_hess import nn
+        >>> net = nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2)).eval()
+        >>> net.training, net[1].training, net.train()[1].training
+        (False, False, True)
+        """
+        for module in modules(self):
+            module.__dict__.pop("training", None)
+            if not mode:
+                module.__dict__["training"] = False
+        return self
+
+    def eval(self) -> Self:
+        """Set this module and all in it to evaluation, in place; see :meth:`train`."""
+        return self.train(False)
+
     def parameters(self) -> list[Tensor]:
         """Leaves as tensors with ``requires_grad=True``, for the define-by-run loop.
 
         The first call replaces the model's floating-point arrays, in place, by tensors; later
         calls return the same tensors, so model and optimiser share them. An array that occurs
-        twice becomes one tensor, listed once. Tensors that carry no gradient (set by the
-        user to freeze them) stay and are not listed.
+        twice becomes one tensor, listed once. What is frozen (by :func:`freeze`, or by
+        ``requires_grad_(False)``) and buffers stay what they are and are not listed.
 
         Examples
         --------
@@ -145,7 +196,8 @@ class Module:
         ('Tensor', 'ndarray')
         """
         tree: Any = self
-        copy: Any = trees.map(lambda x: x.numpy() if isinstance(x, Tensor) else np.array(x), tree)
+        to_array = lambda x: x.numpy() if isinstance(x, Tensor) else np.array(x)
+        copy: Any = trees.map_every(to_array, tree)
         return copy
 
     def _label(self) -> str:
@@ -154,11 +206,15 @@ class Module:
 
     def __repr__(self) -> str:
         n = count_parameters(self)
-        return f"{_show(self)}  # {n:,} parameter{'' if n == 1 else 's'}"
+        frozen = sum(_size(node.value) for node in trees.fixed(self) if not node.is_buffer)
+        also = f", {frozen:,} frozen" if frozen else ""
+        return f"{_show(self)}  # {n:,} parameter{'' if n == 1 else 's'}{also}"
 
 
 def count_parameters(model: Any) -> int:
-    """Number of floating-point elements in a model (or any pytree); shared leaves count once.
+    """Number of trained elements in a model (or any pytree); shared leaves count once.
+
+    What is frozen does not count, and buffers do not.
 
     Examples
     --------
@@ -167,7 +223,23 @@ def count_parameters(model: Any) -> int:
     2410
     """
     leaves = {id(x): x for x in trees.leaves(model)}.values()
-    return sum(int(np.prod(np.shape(x), dtype=int)) for x in leaves if _is_leaf(x))
+    return sum(_size(x) for x in leaves if is_array(x))
+
+
+def _size(x: Any) -> int:
+    return 0 if x is None else math.prod(np.shape(x))
+
+
+def modules(tree: Any) -> Iterator[Module]:
+    """All modules in a tree, each before those in it."""
+    if isinstance(tree, Module):
+        yield tree
+        for name in children_of(tree):
+            yield from modules(tree.__dict__[name])
+    elif isinstance(tree, CONTAINERS):
+        for item in trees.leaves(tree, is_leaf=is_module):
+            if is_module(item):
+                yield from modules(item)
 
 
 def _make_dataclass(cls: type) -> None:
@@ -263,19 +335,52 @@ def _equal(a: Any, b: Any) -> bool:
     return type(a) is type(b) and bool(a == b)
 
 
+def children_of(module: Module) -> list[str]:
+    """The names of its fields that are children."""
+    return _flatten(module)[2]
+
+
 def _flatten(module: Module) -> tuple[list[Any], _Layout, list[str]]:
     known = module.__dict__.get(CHILD_NAMES, ())
+    buffers, frozen = module.__dict__.get(BUFFERS, ()), _frozen_paths(module)
     fields, names, children, static = [], [], [], {}
     for name, value in module.__dict__.items():
-        if name == CHILD_NAMES:
+        if name in _NOTES:
             continue
         fields.append(name)
-        if name in known or _contains_leaves(value):
+        if name in buffers:
             names.append(name)
-            children.append(_wrap_static(value))
+            children.append(Buffer(value, module, name))
+        elif name in known or _contains_leaves(value):
+            names.append(name)
+            marked = frozen and any(path.startswith(name) for path in frozen)
+            children.append(_wrap_frozen(name, value, frozen) if marked else _wrap_static(value))
         else:
             static[name] = value
+    for note, marked in ((BUFFERS, buffers), (FROZEN, frozen)):
+        if marked:
+            fields.append(note)
+            static[note] = marked
     return children, _Layout(tuple(fields), static), names
+
+
+def _frozen_paths(module: Module) -> tuple[str, ...]:
+    """Those that are noted, and tensors of which ``requires_grad_(False)`` said so."""
+    noted = module.__dict__.get(FROZEN, ())
+    more = []
+    for name, value in module.__dict__.items():
+        if isinstance(value, Tensor):
+            if _is_frozen(value):
+                more.append(name)
+        elif isinstance(value, CONTAINERS) and name not in _NOTES and not _all_modules(value):
+            frozen = [isinstance(x, Tensor) and _is_frozen(x) for x in trees.leaves(value)]
+            if any(frozen):
+                more += [name + p for p, x in zip(trees.paths(value), frozen, strict=True) if x]
+    return (*noted, *(path for path in more if path not in noted)) if more else noted
+
+
+def _is_frozen(x: Tensor) -> bool:
+    return getattr(x, "_frozen", False)
 
 
 def _unflatten(cls: type[Module], layout: _Layout, children: Any) -> Module:
@@ -289,12 +394,12 @@ def _unflatten(cls: type[Module], layout: _Layout, children: Any) -> Module:
     return module
 
 
-def _is_leaf(x: Any) -> bool:
+def is_array(x: Any) -> bool:
     """Whether a value is an array or number that can carry a gradient."""
     return isinstance(x, (np.ndarray, np.inexact, Tensor)) and x.dtype.kind in "fc"
 
 
-def _is_module(x: Any) -> bool:
+def is_module(x: Any) -> bool:
     return isinstance(x, Module)
 
 
@@ -303,53 +408,102 @@ def _all_modules(x: Any) -> bool:
     return type(x) in (list, tuple) and len(x) > 0 and all(isinstance(item, Module) for item in x)
 
 
+def _is_transformed(module: Module, value: Any) -> bool:
+    """Whether a transform has made this copy of a module, and runs it."""
+    if modes.is_tracing():
+        return True
+    new = [x for x in trees.leaves(value) if isinstance(x, Tensor)]
+    if any(isinstance(x, Batched) for x in new):
+        return True
+    trained = any(isinstance(x, Tensor) and x.prim is LEAF for x in trees.leaves(module))
+    return not trained and any(x.prim is not None for x in new)
+
+
 def _contains_leaves(value: Any) -> bool:
-    if _is_leaf(value) or _is_module(value) or _all_modules(value):
+    if is_array(value) or is_module(value) or _all_modules(value):
         return True
     if value is None or isinstance(value, (str, int, float, np.ndarray, Tensor)):
         return False
-    found = trees.leaves(value, is_leaf=_is_module)
-    return any(_is_leaf(x) or _is_module(x) for x in found if x is not value)
+    found = trees.leaves(value, is_leaf=is_module)
+    return any(is_array(x) or is_module(x) for x in found if x is not value)
 
 
 def _wrap_static(value: Any) -> Any:
     """A child field's value, with what is static in its containers wrapped."""
     if not isinstance(value, CONTAINERS) or _all_modules(value):
         return value
-    return trees.map(_wrap_if_static, value, is_leaf=_is_module)
+    return trees.map(_wrap_if_static, value, is_leaf=is_module)
+
+
+def _wrap_frozen(name: str, value: Any, frozen: tuple[str, ...]) -> Any:
+    """A child field's value, with what is frozen in it wrapped, and what is static."""
+    if not isinstance(value, CONTAINERS):
+        return Frozen(_raw(value)) if name in frozen and not is_module(value) else value
+    leaves, spec = trees.flatten(value, is_leaf=is_module, none_is_leaf=True)
+    accessors = optree.treespec_accessors(spec)
+    return trees.unflatten(
+        spec,
+        [
+            Frozen(_raw(x)) if a.codify(name) in frozen else _wrap_if_static(x)
+            for a, x in zip(accessors, leaves, strict=True)
+        ],
+    )
+
+
+def _raw(x: Any) -> Any:
+    return x.value if type(x) is Tensor and x.prim is None else x
+
+
+def replace_item(tree: Any, path: str, value: Any) -> Any:
+    """A tree of plain containers with another item where a path leads to."""
+    stop = lambda x: is_module(x) or isinstance(x, trees.Fixed)
+    leaves, spec = trees.flatten(tree, is_leaf=stop)
+    for i, accessor in enumerate(optree.treespec_accessors(spec)):
+        if accessor.codify("") == path:
+            leaves[i] = value
+    return trees.unflatten(spec, leaves)
 
 
 def _wrap_if_static(x: Any) -> Any:
-    if _is_module(x) or _is_leaf(x):
+    if is_module(x) or is_array(x):
         return x
     fixed = (str, bytes, int, np.integer, np.bool, np.ndarray, Tensor)
     return _Static(x) if callable(x) or isinstance(x, fixed) else x
 
 
 def _unwrap_static(value: Any) -> Any:
+    if isinstance(value, trees.Fixed):
+        return value.value
     if not isinstance(value, CONTAINERS) or _all_modules(value):
         return value
     return trees.map(
-        lambda x: x.value if isinstance(x, _Static) else x,
+        lambda x: x.value if isinstance(x, (_Static, trees.Fixed)) else x,
         value,
-        is_leaf=lambda x: isinstance(x, (_Static, Module)),
+        is_leaf=lambda x: isinstance(x, (_Static, Module, trees.Fixed)),
     )
 
 
 def _to_tensors(module: Module, made: dict[int, tuple[Any, Tensor]]) -> None:
     """Replace the floating arrays of a module by tensors on the tape, each array once."""
 
-    def convert(x: Any) -> Any:
+    buffers, frozen = module.__dict__.get(BUFFERS, ()), module.__dict__.get(FROZEN, ())
+
+    def convert(path: Any, x: Any) -> Any:
+        if path.codify(name) in frozen:
+            return x
         if isinstance(x, Module):
             _to_tensors(x, made)
-        elif _is_leaf(x) and not isinstance(x, Tensor):
+        elif is_array(x) and not isinstance(x, Tensor):
             if id(x) not in made:
                 made[id(x)] = (x, Tensor(x, requires_grad=True))  # x is kept, so its id is too
             return made[id(x)][1]
         return x
 
-    for name in _flatten(module)[2]:
-        module.__dict__[name] = trees.map(convert, module.__dict__[name], is_leaf=_is_module)
+    for name in children_of(module):
+        if name not in buffers:
+            value = module.__dict__[name]
+            made_of: Any = optree.tree_map_with_accessor(convert, value, is_leaf=is_module)
+            module.__dict__[name] = made_of
 
 
 # ---- how it prints -----------------------------------------------------------------------------
@@ -357,8 +511,11 @@ def _to_tensors(module: Module, made: dict[int, tuple[Any, Tensor]]) -> None:
 
 def _show(x: Any) -> str:
     if isinstance(x, Module):
-        fields = ((k, v) for k, v in x.__dict__.items() if k != CHILD_NAMES)
-        return _bracketed(f"{type(x).__name__}(", [f"{k}={_show(v)}" for k, v in fields], ")")
+        fields = ((k, v) for k, v in x.__dict__.items() if k not in _NOTES)
+        marks = dict.fromkeys(x.__dict__.get(BUFFERS, ()), "buffer ")
+        marks |= dict.fromkeys(_frozen_paths(x), "frozen ")
+        shown = [f"{k}={marks.get(k, '')}{_show(v)}" for k, v in fields]
+        return _bracketed(f"{type(x).__name__}(", shown, ")")
     if isinstance(x, (np.ndarray, Tensor)):
         return f"{x.dtype}{x.shape}".replace(" ", "")
     if type(x) is list:

@@ -87,6 +87,9 @@ def fit(
 
     Notes
     -----
+    What a forward pass assigns to buffers (:class:`tinygrad_hess.nn.Buffer`) is kept; what is
+    frozen stays. Both are in ``.params``.
+
     What ends the training early, Ctrl-C too, carries the result so far: ``error.fitted`` is a
     :class:`Fitted` after the last whole step.
 
@@ -105,7 +108,7 @@ def fit(
     callbacks = _callbacks(callback)
     batches = data if _is_batches(data) else [data]
     step = optimizer.stepper(loss, jit=jit)
-    params = trees.map(_to_array, params)
+    params = trees.map_every(_to_array, params)
     state = optimizer.init(params) if state is None else state
     losses: list[float] = []
     reached = (params, state, 0)

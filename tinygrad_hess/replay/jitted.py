@@ -135,7 +135,7 @@ class Jitted:
             return None
         static = [i for i in self.static_argnums if i < len(args)]
         dynamic = tuple([a for i, a in enumerate(args) if i not in static]) if static else args
-        leaves, spec = trees.flatten((dynamic, kwargs))
+        leaves, spec = trees.flatten_every((dynamic, kwargs))
         fixed = (_orders(dynamic), _orders(kwargs), *[_typed(args[i]) for i in static])
         if all([type(x) is np.ndarray for x in leaves]):
             kinds: Any = tuple([(x.shape, x.dtype) for x in leaves])
@@ -192,7 +192,7 @@ class Jitted:
     def _recorded_once(self, call: _Call, args: Any) -> Any:
         """Without any replay: so that every operation of this call is looked at."""
         _, out = self._call_on_tape(call, args)
-        outputs, out_spec = trees.flatten(out)
+        outputs, out_spec = trees.flatten_every(out)
         raw = [owned(unrecorded(y)) if isinstance(y, Tensor) else y for y in outputs]
         return trees.unflatten(out_spec, raw)
 
@@ -200,7 +200,7 @@ class Jitted:
         began = leaf(np.float64(0))  # bounds the tape also where nothing is dynamic
         with modes.recording(), modes.tracing(), np.errstate(all="ignore"):
             starts, out = self._call_on_tape(call, args)
-        outputs, out_spec = trees.flatten(out)
+        outputs, out_spec = trees.flatten_every(out)
         for y in outputs:
             if not isinstance(y, (Tensor, np.ndarray, *_SIMPLE)):
                 raise TracingError(

@@ -115,10 +115,10 @@ def scan(
     """
     arguments.function("scan", "body", body, _CALL)
     arguments.flag("scan", "reverse", reverse)
-    given, spec = trees.flatten(carry)
-    given = [_array(c, f"carry{p}") for c, p in zip(given, trees.paths(carry), strict=True)]
-    inputs, x_spec = trees.flatten(xs)
-    inputs = [_array(x, f"xs{p}") for x, p in zip(inputs, trees.paths(xs), strict=True)]
+    given, spec = trees.flatten_every(carry)
+    given = [_array(c, f"carry{p}") for c, p in zip(given, trees.paths(carry, every=True), strict=True)]
+    inputs, x_spec = trees.flatten_every(xs)
+    inputs = [_array(x, f"xs{p}") for x, p in zip(inputs, trees.paths(xs, every=True), strict=True)]
     n = _length(xs, inputs, length)
     y_spec: Any = None
 
@@ -130,20 +130,20 @@ def scan(
             raise TypeError(
                 f"scan: body must return a pair (carry, y), but returned {_told(out)}. {_CALL}"
             )
-        after, after_spec = trees.flatten(out[0])
+        after, after_spec = trees.flatten_every(out[0])
         if after_spec != spec:
             raise TypeError(
                 f"scan: body was given a carry of structure {spec}, and returned {after_spec}. "
                 "Return what the next step is to be given."
             )
         after = [tensor_or_array(y) for y in after]
-        for a, b, path in zip(c, after, trees.paths(carry), strict=True):
+        for a, b, path in zip(c, after, trees.paths(carry, every=True), strict=True):
             if (a.shape, a.dtype) != (b.shape, b.dtype):
                 raise TypeError(
                     f"scan: carry{path} came into body as {describe(a)}, and left it as "
                     f"{describe(b)}. Begin with an array of that shape and type, or convert it."
                 )
-        ys, y_spec = trees.flatten(out[1])
+        ys, y_spec = trees.flatten_every(out[1])
         return after, [tensor_or_array(y) for y in ys]
 
     size = _segment(checkpoint, n)
@@ -176,7 +176,7 @@ def _length(xs: Any, inputs: Leaves, length: Any) -> int:
     elif not inputs:
         raise ValueError("scan: xs has no arrays, so give length=, the number of steps")
     sizes = {}
-    for x, path in zip(inputs, trees.paths(xs), strict=True):
+    for x, path in zip(inputs, trees.paths(xs, every=True), strict=True):
         if not x.shape:
             raise ValueError(f"scan: xs{path} is a scalar; it must have an axis of steps in front")
         sizes[f"xs{path} of shape {x.shape}"] = x.shape[0]

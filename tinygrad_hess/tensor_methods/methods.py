@@ -238,6 +238,8 @@ def _dunder_copy(self: Tensor) -> Any:
         out = ops.astype(self, self.dtype)
     if self.name is not None:
         out.name = self.name
+    if getattr(self, "_frozen", False):
+        out._frozen = True
     return out
 
 

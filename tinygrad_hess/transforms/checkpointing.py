@@ -33,8 +33,9 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(f)
     def checkpointed(*args: Any) -> Any:
-        leaves, spec = trees.flatten(tuple(args))
-        tracked = [i for i, x in enumerate(leaves) if is_tracked(x)]
+        leaves, spec = trees.flatten_every(tuple(args))
+        tracked = [i for i, x in enumerate(leaves) if is_tracked(x) and x.dtype.kind in "fc"]
+        buffers = trees.buffers(args)
 
         def recompute(operands: Any) -> Callable[..., Any]:
             """f as a function of the leaves that are on the tape, to a list of leaves."""
@@ -43,21 +44,32 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
                 filled = list(operands)
                 for i, x in zip(tracked, changed, strict=True):
                     filled[i] = x
-                return trees.leaves(f(*trees.unflatten(spec, filled)))
+                return trees.leaves_every(f(*trees.unflatten(spec, filled)))
 
             return g
 
+        def call(*args: Any) -> Any:
+            """f, and the buffers of its arguments as it leaves them."""
+            out = f(*args)
+            return out, [node.value for node in trees.buffers(args)]
+
         def pullback(cotangents: Any, operands: Any) -> list[Any]:
             out, pull = vjp(recompute(operands), *[operands[i] for i in tracked])
-            found = pull([composite.or_zeros(c, y) for c, y in zip(cotangents, out, strict=True)])
+            given = cotangents[: len(out)]
+            found = pull([composite.or_zeros(c, y) for c, y in zip(given, out, strict=True)])
             return _none_elsewhere(found, tracked, len(operands))
 
         def pushforward(tangents: Any, operands: Any) -> list[Any]:
             primals = [operands[i] for i in tracked]
             given = [composite.or_zeros(tangents[i], operands[i]) for i in tracked]
-            return jvp(recompute(operands), primals, given)[1]
+            return [*jvp(recompute(operands), primals, given)[1], *[None] * len(buffers)]
 
-        return composite.call(getattr(f, "__name__", "checkpoint"), f, args, pullback, pushforward)
+        name = getattr(f, "__name__", "checkpoint")
+        out, after = composite.call(name, call, args, pullback, pushforward)
+        for node, value in zip(buffers, after, strict=True):
+            if value is not node.value:
+                node.assign(value)
+        return out
 
     return checkpointed
 

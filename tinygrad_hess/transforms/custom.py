@@ -221,6 +221,11 @@ class _Call:
         self.static = [args[i] for i in custom.nondiff_argnums]
         self.dynamic = [a for i, a in enumerate(args) if i not in custom.nondiff_argnums]
         self.leaves, self.spec = trees.flatten(tuple(self.dynamic))
+        if any(is_tracked(node.value) for node in trees.fixed(self.dynamic)):
+            raise TracingError(
+                f"{self.who}: a frozen array or a buffer in an argument changes from call to call, "
+                "which a replay would not see. Pass the arrays that the function needs, one by one."
+            )
         self.is_residual_on_tape = False
 
     # ---- the call -------------------------------------------------------------------------------

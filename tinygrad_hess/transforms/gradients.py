@@ -300,7 +300,7 @@ def hvp(f: Callable[..., Any], x: Any, v: Any, *args: Any) -> Any:
     run = Recording(f, (x, *args), None, (0,), "hvp", advice=_HVP)
     given = _tangents(run, (v,), "hvp")
     gradients, tape = gradients_on_tape(run)
-    return _push(run, tape, gradients, given, run.specs[0])
+    return _push(run, tape, gradients, given, run.derivative_specs[0])
 
 
 def gradients_on_tape(run: Recording, holomorphic: bool = False) -> tuple[list[Any], Tape]:

@@ -78,6 +78,8 @@ class Recording:
 
     Attributes
     ----------
+    specs, derivative_specs : list
+        Structures of the arguments in ``argnums``, and of derivatives in them.
     trackable : bool
         Whether a recording around this one may differentiate the results (not under ``no_grad``).
     """
@@ -97,9 +99,10 @@ class Recording:
         self.inputs: list[Any] = []
         self.starts: list[Tensor] = []
         self.specs: list[Any] = []
+        self.derivative_specs: list[Any] = []
         call = list(args)
         for i in _checked(argnums, len(call), who):
-            given, spec = trees.flatten(call[i])
+            given, spec, derivative = trees.flatten_for_derivatives(call[i])
             try:
                 starts = starts_at(given, who)
             except NonDifferentiableError:
@@ -107,6 +110,7 @@ class Recording:
             self.inputs += given
             self.starts += starts
             self.specs.append(spec)
+            self.derivative_specs.append(derivative)
             call[i] = trees.unflatten(spec, starts)
         with modes.recording():
             try:
@@ -217,14 +221,14 @@ class Recording:
 
     def auxiliary(self) -> Any:
         """The auxiliary output, off this tape unless an outer recording needs it."""
-        found, spec = trees.flatten(self.aux)
+        found, spec = trees.flatten_every(self.aux)
         tracked = self.is_tracked(Tape([a for a in found if isinstance(a, Tensor)], self.starts))
         return trees.unflatten(spec, distinct([self.value(a, tracked) for a in found]))
 
     def split(self, results: Sequence[Any], single: bool) -> Any:
         """Results for all starts as one tree an argument (or just the tree, when single)."""
         out, at = [], 0
-        for spec in self.specs:
+        for spec in self.derivative_specs:
             out.append(trees.unflatten(spec, results[at : at + spec.num_leaves]))
             at += spec.num_leaves
         return out[0] if single else tuple(out)

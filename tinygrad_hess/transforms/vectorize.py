@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import optree
 
 from ..core import arguments, trees
 from ..core.errors import call_of
@@ -20,7 +19,7 @@ from .recording import owned
 def _broadcast_axes(axes: Any, tree: Any, who: str, what: str) -> list[Any]:
     """One axis (or None) for each leaf of ``tree``, from a prefix of it."""
     try:
-        return optree.broadcast_prefix(axes, tree, none_is_leaf=True)
+        return trees.broadcast_prefix(axes, tree)
     except ValueError as error:
         raise ValueError(f"{who}: {what}={axes!r} does not fit the structure: {error}") from None
 
@@ -67,12 +66,13 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
 
     @functools.wraps(f)
     def vmap_f(*args: Any, **kwargs: Any) -> Any:
-        leaves, spec = trees.flatten_with_none(args)
+        leaves, spec = trees.flatten_every_or_none(args)
         axes = _broadcast_axes(
             tuple(in_axes) if isinstance(in_axes, list) else in_axes, args, "vmap", "in_axes"
         )
         axes = [None if x is None else a for x, a in zip(leaves, axes, strict=True)]
-        named, named_spec = trees.flatten(kwargs)  # keyword arguments: the first axis, as in JAX
+        # keyword arguments: the first axis, as in JAX
+        named, named_spec = trees.flatten_every(kwargs)
         leaves, axes = leaves + named, axes + [0] * len(named)
         axis = _common_axis(leaves, axes)
         batched = [
@@ -83,7 +83,7 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
         mapped = trees.unflatten(spec, batched[:count])
         named = trees.unflatten(named_spec, batched[count:])
         out = call_of("vmap", f, mapped, named)
-        results, out_spec = trees.flatten_with_none(out)
+        results, out_spec = trees.flatten_every_or_none(out)
         out_positions = _broadcast_axes(out_axes, out, "vmap", "out_axes")
         as_tensors = any(isinstance(x, Tensor) for x in leaves)
         unbatched = [

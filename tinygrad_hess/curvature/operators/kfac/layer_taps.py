@@ -99,7 +99,7 @@ class LayerTaps:
                 )
                 self.names.append(name or "layer")
                 self.indices.append(index)
-            else:
+            elif leaves:  # one that is frozen has none
                 self.outside.append(name or type(item).__name__)
             first += len(leaves)
 
