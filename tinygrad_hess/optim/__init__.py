@@ -2,8 +2,9 @@
 
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
-from ..core.names import suggesting as _suggesting
+from ..core.names import missing as _missing
 from . import schedules as schedules
 from .adadelta import Adadelta as Adadelta
 from .adagrad import AdaGrad as AdaGrad
@@ -74,13 +75,12 @@ if _TYPE_CHECKING:
     from .implicit.root import fixed_point as fixed_point
     from .implicit.root import root as root
 else:
-    _look_up = _suggesting(__name__, _ADVICE)
 
-    def __getattr__(name):
+    def __getattr__(name: str) -> _Any:
         if name not in _SOLVERS:
-            return _look_up(name)
+            raise _missing(__name__, name, __dir__(), _ADVICE)
         globals()[name] = found = getattr(_import_module(f"{__name__}.{_SOLVERS[name]}"), name)
         return found
 
-    def __dir__():
+    def __dir__() -> list[str]:
         return sorted({*globals(), *_SOLVERS})

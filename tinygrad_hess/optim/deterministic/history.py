@@ -71,11 +71,13 @@ class Recorder:
     def history(self) -> History:
         """All so far."""
         loss, norm, step, radius, gradients, products, hessians, seconds = np.array(self._rows).T
-        counts = [x.astype(int) for x in (gradients, products, hessians)]
-        return History(loss, norm, step, radius, *counts, seconds)
+        return History(
+            loss, norm, step, radius, gradients.astype(int), products.astype(int),
+            hessians.astype(int), seconds,
+        )  # fmt: skip
 
 
-class Result(OptimizeResult):  # type: ignore[misc]
+class Result(OptimizeResult):
     """SciPy's ``OptimizeResult``, with ``history`` and :meth:`plot`.
 
     Attributes

@@ -56,7 +56,7 @@ def truncated_cg(product: Product, gradient: Array, radius: float, rtol: float) 
             return made(s, Hs, False) if i else Truncated(d, rr, False)
         length = math.inf if negative else rr / curvature
         if negative or np.linalg.norm(s + length * d) >= radius:
-            length = _to_border(s, d, radius)
+            length = to_border(s, d, radius)
             return made(s + length * d, Hs + length * Hd, True)
         s, Hs, r = s + length * d, Hs + length * Hd, r + length * Hd
         before, rr = rr, float(r @ r)
@@ -66,7 +66,7 @@ def truncated_cg(product: Product, gradient: Array, radius: float, rtol: float) 
     return made(s, Hs, False)
 
 
-def _to_border(s: Array, d: Array, radius: float) -> float:
+def to_border(s: Array, d: Array, radius: float) -> float:
     """The positive t at which ``s + t d`` has the length of the radius."""
     dd, sd, ss = float(d @ d), float(s @ d), float(s @ s)
     root = math.sqrt(max(sd * sd + dd * (radius * radius - ss), 0.0))

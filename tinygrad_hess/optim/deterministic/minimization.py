@@ -8,9 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
-from ...core import arguments
+from ...core import arguments, trees
+from ...core.tensor import Batched
+from ...transforms import grad, ravel
+from ..implicit.linear_solve import Floats, NotConvergedError
+from ..implicit.solutions import Equations, is_differentiated, solution
 from .descent import ConjugateGradients, GradientDescent, Method
 from .gauss_newton import GaussNewton
 from .history import Recorder, Result
@@ -264,7 +267,7 @@ def minimize(
     (True, 1.0, 1.0)
     >>> centre = lambda a: optim.minimize(lambda x, a: ((x - a) ** 4 + x**2).sum(), 0.0, (a,)).x
     >>> round(float(tg.grad(centre)(2.0)), 6)
-    0.858546
+    0.80712
     """
     who = "minimize"
     arguments.function(who, "f", f, "Write minimize(f, x0).")
@@ -281,7 +284,39 @@ def minimize(
         objective = (Residuals if kind.needs_residuals else Objective)(f, x0, args, who, jit)
         return run(objective, _made(kind, objective, name, options), name, tol, maxiter, callback)
 
+    if is_differentiated(trees.leaves((x0, args))):
+        return _differentiable(f, x0, args, kind, solve)
     return solve(x0, args)
+
+
+def _differentiable(
+    f: Callable[..., Any], x0: Any, args: Any, kind: type[Method], solve: Callable[..., Result]
+) -> Result:
+    """The result, whose ``x`` is a function of the arguments on the tape."""
+    start, unravel = ravel(x0)
+    floats = Floats(args)
+    found: list[Result] = []
+
+    def loss(x: Any, leaves: Any) -> Any:
+        value = f(unravel(x), *floats.tree(leaves))
+        return (ravel(value)[0] ** 2).sum() / 2 if kind.needs_residuals else value
+
+    def solver(parameters: Any) -> Any:
+        x0, *leaves = parameters
+        result = solve(unravel(x0), floats.tree(leaves))
+        if not result.success:
+            raise NotConvergedError(
+                f"minimize: it found no minimum, and derivatives of the result would be wrong. "
+                f"{result.message}"
+            )
+        found.append(result)
+        return ravel(result.x)[0]
+
+    stationary = grad(lambda x, parameters: loss(x, parameters[1:]))
+    equations = Equations(stationary, solver, start.shape[0], True, "minimize")
+    x = unravel(solution(equations, [start, *floats.leaves]))
+    single = found and not any(isinstance(leaf, Batched) for leaf in trees.leaves(x))
+    return Result({**found[-1], "x": x}) if single else Result(x=x)
 
 
 def _lower(method: Any) -> Any:

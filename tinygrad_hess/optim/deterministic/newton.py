@@ -88,9 +88,7 @@ def factor(H: Any) -> Any:
     """
     options = {"SymmetricMode": True}
     try:
-        found = splu(
-            H.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options
-        )
+        found = splu(H.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
     except RuntimeError:  # an exact zero on the diagonal
         return None
     stayed = np.array_equal(found.perm_r, found.perm_c)

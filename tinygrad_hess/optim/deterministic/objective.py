@@ -216,4 +216,3 @@ class Residuals(Objective):
         """``J^T J``, which the Hessian is where the residuals are small or nearly linear."""
         J = self.jacobian(x)
         return J.T @ J
-

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.linalg
@@ -20,7 +20,7 @@ from scipy import sparse
 
 from ...core import arguments
 from .descent import Method, Step
-from .krylov import lanczos, truncated_cg
+from .krylov import lanczos, to_border, truncated_cg
 from .line_searches import EPS, Stalled
 from .newton import factor, forcing
 from .objective import DENSE, Array, Objective, Point, Residuals
@@ -107,6 +107,28 @@ def _within_by_products(
     return propose
 
 
+def _within_sparse(H: Any, gradient: Array) -> Callable[[float], Proposal]:
+    """Powell's dogleg where H is positive definite, truncated gradients where it is not."""
+    found = factor(H)
+    if found is None:
+        return _within_by_products(lambda v: H @ v, gradient)
+    newton = found.solve(-gradient)
+    length = float(np.linalg.norm(newton))
+    steepest = -gradient * float(gradient @ gradient) / float(gradient @ (H @ gradient))
+
+    def propose(radius: float) -> Proposal:
+        if length <= radius:
+            return Proposal(newton, -float(gradient @ newton) / 2, length)
+        if np.linalg.norm(steepest) >= radius:
+            step = steepest * (radius / float(np.linalg.norm(steepest)))
+        else:
+            rest = newton - steepest
+            step = steepest + to_border(steepest, rest, radius) * rest
+        return Proposal(step, -float(gradient @ step + step @ (H @ step) / 2), radius)
+
+    return propose
+
+
 def _finite(H: Array) -> Array:
     if not np.isfinite(H).all():
         raise Stalled("the Hessian is not finite")
@@ -117,7 +139,8 @@ class TrustRegion(Regional):
     """The quadratic model within a ball.
 
     Exactly, by the eigenvalues of the Hessian (Moré and Sorensen 1983), up to 300 variables; by
-    truncated conjugate gradients (Steihaug 1983) above.
+    truncated conjugate gradients (Steihaug 1983) above. A sparse Hessian is factorised,
+    and where it is positive definite the step is Powell's dogleg (1970).
     """
 
     sees_curvature = leaves_saddles = True
@@ -129,6 +152,8 @@ class TrustRegion(Regional):
     def model(self, point: Point) -> Callable[[float], Proposal]:
         if self.is_exact:
             return _within(Model(_finite(self.objective.hessian(point.x)), point.gradient))
+        if self.objective.structure == "sparse":
+            return _within_sparse(self.objective.hessian(point.x), point.gradient)
         return _within_by_products(lambda v: self.objective.product(point.x, v), point.gradient)
 
 
