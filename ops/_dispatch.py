@@ -13,10 +13,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..core import trees
+from ..core import modes, trees
 from ..core.boundary import bare as bare_of
 from ..core.boundary import raise_named
-from ..core.tensor import Batched, Tensor, constant, is_tracked
+from ..core.composite import opaque
+from ..core.tensor import Batched, Tensor, constant, is_tracked, unrecorded
 from ..core.trees import stacked
 from ._types import Array, ArrayLike
 
@@ -109,7 +110,10 @@ def on_tensors(
                     break
             if kwargs:
                 kwargs = {k: prepare(x) if holds_in_list(x) else x for k, x in kwargs.items()}
-            return function(*args, **kwargs)
+            if not (modes.is_tracing() and _is_of_integers((args, kwargs))):
+                return function(*args, **kwargs)
+            plain, options = theirs.arguments(ours, shared, args, kwargs)
+            return _in_numpys_types(original, function, (args, kwargs), (plain, options))
 
         return call  # type: ignore[return-value]
 
@@ -118,6 +122,47 @@ def on_tensors(
 
 _NESTED = (list, tuple)
 _CAUGHT = (TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
+
+
+def _is_of_integers(x: Any) -> bool:
+    """Whether all that is recorded in it are integers or booleans."""
+    kinds = {leaf.dtype.kind for leaf in trees.leaves(x) if is_tracked(leaf)}
+    return bool(kinds) and kinds <= set("iub")
+
+
+def _in_numpys_types(original: Any, function: Any, given: Any, plain: Any) -> Any:
+    """What a composition gives of recorded integers; in NumPy's type, by NumPy, where it differs.
+
+    Nothing is to be derived from integers, but a composition may convert them to real numbers.
+    """
+    leaves, spec = trees.flatten(plain)
+    inputs = [x for x in leaves if is_tracked(x)]
+
+    def numpys(*arrays: Any) -> tuple[Any, ...]:
+        supply = iter(arrays)
+        args, kwargs = trees.unflatten(spec, [next(supply) if is_tracked(x) else x for x in leaves])
+        return tuple(trees.leaves(original(*values(args), **values(kwargs))))
+
+    try:
+        out = function(*given[0], **given[1])
+    except TypeError as error:
+        if type(error) is not TypeError:  # a refusal
+            raise
+        out = None
+    if any(isinstance(unrecorded(x), Batched) for x in inputs):
+        return function(*given[0], **given[1]) if out is None else out
+    try:
+        wanted = original(*values(plain[0]), **values(plain[1]))
+    except _CAUGHT:
+        return function(*given[0], **given[1]) if out is None else out
+    parts, shape = trees.flatten(wanted)
+    wants = [getattr(x, "dtype", None) for x in parts]
+    same = [x.dtype for x in trees.leaves(out) if hasattr(x, "dtype")] == wants
+    # sums and differences of small ones may overflow there, where those of real numbers do not
+    small = any(x.dtype.itemsize < 8 for x in inputs)
+    if same and not (small and any(x.kind in "fc" for x in wants if x is not None)):
+        return out
+    return trees.unflatten(shape, opaque(function.__name__, numpys, inputs))
 
 
 class _Parameters:

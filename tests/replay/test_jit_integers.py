@@ -1,0 +1,74 @@
+"""Integers and booleans under jit have NumPy's values in NumPy's types, and replay on others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_hess as tg
+
+TYPES = [np.bool, np.int8, np.int64, np.uint8, np.uint32]
+FUNCTIONS: dict[str, Any] = {
+    "max with initial": lambda x: np.max(x, initial=1),
+    "nanmax": np.nanmax,
+    "nanmin along": lambda x: np.nanmin(x, 0),
+    "nansum": np.nansum,
+    "nancumsum": np.nancumsum,
+    "nancumprod": np.nancumprod,
+    "nanmedian": np.nanmedian,
+    "convolve": lambda x: np.convolve(x[0], x[1]),
+    "copy": np.copy,
+    "conj": np.conj,
+    "diff": np.diff,
+    "fabs": np.fabs,
+    "frexp": np.frexp,
+    "modf": np.modf,
+    "mean": np.mean,
+    "var": np.var,
+    "prod": np.prod,
+    "dot": lambda x: np.dot(x, x.T),
+    "einsum": lambda x: np.einsum("ij,kj", x, x),
+    "inner": lambda x: np.inner(x, x),
+    "ptp": lambda x: np.max(x) - np.min(x) if x.dtype == bool else np.ptp(x),
+    "trapezoid": np.trapezoid,
+    "unwrap": np.unwrap,
+    "average": lambda x: np.average(x, axis=1),
+    "percentile": lambda x: np.percentile(x, 30),
+    "norm": np.linalg.norm,
+    "nan_to_num": np.nan_to_num,
+    "interp": lambda x: np.interp(x, [0, 300], [5, 8]),
+    "cov": np.cov,
+    "polyval": lambda x: np.polyval([1, 2, 3], x),
+}
+
+
+def _samples(dtype: Any) -> list[Any]:
+    first = np.array([[7, 0, 100, 3], [1, 120, 5, 5], [1, 1, 0, 90]])
+    second = np.array([[0, 0, 1, 2], [88, 90, 2, 1], [3, 0, 0, 127]])
+    return [x.astype(dtype) for x in (first, second)]
+
+
+@pytest.mark.parametrize("dtype", TYPES, ids=lambda t: np.dtype(t).name)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_numpys_values_in_numpys_types(name: str, dtype: Any) -> None:
+    f = FUNCTIONS[name]
+    first, second = _samples(dtype)
+    try:
+        f(first), f(second)
+    except TypeError:
+        pytest.skip("NumPy refuses")
+    jitted = tg.jit(f)
+    for x in (first, second, first):  # recorded at the first, replayed on the others
+        got, want = jitted(x), f(x)
+        for g, w in zip(*(y if isinstance(y, tuple) else (y,) for y in (got, want)), strict=True):
+            g = np.asarray(g)
+            assert g.dtype == w.dtype
+            np.testing.assert_allclose(g, w, rtol=1e-6 if w.dtype.itemsize < 8 else 1e-13)
+
+
+def test_what_depends_on_values_is_refused_still() -> None:
+    for f in (np.unique, np.nonzero, lambda x: np.trim_zeros(x[0])):
+        with pytest.raises(TypeError):
+            tg.jit(f)(np.arange(6).reshape(2, 3))
