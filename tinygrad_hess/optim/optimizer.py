@@ -458,9 +458,9 @@ class Optimizer:
             d += g
             g = d
         if p.ndim == 0 and self.elementwise:  # NumPy gives numbers for arrays without an axis
-            old, new = ([x.reshape(1) for x in part] for part in moments)
-            vectors = [x.reshape(1) for x in (p, g, *observed)]
-            value = self._rule(*vectors[:2], (tuple(old), tuple(new)), rate, count, *vectors[2:])
+            old, new = (tuple(x.reshape(1) for x in part) for part in moments)
+            more = [x.reshape(1) for x in observed]
+            value = self._rule(p.reshape(1), g.reshape(1), (old, new), rate, count, *more)
             return value.reshape(())
         return self._rule(p, g, moments, rate, count, *observed)
 

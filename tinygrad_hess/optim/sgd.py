@@ -46,7 +46,7 @@ class SGD(Optimizer):
     {'w': array([0.8, 1.6])}
     """
 
-    shown = ("lr", "momentum", "nesterov", "weight_decay")
+    shown: tuple[str, ...] = ("lr", "momentum", "nesterov", "weight_decay")
 
     def __init__(
         self,

@@ -6,17 +6,34 @@ contraction         : curvatures, rate, steps -> what is left of an error along 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from ...core import arguments
-from ...optim.adam import Adam
-from ...optim.optimizer import Optimizer
-from ...optim.sgd import SGD
 from ..estimates.operands import Array
 
-METHODS = ("sgd", "momentum", "nesterov", "adam")
+METHODS = ("sgd", "momentum", "nesterov", "adam", "nadam")
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """What an optimiser of :mod:`tinygrad_hess.optim` tells of itself.
+
+    ``dynamics`` is the method and its beta, or None where there is no threshold, for the reason
+    ``unknown_stability``.
+    """
+
+    steps: int
+    unknown_stability: str
+    is_preconditioned: bool
+
+    @property
+    def dynamics(self) -> tuple[str, float] | None: ...
+
+    def rate(self, step: int) -> float: ...
+
+    def preconditioner(self, slots: tuple[Array, ...], count: int) -> Array | None: ...
 
 
 def _check_method(method: str, beta: float, who: str) -> None:
@@ -34,10 +51,12 @@ def stability_threshold(rate: Any, method: str = "sgd", beta: float = 0.0) -> fl
     rate : float or Optimizer
         The learning rate η; an optimiser of :mod:`tinygrad_hess.optim` gives method and beta too
         (and, with a schedule, its rate now).
-    method : {"sgd", "momentum", "nesterov", "adam"}
+    method : {"sgd", "momentum", "nesterov", "adam", "nadam"}
         Plain gradient descent 2/η; heavy-ball momentum (2 + 2β)/η; Nesterov's
         (2 + 2β)/((1 + 2β)η); Adam (2 + 2β₁)/((1 - β₁)η), to compare with the largest eigenvalue of
-        the *preconditioned* Hessian ``D^-½ H D^-½``, D = diag(sqrt(v̂) + eps): 38/η at β₁ = 0.9.
+        the *preconditioned* Hessian ``D^-½ H D^-½``, D = diag(sqrt(v̂) + eps): 38/η at β₁ = 0.9;
+        NAdam (2 + 2β₁)/((1 + 2β₁)(1 - β₁)η), likewise. So for other optimisers that divide by a
+        diagonal.
     beta : float
         The momentum, or Adam's β₁.
 
@@ -68,25 +87,21 @@ def stability_threshold(rate: Any, method: str = "sgd", beta: float = 0.0) -> fl
     >>> round(stability_threshold(optim.Adam(lr=0.01)))
     3800
     """
-    if isinstance(rate, Optimizer):
+    if isinstance(rate, Rule):
         optimizer = rate
         rate = optimizer.rate(optimizer.steps)
-        if isinstance(optimizer, Adam):
-            method, beta = "adam", optimizer.betas[0]
-        elif isinstance(optimizer, SGD):
-            beta = optimizer.momentum
-            method = "nesterov" if optimizer.nesterov else "momentum" if beta else "sgd"
-        else:
+        if optimizer.dynamics is None:
             raise TypeError(
-                f"stability_threshold: none is known for {type(optimizer).__name__}; give the "
-                "rate, the method and beta"
+                f"stability_threshold: {type(optimizer).__name__} has none: "
+                f"{optimizer.unknown_stability}. Give the rate, the method and beta of another."
             )
+        method, beta = optimizer.dynamics
     rate = arguments.number("stability_threshold", "rate", rate, above=0)
     _check_method(method, beta, "stability_threshold")
     limit = 2 + 2 * beta
-    if method == "nesterov":
+    if method in ("nesterov", "nadam"):
         limit /= 1 + 2 * beta
-    elif method == "adam":
+    if method in ("adam", "nadam"):
         limit /= 1 - beta
     return float(limit / rate)
 
@@ -107,7 +122,7 @@ def contraction(
         taken as constant.
     rate : float
     steps : int
-    method : {"sgd", "momentum", "nesterov", "adam"}
+    method : {"sgd", "momentum", "nesterov", "adam", "nadam"}
     beta : float
         The momentum, or Adam's β₁.
 
@@ -136,11 +151,11 @@ def contraction(
 
 def _step_matrices(lam: Array, rate: float, method: str, beta: float) -> Array:
     """One step of (distance, velocity): v' = βv + λx, x' = x - rate v' (Nesterov: λx + βv')."""
-    if method == "adam":  # its velocity is an average, (1 - β) times that of the heavy ball
+    if method in ("adam", "nadam"):  # the velocity is an average, (1 - β) times the heavy ball's
         rate = rate * (1 - beta)
     out = np.empty((*lam.shape, 2, 2))
     out[..., 1, 0], out[..., 1, 1] = lam, beta
-    if method == "nesterov":
+    if method in ("nesterov", "nadam"):
         out[..., 0, 0], out[..., 0, 1] = 1 - rate * lam * (1 + beta), -rate * beta**2
     else:
         out[..., 0, 0], out[..., 0, 1] = 1 - rate * lam, -rate * beta

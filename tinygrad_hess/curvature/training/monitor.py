@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments
-from ...optim.optimizer import Optimizer
 from ..analysis.alignment import gradient_alignment
+from ..analysis.stability import Rule
 from ..eigenpairs.eigenpairs import Eigenpairs, top_eigenpairs
 from ..estimates import scaling
 from ..estimates.budget import INTERRUPTED
@@ -27,7 +27,7 @@ from ..operators.hessian import HessianOperator
 from ..operators.pickling import Portable, picklable, portable, restore
 from ..traces.trace import trace
 from .moving import MovingHessian
-from .preconditioners import preconditioner, threshold_of, updates_made
+from .preconditioners import preconditioner, stability_of, updates_made
 from .records import FORMAT, Records, for_json
 
 NAMES = ("top_eigenvalues", "trace", "gradient_norm", "alignment")
@@ -54,7 +54,8 @@ class Monitor:
         (2 + 2β)/rate with momentum, (2 + 2β₁)/((1 - β₁) rate) for Adam. Adam's is about the
         preconditioned Hessian ``D^-½ H D^-½``, D = (1 - β₁ᵗ)(sqrt(v̂) + eps); where the optimiser's
         state is known (one made with parameters, or ``state=`` in the call), the eigenvalues are
-        those.
+        those. So for every optimiser that divides by a diagonal; for one whose threshold is not
+        known, the record says why under ``unknown_threshold``.
     quantities : sequence of str or callable
         ``"top_eigenvalues"``, ``"trace"``, ``"gradient_norm"``, ``"alignment"`` (the share of the
         gradient in the top eigenspace), or functions of a :class:`HessianOperator`, recorded under
@@ -124,7 +125,7 @@ class Monitor:
         loss: Callable[..., Any],
         data: Any = None,
         *args: Any,
-        optimizer: Optimizer | float | None = None,
+        optimizer: Rule | float | None = None,
         quantities: Sequence[str | Callable[[Any], Any]] = ("top_eigenvalues", "gradient_norm"),
         k: int = 5,
         every: int = 50,
@@ -211,16 +212,18 @@ class Monitor:
         begin = time.perf_counter()
         diagonal = preconditioner(self.optimizer, params, state)
         made = updates_made(self.optimizer, state, step)
-        rate, threshold = threshold_of(self.optimizer, made, diagonal is not None)
+        known = stability_of(self.optimizer, made, diagonal is not None)
         record: dict[str, Any] = for_json(
             {
                 "step": int(step) + self._offset,
                 "loss": None if value is None else float(value),
-                "rate": rate,
-                "threshold": threshold,
+                "rate": known.rate,
+                "threshold": known.threshold,
                 "preconditioned": diagonal is not None,
             }
         )
+        if known.unknown:
+            record["unknown_threshold"] = known.unknown
         failed: dict[str, str] = {}
         point = _Point(self, params, diagonal)
         for name, quantity in self.quantities.items():

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...core import arguments, trees
 from ...core.tensor import unrecorded
-from ...optim.adam import Adam
-from ...optim.optimizer import Optimizer
-from ...optim.sgd import SGD
-from ..analysis.stability import stability_threshold
+from ..analysis.stability import Rule, stability_threshold
 from ..estimates.operands import Array
+
+
+class Stability(NamedTuple):
+    """What is known of an optimiser at a point.
+
+    Attributes
+    ----------
+    rate : float or None
+        The learning rate.
+    threshold : float or None
+        The curvature that is stable up to; None where it is unknown.
+    unknown : str
+        Why it is.
+    """
+
+    rate: float | None = None
+    threshold: float | None = None
+    unknown: str = ""
 
 
 def updates_made(optimizer: Any, state: Any, step: int) -> int:
@@ -24,61 +39,61 @@ def updates_made(optimizer: Any, state: Any, step: int) -> int:
                 f"{arguments.shown(state)}"
             )
         return int(state.step)
-    if isinstance(optimizer, Optimizer) and optimizer.parameters is not None:
-        return optimizer.steps
+    if getattr(optimizer, "parameters", None) is not None:
+        return int(optimizer.steps)
     return arguments.integer("Monitor", "step", step)
 
 
 def preconditioner(optimizer: Any, params: Any, state: Any = None) -> Array | None:
-    """Adam's ``(1 - β₁ᵗ) (sqrt(v / (1 - β₂ᵗ)) + eps)`` as a vector of shape (P,).
+    """The diagonal that an optimiser divides by, as a vector of shape (P,).
 
-    None for other optimisers, where the state is not known, and before the first update.
+    None for optimisers without one, where the state is not known, and before the first update.
 
     References
     ----------
     Cohen et al. (2022), Adaptive gradient methods at the edge of stability, equation 2.
     """
-    if not isinstance(optimizer, Adam):
+    if not isinstance(optimizer, Rule) or not optimizer.is_preconditioned:
         return None
-    squares: list[tuple[int, Array]] = []
+    known: list[tuple[int, tuple[Array, ...]]] = []
     if state is not None:
-        squares = [(int(state.step), slots[1]) for slots in state.slots]
-    elif optimizer.parameters is not None:
-        none = (0, ())
-        positions = {id(p): i for i, p in enumerate(optimizer.parameters)}
-        known = [optimizer._slots.get(positions.get(id(p), -1), none) for p in trees.leaves(params)]
-        if all(count for count, _ in known):
-            squares = [(count, slots[1]) for count, slots in known]
-    if not squares or not all(count for count, _ in squares):
+        known = [(int(state.step), slots) for slots in state.slots]
+    elif getattr(optimizer, "parameters", None) is not None:
+        own: Any = optimizer
+        positions = {id(p): i for i, p in enumerate(own.parameters)}
+        known = [own._slots.get(positions.get(id(p), -1), (0, ())) for p in trees.leaves(params)]
+    if not known or not all(count for count, _ in known):
         return None
-    b1, b2 = optimizer.betas
-    return np.concatenate([
-        (1 - b1**t) * (np.sqrt(np.ravel(unrecorded(v)) / (1 - b2**t)) + optimizer.eps)
-        for t, v in squares
-    ])  # fmt: skip
+    found = [optimizer.preconditioner(_raw(slots), count) for count, slots in known]
+    if any(d is None for d in found):
+        return None
+    return np.concatenate([np.ravel(d) for d in found if d is not None])
 
 
-def threshold_of(
-    optimizer: Any, made: int, preconditioned: bool
-) -> tuple[float | None, float | None]:
+def _raw(slots: tuple[Any, ...]) -> tuple[Array, ...]:
+    return tuple(np.asarray(unrecorded(x)) for x in slots)
+
+
+def stability_of(optimizer: Any, made: int, preconditioned: bool) -> Stability:
     """The learning rate after ``made`` updates, and the curvature that is stable up to.
 
-    The threshold is None where it would not be about the eigenvalues at hand: for Adam without
-    its preconditioner, for an optimiser that is not known, for a rate of zero.
+    The threshold is unknown where it would not be about the eigenvalues at hand: for a rule with a
+    preconditioner that is not, for a rule without one, for a rate of zero.
     """
     if optimizer is None:
-        return None, None
-    if not isinstance(optimizer, Optimizer):
+        return Stability(unknown="no optimizer was given")
+    if not isinstance(optimizer, Rule):
         rate = float(optimizer)
-        return rate, stability_threshold(rate) if rate > 0 else None
+        if rate > 0:
+            return Stability(rate, stability_threshold(rate))
+        return Stability(rate, unknown="the rate is zero")
     rate = optimizer.rate(made)
+    if optimizer.dynamics is None:
+        return Stability(rate, unknown=optimizer.unknown_stability)
+    if getattr(getattr(optimizer, "groups", None), "have_rates", False):
+        return Stability(rate, unknown="groups of parameters have rates of their own")
+    if optimizer.is_preconditioned and not preconditioned:
+        return Stability(rate, unknown="its preconditioner is not known yet, or not at all")
     if not rate > 0:
-        return rate, None
-    if isinstance(optimizer, Adam):
-        beta = optimizer.betas[0]
-        return rate, stability_threshold(rate, "adam", beta) if preconditioned else None
-    if isinstance(optimizer, SGD):
-        beta = optimizer.momentum
-        method = "nesterov" if optimizer.nesterov else "momentum" if beta else "sgd"
-        return rate, stability_threshold(rate, method, beta)
-    return rate, None
+        return Stability(rate, unknown="the rate is zero")
+    return Stability(rate, stability_threshold(rate, *optimizer.dynamics))

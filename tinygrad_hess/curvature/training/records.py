@@ -27,7 +27,8 @@ class Records:
         One for each measurement: ``step``, ``loss``, ``rate``, ``threshold``, ``seconds`` (spent on
         it), and one entry for each quantity. None stands for what is unknown or not finite;
         ``failed``, where there, says why by the name of the quantity, or of the ``path`` that
-        could not be written. ``preconditioned`` says whether ``top_eigenvalues``, ``trace`` and
+        could not be written; ``unknown_threshold`` says why ``threshold`` is None.
+        ``preconditioned`` says whether ``top_eigenvalues``, ``trace`` and
         ``alignment`` are of the preconditioned Hessian.
     about : dict
         What was followed, and how.
