@@ -114,6 +114,11 @@ class Jitted:
             )
         return self._find(call) or self._trace(call, args, kwargs), call
 
+    def plan_for(self, *args: Any, **kwargs: Any) -> tuple[Traced, Sequence[Any]]:
+        """The recording that these arguments replay, and the values that it takes."""
+        traced, call = self._traced(args, kwargs)
+        return traced, call.values
+
     def source(self, *args: Any, **kwargs: Any) -> str:
         """The straight-line program that these arguments replay."""
         return self._traced(args, kwargs)[0].source

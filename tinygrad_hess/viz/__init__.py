@@ -6,6 +6,8 @@ from ..core.names import suggesting as _suggesting
 from . import plots as plots
 from .graphs import graph as graph
 from .rendering import render as render
+from .stepping import steps as steps
+from .viewing import view as view
 
 _ADVICE = {
     "make_dot": "Use graph(tensor), or graph(f, x).",

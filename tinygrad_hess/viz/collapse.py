@@ -89,7 +89,8 @@ def by_module(picture: Picture, depth: int) -> Picture:
         last = next((v for v in reversed(members) if v.kind in COMPUTED), members[-1])
         return Vertex(
             "module", scope.name, ", ".join(words), members[0].phase, scope.outer, ops, sources,
-            last.value, last.grad, tuple(v.key for v in members if v.kind in COMPUTED), last.node,
+            last.value, last.grad, last.tangent,
+            tuple(v.key for v in members if v.kind in COMPUTED), last.node,
         )  # fmt: skip
 
     return picture.merge(block, join)
@@ -170,7 +171,7 @@ def _merge_run(members: Sequence[Vertex]) -> Vertex:
     if not _any_computed(members):
         return _merge_alike(members)
     first = next(v for v in members if v.kind in COMPUTED)
-    lines = _counts_text(ops), _counts_text(sources, plural=True)
+    lines = counts_text(ops), counts_text(sources, plural=True)
     detail = "\n".join(line for line in lines if line)
     return Vertex(
         "group", _plural(ops.total(), "op"), detail, first.phase, first.scope, ops, sources
@@ -192,7 +193,7 @@ def _plural(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
-def _counts_text(counts: Counter[str], plural: bool = False, most: int = 4) -> str:
+def counts_text(counts: Counter[str], plural: bool = False, most: int = 4) -> str:
     """The commonest, with their numbers."""
     shown = counts.most_common(most)
     words = [_plural(n, k) if plural else f"{k} ({n:,})" for k, n in shown]

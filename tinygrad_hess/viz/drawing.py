@@ -42,7 +42,11 @@ _KINDS = {
 
 _STYLES = {"parameter": "filled", "input": "filled", "constant": "filled,dashed"}
 
-_NUMBERS = {"value": ("#111111", "#FFFFFF"), "grad": ("#A03C00", "#FFC9A3")}
+NUMBERS = {
+    "value": ("#111111", "#FFFFFF"),
+    "grad": ("#A03C00", "#FFC9A3"),
+    "tangent": ("#00694B", "#8FE3C6"),
+}
 """Colours of numbers, on light and on dark boxes."""
 
 _LEVELS = 5
@@ -68,7 +72,7 @@ def draw(
 ) -> graphviz.Digraph:
     """The DOT text of a picture, the same on every run: vertices are n0, n1, ... in order.
 
-    ``shown`` are those of "value" and "grad" that are written in the boxes.
+    ``shown`` are those of "value", "grad" and "tangent" that are written in the boxes.
     """
     dot = Graph(
         graph_attr={
@@ -185,7 +189,7 @@ def label_of(v: Vertex, shown: Sequence[str] = ()) -> str:
         for what in shown:
             number = getattr(step, what)
             if number is not None:
-                colour = _NUMBERS[what][light]
+                colour = NUMBERS[what][light]
                 said, counts = numbers_text(number), histogram(number)
                 rows += [_small(line, colour) for line in f"{when}{what} {said}".split("\n")]
                 if counts:

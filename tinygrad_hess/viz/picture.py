@@ -36,8 +36,9 @@ class Vertex:
         How many nodes of the tape it stands for, by label.
     sources : Counter
         How many parameters, inputs, constants and seeds it stands for, when merged.
-    value, grad
-        Its value, and the derivative of the output with respect to it; None where unknown.
+    value, grad, tangent
+        Its value, the derivative of the output with respect to it, and its derivative in a
+        direction; None where unknown.
     key : hashable
         Equal for operations that differ in numbers alone.
     node : Tensor, optional
@@ -55,6 +56,7 @@ class Vertex:
     sources: Counter[str] = field(default_factory=Counter)
     value: Any = None
     grad: Any = None
+    tangent: Any = None
     key: Hashable = None
     node: Tensor | None = None
     first: Vertex | None = None

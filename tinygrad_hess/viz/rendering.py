@@ -6,16 +6,12 @@ web page that carries Graphviz with it and draws when it is opened.
 
 from __future__ import annotations
 
-import html
-import json
 import os
-import re
 import shutil
 import subprocess
 import sysconfig
 import tempfile
 import warnings
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +19,7 @@ import graphviz
 
 from ..core import arguments
 from ..core.files import replace_whole
-from .visible import visible
+from .pages import as_json, notice, page, shipped
 
 _PURE = ("svg", "png")
 """What graphviz-pure writes."""
@@ -122,6 +118,12 @@ def render(graph: graphviz.Digraph | str, path: str | Path, timeout: float = 60)
     return replace_whole(page, _page(source, path.stem).encode())
 
 
+def svg_of(source: str) -> str | None:
+    """DOT text drawn as SVG; None where no Graphviz program is installed."""
+    program = _program("svg")
+    return None if program is None else _run(program, "svg", source, 60).decode()
+
+
 def _program(kind: str) -> str | None:
     """The program to call: the wheel's, installed beside the interpreter, or the system's."""
     found = None
@@ -153,44 +155,8 @@ def _run(program: str, kind: str, source: str, timeout: float) -> bytes:
     return done.stdout
 
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>@TITLE@</title>
-<style>
-body { margin: 1em; font-family: Helvetica, Arial, sans-serif }
-svg { max-width: 100%; height: auto }
-</style>
-</head>
-<body>
-<!--
-@NOTICE@
--->
-<div id="graph">Drawing ...</div>
-<script type="application/json" id="dot">@DOT@</script>
-<script>@PROGRAM@</script>
-<script>
-const target = document.getElementById("graph");
-Viz.instance()
-  .then(viz => target.replaceChildren(
-    viz.renderSVGElement(JSON.parse(document.getElementById("dot").textContent))))
-  .catch(error => { target.textContent = "The graph could not be drawn: " + error.message; });
-</script>
-</body>
-</html>
-"""
-
-
 def _page(source: str, title: str) -> str:
     """One web page with the graph, the program that draws it, and that program's notices."""
-    files = resources.files(__package__)
-    program = files.joinpath("viz-global.js").read_text(encoding="utf-8")
-    notice = files.joinpath("NOTICE").read_text(encoding="utf-8")
-    parts = {
-        "TITLE": html.escape(visible(title)),
-        "NOTICE": notice.replace("--", "- -"),  # two hyphens would end the comment
-        "DOT": json.dumps(source).replace("<", "\\u003c"),  # nor may text end the script element
-        "PROGRAM": program,
-    }
-    return re.sub("@([A-Z]+)@", lambda match: parts[match[1]], _PAGE)
+    return page(
+        "graph.html", title, DATA=as_json(source), PROGRAM=shipped("viz-global.js"), NOTICE=notice()
+    )

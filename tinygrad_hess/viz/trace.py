@@ -14,12 +14,21 @@ from ..core.tensor import Tensor, leaf, unrecorded
 from .reading import Given, content
 
 
+class Leaf(NamedTuple):
+    """Where an argument starts the tape."""
+
+    time: int
+    argument: int
+    value: Any
+
+
 class Traced(NamedTuple):
     """Outputs by name, what the leaves of their tape are, and arguments that are not on it."""
 
     roots: list[tuple[str, Tensor]]
     starts: dict[int, Given]
     arrays: dict[Any, str]
+    leaves: list[Leaf]
 
 
 def trace(
@@ -29,11 +38,12 @@ def trace(
     numbers = None if argnums is None else arguments.argument_numbers(who, argnums)[0]
     starts: dict[int, Given] = {}
     arrays: dict[Any, str] = {}
+    leaves: list[Leaf] = []
     if callable(f_or_tensor) and not isinstance(f_or_tensor, Tensor):
         if misfit := misfit_of(f_or_tensor, args, {}):
             raise TypeError(f"{who}: {misfit}. Write tg.viz.{who}(f, *arguments of f)")
         f, args, names, what, numbers = _function_and_arguments(who, f_or_tensor, args, numbers)
-        out = _record(who, f, list(zip(names, args, strict=True)), numbers, starts, arrays)
+        out = _record(who, f, list(zip(names, args, strict=True)), numbers, starts, arrays, leaves)
     elif args:
         raise TypeError(
             f"{who}: arguments were given, but {type(f_or_tensor).__name__} is not a function"
@@ -47,7 +57,7 @@ def trace(
             f"{who}: nothing to draw: {what} gave {got}, which no floating argument was used to "
             "compute. Give tensors with requires_grad=True, or a function and its arguments."
         )
-    return Traced(roots, starts, arrays)
+    return Traced(roots, starts, arrays, leaves)
 
 
 def _function_and_arguments(
@@ -74,6 +84,7 @@ def _record(
     numbers: tuple[int, ...] | None,
     starts: dict[int, Given],
     arrays: dict[Any, str],
+    leaves: list[Leaf],
 ) -> Any:
     """Run ``f`` on a tape that starts at its arguments; note what each start is."""
     call = []
@@ -86,6 +97,7 @@ def _record(
                 kind = "parameter" if numbers is not None or i == 0 else "input"
                 given_name = x.name if isinstance(x, Tensor) else None
                 starts[start.time] = Given(kind, given_name or name + path, numbers is not None)
+                leaves.append(Leaf(start.time, i, start.value))
                 changed.append(start)
             else:
                 if isinstance(x, np.ndarray):

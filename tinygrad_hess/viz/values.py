@@ -40,6 +40,8 @@ def numbers_text(x: Any) -> str:
             for i, part in enumerate(value[:_PARTS])
         ]
         return "\n".join([*shown, *(["..."] if len(value) > _PARTS else [])])
+    if value.ndim == 0:
+        return number_text(value[()])
     if value.size <= SMALL:
         return np.array2string(
             value, separator=", ", formatter={"all": number_text}, max_line_width=48

@@ -1,0 +1,51 @@
+"""Web pages that hold all they need, made of the files in ``templates/``.
+
+page : template, parts -> HTML     opened from a file, without a network
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from importlib import resources
+from typing import Any
+
+from .visible import visible
+
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'wasm-unsafe-eval'"
+)
+"""Of a page's content: nothing is loaded from anywhere."""
+
+
+def page(template: str, title: str, **parts: str) -> str:
+    """Fill ``@NAME@`` of a template; @CSS@ and @JS@ are what all pages share."""
+    known = {
+        "TITLE": html.escape(visible(title)[:200]),
+        "POLICY": _POLICY,
+        "CSS": read("base.css"),
+        "JS": read("base.js"),
+        **parts,
+    }
+    return re.sub("@([A-Z]+)@", lambda match: known.get(match[1], match[0]), read(template))
+
+
+def read(name: str) -> str:
+    """A template."""
+    return resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def as_json(data: Any) -> str:
+    """Data for a script element, which no text in it can end."""
+    return json.dumps(data, ensure_ascii=True, allow_nan=False).replace("<", "\\u003c")
+
+
+def shipped(name: str) -> str:
+    """A program: ``viz-global.js``, which draws DOT text, or ``d3-zoom.js``, to pan and zoom."""
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def notice() -> str:
+    """The notices of these programs, for a comment."""
+    return shipped("NOTICE").replace("--", "- -")  # two hyphens would end the comment
