@@ -23,44 +23,53 @@ from ..ops.nn.losses import kl_div as kl_div
 from ..ops.nn.losses import l1 as l1
 from ..ops.nn.losses import mse as mse
 from . import init as init
+from .attention import MultiHeadAttention as MultiHeadAttention
+from .attention import TransformerBlock as TransformerBlock
+from .convolution import Conv1d as Conv1d
+from .convolution import Conv2d as Conv2d
+from .dropout import Dropout as Dropout
+from .embedding import Embedding as Embedding
 from .fixed import Buffer as Buffer
 from .fixed import Frozen as Frozen
 from .freezing import freeze as freeze
 from .freezing import unfreeze as unfreeze
 from .init import manual_seed as manual_seed
 from .layers import MLP as MLP
-from .layers import AvgPool1d as AvgPool1d
-from .layers import AvgPool2d as AvgPool2d
-from .layers import Conv1d as Conv1d
-from .layers import Conv2d as Conv2d
 from .layers import Flatten as Flatten
 from .layers import Lambda as Lambda
-from .layers import LayerNorm as LayerNorm
 from .layers import Linear as Linear
-from .layers import MaxPool1d as MaxPool1d
-from .layers import MaxPool2d as MaxPool2d
 from .layers import Sequential as Sequential
 from .module import Module as Module
 from .module import count_parameters as count_parameters
+from .normalization import BatchNorm1d as BatchNorm1d
+from .normalization import BatchNorm2d as BatchNorm2d
+from .normalization import GroupNorm as GroupNorm
+from .normalization import LayerNorm as LayerNorm
+from .normalization import RMSNorm as RMSNorm
+from .pooling import AvgPool1d as AvgPool1d
+from .pooling import AvgPool2d as AvgPool2d
+from .pooling import MaxPool1d as MaxPool1d
+from .pooling import MaxPool2d as MaxPool2d
+from .positions import LearnedPositions as LearnedPositions
+from .positions import SinusoidalPositions as SinusoidalPositions
+from .recurrent import GRU as GRU
+from .recurrent import LSTM as LSTM
+from .recurrent import RNN as RNN
+from .recurrent import GRUCell as GRUCell
+from .recurrent import LSTMCell as LSTMCell
+from .recurrent import RNNCell as RNNCell
 
 _ADVICE = {
-    "Dropout": "Draw a mask outside, (rng.random(shape) >= p) / (1 - p), and multiply by it.",
-    "BatchNorm1d": "Use LayerNorm; there is no layer with running statistics.",
-    "BatchNorm2d": "Use LayerNorm; there is no layer with running statistics.",
     "BCELoss": "Use binary_cross_entropy_with_logits, on logits.",
     "BCEWithLogitsLoss": "Use binary_cross_entropy_with_logits.",
     "NLLLoss": "Use cross_entropy, on logits.",
     "Parameter": "Floating-point arrays that are fields of a Module are its parameters.",
-    "Embedding": "Index an array: weight[numbers].",
     "ModuleList": "Use a list: modules in it are found.",
     "ModuleDict": "Use a dict: modules in it are found.",
     "Identity": "Use Lambda(lambda x: x).",
     "functional": "Its functions are here: nn.relu, nn.cross_entropy.",
     "utils": "Clip gradients with optim.clip_grad_norm.",
-    "RNN": "It is not there; write a class of nn.Module with a __call__.",
-    "LSTM": "It is not there; write a class of nn.Module with a __call__.",
-    "GRU": "It is not there; write a class of nn.Module with a __call__.",
-    "MultiheadAttention": "It is not there; write a class of nn.Module with a __call__.",
+    "MultiheadAttention": "It is called MultiHeadAttention here.",
 }
 
 if not _TYPE_CHECKING:

@@ -19,7 +19,7 @@ from ....core import modes, trees
 from ....core.errors import describe
 from ....core.tape import Tape
 from ....core.tensor import Axis, Batched, Tensor, leaf, unrecorded
-from ....nn.layers import Conv1d, Conv2d, Linear
+from ....nn import Conv1d, Conv2d, Linear
 from ....ops.nn.windows import _padded, windows
 from ....ops.shape.batch_axes import enter, leave
 from ....transforms.jacobians import chunks
