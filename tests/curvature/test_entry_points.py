@@ -57,6 +57,7 @@ ENTRY_POINTS = {
     "influence, its own operator": _of_loss(
         lambda f, m, d: curvature.influence(f, m, d, _one(d), damping=100.0)
     ),
+    "explain_step": _of_loss(lambda f, m, d: curvature.explain_step(f, m, m, d, k=1)),
     "is_convex_on": _of_loss(
         lambda *a: curvature.is_convex_on(*a, region=curvature.Ball(0.1), samples=1)
     ),

@@ -37,6 +37,7 @@ def results():
     return [
         tc.trace(A), tc.diagonal(A), tc.layer_traces(H), tc.inertia(A), density,
         density.atoms[0], condition, top, tc.layer_shares(H, top), tc.layer_blocks(H),
+        tc.explain_step(loss, at, {"w": np.zeros(3), "b": 0.1}, data, k=2),
         tc.gradient_alignment(H, k=1), tc.subspace_overlap(top.vectors, top.vectors),
         tc.classify_critical_point(H), tc.step_size(H), tc.sharpness(loss, at, data), model,
         model.along(H.gradient), tc.landscape(H, points=3),
@@ -68,6 +69,8 @@ Alignment: share shares values baseline baseline_interval parameters matvecs con
 Overlap: overlap angles baseline
 CriticalPoint: kind proved gradient_norm gradient_limit smallest largest index positive nullity
     zero parameters matvecs reason | negative_direction
+StepExplanation: value actual slope bend length curvature values shares share bend_share converged
+    predicted ratio
 StepSize: steepest safe limit values residuals preconditioned matvecs converged reason
 Sharpness: loss largest_eigenvalue interval sam sam_one_step adaptive_eigenvalue adaptive_sam
     keskar fisher_rao rho adaptive_rho keskar_epsilon matvecs gradients converged reason seconds

@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_hess as tg
 from tinygrad_hess import nn, optim
-from tinygrad_hess.curvature import Monitor, contraction, stability_threshold
+from tinygrad_hess.curvature import Monitor, contraction, explain_step, stability_threshold
 from tinygrad_hess.curvature.training.preconditioners import preconditioner
 
 SCALE = np.array([4.0, 1.0, 0.25])
@@ -145,3 +145,80 @@ def test_a_rule_of_ones_own_is_watched() -> None:
     record = Monitor(quadratic, optimizer=opt, k=1).measure(0, np.ones(3))
     assert record["unknown_threshold"] == "it never looks at the gradient"
     assert tg.optim.SGD(lr=0.5).dynamics == ("sgd", 0.0)
+
+
+# ---- steps that raise the loss ------------------------------------------------------------------
+
+
+def quartic(w: Any, batch: Any = None) -> Any:
+    return (SCALE * w**2).sum() / 2 + (w**4).sum() / 4 + w[0] * w[1]
+
+
+def quartic_by_hand(w: Any) -> tuple[float, Any, Any]:
+    H = np.diag(SCALE + 3 * w**2)
+    H[0, 1] = H[1, 0] = 1.0
+    g = SCALE * w + w**3 + np.array([w[1], w[0], 0.0])
+    return float((SCALE * w**2).sum() / 2 + (w**4).sum() / 4 + w[0] * w[1]), g, H
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, -0.1])
+def test_a_step_is_explained_by_slope_bend_and_eigenvectors(rate: float) -> None:
+    w = np.array([1.0, -0.5, 2.0])
+    value, g, H = quartic_by_hand(w)
+    d = -rate * g
+    found = explain_step(lambda w: quartic(w), w, w + d, k=2, rtol=1e-10)
+    values, vectors = np.linalg.eigh(H)
+    shares = (vectors.T @ d)[::-1][:2] ** 2 / (d @ d)
+    np.testing.assert_allclose(found.value, value)
+    np.testing.assert_allclose(found.actual, quartic_by_hand(w + d)[0] - value)
+    np.testing.assert_allclose([found.slope, found.bend], [g @ d, d @ H @ d / 2])
+    np.testing.assert_allclose(found.curvature, d @ H @ d / (d @ d))
+    np.testing.assert_allclose(found.values, values[::-1][:2], rtol=1e-8)
+    np.testing.assert_allclose(found.shares, shares, rtol=1e-5)
+    np.testing.assert_allclose(
+        found.bend_share, values[::-1][:2] @ shares * (d @ d) / (d @ H @ d), rtol=1e-6
+    )
+    words = {0.1: "fell", 0.5: "too long for the curvature", -0.1: "uphill"}
+    assert words[rate] in found.reason and found.reason in repr(found)
+    assert found.to_dict()["predicted"] == pytest.approx(g @ d + d @ H @ d / 2)
+
+
+def test_a_rise_that_the_model_does_not_predict_is_told() -> None:
+    """At 0 the curvature of x² - x + 20 x⁴ is 2; a step of 0.75 would be fine without the quartic."""
+    found = explain_step(lambda x: (x**2 - x + 20 * x**4).sum(), np.zeros(1), np.array([0.75]))
+    assert found.actual > 0 > found.predicted and "higher derivatives" in found.reason
+    assert np.isnan(explain_step(lambda x: (x**2).sum(), np.ones(1), np.ones(1)).curvature)
+
+
+def test_the_monitor_explains_rises_on_request() -> None:
+    rate = 0.6  # above 2 / 4: the first coordinate oscillates and grows
+    monitor = Monitor(quadratic, optimizer=rate, k=1, every=100, explain=3, rtol=1e-8)
+    w = np.array([0.1, 1.0, 1.0])
+    fitted = optim.fit(quadratic, w, None, optim.SGD(lr=rate), epochs=14, callback=monitor)
+    rises = np.flatnonzero(np.diff(fitted.losses) > 0)
+    assert [rise["step"] for rise in monitor.rises] == rises[:3].tolist()
+    for rise in monitor.rises:
+        at = w * (1 - rate * SCALE) ** rise["step"]
+        step = -rate * SCALE * at
+        assert rise["predicted"] == pytest.approx(rise["actual"], rel=1e-9)
+        assert rise["actual"] == pytest.approx(np.diff(fitted.losses)[rise["step"]], rel=1e-9)
+        assert rise["share"] == pytest.approx(step[0] ** 2 / (step @ step), rel=1e-5)
+        assert "too long for the curvature" in rise["reason"]
+    assert monitor.to_dict()["rises"] == monitor.rises
+    none = Monitor(quadratic, optimizer=rate, k=1, every=100)
+    optim.fit(quadratic, w, None, optim.SGD(lr=rate), epochs=14, callback=none)
+    assert none.rises == []
+
+
+def test_a_rise_that_cannot_be_explained_does_not_end_the_training() -> None:
+    calls = iter(range(100))
+
+    def failing(w: Any, batch: Any = None) -> Any:
+        if next(calls) > 0:
+            raise RuntimeError("no more")
+        return quadratic(w)
+
+    monitor = Monitor(failing, k=1, every=100, explain=1, quantities=("gradient_norm",))
+    for step, value in enumerate([1.0, 2.0, 3.0]):
+        monitor(step, np.ones(3) * value, value)
+    assert len(monitor.rises) == 1 and "RuntimeError: no more" in monitor.rises[0]["failed"]

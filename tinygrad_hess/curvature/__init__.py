@@ -80,6 +80,8 @@ from .traces.layers import LayerTraces as LayerTraces
 from .traces.layers import layer_traces as layer_traces
 from .traces.trace import trace as trace
 from .training.monitor import Monitor as Monitor
+from .training.steps import StepExplanation as StepExplanation
+from .training.steps import explain_step as explain_step
 
 __all__ = [
     "Alignment",
@@ -121,6 +123,7 @@ __all__ = [
     "Sharpness",
     "Solution",
     "SpectralDensity",
+    "StepExplanation",
     "StepSize",
     "TrajectoryDirections",
     "classify_critical_point",
@@ -129,6 +132,7 @@ __all__ = [
     "diagonal",
     "effective_dimension",
     "effective_rank",
+    "explain_step",
     "filter_normalized",
     "frobenius_norm",
     "gradient_alignment",

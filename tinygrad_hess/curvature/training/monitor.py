@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core import arguments
+from ...core import arguments, trees
+from ...core.tensor import unrecorded
 from ..analysis.alignment import gradient_alignment
 from ..analysis.stability import Rule
 from ..eigenpairs.eigenpairs import Eigenpairs, top_eigenpairs
@@ -29,6 +30,7 @@ from ..traces.trace import trace
 from .moving import MovingHessian
 from .preconditioners import preconditioner, stability_of, updates_made
 from .records import FORMAT, Records, for_json
+from .steps import explain_step
 
 NAMES = ("top_eigenvalues", "trace", "gradient_norm", "alignment")
 
@@ -77,11 +79,17 @@ class Monitor:
     dtype : dtype or None
         Of the products. By default float32, which halves their cost and is good to about 1e-6 of
         the largest eigenvalue; None stays with the parameters'.
+    explain : int
+        How many steps that raise the loss are explained by :func:`explain_step`: predicted against
+        actual change, and the share in the top k eigenspace. A step counts where the loss that the
+        monitor is called with, at each step, is above the one before.
     seed : int
 
     Attributes
     ----------
     records : Records
+    rises : list of dict
+        The explanations, each with the number of its ``step`` and the ``reason``.
     spent, trained : float
         Seconds in measurements, and in training between the calls.
     left_out : int
@@ -134,6 +142,7 @@ class Monitor:
         path: str | Path | None = None,
         dtype: Any = np.float32,
         reduction: str = "mean",
+        explain: int = 0,
         seed: int = 0,
     ):
         of = f"names ({', '.join(NAMES)}) and functions"
@@ -144,6 +153,7 @@ class Monitor:
         checks.check_functions("Monitor", loss=loss)
         k = arguments.integer("Monitor", "k", k, least=1)
         every = arguments.integer("Monitor", "every", every, least=1)
+        self.explain = arguments.integer("Monitor", "explain", explain, least=0)
         check_positive("Monitor", rtol=rtol, overhead=overhead)
         self.loss, self.data, self.args, self.reduction = loss, data, args, reduction
         self.optimizer, self.quantities = optimizer, dict(zip(names, quantities, strict=True))
@@ -162,6 +172,8 @@ class Monitor:
         self._offset, self._step = 0, -1  # steps of earlier runs, and the last one of this
         self.spent = self.trained = 0.0
         self.left_out = 0
+        self.rises: list[dict[str, Any]] = []
+        self._before: tuple[Any, float] | None = None  # parameters and loss of the call before
         self._op: MovingHessian | None = None
         self._vectors: Array | None = None
         self._last: float | None = None  # when the call before ended
@@ -186,7 +198,12 @@ class Monitor:
             self.trained += begin - self._last
         if step < self._step:  # another run
             self._offset += self._step + 1
+            self._before = None
         self._step = step
+        if len(self.rises) < self.explain:
+            self._explain_rise(step, params, value)
+            self.spent += time.perf_counter() - begin
+            begin = time.perf_counter()
         if step % self.every == 0:
             if self._affordable():
                 self.measure(step, params, value, state)
@@ -199,6 +216,25 @@ class Monitor:
             else:
                 self.left_out += 1
         self._last = time.perf_counter()
+
+    def _explain_rise(self, step: int, params: Any, value: Any) -> None:
+        """Explain the step that led here, if it raised the loss."""
+        if value is None:
+            return
+        params = trees.map(lambda x: np.asarray(unrecorded(x)), params)
+        before, self._before = self._before, (params, float(value))
+        if before is None or not float(value) > before[1]:
+            return
+        rise: dict[str, Any] = {"step": int(step) - 1 + self._offset}
+        try:
+            found = explain_step(
+                self.loss, before[0], params, self.data, *self.args,
+                k=self.k, rtol=self.rtol, reduction=self.reduction, seed=self.seed,
+            )  # fmt: skip
+            rise |= for_json(found) | {"reason": found.reason}
+        except Exception as error:  # whatever it is, the training is worth more
+            rise["failed"] = f"{type(error).__name__}: {error}"
+        self.rises.append(rise)
 
     def _affordable(self) -> bool:
         if self.overhead is None or not len(self.records):
@@ -272,11 +308,11 @@ class Monitor:
         return self._op
 
     def __getstate__(self) -> dict[str, Any]:
-        state = picklable(self, ("_op", "_last"))
+        state = picklable(self, ("_op", "_last", "_before"))
         return state | {"quantities": {k: portable(q) for k, q in self.quantities.items()}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        restore(self, state | {"_op": None, "_last": None})
+        restore(self, state | {"_op": None, "_last": None, "_before": None})
         self.quantities = {
             k: q.function if isinstance(q, Portable) else q for k, q in self.quantities.items()
         }
@@ -293,7 +329,7 @@ class Monitor:
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values, for JSON."""
         costs = {"spent": self.spent, "trained": self.trained, "left_out": self.left_out}
-        return {**self.records.to_dict(), **costs}
+        return {**self.records.to_dict(), **costs, "rises": self.rises}
 
     def __repr__(self) -> str:
         share = f", {self.spent / self.trained:.1%} of the training time" if self.trained else ""
