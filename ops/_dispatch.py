@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core import modes, trees
 from ..core.boundary import bare as bare_of
-from ..core.boundary import raise_named
+from ..core.boundary import flags_of, raise_named, with_flags
 from ..core.composite import opaque
 from ..core.tensor import Batched, Tensor, constant, is_tracked, unrecorded
 from ..core.trees import stacked
@@ -53,6 +53,7 @@ def on_tensors(
         theirs, ours = _Parameters(original), _Parameters(function)
         shared = ours.shared_with(theirs)
         simple = shared > 0 and constants and not narrow
+        flags = flags_of(function)
 
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -102,6 +103,8 @@ def on_tensors(
                 raise_named(error, function.__name__, args, kwargs)
 
         def composed(args: Any, kwargs: Any) -> Any:
+            if kwargs and flags:
+                kwargs = with_flags(function.__name__, flags, kwargs)
             if kwargs and not ours.accept(kwargs):
                 args, kwargs = theirs.by_position(args, kwargs)
             for x in args:

@@ -200,7 +200,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> LstsqResult:
             f"lstsq({shape_of(a)}, {have}): needs one matrix, and a right-hand side of {m} rows"
         )
     limit = _default_rcond(a) if rcond is None else float(rcond)
-    if limit < 0:  # as LAPACK takes it: one rounding
+    if not 0 <= limit < 1:  # as LAPACK takes it: one rounding
         limit = _default_rcond(a) / max(m, n, 1)
     columns = b if len(have) == 2 else reshape(b, shape=(m, 1))
     x = matmul2(pseudo_inverse(a, rcond=limit), columns)

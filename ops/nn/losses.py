@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ... import ops
+from ...core import arguments
 from ...core.errors import describe
 from ...core.tensor import Batched, Tensor, tensor_or_array
 from .._types import Array, ArrayLike
@@ -44,6 +45,7 @@ def mse(
     np.float64(5.0)
     """
     prediction, target = _same_shapes(prediction, target, "mse")
+    half = arguments.flag("mse", "half", half)
     total = _reduce(ops.square(prediction - target), reduction, "mse")
     return 0.5 * total if half else total
 
@@ -66,8 +68,7 @@ def huber(
     >>> nn.huber(np.array([0.5, 3.0]), np.zeros(2), reduction="none")
     array([0.125, 2.5  ])
     """
-    if not delta > 0:
-        raise ValueError(f"huber: delta must be positive, got {delta}")
+    delta = arguments.number("huber", "delta", delta, above=0, infinite=True)
     prediction, target = _same_shapes(prediction, target, "huber")
     d = prediction - target
     inner = ops.clip(d, -delta, delta)
@@ -149,8 +150,7 @@ def cross_entropy(
     np.float64(0.6931471805599453)
     """
     who = "cross_entropy"
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"{who}: label_smoothing must be in [0, 1], got {label_smoothing}")
+    label_smoothing = arguments.number(who, "label_smoothing", label_smoothing, least=0, most=1)
     logits, labels = tensor_or_array(logits), tensor_or_array(labels)
     shape = logits.shape
     if not shape or not shape[-1]:
@@ -238,6 +238,9 @@ def _cast_data(target: Array, prediction: Array) -> Array:
 
 def _same_shapes(prediction: Array, target: Array, who: str) -> tuple[Array, Array]:
     prediction, target = tensor_or_array(prediction), tensor_or_array(target)
+    for name, x in (("predictions", prediction), ("targets", target)):
+        if x.dtype.kind not in "fciub":
+            raise TypeError(f"{who}: {name} must be an array of numbers, got {describe(x)}")
     if prediction.shape != target.shape:
         raise ValueError(
             f"{who}: predictions {describe(prediction)} and targets {describe(target)} differ in "
@@ -247,13 +250,10 @@ def _same_shapes(prediction: Array, target: Array, who: str) -> tuple[Array, Arr
 
 
 def _reduce(losses: Array, reduction: str, who: str) -> Array:
-    if reduction == "mean":
-        return ops.mean(losses)
-    if reduction == "sum":
-        return ops.sum(losses)
+    arguments.choice(who, "reduction", reduction, ("mean", "sum", "none"))
     if reduction == "none":
         return losses
-    raise ValueError(f"{who}: reduction is 'mean', 'sum' or 'none', got {reduction!r}")
+    return ops.mean(losses) if reduction == "mean" else ops.sum(losses)
 
 
 def _class_logits(logits: Array, labels: Array) -> Array:

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from ...core import signatures
+from ...core.errors import describe
 from ...core.kinds import structured, zero
-from .._dispatch import as_floating, contains_tensor
+from ...core.tensor import tensor_or_array
+from .._dispatch import as_floating
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import add, divide, maximum, minimum, multiply, where
 from ..elementwise.comparison import equal, invert
@@ -66,7 +68,10 @@ def masked(x: ArrayLike, mask: ArrayLike, neutral: float) -> Array:
 
 
 def _boolean(mask: Array) -> Array:
-    return mask if contains_tensor(mask) else np.asarray(mask, bool)
+    found = tensor_or_array(mask)
+    if found.dtype.kind != "b":
+        raise TypeError(f"where must be an array of booleans, got {describe(found)}")
+    return found
 
 
 def _with_initial(combine: Any, reduced: Array, initial: Array) -> Array:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from ...core.tensor import tensor_or_array
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import where
 from ..elementwise.comparison import equal
@@ -130,24 +131,24 @@ eval_hermitenorm: Any = _polynomial(
 
 def eval_chebyc(n: ArrayLike, x: ArrayLike) -> Array:
     """2 Tₙ(x/2): Chebyshev's polynomial on [-2, 2]."""
-    return 2 * eval_chebyt(n, 0.5 * x)
+    return 2 * eval_chebyt(n, 0.5 * tensor_or_array(x))
 
 
 def eval_chebys(n: ArrayLike, x: ArrayLike) -> Array:
     """Uₙ(x/2): Chebyshev's polynomial of the second kind on [-2, 2]."""
-    return eval_chebyu(n, 0.5 * x)
+    return eval_chebyu(n, 0.5 * tensor_or_array(x))
 
 
 def eval_sh_legendre(n: ArrayLike, x: ArrayLike) -> Array:
     """Legendre's polynomial, shifted to [0, 1]."""
-    return eval_legendre(n, 2 * x - 1)
+    return eval_legendre(n, 2 * tensor_or_array(x) - 1)
 
 
 def eval_sh_chebyt(n: ArrayLike, x: ArrayLike) -> Array:
     """Chebyshev's polynomial of the first kind, shifted to [0, 1]."""
-    return eval_chebyt(n, 2 * x - 1)
+    return eval_chebyt(n, 2 * tensor_or_array(x) - 1)
 
 
 def eval_sh_chebyu(n: ArrayLike, x: ArrayLike) -> Array:
     """Chebyshev's polynomial of the second kind, shifted to [0, 1]."""
-    return eval_chebyu(n, 2 * x - 1)
+    return eval_chebyu(n, 2 * tensor_or_array(x) - 1)

@@ -165,6 +165,8 @@ def of_error(call: Drawn, error: Exception) -> Found:
         if isinstance(error, (OverflowError, NotImplementedError)) and names(call, message):
             return None
         return f"{kind}", f"{kind}: {message}", where
+    if message.startswith("getitem: ") and any(f.filename.startswith("<doctest") for f in frames):
+        return None  # x[key] in a function that the fuzz gave as an argument
     if not names(call, message):
         return "unnamed", f"{kind}: {message}", where
     return None
@@ -184,6 +186,8 @@ def names(call: Drawn, message: str) -> bool:
     parts = target.name.split(".")
     words = {target.last, getattr(target.call, "__name__", ""), *call.kwargs}
     words |= {parts[-2]} if target.kind != "function" or parts[-2][0].isupper() else set()
+    if isinstance(target.call, type):  # Python names the class whose __init__ it is
+        words |= {c.__name__ for c in target.call.__mro__ if c.__module__.startswith(PACKAGE)}
     words |= {"grad"} if call.context == "recorded" else {call.context}
     given = parameters(target)
     words |= {p for p in given if len(p) > 2}

@@ -123,7 +123,7 @@ def number(
 
 
 def flag(who: str, name: str, value: Any) -> bool:
-    """True or False.
+    """True or False; an integer, too, as NumPy takes it.
 
     Examples
     --------
@@ -132,9 +132,10 @@ def flag(who: str, name: str, value: Any) -> bool:
     ...
     TypeError: to_dict: vectors must be True or False, got float64(3,)
     """
-    if not isinstance(value, (bool, np.bool, int)):
-        raise TypeError(_must(who, name, "True or False", value))
-    return bool(value)
+    try:
+        return bool(value) if isinstance(value, np.bool) else bool(operator.index(value))
+    except TypeError:
+        raise TypeError(_must(who, name, "True or False", value)) from None
 
 
 def numbers(who: str, name: str, value: Any, *, count: int, **bounds: Any) -> tuple[float, ...]:
@@ -288,7 +289,7 @@ def floating(who: str, dtype: Any) -> np.dtype[Any]:
     what = "a floating-point type such as np.float32"
     try:
         found = np.dtype(dtype)
-    except TypeError:
+    except (TypeError, ValueError):
         raise TypeError(_must(who, "dtype", what, dtype)) from None
     if found.kind != "f":
         raise ValueError(f"{who}: dtype must be {what}, got {describe(dtype)}")

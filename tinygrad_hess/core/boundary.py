@@ -14,12 +14,16 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, TypeVar
 
+import numpy as np
+
+from . import arguments
 from .errors import NonDifferentiableError, TracingError, add_context
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _PACKAGE = __name__.partition(".")[0]
 _LIBRARIES = {_PACKAGE, "numpy", "scipy", "optree", *sys.stdlib_module_names}
+_INDEXING = "getitem: "
 _BEGINS_WITH_A_NAME = re.compile(r"[A-Za-z_][\w.]*(\(.*\)|\[.*\])?: ", re.DOTALL)
 
 
@@ -29,6 +33,8 @@ def raise_named(error: Exception, name: str, args: Any, kwargs: Any) -> NoReturn
     if isinstance(cause, (NonDifferentiableError, TracingError)) and type(error) is ValueError:
         raise cause  # NumPy hides our refusal to become a number behind an error of its own
     said = str(error)
+    if said.startswith(_INDEXING) and name not in ("index", "getitem", "__getitem__"):
+        error, said = type(error)(said.removeprefix(_INDEXING)), ""  # an index within the function
     if not (_BEGINS_WITH_A_NAME.match(said) or _is_word(name, said) or _is_users(error)):
         told = add_context(error, name, args, kwargs)
         if told is not error:
@@ -63,16 +69,34 @@ def named(function: Function, name: str | None = None) -> Function:
     TypeError: conj(builtin_function_or_method): ...
     """
     who = name or function.__name__
+    flags = flags_of(function)
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
+            if kwargs and flags:
+                kwargs = with_flags(who, flags, kwargs)
             return function(*args, **kwargs)
         except Exception as error:
             raise_named(error, who, args, kwargs)
 
     call.bare = function  # type: ignore[attr-defined]
     return call  # type: ignore[return-value]
+
+
+def flags_of(function: Any) -> frozenset[str]:
+    """The parameters of a function that are True or False, by their annotations."""
+    given = getattr(function, "__annotations__", {})
+    return frozenset(name for name, kind in given.items() if kind in ("bool", bool)) - {"return"}
+
+
+def with_flags(who: str, flags: frozenset[str], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The keywords of a call, with its flags checked; else each would be true, or a bare error."""
+    for name in flags.intersection(kwargs):
+        value = kwargs[name]
+        if type(value) is not bool and value is not np._NoValue:
+            kwargs = {**kwargs, name: arguments.flag(who, name, value)}
+    return kwargs
 
 
 def bare(function: Any) -> Any:

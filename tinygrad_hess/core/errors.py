@@ -128,7 +128,7 @@ def _items(x: Any) -> Iterator[Any]:
 
 def _is_numeric(x: Any) -> bool:
     return isinstance(x, (bool, int, float, complex)) or (
-        hasattr(x, "dtype") and getattr(x.dtype, "kind", "") in "fciub"
+        hasattr(x, "dtype") and getattr(x.dtype, "kind", "O") in "fciub"
     )
 
 

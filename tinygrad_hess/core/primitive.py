@@ -445,7 +445,10 @@ def unary(prim: Primitive) -> Callable[[Any], Any]:
             out.time = tick()
             return out
         if type(x) is _ndarray and not _special[0]:
-            return fn(x)
+            try:
+                return fn(x)
+            except Exception as error:
+                raise add_context(error, prim.name, (x,), None) from error
         return bind(prim, (x,), None)
 
     return named(call, prim)
@@ -473,7 +476,10 @@ def unary_with_params(prim: Primitive) -> Callable[..., Any]:
             out.time = tick()
             return out
         if type(x) is _ndarray and not _special[0]:
-            return fn(x, **params)
+            try:
+                return fn(x, **params)
+            except Exception as error:
+                raise add_context(error, prim.name, (x,), params) from error
         return bind(prim, (x,), params)
 
     return named(call, prim)

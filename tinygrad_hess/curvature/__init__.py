@@ -4,6 +4,7 @@ Everything here works with products ``H v`` and never forms the matrix unless as
 estimate comes with its error: residuals beside eigenvalues, a standard error beside a trace.
 """
 
+from ..core.boundary import all_named as _all_named
 from ..replay import no_replay as no_replay
 from .analysis.alignment import Alignment as Alignment
 from .analysis.alignment import Overlap as Overlap
@@ -82,6 +83,8 @@ from .traces.trace import trace as trace
 from .training.monitor import Monitor as Monitor
 from .training.steps import StepExplanation as StepExplanation
 from .training.steps import explain_step as explain_step
+
+globals().update(_all_named(globals()))
 
 __all__ = [
     "Alignment",

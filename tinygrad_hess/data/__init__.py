@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
+from ..core.boundary import all_named as _all_named
 from ..core.names import suggesting as _suggesting
 from . import problems as problems
 from .dataset import Batches as Batches
@@ -18,6 +19,8 @@ from .shipped import breast_cancer as breast_cancer
 from .shipped import digits as digits
 from .shipped import iris as iris
 from .shipped import wine as wine
+
+globals().update(_all_named(globals()))
 
 _ADVICE = {
     "DataLoader": "Use batches(x, y, size).",

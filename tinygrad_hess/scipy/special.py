@@ -436,9 +436,10 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
     return _log_softmax(x, axis)
 
 
-# SciPy's soft maxima of unsigned integers wrap around, its hyp1f1 may never return, and its
-# polygamma of an order that is none is NaN.
-_ours = (softmax, log_softmax, hyp1f1, polygamma)
+# SciPy's soft maxima of unsigned integers wrap around, its hyp1f1 and its polynomials of a huge
+# degree may never return, and its polygamma of an order that is none is NaN.
+_polynomials = tuple(f for name, f in list(globals().items()) if name.startswith("eval_"))
+_ours = (softmax, log_softmax, hyp1f1, polygamma, *_polynomials)
 globals().update(_dispatched(globals(), _scipy, keep=_ours, narrow=True))
 globals().update(_all_named(globals()))
 

@@ -121,8 +121,7 @@ def trajectory_directions(trajectory: Sequence[Any], k: int = 2) -> TrajectoryDi
     array([0.948])
     """
     who = "trajectory_directions"
-    if not isinstance(trajectory, Sequence | np.ndarray) or isinstance(trajectory, str):
-        arguments.instance(who, "trajectory", trajectory, (), "a list of parameters along the run")
+    trajectory = arguments.sequence(who, "trajectory", trajectory, "parameters along the run")
     k = arguments.integer(who, "k", k, least=1)
     if len(trajectory) < 2:
         raise ValueError(f"{who}: {len(trajectory)} point; a trajectory has two or more")

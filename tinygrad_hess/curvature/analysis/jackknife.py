@@ -215,7 +215,7 @@ def _split_batch(batch: Any, groups: int, seed: int) -> list[Any]:
             f"jackknife: one batch of {size} examples cannot be cut into groups={groups}; at least "
             "2 groups, and no more than examples"
         )
-    order = np.random.default_rng(seed).permutation(size)
+    order = arguments.generator("jackknife", seed).permutation(size)
     return [
         trees.map(lambda x, rows=rows: x[rows] if np.ndim(x) else x, batch)
         for rows in np.array_split(order, groups)

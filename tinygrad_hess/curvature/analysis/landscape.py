@@ -268,7 +268,7 @@ def _directions(
     if isinstance(given, str):
         if given != "random":
             raise ValueError(f"landscape: directions={given!r} is not one of {', '.join(KINDS)}")
-        rng = np.random.default_rng(seed)
+        rng = arguments.generator("landscape", seed)
         tree = total.at.tree()
         columns = [filter_normalized(tree, seed=rng) for _ in range(count)]
         return np.stack(columns, axis=1), [f"random direction {i + 1}" for i in range(count)], 0

@@ -17,6 +17,7 @@ from ..estimates import scaling
 from ..estimates.operands import Array
 from ..estimates.plotting import axes, literal, printable
 from ..estimates.result import Result
+from ..operators.operator import OnParameters
 from ..operators.paths import Paths
 from .at_a_point import vector_like
 
@@ -103,7 +104,7 @@ def layer_shares(op: Any, vectors: Any) -> LayerShares:
     array([[0.5],
            [0.5]])
     """
-    if not hasattr(op, "unflatten"):
+    if not isinstance(op, OnParameters):
         raise TypeError(
             f"layer_shares: {type(op).__name__} has no tree of parameters; give a HessianOperator"
         )
@@ -112,7 +113,7 @@ def layer_shares(op: Any, vectors: Any) -> LayerShares:
     V = V[:, None] if V.ndim == 1 else V
     if V.ndim != 2 or not V.shape[1]:
         raise ValueError(f"layer_shares: vectors must be of shape (P, k) or (P,), not {V.shape}")
-    columns = [vector_like(op, v, op.shape[0], "layer_shares", "a vector") for v in V.T]
+    columns = [vector_like(op, v, op.shape[1], "layer_shares", "a vector") for v in V.T]
     if not all(v.any() for v in columns):
         raise ValueError("layer_shares: a vector is zero, so it has no shares")
     found = [op.unflatten(v / scaling.power_of_two(v)) for v in columns]

@@ -148,7 +148,13 @@ def top_eigenpairs(
     least = 100 * A.eps  # what rounding leaves
     asked = Accuracy(max(tol, least), None if rtol is None else max(rtol, least), atol, A)
     with Run(
-        A, A.who, max_matvecs=limit, seconds=seconds, progress=progress, checkpoint=checkpoint
+        A,
+        A.who,
+        max_matvecs=limit,
+        seconds=seconds,
+        progress=progress,
+        checkpoint=checkpoint,
+        seed=seed,
     ) as budget:
         found = Assembly(A, k, which, sigma, budget, seed)
         small = max(DENSE, 6 * k) >= P or (sigma is not None and P <= DENSE_LIMIT)

@@ -26,6 +26,8 @@ class Run(Budget):
         As for :class:`Budget`.
     checkpoint : path-like, optional
         Where :meth:`checkpoint` keeps the state.
+    seed : int
+        Of what is drawn; not negative.
     defaults : pair of int or None
         What ``max_matvecs`` is where it is not given: without an accuracy, and with one.
     least : int, optional
@@ -64,11 +66,13 @@ class Run(Budget):
         seconds: float | None = None,
         progress: bool = False,
         checkpoint: Any = None,
+        seed: int = 0,
         defaults: tuple[int | None, int | None] = (None, None),
         least: int | None = None,
         of_operator: bool = False,
     ):
         A = op if isinstance(op, Counted) else Counted(op, who)
+        arguments.integer(who, "seed", seed, least=0)
         self.target = Target(who, rtol, atol, A if of_operator else None)
         self._is_default = max_matvecs is None
         limit = defaults[self.target.asked] if max_matvecs is None else max_matvecs

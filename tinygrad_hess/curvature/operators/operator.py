@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from ...core import trees
+from ...core import arguments, trees
 from ...core.tensor import Tensor
 from .flattening import Array, Flattening
 
@@ -181,8 +181,10 @@ class PreconditionedOperator(SymmetricOperator):
     def __init__(self, op: TreeOperator, diagonal: Any):
         at = op._at
         super().__init__(at, op.dtype)
-        d = diagonal if np.shape(diagonal) == (at.size,) else at.flatten(diagonal)
-        d = np.asarray(d, float)
+        if isinstance(diagonal, np.ndarray) and diagonal.shape == (at.size,):
+            d = arguments.array("preconditioned", "diagonal", diagonal).astype(float)
+        else:
+            d = at.flatten(diagonal, "preconditioned").astype(float)
         if not (d > 0).all() or not np.isfinite(d).all():
             raise ValueError(
                 f"preconditioned: the diagonal must be positive and finite, but lies between "

@@ -190,6 +190,7 @@ def report(
     """
     begun = time.perf_counter()
     seconds = seconds_of(budget)
+    seed = arguments.integer("report", "seed", seed, least=0)
     _, op = as_hessian(loss, params, data, args, reduction, "report")
     before = op.matvecs
     value, norm = float(op.value), scaling.norm(op.gradient)
@@ -197,6 +198,8 @@ def report(
     run = Run(op, seconds, seed, begun)
     parts = run.all()
     records = monitor.records if isinstance(monitor, Monitor) else monitor
+    if records is not None:
+        arguments.instance("report", "monitor", records, Records, "a Monitor, or its records")
     if rate is None and records is not None and len(records):
         rate = records.records[-1]["rate"]
     return Report(

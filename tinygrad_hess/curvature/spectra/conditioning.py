@@ -170,7 +170,7 @@ def condition_number(
     check_positive("condition_number", rtol=rtol, zero=zero)
     with Run(
         op, "condition_number", max_matvecs=max_matvecs, seconds=seconds, progress=progress,
-        checkpoint=checkpoint,
+        checkpoint=checkpoint, seed=seed,
     ) as budget:  # fmt: skip
         A = budget.A
         eigenvalues = all_eigenvalues(A, budget, method)

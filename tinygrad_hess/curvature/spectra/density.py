@@ -117,7 +117,7 @@ def spectral_density(
     check_positive("spectral_density", rtol=rtol, atol=atol, bandwidth=bandwidth, zero=zero)
     with Run(
         op, "spectral_density", rtol=rtol, atol=atol, max_matvecs=max_matvecs, seconds=seconds,
-        progress=progress, checkpoint=checkpoint, defaults=(None, 20 * probes * steps),
+        progress=progress, checkpoint=checkpoint, seed=seed, defaults=(None, 20 * probes * steps),
     ) as budget:  # fmt: skip
         A, target = budget.A, budget.target
         eigenvalues = all_eigenvalues(A, budget, method)

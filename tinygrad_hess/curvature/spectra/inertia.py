@@ -158,7 +158,7 @@ def inertia(
     check_positive("inertia", zero=zero)
     with Run(
         op, "inertia", max_matvecs=max_matvecs, seconds=seconds, progress=progress,
-        checkpoint=checkpoint,
+        checkpoint=checkpoint, seed=seed,
     ) as budget:  # fmt: skip
         A = budget.A
         eigenvalues = all_eigenvalues(A, budget, method)

@@ -72,7 +72,7 @@ def spectral_sum(
     functions = [_check_function(f, A) for f in functions]
     with Run(
         A, A.who, rtol=rtol, atol=atol, max_matvecs=max_matvecs, seconds=seconds,
-        progress=progress, checkpoint=checkpoint, defaults=(None, 10_000),
+        progress=progress, checkpoint=checkpoint, seed=seed, defaults=(None, 10_000),
     ) as budget:  # fmt: skip
         target = budget.target
         eigenvalues = all_eigenvalues(A, budget, method)

@@ -134,8 +134,8 @@ def diagonal(
         samples = arguments.integer("diagonal", "samples", samples, least=2)
     with Run(
         op, "diagonal", rtol=rtol, atol=atol, max_matvecs=max_matvecs, seconds=seconds,
-        progress=progress, checkpoint=checkpoint, defaults=(samples or SAMPLES, 10_000), least=2,
-        of_operator=True,
+        progress=progress, checkpoint=checkpoint, seed=seed,
+        defaults=(samples or SAMPLES, 10_000), least=2, of_operator=True,
     ) as budget:  # fmt: skip
         A, target, limit = budget.A, budget.target, int(budget.left)
         first = min(samples or (FIRST if target.asked else limit), limit)

@@ -73,7 +73,7 @@ def frobenius_norm(
     """
     with Run(
         op, "frobenius_norm", rtol=rtol, atol=atol, max_matvecs=max_matvecs, seconds=seconds,
-        progress=progress, checkpoint=checkpoint, defaults=(SAMPLES, 10_000), least=2,
+        progress=progress, checkpoint=checkpoint, seed=seed, defaults=(SAMPLES, 10_000), least=2,
         of_operator=True,
     ) as budget:  # fmt: skip
         A, target, limit = budget.A, budget.target, int(budget.left)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core import arguments
 from ..eigenpairs.deflation import SKETCH, Deflation
 from ..estimates.budget import Budget
 from ..estimates.estimate import Estimate
@@ -126,7 +127,7 @@ def layer_traces(
     """
     with Run(
         op, "layer_traces", rtol=rtol, atol=atol, max_matvecs=max_matvecs, seconds=seconds,
-        progress=progress, checkpoint=checkpoint, defaults=(SAMPLES, 10_000), least=2,
+        progress=progress, checkpoint=checkpoint, seed=seed, defaults=(SAMPLES, 10_000), least=2,
         of_operator=True,
     ) as budget:  # fmt: skip
         A, target, limit = budget.A, budget.target, int(budget.left)
@@ -242,7 +243,13 @@ def _operator_layers(op: Any) -> Mapping[str, Any]:
 
 def _layer_order(A: Counted, layers: Mapping[str, Any]) -> tuple[list[str], Array, Array]:
     """Names, where each begins, and all positions, layer after layer; empty layers left out."""
-    indices = {name: np.asarray(p, int).ravel() for name, p in layers.items()}
+    if not isinstance(layers, Mapping):
+        what = "a dict of positions by name, as op.layers gives them"
+        arguments.instance("layer_traces", "layers", layers, Mapping, what)
+    indices = {
+        name: arguments.array("layer_traces", f"layers[{name!r}]", p).astype(int).ravel()
+        for name, p in layers.items()
+    }
     indices = {name: p for name, p in indices.items() if p.size}
     order = np.concatenate([np.zeros(0, int), *indices.values()])
     if not np.array_equal(np.sort(order), np.arange(A.size)):

@@ -136,7 +136,7 @@ def trace(
         method = "hutchinson"
     with Run(
         op, "trace", rtol=rtol, atol=atol, max_matvecs=max_matvecs, seconds=seconds,
-        progress=progress, checkpoint=checkpoint, defaults=(samples or SAMPLES, 10_000),
+        progress=progress, checkpoint=checkpoint, seed=seed, defaults=(samples or SAMPLES, 10_000),
         of_operator=True,
     ) as budget:  # fmt: skip
         A, target, limit = budget.A, budget.target, int(budget.left)

@@ -9,6 +9,7 @@ is always fresh. The generated source is a line an operation and can be read.
 
 from __future__ import annotations
 
+import builtins
 import math
 import types
 from collections.abc import Callable, Collection
@@ -70,7 +71,8 @@ class Plan:
         self._given = set(given)
         self.buffers: list[Buffer] = []
         self.views: list[tuple[str, Callable[..., Any], str]] = []
-        self.globals: dict[str, Any] = dict(GLOBALS)
+        # NumPy looks for builtins among the globals when it raises an error
+        self.globals: dict[str, Any] = {**GLOBALS, "__builtins__": builtins}
         self._loops: dict[str, tuple[list[str], Any]] = {}  # arrays, and slices of them
         self._write()
         code = compile(self.source, "<jit>", "exec")

@@ -87,8 +87,12 @@ class FisherOperator(OutputCurvatureOperator):
         check: bool = True,
         dtype: Any = None,
     ):
+        who = type(self).__name__
         if samples is not None:
-            samples = arguments.integer("FisherOperator", "samples", samples, least=1)
+            samples = arguments.integer(who, "samples", samples, least=1)
+        if draw is not None:
+            arguments.function(who, "draw", draw, "Write draw(outputs, generator).")
+        seed = arguments.integer(who, "seed", seed, least=0)
         self.samples, self.draw, self.seed = samples, draw, seed
         found = known(loss)
         likelihood = found is not None and found[0] in LIKELIHOODS

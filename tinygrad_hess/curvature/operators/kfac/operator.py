@@ -128,6 +128,7 @@ class KroneckerFactors(SymmetricOperator):
         checks.check_functions(who, predict=predict, loss=loss)
         arguments.choice(who, "expectation", expectation, EXPECTATIONS)
         check_reduction(loss, reduction, who)
+        corrected = arguments.flag(who, "corrected", corrected)
         samples = arguments.integer(who, "samples", samples, least=1)
         arguments.generator(who, seed)
         super().__init__(Flattening(params, who))
