@@ -46,7 +46,7 @@ class Line:
     def __init__(self, objective: Objective, origin: Point, direction: Array):
         self.objective, self.direction = objective, direction
         self.start = Trial(0.0, origin, float(origin.gradient @ direction))
-        self.rounding = 10 * EPS * abs(origin.loss)
+        self.rounding = 10 * objective.eps * abs(origin.loss)
         if not self.start.slope < 0:
             raise Stalled("the direction is none of descent")
 

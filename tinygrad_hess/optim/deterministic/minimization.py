@@ -89,7 +89,7 @@ def run(
             step = method.step(point)
             if not math.isfinite(step.point.loss) or not np.isfinite(step.point.gradient).all():
                 raise Stalled("the loss is not finite after the step")
-            is_idle = abs(step.point.loss - point.loss) <= 10 * EPS * abs(point.loss)
+            is_idle = abs(step.point.loss - point.loss) <= 10 * objective.eps * abs(point.loss)
             idle = idle + 1 if is_idle and size > least / 2 else 0
             least = min(least, size)
             if idle >= IDLE:
@@ -142,7 +142,7 @@ def _least_curvature(method: Method, point: Point) -> float:
 def _judged(objective: Objective, point: Point, reason: str) -> tuple[int, str]:
     """Whether a run that stalled is at a minimum to rounding: a Newton step would gain nothing."""
     gain = _newton_decrease(objective, point)
-    if gain <= TO_ROUNDING * abs(point.loss):
+    if gain <= max(TO_ROUNDING, objective.eps) * abs(point.loss):
         return CONVERGED, (
             f"At a minimum to rounding: a Newton step would reduce the loss by {max(gain, 0):.2g}."
         )
@@ -227,7 +227,8 @@ def minimize(
     Result
         SciPy's ``OptimizeResult``, with ``history`` and ``plot()``. ``success`` means that the
         gradient is below ``tol``, or that the loss is at its minimum to rounding: a Newton step
-        would reduce it by less than 1e-9 of itself. ``message`` gives the reason otherwise.
+        would reduce it by less than 1e-9 of itself (1e-7 in float32). ``message`` gives the
+        reason otherwise.
 
     Raises
     ------

@@ -89,12 +89,23 @@ class Objective:
         For errors.
     jit : bool
         Whether to replay.
+
+    Attributes
+    ----------
+    start : ndarray, shape (n,)
+    unravel : callable
+        From a vector to a tree.
+    counts : Counts
+    eps : float
+        Of the narrowest type in which the loss is computed.
     """
 
     def __init__(self, f: Callable[..., Any], x0: Any, args: Any, who: str, jit: bool = True):
         self.who = who
         self.start, self.unravel = start_of(who, x0)
         self.counts = Counts()
+        kinds = [x.dtype for x in trees.leaves(self.unravel(self.start))]
+        self.eps = max(float(np.finfo(kind).eps) for kind in kinds)
         form = f"It is called as f(x, *args) with {len(args)} in args."
         self._f = lambda x: call_of(who, f, (self.unravel(x), *args), {}, form)
         self._replayed = (lambda g: Replayed(g, after=PATIENCE)) if jit else (lambda g: g)
@@ -122,6 +133,7 @@ class Objective:
         self.counts.gradients += 1
         with np.errstate(all="ignore"):
             loss, gradient = self._pair(x)
+        self.eps = max(self.eps, float(np.finfo(loss.dtype).eps))
         return Point(x, float(loss), np.asarray(gradient))
 
     def product(self, x: Array, v: Array) -> Array:

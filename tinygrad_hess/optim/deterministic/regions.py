@@ -67,7 +67,9 @@ class Regional(Method):
 
     def step(self, point: Point) -> Step:
         propose = self.model(point)
-        slack = 10 * EPS * abs(point.loss)  # within rounding, a step is taken as good
+        slack = (
+            10 * self.objective.eps * abs(point.loss)
+        )  # within rounding, a step is taken as good
         for _ in range(TRIALS):
             proposal = propose(self.radius)
             if (np.abs(proposal.step) <= EPS * np.abs(point.x)).all():

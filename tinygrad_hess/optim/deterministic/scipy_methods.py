@@ -106,7 +106,10 @@ def scipy_minimize(
     args = args if isinstance(args, tuple) else (args,)
     objective = Objective(f, x0, args, who, jit)
     limits = None if bounds is None else scipy.optimize.Bounds(*_limits(who, bounds, objective))
-    given = [_constraint(who, c, objective, args, jit) for c in constraints]
+    given = [
+        _constraint(who, c, objective, args, jit, with_hessian=name == "trust-constr")
+        for c in constraints
+    ]
 
     def pair(x: Array) -> tuple[float, Array]:
         point = objective.at(x)
@@ -159,7 +162,7 @@ def _limits(who: str, bounds: Any, objective: Objective) -> list[Array]:
 
 
 def _constraint(
-    who: str, given: Any, objective: Objective, args: Any, jit: bool
+    who: str, given: Any, objective: Objective, args: Any, jit: bool, with_hessian: bool
 ) -> scipy.optimize.NonlinearConstraint:
     if not isinstance(given, (tuple, list)) or len(given) != 3 or not callable(given[0]):
         raise TypeError(
@@ -171,6 +174,10 @@ def _constraint(
     replay = (lambda h: Replayed(h, after=PATIENCE)) if jit else (lambda h: h)
     values, slopes = replay(call), replay(jacobian(call))
     curvatures = replay(hessian(lambda x, v: v @ call(x)))
+    if not with_hessian:  # SciPy warns where a method takes none
+        return scipy.optimize.NonlinearConstraint(
+            lambda x: np.asarray(values(x)), lower, upper, jac=lambda x: np.asarray(slopes(x))
+        )
     return scipy.optimize.NonlinearConstraint(
         lambda x: np.asarray(values(x)),
         lower,

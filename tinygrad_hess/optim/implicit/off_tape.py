@@ -49,7 +49,7 @@ class Solver:
             count = int(np.prod(shape))
             arguments.append(np.reshape(vector[at : at + count], shape))
             at += count
-        with modes.untraced(), modes.no_grad():
+        with modes.untraced():
             return np.asarray(self.f(*arguments), np.float64)
 
 
@@ -97,8 +97,7 @@ def call_off_tape(name: str, f: Callable[..., Any], operands: Sequence[Any], siz
     size : int
     """
     if not any(isinstance(x, Tensor) for x in operands):
-        with modes.no_grad():
-            return np.asarray(f(*[np.asarray(x, np.float64) for x in operands]), np.float64)
+        return np.asarray(f(*[np.asarray(x, np.float64) for x in operands]), np.float64)
     shapes = [x.shape if hasattr(x, "shape") else () for x in operands]
     parts = [ravel(x) for x in operands]
     parts = [x if x.dtype == np.float64 else astype(x, np.float64) for x in parts]
