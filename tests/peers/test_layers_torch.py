@@ -127,6 +127,48 @@ CASES: dict[str, Case] = {
         same,
         integers=6,
     ),
+    **{
+        f"conv_{mode}": Case(
+            lambda mode=mode: nn.Conv2d(2, 4, 3, padding=(1, 2), padding_mode=mode),
+            lambda mode=mode: torch.nn.Conv2d(2, 4, 3, padding=(1, 2), padding_mode=mode),
+            (2, 2, 5, 6),
+            same,
+        )
+        for mode in ("zeros", "reflect", "replicate", "circular")
+    },
+    "conv_same_circular": Case(
+        lambda: nn.Conv1d(2, 4, 4, padding="same", padding_mode="circular"),
+        lambda: torch.nn.Conv1d(2, 4, 4, padding="same", padding_mode="circular"),
+        (2, 2, 6),
+        same,
+    ),
+    "conv_transpose_1d": Case(
+        lambda: nn.ConvTranspose1d(4, 6, 3, 2, 1, 1, groups=2),
+        lambda: torch.nn.ConvTranspose1d(4, 6, 3, 2, 1, 1, groups=2),
+        (2, 4, 5),
+        same,
+    ),
+    "conv_transpose_2d": Case(
+        lambda: nn.ConvTranspose2d(2, 3, (2, 3), 2, dilation=(1, 2)),
+        lambda: torch.nn.ConvTranspose2d(2, 3, (2, 3), 2, dilation=(1, 2)),
+        (2, 2, 3, 4),
+        same,
+    ),
+    "adaptive_mean_1d": Case(
+        lambda: nn.AdaptiveAvgPool1d(3), lambda: torch.nn.AdaptiveAvgPool1d(3), (2, 2, 7), same
+    ),
+    "adaptive_mean_2d": Case(
+        lambda: nn.AdaptiveAvgPool2d((3, 2)),
+        lambda: torch.nn.AdaptiveAvgPool2d((3, 2)),
+        (2, 2, 7, 5),
+        same,
+    ),
+    "adaptive_max_1d": Case(
+        lambda: nn.AdaptiveMaxPool1d(3), lambda: torch.nn.AdaptiveMaxPool1d(3), (2, 2, 7), same
+    ),
+    "adaptive_max_2d": Case(
+        lambda: nn.AdaptiveMaxPool2d(4), lambda: torch.nn.AdaptiveMaxPool2d(4), (2, 2, 7, 6), same
+    ),
     "rnn_cell": Case(
         lambda: nn.RNNCell(3, 4), lambda: torch.nn.RNNCell(3, 4), (5, 3), lambda p: cell("", p)
     ),
@@ -201,7 +243,7 @@ def randomised(model: Any, rng: Any) -> Any:
 
 def without_padding(model: Any) -> Any:
     """Zeros in the row of an embedding that stands for nothing."""
-    if getattr(model, "padding", None) is not None:
+    if isinstance(model, nn.Embedding) and model.padding is not None:
         model.weight[model.padding] = 0
     return model
 

@@ -27,6 +27,8 @@ from .attention import MultiHeadAttention as MultiHeadAttention
 from .attention import TransformerBlock as TransformerBlock
 from .convolution import Conv1d as Conv1d
 from .convolution import Conv2d as Conv2d
+from .convolution import ConvTranspose1d as ConvTranspose1d
+from .convolution import ConvTranspose2d as ConvTranspose2d
 from .dropout import Dropout as Dropout
 from .embedding import Embedding as Embedding
 from .fixed import Buffer as Buffer
@@ -46,6 +48,10 @@ from .normalization import BatchNorm2d as BatchNorm2d
 from .normalization import GroupNorm as GroupNorm
 from .normalization import LayerNorm as LayerNorm
 from .normalization import RMSNorm as RMSNorm
+from .pooling import AdaptiveAvgPool1d as AdaptiveAvgPool1d
+from .pooling import AdaptiveAvgPool2d as AdaptiveAvgPool2d
+from .pooling import AdaptiveMaxPool1d as AdaptiveMaxPool1d
+from .pooling import AdaptiveMaxPool2d as AdaptiveMaxPool2d
 from .pooling import AvgPool1d as AvgPool1d
 from .pooling import AvgPool2d as AvgPool2d
 from .pooling import MaxPool1d as MaxPool1d

@@ -45,7 +45,7 @@ class Dropout(Module):
     >>> from tinygrad_hess import nn
     >>> layer = nn.Dropout(0.5, seed=0)
     >>> layer(np.ones(6)), layer(np.ones(6))
-    (array([2., 2., 2., 2., 0., 0.]), array([0., 2., 0., 2., 2., 0.]))
+    (array([0., 0., 2., 0., 2., 2.]), array([0., 2., 2., 0., 2., 2.]))
     >>> layer.eval()(np.ones(6))
     array([1., 1., 1., 1., 1., 1.])
     """

@@ -126,7 +126,20 @@ class Lambda(Module):
 
 
 class Sequential(Module):
-    """Layers, or plain functions, one after the other.
+    """Layers, or plain functions, one after the other; in their order, or by names.
+
+    Named ones are attributes too, and their parameters have those names. All are given by position
+    or all by name.
+
+    Parameters
+    ----------
+    *layers : callable
+    **named : callable
+
+    Raises
+    ------
+    TypeError
+        For what is no layer and no function, or where some have names and some have none.
 
     Examples
     --------
@@ -135,25 +148,44 @@ class Sequential(Module):
     >>> net = nn.Sequential(nn.Linear(4, 3), nn.relu, nn.Linear(3, 2))
     >>> net(np.ones((5, 4))).shape
     (5, 2)
+    >>> net = nn.Sequential(hidden=nn.Linear(4, 3), act=nn.relu, out=nn.Linear(3, 2))
+    >>> list(net.named_parameters())[:2], net.out is net["out"] is net[2]
+    (["layers['hidden'].weight", "layers['hidden'].bias"], True)
     """
 
-    def __init__(self, *layers: Callable[[Any], Any]):
-        self.layers = [a_layer("Sequential", f"layer {i}", f) for i, f in enumerate(layers)]
+    layers: Any
+
+    def __init__(self, *layers: Callable[[Any], Any], **named: Callable[[Any], Any]):
+        if layers and named:
+            raise TypeError(
+                f"Sequential: {len(layers)} layers without a name, and {', '.join(named)}; give "
+                "all of them names, or none"
+            )
+        if named:
+            self.layers = {k: a_layer("Sequential", f"layer {k}", f) for k, f in named.items()}
+        else:
+            self.layers = [a_layer("Sequential", f"layer {i}", f) for i, f in enumerate(layers)]
 
     def __call__(self, x: Any) -> Any:
         """Apply each layer to the output of the one before."""
-        for layer in self.layers:
+        for layer in self:
             x = layer(x)
         return x
+
+    def __getattr__(self, name: str) -> Any:
+        layers = self.__dict__.get("layers")
+        if isinstance(layers, dict) and name in layers:
+            return layers[name]
+        raise AttributeError(f"Sequential has no attribute and no layer {name!r}")
 
     def __len__(self) -> int:
         return len(self.layers)
 
-    def __getitem__(self, i: int) -> Any:
-        return self.layers[i]
+    def __getitem__(self, i: int | str) -> Any:
+        return self.layers[i] if isinstance(i, str) else list(self)[i]
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.layers)
+        return iter(self.layers.values() if isinstance(self.layers, dict) else self.layers)
 
 
 class MLP(Module):

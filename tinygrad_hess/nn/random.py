@@ -41,7 +41,7 @@ def _uniform(state: Array, *, shape: tuple[int, ...]) -> Array:
     lead = state.shape[:-1]
     out = np.empty((*lead, *shape))
     for index in np.ndindex(lead):
-        key, counter = state[index]
+        key, counter = state[index].tolist()  # exact: NumPy would mix uint64 and int as floats
         # each draw has 2**128 blocks of its own
         bits = np.random.Philox(key=[key, 0], counter=[0, 0, counter, 0])
         out[index] = np.random.Generator(bits).random(shape)

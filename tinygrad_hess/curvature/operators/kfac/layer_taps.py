@@ -20,7 +20,7 @@ from ....core.errors import describe
 from ....core.tape import Tape
 from ....core.tensor import Axis, Batched, Tensor, leaf, unrecorded
 from ....nn import Conv1d, Conv2d, Linear
-from ....ops.nn.windows import _padded, windows
+from ....ops.nn.windows import windows
 from ....ops.shape.batch_axes import enter, leave
 from ....transforms.jacobians import chunks
 from ....transforms.sweeps import reverse
@@ -260,7 +260,7 @@ def _input_positions(layer: Any, x: Any) -> Array:
     if isinstance(layer, Linear):
         return x.reshape(x.shape[0], -1, x.shape[-1])
     rank, size = layer.rank, layer.weight.shape[2:]
-    x = np.asarray(_padded(x, layer.padding, rank, size, layer.dilation, "conv"))
+    x = np.asarray(layer.padded(x))
     patches = windows(x, size=size, stride=layer.stride, dilation=layer.dilation)
     patches = np.moveaxis(np.asarray(patches), 1, 1 + rank)  # (n, *positions, channels, *size)
     return patches.reshape(len(x), int(np.prod(patches.shape[1 : 1 + rank])), -1)
