@@ -85,7 +85,7 @@ def output_roots(loss: Callable[..., Any], outputs: Array, targets: Any, who: st
             0 if found is None else np.moveaxis(found.reshape(units.shape), 0, 2)
         )
     require_finite(who, "Hessian of the loss in the outputs", hessians)
-    values, vectors = np.linalg.eigh((hessians + hessians.swapaxes(1, 2)) / 2)
+    values, vectors = _eigenpairs((hessians + hessians.swapaxes(1, 2)) / 2)
     scale = np.abs(values).max(initial=0.0)
     eps = np.finfo(outputs.dtype).eps
     if values.min(initial=0.0) < -(eps**0.5) * scale:
@@ -98,3 +98,13 @@ def output_roots(loss: Callable[..., Any], outputs: Array, targets: Any, who: st
     roots = vectors * np.sqrt(values)[:, None, :]
     roots = roots[:, :, values.any(axis=0)]
     return np.moveaxis(roots, 2, 0).reshape(-1, *outputs.shape).astype(outputs.dtype, copy=False)
+
+
+def _eigenpairs(H: Array) -> tuple[Array, Array]:
+    """Of a stack of symmetric matrices; at once where all are diagonal, as of squared error."""
+    unit = np.eye(H.shape[-1], dtype=H.dtype)
+    diagonal = np.diagonal(H, axis1=1, axis2=2)
+    if np.count_nonzero(H) == np.count_nonzero(diagonal):
+        return diagonal.copy(), np.broadcast_to(unit, H.shape)
+    found = np.linalg.eigh(H)
+    return found.eigenvalues, found.eigenvectors
