@@ -57,8 +57,7 @@ def main():
         best = optim.minimize(f, -2.0, method="newton", tol=1e-10)
         print(f"best penalty         {np.exp(best.x):.8f}, {name}")
     learn = optim.minimize(lambda r: unrolled(-3.0, np.exp(r), 10), np.log(0.1), method="bfgs")
-    losses = learn.history.loss
-    print(f"learned rate         {np.exp(learn.x):.3f}, loss {losses[0]:.5f} -> {losses[-1]:.5f}")
+    print(f"learned rate         {np.exp(learn.x):.3f}, where the loss is {learn.fun:.5f}")
 
 
 if __name__ == "__main__":
