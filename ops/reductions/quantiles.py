@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core import arguments
 from ...core.tensor import Tensor
 from .._dispatch import as_floating, on_tensors
 from .._types import Array, ArrayLike
@@ -243,6 +244,6 @@ def partition(a: ArrayLike, kth: Any, axis: int | None = -1) -> Array:
     """
     x, axis = (ravel(a), -1) if axis is None else (a, axis)
     n = shape_of(x)[canonical_axis(axis, len(shape_of(x)), "partition")]
-    if any(not -n <= int(k) < n for k in np.ravel(kth)):
+    if any(not -n <= arguments.integer("partition", "kth", k) < n for k in np.ravel(kth)):
         raise ValueError(f"partition: kth={kth!r} of {n} elements")
     return sort(x, axis)

@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from ...core import arguments
+from ...core.errors import describe
 from .._dispatch import as_array, as_it_is, concrete, items_as_arrays, on_tensors
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import positive
 from ..elementwise.identity import astype, copied
 from ..indexing.index import index
-from .axes import canonical_axis, shape_of
+from .axes import canonical_axes, canonical_axis, shape_of
 from .broadcasting import ravel, reshape
 from .rearranging import broadcast, concatenate, flip, split, swapaxes
 
@@ -57,6 +59,8 @@ def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None)
     np.float64(6.0)
     """
     arr, values = as_array(arr), as_array(values)
+    if values.dtype.kind == "c" and arr.dtype.kind != "c":
+        raise TypeError(f"insert: complex values into a {describe(arr)} array lose a part")
     values = astype(values, arr.dtype)
     obj = obj if isinstance(obj, (slice, int)) else concrete(obj, "positions to insert before")
     n, more = math.prod(arr.shape), math.prod(values.shape)
@@ -82,7 +86,8 @@ def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: Any = None) -> Array:
     """Without the zeros at the front ("f") and back ("b"), which must not differ between calls."""
     values = concrete(filt, "the number of zeros at the ends")
     edges = []
-    axes = range(values.ndim) if axis is None else np.atleast_1d(axis) % values.ndim
+    axes = [i + values.ndim for i in canonical_axes(axis, values.ndim, "trim_zeros")]
+    arguments.choice("trim_zeros", "trim", trim, ("fb", "bf", "f", "b", "FB", "BF", "F", "B"))
     for i, n in enumerate(values.shape):
         there = np.flatnonzero(np.any(values != 0, tuple(j for j in range(values.ndim) if j != i)))
         cut = i in axes

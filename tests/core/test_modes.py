@@ -463,3 +463,21 @@ def _in_a_child(jitted: Any) -> int | None:
     os.kill(child, 9)
     os.waitpid(child, 0)
     return None
+
+
+def test_a_decorator_without_parentheses() -> None:
+    """As PyTorch takes it; with parentheses, too."""
+
+    @tg.no_grad
+    def one(x: Any) -> Any:
+        """Twice x."""
+        return 2 * x
+
+    @tg.no_grad()
+    def other(x: Any) -> Any:
+        return 2 * x
+
+    x = tg.tensor(1.0, requires_grad=True)
+    assert not one(x).requires_grad and not other(x).requires_grad and (2 * x).requires_grad
+    assert (one.__name__, one.__doc__) == ("one", "Twice x.")
+    assert tg.no_grad(tg.enable_grad(lambda x: 2 * x))(x).requires_grad

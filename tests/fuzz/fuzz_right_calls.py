@@ -126,7 +126,10 @@ def _from_docstrings(right: RightCalls) -> None:
         if any(part in info.name for part in ("__main__", ".cli", ".compat")):
             continue
         module = importlib.import_module(info.name)
-        for test in doctest.DocTestFinder(exclude_empty=True).find(module):
+        found: list[doctest.DocTest] = []
+        with contextlib.suppress(ValueError):  # a docstring that is no doctest: pytest tells of it
+            found = doctest.DocTestFinder(exclude_empty=True).find(module)
+        for test in found:
             if test.examples:
                 with contextlib.suppress(Exception, SystemExit), at_most(SECONDS):
                     right.run(test)

@@ -62,6 +62,7 @@ class Counted:
     def __init__(self, op: Any, who: str):
         self.who = who
         if isinstance(op, np.ndarray):
+            op = arguments.array(who, "op", op)
             _check_symmetric(op, who)
         self.op: LinearOperator = as_operator(op, who)
         rows, columns = self.op.shape

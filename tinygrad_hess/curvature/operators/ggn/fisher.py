@@ -9,6 +9,7 @@ import numpy as np
 
 from ....core import arguments
 from ....transforms.gradients import grad
+from .. import checks
 from ..flattening import Array
 from ..linearization import OutputProducts, RecordedGradient, RecordedModel
 from ..passes import TAPE_MEMORY
@@ -88,6 +89,7 @@ class FisherOperator(OutputCurvatureOperator):
         dtype: Any = None,
     ):
         who = type(self).__name__
+        checks.check_functions(who, predict=predict, loss=loss)
         if samples is not None:
             samples = arguments.integer(who, "samples", samples, least=1)
         if draw is not None:
