@@ -26,11 +26,17 @@ def _lower(a: Array, x: Array, end: int) -> Array:
     return where(equal(a, 0) & equal(x, end), 0.0, a - 1)
 
 
+def _loop_type(*operands: Array) -> np.dtype[Any]:
+    """The type in which SciPy computes: float32 for float16, which it has no loops for."""
+    dtype = np.result_type(*operands)
+    return np.dtype(np.float32) if dtype == np.float16 else dtype
+
+
 # ---- one power ----------------------------------------------------------------------------------
 
 
 def _scaled_power(x: Array, a: Array, s: Array) -> Array:
-    return np.exp(special.xlogy(a, x, dtype=np.result_type(x, a, s)) + s)
+    return np.exp(special.xlogy(a, x, dtype=_loop_type(x, a, s)) + s)
 
 
 scaled_power: Any = elementwise(
@@ -54,7 +60,7 @@ scaled_power: Any = elementwise(
 
 
 def _scaled_powers(x: Array, a: Array, b: Array, s: Array) -> Array:
-    dtype = np.result_type(x, a, b, s)
+    dtype = _loop_type(x, a, b, s)
     return np.exp(special.xlogy(a, x, dtype=dtype) + special.xlog1py(b, -x, dtype=dtype) + s)
 
 

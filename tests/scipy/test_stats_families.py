@@ -229,3 +229,25 @@ def test_counts(name: str) -> None:
     with np.errstate(all="ignore"):
         assert np.isnan(ours.logpmf(1, *shapes[:-1], -0.5))
         assert tg.grad(lambda k: ours.logpmf(k, *shapes))(1.0) == 0
+
+
+@pytest.mark.parametrize("name", [*CONTINUOUS, *DISCRETE])
+def test_on_every_type_it_has_scipys_value_or_refuses(name: str) -> None:
+    shapes = (CONTINUOUS | DISCRETE)[name]
+    ours, theirs = getattr(stats, name), getattr(scipy.stats, name)
+    densities = ("logpdf", "pdf") if name in CONTINUOUS else ("logpmf", "pmf")
+    for what in (*densities, *known(name)):
+        for dtype in map(np.dtype, "?bhlBHLefdgFD"):
+            q = [0, 1] if dtype.kind in "biu" else [0.125, 0.5, 0.75]
+            x = np.array(q if what in ("ppf", "isf") else [0, 1, 2, 3]).astype(dtype)
+            for argument in (x, tg.tensor(x)):
+                if dtype.char in "gFD":
+                    with pytest.raises(TypeError, match=rf"^{name}: x must be real"):
+                        getattr(ours, what)(argument, *shapes)
+                    continue
+                with np.errstate(all="ignore"):
+                    got = np.asarray(getattr(ours, what)(argument, *shapes))
+                    want = getattr(theirs, what)(x, *shapes)
+                assert got.dtype.kind == "f"
+                rtol = {"e": 1e-2, "f": 2e-5}.get(dtype.char, 1e-9)
+                np.testing.assert_allclose(got, want, rtol=rtol, atol=rtol)

@@ -39,7 +39,7 @@ class Family:
             extra = [*(f"{v!r} by position" for v in args[len(names) :]), *wrong]
             what = f"got {', '.join(extra)}" if extra else f"{', '.join(missing)} is missing"
             raise TypeError(f"{self.name}: {what}; its arguments are ({', '.join(names)})")
-        return operands(x, *(found[n] for n in names))
+        return operands(self.name, ("x", *names), x, *(found[n] for n in names))
 
     def _function(self, what: str) -> Function:
         if what not in self._functions:

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ...core.errors import describe
 from ...ops import astype, equal, floor, where
 
 
-def operands(*given: Any) -> list[Any]:
-    """Arrays and tensors as they are, lists as arrays, Python numbers in the type of the others."""
+def operands(who: str, names: Sequence[str], *given: Any) -> list[Any]:
+    """Arrays and tensors as they are, lists as arrays, Python numbers in the type of the others.
+
+    Raises
+    ------
+    TypeError
+        When one is complex, or wider than float64: SciPy's special functions are not.
+    """
     found = [x if hasattr(x, "dtype") or is_number(x) else np.asarray(x) for x in given]
+    for name, x in zip(names, found, strict=True):
+        dtype = getattr(x, "dtype", None)
+        if dtype is not None and (dtype.kind not in "biuf" or dtype.itemsize > 8):
+            raise TypeError(
+                f"{who}: {name} must be real numbers of at most 64 bits, got {describe(x)}; "
+                f"write {name}.real, or {name}.astype(float)"
+            )
     types = [x.dtype for x in found if not is_number(x) and x.dtype.kind == "f"]
     number = np.result_type(*types).type if types else np.float64
     return [number(x) if is_number(x) else x for x in found]

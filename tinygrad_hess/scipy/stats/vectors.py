@@ -64,7 +64,7 @@ class Multinomial:
 
     def _at(self, x: Any, n: Any, p: Any) -> tuple[Any, Any, Any, Any, Any]:
         """Counts, probabilities, the log of the ways, and what is inside and valid."""
-        x, n, p = operands(x, n, p)
+        x, n, p = operands("multinomial", ("x", "n", "p"), x, n, p)
         x, n = counts(x, p), counts(n, p)
         inside = all(is_count(x), -1) & equal(sum(x, -1), n)
         x = floor(where(is_count(x), x, 0.0))
@@ -112,7 +112,7 @@ class Dirichlet:
 
     def _at(self, x: Any, alpha: Any) -> tuple[Any, Any, Any, Any, Any]:
         """All components, their exponents, the log of the scale, and what is inside and valid."""
-        x, alpha = operands(x, alpha)
+        x, alpha = operands("dirichlet", ("x", "alpha"), x, alpha)
         if len(alpha.shape) != 1 or not x.shape or x.shape[0] not in (n := alpha.shape[0], n - 1):
             raise ValueError(
                 f"dirichlet.logpdf: x of shape {x.shape} does not fit alpha of shape "
@@ -170,7 +170,9 @@ class MultivariateNormal:
         >>> print(tg.grad(lambda m: multivariate_normal.logpdf(x, m, cov))(np.zeros(2)))
         [1.  0.5]
         """
-        x, mean, cov = operands(x, 0 if mean is None else mean, cov)
+        x, mean, cov = operands(
+            "multivariate_normal", ("x", "mean", "cov"), x, 0 if mean is None else mean, cov
+        )
         d = max((p.shape[-1] for p in (mean, cov) if p.shape), default=1)
         if d == 1 and len(x.shape) < 2:
             x = expand_dims(x, -1)
@@ -202,7 +204,9 @@ class MultivariateNormal:
         [[0.5   0.   ]
          [0.    0.125]]
         """
-        mean, cov = operands(0 if mean is None else mean, cov)
+        mean, cov = operands(
+            "multivariate_normal", ("mean", "cov"), 0 if mean is None else mean, cov
+        )
         d = max((p.shape[-1] for p in (mean, cov) if p.shape), default=1)
         if mean.shape not in ((), (d,)) or cov.shape not in ((), (d,), (d, d)):
             raise ValueError(
