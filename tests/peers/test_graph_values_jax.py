@@ -7,6 +7,7 @@ derivative by the zero is taken.
 from __future__ import annotations
 
 import html
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -33,14 +34,23 @@ pytestmark = [
 
 
 def with_each(after: Callable[[int, Any], Any], library: Any, program: Program) -> Any:
-    """The loss of a program, each of whose results goes through ``after`` first."""
+    """The loss of a program, each of whose results goes through ``after`` first.
+
+    It is then moved a little, by a number of its own for each element: copies of one element tie in
+    a maximum, whose derivative by each of them is a choice.
+    """
     settled = random_programs._settled
 
     def loss(*inputs: Any) -> Any:
         numbers = iter(range(len(program.steps)))
-        with mock.patch.object(
-            random_programs, "_settled", lambda lib, y: after(next(numbers), settled(lib, y))
-        ):
+
+        def moved(library: Any, y: Any) -> Any:
+            n = next(numbers)
+            y = after(n, settled(library, y))
+            size = math.prod(y.shape)
+            return y + 0.01 * np.cos(1.7 * n + np.arange(size)).reshape(y.shape)
+
+        with mock.patch.object(random_programs, "_settled", moved):
             return program.loss(library)(*inputs)
 
     return loss
@@ -64,7 +74,8 @@ def theirs(program: Program, point: list[np.ndarray]) -> dict[str, tuple[Any, An
     """Value and derivative of inputs and results, by name."""
     import jax
 
-    library, values = random_libraries.there(), {}
+    library = random_libraries.there()
+    values: dict[int, Any] = {}
 
     def kept(n: int, y: Any) -> Any:
         values[n] = y

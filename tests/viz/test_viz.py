@@ -253,7 +253,9 @@ class TestModules:
             if line.startswith("subgraph"):
                 open_.append(None)
             elif line.startswith("graph [") and open_ and open_[-1] is None:
-                open_[-1] = re.search(r'label="?([^"\]]*?)"? ?(labeljust|$)', line)[1].strip()
+                open_[-1] = re.search(r'label=[<"]?([^">\]]*?)[>"]? ?(labeljust|$)', line)[
+                    1
+                ].strip()
             elif line == "}" and open_:
                 open_.pop()
             elif m := re.match(r"(n\d+) \[", line):

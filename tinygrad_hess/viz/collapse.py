@@ -29,7 +29,7 @@ def collapse(
     Small enough are ``max_nodes`` boxes and twice as many edges. The note of a coarser picture says
     what was done.
     """
-    before = len(picture.vertices)
+    before, note = len(picture.vertices), picture.note
     how = []
     if depth is not None and any(s.depth > depth for s in picture.scopes):
         picture = by_module(picture, depth + 1)
@@ -43,7 +43,8 @@ def collapse(
         picture, what = _coarser(picture, max_nodes)
         how.append(f"{what} collapsed to stay within max_nodes={max_nodes:,}")
     if how:
-        picture.note = f"{before:,} nodes drawn as {len(picture.vertices):,}: {'; '.join(how)}"
+        what = f"{before:,} nodes drawn as {len(picture.vertices):,}: {'; '.join(how)}"
+        picture.note = f"{note}; {what}" if note else what
     return picture
 
 

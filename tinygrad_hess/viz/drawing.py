@@ -137,7 +137,7 @@ def frame_style(scope: Scope) -> dict[str, str]:
     """Attributes of the frame around a module call, or around equal steps."""
     repeated = scope.steps > 1
     return {
-        "label": graphviz.escape(text(scope.name)),
+        "label": f"<{text(scope.name)}>",
         "labelloc": "t", "labeljust": "l",
         "style": "rounded,dashed" if repeated else "rounded",
         "color": "#6A51A3" if repeated else "#9A9A9A",
@@ -226,7 +226,7 @@ def text(words: str) -> str:
     words = visible(words)
     if len(words) > _LONGEST:
         words = f"{words[: _LONGEST // 2]}…{words[-_LONGEST // 4 :]}"
-    out = html.escape(words, quote=False)
+    out = html.escape(words, quote=False).replace("\\", "\\\\")  # else \N is a name
     for character, instead in _WORDS.items():
         out = out.replace(character, instead)
     return "".join(c if ord(c) < 0x10000 else "?" for c in out) or " "

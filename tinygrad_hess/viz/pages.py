@@ -37,8 +37,16 @@ def read(name: str) -> str:
 
 
 def as_json(data: Any) -> str:
-    """Data for a script element, which no text in it can end."""
-    return json.dumps(data, ensure_ascii=True, allow_nan=False).replace("<", "\\u003c")
+    """Data for a script element, which no text in it can end; control characters are escapes."""
+    return json.dumps(_shown(data), allow_nan=False).replace("<", "\\u003c")
+
+
+def _shown(data: Any) -> Any:
+    if isinstance(data, str):
+        return visible(data, keep="\n\t")
+    if isinstance(data, dict):
+        return {key: _shown(x) for key, x in data.items()}
+    return [_shown(x) for x in data] if isinstance(data, (list, tuple)) else data
 
 
 def shipped(name: str) -> str:

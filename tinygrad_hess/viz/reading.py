@@ -16,7 +16,7 @@ import numpy as np
 from ..core.composite import PICK
 from ..core.primitive import Primitive
 from ..core.tape import Tape
-from ..core.tensor import Batched, Parts, Tensor
+from ..core.tensor import Batched, Parts, Tensor, _Released
 from ..ops.elementwise.identity import alias
 from ..replay.program import Loop
 from .labels import (
@@ -77,6 +77,8 @@ def read(
     _move_sources_inside(picture)
     tell_apart([v for v in picture.vertices if v.kind in ("parameter", "input")])
     picture.scopes = named_scopes(picture)
+    if any(isinstance(node.prim, _Released) for node in nodes):
+        picture.note = "backward() released what is before this: call backward(retain_graph=True)"
     return picture
 
 
@@ -85,8 +87,6 @@ def _differentiated(nodes: Sequence[Tensor], starts: Mapping[int, Given]) -> Map
     if not any(map(is_seed, nodes)):
         return starts
     again = {p.time for n in nodes if n.prim is alias.primitive for p in n.parents if p is not None}
-    if again.isdisjoint(starts):
-        return starts
     return {
         time: g if g.told else g._replace(kind="parameter" if time in again else "input")
         for time, g in starts.items()

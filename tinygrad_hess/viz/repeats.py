@@ -113,7 +113,12 @@ def _aligned(
         return _depth(scopes, _around(scopes, a, b))
 
     total = run.steps * run.period
-    shifts = sorted(range(min(run.period, 64)), key=lambda s: (border(s), *wires.cut(run, s), s))
+
+    def rank(shift: int) -> tuple[int, ...]:
+        handed, is_read = wires.cut(run, shift)
+        return border(shift), handed, -((total - shift) // run.period), is_read, shift
+
+    shifts = sorted(range(min(run.period, 64)), key=rank)
     for shift in shifts[:4]:
         yield Repeat(run.first + shift, run.period, (total - shift) // run.period)
 

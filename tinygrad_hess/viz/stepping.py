@@ -20,7 +20,7 @@ from .drawing import NUMBERS, draw
 from .pages import as_json, notice, page, shipped
 from .reading import read
 from .rendering import svg_of
-from .trace import Traced, trace
+from .trace import Traced, title_of, trace
 from .visible import visible
 from .walk import Step, Walk, walk
 
@@ -110,8 +110,7 @@ def steps(
             if v.tangent is None:
                 v.tangent = np.zeros_like(v.node.value)[()]
     dot = draw(picture, "", "TB", False, ("value", "grad", "tangent")).source
-    name = title or getattr(f, "__name__", type(f).__name__)
-    return Steps(told, dot, name)
+    return Steps(told, dot, title or title_of(f))
 
 
 def _direction(traced: Traced, args: Sequence[Any], tangents: Any) -> dict[int, Any]:

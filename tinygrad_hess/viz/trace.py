@@ -70,11 +70,11 @@ def _function_and_arguments(
             raise ValueError(f"{who}: argnums names argument {n}, but {len(args)} were given")
     if len(leaves) != 1 or leaves[0] is not f:
         what = type(f).__name__
-        names = _argument_names(f, len(args))
+        names = argument_names(f, len(args))
         shifted = None if numbers is None else (0, *(n % len(args) + 1 for n in numbers))
         return (lambda model, *xs: model(*xs)), (f, *args), [what.lower(), *names], what, shifted
     shifted = None if numbers is None else tuple(n % len(args) for n in numbers)
-    return f, args, _argument_names(f, len(args)), getattr(f, "__name__", "the function"), shifted
+    return f, args, argument_names(f, len(args)), getattr(f, "__name__", "the function"), shifted
 
 
 def _record(
@@ -116,7 +116,7 @@ def _roots(out: Any) -> list[tuple[str, Tensor]]:
     ]
 
 
-def _argument_names(f: Any, count: int) -> list[str]:
+def argument_names(f: Any, count: int) -> list[str]:
     """Names of the first ``count`` positional arguments, as in the signature."""
     try:
         parameters = list(inspect.signature(f).parameters.values())
@@ -130,6 +130,12 @@ def _argument_names(f: Any, count: int) -> list[str]:
             names += [f"{p.name}[{i}]" for i in range(count - len(names))]
     names += [f"x{i}" for i in range(len(names), count)]
     return names[:count]
+
+
+def title_of(f_or_tensor: Any) -> str:
+    """What a page about a function, a module or tensors is called by itself."""
+    name = getattr(f_or_tensor, "__name__", None) or type(f_or_tensor).__name__
+    return "Computation graph" if name == "<lambda>" else str(name)
 
 
 def _is_floating(x: Any) -> bool:

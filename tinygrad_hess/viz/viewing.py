@@ -14,7 +14,7 @@ from typing import Any
 import graphviz
 import numpy as np
 
-from ..core import arguments
+from ..core import arguments, trees
 from ..core.files import replace_whole
 from ..core.primitive import Primitive
 from ..core.tensor import Parts, Tensor
@@ -29,7 +29,7 @@ from .picture import CARRIED, COMPUTED, Picture, Vertex
 from .programs import read_program
 from .reading import read
 from .repeats import fold
-from .trace import Traced, trace
+from .trace import Traced, argument_names, title_of, trace
 from .values import histogram, numbers_text, raw
 from .visible import visible
 
@@ -97,7 +97,7 @@ def view(
     if isinstance(f_or_tensor, Jitted):
         programs, times = _planned(f_or_tensor, args)
         graphs += programs
-    name = title or getattr(f_or_tensor, "__name__", None) or type(f_or_tensor).__name__
+    name = title or title_of(f_or_tensor)
     return View({"title": name, "graphs": graphs, "times": times})
 
 
@@ -233,7 +233,7 @@ def facts(v: Vertex, told: bool = True) -> list[list[str]]:
         if told and isinstance(prim, Primitive):
             out += [["derivative", line] for line in _rules(node)]
         if isinstance(prim, Primitive) and not isinstance(node.value, Parts):
-            out.append(["floating-point operations", f"{_flops(node):,}"])
+            out.append(["flops", f"{_flops(node):,}"])
     if not isinstance(node.value, Parts):
         out.append(["bytes", f"{raw(node).nbytes:,}"])
     return out
@@ -279,7 +279,13 @@ def _planned(f: Jitted, args: Sequence[Any]) -> tuple[list[dict[str, Any]], list
     """The program as recorded and after each pass that changed it, and times by line."""
     plan, call = f.plan_for(*args)
     program = plan.recorded
-    names = [f"x{n}" for n in range(len(program.inputs))]
+    leaves = [
+        name + path
+        for name, x in zip(argument_names(f.f, len(args)), args, strict=True)
+        for path in trees.paths(x)
+    ]
+    count = len(program.inputs)
+    names = leaves if len(leaves) == count else [f"x{n}" for n in range(count)]
     values = [np.asarray(v) for v in call]
     stages = [("Program as recorded", program)]
     for rewrite in PASSES:

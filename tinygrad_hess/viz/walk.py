@@ -314,7 +314,9 @@ def _named(picture: Picture) -> list[str]:
             v.title = v.title if named else f"{name} = {v.title}"
         else:
             name = v.title
-        names.append(name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…")
+        short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+        v.title = v.title.replace(name, short, 1)
+        names.append(short)
     return names
 
 
