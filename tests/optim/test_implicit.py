@@ -148,7 +148,9 @@ def test_root_of_a_system(every: bool) -> None:
     check(f, lambda p: p[0] / 2 + np.sqrt(p[0] ** 2 / 4 - p[1]), np.array([3.0, 2.0]), every)
 
 
-@pytest.mark.parametrize("method", ["newton", "iteration", "anderson"])
+@pytest.mark.parametrize(
+    "method", ["newton", "anderson", pytest.param("iteration", marks=pytest.mark.slow)]
+)
 @nestings
 def test_fixed_point(method: str, every: bool) -> None:
     """Of x = a + b x, and Babylon's square root."""
@@ -159,7 +161,7 @@ def test_fixed_point(method: str, every: bool) -> None:
     check(f, lambda p: p[0] / (1 - p[1]) + np.sqrt(p[0]), np.array([2.0, 0.3]), every)
 
 
-@pytest.mark.parametrize("method", ["newton", "trust-region", "bfgs"])
+@pytest.mark.parametrize("method", ["newton", pytest.param("bfgs", marks=pytest.mark.slow)])
 @nestings
 def test_minimum(method: str, every: bool) -> None:
     """Of ridge regression, in the data and the penalty, by the normal equations."""
@@ -228,6 +230,23 @@ def test_starts_have_no_derivative_but_may_be_mapped() -> None:
     f = lambda x0: optim.root(lambda x: x**2 - 4.0, x0).x
     close(tg.vmap(f)(np.array([-3.0, 1.0])), [-2.0, 2.0])
     assert float(tg.grad(f)(1.0)) == 0.0
+
+
+def test_labels_and_narrow_types_among_the_arguments() -> None:
+    def f(w: Any, labels: Any) -> Any:
+        loss = lambda x, w, labels: ((x - w * labels) ** 2).sum()
+        return optim.minimize(loss, np.zeros(3, np.float32), (w, labels), "newton").x
+
+    labels = np.array([1, 2, 3])
+    program = tg.jit(f)
+    program(2.0, labels)
+    close(program(3.0, labels + 1), [6, 9, 12])
+    assert program(3.0, labels).dtype == np.float32
+    slope = tg.jit(tg.grad(lambda w, labels: f(w, labels).sum()))
+    slope(2.0, labels)
+    close(slope(2.0, labels + 1), 9.0)
+    close(tg.vmap(f, (None, 0))(2.0, np.stack([labels, 2 * labels])), [[2, 4, 6], [4, 8, 12]])
+    assert tg.grad(lambda w: f(w, labels).sum())(np.float32(2)).dtype == np.float32
 
 
 def test_what_is_no_solution_has_no_derivative() -> None:

@@ -195,25 +195,40 @@ solve_system.defjvp(_rule)
 
 
 class Floats:
-    """The floating leaves of a pytree, which derivatives are taken in; others stay as they are."""
+    """The leaves of a pytree that solutions are functions of, in float64; others stay as they are.
+
+    These are floating ones, and tensors of integers, which ``jit`` and ``vmap`` change.
+    """
 
     def __init__(self, tree: Any):
         leaves, self.spec = trees.flatten(tree)
-        self.is_float = [_is_float(x) for x in leaves]
-        self.others = [None if is_float else x for x, is_float in zip(leaves, self.is_float)]
-        self.leaves = [x for x, is_float in zip(leaves, self.is_float) if is_float]
+        self.dtypes = [_dtype_of_operand(x) for x in leaves]
+        pairs = [*zip(leaves, self.dtypes, strict=True)]
+        self.others = [x if dtype is None else None for x, dtype in pairs]
+        self.leaves = [
+            x if dtype == np.float64 else astype(x, np.float64)
+            for x, dtype in pairs
+            if dtype is not None
+        ]
 
     def tree(self, leaves: Any) -> Any:
-        """The tree with other floating leaves."""
+        """The tree with other leaves, in the types of the first."""
         supply = iter(leaves)
-        return trees.unflatten(
-            self.spec,
-            [next(supply) if is_float else x for x, is_float in zip(self.others, self.is_float)],
-        )
+        made = []
+        for x, dtype in zip(self.others, self.dtypes, strict=True):
+            if dtype is not None:
+                x = next(supply)
+                x = x if dtype == np.float64 else astype(x, dtype)
+            made.append(x)
+        return trees.unflatten(self.spec, made)
 
 
-def _is_float(x: Any) -> bool:
-    return isinstance(x, float) or getattr(getattr(x, "dtype", None), "kind", "") == "f"
+def _dtype_of_operand(x: Any) -> Any:
+    if isinstance(x, float):
+        return np.dtype(np.float64)
+    dtype = getattr(x, "dtype", None)
+    kinds = "fiub" if isinstance(x, Tensor) else "f"
+    return dtype if getattr(dtype, "kind", "") in kinds and dtype is not None else None
 
 
 def linear_solve(
