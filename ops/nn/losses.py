@@ -3,6 +3,9 @@ something, reduced by ``"mean"``, ``"sum"`` or ``"none"``.
 
 Shapes must agree exactly: a prediction (n, 1) against targets (n,) would broadcast to (n, n) and
 train on nonsense, so it is an error.
+
+``example_weight``, of shape (n,) or any leading part of the losses' shape, multiplies them; the
+mean is then divided by the sum of the weights, not by the count.
 """
 
 from __future__ import annotations
@@ -21,7 +24,12 @@ from ..shape.axes import shape_of
 
 
 def mse(
-    prediction: ArrayLike, target: ArrayLike, reduction: str = "mean", *, half: bool = False
+    prediction: ArrayLike,
+    target: ArrayLike,
+    reduction: str = "mean",
+    *,
+    half: bool = False,
+    example_weight: ArrayLike | None = None,
 ) -> Array:
     """Squared error, averaged over all elements; halved with ``half=True``.
 
@@ -31,11 +39,14 @@ def mse(
     reduction : {"mean", "sum", "none"}
     half : bool
         Half the squared error, whose gradient is the residual itself.
+    example_weight : array, optional
+        One for each example, or of any leading part of the predictions' shape; the mean is
+        Σ w l / Σ w.
 
     Raises
     ------
     ValueError
-        When the shapes differ.
+        When the shapes differ, or weights are negative or all zero.
 
     Examples
     --------
@@ -46,18 +57,29 @@ def mse(
     """
     prediction, target = _same_shapes(prediction, target, "mse")
     half = arguments.flag("mse", "half", half)
-    total = _reduce(ops.square(prediction - target), reduction, "mse")
+    total = _reduce(ops.square(prediction - target), reduction, "mse", example_weight)
     return 0.5 * total if half else total
 
 
-def l1(prediction: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Array:
+def l1(
+    prediction: ArrayLike,
+    target: ArrayLike,
+    reduction: str = "mean",
+    *,
+    example_weight: ArrayLike | None = None,
+) -> Array:
     """Absolute error, averaged over all elements; at equality its derivative is 0."""
     prediction, target = _same_shapes(prediction, target, "l1")
-    return _reduce(ops.absolute(prediction - target), reduction, "l1")
+    return _reduce(ops.absolute(prediction - target), reduction, "l1", example_weight)
 
 
 def huber(
-    prediction: ArrayLike, target: ArrayLike, delta: float = 1.0, reduction: str = "mean"
+    prediction: ArrayLike,
+    target: ArrayLike,
+    delta: float = 1.0,
+    reduction: str = "mean",
+    *,
+    example_weight: ArrayLike | None = None,
 ) -> Array:
     """d²/2 where |d| <= delta, delta (|d| - delta/2) beyond (Huber 1964).
 
@@ -72,7 +94,7 @@ def huber(
     prediction, target = _same_shapes(prediction, target, "huber")
     d = prediction - target
     inner = ops.clip(d, -delta, delta)
-    return _reduce(inner * (d - 0.5 * inner), reduction, "huber")
+    return _reduce(inner * (d - 0.5 * inner), reduction, "huber", example_weight)
 
 
 def hinge(score: ArrayLike, label: ArrayLike, reduction: str = "mean") -> Array:
@@ -89,7 +111,12 @@ def hinge(score: ArrayLike, label: ArrayLike, reduction: str = "mean") -> Array:
 
 
 def binary_cross_entropy_with_logits(
-    logits: ArrayLike, target: ArrayLike, reduction: str = "mean"
+    logits: ArrayLike,
+    target: ArrayLike,
+    reduction: str = "mean",
+    *,
+    pos_weight: ArrayLike | None = None,
+    example_weight: ArrayLike | None = None,
 ) -> Array:
     """-t log σ(x) - (1 - t) log(1 - σ(x)), as softplus(x) - t x: stable for any logit.
 
@@ -98,11 +125,16 @@ def binary_cross_entropy_with_logits(
     logits, target : array, the same shape
         Targets are in [0, 1].
     reduction : {"mean", "sum", "none"}
+    pos_weight : array that broadcasts to them, optional
+        Multiplies the first term, as if there were so many more positive examples. The mean
+        divides by the count all the same, as in PyTorch.
+    example_weight : array, optional
+        As for :func:`mse`.
 
     Raises
     ------
     ValueError
-        When the shapes differ, or a target is outside [0, 1].
+        When the shapes differ, a target is outside [0, 1], or weights are negative or all zero.
 
     Examples
     --------
@@ -114,11 +146,28 @@ def binary_cross_entropy_with_logits(
     who = "binary_cross_entropy_with_logits"
     logits, target = _same_shapes(logits, target, who)
     target = ops.checked(target, _check_probabilities)
-    return _reduce(ops.softplus(logits) - target * logits, reduction, who)
+    if pos_weight is None:
+        found = ops.softplus(logits) - target * logits
+    else:
+        more = 1 + (_cast_data(tensor_or_array(pos_weight), logits) - 1) * target
+        found = (1 - target) * logits + more * ops.softplus(-logits)
+        if found.shape != logits.shape:
+            raise ValueError(
+                f"{who}: pos_weight {describe(pos_weight)} does not broadcast to logits "
+                f"{describe(logits)}"
+            )
+    return _reduce(found, reduction, who, example_weight)
 
 
 def cross_entropy(
-    logits: ArrayLike, labels: ArrayLike, *, label_smoothing: float = 0.0, reduction: str = "mean"
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+    weight: ArrayLike | None = None,
+    ignore_index: int | None = None,
+    example_weight: ArrayLike | None = None,
 ) -> Array:
     """Cross entropy of softmax(logits) against class numbers or probabilities.
 
@@ -133,12 +182,19 @@ def cross_entropy(
         (Szegedy et al. 2016).
     reduction : {"mean", "sum", "none"}
         The mean is over examples; "none" gives one loss for each, shape (...).
+    weight : (C,), optional
+        Of the classes. With class numbers, the mean divides by the sum of the weights of the
+        examples' classes; with probabilities by the count, as in PyTorch.
+    ignore_index : int, optional
+        Examples of this class number do not count; it may be one that is no class, such as -100.
+    example_weight : (...), optional
+        Or of any leading part of that shape; the mean divides by the weights' sum.
 
     Raises
     ------
     ValueError
-        When the shapes do not fit, a class number is negative or not below C, or probabilities
-        are negative or do not sum to 1.
+        When the shapes do not fit, a class number is negative or not below C, probabilities
+        are negative or do not sum to 1, or weights are negative or all zero for these examples.
     TypeError
         When class numbers are not integers.
 
@@ -155,19 +211,36 @@ def cross_entropy(
     shape = logits.shape
     if not shape or not shape[-1]:
         raise ValueError(f"{who}: logits need a last axis of classes, got {describe(logits)}")
+    if weight is not None:
+        weight = _cast_data(tensor_or_array(weight), logits)
+        if weight.shape != shape[-1:]:
+            raise ValueError(
+                f"{who}: weight {describe(weight)} must have shape {shape[-1:]}, one for each class"
+            )
     if labels.dtype.kind == "f" and labels.shape == shape:
+        if ignore_index is not None:
+            raise ValueError(f"{who}: ignore_index={ignore_index} is for class numbers alone")
         labels = _cast_data(ops.checked(labels, Probabilities(who)), logits)
         if label_smoothing:
             labels = (1 - label_smoothing) * labels + label_smoothing / shape[-1]
-        return _reduce(-ops.sum(labels * ops.log_softmax(logits), axis=-1), reduction, who)
+        labels = labels if weight is None else labels * weight
+        losses = -ops.sum(labels * ops.log_softmax(logits), axis=-1)
+        return _reduce(losses, reduction, who, example_weight)
+    counted = None
+    if ignore_index is not None:
+        counted = ops.not_equal(labels, ignore_index)
+        labels = ops.where(counted, labels, 0)
     labels = _class_numbers(logits, labels, who)
-    losses = ops.logsumexp(logits, axis=-1)
-    if label_smoothing < 1:
-        picked = _class_logits(logits, labels)
-        losses = losses - (picked if not label_smoothing else (1 - label_smoothing) * picked)
-    if label_smoothing:
-        losses = losses - label_smoothing * ops.mean(logits, axis=-1)
-    return _reduce(losses, reduction, who)
+    losses = _against_classes(logits, labels, weight, label_smoothing)
+    if weight is None and counted is None:
+        return _reduce(losses, reduction, who, example_weight)
+    each = ops.astype(counted, logits.dtype) if counted is not None else None
+    if counted is not None:
+        losses = ops.where(counted, losses, 0)
+    if weight is not None:
+        of_class = ops.index(weight, (labels,))
+        each = of_class if each is None else each * of_class
+    return _reduce(losses, reduction, who, example_weight, each)
 
 
 def kl_div(logits: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Array:
@@ -221,6 +294,21 @@ def accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
 # ---- what they share -------------------------------------------------------------------------
 
 
+def _against_classes(logits: Array, labels: Array, weight: Array | None, smoothing: float) -> Array:
+    """Cross entropy of each example, against class numbers mixed with the uniform distribution."""
+    total = ops.logsumexp(logits, axis=-1)
+    if weight is not None:  # each class has a factor, also in the uniform part
+        losses = ops.index(weight, (labels,)) * (total - _class_logits(logits, labels))
+        if not smoothing:
+            return losses
+        uniform = ops.sum(weight * (ops.expand_dims(total, -1) - logits), axis=-1)
+        return (1 - smoothing) * losses + smoothing / logits.shape[-1] * uniform
+    if smoothing < 1:
+        picked = _class_logits(logits, labels)
+        total = total - (picked if not smoothing else (1 - smoothing) * picked)
+    return total - smoothing * ops.mean(logits, axis=-1) if smoothing else total
+
+
 def _concrete(x: Array) -> Array:
     """The numbers, for checks (with batch axes in front, inside vmap)."""
     if isinstance(x, Tensor):
@@ -249,11 +337,41 @@ def _same_shapes(prediction: Array, target: Array, who: str) -> tuple[Array, Arr
     return prediction, _cast_data(target, prediction)
 
 
-def _reduce(losses: Array, reduction: str, who: str) -> Array:
+def _reduce(
+    losses: Array,
+    reduction: str,
+    who: str,
+    example_weight: ArrayLike | None = None,
+    each: Array | None = None,
+) -> Array:
+    """The reduction of the losses, multiplied by weights of the examples.
+
+    ``each`` is what each of them counts in the mean, by its class, for that is in the loss already.
+    """
     arguments.choice(who, "reduction", reduction, ("mean", "sum", "none"))
+    if example_weight is not None:
+        given = _example_weights(example_weight, losses, who)
+        losses = losses * given
+        each = given if each is None else each * given
     if reduction == "none":
         return losses
+    if reduction == "mean" and each is not None:
+        total = ops.sum(ops.broadcast_to(each, losses.shape))
+        return ops.sum(losses) / ops.checked(total, _PositiveTotal(who))
     return ops.mean(losses) if reduction == "mean" else ops.sum(losses)
+
+
+def _example_weights(weight: ArrayLike, losses: Array, who: str) -> Array:
+    """Weights of a leading part of the losses' shape, with axes for the rest."""
+    weight = _cast_data(tensor_or_array(weight), losses)
+    rank = len(weight.shape)
+    if weight.shape != losses.shape[:rank]:
+        raise ValueError(
+            f"{who}: example_weight {describe(weight)} must have the shape {losses.shape} of the "
+            "losses, or a leading part of it, such as one for each example"
+        )
+    weight = ops.checked(weight, _NotNegative(who))
+    return ops.reshape(weight, (*weight.shape, *(1,) * (len(losses.shape) - rank)))
 
 
 def _class_logits(logits: Array, labels: Array) -> Array:
@@ -302,6 +420,31 @@ class Probabilities:
         if not (off <= 1e-3).all():
             raise ValueError(
                 f"{self.who}: probabilities must sum to 1, one sum is off by {off.max():.3g}"
+            )
+
+
+@dataclass(frozen=True)
+class _NotNegative:
+    """A check of weights."""
+
+    who: str
+
+    def __call__(self, w: Array) -> None:
+        if w.size and not (w >= 0).all():
+            raise ValueError(f"{self.who}: weights must not be negative, got {_range(w)}")
+
+
+@dataclass(frozen=True)
+class _PositiveTotal:
+    """A check that there is something to take the mean of."""
+
+    who: str
+
+    def __call__(self, total: Array) -> None:
+        if not (total > 0).all():
+            raise ValueError(
+                f"{self.who}: the weights of these examples sum to {np.min(total):.3g}, so there "
+                'is no mean. Leave such a batch out, or give reduction="sum".'
             )
 
 

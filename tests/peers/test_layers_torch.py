@@ -403,3 +403,61 @@ def test_states_are_passed_on_as_in_pytorch() -> None:
     out, (last_h, last_c) = model(x, (h, c))
     for got, expected in ((out, want), (last_h, want_h), (last_c, want_c)):
         np.testing.assert_allclose(got, expected.detach().numpy(), **TOLERANCE)
+
+
+LOSSES: dict[str, tuple[Any, Any]] = {
+    f"cross_entropy_{'_'.join(options)}": (
+        lambda f, y, o=options: nn.cross_entropy(f, y, **o),
+        lambda f, y, o=options: torch.nn.functional.cross_entropy(f, y, **_to_torch(o)),
+    )
+    for options in (
+        {"weight": np.array([0.5, 1.0, 3.0])},
+        {"ignore_index": 1},
+        {"label_smoothing": 0.2},
+        {"weight": np.array([0.5, 1.0, 3.0]), "ignore_index": -100, "label_smoothing": 0.2},
+        {"weight": np.array([0.5, 1.0, 3.0]), "ignore_index": 2, "reduction": "sum"},
+    )
+}
+
+
+def _to_torch(options: Any) -> Any:
+    made = lambda v: torch.from_numpy(v) if isinstance(v, np.ndarray) else v
+    return {name: made(value) for name, value in options.items()}
+
+
+@pytest.mark.parametrize("kind", ["classes", "probabilities"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_cross_entropy_with_weights(name: str, kind: str) -> None:
+    ours, torchs = LOSSES[name]
+    rng = np.random.default_rng(5)
+    f, v = rng.normal(size=(6, 3)), rng.normal(size=(6, 3))
+    y: Any = np.array([0, 2, 1, 1, 0, 2])
+    if kind == "probabilities":
+        if "ignore_index" in name:
+            pytest.skip("of class numbers alone")
+        y = rng.dirichlet(np.ones(3), 6)
+    _same_derivatives(lambda f: ours(f, y), lambda f: torchs(f, torch.from_numpy(y)), f, v)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_binary_cross_entropy_with_pos_weight(reduction: str) -> None:
+    rng = np.random.default_rng(6)
+    f, v, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 3)), rng.uniform(size=(6, 3))
+    weight = np.array([0.5, 1.0, 3.0])
+    theirs = lambda f: torch.nn.functional.binary_cross_entropy_with_logits(
+        f, torch.from_numpy(y), pos_weight=torch.from_numpy(weight), reduction=reduction
+    )
+    ours = lambda f: nn.binary_cross_entropy_with_logits(f, y, reduction, pos_weight=weight)
+    _same_derivatives(ours, theirs, f, v)
+
+
+def _same_derivatives(ours: Any, theirs: Any, f: Any, v: Any) -> None:
+    point = torch.from_numpy(f).requires_grad_()
+    value = theirs(point)
+    (gradient,) = torch.autograd.grad(value, point, create_graph=True)
+    (product,) = torch.autograd.grad((gradient * torch.from_numpy(v)).sum(), point)
+    for wrap in (lambda g: g, tg.jit):
+        np.testing.assert_allclose(wrap(ours)(f), value.item(), **TOLERANCE)
+        np.testing.assert_allclose(wrap(tg.grad(ours))(f), gradient.detach().numpy(), **TOLERANCE)
+        found = wrap(lambda f: tg.hvp(ours, f, v))(f)
+        np.testing.assert_allclose(found, product.detach().numpy(), **TOLERANCE)

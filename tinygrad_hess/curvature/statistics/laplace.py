@@ -17,7 +17,7 @@ from ...core import arguments
 from ..operators import checks
 from ..operators.batches import Batches
 from ..operators.flattening import Array, Flattening, raw
-from ..operators.ggn.output_hessians import check_reduction
+from ..operators.ggn.output_hessians import check_counts, check_reduction
 from ..operators.ggn.output_roots import output_roots
 from ..operators.kfac.layer_taps import LayerTaps
 from ..operators.kfac.operator import KroneckerFactors, check_model, loss_value, pairs
@@ -102,6 +102,7 @@ def laplace(
     begin = time.perf_counter()
     checks.check_functions(who, predict=predict, loss=loss)
     check_reduction(loss, reduction, who)
+    check_counts(loss, reduction, who)
     arguments.choice(who, "structure", structure, STRUCTURES)
     arguments.choice(who, "reduction", reduction, ("mean", "sum"))
     check_precision(prior_precision)

@@ -14,7 +14,16 @@ from ..flattening import Array
 from ..linearization import OutputProducts, RecordedGradient, RecordedModel
 from ..passes import TAPE_MEMORY
 from .operator import OutputCurvatureOperator
-from .output_hessians import LIKELIHOODS, OuterProducts, known, output_hessian, scores
+from .output_hessians import (
+    LIKELIHOODS,
+    OF_TARGETS,
+    OuterProducts,
+    check_counts,
+    has_any,
+    known,
+    output_hessian,
+    scores,
+)
 
 
 class FisherOperator(OutputCurvatureOperator):
@@ -97,6 +106,12 @@ class FisherOperator(OutputCurvatureOperator):
         seed = arguments.integer(who, "seed", seed, least=0)
         self.samples, self.draw, self.seed = samples, draw, seed
         found = known(loss)
+        if found is not None and draw is None and has_any(found[1], OF_TARGETS):
+            raise ValueError(
+                "FisherOperator: with weight or pos_weight, which depend on the target, the loss "
+                "is no negative log likelihood of the outputs. Weigh the examples instead "
+                "(example_weight), or use GGNOperator for the curvature of this loss."
+            )
         likelihood = found is not None and found[0] in LIKELIHOODS
         if samples is None if draw is not None else not likelihood:
             raise ValueError(
@@ -127,6 +142,7 @@ class FisherOperator(OutputCurvatureOperator):
         rng = np.random.default_rng([self.seed, number])  # a batch recorded again draws the same
         if self.draw is None:
             return scores(self.loss, f, rng, self.samples)
+        check_counts(self.loss, self.reduction, self._at.who)
         drawn = [self._gradients(f, self.draw(f, rng)) for _ in range(self.samples)]
         return outer_products(np.stack(drawn), self.reduction)
 
@@ -176,6 +192,7 @@ class EmpiricalFisherOperator(OutputCurvatureOperator):
         self, model: RecordedModel, target: Any, slope: RecordedGradient, number: int
     ) -> OutputProducts:
         f = self._single_output(model.outputs)
+        check_counts(self.loss, self.reduction, self._at.who)
         return outer_products(slope.gradient.reshape(1, *f.shape), self.reduction)
 
 

@@ -10,12 +10,13 @@ import numpy as np
 from ....core.tensor import unrecorded
 from ....transforms.recording import Recording
 from .. import checks
+from ..batches import Batches
 from ..empirical_risk import StreamedOperator
 from ..flattening import Array, Flattening
 from ..linearization import OutputProducts, RecordedGaussNewton, RecordedGradient, RecordedModel
 from ..passes import TAPE_MEMORY
 from ..per_example.forms import Layout, RecordedCopies, recorded_copies
-from .output_hessians import check_reduction, output_hessian
+from .output_hessians import check_counts, check_reduction, output_hessian
 
 
 class OutputCurvatureOperator(StreamedOperator):
@@ -40,6 +41,8 @@ class OutputCurvatureOperator(StreamedOperator):
         checks.check_functions(type(self).__name__, predict=predict, loss=loss)
         check_reduction(loss, reduction, type(self).__name__)
         self.predict, self.loss = predict, loss
+        data = Batches(data, type(self).__name__)
+        check_counts(loss, reduction, type(self).__name__, data.single)
         super().__init__(
             params,
             data,

@@ -10,7 +10,7 @@ With ``f`` the outputs and p the probabilities that they stand for, the Hessians
     binary cross entropy     p (1 - p)
     Huber                    1 inside, 0 outside
 
-Any other loss is differentiated twice, alone: never through the model.
+Any other loss, and one with weights, is differentiated twice, alone: never through the model.
 """
 
 from __future__ import annotations
@@ -57,6 +57,37 @@ def check_reduction(loss: Any, reduction: str, who: str) -> None:
         )
 
 
+WEIGHTS = ("weight", "pos_weight", "ignore_index", "example_weight")
+"""Keywords of our losses by which examples do not all count the same."""
+
+OF_TARGETS = ("weight", "pos_weight")
+"""Those that depend on the target: with them the loss is no negative log likelihood."""
+
+
+def has_any(keywords: dict[str, Any], names: tuple[str, ...]) -> bool:
+    """Whether a loss is given any of these keywords."""
+    return any(keywords.get(name) is not None for name in names)
+
+
+def check_counts(loss: Any, reduction: str, who: str, single: bool | None = None) -> None:
+    """Refuse a loss that divides by weights where means are weighed by the count of examples.
+
+    With one batch (``single``) there is nothing to weigh; None where the count is used all the
+    same. Only ``pos_weight`` leaves the count as it is.
+    """
+    found = known(loss)
+    names = tuple(name for name in WEIGHTS if name != "pos_weight")
+    if found is None or single or reduction == "sum" or not has_any(found[1], names):
+        return
+    given = ", ".join(name for name in names if found[1].get(name) is not None)
+    also = "" if single is None else ", or give all data as one batch"
+    raise ValueError(
+        f"{who}: with {given} the loss divides by the sum of its examples' weights, but here means "
+        f"are weighed by the number of examples. Give reduction='sum' to the loss and to {who}"
+        f"{also}."
+    )
+
+
 def output_hessian(
     loss: Any, outputs: list[Array], target: Any, slope: RecordedGradient
 ) -> OutputProducts:
@@ -76,6 +107,8 @@ def output_hessian(
     if found is None or len(outputs) != 1:
         return slope.sweep
     function, keywords = found
+    if has_any(keywords, WEIGHTS):
+        return slope.sweep
     f = outputs[0]
     if function in CATEGORICAL:
         return SoftmaxHessian(
@@ -103,6 +136,11 @@ def scores(loss: Any, f: Array, rng: np.random.Generator, samples: int) -> Outer
     function, keywords = known(loss) or (None, {})
     if function not in LIKELIHOODS:
         raise ValueError(f"scores: {loss!r} is no likelihood that targets can be drawn from")
+    if has_any(keywords, WEIGHTS):
+        raise ValueError(
+            "FisherOperator: targets are not drawn for a loss with weights. Leave out samples= for "
+            "the exact one, or give draw="
+        )
     shape = (samples, *f.shape)
     if function in CATEGORICAL:
         p = ops.softmax(f)

@@ -15,7 +15,7 @@ from ....core.tensor import unrecorded
 from .. import checks
 from ..batches import Batches, batch_size
 from ..flattening import Array, Flattening
-from ..ggn.output_hessians import check_reduction
+from ..ggn.output_hessians import check_counts, check_reduction
 from ..ggn.output_roots import output_gradient, output_roots
 from ..operator import SymmetricOperator
 from ..pickling import picklable, restore
@@ -144,6 +144,7 @@ class KroneckerFactors(SymmetricOperator):
                 "the rest."
             )
         self._batches = Batches(data, who)
+        check_counts(loss, reduction, who, self._batches.single)
         self.examples = 0
         self.blocks: dict[str, KroneckerBlock] = self._factors()
         if corrected:
