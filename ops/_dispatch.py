@@ -323,8 +323,9 @@ def _narrowed(y: Any, operands: list[Any]) -> Any:
 
 
 def as_constants(y: Any) -> Any:
-    """Arrays as constant tensors, in lists, tuples and named tuples as well."""
-    return trees.map(lambda x: constant(x) if isinstance(x, (np.ndarray, np.generic)) else x, y)
+    """Arrays of numbers as constant tensors, in lists, tuples and named tuples as well."""
+    is_numbers = lambda x: isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "biufc"
+    return trees.map(lambda x: constant(x) if is_numbers(x) else x, y)
 
 
 def as_array(x: ArrayLike) -> Array:

@@ -143,7 +143,7 @@ class Tensor(TensorMethods):
         except Exception as error:
             options = {"dtype": dtype, "requires_grad": requires_grad}
             raise add_context(error, "tensor", (data,), options) from error
-        if self.value.dtype.kind in "OSU":
+        if self.value.dtype.kind not in "biufc":
             raise TypeError(f"tensor: a tensor holds numbers, got {describe(data)}")
         self.prim = None
         self.args = self.parents = ()
@@ -314,7 +314,8 @@ class Tensor(TensorMethods):
                 "gradient. Where none should flow, write x.numpy(), x.item() or x.detach(); for a "
                 "copy through which it flows, x.copy(). For y = np.zeros(2); y[0] = x, write "
                 "y = tg.tensor(np.zeros(2)); for np.array([x[0], x[1]]) or sum of a list, "
-                "np.stack([x[0], x[1]]); for math.sin(x), np.sin(x); for a loss, return x itself."
+                "np.stack([x[0], x[1]]); for math.sin(x), np.sin(x); for frame @ x, "
+                "frame.to_numpy() @ x; for a loss, return x itself."
             )
 
     def __len__(self) -> int:

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from ...core import modes, signatures
-from ...core.errors import describe
 from ...core.batching import full_lead
+from ...core.errors import describe
 from ...core.primitive import Primitive
 from ...core.tensor import Tensor, tensor_or_array
 from ...ops import astype, concatenate, isfinite, stack, sum, where
