@@ -72,8 +72,10 @@ np.testing.assert_allclose(tg.hvp(f, v, u), expected, atol=1e-8)
 # -----------------
 # 8 n² bytes: the whole memory of a machine goes to a small net.
 
-pages = os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 4 * 2**20
-memory = 4096 * pages
+if hasattr(os, "sysconf"):
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+else:  # Windows
+    memory = 16 * 2**30
 largest = int(np.sqrt(memory / 8))
 print(f"{memory / 2**30:.0f} GiB hold a dense Hessian of {largest:,} parameters at most")
 print(f"a million parameters would need {8 * 10**12 / 2**40:.1f} TiB")

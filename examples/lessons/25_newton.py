@@ -101,7 +101,7 @@ for k, (name, track) in enumerate(tracks.items()):
 left.plot([-1, 0, 1], [0, 0, 0], "kx")
 left.text(0, -0.24, "saddle", ha="center")
 left.set(title="Newton's method goes to the saddle", xlabel="x", ylabel="y")
-left.legend(loc="lower left", fontsize=8)
+left.legend(loc="lower left", fontsize=8, frameon=True)
 right.semilogy(errors, "C1o-")
 right.set(
     title="Once near, the digits double with each step\n(Rosenbrock's function)",

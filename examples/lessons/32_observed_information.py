@@ -86,8 +86,8 @@ assert 0.92 < covered < 0.98
 # The conditions
 # --------------
 # The point must be a minimum, and the *model* must be right. Where the scatter grows with x, and
-# the model has it constant, the information promises too little; the sandwich, from the gradient of
-# each example, stays right.
+# the model has it constant, the information promises too little. The sandwich, from the gradient of
+# each example, comes close; of 50 examples it is still a little too small.
 
 wide = lambda rng: X @ truth + (0.1 + 0.02 * X[:, 1] ** 2) * rng.normal(size=50)
 fits = np.array([np.linalg.lstsq(X, wide(rng), rcond=None)[0] for _ in range(2000)])

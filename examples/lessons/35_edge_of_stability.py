@@ -48,7 +48,7 @@ def train(rate, steps):
     )
 
 
-RATES = (0.9, 0.75, 0.6)
+RATES = (0.9, 0.8, 0.7)
 runs = {rate: train(rate, 1201) for rate in RATES}
 for rate, (losses, sharpness) in runs.items():
     relative = sharpness * rate / 2
@@ -88,5 +88,7 @@ left.set(
 left.set_ylim(0, 1.25 * 2 / min(RATES))
 left.legend(loc="upper left", ncols=3, fontsize=8)
 right.set(title="The loss goes on falling", xlabel="step", ylabel="training loss")
+right.set_yticks([0.04, 0.1, 0.2, 0.4], ["0.04", "0.1", "0.2", "0.4"])
+right.minorticks_off()
 right.legend()
 plt.show()

@@ -19,6 +19,7 @@ NEEDED = {
     "tinygrad_hess/ops/elementwise/arithmetic.py",
     "tinygrad_hess/data/digits.npz",
     "tinygrad_hess/data/NOTICE",
+    "tinygrad_hess/viz/figures.mplstyle",
     "tinygrad_hess/viz/viz-global.js",
 }
 
