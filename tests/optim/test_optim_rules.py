@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -539,3 +540,44 @@ def test_gradients_are_clipped_together() -> None:
 def test_settings_are_checked(make: Any, message: str) -> None:
     with pytest.raises((TypeError, ValueError), match=message):
         make()
+
+
+@pytest.mark.parametrize("make", EVERY, ids=NAMES)
+def test_optimisers_are_copied_with_their_settings(make: Callable[..., Any]) -> None:
+    opt = make(groups={"bias": {"lr": 0.0}}, max_norm=1.0)
+    optim.fit(quartic, start(), np.float64(0.5), opt, jit=False)
+    other = pickle.loads(pickle.dumps(opt))
+    assert repr(other) == repr(opt)
+    for one in (opt, other):
+        found = optim.fit(quartic, start(), np.float64(0.5), one, epochs=2, jit=False).params
+        np.testing.assert_array_equal(found["bias"], start()["bias"])
+
+
+def test_a_step_can_be_part_of_a_jitted_function() -> None:
+    opt = optim.SAM(optim.Adam(lr=0.1), rho=0.1)
+    step = opt.stepper(quartic, jit=False)
+
+    @tg.jit
+    def twice(params: Tree, state: Any, level: Any) -> Any:
+        return step(*step(params, state, level)[1:], level)
+
+    params = start()
+    state = opt.init(params)
+    for _ in range(3):
+        expected = step(*step(params, state, 0.5)[1:], 0.5)
+        value, params, state = twice(params, state, 0.5)
+        np.testing.assert_allclose(value, expected[0], rtol=1e-12)
+        close(params, expected[1])
+
+
+def test_frozen_arrays_are_left_alone() -> None:
+    model = tg.nn.MLP([3, 4, 2], seed=0)
+    tg.nn.freeze(model, "layers[0]")
+    x, y = np.ones((5, 3)), np.zeros((5, 2))
+    loss = lambda model, batch: ((model(batch[0]) - batch[1]) ** 2).mean()
+    for opt in (optim.AdamW(lr=0.1, weight_decay=1.0), optim.SOAP(), optim.AdaHessian()):
+        found = optim.fit(loss, model, (x, y), opt, epochs=3).params
+        for name in ("weight", "bias"):
+            before, after = (np.asarray(m.layers[0].__dict__[name]) for m in (model, found))
+            np.testing.assert_array_equal(before, after)
+        assert (np.asarray(found.layers[1].weight) != np.asarray(model.layers[1].weight)).any()

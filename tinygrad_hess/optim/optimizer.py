@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
@@ -281,41 +280,46 @@ class Optimizer:
         """New values and all new moments, from parameters, gradients, ..., and moments."""
         n, step = layout.leaves, int(step)
         columns = [operands[i : i + n] for i in range(0, n * (1 + layout.trees), n or 1)]
-        slots = list(_split(operands[n * (1 + layout.trees) :], layout.slots))
+        slots = _split(operands[n * (1 + layout.trees) :], layout.slots)
         if self.max_norm is not None and n:
             columns[1] = tuple(clip_by_global_norm(list(columns[1]), self.max_norm)[0])
-        values: list[Any] = [None] * n
+        if len(layout.members) == 1:
+            rate, decay = self.groups.settings(0, self, step)
+            values, slots = self._update_group(columns, slots, rate, step + 1, decay)
+            return (*values, *itertools.chain(*slots))
+        values = [None] * n
         for group, members in enumerate(layout.members):
             rate, decay = self.groups.settings(group, self, step)
-            leaves = [tuple(column[i] for column in columns) for i in members]
-            old = [slots[i] for i in members]
-            found = self._update_group(leaves, old, rate, step + 1, decay)
-            for i, (value, new) in zip(members, found, strict=True):
+            own = [[column[i] for i in members] for column in columns]
+            found = self._update_group(own, [slots[i] for i in members], rate, step + 1, decay)
+            for i, value, new in zip(members, *found, strict=True):
                 values[i], slots[i] = value, new
         return (*values, *itertools.chain(*slots))
 
     def _update_group(
         self,
-        leaves: Sequence[tuple[Array, ...]],
+        columns: Sequence[Sequence[Array]],
         slots: Sequence[tuple[Array, ...]],
         rate: float,
         count: int,
         decay: float,
-    ) -> list[tuple[Array, tuple[Array, ...]]]:
-        """The new value and moments of each leaf, from its value, gradient, ... and moments."""
-        if self.elementwise and len(leaves) > 1 and _is_small(leaves, slots):
-            # one long vector takes a call where many short ones take many
-            shapes = [p.shape for p, *_ in leaves]
-            whole = tuple(map(_concatenated, zip(*leaves, strict=True)))
-            moments = tuple(map(_concatenated, zip(*slots, strict=True)))
-            ((value, new),) = self._update_group([whole], [moments], rate, count, decay)
-            parts = [_split_like(x, shapes) for x in (value, *new)]
-            return [(first, tuple(rest)) for first, *rest in zip(*parts, strict=True)]
-        found = []
-        for (p, g, *more), old in zip(leaves, slots, strict=True):
-            new = tuple(np.empty_like(m) for m in old)
-            found.append((self._moved(p, g, (old, new), rate, count, decay, *more), new))
-        return found
+    ) -> tuple[list[Any], list[tuple[Array, ...]]]:
+        """New values and moments of some leaves, from values, gradients, ..., and moments."""
+        if self.elementwise and len(slots) > 1:
+            moments = list(zip(*slots, strict=True))
+            if _is_small([*columns, *moments]):  # one long vector takes a call, short ones many
+                p, g, *more = (np.concatenate([x.ravel() for x in column]) for column in columns)
+                old = tuple(np.concatenate([x.ravel() for x in column]) for column in moments)
+                new = tuple(map(np.empty_like, old))
+                value = self._moved(p, g, (old, new), rate, count, decay, *more)
+                parts = [_split_like(x, columns[0]) for x in (value, *new)]
+                return parts[0], list(zip(*parts[1:], strict=True)) or [()] * len(slots)
+        values, renewed = [], []
+        for p, g, *more, old in zip(*columns, slots, strict=True):
+            new = tuple(map(np.empty_like, old))
+            values.append(self._moved(p, g, (old, new), rate, count, decay, *more))
+            renewed.append(new)
+        return values, renewed
 
     # ---- define by run ------------------------------------------------------------------------
 
@@ -543,28 +547,28 @@ def require_state(who: str, state: Any) -> None:
     arguments.instance(who, "state", state, State, "a State, as opt.init(params) makes it")
 
 
-def _is_small(leaves: Sequence[tuple[Array, ...]], slots: Sequence[tuple[Array, ...]]) -> bool:
+def _is_small(columns: Sequence[Sequence[Array]]) -> bool:
     """Whether calls cost more than copies do, and each column has one type."""
-    return sum(p.nbytes for p, *_ in leaves) <= SMALL and all(
-        len({x.dtype for x in column}) == 1
-        for column in (*zip(*leaves, strict=True), *zip(*slots, strict=True))
+    return sum([p.nbytes for p in columns[0]]) <= SMALL and all(
+        [len({x.dtype for x in column}) == 1 for column in columns]
     )
 
 
-def _concatenated(column: Sequence[Array]) -> Array:
-    return np.concatenate([x.ravel() for x in column])
+def _split_like(whole: Array, like: Sequence[Array]) -> list[Array]:
+    parts, at = [], 0
+    for x in like:
+        parts.append(whole[at : at + x.size].reshape(x.shape))
+        at += x.size
+    return parts
 
 
-def _split_like(whole: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
-    ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
-    parts = (whole[end - math.prod(shape) : end] for end, shape in zip(ends, shapes, strict=True))
-    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
-
-
-def _split(flat: Sequence[Any], counts: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+def _split(flat: Sequence[Any], counts: Sequence[int]) -> list[tuple[Any, ...]]:
     """So many of a sequence for each."""
-    rest = iter(flat)
-    return (tuple(itertools.islice(rest, count)) for count in counts)
+    parts, at = [], 0
+    for count in counts:
+        parts.append(tuple(flat[at : at + count]))
+        at += count
+    return parts
 
 
 def _value_of(x: Any) -> Any:
