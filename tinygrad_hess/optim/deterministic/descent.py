@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...core import arguments
-from .line_searches import SEARCHES, Line, Stalled, Trial, search_named
+from .line_searches import SEARCHES, Line, Stalled, Trial
 from .objective import Array, Objective, Point
 
 
@@ -54,7 +54,7 @@ class Descent(Method):
         for name, value in given.items():
             arguments.number(who, name, value, above=0, below=1)
         try:
-            self.search = search_named(line_search, **given)
+            self.search = SEARCHES[line_search](**given)
         except TypeError:
             raise TypeError(
                 f"{who}: line_search={line_search!r} has no {' and no '.join(given)}: armijo has "

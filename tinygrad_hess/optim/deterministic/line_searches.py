@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -167,8 +167,7 @@ def hager_zhang(delta: float = 0.1, sigma: float = 0.9) -> Search:
 
     def search(line: Line, first: float) -> Trial:
         start = line.start
-        slack = max(1e-6 * abs(start.loss), 0.0)
-        limit = start.loss + slack
+        limit = start.loss + 1e-6 * abs(start.loss)
         made: list[Trial] = []
 
         def accepted(c: Trial) -> bool:
@@ -256,8 +255,3 @@ SEARCHES: dict[str, Callable[..., Search]] = {
     "strong-wolfe": strong_wolfe,
     "hager-zhang": hager_zhang,
 }
-
-
-def search_named(name: str, **constants: Any) -> Search:
-    """A line search by its name."""
-    return SEARCHES[name](**constants)

@@ -201,8 +201,9 @@ def minimize(
                                 of all methods that search along a line; constants ``c1``, ``c2``
         ``cg``                  nonlinear conjugate gradients; ``beta``: ``hager-zhang``,
                                 ``polak-ribiere`` or ``fletcher-reeves``
-        ``bfgs``, ``l-bfgs``    ``memory`` pairs for the second
-        ``sr1``                 symmetric updates of rank one in a trust region; ``radius``
+        ``bfgs``                keeps a matrix of n²
+        ``l-bfgs``              keeps ``memory`` pairs of vectors
+        ``sr1``                 symmetric updates of rank one, a matrix of n²; ``radius``
         ``newton``              modified Cholesky; ``modify=False``: the plain iteration
         ``saddle-free-newton``  magnitudes of eigenvalues; ``krylov`` dimensions above 2,000
         ``newton-cg``           truncated conjugate gradients
@@ -245,8 +246,10 @@ def minimize(
     Newton's methods, and products beyond.
 
     Where ``args`` hold tensors that are being differentiated, ``result.x`` is differentiable in
-    them by the implicit function theorem, to any order and both ways, and under ``vmap`` and
-    ``jit``; the other entries are plain numbers. The Hessian must not be singular at the solution.
+    them by the implicit function theorem: forward and reverse, to any order, under ``vmap`` (one
+    example after the other) and ``jit`` (which calls the method in each replay). The other entries
+    are plain numbers. The Hessian must not be singular at the solution; its systems are factorised
+    up to 500 variables, and solved by MINRES above.
 
     See Also
     --------
@@ -272,14 +275,15 @@ def minimize(
     """
     who = "minimize"
     arguments.function(who, "f", f, "Write minimize(f, x0).")
-    kind = METHODS[arguments.choice(who, "method", _lower(method), tuple(METHODS))]
+    lower = method.lower() if isinstance(method, str) else method
+    name = arguments.choice(who, "method", lower, tuple(METHODS))
+    kind = METHODS[name]
     tol = arguments.number(who, "tol", tol, least=0)
     maxiter = arguments.integer(who, "maxiter", maxiter, least=0)
     arguments.flag(who, "jit", jit)
     if callback is not None:
         arguments.function(who, "callback", callback, "It is called as callback(result).")
     args = args if isinstance(args, tuple) else (args,)
-    name = method.lower()
 
     def solve(x0: Any, args: Any) -> Result:
         objective = (Residuals if kind.needs_residuals else Objective)(f, x0, args, who, jit)
@@ -318,10 +322,6 @@ def _differentiable(
     x = unravel(solution(equations, [start, *floats.leaves]))
     single = found and not any(isinstance(leaf, Batched) for leaf in trees.leaves(x))
     return Result({**found[-1], "x": x}) if single else Result(x=x)
-
-
-def _lower(method: Any) -> Any:
-    return method.lower().replace("_", "-") if isinstance(method, str) else method
 
 
 def _made(kind: type[Method], objective: Objective, name: str, options: dict[str, Any]) -> Method:
