@@ -301,7 +301,7 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
         out = value if has_batch else constant(value)
         return _as_view(out, prim, args, params) if prim.makes_views else out
     kept = tuple(
-        unrecorded(a) if isinstance(a, Tensor) else snapshot(v)
+        unrecorded(a) if isinstance(a, Tensor) else snapshot(v, prim.name)
         for a, v in zip(args, values, strict=True)
     )
     parents = tuple(a if isinstance(a, Tensor) and a.prim is not None else None for a in args)
@@ -350,7 +350,7 @@ def cut(x: Tensor) -> Tensor:
     return record(STOP, value, (value,), (x,))
 
 
-def snapshot(x: Any) -> Any:
+def snapshot(x: Any, who: str = "an operation") -> Any:
     """A copy of a captured array that its owner could still change; anything else as it is.
 
     The tape keeps operands until a sweep reads them. A program that reuses a buffer in between
@@ -358,7 +358,7 @@ def snapshot(x: Any) -> Any:
     """
     if isinstance(x, _ndarray) and (x.flags.writeable or x.base is not None):
         if x.dtype.kind == "O":
-            refuse_objects("an operation", (x,))
+            refuse_objects(who, (x,))
         x = x.copy()
         x.flags.writeable = False  # a recorded sweep that meets it again need not copy it again
     return x
@@ -503,7 +503,7 @@ def binary(prim: Primitive, fallback: Callable[..., Any] = bind) -> Callable[[An
                 y = b
                 parents = (a, None)
             elif tb is _ndarray:
-                y = snapshot(b)
+                y = snapshot(b, prim.name)
                 parents = (a, None)
             else:
                 return fallback(prim, (a, b), None)
@@ -515,7 +515,7 @@ def binary(prim: Primitive, fallback: Callable[..., Any] = bind) -> Callable[[An
             elif ta in scalars:
                 x = a
             elif ta is _ndarray:
-                x = snapshot(a)
+                x = snapshot(a, prim.name)
             else:
                 return fallback(prim, (a, b), None)
         elif ta is _ndarray and (tb is _ndarray or tb in scalars):

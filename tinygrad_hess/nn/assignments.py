@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..core import trees
+from ..core import arguments, trees
+from ..core.errors import call_of
+
+ADVICE = "Write loss(model, batch), or loss(model) without data."
+"""What is said of a loss that is no function, or does not take the arguments that it is given."""
 
 
 class Assignments:
@@ -34,12 +38,12 @@ class Assignments:
     """
 
     def __init__(self, loss: Callable[..., Any]):
-        self.loss = loss
+        self.loss = arguments.function("step", "loss", loss, ADVICE)
         self.values: list[Any] | None = None
 
     def __call__(self, model: Any, *args: Any) -> Any:
         """The loss."""
-        out = self.loss(model, *args)
+        out = call_of("loss", self.loss, (model, *args), {}, ADVICE)
         if self.values is None:
             self.values = [node.value for node in trees.buffers(model)]
         return out

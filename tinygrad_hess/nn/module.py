@@ -24,7 +24,7 @@ import numpy as np
 import optree
 from optree.registry import __GLOBAL_NAMESPACE as GLOBAL_NAMESPACE
 
-from ..core import modes, trees
+from ..core import arguments, modes, trees
 from ..core.errors import TracingError
 from ..core.tensor import LEAF, Batched, Tensor, tick
 from .fixed import Buffer, Frozen, assigned
@@ -134,6 +134,7 @@ class Module:
         >>> net.training, net[1].training, net.train()[1].training
         (False, False, True)
         """
+        mode = arguments.flag(f"{type(self).__name__}.train", "mode", mode)
         for module in modules(self):
             module.__dict__.pop("training", None)
             if not mode:
