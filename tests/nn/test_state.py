@@ -143,6 +143,20 @@ def test_nobody_counts_or_lists_them(model: Any) -> None:
     )
 
 
+def test_operators_say_what_is_frozen_and_in_which_mode(model: Any) -> None:
+    make = curvature.HessianOperator
+    assert "14 parameters (16 frozen), float64" in repr(make(loss, model, BATCH))
+    assert "30 parameters in evaluation, float64" in repr(make(loss, net().eval(), BATCH))
+    predict = lambda m, x: m(x)
+    layers = nn.freeze(nn.MLP([3, 4, 2], seed=0), "layers[0]")
+    factors = curvature.KroneckerFactors(predict, nn.cross_entropy, layers, BATCH)
+    assert "10 parameters (16 frozen)" in repr(factors)
+    with pytest.raises(ValueError, match=r"no element to differentiate \(all are frozen"):
+        make(loss, nn.freeze(net()), BATCH)
+    second = tg.hessian(lambda m: loss(m, BATCH))(nn.freeze(net()))
+    assert second[0].weight is None and second[1].mean is None
+
+
 # ---- training -----------------------------------------------------------------------------------
 
 
@@ -159,7 +173,7 @@ def test_fit_moves_what_is_trained_and_keeps_what_is_assigned(optimizer: Any, ji
     np.testing.assert_array_equal(found[0].weight, model[0].weight)
     mean = (X @ model[0].weight + model[0].bias).mean(axis=0)
     np.testing.assert_allclose(found[1].mean, mean * (1 - 0.5**4))
-    assert found[1].calls == 4 and found[1].calls.dtype == np.array(0).dtype
+    assert found[1].calls == 4 and type(found[1].calls) is type(model[1].calls) is np.int64
     assert model[1].calls == 0 and not model[1].mean.any()  # the caller's is as it was
 
 
@@ -328,7 +342,10 @@ def test_a_buffer_keeps_shape_and_type() -> None:
 
 def test_train_and_eval_reach_all_modules(model: Any) -> None:
     assert model.eval() is model and not model[1].training
-    assert "training=False" in repr(model)
+    assert repr(model).count("training=False") == 1  # of the whole, not of each
+    model[1].train()
+    assert repr(model).count("training=True") == 1
+    model.eval()
     np.testing.assert_allclose(
         tg.jit(lambda m, x: m[1](x))(model, np.ones((2, 4))), np.ones((2, 4))
     )

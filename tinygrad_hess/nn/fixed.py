@@ -122,7 +122,7 @@ class Buffer(_Array):
 
     def __init__(self, value: Any, owner: Any = None, name: str = ""):
         if value is not None and not isinstance(value, Tensor) and owner is None:
-            value = arguments.array("Buffer", "value", value)
+            value = arguments.array("Buffer", "value", value)[()]  # a number is no array of none
         super().__init__(value, owner, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -153,5 +153,6 @@ def assigned(old: Any, new: Any, what: str) -> Any:
         new = ops.stop_gradient(new)
         return new if new.dtype == old.dtype else ops.astype(new, old.dtype)
     new = unrecorded(new)
-    new = new.value if type(new) is Tensor else new
+    if type(new) is Tensor or not isinstance(new, Tensor):
+        new = np.asarray(new.value if isinstance(new, Tensor) else new)[()]
     return new if new.dtype == old.dtype else ops.astype(new, old.dtype)

@@ -510,19 +510,24 @@ def _to_tensors(module: Module, made: dict[int, tuple[Any, Tensor]]) -> None:
 # ---- how it prints -----------------------------------------------------------------------------
 
 
-def _show(x: Any) -> str:
+def _show(x: Any, training: bool = True) -> str:
+    """``training`` is the mode of what it is in: only another one is shown."""
     if isinstance(x, Module):
-        fields = ((k, v) for k, v in x.__dict__.items() if k not in _NOTES)
-        marks = dict.fromkeys(x.__dict__.get(BUFFERS, ()), "buffer ")
-        marks |= dict.fromkeys(_frozen_paths(x), "frozen ")
-        shown = [f"{k}={marks.get(k, '')}{_show(v)}" for k, v in fields]
+        hidden = (*_NOTES, "training") if x.training == training else _NOTES
+        fields = ((k, v) for k, v in x.__dict__.items() if k not in hidden)
+        buffers = x.__dict__.get(BUFFERS, ())
+        marks = dict.fromkeys(buffers, "buffer ") | dict.fromkeys(_frozen_paths(x), "frozen ")
+        arrays = lambda k, v: np.asarray(v) if k in buffers and isinstance(v, np.generic) else v
+        shown = [f"{k}={marks.get(k, '')}{_show(arrays(k, v), x.training)}" for k, v in fields]
+        if "training" not in hidden and x.training:
+            shown.append("training=True")
         return _bracketed(f"{type(x).__name__}(", shown, ")")
     if isinstance(x, (np.ndarray, Tensor)):
         return f"{x.dtype}{x.shape}".replace(" ", "")
     if type(x) is list:
-        return _bracketed("[", [_show(v) for v in x], "]")
+        return _bracketed("[", [_show(v, training) for v in x], "]")
     if type(x) is dict:
-        return _bracketed("{", [f"{k!r}: {_show(v)}" for k, v in x.items()], "}")
+        return _bracketed("{", [f"{k!r}: {_show(v, training)}" for k, v in x.items()], "}")
     if callable(x):
         return getattr(x, "__qualname__", None) or repr(x)
     return repr(x)

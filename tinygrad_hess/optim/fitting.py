@@ -172,4 +172,5 @@ def _is_batches(data: Any) -> bool:
 
 
 def _to_array(x: Any) -> Any:
-    return np.asarray(x.value if isinstance(x, Tensor) else x)
+    x = x.value if isinstance(x, Tensor) else x
+    return x if isinstance(x, np.generic) else np.asarray(x)

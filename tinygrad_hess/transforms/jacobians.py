@@ -258,6 +258,8 @@ def hessian_of(
         if planner is not None:
             blocks = planner.hessian(run, sweeps_over)
             out = run.split([run.split(row, single) for row in blocks], single)
+        elif not run.starts:  # all arrays are frozen
+            out = run.split([], single)
         elif len(run.outputs) == 1 and _with_shape(run.outputs[0]).shape == ():
             gradients, tape = gradients_on_tape(run, holomorphic)
             symmetric = is_symmetric(run.tape())

@@ -264,6 +264,6 @@ class StreamedOperator(SymmetricOperator):
         batches = "one batch" if self._batches.single else f"{n} batches" if n else "batches unread"
         loss = f", loss {self._measured[0]:.6g}" if self._measured is not None else ""
         return (
-            f"<{type(self).__name__}: {self._at.size} parameters, {self.dtype}, {self.reduction} "
+            f"<{type(self).__name__}: {self._at.described}, {self.dtype}, {self.reduction} "
             f"over {batches}{loss}, {self.matvecs} products>"
         )

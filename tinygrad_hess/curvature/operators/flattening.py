@@ -41,6 +41,9 @@ class Flattening:
         Elements in all, P.
     dtype : dtype
         The widest of the leaves' types.
+    described : str
+        How many parameters there are, how many are frozen beside them, and whether the model is in
+        evaluation.
     values, sizes, slices : list
         Of each leaf: its value, how many elements it has, and where they lie in the vector.
 
@@ -69,7 +72,11 @@ class Flattening:
         self.sizes = [math.prod(x.shape) for x in self.values]
         self.size = sum(self.sizes)
         if not leaves or (self.size == 0 and what == "params"):
-            raise ValueError(f"{who}: {what} hold no element to differentiate ({self.spec})")
+            why = "all are frozen, or buffers" if trees.fixed(tree) else self.spec
+            raise ValueError(f"{who}: {what} hold no element to differentiate ({why})")
+        frozen = sum(np.size(raw(n.value)) for n in trees.fixed(tree) if not n.is_buffer)
+        self.described = f"{self.size} parameters" + (f" ({frozen} frozen)" if frozen else "")
+        self.described += "" if getattr(tree, "training", True) else " in evaluation"
         ends = np.cumsum(self.sizes).tolist()
         self.slices = [slice(end - n, end) for end, n in zip(ends, self.sizes, strict=True)]
         self.dtype = np.result_type(*(x.dtype for x in self.values))

@@ -139,9 +139,9 @@ class KroneckerFactors(SymmetricOperator):
         if self._taps.outside:
             raise ValueError(
                 f"{who}: Kronecker factors are defined for the weights of Linear, Conv1d and "
-                f"Conv2d layers, but params also hold {', '.join(self._taps.outside)}. Give the "
-                "layers alone as params, as in params=model.layers, and let predict close over "
-                "the rest."
+                f"Conv2d layers, but params also hold {', '.join(self._taps.outside)}. Freeze "
+                "these, as in nn.freeze(model, names); or give the layers alone as params, as in "
+                "params=model.layers, and let predict close over the rest."
             )
         self._batches = Batches(data, who)
         check_counts(loss, reduction, who, self._batches.single)
@@ -357,7 +357,7 @@ class KroneckerFactors(SymmetricOperator):
         kind = "EKFAC" if self.corrected else "KFAC"
         count = len(self.blocks)
         return (
-            f"<KroneckerFactors: {self._at.size} parameters, {self.dtype}, {kind} of the "
+            f"<KroneckerFactors: {self._at.described}, {self.dtype}, {kind} of the "
             f"{self.reduction}, {self.expectation}, {self.examples} example"
             f"{'' if self.examples == 1 else 's'}, {count} block{'' if count == 1 else 's'}>"
         )
