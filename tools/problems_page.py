@@ -109,7 +109,7 @@ def run(p: Any, method: str) -> Row | None:
     outcome = "found" if p.is_minimum(value) else "local" if found.success else "failed"
     return Row(
         p.name, p.size, method, outcome, value, int(found.get("nit", found.nfev)),
-        int(found.get("njev") or 0), int(found.get("nhev", 0) or 0), int(found.get("nprod", 0)),
+        int(found.get("njev") or found.nfev), int(found.get("nhev", 0) or 0), int(found.get("nprod", 0)),
         spent, " ".join(str(found.message).split()),
     )  # fmt: skip
 
