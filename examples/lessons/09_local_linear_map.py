@@ -71,8 +71,8 @@ np.testing.assert_allclose(error[near], predicted[near], rtol=0.01)
 assert abs(error / predicted - 1)[distances > 1].max() > 0.2  # not so far away
 
 # %%
-# "J is invertible, so the map is" is right near the point only. This one has det J > 0 at the
-# centre, and folds: det J is 0 on a curve, and beyond it two points have the same image.
+# "J is invertible, so the map is" is right near the point only. This one has det J = 2 at (1, 0),
+# and folds: det J is 0 on the line x = 0, and beyond it points have the same images again.
 
 fold = lambda p: np.stack([p[0] ** 2, p[1]])
 assert np.linalg.det(tg.jacobian(fold)(np.array([1.0, 0.0]))) == 2

@@ -82,8 +82,8 @@ assert moved["contractive"].mean() < 0.5 * moved["plain"].mean()
 assert error["contractive"] > error["plain"]  # it is not free
 
 # %%
-# It does not shrink all directions alike: what tells digits apart is kept. Nearest neighbours of
-# codes still mostly share their label.
+# What tells digits apart is kept: nearest neighbours among the codes still mostly share their
+# label.
 
 
 def same_label(code):

@@ -2,8 +2,9 @@ r"""
 Quadratic forms and their four shapes
 =====================================
 
-:math:`q(x) = \frac12 x^T A x` is the shape of every smooth function near a point where its gradient
-is zero. The signs of the eigenvalues of A decide: a bowl, a dome, a saddle, or a trough.
+:math:`q(x) = \frac12 x^T A x` is the shape of a smooth function near a point where its gradient is
+zero, if its Hessian A has an inverse there. The signs of the eigenvalues of A decide: a bowl, a
+dome, a saddle; or, with a zero among them, a trough.
 """
 
 import matplotlib.pyplot as plt

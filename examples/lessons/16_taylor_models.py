@@ -61,8 +61,8 @@ print(f"the net: 1/λmax = {1 / largest:.3f}, best step {best:.3f}")
 # %%
 # "The Hessian gives the best step" has conditions. Where g'Hg is negative the model has no minimum
 # along g, and goes to minus infinity. And the best single step is not the best rate: taken again
-# and again on a quadratic it zigzags, and gains :math:`((\kappa - 1)/(\kappa + 1))^2` a step in the
-# worst case.
+# and again on a quadratic it zigzags, and in the worst case leaves
+# :math:`((\kappa - 1)/(\kappa + 1))^2` of the loss after each step.
 
 saddle = quadratic_model(lambda v: v[0] ** 2 / 2 - v[1] ** 2, np.array([0.1, 1.0]))
 assert saddle.gradient_curvature < 0

@@ -40,7 +40,7 @@ np.testing.assert_allclose(bends.sum() * h, slopes[-1] - slopes[0], atol=1e-6)
 # %%
 # In the parameters
 # -----------------
-# The loss multiplies weights of different layers, so its Hessian is not zero: it is the
+# The net multiplies weights of different layers, so the Hessian of the loss is not zero: it is the
 # Gauss-Newton matrix plus the curvature of the net, weighted by the errors. Within one layer the
 # net is linear (away from kinks): there the Hessian *is* the Gauss-Newton matrix, with no negative
 # eigenvalue. Across layers it is not, and negative eigenvalues appear.

@@ -3,8 +3,9 @@ The edge of stability
 =====================
 
 Gradient descent with rate α is stable where the sharpness, the largest eigenvalue of the Hessian,
-is below 2/α. One would choose the rate so. It turns out the other way round: training drives the
-sharpness *up to* 2/α, whatever the rate, and there it stays, while the loss goes on falling.
+is below 2/α. One would choose the rate so. It turns out the other way round: at each of the three
+rates here training drives the sharpness *up to* 2/α, and there it stays, while the loss goes on
+falling.
 
 Cohen, Kaur, Li, Kolter and Talwalkar (2021), Gradient descent on neural networks typically occurs
 at the edge of stability.
@@ -60,8 +61,8 @@ for rate, (losses, sharpness) in runs.items():
     assert losses[-1] < 0.95 * losses[EVERY * reached]
 
 # %%
-# It is not the end of training, and no property of the data: the smaller the rate the sharper the
-# place where it ends.
+# It is no property of the data alone: the smaller the rate the sharper the place where it ends.
+# (With a rate so small that the net is fitted before, it does not get there.)
 
 ends = [sharpness[-10:].mean() for _, sharpness in runs.values()]
 assert sorted(ends) == ends

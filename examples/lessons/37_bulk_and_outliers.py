@@ -55,8 +55,8 @@ for classes, values in spectra.items():
 # Why
 # ---
 # The Hessian is the Gauss-Newton matrix, a mean over examples of gradients of the outputs, plus a
-# remainder. The outliers are those of the first: clusters of gradients, one for each class. The
-# remainder makes the negative part of the bulk.
+# remainder. The outliers are those of the first (Papyan: clusters of gradients, one for each
+# class). The remainder makes the negative part of the bulk.
 
 net, batch = trained(4)
 squared = lambda outputs, labels: tg.nn.cross_entropy(outputs, labels)
