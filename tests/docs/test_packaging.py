@@ -21,6 +21,9 @@ NEEDED = {
     "tinygrad_hess/data/NOTICE",
     "tinygrad_hess/viz/figures.mplstyle",
     "tinygrad_hess/viz/viz-global.js",
+    "tinygrad_hess/viz/d3-zoom.js",
+    "tinygrad_hess/viz/templates/steps.html",
+    "tinygrad_hess/viz/templates/view.html",
 }
 
 

@@ -116,6 +116,11 @@ class TestText:
         want, _ = np.histogram(x, BINS)
         assert np.abs(np.array(histogram(x)) - want).sum() <= 2  # an edge may round either way
 
+    def test_columns_are_written_along_the_line(self) -> None:
+        said = numbers_text(np.arange(9.0).reshape(9, 1) / 7).split("\n")
+        assert len(said) == 2 and max(map(len, said)) <= 48
+        assert numbers_text(np.eye(2)) == "[[1, 0],\n [0, 1]]"
+
     def test_other_types(self) -> None:
         assert numbers_text(np.array([True, False])) == "[True, False]"
         assert numbers_text(np.arange(3)) == "[0, 1, 2]"

@@ -271,7 +271,7 @@ def test_ten_thousand_boxes(tmp_path: Path) -> None:
         return out;
         """,
     )
-    assert found["shown"] <= 60 < found["more"] <= 400
+    assert found["shown"] <= 150 < found["more"] <= 400
     assert found["told"] == made.data["graphs"][0]["nodes"][7777]["title"]
 
 

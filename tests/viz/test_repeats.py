@@ -129,6 +129,15 @@ class TestFold:
         for a, b, slot in after.edges:  # what a body says holds of each of its steps
             assert slot != CARRIED or {after.vertices[a].title, after.vertices[b].title} == {"+"}
 
+    def test_one_operation_many_times_side_by_side_is_none(self) -> None:
+        before = picture(lambda x, *ys: sum((np.sin(x * y) for y in ys), start=0.0), 0.5, *range(9))
+        assert frames(fold(picture(lambda x: tuple(np.sin(x) for _ in range(9)), 0.5))) == []
+        assert count(fold(before)) == count(before)
+
+    def test_longer_bodies_side_by_side_are_drawn_once(self) -> None:
+        f = lambda x: tuple(np.sin(np.tanh(np.exp(np.sqrt(x)))) for _ in range(9))
+        assert [n for _, n in frames(fold(picture(f, 0.5)))] == [9]
+
     def test_three_steps_are_few(self) -> None:
         assert frames(fold(picture(lambda x: np.sin(np.sin(np.sin(x))), 0.5))) == []
 

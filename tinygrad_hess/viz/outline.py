@@ -14,11 +14,16 @@ from .picture import Picture, Vertex, tally
 from .scopes import Scope
 
 MOST = 24
-"""Direct members of a scope."""
+"""Direct members of a scope, where there are parts."""
+
+WHOLE = 300
+"""A picture of no more boxes than this has no parts: it can be laid out as it is."""
 
 
 def outline(picture: Picture, most: int = MOST) -> Picture:
-    """The same picture, with parts where a scope has more than ``most`` members."""
+    """The same picture, with parts where a large one has scopes of more than ``most`` members."""
+    if len(picture.vertices) <= WHOLE:
+        return picture
     builder = _Builder(picture, most)
     builder.divide(-1)
     return Picture(builder.vertices, picture.edges, builder.scopes, picture.note)

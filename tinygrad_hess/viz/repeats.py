@@ -25,6 +25,9 @@ LEAST = 4
 LONGEST = 2000
 """Operations of the longest body that is looked for."""
 
+_ALONE = 4
+"""Operations of the shortest body whose steps need not hand anything on."""
+
 _ENDS = (*SOURCES, "output", "seed")
 
 _DEEPEST = 4
@@ -72,7 +75,9 @@ def _repeats(picture: Picture, ops: Sequence[int]) -> Iterator[Repeat]:
     for run in sorted(_runs(codes), key=lambda r: (-r.period * (r.steps - 1), r.period, r.first)):
         for repeat in _aligned(picture, ops, run, free, wires):
             steps = wires.equal_steps(repeat)
-            if steps is not None and free[steps.first : steps.end].all():
+            if steps is None or (steps.period < _ALONE and not wires.cut(steps, 0)[0]):
+                continue
+            if free[steps.first : steps.end].all():
                 free[steps.first : steps.end] = False
                 yield steps
                 break

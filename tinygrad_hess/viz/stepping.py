@@ -81,7 +81,7 @@ def steps(
     >>> told = tg.viz.steps(lambda x, y: x * y + np.sin(x), 2.0, 3.0)
     >>> told
     <Steps: 4 forward, 4 reverse, 4 tangent; save(path) writes a page, frames(folder) SVGs>
-    >>> print(told[7].heading, *told[7].lines, sep="\n")
+    >>> print(told[7].heading, *told[7].lines, sep="\\n")
     back through v1 = x × y
     ∂v1/∂x = y = 3
     ∂L/∂x += ∂L/∂v1 × ∂v1/∂x = 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ SMALL = 9
 """Arrays of at most so many elements are written in full."""
 
 BINS = 12
+
+_WIDTH = 48
+"""Characters of a line."""
 
 _PARTS = 3
 """So many outputs of a node with several are written."""
@@ -30,6 +34,8 @@ def numbers_text(x: Any) -> str:
     --------
     >>> numbers_text(np.float64(2 / 3)), numbers_text(np.array([1.0, 2.5]))
     ('0.6667', '[1, 2.5]')
+    >>> numbers_text(np.array([[1.0], [2.0]]))
+    '[[1], [2]]'
     >>> numbers_text(np.linspace(0, 1, 100))
     '0.5 ± 0.2916 in [0, 1]'
     """
@@ -43,9 +49,12 @@ def numbers_text(x: Any) -> str:
     if value.ndim == 0:
         return number_text(value[()])
     if value.size <= SMALL:
-        return np.array2string(
-            value, separator=", ", formatter={"all": number_text}, max_line_width=48
+        said = np.array2string(
+            value, separator=", ", formatter={"all": number_text}, max_line_width=_WIDTH
         )
+        if value.ndim > 1 and value.shape[-1] == 1:  # a column: not one line for each number
+            said = "\n".join(textwrap.wrap(" ".join(said.split()), _WIDTH))
+        return said
     if value.dtype.kind not in "biuf":
         return f"{value.size:,} numbers"
     facts = summary(value)
