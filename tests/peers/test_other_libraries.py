@@ -54,6 +54,14 @@ def test_xarray() -> None:
     a = xr.DataArray([4.0, 5.0, 6.0], dims="x")
     np.testing.assert_array_equal(tg.grad(lambda w: (w * a).sum())(V), a)
     np.testing.assert_array_equal(tg.tensor(a).numpy(), a)
+    for f in (  # it keeps tensors as its data
+        lambda w: (a * w).data.sum(),
+        lambda w: np.exp(a * w).data.sum(),
+        lambda w: tg.numpy.exp(a * w).data.sum(),
+        lambda w: (w * (a * w)).data.sum(),
+    ):
+        slope = (f(V + 1e-6) - f(V - 1e-6)) / 2e-6
+        np.testing.assert_allclose(tg.grad(f)(V).sum(), slope, rtol=1e-6)
 
 
 def test_scikit_learn() -> None:

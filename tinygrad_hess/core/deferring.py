@@ -4,7 +4,8 @@
                 ``other.__radd__(x)``
 
 Arrays of other libraries that hold numbers (pandas, xarray, polars) are taken as arrays, so that
-gradients flow; those that say that they come first, or that hold no numbers, have their turn.
+gradients flow; those that say that they come first, or that hold recorded tensors or no numbers,
+have their turn.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from .errors import NonDifferentiableError
 from .primitive import Primitive, binary, bind
 from .tensor import Tensor
 
@@ -31,7 +33,12 @@ def comes_first(x: Any) -> bool:
     kind = type(x)
     if not hasattr(kind, "__array_ufunc__"):
         return float(getattr(kind, "__array_priority__", 0)) > PRIORITY
-    return kind.__array_ufunc__ is None or np.asarray(x).dtype.kind == "O"
+    if kind.__array_ufunc__ is None:
+        return True
+    try:
+        return np.asarray(x).dtype.kind == "O"
+    except NonDifferentiableError:  # it holds a recorded tensor
+        return True
 
 
 def operator(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

@@ -260,7 +260,7 @@ _new = object.__new__
 _ndarray = np.ndarray
 _special = modes.special
 _FLOAT = np.dtype(float)
-_SCALARS = (float, int, complex, np.generic)
+_KNOWN = (_ndarray, Parts, float, int, complex, np.generic)
 
 
 def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) -> Any:
@@ -268,7 +268,7 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
 
     Raw operands give a raw result. The fast paths below do the same for their common cases.
     """
-    on_tape = boxed = has_batch = False
+    on_tape = boxed = has_batch = foreign = False
     values = []
     try:
         for a in args:
@@ -277,12 +277,15 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
                 on_tape = on_tape or a.prim is not None
                 has_batch = has_batch or type(a) is Batched
                 values.append(a.value)
-            elif isinstance(a, (_ndarray, Parts, *_SCALARS)):
+            elif isinstance(a, _KNOWN):
                 values.append(a)
             elif isinstance(stack := stacked(a), Tensor):  # a list that contains tensors
                 return bind(prim, tuple(stack if x is a else x for x in args), params)
             else:
-                values.append(np.asarray(a))
+                foreign = True
+                values.append(a)
+        if foreign and (boxed or not isinstance(prim.fn, np.ufunc)):  # a ufunc asks them itself
+            values = [v if isinstance(v, _KNOWN) else np.asarray(v) for v in values]
         if boxed and not prim.on_complex and any(map(_is_complex, values)):
             refuse_complex(prim, args, params)
         if has_batch:
