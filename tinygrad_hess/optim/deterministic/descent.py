@@ -25,9 +25,6 @@ class Method:
     needs_residuals = False
     """Whether it minimises half a sum of squares, and is given the residuals."""
 
-    sees_curvature = False
-    """Whether it computes the Hessian, so that a saddle point can be told from a minimum."""
-
     leaves_saddles = False
     """Whether it has a step from a stationary point with negative curvature."""
 

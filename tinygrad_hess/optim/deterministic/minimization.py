@@ -71,8 +71,8 @@ def run(
     while True:
         size = float(np.abs(point.gradient).max())
         if size <= tol:
-            curvature = _least_curvature(method, point)
-            if curvature >= 0:
+            curvature = objective.negative_curvature(point.x)
+            if curvature == 0:
                 status, message = CONVERGED, f"The gradient is below tol={tol:g}."
                 break
             if not method.leaves_saddles:
@@ -86,7 +86,8 @@ def run(
             status, message = MAXITER, f"maxiter={maxiter:,} iterations were not enough."
             break
         try:
-            step = method.step(point)
+            with np.errstate(all="ignore"):  # a trial may lie where the loss overflows
+                step = method.step(point)
             if not math.isfinite(step.point.loss) or not np.isfinite(step.point.gradient).all():
                 raise Stalled("the loss is not finite after the step")
             is_idle = abs(step.point.loss - point.loss) <= 10 * objective.eps * abs(point.loss)
@@ -126,17 +127,6 @@ def run(
         history=recorder.history(),
         method=name,
     )
-
-
-def _least_curvature(method: Method, point: Point) -> float:
-    """The least eigenvalue of the Hessian if it is negative beyond rounding; else, or where the
-    method does not compute it as an array, 0."""
-    objective = method.objective
-    if not method.sees_curvature or objective.structure != "dense":
-        return 0.0
-    values = np.linalg.eigvalsh(objective.hessian(point.x))
-    is_negative = values[0] < -1e-8 * max(float(np.abs(values).max()), 1e-300)
-    return float(values[0]) if is_negative else 0.0
 
 
 def _judged(objective: Objective, point: Point, reason: str) -> tuple[int, str]:
@@ -227,9 +217,9 @@ def minimize(
     -------
     Result
         SciPy's ``OptimizeResult``, with ``history`` and ``plot()``. ``success`` means that the
-        gradient is below ``tol``, or that the loss is at its minimum to rounding: a Newton step
-        would reduce it by less than 1e-9 of itself (1e-7 in float32). ``message`` gives the
-        reason otherwise.
+        gradient is below ``tol`` and, up to 300 variables, that the Hessian has no negative
+        eigenvalue there; or that the loss is at its minimum to rounding: a Newton step would reduce
+        it by less than 1e-9 of itself (1e-7 in float32). ``message`` gives the reason otherwise.
 
     Raises
     ------

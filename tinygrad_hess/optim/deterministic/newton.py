@@ -31,8 +31,6 @@ class Newton(Descent):
     point nearby, of whatever kind.
     """
 
-    sees_curvature = True
-
     def __init__(
         self,
         objective: Objective,
@@ -147,8 +145,6 @@ class SaddleFreeNewton(Descent):
     non-convex optimization" (2014). A Hessian that is at hand by products alone is replaced by its
     part in a Krylov space of ``krylov`` dimensions, which contains the gradient.
     """
-
-    sees_curvature = True
 
     def __init__(
         self,

@@ -174,6 +174,20 @@ class Objective:
             H = np.asarray(self._dense(x))
         return (H + H.T) / 2
 
+    def negative_curvature(self, x: Array) -> float:
+        """The least eigenvalue of the Hessian if it is negative beyond rounding; else, or where
+        that is not looked at (above 300 variables, or without second derivatives), 0."""
+        if self.size > DENSE:
+            return 0.0
+        self.counts.hessians += 1
+        try:
+            with np.errstate(all="ignore"):
+                values = np.linalg.eigvalsh(np.asarray(self._dense(x)))
+        except (NonDifferentiableError, np.linalg.LinAlgError):
+            return 0.0
+        is_negative = values[0] < -1e-8 * max(float(np.abs(values).max()), 1e-300)
+        return float(values[0]) if is_negative else 0.0
+
 
 class Residuals(Objective):
     """Half the sum of squares of a function's residuals, r(x) in Rᵐ.

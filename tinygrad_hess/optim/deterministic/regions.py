@@ -145,7 +145,7 @@ class TrustRegion(Regional):
     and where it is positive definite the step is Powell's dogleg (1970).
     """
 
-    sees_curvature = leaves_saddles = True
+    leaves_saddles = True
 
     def __init__(self, objective: Objective, *, radius: float = 1.0):
         super().__init__(objective, radius)
@@ -200,7 +200,7 @@ class CubicRegularization(Regional):
     gradient of the model is below min(1, ‖s‖)/10 of the gradient, or has ``krylov`` dimensions.
     """
 
-    sees_curvature = leaves_saddles = True
+    leaves_saddles = True
 
     def __init__(self, objective: Objective, *, radius: float = 1.0, krylov: int = 100):
         super().__init__(objective, radius)
