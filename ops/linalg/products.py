@@ -256,7 +256,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     for i, j in pairs:
         m, n = shape_of(a)[i], shape_of(b)[j]
         if m != n:  # a length of 1 is not stretched here
-            raise ValueError(f"tensordot: axis {i} of length {m} and axis {j} of length {n}")
+            raise ValueError(f"tensordot: axes {i} and {j} have lengths {m} and {n}")
     letters_a: list[Any] = [("a", i) for i in range(na)]
     letters_b: list[Any] = [("b", j) for j in range(nb)]
     for k, (i, j) in enumerate(pairs):

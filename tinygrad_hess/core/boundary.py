@@ -33,7 +33,7 @@ def raise_named(error: Exception, name: str, args: Any, kwargs: Any) -> NoReturn
     if isinstance(cause, (NonDifferentiableError, TracingError)) and type(error) is ValueError:
         raise cause  # NumPy hides our refusal to become a number behind an error of its own
     said = str(error)
-    if said.startswith(_INDEXING) and name not in ("index", "getitem", "__getitem__"):
+    if said.startswith(_INDEXING):
         error, said = type(error)(said.removeprefix(_INDEXING)), ""  # an index within the function
     if not (_BEGINS_WITH_A_NAME.match(said) or _is_word(name, said) or _is_users(error)):
         told = add_context(error, name, args, kwargs)

@@ -58,9 +58,12 @@ def _reflected(function: Callable[[Any, Any], Any]) -> Any:
     return lambda self, other: function(_unwrapped(other), self.value)
 
 
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
-    setattr(_Array, f"__{_name}__", _forward(getattr(operator, _name)))
-    setattr(_Array, f"__r{_name}__", _reflected(getattr(operator, _name)))
+for _name in (
+    "__add__", "__sub__", "__mul__", "__truediv__", "__floordiv__", "__mod__", "__pow__",
+    "__matmul__",
+):  # fmt: skip
+    setattr(_Array, _name, _forward(getattr(operator, _name)))
+    setattr(_Array, f"__r{_name[2:]}", _reflected(getattr(operator, _name)))
 
 
 class Frozen(_Array):
