@@ -293,7 +293,7 @@ class TensorMethods:
         """The tensor itself: it has one memory layout, one device, and is computed already."""
     def cross(self, b: Any = ..., axisa: builtins.int = -1, axisb: builtins.int = -1, axisc: builtins.int = -1, axis: builtins.int | None = None, *, dim: Any = ..., dims: Any = ...) -> Any:
         """The vector product of vectors of length 3."""
-    def cross_entropy(self, labels: Any, *, label_smoothing: builtins.float = 0.0, reduction: str = 'mean') -> Any:
+    def cross_entropy(self, labels: Any, *, label_smoothing: builtins.float = 0.0, reduction: str = 'mean', weight: Any | None = None, ignore_index: builtins.int | None = None, example_weight: Any | None = None) -> Any:
         """Cross entropy of softmax(logits) against class numbers or probabilities."""
     def cummax(self, axis: builtins.int = -1, *, dim: Any = ..., dims: Any = ...) -> tuple[Any, Any]:
         """The largest element so far along an axis, and its position (of tied ones, the last)."""
