@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
+INSTALLED := pyproject.toml setup.py tinygrad_hess/replay/native/_runner.c
 
 .PHONY: demo test slow fuzz peers lint bench sizes accuracy supported names clean help
 
@@ -13,23 +14,23 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
-$(VENV)/.viz: pyproject.toml | $(BIN)/python
+$(VENV)/.viz: $(INSTALLED) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -e ".[viz]"
 	@touch $@
 
-$(VENV)/.test: pyproject.toml | $(BIN)/python
+$(VENV)/.test: $(INSTALLED) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -e ".[test]"
 	@touch $@
 
-$(VENV)/.lint: pyproject.toml | $(BIN)/python
+$(VENV)/.lint: $(INSTALLED) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -e ".[test,lint]"
 	@touch $@
 
-$(VENV)/.peers: pyproject.toml | $(BIN)/python
+$(VENV)/.peers: $(INSTALLED) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -e ".[test]" autograd jax micrograd
 	@touch $@
 
-$(BENCH)/.made: pyproject.toml
+$(BENCH)/.made: $(INSTALLED)
 	$(PYTHON) -m venv $(BENCH)
 	$(BENCH)/bin/python -m pip install --quiet -e ".[viz]" autograd jax
 	@touch $@

@@ -69,3 +69,15 @@ W = np.array([3.0, 1.0, 2.0])
 
 def arrays(tree: Any) -> list[Any]:
     return [x for x in optree.tree_leaves(tree) if isinstance(x, np.ndarray)]
+
+
+def one_nan(x: Any) -> Any:
+    """The same bits but for NaNs, which all become the same one.
+
+    Where two of them meet, either may be the result, by their places in NumPy's loop.
+    """
+    parts = np.array(x, order="C", ndmin=1)
+    if parts.dtype.kind in "fc":
+        parts = parts.view(np.zeros(0, parts.dtype).real.dtype)
+        parts[np.isnan(parts)] = np.nan
+    return parts

@@ -17,6 +17,7 @@ from ..core import trees
 from ..core.tensor import constant
 from .arguments import builder_of
 from .codegen.plan import Plan
+from .native import why_python
 from .passes import PASSES
 from .program import Instruction, Program
 from .shard import run
@@ -59,13 +60,13 @@ class Traced:
         Operations after each pass.
     """
 
-    def __init__(self, program: Program, out_spec: Any, boxed: Sequence[bool]):
-        self.recorded = program
+    def __init__(self, program: Program, out_spec: Any, boxed: Sequence[bool], native: bool = True):
+        self.recorded, self._native = program, native
         self.sizes = [("recorded", len(program.instructions))]
         for simplify in PASSES:
             program = simplify(program)
             self.sizes.append((simplify.__name__, len(program.instructions)))
-        self.program, self.plan = program, Plan(program)
+        self.program, self.plan = program, Plan(program, native=native)
         self.flops = sum(i.flops for i in program.instructions)
         self._may_gain = self.flops >= CUT and _may_gain(program)
         self._split = split(program) if self._may_gain else None
@@ -113,7 +114,7 @@ class Traced:
         if count == 0 or self._split is None:
             return self.plan
         if count not in self._sharded:
-            self._sharded[count] = Sharded(self._split, count)
+            self._sharded[count] = Sharded(self._split, count, self._native)
         return self._sharded[count]
 
     @property
@@ -131,11 +132,21 @@ class Traced:
             f"{len(plan.buffers)} buffers of {nbytes:,} bytes, {len(plan.views)} views made once, "
             f"{self.flops:,} floating-point operations",
             self._parts(),
+            self._runs(),
         ]
         if repeats:
             lines += ["microseconds by line on one thread, slowest first"]
             lines += _timed(plan, values, repeats)
         return "\n".join(lines)
+
+    def _runs(self) -> str:
+        """What of the plan for one thread runs without Python, or why nothing does."""
+        lowered = self.plan.lowered
+        if lowered is not None:
+            runs = f"{len(lowered.runs)} run{'s' if len(lowered.runs) > 1 else ''}"
+            return f"{lowered.lines_in_runs} lines in {runs} without Python between them"
+        reason = why_python() if self._native else "native=False"
+        return f"all lines in Python: {reason or 'no two in a row are plain calls of NumPy'}"
 
     def _parts(self) -> str:
         if self._split is None:

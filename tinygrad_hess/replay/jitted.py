@@ -45,10 +45,15 @@ class Jitted:
     __name__: str
 
     def __init__(
-        self, f: Callable[..., Any], static_argnums: tuple[int, ...] = (), pure: bool = False
+        self,
+        f: Callable[..., Any],
+        static_argnums: tuple[int, ...] = (),
+        pure: bool = False,
+        native: bool = True,
     ):
         functools.update_wrapper(self, f, updated=())
         self._pure = pure  # the library's own: it need not be recorded twice to compare
+        self._native = native
         self.f = f
         self.static_argnums = static_argnums
         self._name = f"jit {getattr(f, '__name__', repr(f))}"
@@ -64,7 +69,9 @@ class Jitted:
         name = getattr(self, "__qualname__", "")
         for part in name.split("."):
             found = getattr(found, part, None)
-        return name if found is self else (Jitted, (self.f, self.static_argnums, self._pure))
+        if found is self:
+            return name
+        return Jitted, (self.f, self.static_argnums, self._pure, self._native)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not kwargs and not modes.special[0]:
@@ -170,7 +177,7 @@ class Jitted:
         if not self._pure:
             second, _, _ = self._record(call, args)
             self._compare(first, second)
-        traced = Traced(first, out_spec, boxed)
+        traced = Traced(first, out_spec, boxed, self._native)
         with _lock:
             self._known[call.key] = traced
             while len(self._known) > CACHE_SIZE:
@@ -306,7 +313,9 @@ def _equal(a: Any, b: Any) -> bool:
     return type(a) is type(b) and repr(a) == repr(b)
 
 
-def jit(f: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Jitted:
+def jit(
+    f: Callable[..., Any], static_argnums: int | Sequence[int] = (), *, native: bool = True
+) -> Jitted:
     """Make a function that is recorded once for each kind of argument and then replayed.
 
     The recording is planned (dead and repeated operations removed, constants folded, buffers and
@@ -325,6 +334,12 @@ def jit(f: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Jitt
     static_argnums : int or sequence of int
         Positional arguments to take as they are; they must be hashable. Negative numbers count from
         the last parameter.
+    native : bool
+        Whether lines of the plan that are plain calls of NumPy on small arrays may run in C, with
+        no Python between them. They are the same inner loops of NumPy's ufuncs, and so give the
+        same bits (but for the sign of a NaN where two of them meet, which is either one's). Where
+        the C extension was not built, or ``TINYGRAD_HESS_NATIVE=0`` is set when the function is
+        recorded, all lines are Python; ``explain`` says so, and why.
 
     Raises
     ------
@@ -357,7 +372,7 @@ def jit(f: Callable[..., Any], static_argnums: int | Sequence[int] = ()) -> Jitt
         if min(nums) < -count:
             raise ValueError(f"jit: static_argnums names argument {min(nums)} of {count}")
         nums = tuple(n + count if n < 0 else n for n in nums)
-    return Jitted(f, nums)
+    return Jitted(f, nums, native=arguments.flag("jit", "native", native))
 
 
 def _positional(f: Callable[..., Any]) -> int:

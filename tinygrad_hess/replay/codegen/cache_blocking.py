@@ -35,10 +35,18 @@ class Touched:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the program; of an elementwise one on large arrays, also what it works on."""
+    """A line of the program; of an elementwise one on large arrays, also what it works on.
+
+    For what runs it without Python: the local that it makes, if any, its shape and type, and what
+    the line does as calls of NumPy, where that is known.
+    """
 
     text: str
     run: Run | None = None
+    local: str | None = None
+    kind: tuple[tuple[int, ...], Any] | None = None
+    calls: tuple[Any, ...] = ()
+    is_view: bool = False  # one call, of a function that gives a view of its operand if it can
 
 
 @dataclass(frozen=True)

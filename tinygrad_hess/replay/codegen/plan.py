@@ -12,17 +12,18 @@ from __future__ import annotations
 import builtins
 import math
 import types
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...transforms.recording import owned
+from ..native import Lowered, lower, why_python
 from ..passes.views import changes_shape
 from ..program import Instruction, Program
 from .cache_blocking import LARGE, Line, Run, Touched, blocked
-from .writers import GLOBALS, Name, Writer, is_by_columns, writer_of
+from .writers import GLOBALS, Call, Name, Writer, is_by_columns, writer_of
 
 _ALIGNMENT = 64
 """Bytes of a cache line: wide loads that cross one cost twice."""
@@ -56,17 +57,21 @@ class Plan:
     program : Program
     given : slots, optional
         Inputs that are nobody else's, so that they may be returned as they are.
+    native : bool, optional
+        Whether runs of lines may be left to :mod:`~tinygrad_hess.replay.native`.
 
     Attributes
     ----------
     source : str
         The straight-line program.
+    lowered : Lowered or None
+        The same with runs of lines that are one call each, where there are any.
     buffers : list of Buffer
     views : list of (name, function, name)
         Views of buffers and constants, and of views before them, in order.
     """
 
-    def __init__(self, program: Program, given: Collection[int] = ()):
+    def __init__(self, program: Program, given: Collection[int] = (), native: bool = True):
         self.program = program
         self._given = set(given)
         self.buffers: list[Buffer] = []
@@ -74,8 +79,11 @@ class Plan:
         # NumPy looks for builtins among the globals when it raises an error
         self.globals: dict[str, Any] = {**GLOBALS, "__builtins__": builtins}
         self._loops: dict[str, tuple[list[str], Any]] = {}  # arrays, and slices of them
-        self._write()
-        code = compile(self.source, "<jit>", "exec")
+        lines, returned = self._write()
+        self.source = self._function(lines, returned)
+        self.lowered = self._lowered(lines, returned) if native and why_python() is None else None
+        source = self._function(self.lowered.lines, returned) if self.lowered else self.source
+        code = compile(source, "<jit>", "exec")
         self._code = next(c for c in code.co_consts if isinstance(c, types.CodeType))
 
     def instance(self) -> Callable[..., tuple[Any, ...]]:
@@ -87,11 +95,14 @@ class Plan:
             own[name] = make(own[of])
         for name, (arrays, slices) in self._loops.items():
             own[name] = [(i, *(_part(i, own[a]) for a in arrays)) for i in slices]
+        if self.lowered is not None:  # beside what their own lines read: no cycle holds the buffers
+            own = {**own, **self.lowered.functions(own)}
         return types.FunctionType(self._code, own, "replay")
 
     # ---- writing the source ---------------------------------------------------------------------
 
-    def _write(self) -> None:
+    def _write(self) -> tuple[list[Line], str]:
+        """The lines of the program, and the expression that it returns."""
         program = self.program
         self._shapes = program.shapes()
         self._lives = _lifetimes(program)
@@ -117,12 +128,24 @@ class Plan:
                 buffer = self._held.get(slot)
                 if buffer is not None:
                     self._give_back(buffer)
-        arguments = ", ".join(self._names[s] for s in program.inputs)
-        text = [*blocked(lines, self._add_loop), f"return ({self._results()})"]
+        return lines, f"({self._results()})"
+
+    def _function(self, lines: Sequence[Line], returned: str) -> str:
+        arguments = ", ".join(self._names[s] for s in self.program.inputs)
+        text = [*blocked(lines, self._add_loop), f"return {returned}"]
         numbers = [n for n, x in self.globals.items() if isinstance(x, np.ndarray) and not x.ndim]
         body = [f"    # {n} = {self.globals[n]}" for n in numbers]
         body += [f"    {line}" for line in text]
-        self.source = "\n".join([f"def replay({arguments}):", *body, ""])
+        return "\n".join([f"def replay({arguments}):", *body, ""])
+
+    def _lowered(self, lines: Sequence[Line], returned: str) -> Lowered | None:
+        """The lines with runs among them; None where there is none."""
+        types = zip(self.program.inputs, self.program.types, strict=False)
+        inputs = {self._names[s]: np.empty(*t) for s, t in types}
+        views = {self._names[s]: x for s, x in self._samples.items()}
+        arrays = {n: x for n, x in (self.globals | views | self._made).items() if _is_array(x)}
+        found = lower(lines, returned, inputs, arrays)
+        return found if found.runs else None
 
     def _constant(self, slot: int, c: Any) -> None:
         if type(c) is int or (type(c) is float and math.isfinite(c)):
@@ -218,16 +241,20 @@ class Plan:
         name = self._names[i.out] = f"t{i.out}"
         writer = writer_of(i, args, by_rows=i.out in self._by_rows)
         alone = i.shape == () or i.out in self._lives.escaping
+        view = (Call(i.fn, (args[0].text,)),) if _may_be_view(i) else ()
+        local = Line("", None, name, _kind(i), view, bool(view))
         if writer is None or (alone and writer.fresh is None):
             self.globals[f"f{i.out}"] = i.fn
-            return Line(f"{name} = f{i.out}({', '.join(a.text for a in args)})")
+            return replace(local, text=f"{name} = f{i.out}({', '.join(a.text for a in args)})")
         self.globals |= writer.needs or {}
         if writer.into is None:
-            return Line(f"{name} = {writer.fresh}")
+            return replace(local, text=f"{name} = {writer.fresh}")
         if alone:
             self._owned.add(i.out)
             self._apart.add(i.out)
-            return Line(f"{name} = {writer.fresh}")
+            calls = (writer.fresh_call,) if writer.fresh_call else writer.calls
+            calls = calls if not i.effects else ()
+            return replace(local, text=f"{name} = {writer.fresh}", calls=calls, is_view=False)
         buffer = self._overwritten(i, step, writer) or self._take(i.shape, i.dtype, writer.order)
         self._held[i.out] = buffer
         self._names[i.out] = buffer.name
@@ -237,7 +264,9 @@ class Plan:
         self._samples[i.out] = self._made[buffer.name]
         text = self._filled(writer.into, buffer.name)
         if writer.template is None or buffer.nbytes < LARGE:
-            return Line(text)
+            outs = {"OUT": buffer.name, "OUT_T": f"{buffer.name}_T"}
+            calls = tuple([replace(c, out=outs[c.out]) for c in writer.calls])
+            return Line(text, calls=calls if not i.effects else ())
         known = (
             a.text in self._memory or s in self._apart for a, s in zip(args, i.args, strict=True)
         )
@@ -277,6 +306,20 @@ class Plan:
                 self._lives.ends[step].remove(a)
                 return buffer
         return None
+
+
+def _kind(i: Instruction) -> tuple[tuple[int, ...], Any] | None:
+    """Shape and type of a result, if those of an array are known."""
+    return None if i.dtype is None or i.dtype.hasobject else (i.shape, i.dtype)
+
+
+def _may_be_view(i: Instruction) -> bool:
+    """Whether it only moves elements of one operand, and gives a view of it where NumPy can."""
+    return i.prim is not None and i.prim.makes_views and not i.effects and len(i.args) == 1
+
+
+def _is_array(x: Any) -> bool:
+    return type(x) is np.ndarray
 
 
 def _part(i: Any, x: Any) -> Any:

@@ -7,6 +7,7 @@ In the lines, OUT stands for the array to fill, OUT_T for its transpose.
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
 import string
@@ -44,6 +45,18 @@ class Name(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Call:
+    """A call of NumPy that fills OUT, as data: for what makes it without Python."""
+
+    function: Any  # a ufunc, dot, matmul or copyto, whose second operand is a mask
+    operands: tuple[str, ...]  # their texts
+    out: str = "OUT"
+    axis: tuple[int, ...] | None = None  # of a reduction by the ufunc
+    index: Any = None  # the part of OUT that is filled
+    dtype: Any = None  # of OUT, where an operand may be a number that takes it
+
+
+@dataclass(frozen=True)
 class Writer:
     """A line that fills OUT, and an expression for a fresh result, if there is one."""
 
@@ -53,6 +66,8 @@ class Writer:
     needs: dict[str, Any] | None = None  # further globals
     template: str | None = None  # of an elementwise line, with holes for operands and result
     over: frozenset[int] = frozenset()  # operands that OUT may be
+    calls: tuple[Call, ...] = ()  # the same as data, where it is calls of NumPy alone
+    fresh_call: Call | None = None  # of the fresh result, where that is another one
 
 
 def writer_of(i: Instruction, args: Sequence[Name], by_rows: bool = False) -> Writer | None:
@@ -84,6 +99,7 @@ def _ufunc(i: Instruction, args: Sequence[Name]) -> Writer:
         {name: i.fn},
         template,
         frozenset(range(len(args))),
+        (Call(i.fn, tuple(texts)),),
     )
 
 
@@ -135,7 +151,39 @@ def _template(i: Instruction, args: Sequence[Name]) -> Writer:
         {**needs, f"f{i.out}": i.fn},
         template if i.prim.is_broadcasting else None,
         over,
+        _calls(i, texts),
     )
+
+
+def _calls(i: Instruction, texts: Sequence[str]) -> tuple[Call, ...]:
+    """What the row's text does, where that is copies alone."""
+    found = []
+    for part, *operands in _copies(i.prim.write):
+        given = tuple([texts[int(x[1:])] if x.startswith("_") else x for x in operands])
+        found.append(Call(np.copyto, given, index=i.params.get(part), dtype=i.dtype))
+    return tuple(found)
+
+
+@functools.cache
+def _copies(template: str) -> tuple[tuple[str, ...], ...]:
+    """For each statement, the parameter that says which part is filled, value and mask.
+
+    ``_0`` is the first operand. Nothing where a statement is no copy.
+    """
+    names = {hole: f"_{hole}" for hole in _holes(template) if not hole.isdigit()}
+    operands = [f"_{n}" for n in range(_operands_named(template))]
+    found = []
+    for statement in ast.parse(template.format(*operands, **{**names, "out": "OUT"})).body:
+        match statement:
+            case ast.Expr(ast.Call(ast.Name("copyto"), [ast.Name("OUT"), value], keywords)):
+                if any(k.arg != "where" for k in keywords):
+                    return ()
+                found.append(("", ast.unparse(value), *[ast.unparse(k.value) for k in keywords]))
+            case ast.Assign([ast.Subscript(ast.Name("OUT"), ast.Name(part))], value):
+                found.append((part[1:], ast.unparse(value)))
+            case _:
+                return ()
+    return tuple(found)
 
 
 @functools.cache
@@ -170,14 +218,19 @@ def _product(i: Instruction, args: Sequence[Name], by_rows: bool = False) -> Wri
         stacks = ", ".join(
             f"{x.text}.mT" if turn else x.text for x, turn in ((a, left), (b, right))
         )
-        return Writer(f"matmul({stacks}, OUT)", f"matmul({stacks})")
+        call = Call(np.matmul, tuple(stacks.split(", ")))
+        return Writer(f"matmul({stacks}, OUT)", f"matmul({stacks})", calls=(call,))
     plain = ", ".join(x.transposed() if turn else x.text for x, turn in ((a, left), (b, right)))
     if is_by_columns(i.shape) and not by_rows:  # the transposes, in the other order
         transposed = ", ".join(
             x.text if turn else x.transposed() for x, turn in ((b, right), (a, left))
         )
-        return Writer(f"dot({transposed}, OUT_T)", f"dot({plain})", "F")
-    return Writer(f"dot({plain}, OUT)", f"dot({plain})")
+        call = Call(np.dot, tuple(transposed.split(", ")), "OUT_T")
+        fresh = Call(np.dot, tuple(plain.split(", ")))
+        line = f"dot({transposed}, OUT_T)"
+        return Writer(line, f"dot({plain})", "F", calls=(call,), fresh_call=fresh)
+    call = Call(np.dot, tuple(plain.split(", ")))
+    return Writer(f"dot({plain}, OUT)", f"dot({plain})", calls=(call,))
 
 
 # ---- reductions ---------------------------------------------------------------------------------
@@ -198,6 +251,7 @@ def _reduction(i: Instruction, args: Sequence[Name]) -> Writer | None:
         f"{call}({x.text}, {along}, None, OUT, {keepdims})",
         f"{call}({x.text}, {along}, None, None, {keepdims})",
         needs={call: i.prim.reduction.reduce},
+        calls=(Call(i.prim.reduction, (x.text,), axis=tuple(axis)),),
     )
 
 
@@ -213,6 +267,8 @@ def _sum_by_product(i: Instruction, x: Name, axis: int, keepdims: bool) -> Write
         return None
     shape = (n,) if not keepdims else (1, n) if axis == -2 else (n, 1)
     ones = f"ones{'x'.join(map(str, shape))}{i.dtype.char}"
-    operands = f"{ones}, {x.text}" if axis == -2 else f"{x.text}, {ones}"
-    call = f"{'matmul' if stacked else 'dot'}({operands}"
-    return Writer(f"{call}, OUT)", f"{call})", needs={ones: np.ones(shape, i.dtype)})
+    operands = (ones, x.text) if axis == -2 else (x.text, ones)
+    call = f"{'matmul' if stacked else 'dot'}({', '.join(operands)}"
+    made = Call(np.matmul if stacked else np.dot, operands)
+    needs = {ones: np.ones(shape, i.dtype)}
+    return Writer(f"{call}, OUT)", f"{call})", needs=needs, calls=(made,))

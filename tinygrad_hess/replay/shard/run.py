@@ -45,13 +45,14 @@ class Sharded:
         The chunks of the axis.
     """
 
-    def __init__(self, split: Split, count: int):
+    def __init__(self, split: Split, count: int, native: bool = True):
         self.split, self.count = split, count
         self.bounds = chunks(split, count)
-        self.before = Plan(split.before)
-        self.after = Plan(split.after, given=split.after.inputs[len(split.before.inputs) :])
+        given = split.after.inputs[len(split.before.inputs) :]
+        self.before = Plan(split.before, native=native)
+        self.after = Plan(split.after, given, native)
         lengths = {high - low for low, high in self.bounds}
-        self.shards = {n: Plan(split.resized(n)) for n in lengths}
+        self.shards = {n: Plan(split.resized(n), native=native) for n in lengths}
 
     @property
     def source(self) -> str:

@@ -1,0 +1,389 @@
+"""Runs without Python between their lines: the same bits as the lines, whatever they are given."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import gc
+import pickle
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import optree
+import pytest
+from comparing import close
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jit_functions import INSIDE
+from random_libraries import here
+from random_programs import Program, programs
+from replayed import LAYOUTS, M, X, declared, laid_out, one_nan
+
+import tinygrad_hess as tg
+from tinygrad_hess import nn
+from tinygrad_hess.replay.native import library, why_python
+from tinygrad_hess.replay.shard.run import Sharded
+from tinygrad_hess.replay.shard.split import split
+
+needs_it = pytest.mark.skipif(why_python() is not None, reason=str(why_python()))
+
+HOSTILE = np.array([np.nan, -np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324, -1e-310, 0.0, -0.0])
+
+
+def hostile(like: Any, seed: int) -> Any:
+    """The same shape and type; a third of it values of which something may be lost."""
+    rng = np.random.default_rng(seed)
+    like = np.asarray(like)
+    with np.errstate(all="ignore"):
+        mixed = np.where(rng.random(like.shape) < 0.3, rng.choice(HOSTILE, like.shape), like)
+        return mixed.astype(like.dtype)
+
+
+def bits(tree: Any) -> list[Any]:
+    """All of what is returned: types, shapes, how it lies, and each bit."""
+    found = []
+    for x in optree.tree_leaves(tree):
+        strides = x.strides if isinstance(x, np.ndarray) else None
+        found.append((type(x), x.dtype, x.shape, strides, one_nan(x).tobytes()))
+    return found
+
+
+def same(f: Callable[..., Any], *calls: Any, least: int = 1) -> Any:
+    """``f`` with and without runs: the same bits at each call. The plan with runs."""
+    with_runs, without = tg.jit(f), tg.jit(f, native=False)
+    for args in [*calls, calls[0]]:
+        assert bits(with_runs(*args)) == bits(without(*args)), f"at {args}"
+    plan = with_runs._traced(calls[0], {})[0].plan
+    assert without._traced(calls[0], {})[0].plan.lowered is None
+    assert (plan.lowered.lines_in_runs if plan.lowered else 0) >= least
+    return plan
+
+
+# ---- programs, on hostile values and in all layouts ---------------------------------------------
+
+RNG = np.random.default_rng(0)
+N = RNG.normal(size=(4, 3))
+TALL = RNG.normal(size=(70, 3))
+STACK = RNG.normal(size=(2, 4, 3))
+
+
+def _functions(x: Any, m: Any) -> Any:
+    y = np.exp(np.sin(x) * 2) + np.tanh(x) / np.sqrt(1 + x * x)
+    return y, np.log1p(np.abs(m)) * np.cos(m), np.arctan(m) ** 3, np.hypot(y, x)
+
+
+def _broadcast(x: Any, m: Any) -> Any:
+    a = (m + x) * x - m[:, :1] / x
+    return (a * 2 + m[:1]) * (x + 1), np.maximum(a, x) - np.minimum(m, 0.5), np.sign(a) * m
+
+
+def _reduced(x: Any, m: Any) -> Any:
+    a = m * m - x
+    sums = [(a + 1).sum(axis=k, keepdims=keep) for k in (0, 1, None) for keep in (False, True)]
+    return [s * 2 + 1 for s in sums], a.max(axis=1) * 2, (a * a).max(axis=0), a.mean() * x
+
+
+def _products(x: Any, m: Any) -> Any:
+    a = np.tanh(m @ m.T) @ (m * 2)
+    return a @ x + 1, (x * 2) @ (m.T + 1), (m @ x) @ (m @ x) * 2, (a @ a.T) * 2, m.T @ a + m[:3]
+
+
+def _chosen(x: Any, m: Any) -> Any:
+    a = np.where(m > x, m * 2, -1.0) + 1
+    return np.where(a == m, a, x) * 2, nn.relu(a - m) * 3, np.maximum(a, m) * (a > 0)
+
+
+def _views(x: Any, m: Any) -> Any:
+    a = m.T * 2 + 1
+    return (a[::-1] + a) * a[0, 1], a.reshape(-1)[::2] * 2 + 1, (x[::-1] + x) * x[1], (m[1] + x) * 2
+
+
+def _softmax(x: Any, m: Any) -> Any:
+    e = np.exp(m - m.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True) * x + 1
+
+
+def _loss(x: Any, m: Any) -> Any:
+    h = np.tanh(m @ np.outer(x, x) + x)
+    return (h * h).mean() + np.log(1 + np.exp(-x)).sum() * h[0, 1] - (h[1:] / 3).max()
+
+
+PROGRAMS: dict[str, Callable[[Any, Any], Any]] = {
+    "functions": _functions,
+    "broadcast": _broadcast,
+    "reductions": _reduced,
+    "products": _products,
+    "masks": _chosen,
+    "views": _views,
+    "softmax": _softmax,
+    "value and gradient": tg.value_and_grad(_loss, argnums=(0, 1)),
+    "hvp": lambda x, m: tg.hvp(lambda x: _loss(x, m), x, x[::-1]),
+    "hessian": tg.hessian(_loss),
+    "slices of a gradient": tg.grad(
+        lambda x, m: (x[:2] * x[1:]).sum() * m[0, 0] * 2, argnums=(0, 1)
+    ),
+}
+
+
+@needs_it
+@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_programs_give_the_same_bits(name: str, dtype: Any) -> None:
+    args = (X.astype(dtype), N.astype(dtype))
+    calls = [args, *[[hostile(a, seed) for a in args] for seed in range(3)]]
+    calls += [laid_out(args, layout) for layout in LAYOUTS]
+    same(PROGRAMS[name], *calls)
+
+
+@needs_it
+@pytest.mark.parametrize("name", INSIDE)
+def test_every_kind_of_transform(name: str) -> None:
+    same(INSIDE[name], (X, M), (hostile(X, 1), hostile(M, 2)), least=0)
+
+
+@needs_it
+def test_tall_products_and_stacks() -> None:
+    def f(a: Any, b: Any, s: Any) -> Any:
+        h = np.tanh(a @ b) * 2
+        t = np.tanh(s @ b + 1) @ (s.mT * 2)
+        return h, h.T @ a + 1, t * 2, (s * 2).sum(axis=-1), (t + 1).sum(axis=(-2, -1)), h.sum(0)
+
+    b = RNG.normal(size=(3, 3))
+    args = (TALL, b, STACK)
+    same(f, args, [hostile(a, 3) for a in args], laid_out(args, np.asfortranarray))
+
+
+@needs_it
+def test_complex_numbers() -> None:
+    z = N + 1j * N[::-1]
+    same(lambda z: (np.exp(z * 2) + np.conj(z)) * z - 1 / z, (z,), (hostile(z.real, 1) + 1j * z,))
+
+
+def _check(program: Program, seed: int) -> None:
+    """A random program and its gradient, at a generic point and on hostile values."""
+    point = program.point(seed)
+    loss = program.loss(here(np))
+    for f in (loss, tg.grad(loss, argnums=(0, 1, 2))):
+        same(f, point, [hostile(x, seed) for x in point], least=0)
+
+
+@needs_it
+@given(programs(3, 12), st.integers(0, 99))
+@settings(max_examples=3)
+def test_random_programs(program: Program, seed: int) -> None:
+    _check(program, seed)
+
+
+@needs_it
+@pytest.mark.slow
+@given(programs(3, 25), st.integers(0, 10**6))
+@settings(max_examples=1000)
+def test_two_thousand_random_programs(program: Program, seed: int) -> None:
+    _check(program, seed)
+
+
+# ---- what surrounds a run -----------------------------------------------------------------------
+
+
+@needs_it
+def test_lines_that_are_no_runs_stand_between_them() -> None:
+    """A function of the user's, and one of NumPy that is no ufunc, get and give locals."""
+    with declared("halves"):
+        halves = tg.zero("halves", lambda x: np.floor(2 * x) / 2, domain=(-1, 1))
+
+        def f(x: Any, m: Any) -> Any:
+            a = np.sin(x[::-1]) * 2
+            b = halves(a) * x[::-1] + 1
+            c = np.sort(b * a) + x[0] * (b * 2).sum()
+            return c * a.sum() + 1, x[::-1], b, (m * 2 + 1).T
+
+        plan = same(f, (X, M), *[(hostile(X, k), hostile(M, k)) for k in range(4)])
+    assert len(plan.lowered.runs) > 1
+
+
+@needs_it
+def test_a_users_ufunc_is_no_run() -> None:
+    """Its row says nothing of what it does."""
+    with declared("my_sine"):
+        sine = tg.elementwise("my_sine", np.sin, lambda g, y, x: g * np.cos(x), domain=(-1, 1))
+        plan = tg.jit(lambda x: sine(sine(x)) * 1.5)._traced((X,), {})[0].plan
+    assert plan.lowered is None
+
+
+@needs_it
+def test_numbers_that_are_no_floats_stay_python() -> None:
+    plan = (
+        tg.jit(lambda k, x: ((k + 1) * 2 - k, (x + k) * k))._traced((np.arange(3), X), {})[0].plan
+    )
+    assert plan.lowered is None
+
+
+@needs_it
+def test_numbers_as_arguments_and_results() -> None:
+    def f(a: Any, b: Any, x: Any) -> Any:
+        c = np.exp(a * 2) + b
+        return c * x + 1, c * c, (x * c).sum(), a > b
+
+    for a in (0.3, np.float64(0.3), np.array(0.3), np.float64(np.nan), np.float64(-0.0)):
+        same(f, (a, np.float64(1.25), X))
+    same(f, (np.float32(0.3), np.float32(2), X.astype(np.float32)))
+
+
+@needs_it
+def test_arguments_that_lie_in_another_way_run_line_by_line() -> None:
+    """Misaligned, strided and reversed ones too; a run is for the way that was planned for."""
+    jitted = tg.jit(lambda x, m: (np.sin(m * x) * 2 + 1, (m + 1) @ x * 2))
+    want = jitted(X, M)
+    raw = np.zeros(M.nbytes + 1, np.uint8)
+    misaligned = raw[1:].view(float).reshape(M.shape)
+    misaligned[...] = M
+    for layout in (*LAYOUTS, lambda x: misaligned if x.ndim == 2 else x):
+        x, m = layout(X), layout(M)
+        close(jitted(x, m), want, ulps=4, strict=True, what="layout")
+    assert bits(jitted(X, M)) == bits(want)
+
+
+@needs_it
+def test_each_call_has_inputs_and_results_of_its_own() -> None:
+    jitted = tg.jit(lambda x: (np.sin(x) * 2 + 1, np.exp(x) * x))
+    kept = []
+    for k in range(20):
+        x = np.full(5, float(k))
+        x.flags.writeable = False
+        kept.append((x, jitted(x)))
+    for x, (a, b) in kept:
+        close(a, np.sin(x) * 2 + 1, strict=True)
+        close(b, np.exp(x) * x, strict=True)
+        assert a.flags.writeable and a.base is None
+
+
+@needs_it
+def test_no_warnings_and_no_errors_of_floating_point() -> None:
+    """As of a replay line by line; and none is left behind for NumPy to find."""
+    jitted = tg.jit(lambda x: (np.log(x * 0) / x, np.exp(x * 1e4), np.sqrt(-x) + 1))
+    x = np.array([1.0, -2.0, 0.0])
+    same(lambda x: (np.log(x * 0) / x, np.exp(x * 1e4), np.sqrt(-x) + 1), (x,))
+    with np.errstate(all="raise"):
+        jitted(x)
+        assert np.add(1.0, x)[0] == 2.0
+        with pytest.raises(FloatingPointError):
+            np.log(np.zeros(1))
+
+
+@needs_it
+def test_a_scan_and_its_derivatives() -> None:
+    def run(x: Any, m: Any) -> Any:
+        def body(h: Any, row: Any) -> Any:
+            h = np.tanh(h * row + x) * 1.5
+            return h, (h * h).sum()
+
+        h, ys = tg.scan(body, x, m)
+        return (h * 2).sum() + (ys * ys).sum()
+
+    for f in (run, tg.grad(run), tg.hessian(run)):
+        same(f, (X, M), (hostile(X, 1), hostile(M, 2)), least=0)
+
+
+@needs_it
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_shards(count: int) -> None:
+    def loss(w: Any, x: Any, y: Any) -> Any:
+        h = np.tanh(x @ w * 2) + 1
+        return ((h @ w.T - x) ** 2).sum() + (np.exp(y) * h[:, 0]).sum()
+
+    args = (RNG.normal(size=(3, 4)), TALL, TALL[:, 0] * 1)
+    traced = tg.jit(tg.value_and_grad(loss))._traced(args, {})[0]
+    cut = split(traced.program)
+    assert cut is not None
+    one, other = (Sharded(cut, count, native).instance() for native in (True, False))
+    assert any(plan.lowered for plan in Sharded(cut, count).shards.values())
+    for given_ in (args, [hostile(a, 1) for a in args], laid_out(args, np.asfortranarray)):
+        assert bits(list(one(*given_))) == bits(list(other(*given_)))
+
+
+@needs_it
+def test_several_threads_on_one_function() -> None:
+    def f(x: Any) -> Any:
+        for _ in range(20):
+            x = np.sin(x) * 1.1 + x * 0.5
+        return x, x.sum()
+
+    jitted, without = tg.jit(f), tg.jit(f, native=False)
+    points = [RNG.normal(size=600) for _ in range(8)]
+    want = [bits(without(x)) for x in points]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for _ in range(10):
+            assert [bits(y) for y in pool.map(jitted, points)] == want
+
+
+@needs_it
+def test_a_plan_ends_with_its_function() -> None:
+    """No cycle holds the buffers of a run until the garbage is collected."""
+    gc.collect()
+    gc.disable()
+    try:
+        jitted = tg.jit(lambda x: (np.sin(x) * 2 + 1).sum())
+        jitted(X)
+        (function,) = jitted._traced((X,), {})[0]._idle[0]
+        own = getattr(function, "args", [function])[0].__globals__
+        runs = [weakref.ref(v) for v in own.values() if type(v) is np.ndarray and v.size == 3]
+        assert runs
+        del jitted, function, own
+        assert not any(r() is not None for r in runs)
+    finally:
+        gc.enable()
+
+
+def _module_level(x: Any) -> Any:
+    return np.sin(x) * 2 + 1
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_copy_by_pickle_keeps_the_option(native: bool) -> None:
+    copy = pickle.loads(pickle.dumps(tg.jit(_module_level, native=native)))
+    close(copy(X), _module_level(X), strict=True)
+    assert (copy._traced((X,), {})[0].plan.lowered is not None) == (native and why_python() is None)
+
+
+# ---- with it and without ------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["1", "0"])
+def switch(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """With runs, where the extension is there, and without."""
+    monkeypatch.setenv("TINYGRAD_HESS_NATIVE", request.param)
+    yield request.param
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_replayed_is_recorded(name: str, switch: str) -> None:
+    f = INSIDE[name]
+    for args in ((X, M), (X[::-1], M * 0.5), (X, M)):
+        close(tg.jit(f)(*args), f(*args), ulps=256, strict=True, what=name)
+
+
+def test_the_plan_says_why_it_is_all_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    f = tg.jit(_module_level, native=False)
+    assert "all lines in Python: native=False" in f.explain(X)
+    monkeypatch.setenv("TINYGRAD_HESS_NATIVE", "0")
+    assert "all lines in Python: TINYGRAD_HESS_NATIVE=0" in tg.jit(_module_level).explain(X)
+    monkeypatch.delenv("TINYGRAD_HESS_NATIVE")
+    library._unusable.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(library, "_runner", None)
+        patch.setattr(library, "_missing", "the C extension was not built")
+        assert "Python: the C extension was not built" in tg.jit(_module_level).explain(X)
+        close(tg.jit(_module_level)(X), _module_level(X), strict=True)
+    library._unusable.cache_clear()
+
+
+@needs_it
+def test_the_plan_says_what_runs_without_python() -> None:
+    assert "3 lines in 1 run without Python" in tg.jit(_module_level).explain(X)
+    assert "no two in a row" in tg.jit(lambda x: np.sort(x)).explain(X)
+
+
+def test_native_is_true_or_false() -> None:
+    with pytest.raises(TypeError, match="jit: native must be True or False, got 'no'"):
+        tg.jit(_module_level, native="no")  # type: ignore[arg-type]

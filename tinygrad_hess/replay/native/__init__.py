@@ -1,0 +1,13 @@
+"""Runs of lines without Python between them, where the C extension is there: optional.
+
+    lower : lines of a plan -> fewer lines, some of them runs; or None, and why_python() says why
+
+A run is a list of inner loops of NumPy's own ufuncs, with pointers and strides: what a line of
+Python would have NumPy call. So the results are the same, bit by bit, in a fraction of the time for
+small arrays. All else stays a line of Python, and a run has its lines for arguments that do not lie
+in memory as was planned for.
+"""
+
+from .library import why_python as why_python
+from .runs import Lowered as Lowered
+from .runs import lower as lower

@@ -1,0 +1,347 @@
+/* A list of inner loops of NumPy's ufuncs, run one after the other with no Python in between.
+
+   An operation is a row of words, as `operations.py` writes them:
+
+       size  loop  data  operands  dimensions  steps  axes
+       pointer[operands]  dimension[dimensions]  step[steps]  {length  stride[operands]}[axes]
+
+   The loop is called once for each index of the axes, the last one fastest. It is the function that
+   NumPy itself would call, on the same pointers and strides: so the results are the same, bit by
+   bit. Nothing is checked here that the lowering has checked. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
+#define NPY_TARGET_VERSION NPY_2_0_API_VERSION
+#include <numpy/arrayobject.h>
+#include <numpy/ufuncobject.h>
+
+#include <stddef.h>
+#include <string.h>
+
+enum { SIZE, LOOP, DATA, OPERANDS, DIMENSIONS, STEPS, AXES, HEAD };
+enum { MOST_OPERANDS = 8, MOST_AXES = 32 };
+
+static void run_operation(const npy_intp *op) {
+    const PyUFuncGenericFunction loop = (PyUFuncGenericFunction)op[LOOP];
+    void *const data = (void *)op[DATA];
+    const npy_intp count = op[OPERANDS], axes = op[AXES];
+    const npy_intp *const pointers = op + HEAD, *const dimensions = pointers + count;
+    const npy_intp *const steps = dimensions + op[DIMENSIONS], *const outer = steps + op[STEPS];
+    char *at[MOST_OPERANDS], *given[MOST_OPERANDS]; /* loops may move what they are given */
+    npy_intp index[MOST_AXES] = {0};
+
+    for (npy_intp j = 0; j < count; j++) at[j] = (char *)pointers[j];
+    for (;;) {
+        memcpy(given, at, sizeof at);
+        loop(given, dimensions, steps, data);
+        npy_intp k = axes - 1;
+        for (; k >= 0; k--) {
+            const npy_intp *const axis = outer + k * (1 + count);
+            for (npy_intp j = 0; j < count; j++) at[j] += axis[1 + j];
+            if (++index[k] < axis[0]) break;
+            for (npy_intp j = 0; j < count; j++) at[j] -= axis[0] * axis[1 + j];
+            index[k] = 0;
+        }
+        if (k < 0) return;
+    }
+}
+
+/* Loops of our own, of the same kind: NumPy's copies are no ufuncs. `data` is the item's size. */
+
+#define COPY(type, condition)                                                                      \
+    for (npy_intp i = 0; i < n; i++, from += steps[0], to += step)                                 \
+        if (condition) memcpy(to, from, sizeof(type));                                             \
+    break;
+
+#define COPY_BY_SIZE(condition)                                                                    \
+    switch ((npy_intp)data) {                                                                      \
+    case 1: COPY(npy_uint8, condition)                                                             \
+    case 4: COPY(npy_uint32, condition)                                                            \
+    case 8: COPY(npy_uint64, condition)                                                            \
+    case 16: COPY(npy_cdouble, condition)                                                          \
+    }
+
+static void copy(char **args, const npy_intp *dimensions, const npy_intp *steps, void *data) {
+    const npy_intp n = dimensions[0], step = steps[1];
+    const char *from = args[0];
+    char *to = args[1];
+    COPY_BY_SIZE(1)
+}
+
+static void copy_where(char **args, const npy_intp *dimensions, const npy_intp *steps, void *data) {
+    const npy_intp n = dimensions[0], step = steps[2];
+    const char *from = args[0], *const mask = args[1];
+    char *to = args[2];
+    COPY_BY_SIZE(mask[i * steps[1]])
+}
+
+/* ---- a run of operations ---------------------------------------------------------------------- */
+
+typedef union { /* room for one number of any type that is lowered */
+    npy_bool b;
+    double d[2];
+} Number;
+
+typedef struct { /* a pointer of an operation: its word, whose memory it is, and where in it */
+    npy_intp word, owner, offset;
+} Relocation;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *fallback;            /* the same lines in Python, for other arguments */
+    PyObject *args, *results;      /* tuples of arrays like those that come in and go out */
+    PyObject *fixed;               /* a tuple of arrays that stay where they are */
+    Py_ssize_t n_args, n_results, n_words, n_moving;
+    PyTypeObject **scalars;        /* by argument: the type of a number in place of a 0-d array */
+    npy_intp *words;
+    Relocation *moving;            /* pointers that are another one in each call */
+    Number *numbers;               /* of arguments and results without axes */
+    char **bases;                  /* addresses of arguments and results */
+    int release;
+    vectorcallfunc vectorcall;
+} Run;
+
+/* Where an argument's data is; NULL where it is not such an argument as was planned for. */
+static char *address(const Run *self, Py_ssize_t i, PyObject *x) {
+    PyArrayObject *const like = (PyArrayObject *)PyTuple_GET_ITEM(self->args, i);
+    const int ndim = PyArray_NDIM(like);
+    if (PyArray_Check(x)) {
+        PyArrayObject *const a = (PyArrayObject *)x;
+        const size_t size = ndim * sizeof(npy_intp);
+        const int plain = PyArray_TYPE(a) == PyArray_TYPE(like) && PyArray_NDIM(a) == ndim &&
+                          PyArray_ISALIGNED(a) && PyArray_ISNOTSWAPPED(a) &&
+                          !memcmp(PyArray_DIMS(a), PyArray_DIMS(like), size) &&
+                          !memcmp(PyArray_STRIDES(a), PyArray_STRIDES(like), size);
+        return plain ? PyArray_BYTES(a) : NULL;
+    }
+    if (ndim || Py_TYPE(x) != self->scalars[i]) return NULL;
+    PyArray_ScalarAsCtype(x, self->numbers + i);
+    return (char *)(self->numbers + i);
+}
+
+static PyObject *run_call(PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *names) {
+    Run *const self = (Run *)callable;
+    const Py_ssize_t n = self->n_args, count = self->n_results;
+    int planned = PyVectorcall_NARGS(nargsf) == n && names == NULL;
+    for (Py_ssize_t i = 0; planned && i < n; i++)
+        planned = (self->bases[i] = address(self, i, args[i])) != NULL;
+    if (!planned) return PyObject_Vectorcall(self->fallback, args, nargsf, names);
+
+    PyObject *const found = PyTuple_New(count);
+    if (found == NULL) return NULL;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyArrayObject *const like = (PyArrayObject *)PyTuple_GET_ITEM(self->results, i);
+        if (PyArray_NDIM(like) == 0) {
+            self->bases[n + i] = (char *)(self->numbers + n + i);
+            continue;
+        }
+        PyObject *const y = PyArray_EMPTY(PyArray_NDIM(like), PyArray_DIMS(like),
+                                          PyArray_TYPE(like), !PyArray_IS_C_CONTIGUOUS(like));
+        if (y == NULL) goto failed;
+        PyTuple_SET_ITEM(found, i, y);
+        self->bases[n + i] = PyArray_BYTES((PyArrayObject *)y);
+    }
+    for (const Relocation *r = self->moving, *end = r + self->n_moving; r < end; r++)
+        self->words[r->word] = (npy_intp)(self->bases[r->owner] + r->offset);
+
+    PyThreadState *const state = self->release ? PyEval_SaveThread() : NULL;
+    for (const npy_intp *op = self->words, *end = op + self->n_words; op < end; op += op[SIZE])
+        run_operation(op);
+    if (state) PyEval_RestoreThread(state);
+    if (PyErr_Occurred()) goto failed; /* by a loop of a library that raises */
+
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyArrayObject *const like = (PyArrayObject *)PyTuple_GET_ITEM(self->results, i);
+        if (PyArray_NDIM(like) != 0) continue;
+        PyObject *const y = PyArray_Scalar(self->numbers + n + i, PyArray_DESCR(like), NULL);
+        if (y == NULL) goto failed;
+        PyTuple_SET_ITEM(found, i, y);
+    }
+    return found;
+
+failed:
+    Py_DECREF(found);
+    return NULL;
+}
+
+static int of_arrays(PyObject *tuple) {
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); i++)
+        if (!PyArray_Check(PyTuple_GET_ITEM(tuple, i))) return 0;
+    return 1;
+}
+
+static int is_words(PyArrayObject *a) {
+    return PyArray_TYPE(a) == NPY_INTP && PyArray_NDIM(a) == 1 && PyArray_ISCARRAY_RO(a);
+}
+
+/* Whether the words are whole operations; their number otherwise tells nothing of what they say. */
+static int is_whole(const npy_intp *words, npy_intp n) {
+    npy_intp k = 0;
+    while (k + HEAD <= n) {
+        const npy_intp *op = words + k, count = op[OPERANDS];
+        if (count < 1 || count > MOST_OPERANDS || op[AXES] < 0 || op[AXES] > MOST_AXES) return 0;
+        if (op[SIZE] != HEAD + count + op[DIMENSIONS] + op[STEPS] + op[AXES] * (1 + count)) return 0;
+        k += op[SIZE];
+    }
+    return k == n;
+}
+
+static PyObject *run_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    PyObject *fallback, *given, *results, *fixed;
+    PyArrayObject *words, *relocations;
+    int release;
+    if (!PyArg_ParseTuple(args, "OO!O!O!O!O!p:Run", &fallback, &PyTuple_Type, &given, &PyTuple_Type,
+                          &results, &PyTuple_Type, &fixed, &PyArray_Type, &words, &PyArray_Type,
+                          &relocations, &release))
+        return NULL;
+    const npy_intp n_words = PyArray_SIZE(words), n_pointers = PyArray_SIZE(relocations) / 3;
+    const Py_ssize_t n = PyTuple_GET_SIZE(given), moving = n + PyTuple_GET_SIZE(results);
+    if (!of_arrays(given) || !of_arrays(results) || !of_arrays(fixed) || !is_words(words) ||
+        !is_words(relocations) || !is_whole((npy_intp *)PyArray_DATA(words), n_words)) {
+        PyErr_SetString(PyExc_ValueError, "Run: tuples of arrays and whole operations, please");
+        return NULL;
+    }
+    Run *const self = (Run *)type->tp_alloc(type, 0);
+    if (self == NULL) return NULL;
+    self->fallback = Py_NewRef(fallback);
+    self->args = Py_NewRef(given);
+    self->results = Py_NewRef(results);
+    self->fixed = Py_NewRef(fixed);
+    self->n_args = n, self->n_results = moving - n, self->n_words = n_words;
+    self->release = release;
+    self->vectorcall = run_call;
+    self->words = PyMem_New(npy_intp, n_words);
+    self->moving = PyMem_New(Relocation, n_pointers);
+    self->numbers = PyMem_New(Number, moving);
+    self->bases = PyMem_New(char *, moving);
+    self->scalars = PyMem_New(PyTypeObject *, n);
+    if (!self->words || !self->moving || !self->numbers || !self->bases || !self->scalars) {
+        Py_DECREF(self);
+        return PyErr_NoMemory();
+    }
+    memcpy(self->words, PyArray_DATA(words), n_words * sizeof(npy_intp));
+    memset(self->scalars, 0, n * sizeof(PyTypeObject *));
+    for (Py_ssize_t i = 0; i < n; i++) {
+        PyArrayObject *const like = (PyArrayObject *)PyTuple_GET_ITEM(given, i);
+        self->scalars[i] = (PyTypeObject *)PyArray_TypeObjectFromType(PyArray_TYPE(like));
+    }
+    const Relocation *const r = (const Relocation *)PyArray_DATA(relocations);
+    for (npy_intp k = 0; k < n_pointers; k++) {
+        if (r[k].word < 0 || r[k].word >= n_words || r[k].owner < 0 ||
+            r[k].owner >= moving + PyTuple_GET_SIZE(fixed)) {
+            Py_DECREF(self);
+            PyErr_SetString(PyExc_ValueError, "Run: a pointer to nothing");
+            return NULL;
+        }
+        if (r[k].owner < moving) {
+            self->moving[self->n_moving++] = r[k];
+        } else {
+            PyObject *const owner = PyTuple_GET_ITEM(fixed, r[k].owner - moving);
+            self->words[r[k].word] = (npy_intp)(PyArray_BYTES((PyArrayObject *)owner) + r[k].offset);
+        }
+    }
+    return (PyObject *)self;
+}
+
+static int run_traverse(PyObject *object, visitproc visit, void *arg) {
+    Run *const self = (Run *)object;
+    Py_VISIT(self->fallback);
+    Py_VISIT(self->args);
+    Py_VISIT(self->results);
+    Py_VISIT(self->fixed);
+    return 0;
+}
+
+static int run_clear(PyObject *object) {
+    Run *const self = (Run *)object;
+    Py_CLEAR(self->fallback);
+    Py_CLEAR(self->args);
+    Py_CLEAR(self->results);
+    Py_CLEAR(self->fixed);
+    return 0;
+}
+
+static void run_dealloc(PyObject *object) {
+    Run *const self = (Run *)object;
+    PyObject_GC_UnTrack(object);
+    run_clear(object);
+    for (Py_ssize_t i = 0; self->scalars && i < self->n_args; i++) Py_XDECREF(self->scalars[i]);
+    PyMem_Free(self->words);
+    PyMem_Free(self->moving);
+    PyMem_Free(self->numbers);
+    PyMem_Free(self->bases);
+    PyMem_Free(self->scalars);
+    Py_TYPE(object)->tp_free(object);
+}
+
+static PyTypeObject run_type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "tinygrad_hess.replay.native._runner.Run",
+    .tp_doc = "Run(fallback, args, results, fixed, words, relocations, release)\n\n"
+              "Operations that are run by one call, with the arguments of their fallback.",
+    .tp_basicsize = sizeof(Run),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
+    .tp_new = run_new,
+    .tp_call = PyVectorcall_Call,
+    .tp_vectorcall_offset = offsetof(Run, vectorcall),
+    .tp_traverse = run_traverse,
+    .tp_clear = run_clear,
+    .tp_dealloc = run_dealloc,
+};
+
+/* ---- what NumPy says of a ufunc ---------------------------------------------------------------- */
+
+static PyObject *structure(PyObject *module, PyObject *object) {
+    if (!PyObject_TypeCheck(object, &PyUFunc_Type)) {
+        PyErr_SetString(PyExc_TypeError, "structure: give a ufunc");
+        return NULL;
+    }
+    const PyUFuncObject *const u = (PyUFuncObject *)object;
+    return Py_BuildValue("iiis", u->nin, u->nout, u->ntypes, u->name);
+}
+
+static PyObject *loop(PyObject *module, PyObject *args) {
+    PyObject *object, *types;
+    if (!PyArg_ParseTuple(args, "O!O!:loop", &PyUFunc_Type, &object, &PyTuple_Type, &types)) return NULL;
+    const PyUFuncObject *const u = (PyUFuncObject *)object;
+    if (PyTuple_GET_SIZE(types) != u->nargs || u->functions == NULL) Py_RETURN_NONE;
+    for (int k = 0; k < u->ntypes; k++) {
+        int same = u->functions[k] != NULL;
+        for (int j = 0; same && j < u->nargs; j++)
+            same = u->types[k * u->nargs + j] == PyLong_AsLong(PyTuple_GET_ITEM(types, j));
+        if (PyErr_Occurred()) return NULL;
+        if (same)
+            return Py_BuildValue("nn", (Py_ssize_t)u->functions[k],
+                                 (Py_ssize_t)(u->data ? u->data[k] : NULL));
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"structure", structure, METH_O,
+     "structure(ufunc) -> (nin, nout, ntypes, name), as this file was compiled to read them."},
+    {"loop", loop, METH_VARARGS,
+     "loop(ufunc, types) -> (function, data): addresses of the inner loop for exactly these types\n"
+     "(by number), or None."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_runner", "Runs inner loops of NumPy's ufuncs from a list.", -1, methods,
+};
+
+PyMODINIT_FUNC PyInit__runner(void) {
+    import_array();
+    import_umath();
+    PyObject *const module = PyModule_Create(&definition);
+    if (module == NULL) return NULL;
+    if (PyType_Ready(&run_type) < 0 || PyModule_AddObjectRef(module, "Run", (PyObject *)&run_type) < 0 ||
+        PyModule_AddObject(module, "COPY", PyLong_FromSsize_t((Py_ssize_t)copy)) < 0 ||
+        PyModule_AddObject(module, "COPY_WHERE", PyLong_FromSsize_t((Py_ssize_t)copy_where)) < 0) {
+        Py_DECREF(module);
+        return NULL;
+    }
+    return module;
+}

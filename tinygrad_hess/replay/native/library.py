@@ -1,0 +1,209 @@
+"""The C extension: whether it may be used, and the inner loops that NumPy's ufuncs have.
+
+why_python : () -> a reason, or None where it may be used
+loop    : (ufunc, types of operands and result) -> addresses of the loop and its data, or None
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+try:
+    _runner: Any = importlib.import_module("._runner", __package__)
+    _missing = ""
+except ModuleNotFoundError:
+    _runner, _missing = None, "the C extension was not built"
+except ImportError as error:
+    _runner, _missing = None, f"the C extension cannot be loaded ({error})"
+
+TYPES = "?fdFD"
+"""Types of numbers for which loops are taken. Those of integers may raise, as powers do."""
+
+_SWITCH = "TINYGRAD_HESS_NATIVE"
+
+Loop = tuple[int, int]
+
+
+class Row(NamedTuple):
+    """An operation without its pointers: a loop, what it is called with, and axes around it.
+
+    Each axis is its length, and the stride of each operand.
+    """
+
+    loop: Loop
+    operands: int
+    dimensions: tuple[int, ...]
+    steps: tuple[int, ...]
+    axes: tuple[tuple[int, ...], ...] = ()
+
+    def words(self) -> list[int]:
+        """As the C code reads it; the pointers stand from word ``HEAD`` on."""
+        around = [word for axis in self.axes for word in axis]
+        size = HEAD + self.operands + len(self.dimensions) + len(self.steps) + len(around)
+        lengths = (self.operands, len(self.dimensions), len(self.steps), len(self.axes))
+        pointers = [0] * self.operands
+        return [size, *self.loop, *lengths, *pointers, *self.dimensions, *self.steps, *around]
+
+
+HEAD = 7
+"""Words of an operation before its pointers."""
+
+
+def copy(itemsize: int) -> Loop:
+    """The loop that copies items of that size."""
+    return _runner.COPY, itemsize
+
+
+def copy_where(itemsize: int) -> Loop:
+    """The same where a mask, its second operand, is true."""
+    return _runner.COPY_WHERE, itemsize
+
+
+def run(
+    fallback: Any,
+    args: Sequence[Any],
+    results: Sequence[Any],
+    fixed: Sequence[Any],
+    words: Any,
+    pointers: Any,
+    release: bool,
+) -> Any:
+    """A callable that runs operations, or calls ``fallback`` on arguments that lie in another way.
+
+    Parameters
+    ----------
+    fallback : callable
+        The same in Python, of the same arguments.
+    args, results : sequence of arrays
+        Like those that come in, and like those that are made and returned in a tuple.
+    fixed : sequence of arrays
+        Which stay where they are.
+    words : array of intp
+        Of all operations, one after the other.
+    pointers : array of intp
+        A word to be filled with an address, whose it is (a position in ``args``, ``results`` and
+        ``fixed``, one after the other), and the offset in bytes; and so on.
+    release : bool
+        Whether Python's lock is released.
+    """
+    return _runner.Run(
+        fallback, tuple(args), tuple(results), tuple(fixed), words, pointers, release
+    )
+
+
+# ---- whether it may be used ---------------------------------------------------------------------
+
+
+def why_python() -> str | None:
+    """Why lines stay Python; None where they need not.
+
+    Examples
+    --------
+    >>> import os
+    >>> kept = os.environ.get("TINYGRAD_HESS_NATIVE", "1")
+    >>> os.environ["TINYGRAD_HESS_NATIVE"] = "0"
+    >>> why_python()
+    'TINYGRAD_HESS_NATIVE=0'
+    >>> os.environ["TINYGRAD_HESS_NATIVE"] = kept
+    """
+    if os.environ.get(_SWITCH) == "0":
+        return f"{_SWITCH}=0"
+    return _unusable()
+
+
+@functools.cache
+def _unusable() -> str | None:
+    if _runner is None:
+        return _missing
+    for ufunc in (np.add, np.exp, np.matmul):
+        if not _is_read_rightly(ufunc):
+            return f"NumPy {np.__version__} lays out a ufunc in another way than it was built for"
+    if loop(np.add, (np.dtype(float).num,) * 3) is None:
+        return f"sums by the C extension differ from those of NumPy {np.__version__}"
+    return None
+
+
+def _is_read_rightly(ufunc: np.ufunc) -> bool:
+    found = _runner.structure(ufunc)
+    return bool(found == (ufunc.nin, ufunc.nout, ufunc.ntypes, ufunc.__name__))
+
+
+@functools.cache
+def loop(ufunc: np.ufunc, types: tuple[int, ...]) -> Loop | None:
+    """The inner loop for exactly these types, by number, if it gives what the ufunc gives.
+
+    Parameters
+    ----------
+    ufunc : numpy.ufunc
+        With one result. Of those with core axes, only ``matmul``.
+    types : tuple of int
+        ``dtype.num`` of operands and result.
+
+    Returns
+    -------
+    (int, int) or None
+        None where NumPy would cast, has no such loop, or gives something else on a sample.
+    """
+    if ufunc.nout != 1 or len(types) != ufunc.nin + 1 or not _is_read_rightly(ufunc):
+        return None
+    if ufunc.signature is not None and ufunc is not np.matmul:
+        return None
+    found: Loop | None = _runner.loop(ufunc, types)
+    return found if found is not None and _agrees(ufunc, types, found) else None
+
+
+_SAMPLE = [0.5, -1.25, 3.0, -0.0, 0.0, np.inf, -np.inf, np.nan, 1e-3, 40.0, 1.5, -2.5]
+
+
+def _agrees(ufunc: np.ufunc, types: tuple[int, ...], found: Loop) -> bool:
+    """Whether a loop gives what the ufunc gives on one sample, bit by bit."""
+    kinds: dict[int, Any] = {np.dtype(c).num: np.dtype(c) for c in TYPES}
+    with np.errstate(all="ignore"):
+        given = [np.roll(_SAMPLE, 5 * k).astype(kinds[t]) for k, t in enumerate(types)]
+        *operands, out = given
+        steps: tuple[int, ...] = tuple(x.itemsize for x in given)
+        row = Row(found, len(given), (out.size,), steps)
+        if ufunc is np.matmul:
+            a = np.nan_to_num(operands[0][:6], posinf=2, neginf=3).reshape(2, 3)
+            operands, out = [a, a.T], np.empty((2, 2), out.dtype)
+            steps = (0, 0, 0, *a.strides, *a.T.strides, *out.strides)
+            row = Row(found, 3, (1, 2, 3, 2), steps)
+        pointers = [word for k in range(len(given)) for word in (HEAD + k, k, 0)]
+        words = np.array(row.words(), np.intp)
+        run(None, (), (), (*operands, out), words, np.array(pointers, np.intp), False)()
+        want = ufunc(*operands)
+    return bool(want.dtype == out.dtype and want.tobytes() == out.tobytes())
+
+
+@functools.cache
+def start_of_sum(num: int) -> float | None:
+    """From which number NumPy begins a sum of this type; None where it does it in another way."""
+    kinds: dict[int, Any] = {np.dtype(c).num: np.dtype(c) for c in "fd"}
+    if num not in kinds or loop(np.add, (num, num, num)) is None:
+        return None
+    # it was 0 before NumPy kept the sign of sums of -0.0 alone
+    return float(np.copysign(0.0, np.add.reduce(np.array([-0.0, -0.0], kinds[num]))))
+
+
+@functools.cache
+def most_reduced() -> float:
+    """Elements of an array up to which NumPy reduces it as a whole.
+
+    Before NumPy 2.3, sums of more were made in parts, of as many as fit in its buffer.
+    """
+    size = np.getbufsize()
+    x = np.sin(np.arange(3.0 * size))
+    total = np.zeros(())
+    sums = loop(np.add, (x.dtype.num,) * 3)
+    if sums is None:
+        return 0
+    row = Row(sums, 3, (x.size,), (0, x.itemsize, 0))
+    pointers = np.array([HEAD, 0, 0, HEAD + 1, 1, 0, HEAD + 2, 0, 0], np.intp)
+    run(None, (), (), (total, x), np.array(row.words(), np.intp), pointers, False)()
+    return np.inf if total == x.sum() else size

@@ -1,0 +1,153 @@
+"""Where the operands of a line are, by their names in the source.
+
+Memory.operations : line -> its operations, none for a view; None where it stays Python
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..codegen.cache_blocking import Line
+from ..codegen.writers import Call
+from .operations import NUMBERS, Operation, Place, lowered
+
+LARGE = 2**16
+"""Elements of an operand from which a line stays Python: there, the call does not weigh."""
+
+
+class Memory:
+    """Arrays by name: of the plan, and such as lie in memory as its locals will.
+
+    Attributes
+    ----------
+    like : dict of str to ndarray
+        For each local that has memory of its own, an array that lies as it does.
+    constants : dict of str to ndarray
+        What operations read besides the arrays of the plan.
+    """
+
+    def __init__(self, inputs: Mapping[str, Any], fixed: Mapping[str, Any]):
+        self.like: dict[str, Any] = dict(inputs)
+        self.constants: dict[str, Any] = {}
+        self._fixed = fixed
+        self._places = {name: Place(name, x) for name, x in (*fixed.items(), *inputs.items())}
+
+    def operations(self, line: Line) -> list[Operation] | None:
+        """What a line does, in order; what it makes has a place from now on."""
+        found = self._view(line) if line.is_view else self._calls(line)
+        unknown = line.local is not None and line.local not in self.like
+        if found is None and unknown and line.kind is not None:
+            self._add(str(line.local), np.empty(*line.kind))  # as most lie; a run looks before
+        return found
+
+    def _add(self, local: str, array: Any) -> Place:
+        self.like[local] = array
+        place = self._places[local] = Place(local, array)
+        return place
+
+    def _view(self, line: Line) -> list[Operation] | None:
+        (call,) = line.calls
+        base = self._place(call.operands[0])
+        if base is None or not base.array.size:
+            return None
+        view = _viewed(call.function, base.array)
+        if view is None:
+            return None
+        self._places[str(line.local)] = Place(base.owner, view, _offset(base, view))
+        return []
+
+    def _calls(self, line: Line) -> list[Operation] | None:
+        found: list[Operation] = []
+        for call in line.calls:
+            operands = [self._operand(text, call) for text in call.operands]
+            known = [p for p in operands if p is not None]
+            if len(known) < len(operands):
+                return None
+            out = self._result(line, call, known)
+            if out is None or max(p.array.size for p in (*known, out)) > LARGE:
+                return None
+            operations = lowered(call, known, out)
+            if operations is None:
+                return None
+            found += operations
+        for place in (p for o in found for p in o.places):
+            if place.owner not in self._places:
+                self.constants[place.owner] = place.array
+        return found or None
+
+    def _operand(self, text: str, call: Call) -> Place | None:
+        """An operand by its text; a number that is copied has the type of the result."""
+        place = self._place(text)
+        if place is not None or call.function is not np.copyto or call.dtype is None:
+            return place
+        try:
+            number = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            return None
+        if type(number) not in (int, float) or call.dtype.num not in NUMBERS:
+            return None
+        return Place(f"number_{text}_{call.dtype.char}", np.array(number, call.dtype))
+
+    def _place(self, text: str) -> Place | None:
+        found = self._places.get(text)
+        if found is not None:
+            return found
+        name, dot, turned = text.rpartition(".")
+        if dot and turned in ("T", "mT"):
+            base = self._place(name)
+            return None if base is None else base._replace(array=getattr(base.array, turned))
+        name, bar, _ = text.rpartition("_T")
+        base = self._places.get(name) if bar else None
+        return None if base is None else base._replace(array=base.array.T)
+
+    def _result(self, line: Line, call: Call, operands: Sequence[Place]) -> Place | None:
+        if line.local in self.like:
+            return self._places[line.local]
+        if line.local is not None:
+            array = None if line.kind is None else _made(call, operands, *line.kind)
+            return None if array is None else self._add(line.local, array)
+        out = self._place(call.out)
+        if out is None or call.index is None:
+            return out
+        part = out.array[call.index]
+        if not isinstance(part, np.ndarray) or not np.may_share_memory(part, out.array):
+            return None
+        return Place(out.owner, part, _offset(out, part))
+
+
+def _offset(base: Place, view: Any) -> int:
+    start, at = (x.__array_interface__["data"][0] for x in (base.array, view))
+    return base.offset + int(at - start)
+
+
+def _viewed(function: Any, x: Any) -> Any:
+    """What a function that moves elements makes of ``x``, as a view; None where it copies them."""
+    with np.errstate(all="ignore"):  # the sample holds anything
+        y = function(x)
+    if isinstance(y, np.ndarray):
+        return y if y.size and np.may_share_memory(x, y) else None
+    if x.size > LARGE:
+        return None
+    # a number: which one is shown by numbering them
+    at = np.unravel_index(int(function(np.arange(x.size).reshape(x.shape))), x.shape)
+    return x[(*at, ...)]
+
+
+def _made(call: Call, operands: Sequence[Place], shape: tuple[int, ...], dtype: Any) -> Any:
+    """An array like the one that NumPy makes; None where it is not contiguous."""
+    arrays = [p.array for p in operands]
+    if call.function is np.copyto and shape:
+        return None
+    if not shape or all([x.flags.c_contiguous for x in arrays]):
+        return np.empty(shape, dtype)
+    with np.errstate(all="ignore"):
+        if call.axis is None:
+            y = call.function(*arrays)
+        else:
+            y = call.function.reduce(arrays[0], call.axis, keepdims=len(shape) == arrays[0].ndim)
+    plain = y.flags.c_contiguous or y.flags.f_contiguous
+    return y if plain and (y.shape, y.dtype) == (shape, dtype) else None

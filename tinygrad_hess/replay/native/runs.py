@@ -1,0 +1,243 @@
+"""From lines of a plan to fewer lines, some of which are runs of operations.
+
+    lower : (lines, what is returned, arrays by name) -> Lowered
+    Lowered.functions : the arrays of an instance -> the callable of each run
+
+A run has the locals that its lines read as arguments, and returns those that are read after it. Its
+lines stand beside it as a function in Python, which is called where an argument lies in memory in
+another way than was planned for. Views of inputs and of results are pointers in a run; outside,
+they are made where a line of Python reads them.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..codegen.cache_blocking import Line
+from . import library
+from .memory import Memory
+from .operations import Operation, work
+
+LEAST = 2
+"""Lines from which a run is worth its call."""
+
+RELEASED = 4096
+"""Elements that a run goes through, about, from which other threads may run beside it."""
+
+_LOCAL = re.compile(r"\b[xt]\d+\b")
+"""Names in a line that are no globals: inputs, and results that are in no buffer."""
+
+
+class Run(NamedTuple):
+    """A run as it is planned."""
+
+    name: str
+    args: dict[str, Any]  # by name: an array that lies in memory as the argument does
+    results: dict[str, Any]
+    fixed: list[str]  # names of arrays that stay where they are
+    words: Any
+    pointers: Any
+    release: bool
+    source: str  # its lines, as a function of that name
+
+
+class Lines:
+    """The lines of a run, as a function of the globals of one instance; compiled when called."""
+
+    __slots__ = ("_function", "_own", "_run")
+
+    def __init__(self, run: Run, own: dict[str, Any]):
+        self._run, self._own = run, own
+        self._function: types.FunctionType | None = None
+
+    def __call__(self, *args: Any) -> Any:
+        if self._function is None:
+            code = compile(self._run.source, "<jit>", "exec").co_consts[0]
+            self._function = types.FunctionType(code, self._own)
+        return self._function(*args)
+
+
+class Lowered(NamedTuple):
+    """The lines of a plan with runs among them, and what makes those."""
+
+    lines: list[Line]
+    runs: list[Run]
+    lines_in_runs: int
+    constants: dict[str, Any]  # arrays that runs read besides those of the plan
+
+    def functions(self, own: dict[str, Any]) -> dict[str, Any]:
+        """Each run on the arrays of one instance, whose globals these are."""
+        known = {**own, **self.constants}
+        made = {}
+        for r in self.runs:
+            known[SCRATCH] = np.empty((len(r.words), 2)) if SCRATCH in r.fixed else None
+            fixed = [known[n] for n in r.fixed]
+            likes = (list(r.args.values()), list(r.results.values()))
+            lines = Lines(r, own)
+            made[r.name] = library.run(lines, *likes, fixed, r.words, r.pointers, r.release)
+        return made
+
+
+SCRATCH = "scratch"
+"""Name of the memory for numbers that only their run reads: 16 bytes each."""
+
+
+def lower(
+    lines: Sequence[Line],
+    returned: str,
+    inputs: Mapping[str, Any],
+    fixed: Mapping[str, Any],
+) -> Lowered:
+    """Put lines that are plain calls of NumPy, and follow each other, in runs.
+
+    Parameters
+    ----------
+    lines : sequence of Line
+    returned : str
+        The expression that the program returns.
+    inputs, fixed : mapping of str to ndarray
+        Arrays like the inputs, and those that are the same memory in each call.
+    """
+    return _Lowering(lines, returned, inputs, fixed).lowered()
+
+
+class _Lowering:
+    def __init__(
+        self,
+        lines: Sequence[Line],
+        returned: str,
+        inputs: Mapping[str, Any],
+        fixed: Mapping[str, Any],
+    ):
+        self.lines = lines
+        self.memory = Memory(inputs, fixed)
+        self.reads = [set(_LOCAL.findall(line.text)) for line in lines]
+        self.returned = set(_LOCAL.findall(returned))
+        self.views: dict[str, int] = {}  # local -> the line that makes it, where that is a view
+        self.made: set[str] = set()  # those that are made in the program itself
+        self.last: dict[str, int] = {}  # local -> the last line that reads it
+        self.found: list[Line] = []
+        self.runs: list[Run] = []
+        self.count = 0
+
+    def lowered(self) -> Lowered:
+        lines = self.lines
+        operations = []
+        for k, line in enumerate(lines):
+            found = self.memory.operations(line)
+            if found is not None and not found:
+                self.views[str(line.local)] = k
+            operations.append(found)
+        self.last = self._last_reads()
+        waiting: list[int] = []
+        for k, found in enumerate(operations):
+            if found is not None:
+                waiting.append(k)
+                continue
+            self._flush(waiting, operations)
+            waiting = []
+            self._write(k)
+        self._flush(waiting, operations)
+        self._make(self.returned)
+        return Lowered(self.found, self.runs, self.count, self.memory.constants)
+
+    def _last_reads(self) -> dict[str, int]:
+        last = dict.fromkeys(self.returned, len(self.lines))
+        for k in reversed(range(len(self.lines))):
+            name = self.lines[k].local
+            # who reads a view reads what it views
+            until = last.get(str(name), k) if name in self.views else k
+            for read in self.reads[k]:
+                last[read] = max(last.get(read, 0), until)
+        return last
+
+    # ---- lines of the program -------------------------------------------------------------------
+
+    def _write(self, k: int) -> None:
+        """A line as it is, after the views that it reads."""
+        self._make(self.reads[k] - {self.lines[k].local})
+        self.found.append(self.lines[k])
+
+    def _make(self, names: Iterable[str]) -> None:
+        for name in sorted(names):
+            if name in self.views and name not in self.made:
+                self.made.add(name)
+                self._write(self.views[name])
+
+    def _flush(self, waiting: Sequence[int], operations: Sequence[Any]) -> None:
+        """What waits, as a run or line by line; views wait on."""
+        body = [k for k in waiting if operations[k]]
+        if len(body) < LEAST:
+            for k in body:
+                self._write(k)
+            return
+        self.count += len(body)
+        run = self._run(body, [o for k in body for o in operations[k]])
+        self.runs.append(run)
+        call = f"{run.name}({', '.join(run.args)})"
+        self.found.append(Line(f"{', '.join(run.results)}, = {call}" if run.results else call))
+
+    # ---- a run ----------------------------------------------------------------------------------
+
+    def _run(self, body: Sequence[int], operations: Sequence[Operation]) -> Run:
+        name = f"run{len(self.runs)}"
+        own = {self.lines[k].local for k in body} - {None}
+        like = self.memory.like
+        results: dict[str, Any] = {}
+        numbers: dict[str, int] = {}  # offsets in the scratch memory
+        for k in body:
+            local = self.lines[k].local
+            if local is not None and (like[local].ndim or self.last.get(local, -1) > body[-1]):
+                results[local] = like[local]
+            elif local is not None:
+                numbers[local] = 16 * len(numbers)
+        texts, read = self._texts(body)
+        outside = read | {p.owner for o in operations for p in o.places if p.owner in like}
+        args = {n: like[n] for n in sorted(outside - own)}
+        source = "\n".join(
+            [
+                f"def {name}({', '.join(args)}):",
+                *[f"    {text}" for text in texts],
+                f"    return ({''.join(f'{n}, ' for n in results)})",
+            ]
+        )
+        owners = [*args, *results]
+        number = {n: k for k, n in enumerate(owners)}
+        words: list[int] = []
+        pointers: list[int] = []
+        for row, places in operations:
+            at = len(words) + library.HEAD
+            for k, place in enumerate(places):
+                owner, offset = place.owner, place.offset
+                if owner in numbers:
+                    owner, offset = SCRATCH, offset + numbers[owner]
+                if owner not in number:
+                    number[owner] = len(number)
+                pointers += (at + k, number[owner], offset)
+            words += row.words()
+        fixed = [*number][len(owners) :]
+        release = sum(map(work, operations)) > RELEASED
+        both = np.array(words, np.intp), np.array(pointers, np.intp)
+        return Run(name, args, results, fixed, *both, release, source)
+
+    def _texts(self, body: Sequence[int]) -> tuple[list[str], set[str]]:
+        """The lines of a run with the views that they read, and the locals in them."""
+        texts: list[str] = []
+        seen: set[str] = set()
+
+        def write(k: int) -> None:
+            for name in sorted(self.reads[k] - {self.lines[k].local}):
+                if name in self.views and name not in seen:
+                    seen.add(name)
+                    write(self.views[name])
+            texts.append(self.lines[k].text)
+
+        for k in body:
+            write(k)
+        read = {name for text in texts for name in _LOCAL.findall(text)}
+        return texts, read - self.views.keys()
