@@ -9,6 +9,9 @@ from xml.dom import minidom
 
 import numpy as np
 import pytest
+import random_libraries
+from random_programs import Program, Step
+from random_vocabulary import VOCABULARY
 
 import tinygrad_hess as tg
 from tinygrad_hess import nn
@@ -93,7 +96,7 @@ class TestSteps:
         f = lambda model: (model(x) ** 2).mean()
         found = tg.viz.steps(f, model)
         leaves = tg.core.trees.leaves(model)
-        grads = [g for _, g in sorted(found.walk.grads.items())[: len(leaves)]]  # oldest first
+        grads = [found.walk.grads[time] for time in found.starts]
         for leaf, g in zip(leaves, grads, strict=True):
             direction = rng.normal(size=leaf.shape)
             kept = leaf.copy()
@@ -188,6 +191,26 @@ class TestFormulas:
         step = next(s for s in found if s.phase == "reverse" and s.lines)
         assert step.lines == [f"∂L/∂x = {2 * np.cos(0.5):.4g}"]
         assert "derivative of its own" in step.words
+
+
+@pytest.mark.slow
+def test_every_operation_is_told() -> None:
+    """Each of the vocabulary of random programs, its gradient by steps against ``tg.jvp``."""
+    library = random_libraries.here(np)
+    for which, operation in enumerate(VOCABULARY):
+        program = Program((0, 1, 2), (Step(which, which, 1, 2, 7 * which + 1),), 1)
+        x, f = program.point(which), program.loss(library)
+        ones = tuple(np.ones_like(a) for a in x)
+        with np.errstate(all="ignore"):
+            slope = tg.jvp(f, tuple(x), ones)[1]
+            found = tg.viz.steps(f, *x, max_steps=10_000, tangents=ones)
+            assert found.html and tg.viz.view(f, *x).html
+        last = float(found[-1].lines[0].rpartition("= ")[2])
+        assert last == pytest.approx(float(slope), rel=1e-3, abs=1e-9), operation.name
+        grads = sorted(found.walk.grads.items())
+        starts = {t: g for t, g in grads if t in found.starts}
+        total = sum(float(np.sum(g)) for g in starts.values())
+        assert total == pytest.approx(float(slope), rel=1e-9, abs=1e-12), operation.name
 
 
 class TestFrames:

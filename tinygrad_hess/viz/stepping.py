@@ -110,7 +110,7 @@ def steps(
             if v.tangent is None:
                 v.tangent = np.zeros_like(v.node.value)[()]
     dot = draw(picture, "", "TB", False, ("value", "grad", "tangent")).source
-    return Steps(told, dot, title or title_of(f))
+    return Steps(told, dot, title or title_of(f), tuple(leaf.time for leaf in traced.leaves))
 
 
 def _direction(traced: Traced, args: Sequence[Any], tangents: Any) -> dict[int, Any]:
@@ -145,6 +145,7 @@ class Steps(Sequence[Step]):
     walk: Walk
     dot: str
     title: str
+    starts: tuple[int, ...]
 
     def __len__(self) -> int:
         return len(self.walk.steps)

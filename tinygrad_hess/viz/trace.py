@@ -134,7 +134,8 @@ def argument_names(f: Any, count: int) -> list[str]:
 
 def title_of(f_or_tensor: Any) -> str:
     """What a page about a function, a module or tensors is called by itself."""
-    name = getattr(f_or_tensor, "__name__", None) or type(f_or_tensor).__name__
+    given = callable(f_or_tensor) and not isinstance(f_or_tensor, Tensor)
+    name = getattr(f_or_tensor, "__name__", type(f_or_tensor).__name__) if given else "<lambda>"
     return "Computation graph" if name == "<lambda>" else str(name)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..core import modes
 from ..core.tape import Tape
-from ..core.tensor import Parts, Tensor
+from ..core.tensor import Parts, Tensor, unrecorded
 from ..transforms.sweeps import conform, forward
 from . import formulas
 from .labels import inline
@@ -335,13 +335,13 @@ def _pulled(node: Tensor, g: Any) -> Sequence[Any]:
     prim: Any = node.prim
     with modes.no_grad(), np.errstate(all="ignore"):
         if prim.vjps is None:
-            parts = prim.pullback(g, node.value, node.args, node.params)
+            parts = prim.pullback(g, unrecorded(node), node.args, node.params)
             return [parts[k] if p is not None else None for k, p in enumerate(node.parents)]
         return [
-            rule(g, node.value, *node.args, **(node.params or {}))
+            rule(g, unrecorded(node), *node.args, **(node.params or {}))
             if p is not None and rule is not None
             else None
-            for p, rule in zip(node.parents, prim.vjps, strict=True)
+            for p, rule in zip(node.parents, prim.vjps, strict=False)  # some operands are optional
         ]
 
 
@@ -349,7 +349,7 @@ def _local(node: Tensor, operand: int) -> Any:
     prim: Any = node.prim
     one = node.dtype.type(1)
     with modes.no_grad(), np.errstate(all="ignore"):
-        return prim.vjps[operand](one, node.value, *node.args, **(node.params or {}))
+        return prim.vjps[operand](one, unrecorded(node), *node.args, **(node.params or {}))
 
 
 def _equals(formula: str, x: Any) -> str:
