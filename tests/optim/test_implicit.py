@@ -120,9 +120,14 @@ def test_a_system_that_is_not_solved_is_an_error() -> None:
         optim.linear_solve(lambda v: v, np.ones(3), like=np.ones(2))
     with pytest.raises(ValueError, match="matvec must return as many numbers as b has, 3"):
         optim.linear_solve(lambda v: v[:2], np.ones(3))
+    for b in (np.ones(2) + 1j, np.array([1, 2]), "b"):
+        with pytest.raises(TypeError, match="b must hold real floating-point numbers, got"):
+            optim.linear_solve(lambda v: v, b)
     w = tg.tensor(2.0, requires_grad=True)
     with pytest.raises(tg.NonDifferentiableError, match=r"Pass it in args"):
         optim.linear_solve(lambda v: w * v, np.ones(3))
+    with pytest.raises(tg.NonDifferentiableError, match=r"minimize: the function uses a tensor"):
+        optim.minimize(lambda x: ((x - w) ** 2).sum(), np.ones(3))
 
 
 # ---- roots, fixed points, minima ----------------------------------------------------------------

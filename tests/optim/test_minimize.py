@@ -419,7 +419,9 @@ def test_a_minimum_within_rounding_is_a_success() -> None:
         (lambda: optim.minimize(smooth, np.ones(2, int)), "x0 must hold real floating.*int64"),
         (lambda: optim.minimize(smooth, np.array([1.0, np.nan])), "x0 holds NaN"),
         (lambda: optim.minimize(smooth, np.full(2, 1e4)), "at x0 the loss is inf"),
-        (lambda: optim.minimize(lambda x: x, np.ones(2)), "scalar"),
+        (lambda: optim.minimize(lambda x: x, np.ones(2)), "minimize: f must return a real scalar"),
+        (lambda: optim.minimize(lambda x: None, np.ones(2)), "but returned nothing"),
+        (lambda: optim.minimize(smooth, np.ma.array([1.0, 2.0])), "MaskedArray would lose"),
         (lambda: optim.minimize(smooth, np.ones(2), memory=3), "has no option 'memory'. It has ra"),
         (lambda: optim.minimize(smooth, np.ones(2), method="cg", beta="x"), "beta='x' is not"),
         (
@@ -437,6 +439,10 @@ def test_a_minimum_within_rounding_is_a_success() -> None:
 def test_errors_name_what_was_given(call: Any, message: str) -> None:
     with pytest.raises((TypeError, ValueError), match=message):
         call()
+
+
+def test_a_constant_has_its_minimum_everywhere() -> None:
+    assert optim.minimize(lambda x: 3.0, np.ones(2)).nit == 0
 
 
 def test_plot() -> None:

@@ -224,10 +224,10 @@ def minimize(
     Raises
     ------
     ValueError
-        When there is no such method, or the loss at ``x0`` is not finite.
+        When there is no such method, ``f`` does not return a real scalar, or the loss at ``x0`` is
+        not finite.
     TypeError
-        When ``x0`` holds other than real floating-point numbers, ``f`` does not return a scalar, or
-        the method has no such option.
+        When ``x0`` holds other than real floating-point numbers, or the method has no such option.
 
     Notes
     -----

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from ...core import arguments, trees
-from ...core.errors import NonDifferentiableError, call_of
+from ...core.errors import NonDifferentiableError, call_of, describe, refuse_subclass
 from ...core.tensor import Tensor, unrecorded
 from ...replay import Replayed, hessian, jacobian
 from ...transforms import hvp, jvp, ravel, value_and_grad, vjp
@@ -61,6 +61,8 @@ def start_of(who: str, x0: Any) -> tuple[Array, Callable[[Any], Any]]:
         When a leaf is not of real floating-point numbers.
     """
     leaves, spec = trees.flatten(x0)
+    for x in leaves:
+        refuse_subclass(x, who)
     arrays = [arguments.array(who, "x0", unrecorded(x)) for x in leaves]
     for x in arrays:
         if x.dtype.kind != "f":
@@ -74,6 +76,17 @@ def start_of(who: str, x0: Any) -> tuple[Array, Callable[[Any], Any]]:
     if not np.isfinite(flat).all():
         raise ValueError(f"{who}: x0 holds NaN or infinity")
     return np.array(flat, np.float64), unravel
+
+
+def _scalar(who: str, value: Any) -> Any:
+    kind = getattr(getattr(value, "dtype", None), "kind", "f")
+    if value is None or getattr(value, "shape", ()) != () or kind == "c":
+        what = "nothing" if value is None else describe(value)
+        raise ValueError(
+            f"{who}: f must return a real scalar, but returned {what}. Reduce it, as in .sum() or "
+            ".mean(). Residuals are for gauss-newton and levenberg-marquardt."
+        )
+    return value
 
 
 class Objective:
@@ -107,7 +120,7 @@ class Objective:
         kinds = [x.dtype for x in trees.leaves(self.unravel(self.start))]
         self.eps = max(float(np.finfo(kind).eps) for kind in kinds)
         form = f"It is called as f(x, *args) with {len(args)} in args."
-        self._f = lambda x: call_of(who, f, (self.unravel(x), *args), {}, form)
+        self._f = lambda x: _scalar(who, call_of(who, f, (self.unravel(x), *args), {}, form))
         self._replayed = (lambda g: Replayed(g, after=PATIENCE)) if jit else (lambda g: g)
         self._pair = self._replayed(value_and_grad(self._f))
         self._value = self._replayed(self._f)
@@ -133,8 +146,8 @@ class Objective:
         self.counts.gradients += 1
         with np.errstate(all="ignore"):
             loss, gradient = self._pair(x)
-        self.eps = max(self.eps, float(np.finfo(loss.dtype).eps))
-        return Point(x, float(loss), np.asarray(gradient))
+        self.eps = max(self.eps, float(np.finfo(getattr(loss, "dtype", float)).eps))
+        return Point(x, float(self._raw(loss)), np.asarray(self._raw(gradient)))
 
     def product(self, x: Array, v: Array) -> Array:
         """The Hessian at x times v."""

@@ -223,6 +223,10 @@ class Floats:
         return trees.unflatten(self.spec, made)
 
 
+def _is_real(x: Any) -> bool:
+    return isinstance(x, float) or getattr(getattr(x, "dtype", None), "kind", "") == "f"
+
+
 def _dtype_of_operand(x: Any) -> Any:
     if isinstance(x, float):
         return np.dtype(np.float64)
@@ -299,6 +303,13 @@ def linear_solve(
     if maxiter is not None:
         maxiter = arguments.integer(who, "maxiter", maxiter, least=1)
     args = args if isinstance(args, tuple) else (args,)
+    for name, tree in (("b", b), ("like", like)):
+        for leaf in trees.leaves(tree):
+            if not _is_real(leaf):
+                raise TypeError(
+                    f"{who}: {name} must hold real floating-point numbers, got "
+                    f"{arguments.shown(leaf)}"
+                )
     right, _ = ravel(b)
     unknown, unravel = ravel(b if like is None else like)
     m, n = right.shape[0], unknown.shape[0]
