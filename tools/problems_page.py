@@ -252,9 +252,10 @@ All methods start at the standard points of `tg.data.problems`, with gradients f
 replayed; SciPy's run through `tg.optim.scipy_minimize` and `least_squares`. They stop at gradients
 below {TOL:g}, after {MAXITER:,} iterations, or after {SECONDS} seconds of the processor. *Found*: the known minimum, to
 1e-5 of it or 1e-9 of the loss at the start. *Elsewhere*: the method says that it converged, at
-another value: another local minimum, most often. Iterations, gradients and milliseconds are medians
-over the problems that a method solved, so over other problems for each; times are of one processor in
-one run, with the planning of replays, which is most of them where n is small: good for orders of
+another value: another local minimum, most often. *Failed*: it says that it did not; ours also where
+the gradient vanishes at a saddle point, which SciPy's do not look for. Iterations, gradients and milliseconds are medians
+over the problems that a method solved, so over other problems for each; times are of one processor,
+each run once, with the planning of replays, which is most of them where n is small: good for orders of
 magnitude alone. {tried_matrices} variables.
 
 {verdict}
