@@ -272,6 +272,56 @@ def test_arrays_in_containers_of_a_module_freeze_one_by_one() -> None:
     assert [type(p).__name__ for p in pair.parts] == ["Tensor", "ndarray"]
 
 
+def test_buffers_in_containers_of_a_module() -> None:
+    class Counts(nn.Module):
+        def __init__(self) -> None:
+            self.weight, self.scale = np.ones(2), nn.Frozen(np.full(2, 3.0))
+            self.seen = {"sum": nn.Buffer(np.zeros(2)), "calls": nn.Buffer(0)}
+
+        def __call__(self, x: Any) -> Any:
+            self.seen["sum"].value = self.seen["sum"].value + x
+            self.seen["calls"].value = self.seen["calls"].value + 1
+            return (self.weight * self.scale * x).sum()
+
+    call, x = lambda m, x: m(x), np.array([1.0, 2.0])
+    assert nn.count_parameters(Counts()) == 2
+    for jit in (True, False):
+        model = Counts()
+        found = optim.fit(call, model, [x, x], optim.SGD(lr=0.1), epochs=2, jit=jit).params
+        np.testing.assert_array_equal(found.seen["sum"].value, 4 * x)
+        assert found.seen["calls"].value == 4 and model.seen["calls"].value == 0
+        np.testing.assert_allclose(found.weight, 1 - 4 * 0.1 * 3 * x)
+        np.testing.assert_array_equal(found.scale, [3.0, 3.0])
+    gradient = tg.jit(tg.grad(call))(Counts(), x)
+    assert gradient.scale is None and gradient.seen["sum"].value is None
+
+
+def test_a_scan_carries_a_model_with_its_buffers() -> None:
+    batches = np.stack([X, X + 1, 2 * X])
+
+    def step(model: Any, x: Any) -> Any:
+        (value, model), gradient = tg.value_and_grad(with_model, has_aux=True)(model, (x, Y))
+        return optree.tree_map(lambda p, g: p - 0.1 * g, model, gradient), value
+
+    start = nn.freeze(net(), "layers[0]")
+    last, values = tg.scan(step, start, batches)
+    model, want = start, []
+    for x in batches:
+        model, value = step(model, x)
+        want.append(value)
+    np.testing.assert_allclose(values, want, rtol=1e-12)
+    assert last[1].calls == 3
+    np.testing.assert_allclose(last[1].mean, model[1].mean, rtol=1e-12)
+    np.testing.assert_allclose(last[3].weight, model[3].weight, rtol=1e-12)
+    through = tg.grad(lambda m: tg.scan(step, m, batches)[1][-1])(start)
+    assert through[0].weight is None and np.isfinite(through[3].weight).all()
+    along = optree.tree_map(np.ones_like, start)
+    moved = lambda h: optree.tree_map(lambda p, v: p + h * v, start, along)
+    ends = [tg.scan(step, moved(h), batches)[1][-1] for h in (1e-5, -1e-5)]
+    slope = sum(g.sum() for g in trees.leaves(through))
+    np.testing.assert_allclose(slope, (ends[0] - ends[1]) / 2e-5, rtol=1e-6)
+
+
 def test_plain_pytrees() -> None:
     params = {"w": RNG.normal(size=(3, 2)), "b": np.zeros(2)}
     frozen = nn.freeze(params, "['w']")

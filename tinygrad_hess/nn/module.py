@@ -111,6 +111,9 @@ class Module:
         if isinstance(value, Buffer):
             fields[BUFFERS] = (*(n for n in fields.get(BUFFERS, ()) if n != name), name)
             fields[name] = value.value
+        elif isinstance(value, Frozen):
+            fields[FROZEN] = (*(n for n in fields.get(FROZEN, ()) if n != name), name)
+            fields[name] = value.value
         elif name in fields.get(BUFFERS, ()):
             fields[name] = assigned(fields[name], value, f"{type(self).__name__}: self.{name}")
         else:
@@ -425,27 +428,32 @@ def _contains_leaves(value: Any) -> bool:
         return True
     if value is None or isinstance(value, (str, int, float, np.ndarray, Tensor)):
         return False
-    found = trees.leaves(value, is_leaf=is_module)
-    return any(is_array(x) or is_module(x) for x in found if x is not value)
+    found = trees.leaves(value, is_leaf=_is_item)
+    return any(is_array(x) or _is_item(x) for x in found if x is not value)
 
 
 def _wrap_static(value: Any) -> Any:
     """A child field's value, with what is static in its containers wrapped."""
     if not isinstance(value, CONTAINERS) or _all_modules(value):
         return value
-    return trees.map(_wrap_if_static, value, is_leaf=is_module)
+    return trees.map(_wrap_if_static, value, is_leaf=_is_item)
+
+
+def _is_item(x: Any) -> bool:
+    """Whether it is a module, or a buffer that stands in a container and stays what it is."""
+    return isinstance(x, (Module, trees.Fixed))
 
 
 def _wrap_frozen(name: str, value: Any, frozen: tuple[str, ...]) -> Any:
     """A child field's value, with what is frozen in it wrapped, and what is static."""
     if not isinstance(value, CONTAINERS):
-        return Frozen(_raw(value)) if name in frozen and not is_module(value) else value
-    leaves, spec = trees.flatten(value, is_leaf=is_module, none_is_leaf=True)
+        return trees.Fixed(_raw(value)) if name in frozen and not is_module(value) else value
+    leaves, spec = trees.flatten(value, is_leaf=_is_item, none_is_leaf=True)
     accessors = optree.treespec_accessors(spec)
     return trees.unflatten(
         spec,
         [
-            Frozen(_raw(x)) if a.codify(name) in frozen else _wrap_if_static(x)
+            trees.Fixed(_raw(x)) if a.codify(name) in frozen else _wrap_if_static(x)
             for a, x in zip(accessors, leaves, strict=True)
         ],
     )
@@ -466,7 +474,7 @@ def replace_item(tree: Any, path: str, value: Any) -> Any:
 
 
 def _wrap_if_static(x: Any) -> Any:
-    if is_module(x) or is_array(x):
+    if _is_item(x) or is_array(x):
         return x
     fixed = (str, bytes, int, np.integer, np.bool, np.ndarray, Tensor)
     return _Static(x) if callable(x) or isinstance(x, fixed) else x
@@ -478,7 +486,7 @@ def _unwrap_static(value: Any) -> Any:
     if not isinstance(value, CONTAINERS) or _all_modules(value):
         return value
     return trees.map(
-        lambda x: x.value if isinstance(x, (_Static, trees.Fixed)) else x,
+        lambda x: x.value if isinstance(x, _Static) or type(x) is trees.Fixed else x,
         value,
         is_leaf=lambda x: isinstance(x, (_Static, Module, trees.Fixed)),
     )
