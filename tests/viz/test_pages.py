@@ -294,6 +294,20 @@ class TestOutline:
                 old.scope == 1
             )
 
+    def test_calls_in_steps_that_are_drawn_as_one_go(self) -> None:
+        layers = [nn.Linear(2, 2) for _ in range(12)]
+
+        def f(layers: Any, x: Any) -> Any:
+            for layer in layers:
+                x = np.tanh(layer(x))
+            return x.sum()
+
+        for g in (f, tg.grad(f)):
+            (graph,) = tg.viz.view(g, layers, np.ones((1, 2))).data["graphs"]
+            inside = {v["scope"] for v in graph["nodes"]} | {s["outer"] for s in graph["scopes"]}
+            assert inside >= {*range(len(graph["scopes"]))}
+            assert sum("this body" in s["title"] for s in graph["scopes"]) == 1 + (g is not f)
+
     def test_small_pictures_stay(self) -> None:
         picture = Picture([Vertex("op", "a"), Vertex("op", "b")], [(0, 1, "")], [])
         assert outline(picture).scopes == []

@@ -6,6 +6,7 @@ parts, of consecutive operations of one sweep, and parts of parts.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,10 +22,11 @@ WHOLE = 300
 
 
 def outline(picture: Picture, most: int = MOST) -> Picture:
-    """The same picture, with parts where a large one has scopes of more than ``most`` members."""
-    if len(picture.vertices) <= WHOLE:
-        return picture
-    builder = _Builder(picture, most)
+    """The same picture, with parts where a large one has scopes of more than ``most`` members.
+
+    Scopes without members, as calls in steps that are drawn as one, go.
+    """
+    builder = _Builder(picture, most if len(picture.vertices) > WHOLE else sys.maxsize)
     builder.divide(-1)
     return Picture(builder.vertices, picture.edges, builder.scopes, picture.note)
 

@@ -10,6 +10,7 @@ lies outside. Of the bodies inside bodies, the outer are found first.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -210,9 +211,14 @@ def _folded(picture: Picture, ops: Sequence[int], repeats: Sequence[Repeat]) -> 
         else:
             between.add((*edge, slot))
     edges = [e for e in merged.edges if e in between]
+    beside: dict[int, int] = {}  # sources of one step alone that stand beside their reader stay so
+    sizes = Counter(block)
+    for a, b, _ in picture.edges:
+        own = vertices[a].kind in SOURCES and sizes[block[a]] > 1
+        if own and b in step_of and vertices[a].scope == vertices[b].scope:
+            beside[block[a]] = scope_of[block[b]]
     for i, n in place.items():
-        v = merged.vertices[n]
-        merged.vertices[n] = replace(v, scope=scope_of.get(i, v.scope))
+        merged.vertices[n] = replace(merged.vertices[n], scope=beside.get(i, scope_of[i]))
     return Picture(merged.vertices, [*edges, *carried], scopes, picture.note)
 
 
