@@ -30,6 +30,7 @@ TRAINING = {
     "digits_adam": ["test accuracy", "eigenvalue 5", "residual", "± ", "of the trace"],
     "digits_convnet": ["1,898 parameters", "test accuracy", "in float32"],
     "edge_of_stability": ["sharpness", "\n   60 ", "wrote edge_of_stability.png"],
+    "optimizers_compared": ["KFAC(lr=0.1", "HessianFree(", "of 1 starts", "as low after"],
 }
 
 WRITES = {

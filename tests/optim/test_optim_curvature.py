@@ -255,3 +255,36 @@ def test_gradients_alone_are_refused() -> None:
 def test_names_are_found() -> None:
     assert tg.optim.KFAC is optim.KFAC
     assert {"KFAC", "HessianFree", "NaturalGradient"} <= set(dir(optim))
+
+
+class Normalized(nn.Module):
+    """A net that keeps running statistics."""
+
+    def __init__(self) -> None:
+        self.inner, self.norm = nn.Linear(4, 3, seed=0), nn.BatchNorm1d(3)
+        self.outer = nn.Linear(3, 2, seed=1)
+
+    def __call__(self, x: Any) -> Any:
+        return self.outer(self.norm(self.inner(x)))
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_running_statistics_are_kept_by_every_kind_of_step(jit: bool) -> None:
+    """After one step they are those of one forward pass, whatever else the rule evaluated."""
+    call = lambda model, x: model(x)
+    model = Normalized()
+    expected = 0.1 * (X @ model.inner.weight + model.inner.bias).mean(axis=0)
+    optimizers = [
+        optim.SGD(), optim.SAM(optim.SGD()), optim.AdaHessian(), optim.Sophia(every=2),
+        optim.NaturalGradient(call, nn.mse), optim.HessianFree(call, nn.mse, preconditioned=False),
+    ]  # fmt: skip
+    for opt in optimizers:
+        step, state = opt.stepper(net_loss, jit=jit), opt.init(model)
+        _, moved, state = step(model, state, (X, TARGETS))
+        np.testing.assert_allclose(moved.norm.running_mean, expected, rtol=1e-9)
+        np.testing.assert_array_equal(model.norm.running_mean, 0.0)
+        _, again, _ = step(moved, state, (X, TARGETS))
+        batch = 0.1 * (X @ np.asarray(moved.inner.weight) + moved.inner.bias).mean(axis=0)
+        np.testing.assert_allclose(
+            again.norm.running_mean, 0.9 * expected + batch, rtol=1e-9, err_msg=repr(opt)
+        )

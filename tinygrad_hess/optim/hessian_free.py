@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core import arguments, trees
 from ..replay import Replayed
-from ..transforms import grad, ravel, value_and_grad, vmap
+from ..transforms import grad, ravel, vmap
 from .groups import Rate
 from .model_curvature import ModelCurvature, gauss_newton_product
 from .optimizer import Array, State
@@ -51,7 +51,8 @@ class HessianFree(ModelCurvature):
     iterations : int
         Of conjugate gradients, at most.
     preconditioned : bool
-        Whether to precondition: needs the gradient of each example.
+        Whether to precondition, by the gradients of single examples; not for a model whose layers
+        need several, such as batch normalisation.
 
     Examples
     --------
@@ -96,15 +97,15 @@ class HessianFree(ModelCurvature):
     def stepper(
         self, loss: Callable[..., Any], *, jit: bool = True
     ) -> Callable[..., tuple[Any, Any, State]]:
-        arguments.function("HessianFree.stepper", "loss", loss)
+        evaluate = self._evaluation(loss, jit)
         replayed: Callable[..., Any] = Replayed if jit else lambda f: f
-        gradient, value_of = replayed(value_and_grad(loss)), replayed(loss)
+        value_of = replayed(loss)
         product = replayed(gauss_newton_product(self.predict, self.criterion))
         squares = replayed(_squared_gradients(loss))
 
         def step(params: Any, state: State, batch: Any) -> tuple[Any, Any, State]:
             x, y = self._pair(batch)
-            before, grads = gradient(params, batch)
+            before, grads, noted = evaluate(params, batch)
             (p, unravel), g, damping = ravel(params), ravel(grads)[0], float(state.shared[0])
             value_at = lambda d: float(value_of(unravel(p + d), batch))
             start = self.decay * np.concatenate([np.ravel(slot) for (slot,) in state.slots])
@@ -125,10 +126,10 @@ class HessianFree(ModelCurvature):
             ratio = (after - float(before)) / foretold if foretold else 0.0
             factor = 1.5 if not ratio >= 0.25 else 2 / 3 if ratio > 0.75 else 1.0
             alpha = self._line_search(value_at, d, float(before), float(g @ d), int(state.step))
-            slots = tuple((leaf,) for leaf in trees.leaves(unravel(path[-1].at)))
-            slots = tuple((np.asarray(leaf),) for (leaf,) in slots)
+            slots = tuple((np.asarray(leaf),) for leaf in trees.leaves(unravel(path[-1].at)))
             new = State(state.step + 1, slots, (np.float64(damping * factor),))
-            return before, unravel((p + alpha * d).astype(p.dtype)), new
+            moved = unravel((p + alpha * d).astype(p.dtype))
+            return before, noted.kept_in(moved), new
 
         return step
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Unpack
 
 from ..core import arguments
+from ..nn.assignments import Assignments
 from ..replay import Replayed
 from ..transforms import hvp, jvp, value_and_grad, vjp
 from .groups import Rate
@@ -72,19 +73,37 @@ class ModelCurvature(SGD):
     def _preconditioned_stepper(
         self, loss: Callable[..., Any], jit: bool, direction: Direction
     ) -> Callable[..., tuple[Any, Any, State]]:
-        arguments.function(f"{type(self).__name__}.stepper", "loss", loss)
-        gradient = value_and_grad(loss)
-        if jit:
-            gradient = Replayed(gradient)
+        evaluate = self._evaluation(loss, jit)
 
         def step(params: Any, state: State, batch: Any) -> tuple[Any, Any, State]:
             x, y = self._pair(batch)
-            value, grads = gradient(params, batch)
+            value, grads, noted = evaluate(params, batch)
             along, shared = direction(params, grads, state, x, y)
             params, new = super(ModelCurvature, self).update(params, along, state)
-            return value, params, new._replace(shared=shared)
+            return value, noted.kept_in(params), new._replace(shared=shared)
 
         return step
+
+    def _evaluation(
+        self, loss: Callable[..., Any], jit: bool
+    ) -> Callable[[Any, Any], tuple[Any, Any, Assignments]]:
+        """The loss, its gradient, and what the model assigned to its buffers."""
+        arguments.function(f"{type(self).__name__}.stepper", "loss", loss)
+
+        def gradient(params: Any, batch: Any) -> tuple[Any, Any, list[Any]]:
+            noted = Assignments(loss)
+            value, grads = value_and_grad(noted)(params, batch)
+            return value, grads, noted.values or []
+
+        run = Replayed(gradient) if jit else gradient
+
+        def evaluate(params: Any, batch: Any) -> tuple[Any, Any, Assignments]:
+            value, grads, values = run(params, batch)
+            noted = Assignments(loss)
+            noted.values = values
+            return value, grads, noted
+
+        return evaluate
 
     def _pair(self, batch: Any) -> tuple[Any, Any]:
         if not isinstance(batch, (tuple, list)) or len(batch) != 2:

@@ -257,11 +257,17 @@ class Optimizer:
         >>> float(value), w
         (0.125, array([0.875, 0.875]))
         """
+        return self._stepper(loss, self._observe, jit)
+
+    def _stepper(
+        self, loss: Callable[..., Any], observe: Callable[..., Any], jit: bool
+    ) -> Callable[..., tuple[Any, Any, State]]:
+        """A training step, by what ``observe`` takes from the loss; see :meth:`_observe`."""
         arguments.function(f"{type(self).__name__}.stepper", "loss", loss)
 
         def step(params: Any, state: State, *args: Any) -> tuple[Any, Any, State]:
             noted = Assignments(loss)
-            value, grads, *observed = self._observe(noted, params, state.step, *args)
+            value, grads, *observed = observe(noted, params, state.step, *args)
             params, state = self.update(params, grads, state, *observed)
             return value, noted.kept_in(params), state
 

@@ -8,8 +8,6 @@ from typing import Any, Unpack
 import numpy as np
 
 from ..core import arguments
-from ..replay import Replayed
-from ..transforms import value_and_grad
 from .diagonal_hessian import DiagonalHessianOptimizer
 from .groups import Rate
 from .optimizer import Array, Moments, Options, State
@@ -89,13 +87,9 @@ class Sophia(DiagonalHessianOptimizer):
     def stepper(
         self, loss: Callable[..., Any], *, jit: bool = True
     ) -> Callable[..., tuple[Any, Any, State]]:
-        with_diagonal = super().stepper(loss, jit=jit)
-
-        def plain(params: Any, state: State, *args: Any) -> tuple[Any, Any, State]:
-            value, grads = value_and_grad(loss)(params, *args)
-            return value, *self.update(params, grads, state)
-
-        without = Replayed(plain) if jit else plain
+        plain = super(DiagonalHessianOptimizer, self)._observe
+        with_diagonal = self._stepper(loss, super()._observe, jit)
+        without = self._stepper(loss, plain, jit)
 
         def step(params: Any, state: State, *args: Any) -> tuple[Any, Any, State]:
             way = with_diagonal if int(state.step) % self.every == 0 else without
@@ -106,8 +100,8 @@ class Sophia(DiagonalHessianOptimizer):
     def _observe(
         self, loss: Callable[..., Any], params: Any, count: Any, *args: Any
     ) -> tuple[Any, ...]:
-        if type(count) is np.int64 and count % self.every:  # define by run
-            return tuple(value_and_grad(loss)(params, *args))
+        if count % self.every:
+            return super(DiagonalHessianOptimizer, self)._observe(loss, params, count, *args)
         return super()._observe(loss, params, count, *args)
 
     def _rule(
