@@ -1,10 +1,9 @@
 """Curvature against Adam on a deep autoencoder of digits, in steps and in seconds, from ten starts.
 
-Hessian-free, KFAC and SOAP, each with the best of two or three settings by a start that is not
-counted, on 300 digits at each step. SOAP ended lower than Adam from 9 starts of 10, and was as low
-as Adam's 800 steps after 253, in about half the seconds. Hessian-free ended lower from all ten: 18
-steps did, but took a third more seconds, each being dozens of products. KFAC, whose damping is
-fixed here, was still above Adam's end after its 150 steps, from 9 of 10. (Medians; two busy cores.)
+Each has the best of two or three settings by a start that is not counted. SOAP ended lower than
+Adam from 9 starts of 10, and was as low as Adam's 800 steps after 253, in about half the seconds.
+Hessian-free ended lower from all ten: 18 steps did, but took a third more seconds. KFAC, whose
+damping is fixed here, was still above Adam's end after its 150 steps, from 9. (Medians, busy cores)
 """
 
 import os
@@ -40,8 +39,7 @@ METHODS = {  # steps, and settings to choose from
 }
 
 
-def train(optimizer, seed, steps):
-    """The loss before each step."""
+def losses(optimizer, seed, steps):
     sizes = [64, 40, 20, 10, 4, 10, 20, 40, 64]
     net = nn.MLP(sizes, nn.tanh, init=nn.init.lecun_normal, seed=seed)
     return optim.fit(loss, net, (X, X), optimizer, epochs=steps).losses
@@ -51,15 +49,15 @@ def main():
     target = np.full(len(SEEDS), -np.inf)  # where Adam ends
     for name, (most, settings) in METHODS.items():
         steps = max(3, round(SHARE * most))
-        best = min(settings[:TRIED], key=lambda opt: train(opt, 100, steps).min())
+        best = min(settings[:TRIED], key=lambda opt: losses(opt, 100, steps).min())
         began = time.perf_counter()
-        runs = np.array([train(best, seed, steps) for seed in SEEDS])
+        runs = np.array([losses(best, seed, steps) for seed in SEEDS])
         ends, seconds = runs.min(axis=1), (time.perf_counter() - began) / runs.size
         target = ends if name == "Adam" else target
         hits = [(*np.flatnonzero(run <= end), np.inf)[0] for run, end in zip(runs, target)]
         print(f"{best!r}\n  ends at {np.median(ends):.5f} after {steps} steps, lower than Adam")
         print(f"  from {sum(ends < target)} of {len(ends)} starts; as low after {np.median(hits)}")
-        print("" if QUICK else f"  {seconds:.3f} seconds a step\n")
+        print("" if QUICK else f"  {seconds:.3f} seconds a step")
 
 
 if __name__ == "__main__":
