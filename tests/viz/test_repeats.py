@@ -13,7 +13,7 @@ from tinygrad_hess import nn
 from tinygrad_hess.viz.derivatives import derivatives
 from tinygrad_hess.viz.picture import CARRIED, Picture
 from tinygrad_hess.viz.reading import read
-from tinygrad_hess.viz.repeats import fold
+from tinygrad_hess.viz.repeats import LEAST, Repeat, _runs, fold
 from tinygrad_hess.viz.trace import trace
 
 
@@ -140,6 +140,35 @@ class TestFold:
 
     def test_three_steps_are_few(self) -> None:
         assert frames(fold(picture(lambda x: np.sin(np.sin(np.sin(x))), 0.5))) == []
+
+
+def plain_runs(codes: np.ndarray) -> list[Repeat]:
+    """Every period compared in full."""
+    found = []
+    for period in range(1, len(codes) // LEAST + 1):
+        equal = [*(codes[:-period] == codes[period:]), False]
+        begin = 0
+        for at, same in enumerate(equal):
+            if not same:
+                steps = (at - begin) // period + 1
+                if at > begin and steps >= LEAST:
+                    found.append(Repeat(begin, period, steps))
+                begin = at + 1
+    return found
+
+
+def test_the_search_by_samples_misses_nothing(rng: np.random.Generator) -> None:
+    total = 0
+    for _ in range(60):
+        parts = []
+        for _ in range(rng.integers(1, 5)):
+            body = rng.integers(0, 4, rng.integers(1, 80))
+            parts += [rng.integers(0, 4, rng.integers(0, 30)), np.tile(body, rng.integers(1, 9))]
+        codes = np.concatenate(parts)
+        want = plain_runs(codes)
+        assert list(_runs(codes)) == want
+        total += len(want)
+    assert total > 100
 
 
 class TestScan:

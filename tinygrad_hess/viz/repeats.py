@@ -92,12 +92,24 @@ def _runs(codes: np.ndarray) -> Iterator[Repeat]:
     """For each period, the longest stretches in which the sequence equals itself, shifted."""
     n = len(codes)
     for period in range(1, min(n // LEAST, LONGEST) + 1):
-        equal = np.concatenate(([False], codes[:-period] == codes[period:], [False]))
-        turns = np.flatnonzero(equal[1:] != equal[:-1])
-        for begin, end in zip(turns[::2], turns[1::2], strict=True):
+        least = period * (LEAST - 1)
+        every = max(1, least // _SAMPLES)  # a long stretch shows in a few samples
+        sampled = _stretches(codes[: n - period : every] == codes[period:n:every])
+        if not any(end - begin >= least // every - 1 for begin, end in sampled):
+            continue
+        for begin, end in _stretches(codes[:-period] == codes[period:]):
             steps = (end - begin) // period + 1
             if steps >= LEAST:
-                yield Repeat(int(begin), period, int(steps))
+                yield Repeat(begin, period, steps)
+
+
+_SAMPLES = 8
+
+
+def _stretches(equal: np.ndarray) -> list[tuple[int, int]]:
+    """Where it is true without a break: beginnings and ends."""
+    turns = np.flatnonzero(np.diff(equal, prepend=False, append=False)).tolist()
+    return list(zip(turns[::2], turns[1::2], strict=True))
 
 
 def _aligned(
