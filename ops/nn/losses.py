@@ -228,6 +228,7 @@ def cross_entropy(
         return _reduce(losses, reduction, who, example_weight)
     counted = None
     if ignore_index is not None:
+        ignore_index = arguments.integer(who, "ignore_index", ignore_index)
         counted = ops.not_equal(labels, ignore_index)
         labels = ops.where(counted, labels, 0)
     labels = _class_numbers(logits, labels, who)

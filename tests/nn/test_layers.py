@@ -102,6 +102,14 @@ def test_a_hessian_in_training_is_that_of_one_mask() -> None:
     np.testing.assert_allclose(got, want, atol=1e-14)
 
 
+def test_integers_and_short_floats_are_dropped_too() -> None:
+    mask = nn.Dropout(0.5, seed=0)(np.ones(50))
+    np.testing.assert_array_equal(nn.Dropout(0.5, seed=0)(np.full(50, 3)), 3 * mask)
+    short = nn.Dropout(0.5, seed=0)(np.ones(50, np.float32))
+    assert short.dtype == np.float32
+    np.testing.assert_array_equal(short, mask)
+
+
 @pytest.mark.parametrize("p", [-0.1, 1.0, "half"])
 def test_dropout_refuses_what_is_no_probability(p: Any) -> None:
     with pytest.raises((TypeError, ValueError), match="Dropout: p must be"):
@@ -244,6 +252,14 @@ def test_a_small_lstm_learns_to_remember() -> None:
     loss = lambda m, b: nn.mse(m(b[0]), b[1])
     found = optim.fit(loss, Remembers(), (x, y), optim.Adam(lr=0.03), epochs=150)
     assert found.losses[-1] < 0.05 < found.losses[0]
+
+
+@pytest.mark.parametrize("state", [np.ones((2, 2, 4)), np.ones((1, 2, 5)), 0.0])
+def test_a_state_of_another_shape_is_refused(state: Any) -> None:
+    with pytest.raises(ValueError, match=r"GRU: state must be an array of shape \(1, 2, 4\)"):
+        nn.GRU(3, 4)(np.ones((2, 5, 3)), state)
+    with pytest.raises(ValueError, match=r"LSTM: state must be a pair \(h, c\) of arrays of shape"):
+        nn.LSTM(3, 4)(np.ones((2, 5, 3)), state)
 
 
 # ---- attention ----------------------------------------------------------------------------------

@@ -61,5 +61,6 @@ class Dropout(Module):
         x = tensor_or_array(x)
         drawn = uniform_like(self.state, x)
         self.state = after(self.state)
-        kept = ops.astype(ops.greater_equal(drawn, self.p), x.dtype)
+        dtype = x.dtype if x.dtype.kind in "fc" else float
+        kept = ops.astype(ops.greater_equal(drawn, self.p), dtype)
         return x * (kept / (1 - self.p))

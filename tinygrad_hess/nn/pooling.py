@@ -76,10 +76,11 @@ class _AdaptivePool(Module):
 
     def _each_axis(self, x: Any, pool: Callable[[Any, int], Any]) -> Any:
         """``pool(x, count)`` along the last axis, for each of the axes in turn."""
-        if len(shape_of(x)) < self.rank:
+        shape = shape_of(x)
+        if len(shape) < self.rank or not all(shape[-self.rank :]):
             raise ValueError(
-                f"{type(self).__name__}: input needs {self.rank} axes to pool over, got "
-                f"{describe(x)}"
+                f"{type(self).__name__}: input needs {self.rank} axes with elements to pool over, "
+                f"got {describe(x)}"
             )
         for axis, count in zip(range(-self.rank, 0), self.size, strict=True):
             x = ops.moveaxis(pool(ops.moveaxis(x, axis, -1), count), -1, axis)

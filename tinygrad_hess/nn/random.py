@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
 from ..core import signatures
 from ..core.primitive import Primitive, unary_with_params
 from ..core.registry import REGISTRY
@@ -74,4 +73,4 @@ def uniform_like(state: Any, x: Any) -> Any:
     drawn = UNIFORM.call(state, shape=shape)
     for axis in axes:
         drawn = enter(drawn, axis=axis)
-    return ops.astype(drawn, x.dtype) if x.dtype != np.float64 else drawn
+    return drawn

@@ -223,6 +223,8 @@ class _Recurrent(Module):
         if self.batch_first and len(shape_of(x)) == 3:
             x, swaps = ops.swapaxes(x, 0, 1), True
         lead, parts = shape_of(x)[1:-1], []
+        if state is not None:
+            state = self._checked(state, lead)
         for n, cells in enumerate(self.cells):
             if n and self.dropout is not None:
                 x = self.dropout(x)
@@ -238,6 +240,24 @@ class _Recurrent(Module):
         if self.cell.states == 1:
             return x, ops.stack(parts)
         return x, tuple(ops.stack(part) for part in zip(*parts, strict=True))
+
+    def _checked(self, state: State, lead: tuple[int, ...]) -> State:
+        """The state, if it has the shape of one for all cells."""
+        shape = (len(self.cells) * len(self.cells[0]), *lead, self.cells[0][0].hidden)
+        pair = isinstance(state, (tuple, list)) and len(state) == 2
+        parts = list(state) if self.cell.states == 2 and pair else [state]
+        if len(parts) != self.cell.states or any(np.shape(p) != shape for p in parts):
+            what = "a pair (h, c) of arrays" if self.cell.states == 2 else "an array"
+            raise ValueError(
+                f"{type(self).__name__}: state must be {what} of shape {shape}, (layers · ways, "
+                f"examples, hidden), got {_told(state)}"
+            )
+        return state
+
+
+def _told(state: State) -> str:
+    parts = state if isinstance(state, (tuple, list)) else [state]
+    return ", ".join(map(describe, parts))
 
 
 def _of_cell(cell: _Cell, state: State, number: int) -> State:
