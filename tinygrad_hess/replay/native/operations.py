@@ -102,24 +102,10 @@ def _looped(found: Loop, arrays: Sequence[Any]) -> Row | None:
 
 
 def _nested(found: Loop, arrays: Sequence[Any]) -> Row | None:
-    """As loops over axes, as few as there can be.
-
-    All operands must lie in the order of the result, which is filled without gaps: elsewhere NumPy
-    goes through buffers, and its loops are called in ways that they are tested for less.
-    """
+    """As loops over axes, as few as there can be; the result is filled without gaps."""
     out = arrays[-1]
     axes = _merged(out.shape, [_spread(x, out.shape) for x in arrays])
-    filled = out.size == 1 or axes[-1][-1] == out.itemsize
-    return _row(found, axes) if filled and _is_in_order([a[1:] for a in axes]) else None
-
-
-def _is_in_order(strides: Sequence[tuple[int, ...]]) -> bool:
-    """Whether no operand takes smaller steps along an axis than along one inside of it."""
-    for steps in zip(*strides, strict=True):
-        moving = [abs(s) for s in steps if s]
-        if moving != sorted(moving, reverse=True):
-            return False
-    return True
+    return _row(found, axes) if out.size == 1 or axes[-1][-1] == out.itemsize else None
 
 
 def _row(found: Loop, axes: Sequence[tuple[int, ...]]) -> Row:
@@ -213,6 +199,15 @@ def _reduced(
     whole[k] = (length - 1, 0, step, 0)
     rest = x._replace(offset=x.offset + step)
     return [first, Operation(_row(found, whole), (out, rest, out))]
+
+
+def _is_in_order(strides: Sequence[tuple[int, ...]]) -> bool:
+    """Whether no operand takes smaller steps along an axis than along one inside of it."""
+    for steps in zip(*strides, strict=True):
+        moving = [abs(s) for s in steps if s]
+        if moving != sorted(moving, reverse=True):
+            return False
+    return True
 
 
 # ---- products -----------------------------------------------------------------------------------
