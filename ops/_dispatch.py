@@ -58,6 +58,8 @@ def on_tensors(
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             try:
+                if kwargs and flags:
+                    kwargs = with_flags(function.__name__, flags, kwargs)
                 if simple and not kwargs and len(args) == 1 and type(args[0]) is np.ndarray:
                     try:
                         return original(args[0])
@@ -103,8 +105,6 @@ def on_tensors(
                 raise_named(error, function.__name__, args, kwargs)
 
         def composed(args: Any, kwargs: Any) -> Any:
-            if kwargs and flags:
-                kwargs = with_flags(function.__name__, flags, kwargs)
             if kwargs and not ours.accept(kwargs):
                 args, kwargs = theirs.by_position(args, kwargs)
             for x in args:

@@ -240,6 +240,8 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """Sum over the named axes of a and b; or over a number of last and first ones."""
     na, nb = len(shape_of(a)), len(shape_of(b))
     if isinstance(axes, int):
+        if not 0 <= axes <= min(na, nb):
+            raise ValueError(f"tensordot: axes={axes} of arrays of {na} and {nb} axes")
         pairs = [(na - axes + i, i) for i in range(axes)]
     else:
         first, second = (([x] if np.ndim(x) == 0 else list(x)) for x in axes)

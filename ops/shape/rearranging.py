@@ -189,8 +189,9 @@ def array_split(x: ArrayLike, sections: Any, axis: int = 0) -> list[Array]:
     axis = canonical_axis(axis, len(shape_of(x)), "array_split")
     n = shape_of(x)[axis]
     if np.ndim(sections) == 0:
-        each, more = divmod(n, int(sections))
-        lengths = [each + 1] * more + [each] * (int(sections) - more)
+        sections = arguments.integer("array_split", "sections", sections, least=1)
+        each, more = divmod(n, sections)
+        lengths = [each + 1] * more + [each] * (sections - more)
         cuts = [0, *np.cumsum(lengths).tolist()]
     else:
         cuts = [0, *[int(c) for c in sections], n]

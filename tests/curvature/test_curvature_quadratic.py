@@ -117,7 +117,7 @@ def test_bad_input():
     model = quadratic_model(lambda x: (x**2).sum(), np.ones(2))
     with pytest.raises(ValueError, match="direction is zero"):
         model.along(np.zeros(2))
-    with pytest.raises(ValueError, match="points >= 3"):
+    with pytest.raises(ValueError, match="points must be an integer of at least 3"):
         model.along(np.ones(2), points=2)
     with pytest.raises(ValueError, match="shape"):
         model.predict(np.ones(3))

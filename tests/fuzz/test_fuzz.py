@@ -14,21 +14,23 @@ import numpy as np
 import pytest
 
 SHARES = {
-    "unnamed": 0.015,
-    "AttributeError": 0.004,
-    "OverflowError": 0.001,
-    "KeyError": 0.001,
-    "accepts": 0.005,
-    "unjudged": 0.002,
-    "vmap": 0.001,
-    "jit": 0.001,
-    "gradient": 0.001,
-    "value": 0.0005,
-    "leak": 0.0005,
-    "hang": 0.0005,
-    "NotImplementedError": 0.001,
+    "unnamed": 0.004,
+    "accepts": 0.002,
+    "gradient": 0.0003,
+    "vmap": 0.0003,
+    "value": 0.0001,
+    "jit": 0.0001,
+    "hang": 0.0001,
+    "AttributeError": 0.0001,
+    "OverflowError": 0.0001,
+    "KeyError": 0.0001,
 }
-"""Offences of a kind that are still there, as a share of all calls; of other kinds, none."""
+"""Offences of a kind that are still there, as a share of all calls; of other kinds, none.
+
+Seed 0 of 100,000 calls had 706 others than the known ones, 477 of them unnamed and 166 accepted.
+"""
+CHANCE = 4
+"""More of a kind than its share, for what a sample may hold by chance."""
 _HERMITIAN = "hermitian=True of a matrix that is not: each way reads another triangle"
 _PARAMETER = "an internal row, whose static parameter is an object that only the library makes"
 KNOWN: dict[tuple[str, str], str] = {
@@ -50,8 +52,14 @@ KNOWN: dict[tuple[str, str], str] = {
     ("tg.ops.lu_packed", "jit"): "of no matrix",
     ("tg.curvature.lipschitz_of_gradient", "hang"): "as many samples as were asked for",
     ("tg.curvature.is_convex_on", "hang"): "as many samples as were asked for",
+    ("tg.nn.LSTM", "hang"): "as many layers as were asked for",
 }
 """Offences that are known, by full name and kind, and why they stay."""
+
+
+def allowed(kind: str, calls: int) -> float:
+    """How many offences of a kind may be among so many calls."""
+    return SHARES[kind] * calls + CHANCE if kind in SHARES else 0
 
 
 def judged(calls: int, workers: int) -> None:
@@ -59,7 +67,7 @@ def judged(calls: int, workers: int) -> None:
     offences = fuzz_run.run(calls, seed=0, workers=workers)
     offences = [o for o in offences if (o["name"], o["kind"]) not in KNOWN]
     kinds = collections.Counter(o["kind"] for o in offences)
-    too_many = {kind for kind, n in kinds.items() if n > SHARES.get(kind, 0) * calls}
+    too_many = {kind for kind, n in kinds.items() if n > allowed(kind, calls)}
     found = [o for o in offences if o["kind"] in too_many]
     assert not found, fuzz_run.page(found, calls, seed=0)
 

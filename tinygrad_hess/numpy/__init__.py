@@ -319,7 +319,12 @@ def asanyarray(x: Any, dtype: Any = None, order: Any = None) -> Any:
     return asarray(x, dtype)
 
 
-ascontiguousarray = asfortranarray = asanyarray
+def ascontiguousarray(x: Any, dtype: Any = None) -> Any:
+    """The same, of at least one axis."""
+    return atleast_1d(asarray(x, dtype))
+
+
+asfortranarray = ascontiguousarray
 
 
 @_on_tensors(_np.round)

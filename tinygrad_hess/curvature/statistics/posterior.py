@@ -332,7 +332,7 @@ def check_dense(P: int, who: str) -> None:
 
 def check_precision(alpha: Any) -> None:
     if not isinstance(alpha, str):
-        arguments.number("laplace", "prior_precision", alpha, infinite=True)
+        alpha = arguments.number("laplace", "prior_precision", alpha, infinite=True)
     if alpha != EVIDENCE and not (
         isinstance(alpha, (int, float, np.number)) and 0 < alpha < math.inf
     ):
