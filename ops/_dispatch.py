@@ -133,6 +133,10 @@ def _is_of_integers(x: Any) -> bool:
     return bool(kinds) and kinds <= set("iub")
 
 
+def _is_real(x: Any) -> bool:
+    return isinstance(x, float) or getattr(getattr(x, "dtype", None), "kind", "i") in "fc"
+
+
 def _in_numpys_types(original: Any, function: Any, given: Any, plain: Any) -> Any:
     """What a composition gives of recorded integers; in NumPy's type, by NumPy, where it differs.
 
@@ -162,10 +166,10 @@ def _in_numpys_types(original: Any, function: Any, given: Any, plain: Any) -> An
     wants = [getattr(x, "dtype", None) for x in parts]
     same = [x.dtype for x in trees.leaves(out) if hasattr(x, "dtype")] == wants
     # sums and differences of small ones may overflow there, where those of real numbers do not
-    small = any(x.dtype.itemsize < 8 for x in inputs)
+    small = any(x.dtype.itemsize < 8 for x in inputs) and not any(map(_is_real, leaves))
     if same and not (small and any(x.kind in "fc" for x in wants if x is not None)):
         return out
-    return trees.unflatten(shape, opaque(function.__name__, numpys, inputs))
+    return trees.unflatten(shape, opaque(function.__name__, numpys, inputs, True))
 
 
 class _Parameters:

@@ -72,3 +72,13 @@ def test_what_depends_on_values_is_refused_still() -> None:
     for f in (np.unique, np.nonzero, lambda x: np.trim_zeros(x[0])):
         with pytest.raises(TypeError):
             tg.jit(f)(np.arange(6).reshape(2, 3))
+
+
+def test_what_is_made_of_integers_is_a_constant_of_differentiation() -> None:
+    counts = np.array([[1, 2], [3, 4]], np.int8)
+    f = lambda n, w: (np.mean(np.diff(n, axis=0)) * np.unwrap(n)[0] * w**2).sum()
+    w = np.array([0.5, 2.0])
+    want = np.mean(np.diff(counts, axis=0)) * np.unwrap(counts)[0] * 2 * w
+    np.testing.assert_allclose(tg.jit(tg.grad(f, argnums=1))(counts, w), want)
+    product = tg.jit(lambda n, w, v: tg.hvp(lambda w: f(n, w), w, v))(counts, w, np.ones(2))
+    np.testing.assert_allclose(product, want / w)

@@ -69,21 +69,34 @@ class Composite:
 
 
 class Opaque(Composite):
-    """A composite that is called as it is wherever it is replayed, and never differentiated."""
+    """A composite that is called as it is wherever it is replayed, and never differentiated.
 
-    def __init__(self, name: str, fn: Callable[..., tuple[Any, ...]]):
-        super().__init__(name, fn, self._refuse, self._refuse)
+    ``constant`` says that nothing depends on its operands but stepwise, as on integers; others
+    refuse.
+    """
+
+    def __init__(self, name: str, fn: Callable[..., tuple[Any, ...]], constant: bool = False):
+        if constant:
+            none = lambda g, y, operands, params: [None] * len(operands)
+            super().__init__(name, fn, none, lambda ts, y, *_: Parts([None] * len(y)))
+        else:
+            super().__init__(name, fn, self._refuse, self._refuse)
 
     def _refuse(self, *args: Any) -> Any:
         raise NonDifferentiableError(f"{self.name} is not differentiated")
 
 
-def opaque(name: str, fn: Callable[..., tuple[Any, ...]], args: Sequence[Any]) -> tuple[Any, ...]:
+def opaque(
+    name: str,
+    fn: Callable[..., tuple[Any, ...]],
+    args: Sequence[Any],
+    constant: bool = False,
+) -> tuple[Any, ...]:
     """Append ``fn(*args)``, from raw arrays to new ones, as one node that replay calls as it is."""
     values = [unrecorded(x) for x in args]
     if any(isinstance(x, Batched) for x in values):
         raise NonDifferentiableError(f"{name} does not work on the examples of a vmap")
-    return append(Opaque(name, fn), args, fn(*values))
+    return append(Opaque(name, fn, constant), args, fn(*values))
 
 
 def call(
