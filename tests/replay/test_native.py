@@ -231,6 +231,15 @@ def test_numbers_as_arguments_and_results() -> None:
 
 
 @needs_it
+def test_a_choice_between_numbers_is_returned_as_numpy_returns_it() -> None:
+    """``where`` gives an array without axes, other functions a number."""
+    same(
+        lambda a, b: (np.where(a > b, a * 2, b), np.where(a > b, a, b) * 3 + 1),
+        (0.5, np.array(2.0)),
+    )
+
+
+@needs_it
 def test_arguments_that_lie_in_another_way_run_line_by_line() -> None:
     """Misaligned, strided and reversed ones too; a run is for the way that was planned for."""
     jitted = tg.jit(lambda x, m: (np.sin(m * x) * 2 + 1, (m + 1) @ x * 2))

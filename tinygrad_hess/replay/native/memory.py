@@ -140,7 +140,7 @@ def _viewed(function: Any, x: Any) -> Any:
 def _made(call: Call, operands: Sequence[Place], shape: tuple[int, ...], dtype: Any) -> Any:
     """An array like the one that NumPy makes; None where it is not contiguous."""
     arrays = [p.array for p in operands]
-    if call.function is np.copyto and shape:
+    if call.function is np.copyto:  # made by other functions, whose layout and type are their own
         return None
     if not shape or all([x.flags.c_contiguous for x in arrays]):
         return np.empty(shape, dtype)
