@@ -26,7 +26,12 @@ SHORT = {
 
 TRAINING = {
     "fit_an_integrator": ["gradient", " birth 1.1", "in truth 0.4"],
-    "hypergradients": ["off by", "160 steps unrolled", "best penalty         0.00325", "learned rate"],
+    "hypergradients": [
+        "off by",
+        "160 steps unrolled",
+        "best penalty         0.00325",
+        "learned rate",
+    ],
     "digits_adam": ["test accuracy", "eigenvalue 5", "residual", "± ", "of the trace"],
     "digits_convnet": ["1,898 parameters", "test accuracy", "in float32"],
     "edge_of_stability": ["sharpness", "\n   60 ", "wrote edge_of_stability.png"],

@@ -116,7 +116,8 @@ def scan(
     arguments.function("scan", "body", body, _CALL)
     arguments.flag("scan", "reverse", reverse)
     given, spec = trees.flatten_every(carry)
-    given = [_array(c, f"carry{p}") for c, p in zip(given, trees.paths(carry, every=True), strict=True)]
+    names = trees.paths(carry, every=True)
+    given = [_array(c, f"carry{p}") for c, p in zip(given, names, strict=True)]
     inputs, x_spec = trees.flatten_every(xs)
     inputs = [_array(x, f"xs{p}") for x, p in zip(inputs, trees.paths(xs, every=True), strict=True)]
     n = _length(xs, inputs, length)
