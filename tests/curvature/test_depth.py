@@ -59,12 +59,14 @@ def test_backward_through_200_000_operations() -> None:
     del y
 
 
+@pytest.mark.slow
 def test_grad_and_jvp_through_200_000_operations() -> None:
     np.testing.assert_allclose(tg.grad(lambda x: chain(x).sum())(START), GROWTH, rtol=1e-9)
     _, t = tg.jvp(chain, (START,), (START,))
     np.testing.assert_allclose(t, GROWTH * START, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_second_order_through_100_000_recorded_operations() -> None:
     length = DEEP // 12  # three operations a step, and as many again in the reverse sweep
     y, d, h = curved_by_hand(0.7, length)
@@ -78,6 +80,7 @@ def test_second_order_through_100_000_recorded_operations() -> None:
     np.testing.assert_allclose(x.grad.item(), h, rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["dropped", "backward", "retained", "shared"])
 def test_a_deep_tape_is_freed_without_recursion(how: str) -> None:
     """Freeing a linked chain naively recurses in C and crashes the interpreter."""
@@ -95,6 +98,7 @@ def test_a_deep_tape_is_freed_without_recursion(how: str) -> None:
     assert (x * 1).requires_grad
 
 
+@pytest.mark.slow
 def test_deep_trees_of_both_operands_are_freed_too() -> None:
     x = leaf(1.0)
     y, z = x, x

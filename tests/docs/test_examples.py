@@ -85,6 +85,7 @@ def test_runs(script: str, tmp_path: Path) -> None:
         assert stem in written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", TRAINING)
 def test_a_second_run_prints_the_same(script: str, tmp_path: Path) -> None:
     assert run(script, tmp_path) == run(script, tmp_path)

@@ -522,7 +522,7 @@ SMOOTH_TWO: list[Function] = [
     last=st.sampled_from(SMOOTH_TWO),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_random_composition(shapes: Any, ones: Any, two: Any, last: Any, seed: int) -> None:
     """Chains of operations on broadcast operands: both derivatives, and batched as in a loop."""
     a, b = made(shapes.input_shapes, [(0.1, 2.0)] * 2, seed)

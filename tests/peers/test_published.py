@@ -94,6 +94,7 @@ def run(script: str, module: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert sentence.endswith(".")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_on_small_settings(script: str, load: Any, capsys: pytest.CaptureFixture[str]) -> None:
     run(script, load(script), capsys)
