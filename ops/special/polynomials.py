@@ -15,6 +15,7 @@ from ...core.tensor import tensor_or_array
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import where
 from ..elementwise.comparison import equal
+from ..elementwise.identity import astype
 from .scipy_ufuncs import of_orders, wide
 
 _unit = (-0.9, 0.9)
@@ -129,26 +130,36 @@ eval_hermitenorm: Any = _polynomial(
 )
 
 
+def _as_scipy_computes(x: ArrayLike) -> Array:
+    """In float64 if of integers, which would overflow, and in float32 if of half floats."""
+    if isinstance(x, (int, float)):  # a number takes the type of the degree
+        return float(x)
+    x = tensor_or_array(x)
+    if x.dtype.kind in "iub":
+        return astype(x, np.float64)
+    return astype(x, np.float32) if x.dtype == np.float16 else x
+
+
 def eval_chebyc(n: ArrayLike, x: ArrayLike) -> Array:
     """2 Tₙ(x/2): Chebyshev's polynomial on [-2, 2]."""
-    return 2 * eval_chebyt(n, 0.5 * tensor_or_array(x))
+    return 2 * eval_chebyt(n, 0.5 * _as_scipy_computes(x))
 
 
 def eval_chebys(n: ArrayLike, x: ArrayLike) -> Array:
     """Uₙ(x/2): Chebyshev's polynomial of the second kind on [-2, 2]."""
-    return eval_chebyu(n, 0.5 * tensor_or_array(x))
+    return eval_chebyu(n, 0.5 * _as_scipy_computes(x))
 
 
 def eval_sh_legendre(n: ArrayLike, x: ArrayLike) -> Array:
     """Legendre's polynomial, shifted to [0, 1]."""
-    return eval_legendre(n, 2 * tensor_or_array(x) - 1)
+    return eval_legendre(n, 2 * _as_scipy_computes(x) - 1)
 
 
 def eval_sh_chebyt(n: ArrayLike, x: ArrayLike) -> Array:
     """Chebyshev's polynomial of the first kind, shifted to [0, 1]."""
-    return eval_chebyt(n, 2 * tensor_or_array(x) - 1)
+    return eval_chebyt(n, 2 * _as_scipy_computes(x) - 1)
 
 
 def eval_sh_chebyu(n: ArrayLike, x: ArrayLike) -> Array:
     """Chebyshev's polynomial of the second kind, shifted to [0, 1]."""
-    return eval_chebyu(n, 2 * tensor_or_array(x) - 1)
+    return eval_chebyu(n, 2 * _as_scipy_computes(x) - 1)
