@@ -82,4 +82,4 @@ class Adadelta(Optimizer):
         new[1][...] += rest * step * step
         step *= -rate
         step += p
-        return step.astype(p.dtype, copy=False)
+        return step

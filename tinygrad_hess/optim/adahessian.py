@@ -11,6 +11,7 @@ from ..core import arguments, trees
 from .diagonal_hessian import DiagonalHessianOptimizer
 from .groups import Rate
 from .optimizer import Array, Dynamics, Moments, Options
+from .running_mean import running_mean
 
 
 class AdaHessian(DiagonalHessianOptimizer):
@@ -87,24 +88,23 @@ class AdaHessian(DiagonalHessianOptimizer):
         root: Array = (slots[1] / (1 - b2**count)) ** (self.power / 2)
         return (1 - b1**count) * (root + self.eps)
 
-    def _observe(
+    def _with_diagonal(
         self, loss: Callable[..., Any], params: Any, count: Any, *args: Any
     ) -> tuple[Any, ...]:
-        value, grads, diagonal = super()._observe(loss, params, count, *args)
+        value, grads, diagonal = super()._with_diagonal(loss, params, count, *args)
         return value, grads, trees.map(_averaged, diagonal) if self.average else diagonal
 
     def _rule(
         self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
     ) -> Array:
         (b1, b2), (old, new), (d,) = self.betas, moments, observed
-        mean = np.multiply(old[0], b1, out=new[0])
-        mean += (1 - b1) * g
+        mean = running_mean(old[0], g, b1, new[0])
         square = np.multiply(old[1], b2, out=new[1])
         square += (1 - b2) * d * d
         scale = (square / (1 - b2**count)) ** (self.power / 2)
         scale += self.eps
         out: Array = p - mean / scale * (rate / (1 - b1**count))
-        return out.astype(p.dtype, copy=False)
+        return out
 
 
 def _averaged(d: Any) -> Any:

@@ -108,7 +108,7 @@ class AdaSecant(Optimizer):
         for buffer, value in zip(new, values, strict=True):
             buffer[...] = value
         out: Array = p + rate * delta
-        return out.astype(p.dtype, copy=False)
+        return out
 
 
 def _is_far(x: Array, mean: Array, square: Array) -> Array:

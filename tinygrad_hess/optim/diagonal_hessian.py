@@ -5,8 +5,8 @@ z random signs:  E[z ⊙ H z] = diag(H)      one Hessian-vector product, beside 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from ..core.composite import opaque
 from ..core.tensor import is_tracked
 from ..transforms import jvp, value_and_grad
 from .groups import Rate
-from .optimizer import Optimizer
+from .optimizer import Optimizer, Options, State
 
 
 class DiagonalHessianOptimizer(Optimizer):
@@ -35,6 +35,7 @@ class DiagonalHessianOptimizer(Optimizer):
     """
 
     observes = "the diagonal of the Hessian"
+    every = 1  # updates from one diagonal to the next; in between, the rule is given none
 
     def __init__(
         self,
@@ -43,16 +44,13 @@ class DiagonalHessianOptimizer(Optimizer):
         *,
         seed: int = 0,
         weight_decay: float = 0.0,
-        groups: Mapping[str, Mapping[str, Any]] | None = None,
-        max_norm: float | None = None,
+        **options: Unpack[Options],
     ):
-        super().__init__(
-            parameters, lr, weight_decay=weight_decay, groups=groups, max_norm=max_norm
-        )
+        super().__init__(parameters, lr, weight_decay=weight_decay, **options)
         self.seed = arguments.integer(type(self).__name__, "seed", seed, least=0)
 
     def update(self, params: Any, grads: Any, state: Any, *observed: Any) -> Any:
-        if len(observed) != 1:
+        if len(observed) != 1 and (observed or self.every == 1):
             who = type(self).__name__
             raise TypeError(
                 f"{who}.update: it needs {self.observes} too: write opt.update(params, grads, "
@@ -60,7 +58,26 @@ class DiagonalHessianOptimizer(Optimizer):
             )
         return super().update(params, grads, state, *observed)
 
+    def stepper(
+        self, loss: Callable[..., Any], *, jit: bool = True
+    ) -> Callable[..., tuple[Any, Any, State]]:
+        with_diagonal = self._stepper(loss, self._with_diagonal, jit)
+        without = self._stepper(loss, super()._observe, jit)
+
+        def step(params: Any, state: State, *args: Any) -> tuple[Any, Any, State]:
+            way = without if int(state.step) % self.every else with_diagonal
+            return way(params, state, *args)
+
+        return with_diagonal if self.every == 1 else step
+
     def _observe(
+        self, loss: Callable[..., Any], params: Any, count: Any, *args: Any
+    ) -> tuple[Any, ...]:
+        if self.every > 1 and count % self.every:
+            return super()._observe(loss, params, count, *args)
+        return self._with_diagonal(loss, params, count, *args)
+
+    def _with_diagonal(
         self, loss: Callable[..., Any], params: Any, count: Any, *args: Any
     ) -> tuple[Any, ...]:
         probe = random_signs(params, self.seed, count)

@@ -9,6 +9,7 @@ import numpy as np
 from .diagonal_hessian import DiagonalHessianOptimizer
 from .groups import Rate
 from .optimizer import Array, Dynamics, Moments, Options
+from .running_mean import running_mean
 
 
 class DiagonalNewton(DiagonalHessianOptimizer):
@@ -80,7 +81,6 @@ class DiagonalNewton(DiagonalHessianOptimizer):
         self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
     ) -> Array:
         ((old,), (new,)), (d,) = moments, observed
-        np.multiply(old, self.decay, out=new)
-        new += (1 - self.decay) * d
+        running_mean(old, d, self.decay, new)
         out: Array = p - rate * g / self.preconditioner((new,), count)
-        return out.astype(p.dtype, copy=False)
+        return out

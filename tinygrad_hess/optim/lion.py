@@ -9,6 +9,7 @@ import numpy as np
 from ..core import arguments
 from .groups import Rate
 from .optimizer import Array, Moments, Optimizer, Options
+from .running_mean import running_mean
 
 
 class Lion(Optimizer):
@@ -64,8 +65,7 @@ class Lion(Optimizer):
         out = np.multiply(mean, b1, out=np.empty_like(p))
         out += (1 - b1) * g
         np.sign(out, out=out)
-        np.multiply(mean, b2, out=new)
-        new += (1 - b2) * g
+        running_mean(mean, g, b2, new)
         out *= -rate
         out += p
         return out

@@ -10,6 +10,7 @@ from ..core import arguments
 from .adam import AdamW
 from .groups import Rate
 from .optimizer import Array, Moments, Optimizer, Options
+from .running_mean import running_mean
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients a, b, c of a step X ← a X + (b A + c A²) X with A = X Xᵀ; they take singular values
@@ -95,14 +96,13 @@ class Muon(Optimizer):
         if p.ndim < 2:
             return self._adam._rule(p, g, moments, rate * self.adam_scale, count)
         (old,), (new,) = moments
-        mean = np.multiply(old, self.momentum, out=new)
-        mean += (1 - self.momentum) * g
+        mean = running_mean(old, g, self.momentum, new)
         direction = (1 - self.momentum) * g + self.momentum * mean if self.nesterov else mean
         matrix = direction.reshape(len(direction), -1)
         inputs, outputs = matrix.shape if p.ndim == 2 else matrix.shape[::-1]
         step = orthogonalized(matrix, self.iterations).reshape(p.shape)
         out: Array = p - (rate * max(1.0, outputs / inputs) ** 0.5) * step
-        return out.astype(p.dtype, copy=False)
+        return out
 
 
 def orthogonalized(X: Array, iterations: int = 5, eps: float = 1e-7) -> Array:

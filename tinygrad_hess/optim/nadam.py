@@ -9,6 +9,7 @@ import numpy as np
 from .adam import Adam
 from .groups import Rate
 from .optimizer import Array, Dynamics, Moments, Options
+from .running_mean import running_mean
 
 
 class NAdam(Adam):
@@ -80,8 +81,7 @@ class NAdam(Adam):
 
     def _direction(self, d: Array, moments: Moments, rate: float, count: int, out: Array) -> None:
         (b1, b2), (old, new) = self.betas, moments
-        mean = np.multiply(old[0], b1, out=new[0])
-        mean += (1 - b1) * d
+        mean = running_mean(old[0], d, b1, new[0])
         square = np.multiply(old[1], b2, out=new[1])
         square += (1 - b2) * d * d
         np.divide(square, 1 - b2**count, out=out)

@@ -460,7 +460,7 @@ class Optimizer:
         decay: float,
         *observed: Array,
     ) -> Array:
-        """The rule, with weight decay."""
+        """The rule, with weight decay, and in the type of ``p``."""
         if decay and self.decoupled:
             p = p * (1 - rate * decay)
         elif decay:  # the gradient of the loss plus half of weight_decay times the squares of p
@@ -471,8 +471,10 @@ class Optimizer:
             old, new = (tuple(x.reshape(1) for x in part) for part in moments)
             more = [x.reshape(1) for x in observed]
             value = self._rule(p.reshape(1), g.reshape(1), (old, new), rate, count, *more)
-            return value.reshape(())
-        return self._rule(p, g, moments, rate, count, *observed)
+            value = value.reshape(())
+        else:
+            value = self._rule(p, g, moments, rate, count, *observed)
+        return value if value.dtype == p.dtype else value.astype(p.dtype)
 
     def _rule(
         self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array

@@ -8,6 +8,7 @@ import numpy as np
 
 from .groups import Rate
 from .optimizer import Array, Dynamics, Moments, Optimizer, Options
+from .running_mean import running_mean
 
 
 class RMSProp(Optimizer):
@@ -83,9 +84,9 @@ class RMSProp(Optimizer):
         self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
     ) -> Array:
         (old, new), rho = moments, self.decay
-        square = _running_mean(old[0], g * g, rho, new[0])
+        square = running_mean(old[0], g * g, rho, new[0])
         if self.centered:
-            mean = _running_mean(old[1], g, rho, new[1])
+            mean = running_mean(old[1], g, rho, new[1])
             square = square - mean * mean
         out = np.sqrt(np.maximum(square, 0))  # a variance that is rounded below zero
         out += self.eps
@@ -98,9 +99,3 @@ class RMSProp(Optimizer):
             out *= -rate
         out += p
         return out
-
-
-def _running_mean(old: Array, x: Array, decay: float, out: Array) -> Array:
-    np.multiply(old, decay, out=out)
-    out += (1 - decay) * x
-    return out

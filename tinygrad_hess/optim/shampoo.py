@@ -109,7 +109,7 @@ class Shampoo(Optimizer):
             new[0][...] += direction
             direction = new[0]
         out: Array = p - rate * direction
-        return out.astype(p.dtype, copy=False)
+        return out
 
 
 def power(M: Array, exponent: float) -> Array:

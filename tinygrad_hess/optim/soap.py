@@ -10,6 +10,7 @@ from ..core import arguments
 from .groups import Rate
 from .modes import along, gram, preconditioned_axes
 from .optimizer import Array, Moments, Optimizer, Options
+from .running_mean import running_mean
 
 
 class SOAP(Optimizer):
@@ -106,8 +107,7 @@ class SOAP(Optimizer):
             return p.copy()
         n = count - bool(axes)
         (b1, b2), bases = self.betas, old[2 + k :]
-        mean = np.multiply(old[0], b1, out=new[0])
-        mean += (1 - b1) * g
+        mean = running_mean(old[0], g, b1, new[0])
         turned, step = g, mean
         for Q, axis in zip(bases, axes, strict=True):
             turned, step = along(Q.T, turned, axis), along(Q.T, step, axis)
@@ -118,7 +118,6 @@ class SOAP(Optimizer):
             step = along(Q, step, axis)
         out: Array = p - rate * step
         for i, (Q, axis) in enumerate(zip(bases, axes, strict=True), 2):
-            np.multiply(old[i], self.beta, out=new[i])
-            new[i][...] += (1 - self.beta) * gram(g, axis)
+            running_mean(old[i], gram(g, axis), self.beta, new[i])
             new[i + k][...] = np.linalg.qr(new[i] @ Q)[0] if n % self.every == 0 else Q
-        return out.astype(p.dtype, copy=False)
+        return out

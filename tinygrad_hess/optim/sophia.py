@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Unpack
 
 import numpy as np
@@ -10,7 +9,8 @@ import numpy as np
 from ..core import arguments
 from .diagonal_hessian import DiagonalHessianOptimizer
 from .groups import Rate
-from .optimizer import Array, Moments, Options, State
+from .optimizer import Array, Moments, Options
+from .running_mean import running_mean
 
 
 class Sophia(DiagonalHessianOptimizer):
@@ -77,45 +77,16 @@ class Sophia(DiagonalHessianOptimizer):
         self.eps = self._number("eps", eps, above=0)
         self.every = arguments.integer("Sophia", "every", every, least=1)
 
-    def update(self, params: Any, grads: Any, state: State, *observed: Any) -> tuple[Any, State]:
-        """As for :class:`Optimizer`; without a diagonal of the Hessian the last one serves."""
-        if not observed:
-            return super(DiagonalHessianOptimizer, self).update(params, grads, state)
-        found: tuple[Any, State] = super().update(params, grads, state, *observed)
-        return found
-
-    def stepper(
-        self, loss: Callable[..., Any], *, jit: bool = True
-    ) -> Callable[..., tuple[Any, Any, State]]:
-        plain = super(DiagonalHessianOptimizer, self)._observe
-        with_diagonal = self._stepper(loss, super()._observe, jit)
-        without = self._stepper(loss, plain, jit)
-
-        def step(params: Any, state: State, *args: Any) -> tuple[Any, Any, State]:
-            way = with_diagonal if int(state.step) % self.every == 0 else without
-            return way(params, state, *args)
-
-        return step
-
-    def _observe(
-        self, loss: Callable[..., Any], params: Any, count: Any, *args: Any
-    ) -> tuple[Any, ...]:
-        if count % self.every:
-            return super(DiagonalHessianOptimizer, self)._observe(loss, params, count, *args)
-        return super()._observe(loss, params, count, *args)
-
     def _rule(
         self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
     ) -> Array:
         (b1, b2), (old, new) = self.betas, moments
-        mean = np.multiply(old[0], b1, out=new[0])
-        mean += (1 - b1) * g
+        mean = running_mean(old[0], g, b1, new[0])
         if observed:
-            np.multiply(old[1], b2, out=new[1])
-            new[1][...] += (1 - b2) * observed[0]
+            running_mean(old[1], observed[0], b2, new[1])
         else:
             new[1][...] = old[1]
         step = mean / np.maximum(self.gamma * new[1], self.eps)
         np.clip(step, -1, 1, out=step)
         out: Array = p - rate * step
-        return out.astype(p.dtype, copy=False)
+        return out

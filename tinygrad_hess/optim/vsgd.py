@@ -108,4 +108,4 @@ class VSGD(DiagonalHessianOptimizer):
         np.multiply(1 - signal / np.maximum(square, self.eps), tau, out=memory)
         memory += 1
         out: Array = p - rate * signal / (curvature * square + self.eps) * g
-        return out.astype(p.dtype, copy=False)
+        return out
