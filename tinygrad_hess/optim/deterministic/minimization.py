@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments, trees
-from ...core.tensor import Batched
 from ...transforms import grad, ravel
-from ..implicit.linear_solve import Floats, NotConvergedError
-from ..implicit.solutions import Equations, is_differentiated, solution
+from ..implicit.solutions import as_solution, is_differentiated
 from .descent import ConjugateGradients, GradientDescent, Method
 from .gauss_newton import GaussNewton
 from .history import Recorder, Result
@@ -288,30 +286,18 @@ def _differentiable(
     f: Callable[..., Any], x0: Any, args: Any, kind: type[Method], solve: Callable[..., Result]
 ) -> Result:
     """The result, whose ``x`` is a function of the arguments on the tape."""
-    start, unravel = ravel(x0)
-    floats = Floats(args)
-    found: list[Result] = []
 
-    def loss(x: Any, leaves: Any) -> Any:
-        value = f(unravel(x), *floats.tree(leaves))
-        return (ravel(value)[0] ** 2).sum() / 2 if kind.needs_residuals else value
+    def stationary(x: Any, unravel: Any, args: Any) -> Any:
+        def loss(x: Any) -> Any:
+            value = f(unravel(x), *args)
+            return (ravel(value)[0] ** 2).sum() / 2 if kind.needs_residuals else value
 
-    def solver(parameters: Any) -> Any:
-        x0, *leaves = parameters
-        result = solve(unravel(x0), floats.tree(leaves))
-        if not result.success:
-            raise NotConvergedError(
-                f"minimize: it found no minimum, and derivatives of the result would be wrong. "
-                f"{result.message}"
-            )
-        found.append(result)
-        return ravel(result.x)[0]
+        return grad(loss)(x)
 
-    stationary = grad(lambda x, parameters: loss(x, parameters[1:]))
-    equations = Equations(stationary, solver, start.shape[0], True, "minimize")
-    x = unravel(solution(equations, [start, *floats.leaves]))
-    single = found and not any(isinstance(leaf, Batched) for leaf in trees.leaves(x))
-    return Result({**found[-1], "x": x}) if single else Result(x=x)
+    x, found = as_solution(
+        stationary, x0, args, solve, "it found no minimum", symmetric=True, who="minimize"
+    )
+    return Result({**(found or {}), "x": x})
 
 
 def _made(kind: type[Method], objective: Objective, name: str, options: dict[str, Any]) -> Method:

@@ -11,12 +11,11 @@ from scipy.optimize import OptimizeResult
 
 from ...core import arguments, trees
 from ...core.errors import call_of
-from ...core.tensor import Batched
 from ...replay import Replayed, jacobian
 from ...transforms import ravel
 from ..deterministic.objective import PATIENCE, start_of
-from .linear_solve import Floats, NotConvergedError, as_vector
-from .solutions import Equations, is_differentiated, solution
+from .linear_solve import NotConvergedError, as_vector
+from .solutions import as_solution, is_differentiated
 
 BY_JACOBIAN = ("hybr", "lm")
 """Methods of SciPy's that take a Jacobian."""
@@ -123,7 +122,7 @@ def root(
     if not is_differentiated(trees.leaves((x0, args))):
         return solve(x0, args)
     x, found = _differentiable(f, x0, args, solve, who)
-    return OptimizeResult({**found, "x": x})
+    return OptimizeResult({**(found or {}), "x": x})
 
 
 def fixed_point(
@@ -238,29 +237,10 @@ def _iterated(
 
 def _differentiable(
     f: Callable[..., Any], x0: Any, args: Any, solve: Callable[..., OptimizeResult], who: str
-) -> tuple[Any, dict[str, Any]]:
+) -> tuple[Any, OptimizeResult | None]:
     """The solution as a function of the arguments on the tape, and what the solver said."""
-    start, unravel = ravel(x0)
-    floats = Floats(args)
-    said: list[OptimizeResult] = []
 
-    def equations(x: Any, parameters: Any) -> Any:
-        value = f(unravel(x), *floats.tree(parameters[1:]))
-        return as_vector(value, start.shape[0], f"{who}: f", "x")
+    def equations(x: Any, unravel: Any, args: Any) -> Any:
+        return as_vector(f(unravel(x), *args), x.shape[0], f"{who}: f", "x")
 
-    def solver(parameters: Any) -> Any:
-        x0, *leaves = parameters
-        found = solve(unravel(x0), floats.tree(leaves))
-        if not found.success:
-            raise NotConvergedError(
-                f"{who}: no root was found, and derivatives of the result would be wrong. "
-                f"{found.message}"
-            )
-        said.append(found)
-        return ravel(found.x)[0]
-
-    size = start.shape[0]
-    x = solution(Equations(equations, solver, size, False, who), [start, *floats.leaves])
-    tree = unravel(x)
-    single = said and not any(isinstance(leaf, Batched) for leaf in trees.leaves(tree))
-    return tree, said[-1] if single else {}
+    return as_solution(equations, x0, args, solve, "no root was found", symmetric=False, who=who)

@@ -12,11 +12,12 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ...core import trees
 from ...core.tensor import Batched, Tensor, is_tracked
 from ...ops import matrix_transpose, solve
 from ...replay import jacobian
-from ...transforms import custom_vjp, jvp, vjp
-from .linear_solve import System, solve_system
+from ...transforms import custom_vjp, jvp, ravel, vjp
+from .linear_solve import Floats, NotConvergedError, System, solve_system
 from .off_tape import call_off_tape
 
 DENSE = 500
@@ -99,6 +100,60 @@ def _rule(equations: Equations, primals: Any, tangents: Any) -> Any:
 
 solution.defvjp(_forward, _backward)
 solution.defjvp(_rule)
+
+
+def as_solution(
+    equations: Callable[[Any, Any, Any], Any],
+    x0: Any,
+    args: Any,
+    solve: Callable[[Any, Any], Any],
+    failed: str,
+    *,
+    symmetric: bool,
+    who: str,
+) -> tuple[Any, Any]:
+    """The ``x`` of a solver's result as a function of the arguments on the tape, and the result.
+
+    Parameters
+    ----------
+    equations : callable
+        ``equations(x, unravel, args) -> vector``, zero at the solution; x is a vector, and
+        ``unravel(x)`` the tree.
+    x0, args : pytree
+    solve : callable
+        ``solve(x0, args)`` gives a result with ``x``, ``success`` and ``message``.
+    failed : str
+        What is said where it has no success.
+    symmetric, who
+        See :class:`Equations`.
+
+    Returns
+    -------
+    x : pytree
+    result
+        None where ``x`` has examples, each of which has one of its own.
+    """
+    start, unravel = ravel(x0)
+    floats = Floats(args)
+    results: list[Any] = []
+
+    def solver(parameters: Any) -> Any:
+        x0, *leaves = parameters
+        found = solve(unravel(x0), floats.tree(leaves))
+        if not found.success:
+            raise NotConvergedError(
+                f"{who}: {failed}, and derivatives of the result would be wrong. {found.message}"
+            )
+        results.append(found)
+        return ravel(found.x)[0]
+
+    def vanishing(x: Any, parameters: Any) -> Any:
+        return equations(x, unravel, floats.tree(parameters[1:]))
+
+    system = Equations(vanishing, solver, start.shape[0], symmetric, who)
+    x = unravel(solution(system, [start, *floats.leaves]))
+    single = results and not any(isinstance(leaf, Batched) for leaf in trees.leaves(x))
+    return x, results[-1] if single else None
 
 
 def is_differentiated(leaves: Sequence[Any]) -> bool:
