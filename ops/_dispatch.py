@@ -6,6 +6,7 @@ recorded, mapped : the composition, which can be differentiated, batched and rep
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -150,24 +151,26 @@ def _in_numpys_types(original: Any, function: Any, given: Any, plain: Any) -> An
         args, kwargs = trees.unflatten(spec, [next(supply) if is_tracked(x) else x for x in leaves])
         return tuple(trees.leaves(original(*values(args), **values(kwargs))))
 
+    out = wanted = refused = None
     try:
         out = function(*given[0], **given[1])
     except TypeError as error:
-        if type(error) is not TypeError:  # a refusal
+        if type(error) is not TypeError:  # we refuse: NumPy is not asked
             raise
-        out = None
-    if any(isinstance(unrecorded(x), Batched) for x in inputs):
-        return function(*given[0], **given[1]) if out is None else out
-    try:
-        wanted = original(*values(plain[0]), **values(plain[1]))
-    except _CAUGHT:
-        return function(*given[0], **given[1]) if out is None else out
+        refused = error
+    if not any(isinstance(unrecorded(x), Batched) for x in inputs):
+        with contextlib.suppress(*_CAUGHT):
+            wanted = original(*values(plain[0]), **values(plain[1]))
+    if wanted is None:  # NumPy has no answer either, or not for the examples of a vmap
+        if refused is not None:
+            raise refused
+        return out
     parts, shape = trees.flatten(wanted)
-    wants = [getattr(x, "dtype", None) for x in parts]
-    same = [x.dtype for x in trees.leaves(out) if hasattr(x, "dtype")] == wants
+    types = [getattr(x, "dtype", None) for x in parts]
+    same = [x.dtype for x in trees.leaves(out) if hasattr(x, "dtype")] == types
     # sums and differences of small ones may overflow there, where those of real numbers do not
     small = any(x.dtype.itemsize < 8 for x in inputs) and not any(map(_is_real, leaves))
-    if same and not (small and any(x.kind in "fc" for x in wants if x is not None)):
+    if same and not (small and any(map(_is_real, parts))):
         return out
     return trees.unflatten(shape, opaque(function.__name__, numpys, inputs, True))
 

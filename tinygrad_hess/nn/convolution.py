@@ -19,12 +19,44 @@ _MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circu
 """PyTorch's names of padding modes, and NumPy's."""
 
 
-class _Conv(Module):
-    """What Conv1d and Conv2d share."""
+class _Kernel(Module):
+    """What convolutions and their transposes share: a kernel, and how it goes over the input."""
 
     weight: Any
     bias: Any
     rank = 0
+
+    def _arrange(
+        self,
+        in_channels: int,
+        out_channels: int,
+        size: int | Sequence[int],
+        stride: int | Sequence[int],
+        dilation: int | Sequence[int],
+        groups: int,
+    ) -> tuple[int, ...]:
+        """Keep how the kernel goes; its lengths along the axes of the input."""
+        who = type(self).__name__
+        positive(who, in_channels=in_channels, out_channels=out_channels, groups=groups)
+        if in_channels % groups or out_channels % groups:
+            raise ValueError(
+                f"{who}: groups={groups} must divide in_channels={in_channels} "
+                f"and out_channels={out_channels}"
+            )
+        window = for_each_axis(size, self.rank, who, "size", least=1)
+        self.stride = for_each_axis(stride, self.rank, who, "stride", least=1)
+        self.dilation = for_each_axis(dilation, self.rank, who, "dilation", least=1)
+        return window
+
+    def _draw(self, shape: tuple[int, ...], outputs: int, **how: Any) -> None:
+        """The kernel and the bias."""
+        self.weight, self.bias = draw_weights(
+            type(self).__name__, shape, outputs=outputs, fan_in=math.prod(shape[1:]), **how
+        )
+
+
+class _Conv(_Kernel):
+    """What Conv1d and Conv2d share."""
 
     def __init__(
         self,
@@ -44,15 +76,7 @@ class _Conv(Module):
         dtype: Any = np.float64,
     ):
         who = type(self).__name__
-        positive(who, in_channels=in_channels, out_channels=out_channels, groups=groups)
-        if in_channels % groups or out_channels % groups:
-            raise ValueError(
-                f"{who}: groups={groups} must divide in_channels={in_channels} "
-                f"and out_channels={out_channels}"
-            )
-        window = for_each_axis(size, self.rank, who, "size", least=1)
-        self.stride = for_each_axis(stride, self.rank, who, "stride", least=1)
-        self.dilation = for_each_axis(dilation, self.rank, who, "dilation", least=1)
+        window = self._arrange(in_channels, out_channels, size, stride, dilation, groups)
         if isinstance(padding, str):
             self.padding: Any = arguments.choice(
                 who, "padding", padding, ("same", "valid"), "integers"
@@ -62,16 +86,8 @@ class _Conv(Module):
         self.padding_mode = arguments.choice(who, "padding_mode", padding_mode, tuple(_MODES))
         self.groups = groups
         shape = (out_channels, in_channels // groups, *window)
-        self.weight, self.bias = draw_weights(
-            who,
-            shape,
-            outputs=out_channels,
-            fan_in=math.prod(shape[1:]),
-            bias=bias,
-            init=init,
-            bias_init=bias_init,
-            seed=seed,
-            dtype=dtype,
+        self._draw(
+            shape, out_channels, bias=bias, init=init, bias_init=bias_init, seed=seed, dtype=dtype
         )
 
     def padded(self, x: Any) -> Any:
@@ -153,12 +169,8 @@ class Conv2d(_Conv):
         return self._convolve(ops.conv2d, x)
 
 
-class _ConvTranspose(Module):
+class _ConvTranspose(_Kernel):
     """What ConvTranspose1d and ConvTranspose2d share."""
-
-    weight: Any
-    bias: Any
-    rank = 0
 
     def __init__(
         self,
@@ -178,31 +190,15 @@ class _ConvTranspose(Module):
         dtype: Any = np.float64,
     ):
         who = type(self).__name__
-        positive(who, in_channels=in_channels, out_channels=out_channels, groups=groups)
-        if in_channels % groups or out_channels % groups:
-            raise ValueError(
-                f"{who}: groups={groups} must divide in_channels={in_channels} "
-                f"and out_channels={out_channels}"
-            )
-        window = for_each_axis(size, self.rank, who, "size", least=1)
-        self.stride = for_each_axis(stride, self.rank, who, "stride", least=1)
-        self.dilation = for_each_axis(dilation, self.rank, who, "dilation", least=1)
+        window = self._arrange(in_channels, out_channels, size, stride, dilation, groups)
         self.padding = for_each_axis(padding, self.rank, who, "padding", least=0)
         self.output_padding = for_each_axis(
             output_padding, self.rank, who, "output_padding", least=0
         )
         self.groups = groups
         shape = (in_channels, out_channels // groups, *window)
-        self.weight, self.bias = draw_weights(
-            who,
-            shape,
-            outputs=out_channels,
-            fan_in=math.prod(shape[1:]),
-            bias=bias,
-            init=init,
-            bias_init=bias_init,
-            seed=seed,
-            dtype=dtype,
+        self._draw(
+            shape, out_channels, bias=bias, init=init, bias_init=bias_init, seed=seed, dtype=dtype
         )
 
     def _transposed(self, convolution: Callable[..., Any], x: Any) -> Any:

@@ -24,6 +24,7 @@ from .picture import COMPUTED, Picture, Vertex
 from .values import numbers_text
 
 _LONGEST_NAME = 20
+_NEVER = 10**9
 
 
 @dataclass(slots=True)
@@ -82,8 +83,7 @@ class _Walker:
         with modes.no_grad():
             self.tangents = forward(Tape([root]), dict(tangents), roots)
         self.steps: list[Step] = []
-        never = 10**9
-        self.since = [[never, never, never] for _ in picture.vertices]
+        self.since = [[_NEVER, _NEVER, _NEVER] for _ in picture.vertices]
 
     def walk(self) -> Walk:
         self.values()
@@ -257,7 +257,7 @@ class _Walker:
         for n, v in enumerate(vertices):
             if v.kind not in COMPUTED:
                 self.since[n][2] = self.now()
-        self.since[self.output][2] = 10**9
+        self.since[self.output][2] = _NEVER
         for node in self.nodes:
             if (i := self.operation(node)) is None:
                 continue
