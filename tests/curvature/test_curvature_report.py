@@ -282,6 +282,7 @@ def test_the_page_is_whole_and_needs_nothing_else(found: Any, tmp_path: Path) ->
     for heading in ("In words", "In figures", "Largest eigenvalues", "Layers", "How it was comp"):
         assert f"<h2>{heading}" in text
     assert f"tinygrad_hess {tg.__version__}" in text and "seed 0" in text
+    assert "\\u2060" not in text  # no character of its own labels is escaped
 
 
 def test_json_is_plain_and_whole(found: Any, tmp_path: Path) -> None:
