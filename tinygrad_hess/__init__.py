@@ -72,7 +72,7 @@ from .core.tensor import tensor as tensor
 
 from ._version import __version__ as __version__
 
-_SUBPACKAGES = ("curvature", "data", "nn", "optim", "scipy", "viz")
+_SUBPACKAGES = ("curvature", "data", "io", "nn", "ode", "optim", "scipy", "viz")
 _ELSEWHERE = {"sparsity": "transforms.sparse.plan", "supported": "numpy._coverage"}
 
 _PICKLE = "Write pickle.dump(model.arrays(), file) and pickle.load(file), or np.savez for arrays."

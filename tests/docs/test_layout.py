@@ -91,7 +91,8 @@ LEVELS = (
     ("tensor_methods", "replay"),
     ("scipy",),
     ("nn",),
-    ("data", "optim", "curvature", "viz"),
+    ("data", "ode", "optim", "curvature", "viz"),
+    ("io",),
     ("compat",),
 )
 """Rooms in the order in which they are built: each imports from those before it."""

@@ -1,0 +1,1 @@
+"""Ordinary differential equations, differentiated through the steps that were taken."""
