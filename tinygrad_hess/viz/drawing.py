@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 import graphviz
 
+from ..core.text import visible
 from .picture import CARRIED, SOURCES, Picture, Vertex
 from .rendering import Graph
 from .scopes import Scope
 from .values import histogram, numbers_text
-from .visible import visible
 
 FONT = "Helvetica"  # every engine knows its widths; the pure renderer brings a look-alike
 

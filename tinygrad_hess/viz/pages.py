@@ -11,7 +11,7 @@ import re
 from importlib import resources
 from typing import Any
 
-from .visible import visible
+from ..core.text import visible
 
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'wasm-unsafe-eval'"

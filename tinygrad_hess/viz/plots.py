@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core import arguments
 from ..core.files import replace_whole
-from .visible import visible
+from ..core.text import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

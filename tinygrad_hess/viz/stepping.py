@@ -15,13 +15,13 @@ import numpy as np
 from ..core import arguments, trees
 from ..core.errors import describe
 from ..core.files import replace_whole
+from ..core.text import visible
 from .derivatives import derivatives
 from .drawing import NUMBERS, draw
 from .pages import as_json, notice, page, shipped
 from .reading import read
 from .rendering import svg_of
 from .trace import Traced, title_of, trace
-from .visible import visible
 from .walk import Step, Walk, walk
 
 _COLOURS = [[c.lower() for c in NUMBERS[what]] for what in ("value", "grad", "tangent")]

@@ -18,6 +18,7 @@ from ..core import arguments, trees
 from ..core.files import replace_whole
 from ..core.primitive import Primitive
 from ..core.tensor import Parts, Tensor
+from ..core.text import visible
 from ..replay.jitted import Jitted
 from ..replay.passes import PASSES
 from . import formulas
@@ -31,7 +32,6 @@ from .reading import read
 from .repeats import fold
 from .trace import Traced, argument_names, title_of, trace
 from .values import histogram, numbers_text, raw
-from .visible import visible
 
 _FORMULAS = 500
 """Above this number of boxes, no formulas are read off the rows."""

@@ -12,10 +12,11 @@ import numpy as np
 
 from ...core import arguments, trees
 from ...core.tensor import unrecorded
+from ...core.text import visible
 from ..eigenpairs.eigenpairs import Eigenpairs
 from ..estimates import scaling
 from ..estimates.operands import Array
-from ..estimates.plotting import axes, literal, printable
+from ..estimates.plotting import axes, literal
 from ..estimates.result import Result
 from ..operators.operator import OnParameters
 from ..operators.paths import Paths
@@ -47,7 +48,7 @@ class LayerShares(Result):
         return np.asarray(self.sizes) / sum(self.sizes)
 
     def __repr__(self) -> str:
-        tops = [printable(self.names[i]) for i in self.shares.argmax(axis=0)]
+        tops = [visible(self.names[i]) for i in self.shares.argmax(axis=0)]
         shown = ", ".join(
             f"{i + 1}: {share:.0%} in {name}"
             for i, (name, share) in enumerate(zip(tops[:5], self.shares.max(axis=0), strict=False))

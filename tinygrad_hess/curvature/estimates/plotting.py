@@ -9,23 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...core import arguments
+from ...core.text import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Okabe and Ito (2008): told apart by colour-blind readers, and in grey
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"
-
-
-def printable(text: str) -> str:
-    r"""The text, with control characters as Python writes them.
-
-    Examples
-    --------
-    >>> printable("a\tb")
-    'a\\tb'
-    """
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def literal(text: str) -> str:
@@ -36,7 +26,7 @@ def literal(text: str) -> str:
     >>> print(literal("price in $"))
     price in \$
     """
-    return printable(text).replace("$", r"\$")
+    return visible(text).replace("$", r"\$")
 
 
 def axes(ax: Any = None, size: tuple[float, float] = (6.0, 4.0)) -> Axes:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..estimates.plotting import BLUE, GREY, ORANGE, printable
+from ...core.text import visible
+from ..estimates.plotting import BLUE, GREY, ORANGE
 
 INK = "#010203"
 """Stands for the colour of the page's text until the picture is put into the page."""
@@ -147,7 +148,7 @@ def _embedded_svg(svg: str, title: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
-    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(printable(title))}" ', 1)
+    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(visible(title))}" ', 1)
     svg = re.sub(r"font: ([\d.]+px) '[^;\"]*", r"font: \1 inherit", svg)
     svg = re.sub(r"(font-family|font): ?[^;\"]*(DejaVu|sans-serif)[^;\"]*", _plain_font, svg)
     for colour, variable in COLOURS.items():

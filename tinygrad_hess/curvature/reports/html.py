@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..estimates.plotting import printable
+from ...core.text import visible
 from .figures import figures
 from .text import NAMES, unfinished
 
@@ -63,7 +63,7 @@ code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; fo
 
 def escape(text: str) -> str:
     """Text for a page, with control characters as Python writes them."""
-    return html.escape(printable(text))
+    return html.escape(visible(text))
 
 
 def page(report: Any) -> str:

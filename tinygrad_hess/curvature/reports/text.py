@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..estimates.plotting import printable
+from ...core.text import visible
 
 WIDTH = 100
 
@@ -185,7 +185,7 @@ def _layers(report: Any) -> str:
     if traces is not None and len(traces.layers) > 1 and traces.total.value > 0:
         name, most = max(traces.layers.items(), key=lambda item: item[1].value)
         said.append(
-            f"Of the trace {_format_with_error(traces.total)}, {printable(name)} carries "
+            f"Of the trace {_format_with_error(traces.total)}, {visible(name)} carries "
             f"{most.value / traces.total.value:.0%}, with "
             f"{traces.sizes[name] / report.parameters:.0%} of the parameters"
         )
@@ -195,7 +195,7 @@ def _layers(report: Any) -> str:
         i = int(shares.shares[:, 0].argmax())
         said.append(
             f"{'the' if said else 'The'} top eigenvector lies to {shares.shares[i, 0]:.0%} in "
-            f"{printable(shares.names[i])}"
+            f"{visible(shares.names[i])}"
         )
     if blocks is not None and len(blocks.names) > 1:
         said.append(f"{blocks.between:.0%} of ‖H‖² lies between layers")

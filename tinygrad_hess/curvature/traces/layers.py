@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments
+from ...core.text import visible
 from ..eigenpairs.deflation import SKETCH, Deflation
 from ..estimates.budget import Budget
 from ..estimates.estimate import Estimate
 from ..estimates.exact import exact_diagonal
 from ..estimates.operands import Array, Counted
-from ..estimates.plotting import BLUE, axes, literal, printable
+from ..estimates.plotting import BLUE, axes, literal
 from ..estimates.probes import signs
 from ..estimates.probing import Running, run_probes, unpack
 from ..estimates.result import Result
@@ -49,9 +50,9 @@ class LayerTraces(Result):
         return self.total.converged
 
     def __repr__(self) -> str:
-        width = max(len(printable(name)) for name in self.layers)
+        width = max(len(visible(name)) for name in self.layers)
         lines = [
-            f"  {printable(name):<{width}}  {e.value:.6g} ± {e.standard_error:.2g}"
+            f"  {visible(name):<{width}}  {e.value:.6g} ± {e.standard_error:.2g}"
             f"  ({self.sizes[name]} parameters)"
             for name, e in self.layers.items()
         ]

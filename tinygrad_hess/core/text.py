@@ -1,4 +1,4 @@
-"""Names and titles as pictures can show them."""
+"""Names and titles as text that a terminal, a page or a picture can show."""
 
 from __future__ import annotations
 
