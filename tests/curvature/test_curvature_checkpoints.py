@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.sparse.linalg import LinearOperator
 
+from tinygrad_hess.core import pace
 from tinygrad_hess.curvature import (
     diagonal,
     frobenius_norm,
@@ -62,8 +63,8 @@ def dying(after):
 
 @pytest.mark.parametrize("name", RUNS)
 def test_goes_on_with_the_same_answer(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "EVERY", 0.0)
-    monkeypatch.setattr(checkpoints, "SHARE", 1e9)
+    monkeypatch.setattr(pace, "SECONDS", 0.0)
+    monkeypatch.setattr(pace, "SHARE", 1e9)
     run = RUNS[name]
     whole = dying(10**9)  # the same calls of BLAS for both
     expected = run(whole, checkpoint=tmp_path / "whole.npz")
@@ -87,8 +88,8 @@ def test_a_killed_process(tmp_path):
 import os, signal, numpy as np
 from scipy.sparse.linalg import LinearOperator
 from tinygrad_hess.curvature import top_eigenpairs
-from tinygrad_hess.curvature.estimates import checkpoints
-checkpoints.EVERY, checkpoints.SHARE = 0.0, 1e9
+from tinygrad_hess.core import pace
+pace.SECONDS, pace.SHARE = 0.0, 1e9
 P = {P}
 A = np.random.default_rng(0).normal(size=(P, P)) / P**0.5
 A = A + A.T + np.diag(np.r_[6, 5, 5, 4, np.zeros(P - 4)])

@@ -233,8 +233,8 @@ class TestSpending:
         assert np.abs(other.density - one.density).max() > 0
 
     def test_killed_and_resumed_gives_the_same(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("tinygrad_hess.curvature.estimates.checkpoints.EVERY", 0.0)
-        monkeypatch.setattr("tinygrad_hess.curvature.estimates.checkpoints.SHARE", 1e9)
+        monkeypatch.setattr("tinygrad_hess.core.pace.SECONDS", 0.0)
+        monkeypatch.setattr("tinygrad_hess.core.pace.SHARE", 1e9)
         A, path = symmetric(MIXED), tmp_path / "run.npz"
         options = {"method": "lanczos", "steps": 12, "probes": 4, "rtol": 0.02}
 

@@ -41,6 +41,7 @@ broadcast_prefix: Any = functools.partial(
     optree.broadcast_prefix, none_is_leaf=True, namespace=_EVERY
 )
 map_every: Any = functools.partial(optree.tree_map, namespace=_EVERY)
+accessors_every: Any = functools.partial(optree.tree_accessors, namespace=_EVERY)
 
 CHILDREN: dict[type, Any] = {}
 """Containers that keep what they hold as attributes: a function of one gives the names of those
@@ -143,8 +144,8 @@ def flatten_for_derivatives(tree: Any) -> tuple[list[Any], Any, Any]:
 
 def paths(tree: Any, every: bool = False) -> list[str]:
     """How to reach each leaf, as one would write it: ``['layers'][0]``; fixed arrays too."""
-    namespace = _EVERY if every else ""
-    return [a.codify("") for a in optree.tree_accessors(tree, namespace=namespace)]
+    found = accessors_every(tree) if every else optree.tree_accessors(tree)
+    return [a.codify("") for a in found]
 
 
 def match(values: Any, like: Sequence[Any], spec: Any, who: str, what: str, of: str) -> list[Any]:

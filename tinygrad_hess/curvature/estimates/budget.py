@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from tqdm import tqdm
-
-from ...core import arguments
+from ...core.progress import progress_bar
 from .operands import Counted, check_positive
 
 
@@ -55,9 +53,7 @@ class Budget:
     ):
         check_positive(A.who, max_matvecs=max_matvecs, seconds=seconds)
         self.A, self.max_matvecs, self.limit = A, max_matvecs, seconds
-        self.bar: Any = None
-        if arguments.flag(A.who, "progress", progress):
-            self.bar = tqdm(desc=A.who, unit=" products", leave=False, dynamic_ncols=True)
+        self.bar: Any = progress_bar(A.who, progress, unit="products")
         self._begin, self._before, self._earlier = time.perf_counter(), A.matvecs, 0.0
 
     def state(self) -> dict[str, Any]:

@@ -7,10 +7,6 @@ moment leaves the last complete state.
 from __future__ import annotations
 
 import json
-import os
-import time
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,15 +14,10 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments
-from ...core.files import replace_whole
+from ...core.archives import read_npz, write_npz
+from ...core.pace import Pace
 from .operands import Counted
 from .probes import Array, gaussians
-
-EVERY = 5.0
-"""Seconds between two states that are saved, at least."""
-
-SHARE = 0.05
-"""Of the time, spent on saving, at most."""
 
 FORMAT = 1
 
@@ -78,7 +69,7 @@ class Checkpoint:
         if A.unit != 1:
             self.identity["unit"] = A.unit
         self.tolerance = A.eps**0.5
-        self._saved, self._cost = time.perf_counter(), 0.0
+        self._pace = Pace()
 
     def load(self) -> dict[str, Array] | None:
         """The state that was saved last; None where there is no file.
@@ -93,7 +84,7 @@ class Checkpoint:
         remedy = "give another path, or delete the file to begin anew"
         try:
             state, identity, product = _read_archive(self.path)
-        except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        except (OSError, ValueError) as error:
             why = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ValueError(
                 f"{self.who}: {self.path.name} is not a checkpoint ({why}); {remedy}"
@@ -115,33 +106,20 @@ class Checkpoint:
 
     def due(self) -> bool:
         """Whether it is time to save: every few seconds, and for a small share of the time."""
-        if self.path is None:
-            return False
-        return time.perf_counter() - self._saved >= max(EVERY, self._cost / SHARE)
+        return self.path is not None and self._pace.due()
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Replace the file by one that holds these arrays and numbers."""
         if self.path is None:
             return
-        begin = time.perf_counter()
-
-        def write(file: Any) -> None:
-            identity = np.array(json.dumps(self.identity))
-            np.savez(file, identity=identity, product=self.product, **state)
-            file.flush()
-            os.fsync(file.fileno())
-
-        replace_whole(self.path, write)
-        self._saved = time.perf_counter()
-        self._cost = self._saved - begin
+        identity = np.array(json.dumps(self.identity))
+        with self._pace.saving():
+            write_npz(self.path, {"identity": identity, "product": self.product, **state})
 
 
 def _read_archive(path: Path) -> tuple[dict[str, Array], Any, Array]:
     """The arrays, what identifies the run, and the product that identifies its operator."""
-    if not zipfile.is_zipfile(path):  # NumPy would take it for an array or a pickle
-        raise ValueError("it is no NumPy archive, or not whole")
-    with np.load(path, allow_pickle=False) as archive:
-        state = {name: archive[name] for name in archive.files}
+    state = read_npz(path)
     missing = {"identity", "product"} - state.keys()
     if missing:
         raise ValueError(f"it holds no {' and no '.join(sorted(missing))}")

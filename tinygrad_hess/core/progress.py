@@ -1,0 +1,44 @@
+"""The bar that long work shows: tqdm's, on standard error, as a widget in notebooks."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+from tqdm import TqdmWarning, tqdm
+
+from . import arguments
+
+
+def progress_bar(who: str, progress: Any, *, unit: str, total: float | None = None) -> Any:
+    """A bar that is open, or None where none is shown.
+
+    Parameters
+    ----------
+    who : str
+        Whose work it is, for the bar and for errors.
+    progress : bool or None
+        With None, it is shown in a terminal and in a notebook, and in no log.
+    unit : str
+        What is counted.
+    total : int, optional
+        How many there will be, where that is known.
+
+    Examples
+    --------
+    >>> print(progress_bar("fit", False, unit="step"))
+    None
+    """
+    notebook = "ipykernel" in sys.modules
+    if progress is None:
+        progress = notebook or (sys.stderr is not None and sys.stderr.isatty())
+    if not arguments.flag(who, "progress", progress):
+        return None
+    bar: Any = tqdm
+    if notebook:
+        with warnings.catch_warnings():  # without ipywidgets, it is a bar of text
+            warnings.simplefilter("ignore", TqdmWarning)
+            from tqdm import auto
+        bar = auto.tqdm
+    return bar(desc=who, unit=f" {unit}", total=total, leave=False, dynamic_ncols=True)
