@@ -234,7 +234,7 @@ class _History:
             self.times, self.now = self._after(node, node.time), node.time
         seen = self.times
         for view in reversed(views):
-            seen = _on_integers(view, seen, ())
+            seen = on_integers(view, seen, ())
         return bool((seen > views[-1].time).any())
 
     def _after(self, node: Tensor, time: int) -> Any:
@@ -248,10 +248,10 @@ class _History:
             return np.full(node.shape, time)
         rest = zip(node.args[1:], prim.vjps[1:], strict=False)
         others = [a if rule is None else np.full(np.shape(a), time) for a, rule in rest]
-        return _on_integers(node, self._after(first, time), others)
+        return on_integers(node, self._after(first, time), others)
 
 
-def _on_integers(node: Tensor, x: Any, others: Sequence[Any]) -> Any:
+def on_integers(node: Tensor, x: Any, others: Sequence[Any] = ()) -> Any:
     """What a node that moves elements does with integers."""
     prim: Any = node.prim
     return np.asarray(prim.fn(x, *(others or node.args[1:]), **(node.params or {})))

@@ -25,6 +25,7 @@ from .gradients import Argnums, _require_function, gradients_on_tape
 from .hessian_by_symmetry import hessian_by_symmetry, is_symmetric
 from .holomorphic import complexes, require_real_arguments, sweep_for
 from .recording import Recording
+from .unpacking import unpacked
 
 MEMORY_OF_A_SWEEP = 64 * 2**20
 """Bytes that one batched sweep may take, when the number of directions is chosen automatically."""
@@ -124,6 +125,7 @@ def jacobian_of(
             sweeps = sweeps_over(tape)
             few = None if dense else _compressed(run, tape, run.outputs, False, sweeps)
             blocks = few or (_forward if forward else _reverse)(run, tape, run.outputs, sweeps)
+            blocks = _results(blocks, run, run.is_tracked(tape))
         else:
             if complexes([*run.starts, *run.outputs]):
                 raise NonDifferentiableError(
@@ -175,11 +177,10 @@ def _forward(run: Recording, tape: Tape, outputs: Any, sweeps: Sweeps) -> list[l
             sweeps,
             recorded,
         )
-        blocks = [
+        return [
             _split_axis(c, run.starts, y.shape, last=True)
             for c, y in zip(stacked, shaped, strict=True)
         ]
-    return _results(blocks, run, recorded)
 
 
 def _reverse(run: Recording, tape: Tape, outputs: Any, sweeps: Sweeps) -> list[list[Any]]:
@@ -202,7 +203,7 @@ def _reverse(run: Recording, tape: Tape, outputs: Any, sweeps: Sweeps) -> list[l
                 for c, x in zip(stacked, run.starts, strict=True)
             ]
             blocks = [list(row) for row in zip(*columns, strict=True)]
-    return _results(blocks, run, recorded)
+    return blocks
 
 
 def _compressed(
@@ -216,8 +217,7 @@ def _compressed(
 
     shaped = [_with_shape(y) for y in outputs]
     with modes.recording():
-        blocks = compressed(run, tape, shaped, symmetric, sweeps)
-    return blocks and _results(blocks, run, run.is_tracked(tape))
+        return compressed(run, tape, shaped, symmetric, sweeps)
 
 
 def _results(blocks: list[list[Any]], run: Recording, recorded: bool) -> list[list[Any]]:
@@ -261,17 +261,14 @@ def hessian_of(
         elif not run.starts:  # all arrays are frozen
             out = run.split([], single)
         elif len(run.outputs) == 1 and _with_shape(run.outputs[0]).shape == ():
-            gradients, tape = gradients_on_tape(run, holomorphic)
-            symmetric = is_symmetric(run.tape())
-            sweeps = sweeps_over(tape)
-            few = None if holomorphic else _compressed(run, tape, gradients, symmetric, sweeps)
-            if few is not None:
-                blocks = few
-            elif symmetric:
-                found = hessian_by_symmetry(run, tape, gradients, sweeps)
-                blocks = _results(found, run, run.is_tracked(tape))
-            else:
-                blocks = _forward(run, tape, gradients, sweeps)
+            slices = unpacked(run)
+            blocks, tracked = _scalar_hessian(
+                slices.run if slices else run, holomorphic, sweeps_over
+            )
+            if slices:
+                with modes.recording():
+                    blocks = slices.joined(blocks)
+            blocks = _results(blocks, run, tracked)
             out = run.split([run.split(row, single) for row in blocks], single)
         else:
             last = (chunk_size, False, holomorphic, replayed)
@@ -280,6 +277,20 @@ def hessian_of(
         return (out, run.auxiliary()) if has_aux else out
 
     return hessian_f
+
+
+def _scalar_hessian(
+    run: Recording, holomorphic: bool, sweeps_over: Callable[[Tape], Sweeps]
+) -> tuple[list[list[Any]], bool]:
+    """``blocks[a][b]`` in all pairs of starts, and whether they can be differentiated again."""
+    gradients, tape = gradients_on_tape(run, holomorphic)
+    symmetric = is_symmetric(run.tape())
+    sweeps, tracked = sweeps_over(tape), run.is_tracked(tape)
+    few = None if holomorphic else _compressed(run, tape, gradients, symmetric, sweeps)
+    if few is not None:
+        return few, tracked
+    dense = hessian_by_symmetry if symmetric else _forward
+    return dense(run, tape, gradients, sweeps), tracked
 
 
 def _without_aux(f: Any) -> Any:
