@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from .errors import describe
+from .interchange import is_foreign, to_array
 from .tensor import Tensor
 
 
@@ -267,6 +268,8 @@ def array(who: str, name: str, value: Any) -> np.ndarray[Any, Any]:
     ...
     TypeError: batches: x must be an array of numbers, got [[1.0], [2.0, 3.0]]
     """
+    if is_foreign(value):
+        return to_array(who, name, value)
     try:
         found = value.numpy() if isinstance(value, Tensor) else np.asarray(value)
     except ValueError:  # rows of different lengths

@@ -23,6 +23,7 @@ import numpy as np
 from . import modes, signatures
 from .batching import broadcast_batch, full_lead, line_up, line_up_loops
 from .errors import NanError, NonDifferentiableError, add_context, operands
+from .interchange import to_array
 from .registry import REGISTRY
 from .tensor import Axis, Batched, Parts, Tensor, batched, constant, record, tick, unrecorded
 from .trees import stacked
@@ -285,7 +286,9 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
                 foreign = True
                 values.append(a)
         if foreign and (boxed or not isinstance(prim.fn, np.ufunc)):  # a ufunc asks them itself
-            values = [v if isinstance(v, _KNOWN) else np.asarray(v) for v in values]
+            values = [
+                v if isinstance(v, _KNOWN) else to_array(prim.name, "an operand", v) for v in values
+            ]
         if boxed and not prim.on_complex and any(map(_is_complex, values)):
             refuse_complex(prim, args, params)
         if has_batch:

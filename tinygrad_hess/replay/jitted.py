@@ -14,6 +14,7 @@ import numpy as np
 
 from ..core import arguments, modes, trees
 from ..core.errors import NonDifferentiableError, TracingError, call_of, refuse_subclass
+from ..core.interchange import is_foreign, to_array
 from ..core.locks import module_lock
 from ..core.tape import Tape
 from ..core.tensor import Axis, Tensor, is_tracked, leaf, leaves_at, unrecorded
@@ -153,6 +154,7 @@ class Jitted:
             kinds: Any = tuple([(x.shape, x.dtype) for x in leaves])
             key = (spec, kinds, fixed, _modes())
             return _Call(leaves, key, range(len(leaves)), leaves, spec, static, float)
+        leaves = [to_array(self._name, "an argument", x) if is_foreign(x) else x for x in leaves]
         kinds, moving = [], []
         widths = {real_dtype(x.dtype) for x in leaves if _is_array(x) and x.dtype.kind in "fc"}
         for i, x in enumerate(leaves):

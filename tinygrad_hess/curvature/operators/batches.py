@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core import trees
+from ...core.interchange import is_foreign, to_arrays
 from ...core.tensor import Tensor
 from . import checks
 
@@ -26,7 +27,7 @@ def is_one_batch(data: Any) -> bool:
     >>> is_one_batch((x, y)), is_one_batch([(x, y), (x, y)]), is_one_batch(((x, y), (x, y)))
     (True, False, False)
     """
-    if hasattr(data, "shape") or isinstance(data, dict):
+    if hasattr(data, "shape") or isinstance(data, dict) or is_foreign(data):
         return True
     if isinstance(data, tuple):
         return type(data) is not tuple or not all(isinstance(b, CONTAINERS) for b in data)
@@ -88,6 +89,8 @@ class Batches:
             data = [data]
         elif isinstance(data, Iterator):
             data = list(data)
+        if isinstance(data, (list, tuple)):
+            data = to_arrays(who, "data", data)
         self.data = data
         self._read = _Read()
         self.in_memory = isinstance(data, (list, tuple))
@@ -103,6 +106,7 @@ class Batches:
         """The batches of a loader, compared with those of earlier passes."""
         read, found = self._read, 0
         for number, batch in enumerate(self.data):
+            batch = to_arrays(self.who, "data", batch)
             found, now = number + 1, checks.fingerprint(batch)
             if number < len(read.fingerprints):
                 checks.check_same_data(self.who, number, read.fingerprints[number], now)

@@ -1,0 +1,25 @@
+"""Libraries that only some functions need: imported there, and asked for by the extra's name."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+
+def require(who: str, module: str, *, extra: str = "", package: str = "") -> Any:
+    """The module, imported; where it is not installed, an error that says how to install it.
+
+    Examples
+    --------
+    >>> require("from_tables", "no_such_library", extra="tables")
+    Traceback (most recent call last):
+    ...
+    ImportError: from_tables needs no_such_library: pip install "tinygrad-hess[tables]"
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module.partition(".")[0]:
+            raise  # it is there, and lacks something of its own
+        what = f'"tinygrad-hess[{extra}]"' if extra else package or module
+        raise ImportError(f"{who} needs {module}: pip install {what}") from None
