@@ -19,6 +19,8 @@ from .shipped import breast_cancer as breast_cancer
 from .shipped import digits as digits
 from .shipped import iris as iris
 from .shipped import wine as wine
+from .tables import Table as Table
+from .tables import from_frame as from_frame
 
 globals().update(_all_named(globals()))
 
@@ -26,6 +28,7 @@ _ADVICE = {
     "DataLoader": "Use batches(x, y, size).",
     "TensorDataset": "Use Dataset(x, y).",
     "train_test_split": "Use split(dataset, test=0.2).",
+    "read_csv": "Use from_frame(path, target).",
     "StandardScaler": "Use standardize(train, test).",
     "mnist": "Use digits: 1,797 handwritten digits of 8 by 8 pixels.",
     "MNIST": "Use digits: 1,797 handwritten digits of 8 by 8 pixels.",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..core import arguments
+from ..core.interchange import column_names
 
 Array = np.ndarray[Any, Any]
 Seed = int | np.random.Generator
@@ -21,7 +22,8 @@ class Dataset:
     Attributes
     ----------
     x : (n, ...) floating point
-        Inputs, one example a row.
+        Inputs, one example a row; a data frame of pandas or polars too, whose columns name the
+        features.
     y : (n,) int64 class numbers, or (n, outputs) floating point
     name : str
     feature_names, target_names : tuple of str
@@ -48,6 +50,8 @@ class Dataset:
     teacher: Callable[[Any], Any] | None = None
 
     def __post_init__(self) -> None:
+        if not self.feature_names:
+            object.__setattr__(self, "feature_names", column_names(self.x))
         for name in ("x", "y"):
             found = arguments.array("Dataset", name, getattr(self, name))
             object.__setattr__(self, name, found)
@@ -84,19 +88,24 @@ def _dataset(who: str, value: Any) -> Dataset:
 
 
 def split(
-    data: Dataset, test: float = 0.2, seed: Seed = 0, stratify: bool = True
+    data: Any, targets: Any = None, *, test: float = 0.2, seed: Seed = 0, stratify: Any = True
 ) -> tuple[Dataset, Dataset]:
     """Split the examples at random into a training and a test set.
 
+    ``split(data, test=0.2)`` splits a :class:`Dataset`, ``split(x, y, test=0.2)`` arrays or data
+    frames: the second argument tells which. A number there is ``test``.
+
     Parameters
     ----------
-    data : Dataset
+    data : Dataset, or inputs (n, ...)
+    targets : (n, ...), optional
+        The targets of inputs that are no Dataset.
     test : float in (0, 1), or int
         The fraction, or the number, of test examples.
     seed : int or numpy.random.Generator
-    stratify : bool
+    stratify : bool, or array (n,)
         Give each class its share of the test set, to within one example. Targets that are not
-        class numbers are split without strata.
+        class numbers are split without strata. Other strata, of any type, can be given.
 
     Returns
     -------
@@ -106,7 +115,7 @@ def split(
     Raises
     ------
     ValueError
-        When one of the two would be empty.
+        When one of the two would be empty, or strata are not as many as examples.
 
     Examples
     --------
@@ -115,20 +124,48 @@ def split(
     >>> train, test = data.split(data.iris(), test=0.2, seed=0)
     >>> len(train), len(test), np.bincount(test.y)
     (120, 30, array([10, 10, 10]))
+    >>> x, y = np.arange(8.0).reshape(4, 2), np.array([0.5, 0.1, 0.2, 0.9])
+    >>> train, test = data.split(x, y, test=1, stratify=["a", "a", "a", "b"])
+    >>> len(train), len(test)
+    (3, 1)
     """
-    n = len(_dataset("split", data))
-    test = arguments.number("split", "test", test)
+    if isinstance(data, Dataset) and targets is not None:
+        test, targets = targets, None
+    given = _dataset("split", data) if targets is None else Dataset(data, targets)
+    train, held = split_rows("split", len(given), test, seed, strata_of("split", stratify, given.y))
+    return given.take(train), given.take(held)
+
+
+def strata_of(who: str, stratify: Any, y: Array) -> Array | None:
+    """The stratum of each example: those given, or the classes where targets are class numbers."""
+    if isinstance(stratify, (bool, np.bool, int)):
+        classes = y.ndim == 1 and y.dtype.kind in "iub"
+        return y if arguments.flag(who, "stratify", stratify) and classes else None
+    strata = np.asarray(stratify)
+    if strata.shape != y.shape[:1]:
+        raise ValueError(
+            f"{who}: stratify must be True, False or an array of one stratum for each of {len(y)} "
+            f"examples, got {arguments.shown(stratify)}"
+        )
+    return strata.astype(str) if strata.dtype.kind == "O" else strata
+
+
+def split_rows(
+    who: str, n: int, test: float, seed: Seed, strata: Array | None
+) -> tuple[Array, Array]:
+    """The numbers of the training rows and of the test rows, shuffled."""
+    test = arguments.number(who, "test", test)
     wanted = test if isinstance(test, int) else round(n * test)
     if not 0 < wanted < n:
         raise ValueError(
-            f"split: test={test} of {n} examples leaves {wanted} for testing and {n - wanted} for "
+            f"{who}: test={test} of {n} examples leaves {wanted} for testing and {n - wanted} for "
             "training; both must have some"
         )
-    rng = arguments.generator("split", seed)
+    rng = arguments.generator(who, seed)
     order = rng.permutation(n)
-    if stratify and data.y.ndim == 1 and data.y.dtype.kind in "iu":
-        order = _stratified_order(order, data.y, wanted, rng)
-    return data.take(order[wanted:]), data.take(order[:wanted])
+    if strata is not None:
+        order = _stratified_order(order, strata, wanted, rng)
+    return order[wanted:], order[:wanted]
 
 
 def _stratified_order(order: Array, y: Array, wanted: int, rng: np.random.Generator) -> Array:
@@ -177,12 +214,7 @@ def standardize(train: Dataset, *others: Dataset, scale: bool = True) -> Any:
             f"standardize: x must be floating point and not empty, got {train.x.dtype}"
             f"{train.x.shape}"
         )
-    mean = train.x.mean(axis=0)
-    deviation = train.x.std(axis=0) if scale else np.ones_like(mean)
-    # of a constant feature, rounding leaves a deviation of some ulps of its mean, not exactly 0
-    constant = np.ptp(train.x, axis=0) == 0
-    mean = np.where(constant, train.x[0], mean)
-    deviation = np.where(constant, 1, deviation).astype(train.x.dtype)
+    mean, deviation = centre_and_scale(train.x, scale)
     done = []
     for d in (train, *others):
         if d.x.shape[1:] != train.x.shape[1:]:
@@ -191,6 +223,15 @@ def standardize(train: Dataset, *others: Dataset, scale: bool = True) -> Any:
             )
         done.append(dataclasses.replace(d, x=(d.x - mean) / deviation))
     return tuple(done) if others else done[0]
+
+
+def centre_and_scale(x: Array, scale: bool = True) -> tuple[Array, Array]:
+    """What is subtracted from each feature, and what it is then divided by."""
+    mean = x.mean(axis=0)
+    deviation = x.std(axis=0) if scale else np.ones_like(mean)
+    # of a constant feature, rounding leaves a deviation of some ulps of its mean, not exactly 0
+    constant = np.ptp(x, axis=0) == 0
+    return np.where(constant, x[0], mean), np.where(constant, 1, deviation).astype(x.dtype)
 
 
 class Batches:
@@ -210,6 +251,16 @@ class Batches:
             for start in range(0, n, self.size):
                 rows = order[start : start + self.size]
                 yield self.x[rows], self.y[rows]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of the generator that the next pass draws its order with, if it has one."""
+        is_drawn = isinstance(self.seed, np.random.Generator)
+        return {"bit_generator": self.seed.bit_generator.state} if is_drawn else {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Make the next pass that of a :meth:`state_dict`."""
+        if state and isinstance(self.seed, np.random.Generator):
+            self.seed.bit_generator.state = state["bit_generator"]
 
     def __repr__(self) -> str:
         return f"Batches({len(self)} of {self.size}, {self.epochs} epochs)"
