@@ -78,7 +78,7 @@ class Opaque(Composite):
     def __init__(self, name: str, fn: Callable[..., tuple[Any, ...]], constant: bool = False):
         if constant:
             none = lambda g, y, operands, params: [None] * len(operands)
-            super().__init__(name, fn, none, lambda ts, y, *_: Parts([None] * len(y)))
+            super().__init__(name, fn, none, lambda ts, y, *_: Parts([None] * len(unrecorded(y))))
         else:
             super().__init__(name, fn, self._refuse, self._refuse)
 
