@@ -22,6 +22,8 @@ NEEDED = {
     "tinygrad_hess/viz/figures.mplstyle",
     "tinygrad_hess/viz/viz-global.js",
     "tinygrad_hess/viz/d3-zoom.js",
+    "tinygrad_hess/viz/uplot.js",
+    "tinygrad_hess/viz/uplot.css",
     "tinygrad_hess/viz/templates/steps.html",
     "tinygrad_hess/viz/templates/view.html",
 }

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from browser import browser, run
 
 import tinygrad_hess as tg
 from tinygrad_hess import nn
@@ -19,46 +17,6 @@ from tinygrad_hess.viz.outline import MOST, outline
 from tinygrad_hess.viz.pages import as_json, page
 from tinygrad_hess.viz.picture import Picture, Vertex
 from tinygrad_hess.viz.scopes import Scope
-
-CHROMIUM = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-)
-browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
-
-HELPERS = """
-const wait = async test => { while (!test()) await new Promise(done => setTimeout(done, 20)); };
-const painted = n => wait(() => +document.body.dataset.drawn >= n);
-const key = (target, name) => target.dispatchEvent(
-  new KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true }));
-const all = selector => [...document.querySelectorAll(selector)];
-"""
-
-
-def run(path: Path, script: str, *options: str) -> Any:
-    """Open a page, run a script at its end, and return what that gives; no error may be logged."""
-    text = path.read_text(encoding="utf-8").replace(
-        "</body>",
-        f"<script>{HELPERS} (async () => {{ let result; try {{ result = await (async () => {{"
-        f"{script}}})(); }} catch (error) {{ result = 'failed: ' + error.stack; }}"
-        "document.documentElement.dataset.result = JSON.stringify({ result, requests: "
-        "performance.getEntriesByType('resource').map(e => e.name) }); })();</script></body>",
-    )
-    path = path.with_name(f"driven-{path.name}")
-    path.write_text(text, encoding="utf-8")
-    assert CHROMIUM
-    done = subprocess.run(
-        [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1200,800",
-         f"--user-data-dir={path.parent / 'profile'}", "--enable-logging=stderr",
-         "--virtual-time-budget=60000", *options, "--dump-dom", path.as_uri()],
-        capture_output=True, text=True, timeout=150, check=True,
-    )  # fmt: skip
-    errors = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    assert not errors
-    (found,) = re.findall(r'<html[^>]* data-result="([^"]*)"', done.stdout)
-    result = json.loads(html.unescape(found))
-    assert result["requests"] == []
-    return result["result"]
-
 
 BAD = "</script><b>x</b>&\"'\\N \\x $x_$ \u202eRTL שלום \n\t\x00\x1b[31m -> n0; }"
 LONG = "q" * 2000

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from ..core.names import suggesting as _suggesting
 from . import plots as plots
 from .graphs import graph as graph
+from .live import live as live
 from .rendering import render as render
 from .stepping import steps as steps
 from .viewing import view as view

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..core.text import visible
 
-_POLICY = (
+POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'wasm-unsafe-eval'"
 )
 """Of a page's content: nothing is loaded from anywhere."""
@@ -23,7 +23,7 @@ def page(template: str, title: str, **parts: str) -> str:
     """Fill ``@NAME@`` of a template; @CSS@ and @JS@ are what all pages share."""
     known = {
         "TITLE": html.escape(visible(title)[:200]),
-        "POLICY": _POLICY,
+        "POLICY": POLICY,
         "CSS": read("base.css"),
         "JS": read("base.js"),
         **parts,
@@ -50,7 +50,8 @@ def _shown(data: Any) -> Any:
 
 
 def shipped(name: str) -> str:
-    """A program: ``viz-global.js``, which draws DOT text, or ``d3-zoom.js``, to pan and zoom."""
+    """A program: ``viz-global.js`` draws DOT text, ``d3-zoom.js`` pans and zooms, ``uplot.js`` with
+    ``uplot.css`` draws curves."""
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 

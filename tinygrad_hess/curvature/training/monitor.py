@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -16,8 +17,10 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments, trees
+from ...core.files import replace_whole
 from ...core.tensor import unrecorded
 from ..analysis.alignment import gradient_alignment
+from ..analysis.layer_shares import layer_shares
 from ..analysis.stability import Rule
 from ..eigenpairs.eigenpairs import Eigenpairs, top_eigenpairs
 from ..estimates import scaling
@@ -32,7 +35,7 @@ from .preconditioners import preconditioner, stability_of, updates_made
 from .records import FORMAT, Records, for_json
 from .steps import explain_step
 
-NAMES = ("top_eigenvalues", "trace", "gradient_norm", "alignment")
+NAMES = ("top_eigenvalues", "trace", "gradient_norm", "alignment", "layer_shares")
 
 PROBES = 16
 """Of the trace: one block."""
@@ -60,8 +63,8 @@ class Monitor:
         known, the record says why under ``unknown_threshold``.
     quantities : sequence of str or callable
         ``"top_eigenvalues"``, ``"trace"``, ``"gradient_norm"``, ``"alignment"`` (the share of the
-        gradient in the top eigenspace), or functions of a :class:`HessianOperator`, recorded under
-        their names.
+        gradient in the top eigenspace), ``"layer_shares"`` (of the first eigenvector), or functions
+        of a :class:`HessianOperator`, recorded under their names.
     k : int
         How many eigenvalues.
     every : int
@@ -75,7 +78,12 @@ class Monitor:
         the steps depend on the clock. By default none is left out, whatever that takes.
     path : path-like, optional
         A file of JSON lines to write; it can be read at any time with :meth:`read`. One that is
-        there is replaced.
+        there is replaced, or with ``resume`` continued.
+    resume : bool
+        Go on with the records in ``path``, of a run that is resumed: those from before the step
+        with which this monitor is first called stay, later ones are measured again.
+    live : bool
+        Follow the training on a page: see :func:`tinygrad_hess.viz.live`. Its address is printed.
     dtype : dtype or None
         Of the products. By default float32, which halves their cost and is good to about 1e-6 of
         the largest eigenvalue; None stays with the parameters'.
@@ -96,11 +104,14 @@ class Monitor:
         Measurements that ``overhead`` did not allow.
     unwritten : str
         Why the last record is not in the file yet; it is written with the next one that can be.
+    page : Live or None
+        Where ``live`` shows the training.
 
     Raises
     ------
     ValueError
-        For an unknown quantity, two with one name, or options that are not positive.
+        For an unknown quantity, two with one name, options that are not positive, ``resume``
+        without a path, or a file to resume that no monitor wrote.
 
     Notes
     -----
@@ -144,6 +155,8 @@ class Monitor:
         reduction: str = "mean",
         explain: int = 0,
         seed: int = 0,
+        resume: bool = False,
+        live: bool = False,
     ):
         of = f"names ({', '.join(NAMES)}) and functions"
         quantities = arguments.sequence("Monitor", "quantities", quantities, of)
@@ -166,9 +179,15 @@ class Monitor:
             "optimizer": None if optimizer is None else repr(optimizer),
             "dtype": None if dtype is None else np.dtype(dtype).name,
         })  # fmt: skip
+        if arguments.flag("Monitor", "resume", resume) and self.path is None:
+            raise ValueError("Monitor: resume needs the path= of the file to go on with")
+        self._resumes = resume and self.path is not None and self.path.exists()
         if self.path is not None:
-            self.path.write_text(json.dumps(self.records.about) + "\n", encoding="utf-8")
-        self.unwritten, self._written = "", 0
+            if self._resumes:
+                self.records.records = Records.read(self.path).records
+            else:
+                self._write_anew()
+        self.unwritten, self._written = "", len(self.records)
         self._offset, self._step = 0, -1  # steps of earlier runs, and the last one of this
         self.spent = self.trained = 0.0
         self.left_out = 0
@@ -178,6 +197,12 @@ class Monitor:
         self._vectors: Array | None = None
         self._last: float | None = None  # when the call before ended
         self._first = self._cost = 0.0  # of the first measurement, and of the last
+        self.page: Any = None
+        if arguments.flag("Monitor", "live", live):
+            from ...viz.live import live as follow  # viz draws what curvature gives
+
+            self.page = follow(self)
+            print(f"Monitor: the training is shown at {self.page.url}", file=sys.stderr)
 
     def __call__(self, step: int, params: Any, value: Any = None, state: Any = None) -> None:
         """Measure, if it is time to.
@@ -194,6 +219,8 @@ class Monitor:
             The optimiser's, for Adam's preconditioner.
         """
         begin = time.perf_counter()
+        if self._resumes:
+            self._forget_from(step)
         if self._last is not None:
             self.trained += begin - self._last
         if step < self._step:  # another run
@@ -216,6 +243,13 @@ class Monitor:
             else:
                 self.left_out += 1
         self._last = time.perf_counter()
+
+    def _forget_from(self, step: int) -> None:
+        """Leave out what the run before has measured after its last checkpoint."""
+        self._resumes = False
+        self.records.records = [r for r in self.records if r["step"] < step]
+        self._write_anew()
+        self._written = len(self.records)
 
     def _explain_rise(self, step: int, params: Any, value: Any) -> None:
         """Explain the step that led here, if it raised the loss."""
@@ -275,6 +309,12 @@ class Monitor:
         self._write()
         return record
 
+    def _write_anew(self) -> None:
+        """The whole file."""
+        assert self.path is not None
+        lines = [self.records.about, *self.records]
+        replace_whole(self.path, "".join(json.dumps(x) + "\n" for x in lines).encode())
+
     def _write(self) -> None:
         """Append what the file does not hold yet, in whole lines."""
         if self.path is None:
@@ -308,11 +348,11 @@ class Monitor:
         return self._op
 
     def __getstate__(self) -> dict[str, Any]:
-        state = picklable(self, ("_op", "_last", "_before"))
+        state = picklable(self, ("_op", "_last", "_before", "page"))
         return state | {"quantities": {k: portable(q) for k, q in self.quantities.items()}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        restore(self, state | {"_op": None, "_last": None, "_before": None})
+        restore(self, state | {"_op": None, "_last": None, "_before": None, "page": None})
         self.quantities = {
             k: q.function if isinstance(q, Portable) else q for k, q in self.quantities.items()
         }
@@ -407,6 +447,9 @@ class _Point:
             return scaling.norm(self.base.gradient)
         if name == "trace":
             return trace(self.op, PROBES, seed=self.monitor.seed)
+        if name == "layer_shares":
+            of = layer_shares(self.base, self.top.vectors[:, 0])
+            return {"names": of.names, "values": of.shares[:, 0]}
         gradient = self.base.gradient
         if self.diagonal is not None:
             gradient = gradient / np.sqrt(self.diagonal)
