@@ -52,7 +52,8 @@ class Records:
     def series(self, name: str) -> Any:
         """One quantity over the measurements: shape (n,), or (n, k) for eigenvalues.
 
-        Of an estimate, or another result with a value, the value. NaN where it is unknown.
+        Of an estimate, or another result with a value, the value; of an alignment, the share. NaN
+        where it is unknown.
 
         Raises
         ------
@@ -170,7 +171,7 @@ def _for_json(x: Any) -> Any:
 
 def _numeric_value(x: Any) -> Any:
     if isinstance(x, dict):
-        x = x.get("values", x.get("value", x.get("share")))
+        x = next((x[name] for name in ("share", "values", "value") if name in x), None)
     if x is None or isinstance(x, (str, dict)):
         return np.nan
     return np.array(x, float) if isinstance(x, list) else float(x)
