@@ -16,7 +16,7 @@ import numpy as np
 
 from ..core import modes, trees
 from ..core.boundary import bare as bare_of
-from ..core.boundary import flags_of, raise_named, with_flags
+from ..core.boundary import checked, checks_of, raise_named
 from ..core.composite import opaque
 from ..core.tensor import Batched, Tensor, constant, is_tracked, unrecorded
 from ..core.trees import stacked
@@ -54,19 +54,19 @@ def on_tensors(
         theirs, ours = _Parameters(original), _Parameters(function)
         shared = ours.shared_with(theirs)
         simple = shared > 0 and constants and not narrow
-        flags = flags_of(function)
+        flags = checks_of(function, bool)
+        integers = checks_of(function, int)
 
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             try:
                 if kwargs and flags:
-                    kwargs = with_flags(function.__name__, flags, kwargs)
+                    _, kwargs = checked(function.__name__, flags, (), kwargs)
                 if simple and not kwargs and len(args) == 1 and type(args[0]) is np.ndarray:
                     try:
                         return original(args[0])
-                    except _CAUGHT:
-                        pass  # the composition says why, under its name
-                    return composed(args, kwargs)
+                    except _CAUGHT as refusal:
+                        return refused(refusal, args, kwargs)
                 boxed = False
                 for x in args:
                     kind = type(x)
@@ -92,8 +92,9 @@ def on_tensors(
                     plain, options = values(plain), values(options)
                 try:
                     result = original(*plain, **options)
-                except _CAUGHT:
-                    pass
+                except _CAUGHT as refusal:
+                    if not boxed:
+                        return refused(refusal, args, kwargs)
                 else:
                     if narrow:
                         result = _narrowed(result, [*args, *kwargs.values()])
@@ -103,7 +104,12 @@ def on_tensors(
                         return as_constants(result)
                 return composed(args, kwargs)  # of a view, too: it knows its base, for assignments
             except Exception as error:
-                raise_named(error, function.__name__, args, kwargs)
+                raise_named(error, function.__name__, args, kwargs, integers)
+
+        def refused(refusal: Exception, args: Any, kwargs: Any) -> Any:
+            """What NumPy refuses, the composition refuses in its own words, if it has any."""
+            composed(args, kwargs)
+            raise refusal
 
         def composed(args: Any, kwargs: Any) -> Any:
             if kwargs and not ours.accept(kwargs):

@@ -18,7 +18,7 @@ X = np.array([1.0, 2.0, 3.0])
 @pytest.mark.parametrize(
     ("call", "kind", "name"),
     [
-        (lambda: tg.ops.chunk(X, tg.tensor([1, 2])), ValueError, "chunk"),
+        (lambda: tg.ops.chunk(X, tg.tensor([1, 2])), TypeError, "chunk"),
         (lambda: tg.ops.log1p([[1.0], [1.0, 2.0]]), ValueError, "log1p"),
         (lambda: tg.ops.conj(object()), TypeError, "conj"),
         (lambda: tg.numpy.bincount("a"), ValueError, "bincount"),

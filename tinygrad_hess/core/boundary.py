@@ -12,7 +12,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from . import arguments
 from .errors import NonDifferentiableError, TracingError, add_context
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Class = TypeVar("Class", bound=type)
 
 _PACKAGE = __name__.partition(".")[0]
 _LIBRARIES = {_PACKAGE, "numpy", "scipy", "optree", *sys.stdlib_module_names}
@@ -27,8 +28,13 @@ _INDEXING = "getitem: "
 _BEGINS_WITH_A_NAME = re.compile(r"[A-Za-z_][\w.]*(\(.*\)|\[.*\])?: ", re.DOTALL)
 
 
-def raise_named(error: Exception, name: str, args: Any, kwargs: Any) -> NoReturn:
-    """Raise ``error`` again, as one that names the function and describes its arguments."""
+def raise_named(
+    error: Exception, name: str, args: Any, kwargs: Any, integers: Iterable[Check] = ()
+) -> NoReturn:
+    """Raise ``error`` again, as one that names the function and describes its arguments.
+
+    Where one that must be an integer is none, it says that.
+    """
     cause = error.__cause__
     if isinstance(cause, (NonDifferentiableError, TracingError)) and type(error) is ValueError:
         raise cause  # NumPy hides our refusal to become a number behind an error of its own
@@ -36,6 +42,7 @@ def raise_named(error: Exception, name: str, args: Any, kwargs: Any) -> NoReturn
     if said.startswith(_INDEXING):
         error, said = type(error)(said.removeprefix(_INDEXING)), ""  # an index within the function
     if not (_BEGINS_WITH_A_NAME.match(said) or _is_word(name, said) or _is_users(error)):
+        checked(name, integers, args, kwargs)
         told = add_context(error, name, args, kwargs)
         if told is not error:
             raise told from error
@@ -60,6 +67,10 @@ def _is_users(error: Exception) -> bool:
 def named(function: Function, name: str | None = None) -> Function:
     """The function, whose errors name it; see :func:`bare` for itself.
 
+    Arguments annotated ``bool`` are checked to be True or False, as all else is one of these, too.
+    Those annotated ``int`` the function checks by itself; an error that it left to others names
+    the one that is no integer.
+
     Examples
     --------
     >>> from tinygrad_hess import ops
@@ -69,34 +80,112 @@ def named(function: Function, name: str | None = None) -> Function:
     TypeError: conj(builtin_function_or_method): ...
     """
     who = name or function.__name__
-    flags = flags_of(function)
+    flags, integers = checks_of(function, bool), checks_of(function, int)
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
-            if kwargs and flags:
-                kwargs = with_flags(who, flags, kwargs)
+            if flags:
+                args, kwargs = checked(who, flags, args, kwargs)
             return function(*args, **kwargs)
         except Exception as error:
-            raise_named(error, who, args, kwargs)
+            raise_named(error, who, args, kwargs, integers)
 
     call.bare = function  # type: ignore[attr-defined]
     return call  # type: ignore[return-value]
 
 
-def flags_of(function: Any) -> frozenset[str]:
-    """The parameters of a function that are True or False, by their annotations."""
-    given = getattr(function, "__annotations__", {})
-    return frozenset(name for name, kind in given.items() if kind in ("bool", bool)) - {"return"}
+def named_methods(cls: Class) -> Class:
+    """The class, each of whose own public methods is :func:`named` after the object's class.
+
+    A class of a user's stays as it is: its methods say by themselves what is wrong.
+
+    Examples
+    --------
+    >>> from tinygrad_hess import nn
+    >>> nn.LSTMCell(3, 4).start(slice(2))
+    Traceback (most recent call last):
+    ...
+    TypeError: LSTMCell.start(slice): ...
+    """
+    if cls.__module__.partition(".")[0] != _PACKAGE:
+        return cls
+    for name, method in list(vars(cls).items()):
+        is_public = name in _CALLS or not name.startswith("_")
+        if is_public and inspect.isfunction(method) and not hasattr(method, "bare"):
+            setattr(cls, name, _named_method(method, "" if name in _CALLS else f".{name}"))
+    return cls
 
 
-def with_flags(who: str, flags: frozenset[str], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The keywords of a call, with its flags checked; else each would be true, or a bare error."""
-    for name in flags.intersection(kwargs):
-        value = kwargs[name]
-        if type(value) is not bool and value is not np._NoValue:
-            kwargs = {**kwargs, name: arguments.flag(who, name, value)}
-    return kwargs
+_CALLS = ("__init__", "__call__")
+
+
+def _named_method(method: Callable[..., Any], suffix: str) -> Callable[..., Any]:
+    flags, integers = checks_of(method, bool, first=1), checks_of(method, int, first=1)
+
+    @functools.wraps(method)
+    def call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        try:
+            if flags:
+                args, kwargs = checked(type(self).__name__ + suffix, flags, args, kwargs)
+            return method(self, *args, **kwargs)
+        except Exception as error:
+            raise_named(error, type(self).__name__ + suffix, args, kwargs, integers)
+
+    call.bare = method  # type: ignore[attr-defined]
+    return call
+
+
+class Check(NamedTuple):
+    """A parameter whose annotation says what its argument must be."""
+
+    name: str
+    position: int
+    kind: type
+    check: Callable[[str, str, Any], Any]
+
+
+_CHECKS: dict[type, Callable[[str, str, Any], Any]] = {
+    bool: arguments.flag,
+    int: arguments.integer,
+}
+
+
+def checks_of(function: Any, kind: type, first: int = 0) -> tuple[Check, ...]:
+    """The parameters of a function that its annotations say to be of this kind.
+
+    ``first`` is the number of the one that a call gives first: 1 after ``self``.
+    """
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return ()
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return tuple(
+        Check(name, at - first if at < code.co_argcount else sys.maxsize, kind, _CHECKS[kind])
+        for at, name in enumerate(names)
+        if function.__annotations__.get(name) in (kind, kind.__name__)
+    )
+
+
+def checked(
+    who: str, checks: Iterable[Check], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call, after these checks."""
+    for name, at, kind, check in checks:
+        if at < len(args):
+            value = args[at]
+        elif name in kwargs:
+            value = kwargs[name]
+        else:
+            continue
+        if type(value) is kind or value is np._NoValue:
+            continue
+        value = check(who, name, value)
+        if at < len(args):
+            args = (*args[:at], value, *args[at + 1 :])
+        else:
+            kwargs = {**kwargs, name: value}
+    return args, kwargs
 
 
 def bare(function: Any) -> Any:

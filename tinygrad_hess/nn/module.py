@@ -25,6 +25,7 @@ import optree
 from optree.registry import __GLOBAL_NAMESPACE as GLOBAL_NAMESPACE
 
 from ..core import arguments, modes, trees
+from ..core.boundary import named_methods
 from ..core.errors import TracingError
 from ..core.tensor import LEAF, Batched, Tensor, tick
 from .fixed import Buffer, Frozen, assigned
@@ -43,6 +44,7 @@ CONTAINERS: Any = (list, tuple, dict)
 _register: Any = optree.register_pytree_node
 
 
+@named_methods
 @dataclass_transform(eq_default=False)
 class Module:
     """A layer or a model: its arrays are the leaves of a pytree, the rest is configuration.
@@ -89,6 +91,7 @@ class Module:
             )
         for base in reversed(cls.__mro__[1:]):
             _make_dataclass(base)
+        named_methods(cls)
         if "forward" in cls.__dict__ and "__call__" not in cls.__dict__:
             cls.__call__ = cls.forward  # type: ignore[method-assign,attr-defined]  # PyTorch's name
         if "__call__" in cls.__dict__:

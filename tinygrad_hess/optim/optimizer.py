@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, TypedDict
 import numpy as np
 
 from ..core import arguments, modes, trees
+from ..core.boundary import named_methods
 from ..core.composite import opaque
 from ..core.errors import NonDifferentiableError, describe
 from ..core.tensor import Batched, Tensor, constant, is_tracked
@@ -81,6 +82,7 @@ class _Layout(NamedTuple):
     members: tuple[tuple[int, ...], ...]  # leaves of each group
 
 
+@named_methods
 class Optimizer:
     """The base of the optimisers; a subclass gives :meth:`_rule` and the number of its moments.
 
@@ -137,6 +139,10 @@ class Optimizer:
     observes = ""  # what the rule needs beside the gradient
     shown: tuple[str, ...] = ("lr", "weight_decay")  # settings in the repr
     unknown_stability = "no threshold of stability is known for it"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        named_methods(cls)
 
     def __init__(
         self,
