@@ -75,11 +75,11 @@ from ._version import __version__ as __version__
 _SUBPACKAGES = ("curvature", "data", "io", "nn", "ode", "optim", "scipy", "viz")
 _ELSEWHERE = {"sparsity": "transforms.sparse.plan", "supported": "numpy._coverage"}
 
-_PICKLE = "Write pickle.dump(model.arrays(), file) and pickle.load(file), or np.savez for arrays."
+_FILES = "Write tg.io.save(path, model), and tg.io.load(path, like=model)."
 _GRAD = "Use with tg.no_grad(): or with tg.enable_grad():."
 _ADVICE = {
-    "save": _PICKLE,
-    "load": _PICKLE,
+    "save": _FILES,
+    "load": _FILES,
     "backward": "It is a method of the loss: loss.backward().",
     "Variable": "Use tg.tensor(data, requires_grad=True).",
     "Parameter": "Use tg.tensor(data, requires_grad=True).",

@@ -194,9 +194,9 @@ def test_several_callbacks() -> None:
         callback=[lambda step, *_: first.append(step), lambda step, *_: second.append(step) or step == 2],
     )  # fmt: skip
     assert first == second == [0, 1, 2]
-    assert repr(found).startswith("Fitted(3 steps, loss 2 to 0.8")
+    assert repr(found).startswith("Fitted(3 steps, loss 2 -> 0.819, best 0.819 at 2")
     assert repr(optim.fit(distance, np.zeros(2), np.ones(2), optim.SGD(), epochs=0)) == (
-        "Fitted(0 steps)"
+        "Fitted(0 steps)  # .params is trained"
     )
 
 

@@ -16,8 +16,6 @@ from .clipping import clip_by_global_norm as clip_by_global_norm
 from .clipping import clip_grad_norm as clip_grad_norm
 from .clipping import global_norm as global_norm
 from .diagonal_newton import DiagonalNewton as DiagonalNewton
-from .fitting import Fitted as Fitted
-from .fitting import fit as fit
 from .lion import Lion as Lion
 from .muon import Muon as Muon
 from .nadam import NAdam as NAdam
@@ -36,6 +34,8 @@ from .sgd import SGD as SGD
 from .shampoo import Shampoo as Shampoo
 from .soap import SOAP as SOAP
 from .sophia import Sophia as Sophia
+from .training.fit import fit as fit
+from .training.fitted import Fitted as Fitted
 from .vsgd import VSGD as VSGD
 
 _ADVICE = {

@@ -1,0 +1,291 @@
+"""A training loop in one call: gradient, update, next batch; each step replayed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...core import arguments, trees
+from ...core.errors import misfit_of
+from ...core.progress import progress_bar
+from ...core.tensor import Tensor
+from ..model_curvature import ModelCurvature
+from ..optimizer import Optimizer, State, require_state
+from .accumulation import accumulating_stepper
+from .batches import Loader
+from .checkpoints import Checkpoints
+from .fitted import Fitted
+from .history import History
+from .loop import Callback, Training
+from .reached import Reached
+from .validation import Metric, Validation
+
+
+def fit(
+    loss: Callable[..., Any],
+    params: Any,
+    data: Any,
+    optimizer: Optimizer,
+    *,
+    epochs: int = 1,
+    state: State | None = None,
+    callback: Callback | Sequence[Callback] | None = None,
+    validation: Any = None,
+    metrics: Mapping[str, Metric] | None = None,
+    patience: int | None = None,
+    accumulate: int = 1,
+    checkpoint: str | os.PathLike[str] | None = None,
+    every: int | None = None,
+    resume: bool = False,
+    progress: bool | None = None,
+    jit: bool = True,
+) -> Fitted:
+    """Train: one step of the optimiser for each batch, epoch after epoch.
+
+    Parameters
+    ----------
+    loss : callable
+        ``loss(params, batch)`` gives a scalar; without data, ``loss(params)`` may.
+    params : pytree of floating-point arrays
+        Where to start; a module of :mod:`tinygrad_hess.nn` too. It is not changed: the trained one
+        is ``.params`` of the result.
+    data : one batch, an iterable of batches, or None
+        A list of batches, or an iterable that can be iterated over again (``data.batches``), is
+        many; anything else is one, such as ``(x, y)`` of arrays or data frames. A generator, which
+        cannot, is for one epoch.
+    optimizer : Optimizer
+        Such as ``optim.Adam(lr=1e-3)``, made without parameters. It has the schedule of the rate
+        (``lr=optim.cosine(...)``) and clips gradients (``max_norm=``).
+    epochs : int
+        Passes over the data; with one batch or none, steps.
+    state : State, optional
+        Of an earlier run, to go on from.
+    callback : callable, or a sequence of them, optional
+        ``callback(step, params, value, state)`` before each step, with the loss there and the
+        optimiser's state, such as a :class:`tinygrad_hess.curvature.Monitor`. A true answer ends
+        the training.
+    validation : one batch, or an iterable of batches, optional
+        The loss on these is measured after each epoch, with modules in evaluation mode: a mean
+        over examples, for a loss that is one.
+    metrics : mapping of str to callable, optional
+        What else is measured on them: ``metric(params, batch)`` gives a number, a mean over the
+        examples of the batch.
+    patience : int, optional
+        The training ends when so many epochs in a row were no better than the best before: by the
+        loss on the validation data or, without these, by the mean loss of an epoch.
+    accumulate : int
+        Batches to a step, whose gradients are averaged, weighted by examples; the last step of an
+        epoch takes what is left.
+    checkpoint : path-like, optional
+        A folder in which the run is kept, in one file that is replaced whole.
+    every : int, optional
+        Steps between two checkpoints; by default, a few seconds. The last step, and Ctrl-C, make
+        one too.
+    resume : bool
+        Go on from the checkpoint, if there is one, bit for bit as if the run had not ended;
+        ``epochs`` may be larger than it was.
+    progress : bool, optional
+        Show a bar with the loss, what was measured, and the time left. By default, in a terminal
+        and in a notebook.
+    jit : bool
+        Record the step once for each kind of batch, and replay it. A loss that cannot be replayed
+        (it draws random numbers, or branches on values) is recorded each time instead.
+
+    Returns
+    -------
+    Fitted
+        ``.params``, ``.best``, ``.history``; it unpacks as ``params, state, losses``.
+
+    Raises
+    ------
+    FloatingPointError
+        When the loss is not finite.
+    ValueError
+        When the data hold no batches, or are a generator and ``epochs`` is above 1; when a file is
+        no checkpoint of such a run, or there is one and ``resume`` is False.
+
+    Notes
+    -----
+    What a forward pass assigns to buffers (:class:`tinygrad_hess.nn.Buffer`) is kept; what is
+    frozen stays. Both are in ``.params``.
+
+    What ends the training early, Ctrl-C too, carries the result so far: ``error.fitted`` is a
+    :class:`Fitted` after the last whole step; after an error in a console or a notebook,
+    ``sys.last_value.fitted``.
+
+    A checkpoint has weights, buffers (with the random state of dropout), the optimiser's state, the
+    history, the best weights, the position in the epoch, and the random state of
+    ``data.batches(..., seed=generator)``, as of any data with ``state_dict`` and
+    ``load_state_dict``. What a callback keeps, and random numbers that the loss draws elsewhere,
+    are no part of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_hess import optim
+    >>> x = np.linspace(-1, 1, 20)
+    >>> loss = lambda p, batch: ((p["slope"] * batch[0] + p["offset"] - batch[1]) ** 2).mean()
+    >>> start = {"slope": np.array(0.0), "offset": np.array(0.0)}
+    >>> line = optim.fit(loss, start, (x, 2 * x + 1), optim.SGD(lr=0.5), epochs=50)
+    >>> round(float(line.params["slope"]), 4), round(float(line.params["offset"]), 4)
+    (2.0, 1.0)
+
+    Batches, validation data and a metric, until five epochs brought nothing:
+
+    >>> from tinygrad_hess import data
+    >>> batches, new = data.batches(x, 2 * x + 1, 5), (x + 0.05, 2 * x + 1.1)
+    >>> error = lambda p, b: abs(p["slope"] * b[0] + p["offset"] - b[1]).max()
+    >>> line = optim.fit(
+    ...     loss, start, batches, optim.SGD(lr=0.5), epochs=99, validation=new,
+    ...     metrics={"error": error}, patience=5,
+    ... )
+    >>> line.stopped, list(line.history), bool(line.history["error"][-1] < 1e-3)
+    ('patience', ['step', 'epoch', 'loss', 'val_loss', 'error'], True)
+    """
+    takes_batch = data is not None or not misfit_of(loss, (None, None), {})
+    _check_arguments(loss, data, optimizer, epochs, state, takes_batch)
+    callbacks = _callbacks(callback)
+    accumulate = arguments.integer("fit", "accumulate", accumulate, least=1)
+    if patience is not None:
+        patience = arguments.integer("fit", "patience", patience, least=1)
+    step = _step_of_batches(optimizer, loss, accumulate, jit, takes_batch)
+    measure = _validation(loss, validation, metrics, jit, takes_batch)
+    loader = Loader(data, "fit", "data")
+    history = History([] if measure is None else measure.names)
+    params = trees.map_every(_to_array, params)
+    state = optimizer.init(params) if state is None else state
+    start = Reached(params, state, drawn=loader.state_dict())
+    saved = _checkpoints(checkpoint, every, resume)
+    if saved is not None and saved.exists():
+        start = saved.load(start, history)
+    training = Training(
+        step, loader, start, history,
+        epochs=epochs, accumulate=accumulate, validation=measure, patience=patience,
+        callbacks=callbacks,
+    )  # fmt: skip
+    per_epoch = loader.count()
+    total = None if per_epoch is None else epochs * -(-per_epoch // accumulate)
+    last = start
+    bar = progress_bar("fit", progress, unit="steps", total=total)
+    try:
+        for last in _shown(training, bar):
+            if saved is not None and saved.due(last.steps):
+                saved.save(last, history)
+    except BaseException as error:
+        interrupted, diverged = (
+            isinstance(error, kind) for kind in (KeyboardInterrupt, FloatingPointError)
+        )
+        why = "interrupted" if interrupted else "diverged" if diverged else "error"
+        fitted = training.fitted(why)
+        error.fitted = fitted  # type: ignore[attr-defined]
+        error.add_note(
+            f"fit: error.fitted is the result of the {len(fitted.losses):,} steps before (in a "
+            "console or notebook, sys.last_value.fitted)"
+        )
+        if saved is not None and interrupted and last is not start:
+            saved.save(last, history)
+        raise
+    finally:
+        if bar is not None:
+            bar.close()
+    if saved is not None and last is not start:
+        saved.save(last, history)
+    return training.fitted()
+
+
+def _shown(training: Training, bar: Any) -> Iterator[Reached]:
+    """The steps of a run, with a bar that follows them."""
+    if bar is None:
+        yield from training
+        return
+    bar.n = bar.initial = training.reached.steps
+    bar.refresh()
+    for reached in training:
+        if bar.update(reached.steps - bar.n):  # it was drawn anew, as it is some times a second
+            bar.set_postfix_str(training.history.last())
+        yield reached
+
+
+def _step_of_batches(
+    optimizer: Optimizer, loss: Callable[..., Any], accumulate: int, jit: bool, takes_batch: bool
+) -> Callable[..., Any]:
+    """``step(params, state, batches) -> value, params, state``"""
+    if accumulate > 1:
+        return accumulating_stepper(optimizer, loss, jit=jit)
+    step = optimizer.stepper(loss, jit=jit)
+    if takes_batch:
+        return lambda params, state, batches: step(params, state, batches[0])
+    return lambda params, state, batches: step(params, state)
+
+
+def _validation(
+    loss: Callable[..., Any], data: Any, metrics: Any, jit: bool, takes_batch: bool
+) -> Validation | None:
+    if data is None and metrics:
+        raise ValueError(
+            "fit: metrics are measured on validation data, and there are none. Give "
+            "validation=(x, y); validation=data measures on what is trained on."
+        )
+    if data is None:
+        return None
+    if not takes_batch:
+        raise ValueError("fit: validation data need a loss(params, batch), got one without a batch")
+    return Validation(loss, data, metrics, jit=jit)
+
+
+def _checkpoints(folder: Any, every: Any, resume: bool) -> Checkpoints | None:
+    if folder is None:
+        if resume or every is not None:
+            name = "resume" if resume else "every"
+            raise ValueError(f"fit: {name} is of checkpoints; give their folder, checkpoint='run/'")
+        return None
+    saved = Checkpoints(folder, every)
+    if saved.exists() and not resume:
+        raise FileExistsError(
+            f"fit: {saved.path} is there from an earlier run. Write resume=True to go on with it, "
+            "give another folder, or delete the file to begin anew."
+        )
+    return saved
+
+
+def _check_arguments(
+    loss: Any, data: Any, optimizer: Any, epochs: Any, state: Any, takes_batch: bool
+) -> None:
+    form = "It is called as loss(params, batch)"
+    arguments.function("fit", "loss", loss, f"{form}.")
+    if misfit := misfit_of(loss, (None, None) if takes_batch else (None,), {}):
+        raise TypeError(f"fit: {misfit}. {form}; one that needs no data ignores the batch.")
+    what = "an optimiser, such as optim.Adam(lr=1e-3)"
+    arguments.instance("fit", "optimizer", optimizer, Optimizer, what)
+    if data is None and isinstance(optimizer, ModelCurvature):
+        raise ValueError(
+            f"fit: {type(optimizer).__name__} takes the curvature of a model from its data, and "
+            "there are none; give (x, y) or batches of them"
+        )
+    arguments.integer("fit", "epochs", epochs, least=0)
+    if state is not None:
+        require_state("fit", state)
+    if epochs > 1 and isinstance(data, Iterator):
+        raise ValueError(
+            f"fit: data is a {type(data).__name__}, which gives its batches once, but there are "
+            f"{epochs} epochs. Give list(data), or what can be iterated over again, such as "
+            "data.batches(x, y, size)."
+        )
+
+
+def _callbacks(given: Any) -> Sequence[Callback]:
+    several = given if isinstance(given, (list, tuple)) else [] if given is None else [given]
+    form = "It is called as callback(step, params, value, state)"
+    for call in several:
+        arguments.function("fit", "callback", call, f"{form}.")
+        if misfit := misfit_of(call, (0, None, 0.0, None), {}):
+            raise TypeError(f"fit: {misfit}. {form}.")
+    return several
+
+
+def _to_array(x: Any) -> Any:
+    x = x.value if isinstance(x, Tensor) else x
+    return x if isinstance(x, np.generic) else np.asarray(x)

@@ -1,0 +1,128 @@
+"""The loop of a training run: steps, and what is judged at the end of each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..optimizer import State
+from .batches import Loader, count_examples
+from .fitted import Fitted
+from .history import History
+from .reached import Reached
+from .validation import Validation
+
+Callback = Callable[[int, Any, float, State], Any]
+
+
+class Training:
+    """A run that can begin anywhere, and says after each step what it has reached.
+
+    Parameters
+    ----------
+    step : callable
+        ``step(params, state, batches) -> value, params, state``
+    loader : Loader
+    start : Reached
+    history : History
+        Of the steps before ``start``.
+    epochs, accumulate : int
+        Passes over the data in all, and batches to a step.
+    validation : Validation, optional
+    patience : int, optional
+        Epochs without a better one after which it ends.
+    callbacks : sequence of callables
+        Called before each step; a true answer ends the run.
+    """
+
+    def __init__(
+        self,
+        step: Callable[..., Any],
+        loader: Loader,
+        start: Reached,
+        history: History,
+        *,
+        epochs: int,
+        accumulate: int = 1,
+        validation: Validation | None = None,
+        patience: int | None = None,
+        callbacks: Sequence[Callback] = (),
+    ):
+        self.step, self.loader, self.reached, self.history = step, loader, start, history
+        self.epochs, self.accumulate, self.patience = epochs, accumulate, patience
+        self.validation, self.callbacks = validation, callbacks
+        self.stopped = ""
+
+    def __iter__(self) -> Iterator[Reached]:
+        """What is reached after each step; after the last of an epoch, with that judged."""
+        while not self._is_over():
+            epoch = self.reached.epoch
+            self.loader.load_state_dict(self.reached.drawn)
+            groups = self.loader.groups(self.accumulate, skip=self.reached.batch)
+            group = next(groups, None)
+            if group is None and not self.history.losses:
+                raise ValueError(
+                    "fit: the data hold no batches; a generator is spent after one pass"
+                )
+            before = self.reached.params
+            while group is not None:
+                before = self.reached.params
+                if not self._make_step(group):
+                    return
+                group = next(groups, None)  # may raise: the step before it counts
+                if group is not None:
+                    yield self.reached
+            ended = self._judge(before)
+            drawn = self.loader.state_dict()
+            self.reached = ended._replace(epoch=epoch + 1, batch=0, drawn=drawn)
+            yield self.reached
+
+    def _is_over(self) -> bool:
+        if self.patience is not None and self.reached.waited >= self.patience:
+            self.stopped = "patience"
+        return bool(self.stopped) or self.reached.epoch >= self.epochs
+
+    def _make_step(self, group: Sequence[Any]) -> bool:
+        """Whether it was made; a callback can end the run before it."""
+        at = self.reached
+        value, params, state = self.step(at.params, at.state, group)
+        value = float(value)
+        if not np.isfinite(value):
+            raise FloatingPointError(
+                f"fit: the loss is {value} at step {at.steps}. A smaller learning rate may help; "
+                "debug_nans() finds where a NaN is made."
+            )
+        stop = any([call(at.steps, at.params, value, at.state) for call in self.callbacks])
+        examples = sum(map(count_examples, group))
+        self.history.append(epoch=at.epoch, loss=value, examples=examples)
+        if stop:
+            self.stopped = "callback"
+            if self.validation is None:
+                self.reached = at.judged(self.history.mean_loss(at.epoch), at.params, at.steps)
+            return False
+        self.reached = at._replace(
+            params=params, state=state, steps=at.steps + 1, batch=at.batch + len(group)
+        )
+        return True
+
+    def _judge(self, before: Any) -> Reached:
+        """What an epoch has reached; its last step was made at ``before``."""
+        at = self.reached
+        if self.validation is not None:
+            found = self.validation(at.params)
+            self.history.measure(found)
+            return at.judged(found["val_loss"], at.params, at.steps)
+        if at.batch == 0:  # the epoch had no batches
+            return at
+        return at.judged(self.history.mean_loss(at.epoch), before, at.steps - 1)
+
+    def fitted(self, stopped: str = "") -> Fitted:
+        """The result so far; of a run that an error ended, by the reason ``stopped``."""
+        at = self.reached
+        columns = self.history.columns(at.steps if stopped else len(self.history.losses))
+        why = stopped or self.stopped
+        if at.best is None:
+            return Fitted(at.params, at.state, columns, stopped=why)
+        return Fitted(at.params, at.state, columns, *at.best, why)
