@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .measuring import Measured
-from .tasks import AGAIN, GRADIENT, HESSIAN, HVP, LARGEST, MANY, SPARSE, STARTED, Cell
+from .tasks import AGAIN, BOTH, GRADIENT, HESSIAN, HVP, LARGEST, MANY, SPARSE, STARTED, Cell
 
 SMALL, MIDDLE = STARTED, "net 256x64-64-64-10"
 
@@ -50,6 +50,16 @@ class Figures:
         ]
         return max(ratios, default=None)
 
+    def of_all(self, peer: str, summary: Callable[[list[float]], float]) -> float | None:
+        """Of the ratios to a peer on all workloads, in the value and gradient and the HVP."""
+        ratios = [
+            float(np.median(found))
+            for c, m in self.by_cell.items()
+            if c.cores == self.cores and c.section == "tasks" and c.task in BOTH
+            if c.dtype == "float64" and (found := m.ratios(peer)) is not None
+        ]
+        return summary(ratios) if ratios else None
+
     def growth(self) -> float | None:
         """Sparse Hessian of Rosenbrock: time a variable at n = 100,000 over that at 1,000."""
         few, many = (self.seconds(f"rosenbrock {n}", SPARSE, "growth") for n in (1_000, 100_000))
@@ -87,6 +97,10 @@ def _planned(task: str) -> Goal:
     return Goal(f"planning {task}, {LARGEST}: seconds", 0.05, figure, 0.05)
 
 
+def _median(ratios: list[float]) -> float:
+    return float(np.median(ratios))
+
+
 def _column(f: Figures) -> float | None:
     return f.quotient(MIDDLE, MANY, GRADIENT, 64)
 
@@ -95,16 +109,24 @@ def _columns(f: Figures) -> float | None:
     return f.quotient(SMALL, MANY, HVP)
 
 
+DENSE = [
+    f"{kind} {size}" for size in ("64x2-8-8-2", "1797x64-12-10") for kind in ("net", "one-vector")
+]
 LIMITS = {SMALL: 0.6, MIDDLE: 0.8, LARGEST: 0.9}
-BOTH = (GRADIENT, HVP)
 GOALS = [
+    Goal(
+        "all values and grads and HVPs: median of ours / jax",
+        0.6,
+        lambda f: f.of_all("jax", _median),
+    ),
+    Goal("the slowest of them: ours / jax", 1.0, lambda f: f.of_all("jax", max), 1.1),
     *(_over("jax", w, t, limit) for w, limit in LIMITS.items() for t in BOTH),
     *(_over("torch", w, t, 0.5) for w in LIMITS for t in BOTH),
     *(_over("autograd", w, t, 0.25) for w in LIMITS for t in BOTH),
     *(_again(w) for w in LIMITS),
     Goal(f"64 HVPs, {MIDDLE}: a column / own value and grad", 1.0, _column, 1.0),
     Goal(f"64 HVPs, {SMALL}: / own HVP", 16.0, _columns, 16.0),
-    *(_over("jax", w, HESSIAN, 0.5) for w in ("net 64x2-8-8-2", "net 1797x64-12-10")),
+    *(_over("jax", w, HESSIAN, 0.5) for w in DENSE),
     _start("jax"),
     _start("torch"),
     *(_planned(t) for t in BOTH),

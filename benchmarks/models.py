@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,7 @@ class Functions:
     Attributes
     ----------
     numpy : module
-        With tanh, sin, exp, log, sqrt, sum(x, axis) and mean.
+        With tanh, sin, exp, log, sqrt, where, sum(x, axis), mean(x, axis), matmul, swapaxes, stack.
     dot, logsumexp, largest, softplus, conv, cholesky : callable
         Products of matrices; over the last axis; the maximum over it, which keeps the axis;
         log(1 + exp(x)); cross-correlation of (N, C, H, W) with (O, C, h, w) without padding; the
@@ -63,14 +64,7 @@ def _cross_entropy(f: Functions, outputs: Callable[..., Any]) -> Model:
 
 
 def net(f: Functions) -> Model:
-    def outputs(params: Any, x: Any) -> Any:
-        for i in range(0, len(params), 2):
-            x = f.dot(x, params[i]) + params[i + 1]
-            if i + 2 < len(params):
-                x = f.numpy.tanh(x)
-        return x
-
-    return _cross_entropy(f, outputs)
+    return _cross_entropy(f, _layers(f, lambda f, x: f.numpy.tanh(x)))
 
 
 def _by_hand(f: Functions, params: Any, x: Any) -> tuple[Any, Any]:
@@ -96,6 +90,138 @@ def labels(f: Functions) -> Model:
     def loss(params: Any, x: Any, rows: Any, classes: Any) -> Any:
         z, e = _by_hand(f, params, x)
         return -f.numpy.mean((z - f.numpy.log(f.numpy.sum(e, -1))[:, None])[rows, classes])
+
+    return Model(loss)
+
+
+def _layers(f: Functions, between: Callable[[Functions, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Outputs of a dense net with ``between`` after each layer but the last."""
+
+    def outputs(params: Any, x: Any) -> Any:
+        for i in range(0, len(params), 2):
+            x = f.dot(x, params[i]) + params[i + 1]
+            if i + 2 < len(params):
+                x = between(f, x)
+        return x
+
+    return outputs
+
+
+def _relu(f: Functions, x: Any) -> Any:
+    return f.numpy.where(x > 0, x, 0.0)
+
+
+def _gelu(f: Functions, x: Any) -> Any:
+    return 0.5 * x * (1.0 + f.numpy.tanh(0.7978845608028654 * (x + 0.044715 * x**3)))
+
+
+def _standardized(f: Functions, x: Any) -> Any:
+    """Over the last axis."""
+    x = x - f.numpy.mean(x, -1)[..., None]
+    return x / f.numpy.sqrt(f.numpy.mean(x * x, -1)[..., None] + 1e-5)
+
+
+def _over_examples(f: Functions, x: Any) -> Any:
+    x = x - f.numpy.mean(x, 0)
+    return x / f.numpy.sqrt(f.numpy.mean(x * x, 0) + 1e-5)
+
+
+def _softmax(f: Functions, x: Any) -> Any:
+    e = f.numpy.exp(x - f.largest(x))
+    return e / f.numpy.sum(e, -1)[..., None]
+
+
+def _loss_by_hand(f: Functions, outputs: Callable[[Any, Any], Any]) -> Model:
+    def loss(params: Any, x: Any, labels: Any) -> Any:
+        p = _softmax(f, outputs(params, x))
+        return -f.numpy.mean(f.numpy.sum(labels * f.numpy.log(p), -1))
+
+    return Model(loss)
+
+
+def relu(f: Functions) -> Model:
+    return _loss_by_hand(f, _layers(f, _relu))
+
+
+def gelu(f: Functions) -> Model:
+    return _loss_by_hand(f, _layers(f, _gelu))
+
+
+def layer_norm(f: Functions) -> Model:
+    return _loss_by_hand(f, _layers(f, lambda f, x: _relu(f, _standardized(f, x))))
+
+
+def batch_norm(f: Functions) -> Model:
+    return _loss_by_hand(f, _layers(f, lambda f, x: _relu(f, _over_examples(f, x))))
+
+
+def transformer(f: Functions) -> Model:
+    """One block of one head, and the mean over positions."""
+
+    def outputs(params: Any, x: Any) -> Any:
+        q, k, v, out, w1, b1, w2, b2, w, b = params
+        matmul, y = f.numpy.matmul, _standardized(f, x)
+        scores = matmul(matmul(y, q), f.numpy.swapaxes(matmul(y, k), -1, -2))
+        mixed = matmul(_softmax(f, scores / q.shape[1] ** 0.5), matmul(y, v))
+        x = x + matmul(mixed, out)
+        hidden = _gelu(f, matmul(_standardized(f, x), w1) + b1)
+        x = x + matmul(hidden, w2) + b2
+        return f.dot(f.numpy.mean(x, 1), w) + b
+
+    return _loss_by_hand(f, outputs)
+
+
+def lstm(f: Functions) -> Model:
+    def loss(params: Any, x: Any, labels: Any, start: Any) -> Any:
+        inward, across, bias, out, b = params
+        sigmoid = lambda z: 1.0 / (1.0 + f.numpy.exp(-z))
+        n = start.shape[1]
+
+        def step(state: Any, x: Any) -> Any:
+            h, c = state
+            z = f.dot(x, inward) + f.dot(h, across) + bias
+            c = sigmoid(z[:, :n]) * c + sigmoid(z[:, n : 2 * n]) * f.numpy.tanh(z[:, 2 * n : 3 * n])
+            return sigmoid(z[:, 3 * n :]) * f.numpy.tanh(c), c
+
+        p = _softmax(f, f.dot(f.scan(step, (start, start), x)[0], out) + b)
+        return -f.numpy.mean(f.numpy.sum(labels * f.numpy.log(p), -1))
+
+    return Model(loss)
+
+
+def pairs(f: Functions) -> Model:
+    def loss(params: Any, charges: Any) -> Any:
+        """Energy of points in space: attraction, repulsion, and a trap."""
+        (x,) = params
+        d = x[:, None, :] - x[None, :, :]
+        squares = f.numpy.sum(d * d, -1)
+        energy = charges * f.numpy.exp(-squares) + 1.0 / (1.0 + squares)
+        return f.numpy.sum(energy) + f.numpy.sum(x * x)
+
+    return Model(loss)
+
+
+def one_vector(f: Functions) -> Model:
+    """The net, its parameters taken from one vector; ``like`` has their shapes."""
+    loss = net(f).loss
+
+    def from_vector(params: Any, x: Any, labels: Any, *like: Any) -> Any:
+        (vector,), arrays, at = params, [], 0
+        for a in like:
+            size = math.prod(a.shape)
+            arrays.append(vector[at : at + size].reshape(tuple(a.shape)))
+            at += size
+        return loss(arrays, x, labels)
+
+    return Model(from_vector)
+
+
+def joined(f: Functions) -> Model:
+    def loss(params: Any) -> Any:
+        """One operation of as many operands as there are variables."""
+        (x,) = params
+        products = [x[i] * x[i + 1] for i in range(x.shape[0] - 1)]
+        return f.numpy.sum(f.numpy.tanh(f.numpy.stack(products)))
 
     return Model(loss)
 
@@ -167,6 +293,15 @@ MODELS: dict[str, Callable[[Functions], Model]] = {
     "net": net,
     "one-hot": one_hot,
     "labels": labels,
+    "relu": relu,
+    "gelu": gelu,
+    "layer-norm": layer_norm,
+    "batch-norm": batch_norm,
+    "transformer": transformer,
+    "lstm": lstm,
+    "pairs": pairs,
+    "one-vector": one_vector,
+    "joined": joined,
     "logistic": logistic,
     "conv": conv,
     "recurrent": recurrent,

@@ -3,6 +3,13 @@
 net 64x2-16-16-2     dense tanh net: batch x layer sizes, cross-entropy
 one-hot 512x32-128-3 dense net with x / (1 + exp(-x)) and a loss written by hand, one-hot labels
 labels 512x32-128-3  the same with labels that index
+relu, gelu, layer-norm, batch-norm 512x32-128-3
+                     dense nets with a loss written by hand, one-hot labels
+transformer 32x16    one block on 32 sequences of 16 vectors, a loss written by hand
+lstm 100             an LSTM of so many steps, a loss written by hand
+pairs 128            energy of so many points in space, over all pairs
+one-vector 64x2-8-2  the first net, its parameters slices of one vector
+joined 300           a stack of so many products of numbers
 logistic 569x30      logistic regression with a ridge on the breast cancer data
 conv 128             two convolutions and a dense layer on so many handwritten digits
 recurrent 100        a tanh recurrence of so many steps, cross-entropy of the last state
@@ -142,6 +149,44 @@ def _recurrent(size: str) -> Made:
     return params, rng.normal(size=(steps, batch, inputs)), labels, np.zeros((batch, hidden))
 
 
+def _lstm(size: str) -> Made:
+    steps, batch, inputs, hidden, classes = int(size), 32, 8, 32, 4
+    rng = np.random.default_rng(0)
+    params = [
+        rng.normal(size=(inputs, 4 * hidden)) / math.sqrt(inputs),
+        *_dense(rng, hidden, 4 * hidden),
+        *_dense(rng, hidden, classes),
+    ]
+    labels = _one_hot(rng.integers(0, classes, batch), classes)
+    return params, rng.normal(size=(steps, batch, inputs)), labels, np.zeros((batch, hidden))
+
+
+def _transformer(size: str) -> Made:
+    batch, length = (int(n) for n in size.split("x"))
+    width, classes = 32, 4
+    rng = np.random.default_rng(0)
+    square = lambda n, m: rng.normal(size=(n, m)) / math.sqrt(n)
+    params = [
+        *(square(width, width) for _ in range(4)),
+        *_dense(rng, width, 4 * width),
+        *_dense(rng, 4 * width, width),
+        *_dense(rng, width, classes),
+    ]
+    labels = _one_hot(rng.integers(0, classes, batch), classes)
+    return params, rng.normal(size=(batch, length, width)), labels
+
+
+def _pairs(size: str) -> Made:
+    rng = np.random.default_rng(0)
+    charges = rng.normal(size=int(size))
+    return [rng.normal(size=(int(size), 3))], charges[:, None] * charges
+
+
+def _one_vector(size: str) -> Made:
+    params, x, labels = _net(size)
+    return [np.concatenate([p.ravel() for p in params])], x, labels, *map(np.zeros_like, params)
+
+
 def _rosenbrock(size: str) -> Made:
     return ([1 + np.random.default_rng(0).normal(size=int(size)) / 10],)
 
@@ -164,6 +209,15 @@ KINDS: dict[str, Callable[[str], Made]] = {
     "net": _net,
     "one-hot": _net,
     "labels": _labels,
+    "relu": _net,
+    "gelu": _net,
+    "layer-norm": _net,
+    "batch-norm": _net,
+    "transformer": _transformer,
+    "lstm": _lstm,
+    "pairs": _pairs,
+    "one-vector": _one_vector,
+    "joined": _rosenbrock,
     "logistic": _logistic,
     "conv": _conv,
     "recurrent": _recurrent,

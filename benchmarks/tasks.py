@@ -23,6 +23,7 @@ MEANINGS = {
     ADAM: "gradient and update, the state carried on",
 }
 
+BOTH = (GRADIENT, HVP)
 MAIN = (VALUE, GRADIENT, HVP, AGAIN)
 FULL = (*MAIN, MANY, EACH, JACOBIAN, ADAM)
 WORKLOADS = {
@@ -31,6 +32,14 @@ WORKLOADS = {
     "net 1797x64-256-256-10": (*MAIN, ADAM),
     "one-hot 512x32-128-128-128-3": MAIN,
     "labels 512x32-128-128-128-3": MAIN,
+    "relu 512x32-128-128-128-3": BOTH,
+    "gelu 512x32-128-128-128-3": BOTH,
+    "layer-norm 512x32-128-128-128-3": BOTH,
+    "batch-norm 512x32-128-128-128-3": BOTH,
+    "transformer 32x16": BOTH,
+    "lstm 100": BOTH,
+    "pairs 128": BOTH,
+    "joined 300": BOTH,
     "logistic 569x30": (*MAIN, MANY, EACH, HESSIAN),
     "conv 128": (*MAIN, ADAM),
     "recurrent 100": (*MAIN, ADAM),
@@ -38,6 +47,8 @@ WORKLOADS = {
     "gaussian 200": (*MAIN, HESSIAN),
     "net 64x2-8-8-2": (HESSIAN,),
     "net 1797x64-12-10": (HESSIAN,),
+    "one-vector 64x2-8-8-2": (HESSIAN,),
+    "one-vector 1797x64-12-10": (HESSIAN,),
     "chain 2000": (GRADIENT,),
 }
 LARGEST = "net 1797x64-256-256-10"
