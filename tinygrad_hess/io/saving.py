@@ -122,8 +122,9 @@ def load(path: str | os.PathLike[str], *, like: Any = None) -> Any:
 
 def _write_safetensors(path: Path, arrays: Arrays) -> Path:
     safetensors = _safetensors("save")
-    try:
-        data = safetensors.numpy.save(arrays, {"format": "np"})
+    try:  # it writes memory as it lies there
+        rows = {k: np.asarray(x, x.dtype.newbyteorder("="), order="C") for k, x in arrays.items()}
+        data = safetensors.numpy.save(rows, {"format": "np"})
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"save: safetensors has not all of the types of these arrays ({error}); write .npz"

@@ -17,7 +17,7 @@ import dataclasses
 import functools
 import inspect
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self, dataclass_transform
 
 import numpy as np
@@ -27,8 +27,10 @@ from optree.registry import __GLOBAL_NAMESPACE as GLOBAL_NAMESPACE
 from ..core import arguments, modes, trees
 from ..core.boundary import named_methods
 from ..core.errors import TracingError
+from ..core.named_arrays import Unmatched
 from ..core.tensor import LEAF, Batched, Tensor, tick
 from .fixed import Buffer, Frozen, assigned
+from .state_dict import load_state_dict, state_dict
 
 CHILD_NAMES = "_children"
 """Where an unflattened module keeps the names of its children, whatever the leaves are now."""
@@ -206,6 +208,40 @@ class Module:
         to_array = lambda x: x.numpy() if isinstance(x, Tensor) else np.array(x)
         copy: Any = trees.map_every(to_array, tree)
         return copy
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies of all arrays by name, frozen ones and buffers too; ``tg.io.save`` writes them.
+
+        Examples
+        --------
+        >>> from tinygrad_hess import nn
+        >>> list(nn.BatchNorm1d(2).state_dict())
+        ['weight', 'bias', 'running_mean', 'running_var', 'batches']
+        """
+        return state_dict(self)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Unmatched:
+        """Give the model other arrays, in place and in the types that it has.
+
+        Returns names that it lacks or does not have, which are an error if ``strict``.
+
+        Raises
+        ------
+        ValueError
+            For such names, and always for shapes and kinds that do not fit: it names all of them,
+            and the model is as it was.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from tinygrad_hess import nn
+        >>> model = nn.Linear(3, 2)
+        >>> model.load_state_dict({"bias": np.ones(2), "scale": np.ones(2)}, strict=False)
+        Unmatched(missing=('weight',), unexpected=('scale',))
+        >>> model.bias
+        array([1., 1.])
+        """
+        return load_state_dict(self, state_dict, strict)
 
     def _label(self) -> str:
         """What pictures call it."""
