@@ -359,6 +359,7 @@ scatter_all: Any = variadic(
     signature=_scatter_all_axes,
     resized=lambda params, shapes, shape: {**params, "shape": shape},
     moves=True,
+    parts=lambda params, shapes: list(params["patterns"]),
     label="scatter",
     analytic=True,
     cases=[

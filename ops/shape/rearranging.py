@@ -120,25 +120,29 @@ def atleast_2d(x: ArrayLike) -> Array:
 # ---- joining ------------------------------------------------------------------------------------
 
 
-def _concatenate_transpose(g: Array, y: Array, args: Any, params: Any) -> list[Array]:
+def _concatenate_parts(params: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
     axis = params["axis"]
     parts, start = [], 0
-    for a in args:
-        stop = start + a.shape[axis]
-        key = (Ellipsis, slice(start, stop)) + (slice(None),) * (-axis - 1)
-        parts.append(index(g, key))
+    for shape in shapes:
+        stop = start + shape[axis]
+        parts.append((Ellipsis, slice(start, stop)) + (slice(None),) * (-axis - 1))
         start = stop
     return parts
 
 
+def _concatenate_transpose(g: Array, y: Array, args: Any, params: Any) -> list[Array]:
+    return [index(g, part) for part in _concatenate_parts(params, [a.shape for a in args])]
+
+
 concatenate_along = variadic(
     "concatenate",
-    lambda *xs, axis: np.concatenate(xs, axis=axis),
+    lambda *xs, axis, out=None: np.concatenate(xs, axis=axis, out=out),
     _concatenate_transpose,
     label="concat",
     analytic=True,
     signature=signatures.along_axis,
     moves=True,
+    parts=_concatenate_parts,
     cases=[
         ([(2, 3), (1, 3)], {"axis": -2}),
         ([(2, 3), (2, 0), (2, 1)], {"axis": -1}),

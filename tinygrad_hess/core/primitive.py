@@ -104,6 +104,9 @@ class Primitive:
         The value is its ``reduce`` over the parameters ``axis`` and ``keepdims``.
     product : (bool, bool), optional
         The value is a matrix product of two operands; whether each is transposed for it.
+    parts : callable, optional
+        ``parts(params, shapes) -> indices``: each operand, of these shapes, is moved as it is to
+        this part of the result, and zeros are where there is no part.
     write : str, optional
         Statements that fill ``{out}`` from operands ``{0}``, ``{1}``, ... elementwise.
     blas : int, optional
@@ -120,8 +123,8 @@ class Primitive:
         "_ranks", "accumulate", "aliases", "analytic", "batch", "blas", "call", "cases",
         "commutative", "cut", "doc", "domain", "edges", "effects", "flops", "fn", "identity",
         "kind", "label", "lowered", "lowered_batch", "makes_views", "module", "moves", "name",
-        "neutral", "on_complex", "partial", "product", "pullback", "pushforward", "reduction",
-        "resized", "signature", "vjps", "write",
+        "neutral", "on_complex", "partial", "parts", "product", "pullback", "pushforward",
+        "reduction", "resized", "signature", "vjps", "write",
     )  # fmt: skip
 
     def __init__(
@@ -155,6 +158,7 @@ class Primitive:
         lowered_batch: Callable[..., Any] | None = None,
         reduction: np.ufunc | None = None,
         product: tuple[bool, bool] | None = None,
+        parts: Callable[..., Any] | None = None,
         write: str | None = None,
         blas: int | None = None,
         accumulate: Callable[..., Any] | None = None,
@@ -184,7 +188,7 @@ class Primitive:
         self.resized, self.cut = resized, cut
         self.lowered, self.lowered_batch = lowered, lowered_batch
         self.reduction, self.product, self.write = reduction, product, write
-        self.accumulate = accumulate
+        self.parts, self.accumulate = parts, accumulate
         self.blas, self.effects = blas, effects or not self.is_ours
         self._ranks: tuple[int, ...] | None = None
         self.call: Callable[..., Any] = _general(self)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import math
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -205,7 +206,21 @@ def _with_out(i: Instruction, args: Sequence[Name]) -> Writer:
         _kept_order(i, args),
         {call: i.fn},
         template if i.prim.is_broadcasting else None,
+        calls=_parts(i, args),
     )
+
+
+def _parts(i: Instruction, args: Sequence[Name]) -> tuple[Call, ...]:
+    """Each operand copied into its part of the result, where the row says which that is."""
+    if i.prim.parts is None:
+        return ()
+    parts = i.prim.parts(i.params, [a.shape for a in args])
+    found = [
+        Call(np.copyto, (a.text,), index=p, dtype=i.dtype) for a, p in zip(args, parts, strict=True)
+    ]
+    if sum(math.prod(a.shape) for a in args) < math.prod(i.shape):
+        found.insert(0, Call(np.copyto, ("0",), index=(Ellipsis,), dtype=i.dtype))
+    return tuple(found)
 
 
 # ---- products -----------------------------------------------------------------------------------

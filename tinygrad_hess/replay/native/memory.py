@@ -106,14 +106,18 @@ class Memory:
 
     def _result(self, line: Line, call: Call, operands: Sequence[Place]) -> Place | None:
         if line.local in self.like:
-            return self._places[line.local]
-        if line.local is not None:
+            out: Place | None = self._places[line.local]
+        elif line.local is not None:
             array = None if line.kind is None else _made(call, operands, *line.kind)
-            return None if array is None else self._add(line.local, array)
-        out = self._place(call.out)
+            out = None if array is None else self._add(line.local, array)
+        else:
+            out = self._place(call.out)
         if out is None or call.index is None:
             return out
-        part = out.array[call.index]
+        index = call.index
+        if isinstance(index, tuple) and not any([k is Ellipsis for k in index]):
+            index = (*index, ...)  # of one element, too, an array that shares memory
+        part = out.array[index]
         if not isinstance(part, np.ndarray) or not np.may_share_memory(part, out.array):
             return None
         return Place(out.owner, part, _offset(out, part))
@@ -141,7 +145,7 @@ def _made(call: Call, operands: Sequence[Place], shape: tuple[int, ...], dtype: 
     """An array like the one that NumPy makes; None where it is not contiguous."""
     arrays = [p.array for p in operands]
     if call.function is np.copyto:  # made by other functions, whose layout and type are their own
-        return None
+        return np.empty(shape, dtype) if call.index is not None and len(shape) == 1 else None
     if not shape or all([x.flags.c_contiguous for x in arrays]):
         return np.empty(shape, dtype)
     with np.errstate(all="ignore"):
