@@ -30,7 +30,8 @@ def main():
     x = (rng.normal(size=(10, SIZES[0]))[labels] / 4 + noise).astype(np.float32)
     model = tg.nn.MLP(SIZES, tg.nn.tanh, seed=0, dtype=np.float32)
     adam = tg.optim.Adam(lr=1e-3)
-    model = tg.optim.fit(lambda m, batch: loss(m, *batch), model, (x, labels), adam, epochs=5)[0]
+    objective = lambda model, batch: loss(model, *batch)
+    model = tg.optim.fit(objective, model, (x, labels), adam, epochs=5).params
     hessian = tg.curvature.HessianOperator(loss, model, x, labels)
     print(f"{hessian.shape[0]:,} parameters, {hessian.dtype}")
     for estimate in (

@@ -32,9 +32,9 @@ def count_examples(batch: Any) -> int:
     >>> count_examples((np.ones((5, 2)), np.ones(5))), count_examples(None)
     (5, 1)
     """
-    for x in trees.leaves(batch):
-        shape = getattr(x, "shape", ())
-        if shape:
+    pair = type(batch) is tuple and len(batch) == 2
+    for x in batch if pair else trees.leaves(batch):
+        if shape := getattr(x, "shape", ()):
             return int(shape[0])
     return 1
 

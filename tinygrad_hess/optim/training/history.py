@@ -40,7 +40,7 @@ class History:
         self.examples: list[int] = []
         self.measured: dict[str, list[float]] = {name: [] for name in measured}
 
-    def append(self, *, epoch: int, loss: float, examples: int) -> None:
+    def append(self, epoch: int, loss: float, examples: int) -> None:
         """A step's loss, on a batch of so many examples."""
         self.epochs.append(epoch)
         self.losses.append(loss)
@@ -58,6 +58,8 @@ class History:
         first = len(self.epochs)
         while first and self.epochs[first - 1] == epoch:
             first -= 1
+        if first == len(self.epochs) - 1:
+            return self.losses[-1]
         weights = np.array(self.examples[first:], float)
         return float(weights @ self.losses[first:] / weights.sum())
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
-
-import numpy as np
 
 from ..optimizer import State
 from .batches import Loader, count_examples
 from .fitted import Fitted
 from .history import History
-from .reached import Reached
+from .reached import Best, Reached
 from .validation import Validation
 
 Callback = Callable[[int, Any, float, State], Any]
@@ -74,9 +73,9 @@ class Training:
                 group = next(groups, None)  # may raise: the step before it counts
                 if group is not None:
                     yield self.reached
-            ended = self._judge(before)
-            drawn = self.loader.state_dict()
-            self.reached = ended._replace(epoch=epoch + 1, batch=0, drawn=drawn)
+            best, waited = self._judge(before)
+            at, drawn = self.reached, self.loader.state_dict()
+            self.reached = Reached(at.params, at.state, at.steps, epoch + 1, 0, drawn, best, waited)
             yield self.reached
 
     def _is_over(self) -> bool:
@@ -89,33 +88,36 @@ class Training:
         at = self.reached
         value, params, state = self.step(at.params, at.state, group)
         value = float(value)
-        if not np.isfinite(value):
+        if not math.isfinite(value):
             raise FloatingPointError(
                 f"fit: the loss is {value} at step {at.steps}. A smaller learning rate may help; "
                 "debug_nans() finds where a NaN is made."
             )
-        stop = any([call(at.steps, at.params, value, at.state) for call in self.callbacks])
-        examples = sum(map(count_examples, group))
-        self.history.append(epoch=at.epoch, loss=value, examples=examples)
+        stop = self.callbacks and any(
+            [call(at.steps, at.params, value, at.state) for call in self.callbacks]
+        )
+        self.history.append(at.epoch, value, sum(map(count_examples, group)))
         if stop:
             self.stopped = "callback"
             if self.validation is None:
-                self.reached = at.judged(self.history.mean_loss(at.epoch), at.params, at.steps)
+                best, waited = at.judged(self.history.mean_loss(at.epoch), at.params, at.steps)
+                self.reached = at._replace(best=best, waited=waited)
             return False
-        self.reached = at._replace(
-            params=params, state=state, steps=at.steps + 1, batch=at.batch + len(group)
+        taken = at.batch + len(group)
+        self.reached = Reached(
+            params, state, at.steps + 1, at.epoch, taken, at.drawn, at.best, at.waited
         )
         return True
 
-    def _judge(self, before: Any) -> Reached:
-        """What an epoch has reached; its last step was made at ``before``."""
+    def _judge(self, before: Any) -> tuple[Best | None, int]:
+        """The best after an epoch, and epochs since; its last step was made at ``before``."""
         at = self.reached
         if self.validation is not None:
             found = self.validation(at.params)
             self.history.measure(found)
             return at.judged(found["val_loss"], at.params, at.steps)
         if at.batch == 0:  # the epoch had no batches
-            return at
+            return at.best, at.waited
         return at.judged(self.history.mean_loss(at.epoch), before, at.steps - 1)
 
     def fitted(self, stopped: str = "") -> Fitted:

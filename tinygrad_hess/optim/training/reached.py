@@ -43,9 +43,9 @@ class Reached(NamedTuple):
     best: Best | None = None
     waited: int = 0
 
-    def judged(self, loss: float, params: Any, step: int) -> Reached:
-        """After an epoch with this loss, which was that of some parameters."""
+    def judged(self, loss: float, params: Any, step: int) -> tuple[Best | None, int]:
+        """``best`` and ``waited`` after an epoch with this loss, that of some parameters."""
         before = math.inf if self.best is None else self.best.loss
         if not loss < before:  # nor is a NaN
-            return self._replace(waited=self.waited + 1)
-        return self._replace(best=Best(params, loss, step), waited=0)
+            return self.best, self.waited + 1
+        return Best(params, loss, step), 0
