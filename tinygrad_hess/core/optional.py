@@ -19,7 +19,9 @@ def require(who: str, module: str, *, extra: str = "", package: str = "") -> Any
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name != module.partition(".")[0]:
+        root = module.partition(".")[0]
+        if (error.name or "").partition(".")[0] != root:
             raise  # it is there, and lacks something of its own
-        what = f'"tinygrad-hess[{extra}]"' if extra else package or module
-        raise ImportError(f"{who} needs {module}: pip install {what}") from None
+        name = package or root
+        what = f'"tinygrad-hess[{extra}]"' if extra else name
+        raise ImportError(f"{who} needs {name}: pip install {what}") from None
