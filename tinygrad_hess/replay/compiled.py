@@ -72,7 +72,8 @@ class Traced:
         self._split = split(program) if self._may_gain else None
         self._is_shared = self._split is not None and _is_worth_sharing(self._split)
         # whether one thread alone works off chunks too, for the sake of its cache
-        self._cut_alone = self._split is not None and len(chunks(self._split, 1)) > 1
+        one_phase = self._split is not None and self._split.rest is None
+        self._cut_alone = one_phase and len(chunks(self._split, 1)) > 1
         self._sharded: dict[int, Sharded] = {}
         # BLAS's own threads are for single products that are large, where nothing can be cut
         small = self.flops < BLAS_THREADS or (
@@ -165,7 +166,7 @@ class Traced:
         )
         return (
             f"an axis of {cut.length} cut into {pieces} chunks, on {count} threads"
-            f"{': ' if named else ''}{named}"
+            f"{f', in {len(cut.phases)} phases' if cut.rest else ''}{': ' if named else ''}{named}"
         )
 
 
@@ -198,7 +199,7 @@ def _are_large(operations: Sequence[Instruction]) -> bool:
 
 
 def _is_worth_sharing(split: Split) -> bool:
-    return bool(split.sums) and _are_large(split.shard.instructions)
+    return any(phase.sums for phase in split.phases) and _are_large(split.in_shards)
 
 
 def _may_gain(program: Program) -> bool:
