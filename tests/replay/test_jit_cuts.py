@@ -168,7 +168,7 @@ def _least_squares(x: Any, w: Any) -> Any:
     return ((y @ coefficients - x) ** 2).mean()
 
 
-MANY_ROWS = RNG.normal(size=(60, 5))
+MANY_ROWS = RNG.normal(size=(200, 5))
 PHASES: dict[str, Callable[..., Any]] = {
     "batch norm by hand": _batch_norm,
     "normalised loss": _normalized_loss,
@@ -184,7 +184,7 @@ def test_sums_that_flow_back_are_waited_for(name: str) -> None:
         lambda x, w: tg.hvp(lambda w: f(x, w), w, np.cos(w)),
     ):
         found = split(recorded(g, *args).program)
-        assert found is not None and found.length == 60 and len(found.phases) > 1
+        assert found is not None and found.length == 200 and len(found.phases) > 1
         assert every_cut(g, args, [np.cos(a) for a in args], counts=(1, 2, 3), ulps=2**16)
         with route(2):
             steady(g, args, [np.cos(a) for a in args], what=name, ulps=2**16)
