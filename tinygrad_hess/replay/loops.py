@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core import modes, trees
+from ..core.blas_threads import one_blas_thread
 from ..core.composite import Opaque, append, or_zeros, parts
 from ..core.tape import Tape
 from ..core.tensor import (
@@ -33,7 +34,7 @@ from ..ops.elementwise.identity import alias
 from ..ops.shape.batch_axes import enter, leave
 from ..ops.shape.rearranging import moveaxis
 from ..transforms.sweeps import forward, reverse
-from .compiled import Traced
+from .compiled import CUT, Traced
 from .program import Loop, Program, hashable
 from .record import read
 
@@ -201,13 +202,17 @@ class Body:
         tape = Tape([y for y in outputs if is_tracked(y)], _oldest_first(self.tensors, starts))
         program = read(tape, [*self.tensors, *starts], outputs, since=0)
         self.types = [(np.shape(_raw(y)), _raw(y).dtype) for y in ys]
-        self.program, self._replay = program, _planned(program).replay
+        self.program, self.plan = program, _planned(program)
 
     def at(self, outer: Sequence[Any]) -> Callable[[Leaves], Leaves]:
         """The plan of raw operands, with what is closed over at these values."""
-        own = [s.value(x) for s, x in zip(self.symbols, outer, strict=True)]
-        replay = self._replay
+        own = self.own(outer)
+        replay = self.plan.traced.replay
         return lambda operands: replay([*own, *operands])
+
+    def own(self, outer: Sequence[Any]) -> Leaves:
+        """The values of what is closed over."""
+        return [s.value(x) for s, x in zip(self.symbols, outer, strict=True)]
 
 
 def _raw(x: Any) -> Any:
@@ -243,13 +248,28 @@ class _Known:
     program: Program = field(compare=False)
 
 
+class _Plan:
+    """A program, to be replayed, or to be repeated in C where that can be."""
+
+    def __init__(self, program: Program):
+        count = len(program.outputs)
+        self.traced = Traced(program, trees.structure([0] * count), [False] * count)
+        self._repeated = self.traced.plan.repeated() if self.traced.flops < CUT else None
+
+    def repeat(self, *loop: Any) -> tuple[Leaves, Leaves, Leaves] | None:
+        """All steps; None where they are to be replayed one by one."""
+        if self._repeated is None:
+            return None
+        with one_blas_thread:
+            return self._repeated(*loop)
+
+
 @functools.lru_cache(maxsize=CACHE_SIZE)
-def _plan(known: _Known) -> Traced:
-    count = len(known.program.outputs)
-    return Traced(known.program, trees.structure([0] * count), [False] * count)
+def _plan(known: _Known) -> _Plan:
+    return _Plan(known.program)
 
 
-def _planned(program: Program) -> Traced:
+def _planned(program: Program) -> _Plan:
     """The plan of a program, which is that of an equal one if that was planned before."""
     instructions = tuple(
         (i.prim or i.fn, i.args, i.out, i.shape, i.dtype, hashable(i.params))
@@ -306,7 +326,16 @@ class _Scan(Opaque):
 
     def _steps(self, operands: Sequence[Any], stored: bool) -> Leaves:
         outer, fixed, carry, xs = self._split(operands)
-        step, nc = self.body.at(outer), self.nc
+        constants, nc = [_in_order(x) for x in (*self.body.own(outer), *fixed)], self.nc
+        xs = [_in_order(x) for x in xs]
+        if self.n:
+            count = self.kept if stored else 0
+            given = [*constants, *carry, *xs]
+            loop = (len(constants), nc, given, count, self.body.types, self.n, self.backward)
+            found = self.body.plan.repeat(*loop)
+            if found is not None:
+                return [y for part in found for y in part]
+        replay = self.body.plan.traced.replay
         ys = [np.empty((self.n, *shape), dtype) for shape, dtype in self.body.types]
         kept = [np.empty((self.n, *np.shape(c)), c.dtype) for c in carry[: self.kept]]
         carry = [np.asarray(c)[()] for c in carry]
@@ -314,7 +343,7 @@ class _Scan(Opaque):
             if stored:
                 for stack, c in zip(kept, carry, strict=False):
                     stack[t] = c
-            out = step([*fixed, *carry, *[x[t] for x in xs]])
+            out = replay([*constants, *carry, *[x[t] for x in xs]])
             carry = out[:nc]
             for stack, y in zip(ys, out[nc:], strict=True):
                 stack[t] = y
@@ -427,6 +456,16 @@ class _Scan(Opaque):
         for i, t in zip(places, [*after, *ys], strict=True):
             result[i] = t
         return Parts(result)
+
+
+COPIED = 2**24
+"""Bytes of an operand up to which it is copied, so that its rows lie as the plan takes them."""
+
+
+def _in_order(x: Any) -> Any:
+    """An operand without gaps, as plans expect it; else each step would do without its runs."""
+    is_array = isinstance(x, np.ndarray) and not x.flags.c_contiguous
+    return x.copy() if is_array and x.nbytes <= COPIED else x
 
 
 def _is_float(x: Any) -> bool:

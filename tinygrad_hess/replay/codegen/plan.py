@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...transforms.recording import owned
-from ..native import Lowered, lower, why_python
+from ..native import Lowered, Repeated, lower, repeated, why_python
 from ..passes.views import changes_shape
 from ..program import Instruction, Program
 from .cache_blocking import LARGE, Line, Run, Touched, blocked
@@ -85,6 +85,13 @@ class Plan:
         source = self._function(self.lowered.lines, returned) if self.lowered else self.source
         code = compile(source, "<jit>", "exec")
         self._code = next(c for c in code.co_consts if isinstance(c, types.CodeType))
+
+    def repeated(self) -> Repeated | None:
+        """The program as the body of a loop without Python, where that can be."""
+        program, names = self.program, self._names
+        inputs, outputs = ([names[s] for s in x] for x in (program.inputs, program.outputs))
+        known = {names[s]: c for s, c in program.constants.items()}
+        return repeated(self.lowered, inputs, outputs, known, lambda: self.instance().__globals__)
 
     def instance(self) -> Callable[..., tuple[Any, ...]]:
         """A function with buffers of its own, so that two threads can each have one."""

@@ -1,6 +1,7 @@
 """Runs of lines without Python between them, where the C extension is there: optional.
 
-    lower : lines of a plan -> fewer lines, some of them runs; or None, and why_python() says why
+    lower    : lines of a plan -> fewer lines, some of them runs; or None, and why_python() says why
+    repeated : a plan that is one run -> the body of a loop in C
 
 A run is a list of inner loops of NumPy's own ufuncs, with pointers and strides: what a line of
 Python would have NumPy call. So the results are the same, bit by bit, in a fraction of the time for
@@ -9,5 +10,7 @@ in memory as was planned for.
 """
 
 from .library import why_python as why_python
+from .repeating import Repeated as Repeated
+from .repeating import repeated as repeated
 from .runs import Lowered as Lowered
 from .runs import lower as lower

@@ -166,6 +166,52 @@ failed:
     return NULL;
 }
 
+/* The same many times, each time elsewhere in given memory: of each argument and result, where it
+   begins, how far the next step is from one, and after how many steps it is back (0 for never). */
+static PyObject *run_repeat(PyObject *object, PyObject *args) {
+    Run *const self = (Run *)object;
+    Py_ssize_t n;
+    PyObject *arrays;
+    PyArrayObject *ways;
+    if (!PyArg_ParseTuple(args, "nO!O!:repeat", &n, &PyTuple_Type, &arrays, &PyArray_Type, &ways))
+        return NULL;
+    const Py_ssize_t count = self->n_args + self->n_results;
+    int planned = PyTuple_GET_SIZE(arrays) == count && PyArray_TYPE(ways) == NPY_INTP &&
+                  PyArray_SIZE(ways) == 3 * count && PyArray_ISCARRAY_RO(ways);
+    for (Py_ssize_t i = 0; planned && i < count; i++) {
+        PyObject *const x = PyTuple_GET_ITEM(arrays, i);
+        planned = PyArray_Check(x);
+        if (planned) self->bases[i] = PyArray_BYTES((PyArrayObject *)x);
+    }
+    if (!planned) {
+        PyErr_SetString(PyExc_ValueError, "repeat: an array for each argument and result, please");
+        return NULL;
+    }
+    struct {
+        npy_intp begin, step, period;
+    } const *const way = PyArray_DATA(ways);
+
+    PyThreadState *const state = PyEval_SaveThread();
+    for (Py_ssize_t t = 0; t < n; t++) {
+        for (const Relocation *r = self->moving, *end = r + self->n_moving; r < end; r++) {
+            const npy_intp steps = way[r->owner].period ? t % way[r->owner].period : t;
+            self->words[r->word] = (npy_intp)(self->bases[r->owner] + way[r->owner].begin +
+                                              steps * way[r->owner].step + r->offset);
+        }
+        for (const npy_intp *op = self->words, *end = op + self->n_words; op < end; op += op[SIZE])
+            run_operation(op);
+    }
+    PyEval_RestoreThread(state);
+    if (PyErr_Occurred()) return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef run_methods[] = {
+    {"repeat", run_repeat, METH_VARARGS,
+     "repeat(n, arrays, ways): the operations n times, on the memory of these arrays."},
+    {NULL, NULL, 0, NULL},
+};
+
 static int of_arrays(PyObject *tuple) {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); i++)
         if (!PyArray_Check(PyTuple_GET_ITEM(tuple, i))) return 0;
@@ -283,6 +329,7 @@ static PyTypeObject run_type = {
               "Operations that are run by one call, with the arguments of their fallback.",
     .tp_basicsize = sizeof(Run),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
+    .tp_methods = run_methods,
     .tp_new = run_new,
     .tp_call = PyVectorcall_Call,
     .tp_vectorcall_offset = offsetof(Run, vectorcall),

@@ -121,6 +121,8 @@ def why_python() -> str | None:
 def _unusable() -> str | None:
     if _runner is None:
         return _missing
+    if not hasattr(_runner.Run, "repeat"):
+        return "the C extension is of an earlier version: install the package again"
     for ufunc in (np.add, np.exp, np.matmul):
         if not _is_read_rightly(ufunc):
             return f"NumPy {np.__version__} lays out a ufunc in another way than it was built for"
