@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 
-from .models import MODELS, Functions, Model, adam
+from .models import MODELS, Functions, Model, adam, runge_kutta
 from .problems import JACOBIAN_EXAMPLES, Problem, problem
 from .tasks import (
     ADAM,
@@ -34,6 +34,10 @@ def _scan(step: Callable[[Any, Any], Any], state: Any, inputs: Any) -> Any:
     return jax.lax.scan(lambda h, x: (step(h, x), None), state, inputs)[0]
 
 
+def _integrate(f: Callable[[Any, Any], Any], start: Any, times: Any, h: float) -> Any:
+    return _scan(runge_kutta(f, h), start, times[:-1])
+
+
 FUNCTIONS = Functions(
     numpy=jnp,
     dot=jnp.dot,
@@ -45,6 +49,7 @@ FUNCTIONS = Functions(
     diagonal=jnp.diagonal,
     solve_lower=lambda a, b: solve_triangular(a, b, lower=True),
     scan=_scan,
+    integrate=_integrate,
 )
 
 

@@ -23,6 +23,7 @@ FUNCTIONS = Functions(
     cholesky=np.linalg.cholesky,
     diagonal=np.diagonal,
     solve_lower=lambda a, b: tg.ops.solve_triangular(a, b, lower=True),
+    integrate=lambda f, start, times, h: tg.ode.solve(f, start, times, method="rk4")[-1],
 )
 
 

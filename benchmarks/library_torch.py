@@ -30,7 +30,7 @@ from .tasks import (
 COMPILED = (VALUE, GRADIENT, HVP)
 """Tasks that are compiled too; each takes seconds."""
 
-UNCOMPILED = ("recurrent", "lstm", "chain", "joined", "gaussian", "conv")
+UNCOMPILED = ("recurrent", "lstm", "predators", "chain", "joined", "gaussian", "conv")
 """Kinds of workload that are not: long loops take minutes, libraries' kernels gain nothing."""
 
 FUNCTIONS = Functions(

@@ -15,6 +15,24 @@ def unrolled(step: Callable[[Any, Any], Any], state: Any, inputs: Any) -> Any:
     return state
 
 
+def runge_kutta(f: Callable[[Any, Any], Any], h: float) -> Callable[[Any, Any], Any]:
+    """``step(y, t)`` of the classical method for dy/dt = f(t, y)."""
+
+    def step(y: Any, t: Any) -> Any:
+        a = f(t, y)
+        b = f(t + h / 2, y + h / 2 * a)
+        c = f(t + h / 2, y + h / 2 * b)
+        d = f(t + h, y + h * c)
+        return y + h / 6 * (a + 2 * b + 2 * c + d)
+
+    return step
+
+
+def integrated(f: Callable[[Any, Any], Any], start: Any, times: Any, h: float) -> Any:
+    """The last state of an equation, by a Python loop over steps from all times but the last."""
+    return unrolled(runge_kutta(f, h), start, times[:-1])
+
+
 @dataclass(frozen=True)
 class Functions:
     """A library's own functions.
@@ -33,6 +51,9 @@ class Functions:
         ``solve_lower(L, b)`` with a lower triangular matrix.
     scan : callable
         ``scan(step, state, inputs)``: the last state of ``state = step(state, input)``.
+    integrate : callable
+        ``integrate(f, start, times, h)``: the last state of dy/dt = f(t, y), by steps of
+        the classical Runge-Kutta method.
     """
 
     numpy: Any
@@ -45,6 +66,7 @@ class Functions:
     diagonal: Callable[[Any], Any]
     solve_lower: Callable[[Any, Any], Any]
     scan: Callable[..., Any] = unrolled
+    integrate: Callable[..., Any] = integrated
 
 
 @dataclass(frozen=True)
@@ -254,6 +276,18 @@ def recurrent(f: Functions) -> Model:
     return _cross_entropy(f, outputs)
 
 
+def predators(f: Functions) -> Model:
+    def loss(params: Any, start: Any, times: Any) -> Any:
+        """Distance of the last state of Lotka and Volterra's equations from the first."""
+        rates, meetings = params
+        h = 0.05
+        slope = lambda t, y: y * (rates + f.dot(meetings, y))
+        end = f.integrate(slope, start, times, h)
+        return f.numpy.sum((end - start) ** 2)
+
+    return Model(loss)
+
+
 def rosenbrock(f: Functions) -> Model:
     def loss(params: Any) -> Any:
         (x,) = params
@@ -305,6 +339,7 @@ MODELS: dict[str, Callable[[Functions], Model]] = {
     "logistic": logistic,
     "conv": conv,
     "recurrent": recurrent,
+    "predators": predators,
     "rosenbrock": rosenbrock,
     "gaussian": gaussian,
     "chain": chain,

@@ -13,6 +13,7 @@ joined 300           a stack of so many products of numbers
 logistic 569x30      logistic regression with a ridge on the breast cancer data
 conv 128             two convolutions and a dense layer on so many handwritten digits
 recurrent 100        a tanh recurrence of so many steps, cross-entropy of the last state
+predators 200        Lotka and Volterra's equations by so many Runge-Kutta steps
 rosenbrock 1000      Rosenbrock's function of so many variables
 gaussian 200         negative log-likelihood of a Gaussian process at so many points
 chain 2000           so many operations in a row on ten numbers
@@ -149,6 +150,11 @@ def _recurrent(size: str) -> Made:
     return params, rng.normal(size=(steps, batch, inputs)), labels, np.zeros((batch, hidden))
 
 
+def _predators(size: str) -> Made:
+    rates, meetings = np.array([1.1, -0.4]), np.array([[0.0, -0.4], [0.1, 0.0]])
+    return [rates, meetings], np.array([10.0, 5.0]), 0.05 * np.arange(int(size) + 1)
+
+
 def _lstm(size: str) -> Made:
     steps, batch, inputs, hidden, classes = int(size), 32, 8, 32, 4
     rng = np.random.default_rng(0)
@@ -221,6 +227,7 @@ KINDS: dict[str, Callable[[str], Made]] = {
     "logistic": _logistic,
     "conv": _conv,
     "recurrent": _recurrent,
+    "predators": _predators,
     "rosenbrock": _rosenbrock,
     "gaussian": _gaussian,
     "chain": _chain,

@@ -43,6 +43,7 @@ WORKLOADS = {
     "logistic 569x30": (*MAIN, MANY, EACH, HESSIAN),
     "conv 128": (*MAIN, ADAM),
     "recurrent 100": (*MAIN, ADAM),
+    "predators 200": (VALUE, *BOTH),
     "rosenbrock 1000": (*MAIN, MANY, HESSIAN),
     "gaussian 200": (*MAIN, HESSIAN),
     "net 64x2-8-8-2": (HESSIAN,),

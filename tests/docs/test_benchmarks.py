@@ -45,6 +45,7 @@ TINY = {
     "logistic 569x30": "logistic 569x30",
     "conv 20": "conv 128",
     "recurrent 5": "recurrent 100",
+    "predators 5": "predators 200",
     "rosenbrock 7": "rosenbrock 1000",
     "gaussian 12": "gaussian 200",
     "chain 12": "chain 2000",

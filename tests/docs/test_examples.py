@@ -26,6 +26,7 @@ SHORT = {
 
 TRAINING = {
     "fit_an_integrator": ["gradient", " birth 1.1", "in truth 0.4"],
+    "ode_gradients": ["steps accepted", "births 1.1", "in truth 0.4", "wrote ode_gradients.png"],
     "hypergradients": [
         "off by",
         "160 steps unrolled",
@@ -41,6 +42,7 @@ TRAINING = {
 WRITES = {
     "graph_of_a_function": ["graph_of_function", "graph_of_gradient", "graph_of_hvp"],
     "edge_of_stability": ["edge_of_stability"],
+    "ode_gradients": ["ode_gradients"],
 }
 """Stems of files that a script must leave in the directory where it runs."""
 
