@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 from ...core.cuts import Cut
@@ -164,16 +165,19 @@ PHASES = 64
 """At most: each has threads wait for each other."""
 
 
-def _in_phases(first: Split, before: int = 1) -> Split:
-    """The split, with what comes after it split along the same axis."""
-    after = first.after
-    given = dict(first.cut.values()) | first.parts
-    there = {*after.inputs, *after.constants}
-    seeds = {slot: cut for slot, cut in given.items() if slot in there and cut.times == 1}
-    if before >= PHASES or not seeds:
-        return first
-    rest = _Splitter(after, first.shapes, {}, seeds).run()
-    return replace(first, rest=_in_phases(rest, before + 1)) if rest.work else first
+def _in_phases(first: Split) -> Split:
+    """The split, with what comes after it split along the same axis, again and again."""
+    phases, known = [first], dict(first.cut.values())
+    while len(phases) < PHASES:
+        last = phases[-1]
+        known |= last.parts
+        there = {*last.after.inputs, *last.after.constants}
+        seeds = {slot: cut for slot, cut in known.items() if slot in there and cut.times == 1}
+        rest = _Splitter(last.after, last.shapes, {}, seeds).run() if seeds else None
+        if rest is None or not rest.work:
+            break
+        phases.append(rest)
+    return reduce(lambda rest, phase: replace(phase, rest=rest), reversed(phases))
 
 
 ATTEMPTS = 200_000
