@@ -395,7 +395,7 @@ class TestResult:
             s = spectral_density(symmetric(MIXED), method=method, steps=40)
             for scale, label in (("linear", "eigenvalue"), ("log", "magnitude of the eigenvalue")):
                 ax = s.plot(scale=scale)
-                assert ax.get_xlabel() == label and len(ax.lines) >= 2
+                assert ax.get_xlabel().startswith(label) and len(ax.lines) >= 2
         ax.figure.draw_without_rendering()
         with pytest.raises(ValueError, match="'log'"):
             s.plot(scale="loglog")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import time
@@ -24,8 +25,10 @@ from tinygrad_hess.curvature import (
     report,
 )
 from tinygrad_hess.curvature.reports import parts as report_parts
+from tinygrad_hess.curvature.reports.comparison import Change
 from tinygrad_hess.curvature.reports.html import page
 from tinygrad_hess.curvature.reports.report import seconds_of
+from tinygrad_hess.curvature.reports.svg import SIZE
 from tinygrad_hess.curvature.reports.text import unfinished
 
 RNG = np.random.default_rng(0)
@@ -110,7 +113,7 @@ def test_the_same_seed_the_same_report(trained: tuple[Any, Monitor], found: Any)
         (lambda w: (w**2).sum() / 2, np.zeros(3), "A minimum: all curvature is positive"),
         (lambda w: w[0] * w[1], np.zeros(2), "A saddle: there is curvature of both signs"),
         (lambda w: -(w**2).sum(), np.zeros(2), "A maximum"),
-        (lambda w: w.sum(), np.ones(2), "no direction curves down"),
+        (lambda w: w.sum(), np.ones(2), "none of 2 directions curves down"),
     ],
 )
 def test_kinds_of_points(f: Any, w: Any, says: str) -> None:
@@ -277,7 +280,9 @@ def test_the_page_is_whole_and_needs_nothing_else(found: Any, tmp_path: Path) ->
     assert clips and len(clips) == len(set(clips))  # the figures don't share names
     assert "A &lt;small&gt; net" in text and "<small>" not in text
     assert "prefers-color-scheme: dark" in text and 'name="viewport"' in text
-    assert "#010203" not in text and "currentColor" in text
+    svgs = "".join(re.findall("<svg.*?</svg>", text, re.DOTALL))
+    assert not re.search("fill: #|stroke: #", svgs)  # all colours are the page's, light or dark
+    assert "var(--ink)" in svgs and "var(--blue)" in svgs
     assert "Could not be drawn" not in text
     for heading in ("In words", "In figures", "Largest eigenvalues", "Layers", "How it was comp"):
         assert f"<h2>{heading}" in text
@@ -321,6 +326,182 @@ def test_without_matplotlib_the_page_says_so(
     assert "matplotlib is not installed" in text and "<svg" not in text
 
 
+def test_markdown_with_figures_and_their_data_beside_it(found: Any, tmp_path: Path) -> None:
+    text = found.save_markdown(tmp_path / "r.md").read_text(encoding="utf-8")
+    assert text.startswith("# A \\<small\\> net\n")
+    for name, said in found.findings:
+        assert f"- **{name}**: " in text and said[:20] in text
+    tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    assert len(tables) == 4
+    for table in tables:
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+    linked = set(re.findall(r"\(<([^>]*)>\)", text))
+    wrote = {p.relative_to(tmp_path).as_posix() for p in (tmp_path / "r_figures").iterdir()}
+    assert linked == wrote and len(wrote) == 3 * 8
+    for path in (tmp_path / "r_figures").glob("*.svg"):
+        drawn = xml.dom.minidom.parse(str(path)).documentElement
+        assert drawn.getAttribute("role") == "img"
+        assert len(drawn.getAttribute("aria-label").split()) > 5
+        assert "prefers-color-scheme: dark" in path.read_text(encoding="utf-8")
+
+
+def test_the_data_of_figures(found: Any, tmp_path: Path) -> None:
+    found.save_figures(tmp_path)
+    columns = {}
+    for path in tmp_path.glob("*.csv"):
+        rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+        whole = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        read = {name: list(column) for name, *column in zip(*rows, strict=True)}
+        columns[path.stem] = read
+        as_text = lambda x: "" if x is None else str(x)
+        assert read == {k: [as_text(x) for x in v] for k, v in whole["columns"].items()}
+    assert set(columns) == {
+        "training", "spectrum_by_magnitude", "spectrum", "gradient", "loss_along_eigenvector",
+        "loss_along_gradient", "layers", "blocks",
+    }  # fmt: skip
+    shares = np.array(columns["layers"]["eigenvector_1"], float)
+    np.testing.assert_allclose(shares.sum(), 1)
+    drawn = columns["spectrum"]
+    x, y = (
+        np.array([v for v, kind in zip(drawn[name], drawn["kind"], strict=True) if kind == "bulk"])
+        for name in ("eigenvalue", "density")
+    )
+    bulk = np.trapezoid(y.astype(float), x.astype(float))
+    rest = sum(float(v) for v in drawn["share"] if v)
+    np.testing.assert_allclose(bulk + rest, 1, rtol=1e-2)  # bulk, atoms and zeros are all
+
+
+def test_frozen_parameters_and_the_mode() -> None:
+    model = nn.freeze(nn.MLP([6, 8, 3], nn.tanh, seed=0), "layers[0]").eval()
+    found = report(loss, model, (X, Y), budget=20)
+    assert (found.frozen, found.parameters, found.mode) == (56, 27, "evaluation")
+    said = dict(found.findings)["The model"]
+    assert said.startswith("56 parameters are frozen") and "evaluation mode" in said
+    assert "27 parameters, 56 more frozen; float64; model in evaluation" in found.to_markdown()
+    model.layers[1].train()
+    assert report(loss, model, (X, Y), budget=0.1).mode == "training in part"
+    plain = report(lambda w: (w**2).sum(), np.ones(2), budget=1)
+    assert (plain.frozen, plain.mode) == (0, "") and "The model" not in dict(plain.findings)
+
+
+# ---- figures that are hard to draw ---------------------------------------------------------------
+
+
+def overlap(one: Any, other: Any) -> bool:
+    """Whether two boxes share more than an edge."""
+    return (
+        min(one.x1, other.x1) - max(one.x0, other.x0) > 1
+        and min(one.y1, other.y1) - max(one.y0, other.y0) > 1
+    )
+
+
+def test_no_legend_lies_over_its_axes(found: Any) -> None:
+    from matplotlib.figure import Figure
+
+    legends = 0
+    for figure in found.document.figures:
+        canvas = Figure(SIZE, layout="constrained")
+        ax = canvas.add_subplot()
+        figure.draw(ax)
+        canvas.draw_without_rendering()
+        if ax.get_legend():
+            legends += 1
+            assert not overlap(ax.get_legend().get_window_extent(), ax.get_window_extent())
+    assert legends >= 6
+
+
+@pytest.mark.parametrize("count", [2, 11, 60])
+def test_numbers_of_blocks_only_where_they_fit(count: int) -> None:
+    from matplotlib.figure import Figure
+
+    squares = np.square(np.geomspace(1e-3, 3, count * count).reshape(count, count))
+    names = tuple(f"layers[{i}].weight" for i in range(count))
+    blocks = tg.curvature.LayerBlocks(names, (1,) * count, squares, 0 * squares, 0, 0)
+    canvas = Figure(SIZE, layout="constrained")
+    ax = canvas.add_subplot()
+    blocks.plot(ax)
+    canvas.draw_without_rendering()
+    assert len(ax.texts) == (4 if count == 2 else 0)  # numbers, else a scale
+    assert len(canvas.axes) == (1 if count == 2 else 2)
+    written = [*ax.texts, *(t for axis in (ax.xaxis, ax.yaxis) for t in axis.get_ticklabels())]
+    boxes = [t.get_window_extent() for t in written if t.get_text()]
+    assert not any(overlap(a, b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+@pytest.mark.parametrize(
+    ("values", "stems"),
+    [(np.ones(50), [1.0]), (np.zeros(50), [0.0]), (np.r_[0.0, 0.0, 1.0, 1.0, -2.0], [0, 1, -2])],
+)
+def test_spectra_without_a_bulk(values: Any, stems: Any) -> None:
+    density = tg.curvature.spectral_density(np.diag(values))
+    ax = density.plot()
+    low, high = ax.get_ylim()
+    assert low == 0 and 0.3 < high < 1.2 and ax.get_yscale() == "linear"
+    drawn = {float(line.get_xdata()[0]): float(line.get_ydata()[1]) for line in ax.lines}
+    assert drawn == pytest.approx({s: (values == s).mean() for s in stems})
+    assert (density.plot(scale="log").get_xscale() == "log") == values.any()
+
+
+def test_a_spectrum_with_many_that_stand_out() -> None:
+    bulk, out = np.linspace(0.5, 1, 300), np.geomspace(30, 60, 35)
+    density = tg.curvature.spectral_density(np.diag(np.r_[bulk, out]))
+    ax = density.plot()
+    assert density.outliers == 35 and ax.get_xscale() == "symlog"
+    ax.figure.draw_without_rendering()
+    to_pixels = lambda x: ax.transData.transform([[x, 1.0]])[0, 0]
+    width = to_pixels(1.0) - to_pixels(0.0)
+    assert width > 0.15 * ax.get_window_extent().width  # the bulk is seen
+    assert "35 that stand out" in [t.get_text() for t in ax.get_legend().get_texts()]
+    ticks = [t.get_window_extent() for t in ax.get_xticklabels() if t.get_text()]
+    assert not any(overlap(a, b) for i, a in enumerate(ticks) for b in ticks[:i])
+
+
+# ---- two reports ---------------------------------------------------------------------------------
+
+
+def test_two_reports_side_by_side(found: Any, trained: tuple[Any, Monitor], tmp_path: Path) -> None:
+    model, monitor = trained
+    thrice = lambda m, b: 3 * loss(m, b)
+    one, two = found, report(thrice, model, (X, Y), budget=60, monitor=monitor, title=found.title)
+    found = one.compare(two, ("once", "thrice"))
+    largest = np.linalg.eigvalsh(dense(model))[-1]
+    change = {c.quantity: c for c in found.changes}
+    for quantity in ("loss", "gradient norm", "largest eigenvalue", "trace"):
+        np.testing.assert_allclose(change[quantity].ratio, 3, rtol=1e-6)
+        assert change[quantity].differs
+    between = change["share of ‖H‖² between layers"]
+    np.testing.assert_allclose(between.ratio, 1, rtol=1e-6)
+    said = dict(found.findings)["Sharpness"]
+    assert said == (
+        f"The largest eigenvalue rises from {largest:.4g} to {3 * largest:.4g} (3 times)."
+    )
+    whole = Page(found.save_html(tmp_path / "c.html").read_text(encoding="utf-8"))
+    assert (
+        whole.open == [] and whole.tags.count("svg") == whole.tags.count("figure") == 2
+    )  # a run by itself is not compared
+    read = json.loads(found.save_json(tmp_path / "c.json").read_text(encoding="utf-8"))
+    assert read["names"] == ["once", "thrice"] and read["changes"][0]["quantity"] == "loss"
+    assert "once" in found.save_markdown(tmp_path / "c.md").read_text(encoding="utf-8")
+    assert (tmp_path / "c_figures" / "spectra.csv").exists()
+    assert repr(found).startswith("<Comparison of once and thrice: ")
+    same = one.compare(one)
+    assert not any(c.differs for c in same.changes) and "stays at" in same.text
+
+
+def test_two_points_within_their_error_do_not_differ() -> None:
+    change = Change("trace", 10.0, 10.4, (0.3, 0.2))
+    assert not change.differs and change.said() == "goes from 10 to 10.4, no more than its error"
+    assert Change("trace", 10.0, 10.6, (0.3, 0.2)).differs
+
+
+@pytest.mark.parametrize("names", [("a", "a"), ("a",), "ab", None])
+def test_bad_names_of_two_reports(names: Any, found: Any) -> None:
+    with pytest.raises(ValueError, match="must be two different names"):
+        found.compare(found, names)
+    with pytest.raises(TypeError, match="another report"):
+        found.compare("other")
+
+
 # ---- blocks between layers -----------------------------------------------------------------------
 
 
@@ -352,9 +533,10 @@ def test_names_with_dollar_signs_and_control_characters() -> None:
     params = {"a$x$\n<b>&": np.ones((2, 2)), "c$\x00$": np.ones(3)}
     op = HessianOperator(lambda p: sum((x**4).sum() for x in p.values()), params)
     found = report(op, budget=5)
-    text = page(found)
+    text = page(found.document)
     assert "\x00" not in text and "<b>&" not in text
     assert "a$x$\\n&lt;b&gt;&amp;" in text
+    assert "\\<b\\>\\&" in found.to_markdown() and "<b>" not in found.to_markdown()
     for svg in re.findall("<svg.*?</svg>", text, re.DOTALL):
         xml.dom.minidom.parseString(svg)
     for result in (layer_traces(op), layer_blocks(op), layer_shares(op, np.ones(7))):

@@ -51,6 +51,7 @@ from .operators.inverse import Solution as Solution
 from .operators.jacobian import JacobianOperator as JacobianOperator
 from .operators.kfac.block import KroneckerBlock as KroneckerBlock
 from .operators.kfac.operator import KroneckerFactors as KroneckerFactors
+from .reports.comparison import Comparison as Comparison
 from .reports.report import Report as Report
 from .reports.report import report as report
 from .spectra.conditioning import ConditionNumber as ConditionNumber
@@ -92,6 +93,7 @@ __all__ = [
     "Ball",
     "BlockDiagonalOperator",
     "Box",
+    "Comparison",
     "ConditionNumber",
     "ConvexityCheck",
     "CriticalPoint",

@@ -17,7 +17,7 @@ from ...core import arguments
 from ..eigenpairs.eigenpairs import Eigenpairs, top_eigenpairs
 from ..estimates import scaling
 from ..estimates.operands import Array
-from ..estimates.plotting import BLUE, GREY, ORANGE, axes
+from ..estimates.plotting import BLUE, GREY, ORANGE, axes, legend
 from ..estimates.result import Result
 from .at_a_point import with_gradient
 
@@ -93,7 +93,7 @@ class Alignment(Result):
         ax.set_xticks(number if len(number) <= 20 else number[:: len(number) // 10])
         ax.set_xlabel("eigenvector, largest eigenvalue first")
         ax.set_ylabel("share of the gradient")
-        ax.legend(frameon=False)
+        legend(ax)
         return ax
 
 

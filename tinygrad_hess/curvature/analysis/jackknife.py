@@ -16,7 +16,7 @@ from ...core import arguments, trees
 from ..estimates import scaling
 from ..estimates.estimate import student
 from ..estimates.operands import Array
-from ..estimates.plotting import BLUE, GREY, ORANGE, axes
+from ..estimates.plotting import BLUE, GREY, ORANGE, axes, legend
 from ..estimates.result import Result
 from ..operators import checks
 from ..operators.batches import Batches, batch_size
@@ -89,7 +89,7 @@ class Jackknife(Result):
         ax.set_xlim(-0.6, value.size - 0.4)
         ax.set_xlabel("answer")
         ax.tick_params(colors=GREY)
-        ax.legend(frameon=False)
+        legend(ax)
         return ax
 
 

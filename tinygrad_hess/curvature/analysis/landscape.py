@@ -14,7 +14,7 @@ import numpy as np
 from ...core import arguments
 from ..eigenpairs.eigenpairs import Eigenpairs, top_eigenpairs
 from ..estimates.operands import Array
-from ..estimates.plotting import BLUE, GREY, ORANGE, axes
+from ..estimates.plotting import BLUE, GREY, ORANGE, axes, legend
 from ..estimates.result import Result
 from ..operators.hessian import HessianOperator
 from .directions import filter_normalized, trajectory_directions
@@ -99,7 +99,7 @@ def _line(found: Landscape, ax: Any) -> Any:
     ax.plot([0], [found.value], "o", color=GREY, markersize=5)
     ax.set_xlabel(found.labels[0])
     ax.set_ylabel("loss")
-    ax.legend(frameon=False)
+    legend(ax)
     return ax
 
 
@@ -127,7 +127,7 @@ def _plane(found: Landscape, ax: Any) -> Any:
     ax.set_xlabel(found.labels[0])
     ax.set_ylabel(found.labels[1])
     ax.grid(False)
-    ax.legend(loc="upper right", fontsize=9)
+    legend(ax)
     return ax
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...core import arguments
 from ..estimates.operands import Array, Counted
-from ..estimates.plotting import axes, literal
+from ..estimates.plotting import axes, shades
 from ..estimates.probes import signs
 from ..estimates.result import Result
 
@@ -61,18 +61,10 @@ class LayerBlocks(Result, derived=("between", "exact")):
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the norms as a table of shades; return the matplotlib axes."""
-        n = len(self.names)
+        n = min(len(self.names), 20)
         ax = axes(ax, (2.2 + 0.55 * n, 1.4 + 0.5 * n))
         norms = np.sqrt(self.squares)
-        ax.imshow(norms, cmap="Blues", vmin=0, vmax=float(norms.max()) or 1.0)
-        if n <= 12:
-            for (i, j), norm in np.ndenumerate(norms):
-                color = "white" if norm > 0.6 * norms.max() else "black"
-                ax.text(j, i, f"{norm:.3g}", ha="center", va="center", color=color, fontsize=9)
-        names = [literal(name) for name in self.names]
-        ax.set_xticks(range(n), names, rotation=30 if n > 2 else 0, ha="center")
-        ax.set_yticks(range(n), names)
-        ax.grid(False)
+        shades(ax, norms, self.names, self.names, label="Frobenius norm of the block")
         return ax
 
 

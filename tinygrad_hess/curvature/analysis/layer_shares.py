@@ -16,7 +16,7 @@ from ...core.text import visible
 from ..eigenpairs.eigenpairs import Eigenpairs
 from ..estimates import scaling
 from ..estimates.operands import Array
-from ..estimates.plotting import axes, literal
+from ..estimates.plotting import PAPER, axes, shades
 from ..estimates.result import Result
 from ..operators.operator import OnParameters
 from ..operators.paths import Paths
@@ -61,18 +61,16 @@ class LayerShares(Result):
 
         Returns the matplotlib axes.
         """
-        ax = axes(ax, (1.5 + 0.45 * (self.shares.shape[1] + 1), 1.2 + 0.35 * len(self.names)))
-        table = np.column_stack([self.shares, self.baseline])
-        ax.imshow(table, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        for (i, j), share in np.ndenumerate(table):
-            color = "white" if share > 0.6 else "black"
-            ax.text(j, i, f"{100 * share:.0f}", ha="center", va="center", color=color, fontsize=8)
-        count = self.shares.shape[1]
-        ax.axvline(count - 0.5, color="white", linewidth=3)
-        ax.set_xticks(range(count + 1), [*map(str, range(1, count + 1)), "size"])
-        ax.set_yticks(range(len(self.names)), [literal(name) for name in self.names])
-        ax.grid(False)
-        ax.set_xlabel("vector (share in %)")
+        rows, count = min(len(self.names), 30), self.shares.shape[1]
+        ax = axes(ax, (1.5 + 0.45 * (min(count, 30) + 1), 1.2 + 0.35 * rows))
+        table = 100 * np.column_stack([self.shares, self.baseline])
+        # The last column is no vector, but what a random one would have.
+        columns = [*map(str, range(1, count + 1)), "all"]
+        shades(
+            ax, table, self.names, columns, label="share in %", form="{:.0f}", most=100, log=False
+        )
+        ax.axvline(count - 0.5, color=PAPER, linewidth=3)
+        ax.set_xlabel("vector (share in %); last: share of all parameters")
         return ax
 
 

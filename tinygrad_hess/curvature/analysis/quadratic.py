@@ -14,7 +14,7 @@ from ...core import arguments, trees
 from ...transforms.gradients import jvp
 from ..estimates import scaling
 from ..estimates.operands import Array
-from ..estimates.plotting import BLUE, GREEN, GREY, ORANGE, axes
+from ..estimates.plotting import BLUE, GREEN, GREY, ORANGE, axes, legend
 from ..estimates.result import Result
 from ..operators.hessian import HessianOperator
 from .total_loss import TotalLoss, as_hessian
@@ -199,7 +199,7 @@ class QuadraticSlice(Result, derived=("quadratic", "trusted")):
         ax.axvspan(-reach, reach, color=ORANGE, alpha=0.08, linewidth=0)
         ax.set_xlabel("t, in lengths of the direction")
         ax.set_ylabel("loss")
-        ax.legend(frameon=False)
+        legend(ax)
         return ax
 
 

@@ -14,7 +14,7 @@ from ...core import arguments
 from ..eigenpairs.eigenpairs import top_eigenpairs
 from ..estimates import scaling
 from ..estimates.operands import Array
-from ..estimates.plotting import BLUE, GREEN, GREY, ORANGE, axes
+from ..estimates.plotting import BLUE, GREEN, GREY, ORANGE, axes, legend
 from ..estimates.result import Result
 from .at_a_point import scaled, vector_like, with_gradient
 from .stability import contraction, stability_threshold
@@ -100,7 +100,7 @@ class StepSize(Result):
         ax.set_xlim(0, end)
         ax.set_xlabel("learning rate")
         ax.set_ylabel("|1 - rate · λ|, one step")
-        ax.legend(frameon=False, fontsize=9)
+        legend(ax)
         return ax
 
 

@@ -20,16 +20,23 @@ import numpy as np
 import scipy
 
 from ..._version import __version__
-from ...core import arguments
+from ...core import arguments, trees
 from ...core.files import replace_whole
+from ...nn.module import modules
 from ..analysis.total_loss import as_hessian
+from ..distributed.sharded import as_batches, check_arguments
 from ..estimates import scaling
 from ..estimates.result import Result
 from ..operators import checks
 from ..operators.hessian import HessianOperator
 from ..training.monitor import Monitor
 from ..training.records import Records, for_json
+from .comparison import Comparison
+from .contents import contents
+from .document import Document
+from .files import save_figures, save_markdown
 from .html import page
+from .markdown import markdown
 from .parts import Part, Run
 from .text import findings, text
 
@@ -51,6 +58,11 @@ class Report(Result, derived=("parameters", "findings")):
     gradient_norm : float
     layers : dict of str to int
         Parameters in each layer.
+    frozen : int
+        Parameters beside them that are frozen, and so not counted.
+    mode : str
+        That the model was in: "training", "evaluation", "training in part", or empty where
+        ``params`` hold no module.
     dtype, reduction : str
     data : str
         What the data are, in words.
@@ -71,6 +83,8 @@ class Report(Result, derived=("parameters", "findings")):
     loss: float
     gradient_norm: float
     layers: dict[str, int]
+    frozen: int
+    mode: str
     dtype: str
     reduction: str
     data: str
@@ -117,16 +131,76 @@ class Report(Result, derived=("parameters", "findings")):
         data = json.dumps(self.to_dict(), indent=1, allow_nan=False, ensure_ascii=False)
         return replace_whole(arguments.path("Report.save_json", path), data.encode())
 
+    @cached_property
+    def document(self) -> Document:
+        """What the page and the Markdown are made of; its figures are drawn when asked for."""
+        return contents(self)
+
     def save_html(self, path: str | Path) -> Path:
         """Write one self-contained page with figures; a file that is there is replaced whole.
 
         Without matplotlib it has no figures, and says so.
         """
-        return replace_whole(arguments.path("Report.save_html", path), page(self).encode())
+        whole = page(self.document).encode()
+        return replace_whole(arguments.path("Report.save_html", path), whole)
+
+    def to_markdown(self) -> str:
+        """Words and tables as Markdown; :meth:`save_markdown` has figures too."""
+        return markdown(self.document)
+
+    def save_markdown(self, path: str | Path) -> Path:
+        """Write Markdown, and the figures and their data into a folder beside it.
+
+        The folder has the name of the file and ``_figures``; see :meth:`save_figures`. Without
+        matplotlib there is the text alone.
+        """
+        return save_markdown(self.document, arguments.path("Report.save_markdown", path))
+
+    def save_figures(self, folder: str | Path) -> list[Path]:
+        """Write each figure as SVG, and what it shows as CSV and as JSON, into a folder.
+
+        Raises
+        ------
+        ImportError
+            When matplotlib is not installed.
+        """
+        return save_figures(self.document, folder, "Report.save_figures")
+
+    def compare(self, other: Report, names: tuple[str, str] = ("before", "after")) -> Comparison:
+        """This report beside another one: two points of a run, two runs, or two models.
+
+        Parameters
+        ----------
+        other : Report
+            The later one, or the other one.
+        names : (str, str)
+            What to call the two.
+
+        Returns
+        -------
+        Comparison
+            ``print(found.text)``, ``found.save_html(path)``, ``found.to_markdown()``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from tinygrad_hess.curvature import report
+        >>> loss = lambda w: (w**2 * np.array([4.0, 1.0])).sum() / 2
+        >>> one, two = (report(f, np.ones(2), budget=10) for f in (loss, lambda w: 3 * loss(w)))
+        >>> print(one.compare(two).text.splitlines()[3])
+          Sharpness     The largest eigenvalue rises from 4 to 12 (3 times).
+        """
+        arguments.instance("Report.compare", "other", other, Report, "another report")
+        if not isinstance(names, tuple | list) or len(names) != 2 or names[0] == names[1]:
+            raise ValueError(
+                f"Report.compare: names={arguments.shown(names)} must be two different names, "
+                "such as ('before', 'after')"
+            )
+        return Comparison(self, other, (str(names[0]), str(names[1])))
 
     def _repr_html_(self) -> str:
         """For notebooks: the page in a frame of its own, so that styles do not mix."""
-        inner = escape(page(self))
+        inner = escape(page(self.document))
         return (
             f'<iframe srcdoc="{inner}" style="width:100%;height:720px;border:0" '
             'title="Curvature report"></iframe>'
@@ -144,6 +218,8 @@ def report(
     rate: float | None = None,
     title: str = "Curvature of the training loss",
     seed: int = 0,
+    executor: Any = None,
+    shards: int | None = None,
 ) -> Report:
     """All that a budget allows to say about the curvature of a loss at a point.
 
@@ -165,12 +241,15 @@ def report(
     title : str
     seed : int
         Of all probes and starting vectors.
+    executor, shards
+        As for :class:`HessianOperator`. What the data leave uncertain is computed here.
 
     Returns
     -------
     Report
-        ``print(report.text)``, ``report.save_html(path)``, ``report.save_json(path)``,
-        ``report.to_dict()``, ``report["eigenpairs"]``; in a notebook it shows itself.
+        ``print(report.text)``, ``report.save_html(path)``, ``report.save_markdown(path)``,
+        ``report.save_json(path)``, ``report.to_dict()``, ``report["eigenpairs"]``,
+        ``report.compare(other)``; in a notebook it shows itself.
 
     Raises
     ------
@@ -191,6 +270,9 @@ def report(
     begun = time.perf_counter()
     seconds = seconds_of(budget)
     seed = arguments.integer("report", "seed", seed, least=0)
+    if executor is not None or shards is not None:
+        data = as_batches(data, "report", executor, shards)
+        check_arguments(data, args, "report")
     _, op = as_hessian(loss, params, data, args, reduction, "report")
     before = op.matvecs
     value, norm = float(op.value), scaling.norm(op.gradient)
@@ -202,12 +284,15 @@ def report(
         arguments.instance("report", "monitor", records, Records, "a Monitor, or its records")
     if rate is None and records is not None and len(records):
         rate = records.records[-1]["rate"]
+    tree = op._at.tree()
     return Report(
         title=title,
         parts=parts,
         loss=value,
         gradient_norm=norm,
         layers={name: len(indices) for name, indices in op.layers.items() if len(indices)},
+        frozen=sum(np.size(node.value) for node in trees.fixed(tree) if not node.is_buffer),
+        mode=_mode_of(tree),
         dtype=str(op.dtype),
         reduction=op.reduction,
         data=_describe_data(op),
@@ -244,6 +329,13 @@ def seconds_of(budget: str | float) -> float:
             f"report: budget={budget!r} is not a time; write '30s', '2min', '1h', or seconds"
         )
     return seconds
+
+
+def _mode_of(tree: Any) -> str:
+    found = {module.training for module in modules(tree)}
+    if len(found) == 2:
+        return "training in part"
+    return {True: "training", False: "evaluation"}[found.pop()] if found else ""
 
 
 def _describe_data(op: HessianOperator) -> str:

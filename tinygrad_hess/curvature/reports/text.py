@@ -12,11 +12,15 @@ from typing import Any
 import numpy as np
 
 from ...core.text import visible
+from .numbers import count, estimate, half_width, large, percent, rounding
 
 WIDTH = 100
 
 UNKNOWN = 1e6
 """An upper bound this many times the lower one says nothing."""
+
+KINDS = {"degenerate": "degenerate point", "undecided": "critical point of undecided kind"}
+"""Of points, where the word needs a noun."""
 
 NAMES = {
     "eigenpairs": "Largest eigenvalues",
@@ -45,6 +49,7 @@ def findings(report: Any) -> list[tuple[str, str]]:
         "Gradient": _gradient,
         "Layers": _layers,
         "How sure": _reliability,
+        "The model": _model,
         "Cost": _cost,
     }
     return [(name, said) for name, tell in tellers.items() if (said := tell(report))]
@@ -75,21 +80,32 @@ def unfinished(report: Any) -> list[tuple[str, str]]:
 # ---- sentences -----------------------------------------------------------------------------------
 
 
+def _model(report: Any) -> str:
+    """What of it was measured, where that is not all, or depends on the mode."""
+    said = []
+    if report.frozen:
+        frozen = count(report.frozen, "parameter is", "parameters are")
+        said.append(f"{frozen} frozen, and {report.parameters:,} trained: these alone are measured")
+    if report.mode:
+        said.append(f"the model is in {report.mode} mode")
+    sentence = "; ".join(said)
+    return f"{sentence[:1].upper()}{sentence[1:]}." if sentence else ""
+
+
 def _point(report: Any) -> str:
     found = report["point"]
     norm = f"gradient norm {report.gradient_norm:.3g}"
     if found is None:
         return f"The loss is {report.loss:.5g}, {norm}; its kind was not looked into."
     low, high = found.index
-    signs = f"{_format_bounds(found.index)} of {found.parameters:,} directions curve down"
-    if low == 0 < high:
-        signs = f"none of {found.parameters:,} directions is known to curve down"
+    directions = f"of {found.parameters:,} directions"
+    signs = f"{_format_bounds(found.index)} {directions} curve{'s' * (high == 1)} down"
+    if low == 0:
+        signs = f"none {directions} {'is known to curve' if high else 'curves'} down"
     if found.kind == "not critical":
-        if found.index == (0, 0):
-            return f"Not a critical point ({norm}), and no direction curves down."
         return f"Not a critical point ({norm}); {signs}."
     proof = "" if found.proved else ", as far as is known"
-    return f"A {found.kind}{proof}: {found.reason} ({norm}; {signs})."
+    return f"A {KINDS.get(found.kind, found.kind)}{proof}: {found.reason} ({norm}; {signs})."
 
 
 def _sharpness(report: Any) -> str:
@@ -98,13 +114,15 @@ def _sharpness(report: Any) -> str:
         return ""
     if _is_lower_bound(top):  # the interval holds an eigenvalue, but hardly the largest
         return f"The largest eigenvalue is at least {top.values[0]:.3g}; {top.reason}."
-    said = f"The largest eigenvalue is {top.values[0]:.5g} ± {_format_residual(top)}"
+    said = f"The largest eigenvalue is {top.values[0]:.5g}{_format_residual(top)}"
     if len(top.values) > 1:
         said += f", the next {top.values[1]:.5g}"
     density = report["density"]
     if density is not None and density.outliers:
         n = density.outliers
-        said += f"; {n} stand{'s' if n == 1 else ''} out from the rest ({density.gap:.2g}-fold gap)"
+        stand = count(n, "direction stands", "directions stand")
+        which = "it" if n == 1 else "the least of them"
+        said += f"; {stand} out from the rest ({which} is {density.gap:.2g} times the next)"
     other = report["sharpness"]
     if other is not None:
         said += (
@@ -123,13 +141,18 @@ def _conditioning(report: Any) -> str:
         f"{_format_count(negative)} negative and {_format_count(zero)} numerically zero eigenvalues"
     )
     low, high = found.interval
-    if found.exact and np.isfinite(found.value):
-        return f"Condition number {found.value:.3g} on the positive part, exact; beside {counts}."
-    if np.isfinite(low) and found.converged:
-        return f"Condition number {found.value:.3g} on the positive part; beside {counts}."
+    if np.isfinite(low) and np.isfinite(found.value) and (found.exact or found.converged):
+        exact = ", exact" if found.exact else ""
+        return (
+            f"The largest eigenvalue is {large(found.value)} times the smallest positive one "
+            f"(condition number{exact}); beside {counts}."
+        )
     if np.isfinite(low):
-        at_most = f" and at most {high:.2g}" if high < UNKNOWN * low else ""
-        return f"Condition number at least {low:.2g}{at_most} on the positive part; {counts}."
+        at_most = f" and at most {large(high)}" if high < UNKNOWN * low else ""
+        return (
+            f"The largest eigenvalue is at least {large(low)}{at_most} times the smallest positive "
+            f"one (condition number); beside {counts}."
+        )
     return f"No condition number: {found.reason}; {counts}."
 
 
@@ -172,7 +195,7 @@ def _gradient(report: Any) -> str:
     found = report["alignment"]
     if found is None or not np.isfinite(found.share):
         return ""
-    share, baseline = _format_percent(found.share), _format_percent(found.baseline)
+    share, baseline = percent(found.share), percent(found.baseline)
     return (
         f"{share} of the gradient's square lies in the top {len(found.values)} eigenvectors; of a "
         f"random direction's, {baseline}."
@@ -185,12 +208,12 @@ def _layers(report: Any) -> str:
     if traces is not None and len(traces.layers) > 1 and traces.total.value > 0:
         name, most = max(traces.layers.items(), key=lambda item: item[1].value)
         said.append(
-            f"Of the trace {_format_with_error(traces.total)}, {visible(name)} carries "
+            f"Of the trace {estimate(traces.total)}, {visible(name)} carries "
             f"{most.value / traces.total.value:.0%}, with "
             f"{traces.sizes[name] / report.parameters:.0%} of the parameters"
         )
     elif traces is not None:
-        said.append(f"The trace is {_format_with_error(traces.total)}")
+        said.append(f"The trace is {estimate(traces.total)}")
     if shares is not None and len(shares.names) > 1:
         i = int(shares.shares[:, 0].argmax())
         said.append(
@@ -205,11 +228,11 @@ def _layers(report: Any) -> str:
 def _reliability(report: Any) -> str:
     top, traces, data = report["eigenpairs"], report["traces"], report["data"]
     said = []
-    if top is not None and len(top.values) and not _is_lower_bound(top):
-        said.append(f"the largest eigenvalue to {_format_residual(top)}, by its residual")
+    if top is not None and len(top.values) and top.values[0] and not _is_lower_bound(top):
+        said.append(f"the largest eigenvalue{_format_residual(top)}, by its residual")
     if traces is not None and not traces.total.exact and traces.total.value:
-        half = (traces.total.interval[1] - traces.total.interval[0]) / 2
-        said.append(f"the trace to {half / abs(traces.total.value):.1%} (95%)")
+        half = half_width(traces.total.interval)
+        said.append(f"the trace ± {percent(half / abs(traces.total.value))} (95%)")
     if data is not None:
         said.append(
             f"with other data of this size, the largest eigenvalue would vary by "
@@ -239,12 +262,8 @@ def _format_bounds(bounds: tuple[int, int]) -> str:
 def _format_count(estimate: Any) -> str:
     low, high = estimate.interval
     if estimate.exact or round(low) == round(high):
-        return f"{estimate.value:,.0f}"
-    return f"{low:,.0f} to {high:,.0f}"
-
-
-def _format_percent(share: float) -> str:
-    return f"{share:.0%}" if share > 0.095 or share == 0 else f"{100 * share:.2g}%"
+        return f"{estimate.value:,.0f}" if round(estimate.value) else "no"
+    return f"{low:,.0f} to {high:,.0f}" if low else f"up to {high:,.0f}"
 
 
 def _is_lower_bound(top: Any) -> bool:
@@ -254,12 +273,5 @@ def _is_lower_bound(top: Any) -> bool:
 
 def _format_residual(top: Any) -> str:
     """Of the largest eigenvalue, but no less than rounding."""
-    least = 10 * np.finfo(top.values.dtype).eps * abs(top.values[0])
-    return f"{max(top.residuals[0], least):.1g}"
-
-
-def _format_with_error(estimate: Any) -> str:
-    if estimate.exact:
-        return f"{estimate.value:.5g}"
-    half = (estimate.interval[1] - estimate.interval[0]) / 2
-    return f"{estimate.value:.4g} ± {half:.2g}"
+    half = max(float(top.residuals[0]), rounding(top.values[0], top.values.dtype))
+    return f" ± {half:.1g}" if half else ", exact"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from ...core import arguments
 from ..estimates.estimate import Estimate
 from ..estimates.operands import Array
-from ..estimates.plotting import BLUE, GREY, ORANGE, axes
+from ..estimates.plotting import BLUE, GREY, ORANGE, axes, legend
 from ..estimates.result import Result
 
 
@@ -158,45 +159,103 @@ class SpectralDensity(Result, omitted=("quadrature", "magnitudes")):
         ax = axes(ax, (7.0, 4.0))
         draw = self._draw_linear if scale == "linear" else self._draw_magnitudes
         draw(ax)
-        low, high = (f"{share:.1%}" for share in self.zero_mass.interval)
-        between = low if low == high else f"{low} to {high}"
-        title = f"{between} of {self.size:,} eigenvalues are zero (|λ| ≤ {self.zero:.1g})"
-        ax.set_title(title, fontsize=9, color=GREY)
-        if ax.get_legend_handles_labels()[0]:
-            ax.legend(frameon=False, fontsize=8.5)
+        legend(ax, f"{self._zeros_in_words()} (|λ| ≤ {self.zero:.1g})")
         return ax
 
+    def _zeros_in_words(self) -> str:
+        low, high = self.zero_mass.interval
+        if low == high == 0:
+            return f"none of {self.size:,} eigenvalues is zero"
+        if low == high == 1:
+            return f"all {self.size:,} eigenvalues are zero"
+        most = f"at most {high:.1%}" if high >= 0.001 else "less than 0.1%"
+        between = most if low == 0 else f"{low:.1%} to {high:.1%}"
+        share = f"{low:.1%}" if low == high else between
+        return f"{share} of {self.size:,} eigenvalues are zero"
+
     def _draw_linear(self, ax: Any) -> None:
-        if self.eigenvalues is not None and len(self.grid) > 1:
-            inside = self.eigenvalues[
-                (self.eigenvalues >= self.grid[0])
-                & (self.eigenvalues <= self.grid[-1])
-                & (np.abs(self.eigenvalues) > self.zero)
-            ]
-            counts, edges = np.histogram(inside, bins=60)
+        ax.set_xlabel("eigenvalue")
+        if len(self.grid) > 1 and self.density.any():
+            self._draw_bulk(ax)
+            self._mark_atoms(ax)
+        else:
+            self._draw_shares(ax)
+
+    def _draw_bulk(self, ax: Any) -> None:
+        """The density, over all eigenvalues where they are known."""
+        low, high = float(self.grid[0]), float(self.grid[-1])
+        if self.eigenvalues is not None:
+            inside = (self.eigenvalues >= low) & (self.eigenvalues <= high)
+            inside &= np.abs(self.eigenvalues) > self.zero
+            counts, edges = np.histogram(self.eigenvalues[inside], bins=60)
             heights = counts / (self.size * np.diff(edges))
             ax.stairs(heights, edges, fill=True, color=GREY, alpha=0.35, label="all eigenvalues")
         ax.plot(self.grid, self.density, color=BLUE, linewidth=1.3, label="bulk")
         if not self.exact:
             ax.fill_between(self.grid, *self.band.T, color=BLUE, alpha=0.25, label="95% band")
         ax.set_yscale("log")
-        peak = max(float(self.density.max(initial=0.0)), 1e-300)
-        bottom, top = 1e-5 * peak, 3 * peak
+        peak = float(self.density.max())
+        ax.set_ylim(1e-5 * peak, 3 * peak)
+        ax.set_ylabel("density")
+        if high - low < 0.1 * (self.extent[1] - self.extent[0]):  # else hardly seen
+            edge = _rounded_up(max(abs(low), abs(high)))
+            ax.set_xscale("symlog", linthresh=edge, linscale=1.5)
+            ends = min(low, self.extent[0]), max(high, self.extent[1])
+            margin = lambda x, end: x * 1.4 if abs(x) > edge else x + end * 0.1 * edge
+            ax.set_xlim(margin(ends[0], -1), margin(ends[1], 1))
+            ax.set_xlabel("eigenvalue (logarithmic beyond the bulk)")
+            first, last = (math.floor(math.log10(x)) for x in (2 * edge, max(map(abs, ends))))
+            powers = [edge, *(10.0 ** np.arange(first + 1, last + 1))]
+            ticks = [0.0, *powers, *(-x for x in powers)]
+            ax.set_xticks([x for x in ticks if ends[0] <= x <= max(ends[1], edge)])
+            ax.minorticks_off()
+            ax.xaxis.set_major_formatter("{x:g}")
+
+    def _mark_atoms(self, ax: Any) -> None:
+        """Stems up to half the height; above a few of them, how often each occurs."""
         shown = [a for a in self.atoms if abs(a.value) > self.zero]
         for n, atom in enumerate(shown):
-            # A stem's height is its share of the eigenvalues over the width of a pixel or so.
-            width = max((self.extent[1] - self.extent[0]) / 300, 1e-300)
             ax.plot(
-                [atom.value] * 2, [bottom, max(atom.weight / width, 2 * bottom)], color=ORANGE,
-                linewidth=1.2, marker="o", markevery=[1], markersize=3.5,
-                label=f"{len(shown)} atoms" if n == 0 else None,
+                [atom.value] * 2, [0, 0.5], color=ORANGE, linewidth=1.2 if len(shown) < 20 else 0.8,
+                marker="o", markevery=[1], markersize=3.5 if len(shown) < 20 else 2,
+                transform=ax.get_xaxis_transform(),
+                label=f"{len(shown)} that stand{'s' * (len(shown) == 1)} out" if n == 0 else None,
             )  # fmt: skip
-        ax.set_ylim(bottom, top)
-        ax.set_xlabel("eigenvalue")
-        ax.set_ylabel("density")
+            if len(shown) <= 8 and (atom.multiplicity or 0) > 1:
+                ax.annotate(
+                    f"{atom.multiplicity}×", (atom.value, 0.5), (0, 5), ha="center", fontsize=8,
+                    xycoords=ax.get_xaxis_transform(), textcoords="offset points",
+                )  # fmt: skip
+
+    def _draw_shares(self, ax: Any) -> None:
+        """Without a bulk: each eigenvalue as a stem, as high as its share of all."""
+        stems = [(0.0, self.zero_mass.value, "zero", GREY)] if self.zero_mass.value else []
+        shown = [a for a in self.atoms if abs(a.value) > self.zero]
+        name = f"{len(shown)} eigenvalue{'' if len(shown) == 1 else 's'}"
+        stems += [(a.value, a.weight, name, ORANGE) for a in shown]
+        named: set[str] = set()
+        for value, share, name, colour in stems:
+            label = None if name in named else name
+            named.add(name)
+            ax.plot([value] * 2, [0, share], color=colour, linewidth=1.8, label=label,
+                    marker="o", markevery=[1], markersize=5)  # fmt: skip
+        low, high = min(0.0, self.extent[0]), max(0.0, self.extent[1])
+        margin = 0.1 * (high - low) or 1.0
+        ax.set_xlim(low - margin, high + margin)
+        ax.set_ylim(0, 1.1 * max([share for _, share, _, _ in stems], default=1.0))
+        ax.set_ylabel("share of all eigenvalues")
 
     def _draw_magnitudes(self, ax: Any) -> None:
+        from matplotlib.ticker import LogLocator
+
         exponents, *parts = self.magnitudes
+        ax.set_xlabel("magnitude of the eigenvalue")
+        ax.set_ylabel("share of eigenvalues a decade")
+        if not len(exponents):
+            ax.text(0.5, 0.5, "all eigenvalues are zero", transform=ax.transAxes, ha="center")
+            ax.set_xticks([])
+            ax.set_yticks([])
+            return
         for density, colour, name in zip(parts, (BLUE, ORANGE), ("positive", "negative")):
             if density.any():
                 ax.plot(10.0**exponents, density, color=colour, linewidth=1.3, label=name)
@@ -205,14 +264,22 @@ class SpectralDensity(Result, omitted=("quadrature", "magnitudes")):
             for sign, colour in ((1, BLUE), (-1, ORANGE)):
                 part = sign * self.eigenvalues
                 part = part[part > self.zero]
-                if part.size:
+                if part.size and part[0] != part[-1]:
                     counts, edges = np.histogram(np.log10(part), bins=40)
                     heights = counts / (self.size * np.diff(edges))
                     ax.stairs(heights, 10.0**edges, color=colour, alpha=0.6, linewidth=0.8)
         ax.set_xscale("log")
-        if len(exponents) and self.resolution > 10.0 ** exponents[0]:
+        if exponents[-1] - exponents[0] < 2:  # powers of ten alone would be few
+            ax.minorticks_off()
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.xaxis.set_major_formatter("{x:g}")
+        if self.resolution > 10.0 ** exponents[0]:
             ax.axvspan(
                 10.0 ** exponents[0], self.resolution, color=GREY, alpha=0.15, label="not resolved"
             )
-        ax.set_xlabel("magnitude of the eigenvalue")
-        ax.set_ylabel("share of eigenvalues a decade")
+
+
+def _rounded_up(x: float) -> float:
+    """To one digit."""
+    unit = 10.0 ** math.floor(math.log10(x))
+    return math.ceil(x / unit) * unit

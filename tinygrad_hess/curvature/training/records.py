@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments
-from ..estimates.plotting import BLUE, GREY, ORANGE, axes
+from ..estimates.plotting import BLUE, GREY, ORANGE, axes, legend
 from ..estimates.result import plain
 
 FORMAT = "tinygrad_hess.curvature.Monitor, 1"
@@ -145,7 +145,7 @@ class Records:
             ax.set_ylim(top=1.3 * largest)  # a threshold far away would flatten what is drawn
         ax.set_xlabel("step")
         ax.set_ylabel("preconditioned eigenvalues" if scaled.all() else "eigenvalues")
-        ax.legend(frameon=False, fontsize=9, loc="best")
+        legend(ax)
         return ax
 
 
