@@ -94,6 +94,7 @@ LEVELS = (
     ("data", "ode", "optim", "curvature", "viz"),
     ("io",),
     ("compat",),
+    ("cli",),
 )
 """Rooms in the order in which they are built: each imports from those before it."""
 

@@ -118,9 +118,14 @@ def render(graph: graphviz.Digraph | str, path: str | Path, timeout: float = 60)
     return replace_whole(page, _page(source, path.stem).encode())
 
 
+def renderer() -> str | None:
+    """The path of the program that draws SVG; None where there is none."""
+    return _program("svg")
+
+
 def svg_of(source: str) -> str | None:
     """DOT text drawn as SVG; None where no Graphviz program is installed."""
-    program = _program("svg")
+    program = renderer()
     return None if program is None else _run(program, "svg", source, 60).decode()
 
 
