@@ -79,7 +79,7 @@ class Traced:
         small = self.flops < BLAS_THREADS or (
             self._split is None and not any(map(_is_large, program.instructions))
         )
-        small = small and any(map(_threaded, program.instructions))
+        small = small and any(map(is_threaded, program.instructions))
         self._alone: Any = threads.one_blas_thread if small else None
         self._quiet = _in_context if not any(i.effects for i in program.instructions) else _ignoring
         self._boxed = boxed if any(boxed) else None
@@ -122,6 +122,12 @@ class Traced:
     def source(self) -> str:
         """The program as it runs now."""
         return self._planned(self._threads()).source
+
+    @property
+    def described(self) -> str:
+        """The plan in a line: operations, threads, and what runs without Python."""
+        count = len(self.program.instructions)
+        return f"{count} operation{'' if count == 1 else 's'}, {self._parts()}, {self._runs()}"
 
     def explained(self, values: Sequence[Any], repeats: int) -> str:
         """What the plan consists of, and where its time goes."""
@@ -208,7 +214,7 @@ def _may_gain(program: Program) -> bool:
     return _are_large(program.instructions) or max(sizes, default=0) > run.CACHE
 
 
-def _threaded(i: Instruction) -> bool:
+def is_threaded(i: Instruction) -> bool:
     """Whether OpenBLAS would share it, though it may be too small to gain by that."""
     least = None if i.prim is None else i.prim.blas
     return least is not None and i.flops > least

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -34,7 +35,7 @@ from ..ops.elementwise.identity import alias
 from ..ops.shape.batch_axes import enter, leave
 from ..ops.shape.rearranging import moveaxis
 from ..transforms.sweeps import forward, reverse
-from .compiled import CUT, Traced
+from .compiled import CUT, Traced, is_threaded
 from .program import Loop, Program, hashable
 from .record import read
 
@@ -255,12 +256,14 @@ class _Plan:
         count = len(program.outputs)
         self.traced = Traced(program, trees.structure([0] * count), [False] * count)
         self._repeated = self.traced.plan.repeated() if self.traced.flops < CUT else None
+        threaded = any(map(is_threaded, self.traced.program.instructions))
+        self._alone: Any = one_blas_thread if threaded else nullcontext()
 
     def repeat(self, *loop: Any) -> tuple[Leaves, Leaves, Leaves] | None:
         """All steps; None where they are to be replayed one by one."""
         if self._repeated is None:
             return None
-        with one_blas_thread:
+        with self._alone:
             return self._repeated(*loop)
 
 

@@ -30,9 +30,13 @@ static void run_operation(const npy_intp *op) {
     const npy_intp *const pointers = op + HEAD, *const dimensions = pointers + count;
     const npy_intp *const steps = dimensions + op[DIMENSIONS], *const outer = steps + op[STEPS];
     char *at[MOST_OPERANDS], *given[MOST_OPERANDS]; /* loops may move what they are given */
-    npy_intp index[MOST_AXES] = {0};
 
     for (npy_intp j = 0; j < count; j++) at[j] = (char *)pointers[j];
+    if (axes == 0) {
+        loop(at, dimensions, steps, data);
+        return;
+    }
+    npy_intp index[MOST_AXES] = {0};
     for (;;) {
         memcpy(given, at, sizeof at);
         loop(given, dimensions, steps, data);
@@ -190,13 +194,16 @@ static PyObject *run_repeat(PyObject *object, PyObject *args) {
     struct {
         npy_intp begin, step, period;
     } const *const way = PyArray_DATA(ways);
+    char **const bases = self->bases;
+    for (Py_ssize_t i = 0; i < count; i++) bases[i] += way[i].begin;
 
     PyThreadState *const state = PyEval_SaveThread();
     for (Py_ssize_t t = 0; t < n; t++) {
-        for (const Relocation *r = self->moving, *end = r + self->n_moving; r < end; r++) {
-            const npy_intp steps = way[r->owner].period ? t % way[r->owner].period : t;
-            self->words[r->word] = (npy_intp)(self->bases[r->owner] + way[r->owner].begin +
-                                              steps * way[r->owner].step + r->offset);
+        for (const Relocation *r = self->moving, *end = r + self->n_moving; r < end; r++)
+            self->words[r->word] = (npy_intp)(bases[r->owner] + r->offset);
+        for (Py_ssize_t i = 0; i < count; i++) {
+            const int back = way[i].period && (t + 1) % way[i].period == 0;
+            bases[i] += back ? (1 - way[i].period) * way[i].step : way[i].step;
         }
         for (const npy_intp *op = self->words, *end = op + self->n_words; op < end; op += op[SIZE])
             run_operation(op);
