@@ -79,9 +79,7 @@ page
 # Where it has arrived: the largest eigenvalues, with their residuals.
 hessian = tg.curvature.HessianOperator(loss, fitted.params, (x, targets))
 pairs = tg.curvature.top_eigenpairs(hessian, k=3)
-print(
-    "largest eigenvalues", pairs.values.round(3), "residuals below", f"{pairs.residuals.max():.0e}"
-)
+print("largest", *pairs.values.round(3), f"with residuals up to {pairs.residuals.max():.0e}")
 pairs
 
 # %%
