@@ -25,6 +25,7 @@ SHORT = {
 """Words that a script must print."""
 
 TRAINING = {
+    "first_five_minutes": ["H v      [-0.909", "100 steps: loss 0.590", "2/rate = 4", "residuals"],
     "fit_an_integrator": ["gradient", " birth 1.1", "in truth 0.4"],
     "ode_gradients": ["steps accepted", "births 1.1", "in truth 0.4", "wrote ode_gradients.png"],
     "hypergradients": [
@@ -119,5 +120,8 @@ def test_the_sharpness_climbs_to_the_edge_and_stays(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_is_short(script: Path) -> None:
-    most = 50 if script.stem in SHORT else 65
+    if script.stem == "first_five_minutes":  # half of it is text between the cells
+        most = 95
+    else:
+        most = 50 if script.stem in SHORT else 65
     assert len(script.read_text(encoding="utf-8").splitlines()) < most
