@@ -340,9 +340,8 @@ def pad(x: ArrayLike, pad_width: Any, mode: str = "constant", constant_values: f
     if mode == "constant":
         out = pad_zeros(x, width=width)
         if constant_values != 0:
-            frame = np.pad(np.zeros(shape), width, constant_values=1)
-            dtype = getattr(x, "dtype", np.dtype(float))
-            out = out + (frame * constant_values).astype(dtype)
+            nothing = np.zeros(shape, getattr(x, "dtype", np.dtype(float)))
+            out = out + np.pad(nothing, width, constant_values=constant_values)
         return out
     if mode not in ("edge", "reflect", "symmetric", "wrap"):
         raise ValueError(

@@ -73,7 +73,7 @@ def from_sklearn(estimator: Any) -> nn.Module:
     what = "a fitted estimator of scikit-learn, such as LogisticRegression().fit(x, y)"
     arguments.instance("from_sklearn", "estimator", estimator, base.BaseEstimator, what)
     found: list[str] = []
-    layers = []
+    layers: list[Any] = []
     for name, step in _steps(estimator):
         if step is None or (isinstance(step, str) and step == "passthrough"):
             continue
@@ -132,7 +132,7 @@ def _only_output(x: Any) -> Any:
 
 def _layer(weight: Any, bias: Any) -> nn.Linear:
     """``x @ weight + bias``; without a bias where the model was fitted without."""
-    made = nn.Linear(*weight.shape, bias is not None, init=zeros, dtype=weight.dtype)
+    made = nn.Linear(*weight.shape, bias=bias is not None, init=zeros, dtype=weight.dtype)
     made.weight, made.bias = weight, bias
     return made
 

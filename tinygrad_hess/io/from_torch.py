@@ -100,7 +100,7 @@ class _Reader:
             if other != name:
                 self.found.append(f"{name!r} is the same array as {other!r}")
 
-    def read(self, module: Theirs, name: str) -> nn.Module:
+    def read(self, module: Theirs, name: str) -> Any:
         """Our layer; where there is none, one that stands for it until all is read."""
         self.names[id(module)] = name
         try:
@@ -113,7 +113,7 @@ class _Reader:
             made.__dict__["training"] = False
         return made
 
-    def inside(self, module: Theirs, name: str) -> nn.Module:
+    def inside(self, module: Theirs, name: str) -> Any:
         """A layer of a layer that is read."""
         parent = self.names[id(module)]
         return self.read(getattr(module, name), f"{parent}.{name}" if parent else name)
@@ -141,7 +141,7 @@ def _numbers(theirs: Theirs) -> Any:
 
 
 def _rule_of(module: Theirs) -> Rule:
-    kind = type(module)
+    kind: Any = type(module)
     if hasattr(module, "parametrizations"):
         raise UnsupportedError("its weights are parametrized; remove that first")
     if module._forward_hooks or module._forward_pre_hooks:
@@ -346,8 +346,8 @@ def _attention(reader: _Reader, m: Theirs, steps: bool = True) -> nn.Module:
         for layer, rows in zip(layers, bias.chunk(3)):
             reader.put(layer, bias=rows)
     made.train(m.training)
-    made.out = reader.inside(m, "out_proj")  # type: ignore[assignment]
-    return StepsFirst(made) if steps and not m.batch_first else made  # type: ignore[call-arg]
+    made.out = reader.inside(m, "out_proj")
+    return StepsFirst(made) if steps and not m.batch_first else made
 
 
 def _encoder_layer(reader: _Reader, m: Theirs) -> nn.Module:
@@ -369,7 +369,7 @@ def _encoder_layer(reader: _Reader, m: Theirs) -> nn.Module:
     made.train(m.training)
     parent = reader.names[id(m)]
     reader.names[id(m.self_attn)] = f"{parent}.self_attn" if parent else "self_attn"
-    made.attention = _attention(reader, m.self_attn, steps=False)  # type: ignore[assignment]
+    made.attention = _attention(reader, m.self_attn, steps=False)
     for field, theirs in (
         ("first", "linear1"),
         ("second", "linear2"),
@@ -378,7 +378,7 @@ def _encoder_layer(reader: _Reader, m: Theirs) -> nn.Module:
     ):
         setattr(made, field, reader.inside(m, theirs))
     batch_first = m.self_attn.batch_first
-    return made if batch_first else StepsFirst(made)  # type: ignore[call-arg]
+    return made if batch_first else StepsFirst(made)
 
 
 def _encoder(reader: _Reader, m: Theirs) -> nn.Module:
