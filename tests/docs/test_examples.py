@@ -21,6 +21,9 @@ SHORT = {
     "sparse_hessian": ["100,000   299,998          3", "3,600 heights", "by 9 products", "step  9"],
     "million_parameters": ["5,018 parameters", "Eigenpairs(LA", "Estimate(", "peak memory"],
     "jacobian_of_a_classifier": ["softmax regression on iris: 9", "petal", "virginica"],
+    "digits_batchnorm": ["Fitted(23 steps", "mean of 1 seeds", "8,538 parameters"],
+    "sequences_lstm": ["Fitted(10 steps", "on new waves", "1,233 parameters", "gradient norm"],
+    "sequences_transformer": ["accuracy", "of new sequences", "17,994 parameters", "gradient norm"],
 }
 """Words that a script must print."""
 
@@ -64,7 +67,7 @@ def run(script: str, folder: Path, quick: str = "1") -> str:
         env={**os.environ, **settings, "PYTHONPATH": search},
         capture_output=True,
         encoding="utf-8",
-        timeout=300,
+        timeout=300 if quick else 1800,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -101,6 +104,25 @@ def test_reaches_the_accuracy_that_it_claims(script: str, least: float, tmp_path
     found = re.search(r"^test accuracy ([\d.]+)%", printed, re.MULTILINE)
     assert found is not None, printed
     assert float(found[1]) >= least
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "pattern", "least", "most"),
+    [
+        ("sequences_lstm", r"^mean square error ([\d.]+) on new waves", 0, 0.05),
+        ("digits_batchnorm", r"^test accuracy ([\d.]+)%, mean of 5 seeds", 99, 100),
+        ("sequences_transformer", r"^([\d.]+)% of the digits of new sequences", 99, 100),
+    ],
+)
+def test_learns_what_it_claims(
+    script: str, pattern: str, least: float, most: float, tmp_path: Path
+) -> None:
+    printed = run(script, tmp_path, quick="")
+    found = re.search(pattern, printed, re.MULTILINE)
+    assert found is not None, printed
+    assert least <= float(found[1]) <= most
+    assert "eigenvalue" in printed
 
 
 @pytest.mark.slow
