@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 INSTALLED := pyproject.toml setup.py tinygrad_hess/replay/native/_runner.c
 
-.PHONY: demo test slow fuzz peers lint bench sizes accuracy supported names clean help
+.PHONY: demo test slow fuzz peers lint docs dist bench sizes accuracy supported names clean help
 
 help:  ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -28,6 +28,14 @@ $(VENV)/.lint: $(INSTALLED) | $(BIN)/python
 
 $(VENV)/.peers: $(INSTALLED) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -e ".[test]" autograd jax micrograd
+	@touch $@
+
+$(VENV)/.docs: $(INSTALLED) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e ".[docs]"
+	@touch $@
+
+$(VENV)/.release: $(INSTALLED) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e ".[release]"
 	@touch $@
 
 $(BENCH)/.made: $(INSTALLED)
@@ -58,6 +66,15 @@ lint: $(VENV)/.lint  ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.docs  ## Build the site with its lessons into docs/_build/html (ten minutes), and check its links
+	$(BIN)/python -m sphinx -q -W --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
+	$(BIN)/python tools/check_site.py docs/_build/html
+
+dist: $(VENV)/.release  ## Build a wheel and a source distribution into dist/, and check them
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m twine check --strict dist/*
 
 packages: $(VENV)/.test  ## Run the tests of packages that use autograd, on autograd and on the drop-in
 	$(BIN)/python tests/compat/packages.py $(ARGS)
