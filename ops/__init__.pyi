@@ -245,10 +245,10 @@ from tinygrad_hess.ops.shape.editing import hsplit as hsplit
 from tinygrad_hess.ops.shape.rearranging import hstack as hstack
 from tinygrad_hess.ops.special.elementary import huber as huber
 from tinygrad_hess.ops.special.hypergeometric import hyp0f1 as hyp0f1
-from tinygrad_hess.ops.special.bessel import hyp1f1 as hyp1f1
-from tinygrad_hess.ops.special.elliptic import hyp2f1 as hyp2f1
+from tinygrad_hess.ops.special.hypergeometric import hyp1f1 as hyp1f1
+from tinygrad_hess.ops.special.hypergeometric import hyp2f1 as hyp2f1
 from tinygrad_hess.ops.elementwise.trigonometric import hyperbola as hyperbola
-from tinygrad_hess.ops.special.bessel import hyperu as hyperu
+from tinygrad_hess.ops.special.hypergeometric import hyperu as hyperu
 from tinygrad_hess.ops.elementwise.trigonometric import hypot as hypot
 from tinygrad_hess.ops.special.bessel import i0 as i0
 from tinygrad_hess.ops.special.bessel import i0e as i0e

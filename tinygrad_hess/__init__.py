@@ -18,6 +18,7 @@
 """
 
 import sys as _sys
+import typing as _typing
 from importlib import import_module as _import_module
 from typing import Any as _Any
 
@@ -71,6 +72,18 @@ from .transforms import vmap as vmap
 from .core.tensor import tensor as tensor
 
 from ._version import __version__ as __version__
+
+if _typing.TYPE_CHECKING:  # what __getattr__ loads when it is used
+    from . import curvature as curvature
+    from . import data as data
+    from . import io as io
+    from . import nn as nn
+    from . import ode as ode
+    from . import optim as optim
+    from . import scipy as scipy
+    from . import viz as viz
+    from .numpy._coverage import supported as supported
+    from .transforms.sparse.plan import sparsity as sparsity
 
 _SUBPACKAGES = ("curvature", "data", "io", "nn", "ode", "optim", "scipy", "viz")
 _ELSEWHERE = {"sparsity": "transforms.sparse.plan", "supported": "numpy._coverage"}

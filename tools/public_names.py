@@ -13,6 +13,7 @@ tells which module to load for the others, and stubs tell what is bound while th
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import pkgutil
 import re
@@ -20,7 +21,7 @@ import sys
 from importlib import import_module
 from inspect import Parameter
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
@@ -94,9 +95,18 @@ def place_of(function: Any, name: str) -> Place | None:
     if bound:
         return defined.removeprefix("tinygrad_hess."), name if name in bound else bound[0]
     for module in submodules():
-        if vars(sys.modules[f"tinygrad_hess.ops.{module}"]).get(name) is function:
+        found = sys.modules[f"tinygrad_hess.ops.{module}"]
+        if vars(found).get(name) is function and name not in imported_names(found):
             return f"ops.{module}", name
     return None
+
+
+@functools.cache
+def imported_names(module: ModuleType) -> frozenset[str]:
+    """What a module imports from others, and so does not define itself."""
+    tree = ast.parse(inspect.getsource(module))
+    nodes = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    return frozenset(alias.asname or alias.name for node in nodes for alias in node.names)
 
 
 def submodules() -> list[str]:
@@ -248,7 +258,8 @@ def method(name: str, bound: Any) -> str:
     static = isinstance(bound, staticmethod)
     head = "    @staticmethod\n" if static else ""
     said = signature(bound.__func__ if static else bound, static)
-    return f"{head}    def {name}{said}:\n{doc}"
+    other = "  # type: ignore[override]" if name in ("__eq__", "__ne__") else ""  # object's: bool
+    return f"{head}    def {name}{said}:{other}\n{doc}"
 
 
 def is_bound_later(name: str, bound: Any) -> bool:
@@ -264,7 +275,7 @@ def tensor_stub() -> str:
     methods = [m for m in vars(tg.Tensor).items() if is_bound_later(*m)]
     body = "".join(method(name, bound) for name, bound in sorted(methods))
     head = '"""What is bound to tensors while the package is imported."""\n\n'
-    imports = "import builtins\nfrom typing import Any\n\nfrom .tensors import Tensor\n"
+    imports = "import builtins\nfrom typing import Any\n\nfrom ..core.tensor import Tensor\n"
     return f"{HEAD}{head}{imports}\nclass TensorMethods:\n{body}"
 
 

@@ -6,7 +6,7 @@
 import builtins
 from typing import Any
 
-from .tensors import Tensor
+from ..core.tensor import Tensor
 
 class TensorMethods:
     @property
@@ -27,7 +27,7 @@ class TensorMethods:
         """The numbers for another library, as a copy; refused where a gradient would be lost."""
     def __dlpack_device__(self, /) -> tuple[builtins.int, builtins.int]:
         """The device as DLPack numbers it: the first CPU."""
-    def __eq__(self, x2: Any, /) -> Tensor:
+    def __eq__(self, x2: Any, /) -> Tensor:  # type: ignore[override]
         """The zero primitive ``equal``."""
     def __floordiv__(self, x2: Any, /) -> Tensor:
         """The zero primitive ``floor_divide``."""
@@ -77,7 +77,7 @@ class TensorMethods:
         """The elementwise primitive ``remainder``."""
     def __mul__(self, x2: Any, /) -> Tensor:
         """The elementwise primitive ``multiply``."""
-    def __ne__(self, x2: Any, /) -> Tensor:
+    def __ne__(self, x2: Any, /) -> Tensor:  # type: ignore[override]
         """The zero primitive ``not_equal``."""
     def __neg__(self, /) -> Tensor:
         """The elementwise primitive ``negative``."""
