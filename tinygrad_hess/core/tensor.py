@@ -349,14 +349,13 @@ class Tensor(TensorMethods):
 
     def __repr__(self) -> str:
         self._refuse_while_traced("the text", _PRINTING)
-        text = np.array2string(np.asarray(self.value), separator=", ", prefix="tensor(")
+        most = min(np.get_printoptions()["threshold"], 200)
+        value, cut = np.asarray(self.value), f", shape={self.shape}" if self.size > most else ""
+        text = np.array2string(value, separator=", ", prefix="tensor(", threshold=most) + cut
         dtype = f", dtype={self.dtype}" if self.dtype not in _DEFAULTS else ""
-        if self.prim is None:
-            made = ""
-        elif not self.parents:
-            made = ", requires_grad=True"
-        else:
-            made = f", op={self.prim.name}"
+        made = ""
+        if self.prim is not None:
+            made = f", op={self.prim.name}" if self.parents else ", requires_grad=True"
         return f"tensor({text}{dtype}{made})"
 
     def __format__(self, spec: str) -> str:

@@ -31,6 +31,7 @@ from ..core.named_arrays import Unmatched
 from ..core.tensor import LEAF, Batched, Tensor, tick
 from .fixed import Buffer, Frozen, assigned
 from .state_dict import load_state_dict, state_dict
+from .summary import Summarized, watcher
 
 CHILD_NAMES = "_children"
 """Where an unflattened module keeps the names of its children, whatever the leaves are now."""
@@ -48,7 +49,7 @@ _register: Any = optree.register_pytree_node
 
 @named_methods
 @dataclass_transform(eq_default=False)
-class Module:
+class Module(Summarized):
     """A layer or a model: its arrays are the leaves of a pytree, the rest is configuration.
 
     Derive a class from it, with an ``__init__`` of its own or with annotated fields (it then
@@ -313,6 +314,8 @@ def _with_scope(call: Callable[..., Any]) -> Callable[..., Any]:
         elif isinstance(out, CONTAINERS):
             for y in trees.leaves(out):
                 _note_scope(y, self, first)
+        if (watch := watcher.get()) is not None:
+            watch(self, out)
         return out
 
     return with_scope

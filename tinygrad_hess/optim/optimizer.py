@@ -57,6 +57,10 @@ class State(NamedTuple):
     slots: tuple[tuple[Array, ...], ...]
     shared: tuple[Any, ...] = ()
 
+    def __repr__(self) -> str:
+        moments = sum(map(len, self.slots))
+        return f"State(step={self.step}, {moments} moments, {len(self.shared)} shared)"
+
 
 class Options(TypedDict, total=False):
     """What every optimiser takes; see :class:`Optimizer`."""

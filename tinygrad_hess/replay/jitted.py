@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core import arguments, modes, trees
+from ..core.display import card
 from ..core.errors import NonDifferentiableError, TracingError, call_of, refuse_subclass
 from ..core.interchange import is_foreign, to_array
 from ..core.locks import module_lock
@@ -111,6 +112,17 @@ class Jitted:
                 if call.key in self._known:
                     self._known.move_to_end(call.key)
         return traced
+
+    def __repr__(self) -> str:
+        known = len(self._known)
+        latest = f"; latest: {next(reversed(self._known.values())).described}" if known else ""
+        plans = f"{known} plan{'' if known == 1 else 's'}" if known else "not called yet"
+        return f"<{self._name}{_signature(self.f)}: {plans}{latest}>"
+
+    def _repr_html_(self) -> str:
+        rows = [[_kinds_of(key), plan.described] for key, plan in list(self._known.items())[-10:]]
+        plans = {"plans": len(self._known)} if rows else {"plans": "none: it was not called yet"}
+        return card(f"{self._name}{_signature(self.f)}", plans, ("arguments", "plan"), rows)
 
     # ---- looking at it --------------------------------------------------------------------------
 
@@ -257,6 +269,24 @@ class _Call(NamedTuple):
     spec: Any
     static: Sequence[int]
     scalar: Any  # the type that Python floats are given
+
+
+def _signature(f: Callable[..., Any]) -> str:
+    try:
+        return f"({', '.join(inspect.signature(f).parameters)})"
+    except (TypeError, ValueError):  # a built-in
+        return "(...)"
+
+
+def _kinds_of(key: Any) -> str:
+    """What a key of :meth:`Jitted._read` says of the arguments' arrays and numbers."""
+    found = []
+    for kind in key[1]:
+        if isinstance(kind, tuple) and isinstance(kind[-1], np.dtype):
+            found.append(f"{kind[-1]}{kind[-2]}")
+        else:
+            found.append(kind.__name__ if isinstance(kind, type) else str(kind[-1]))
+    return ", ".join(found)
 
 
 _SIMPLE = (

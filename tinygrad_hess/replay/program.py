@@ -115,6 +115,12 @@ class Program:
         outputs = tuple(new.get(o, o) for o in self.outputs)
         return replace(self, instructions=tuple(instructions), outputs=outputs)
 
+    def __repr__(self) -> str:
+        return (
+            f"<Program of {len(self.instructions)} instructions from {len(self.inputs)} inputs to "
+            f"{len(self.outputs)} outputs; print it to see them>"
+        )
+
     def __str__(self) -> str:
         lines = [f"inputs {', '.join(f't{i}' for i in self.inputs)}"]
         lines += map(str, self.instructions)

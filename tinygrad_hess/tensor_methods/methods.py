@@ -48,6 +48,7 @@ from ..ops._rows import row_of
 from ..ops.nn.losses import cross_entropy
 from ..transforms.backward import backward, retain_grad
 from . import array_api, assignment, creation, torch_methods
+from .display import in_notebooks
 
 _OPERATORS = {
     "add": ops.add, "sub": ops.subtract, "mul": ops.multiply, "truediv": ops.divide,
@@ -341,6 +342,7 @@ def install() -> None:
         "at": property(assignment.At, doc=assignment.At.__doc__),
         "backward": backward,
         "retain_grad": retain_grad,
+        "_repr_html_": in_notebooks,
         "reshape": _shape_or_items(ops.reshape),
         "view": _shape_or_items(ops.reshape),
         "permute": _shape_or_items(ops.transpose),

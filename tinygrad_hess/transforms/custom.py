@@ -68,6 +68,10 @@ class _Custom:
         """What errors call it."""
         return f"{type(self).__name__} {self.__name__}"
 
+    def __repr__(self) -> str:
+        has = [n for n, r in (("vjp", self.backward), ("jvp", self.rule)) if r is not None]
+        return f"<{self.who}: {' and '.join(has) or 'no rule yet'}>"
+
     def defvjp(self, forward: Callable[..., Any], backward: Callable[..., Any]) -> None:
         """Set the reverse rule, as of :class:`custom_vjp`."""
         who = f"{self.who}.defvjp"

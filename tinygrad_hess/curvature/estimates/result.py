@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...core import arguments
+from ...core.display import card
 
 
 class Result:
@@ -52,6 +53,14 @@ class Result:
     ):
         super().__init_subclass__()
         cls._omitted, cls._on_request, cls._derived = omitted, on_request, derived
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the line of a terminal, and the fields, arrays by their shapes."""
+        names = [field.name for field in dataclasses.fields(self)]  # type: ignore[arg-type]
+        listed = [n for n in names if n not in self._omitted and not n.startswith("_")]
+        values = {name: getattr(self, name) for name in (*listed, *self._derived)}
+        said = {n: v for n, v in values.items() if not (isinstance(v, str) and not v)}
+        return card(repr(self).partition("\n")[0], said)
 
     def to_dict(self, vectors: bool = False) -> dict[str, Any]:
         """Plain Python values, for JSON.

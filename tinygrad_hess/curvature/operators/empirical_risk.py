@@ -259,6 +259,16 @@ class StreamedOperator(SymmetricOperator):
         total = self._passes.total
         self._measured = self.dtype.type(value / total), gradient / self.dtype.type(total)
 
+    def facts(self) -> dict[str, Any]:
+        """The loss and the data too."""
+        name = getattr(self.loss, "__qualname__", type(self.loss).__name__)
+        n = len(self._passes.evaluated)
+        batches = "one batch" if self._batches.single else n or "batches, unread as yet"
+        value = f" = {self._measured[0]:.6g}" if self._measured is not None else ""
+        return {
+            "loss": f"{name}{value}", "reduction": self.reduction, "batches": batches,
+        } | super().facts()  # fmt: skip
+
     def __repr__(self) -> str:
         n = len(self._passes.evaluated)
         batches = "one batch" if self._batches.single else f"{n} batches" if n else "batches unread"

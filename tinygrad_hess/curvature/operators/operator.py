@@ -13,6 +13,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from ...core import arguments, trees
+from ...core.display import card
 from ...core.tensor import Tensor
 from .flattening import Array, Flattening
 
@@ -45,6 +46,19 @@ class OnParameters(LinearOperator):
     def leaf_places(self) -> list[slice]:
         """Where each leaf of the parameters lies in a vector."""
         return list(self._at.slices)
+
+    def facts(self) -> dict[str, Any]:
+        """What there is to say of it, by name: for displays."""
+        return {
+            "shape": f"{self.shape[0]:,} × {self.shape[1]:,}",
+            "parameters": self._at.described,
+            "dtype": str(self.dtype),
+            "layers": len(self._at.paths.by_layer()),
+            "products": getattr(self, "matvecs", None),
+        }
+
+    def _repr_html_(self) -> str:
+        return card(type(self).__name__, self.facts())
 
     def to_dense(self) -> Array:
         """The matrix, by products with the unit vectors."""

@@ -371,6 +371,9 @@ class Monitor:
         costs = {"spent": self.spent, "trained": self.trained, "left_out": self.left_out}
         return {**self.records.to_dict(), **costs, "rises": self.rises}
 
+    def _repr_html_(self) -> str:
+        return self.records._repr_html_()
+
     def __repr__(self) -> str:
         share = f", {self.spent / self.trained:.1%} of the training time" if self.trained else ""
         out = f", {self.left_out} left out" if self.left_out else ""

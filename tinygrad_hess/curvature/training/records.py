@@ -12,8 +12,12 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments
+from ...core.display import card
 from ..estimates.plotting import BLUE, GREY, ORANGE, axes, legend
 from ..estimates.result import plain
+
+NUMBERS = ("gradient_norm", "top_eigenvalues", "trace", "alignment")
+"""Quantities that a table has room for: of eigenvalues the largest."""
 
 FORMAT = "tinygrad_hess.curvature.Monitor, 1"
 
@@ -43,6 +47,31 @@ class Records:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(self.records)
+
+    def __repr__(self) -> str:
+        count = len(self)
+        if not count:
+            return "<Records: nothing measured yet>"
+        first, last = self.records[0], self.records[-1]
+        ends = [
+            f"{name.replace('_', ' ')} {_number(first.get(name))} -> {_number(last.get(name))}"
+            for name in ("loss", "top_eigenvalues")
+            if name in last
+        ]
+        plural = "" if count == 1 else "s"
+        where = f"at step {last['step']:,}"
+        if count > 1:
+            where = f"at steps {first['step']:,} to {last['step']:,}"
+        return f"<Records: {', '.join([f'{count} measurement{plural} {where}', *ends])}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the latest measurements as a table."""
+        names = ["step", "loss", "rate", "threshold"]
+        more = {n for r in self.records for n in r} - {*names, "seconds", "failed"}
+        names += [n for n in NUMBERS if n in more]
+        rows = [[_number(r.get(name)) for name in names] for r in self.records[-8:]]
+        shown = {"shown": f"the last {len(rows)}"} if len(self) > len(rows) else {}
+        return card(repr(self)[1:-1], shown, [n.replace("_", " ") for n in names], rows)
 
     @property
     def steps(self) -> Any:
@@ -167,6 +196,13 @@ def _for_json(x: Any) -> Any:
         f"a quantity gave {type(x).__name__}, which cannot be recorded; give a number, an array, a "
         "dict or a result with to_dict()"
     )
+
+
+def _number(x: Any) -> str:
+    """The largest of the numbers of a quantity, or its value, in six digits."""
+    found = np.ravel(_numeric_value(x))
+    largest = np.nanmax(found) if np.isfinite(found).any() else np.nan
+    return f"{largest:.6g}" if np.isfinite(largest) else "unknown"
 
 
 def _numeric_value(x: Any) -> Any:
