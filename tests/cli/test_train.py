@@ -133,6 +133,33 @@ def test_arrays_of_an_archive(here: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "the model takes 4 features; wide.npz has 3" in capsys.readouterr().err
 
 
+def test_the_report_of_an_onnx_model(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    onnx = pytest.importorskip("onnx")
+    rng = np.random.default_rng(0)
+    w, b = rng.standard_normal((3, 2)).astype(np.float32), np.ones(2, np.float32)
+    x, y = rng.standard_normal((20, 3)), rng.integers(0, 2, 20)
+    make, numbers = onnx.helper, onnx.TensorProto.FLOAT
+    graph = make.make_graph(
+        [make.make_node("Gemm", ["x", "w", "b"], ["y"])], "net",
+        [make.make_tensor_value_info("x", numbers, [None, 3])],
+        [make.make_tensor_value_info("y", numbers, [None, 2])],
+        [onnx.numpy_helper.from_array(w, "w"), onnx.numpy_helper.from_array(b, "b")],
+    )  # fmt: skip
+    onnx.save(make.make_model(graph, opset_imports=[make.make_opsetid("", 17)]), "net.onnx")
+    np.savez("d.npz", x=x, y=y)
+    words = ["report", "net.onnx", "d.npz", "--budget", "1s", "--json"]
+    assert cli.main(words) == 2
+    assert "--loss is missing: cross-entropy or mse" in capsys.readouterr().err
+    assert cli.main([*words, "--loss", "cross-entropy"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    logits = x @ w + b
+    logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    assert found["loss"] == pytest.approx(-logs[np.arange(20), y].mean(), rel=1e-5)
+    Path("bad.onnx").write_bytes(b"no model")
+    assert cli.main(["report", "bad.onnx", "d.npz", "--loss", "mse"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 def test_interrupted_and_resumed_it_ends_the_same(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+REFUSALS = (ValueError, TypeError, IndexError, OSError, ImportError, NotImplementedError)
+"""What the library raises about what it was given."""
+
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 
@@ -46,7 +49,7 @@ def refusing() -> Iterator[None]:
     """
     try:
         yield
-    except (ValueError, TypeError, IndexError, OSError, ImportError) as error:
+    except REFUSALS as error:
         raise CommandError(told(error), USAGE) from error
 
 
