@@ -226,6 +226,12 @@ def test_an_earlier_run_is_not_overwritten_unasked(tmp_path: Path) -> None:
         run(3)
 
 
+def read_npz_of(content: bytes, folder: Path) -> Any:
+    path = folder / "other.npz"
+    path.write_bytes(content)
+    return read_npz(path)
+
+
 def test_truncated_and_foreign_files_are_one_clear_error(tmp_path: Path) -> None:
     run(tmp_path, epochs=1, jit=False)
     file = tmp_path / LAST
@@ -242,6 +248,9 @@ def test_truncated_and_foreign_files_are_one_clear_error(tmp_path: Path) -> None
         with pytest.raises(ValueError, match="is no checkpoint of fit"):
             run(tmp_path, resume=True)
     write_npz(file, {"w": np.ones(2)})
+    with pytest.raises(ValueError, match="is no checkpoint of fit"):
+        run(tmp_path, resume=True)
+    write_npz(file, {"run": read_npz_of(good, tmp_path)["run"]})
     with pytest.raises(ValueError, match="is no checkpoint of fit"):
         run(tmp_path, resume=True)
     write_npz(file, {"run": np.array('{"format": "other"}')})

@@ -105,6 +105,7 @@ class Checkpoints:
             columns = _take(arrays, "history.")
             if {len(columns[name]) for name in columns} - {run["steps"]}:
                 raise ValueError("its history has another length")
+            history.restore(columns)
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"fit: {self.path} is no checkpoint of fit ({error}); {remedy}"
@@ -123,7 +124,6 @@ class Checkpoints:
                 f"{error}\nThey are those of {self.path}; give the model and the optimiser that "
                 f"it was made with, or {remedy}."
             ) from error
-        history.restore(columns)
         return Reached(
             tree["params"],
             tree["state"],

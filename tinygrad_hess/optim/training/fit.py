@@ -242,7 +242,7 @@ def _checkpoints(folder: Any, every: Any, resume: bool) -> Checkpoints | None:
             name = "resume" if resume else "every"
             raise ValueError(f"fit: {name} is of checkpoints; give their folder, checkpoint='run/'")
         return None
-    saved = Checkpoints(folder, every)
+    saved, resume = Checkpoints(folder, every), arguments.flag("fit", "resume", resume)
     if saved.exists() and not resume:
         raise FileExistsError(
             f"fit: {saved.path} is there from an earlier run. Write resume=True to go on with it, "
