@@ -19,7 +19,7 @@ def replace_whole(path: Path, data: bytes | Callable[[Any], Any]) -> Path:
     before = f".{path.name}."
     for other in path.parent.glob(f"{glob.escape(before)}*"):
         process = other.name.removeprefix(before).split(".")[0]
-        if process.isdigit() and not _is_running(int(process)):
+        if process.isdigit() and not is_running(int(process)):
             other.unlink(missing_ok=True)
     beside = path.with_name(f"{before}{os.getpid()}.{threading.get_ident()}")
     try:
@@ -34,7 +34,8 @@ def replace_whole(path: Path, data: bytes | Callable[[Any], Any]) -> Path:
     return path
 
 
-def _is_running(process: int) -> bool:
+def is_running(process: int) -> bool:
+    """Whether there is a process of this number; True where that cannot be told."""
     if os.name != "posix":  # there, a signal of 0 would end it
         return True
     try:

@@ -38,6 +38,7 @@ from .analysis.stability import contraction as contraction
 from .analysis.stability import stability_threshold as stability_threshold
 from .analysis.step_size import StepSize as StepSize
 from .analysis.step_size import step_size as step_size
+from .distributed.sharded import ShardedData as ShardedData
 from .eigenpairs.eigenpairs import top_eigenpairs as top_eigenpairs
 from .eigenpairs.pairs import Eigenpairs as Eigenpairs
 from .estimates.estimate import Estimate as Estimate
@@ -125,6 +126,7 @@ __all__ = [
     "QuadraticModel",
     "QuadraticSlice",
     "Report",
+    "ShardedData",
     "Sharpness",
     "Solution",
     "SpectralDensity",

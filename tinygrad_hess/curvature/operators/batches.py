@@ -1,7 +1,11 @@
-"""What ``data`` may be: nothing, one batch, or many batches, read again on every pass."""
+"""What ``data`` may be: nothing, one batch, or many batches, read again on every pass.
+
+Whatever is taken over data is taken by :meth:`Batches.each`: here, or by workers.
+"""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +15,10 @@ import numpy as np
 from ...core import trees
 from ...core.interchange import is_foreign, to_arrays
 from ...core.tensor import Tensor
+from ..distributed.transport import Sent, is_writing
+from ..distributed.workers import Workers, opened
 from . import checks
+from .flattening import raw
 
 CONTAINERS = (tuple, list, dict)
 
@@ -48,6 +55,31 @@ def batch_size(batch: Any, who: str, number: int) -> int:
     return int(lengths.pop())
 
 
+def examples(batch: Any, first: int, last: int) -> Any:
+    """Some examples of a batch; numbers beside its arrays stay."""
+    return trees.map(lambda x: raw(x)[first:last] if np.ndim(raw(x)) else x, batch)
+
+
+class OnBatch:
+    """A function of a batch and further arguments, as :meth:`Batches.each` calls it."""
+
+    def __init__(self, function: Callable[..., Any]):
+        self.function = function
+
+    def __call__(self, read: Callable[[], Any], number: int, *args: Any) -> Any:
+        return self.function(read(), *args)
+
+
+class _SizeOf:
+    """The number of examples of a batch."""
+
+    def __init__(self, who: str):
+        self.who = who
+
+    def __call__(self, read: Callable[[], Any], number: int) -> int:
+        return batch_size(read(), self.who, number)
+
+
 @dataclass
 class _Read:
     """What passes over a loader have found."""
@@ -61,6 +93,16 @@ class Batches:
 
     Lists and tuples are kept. An iterator, which can be read only once, is read into a list.
     Any other iterable (a data loader) is iterated again on each pass, and must give the same then.
+    A function without arguments stands for the batch that it gives, and is called on each pass.
+
+    Attributes
+    ----------
+    single : bool
+        Whether there is one batch only, or none.
+    in_memory : bool
+        Whether the batches, or functions that give them, are in a list.
+    workers : Workers or None
+        Where what is taken over the batches is computed, one by one; None is here.
 
     Examples
     --------
@@ -77,35 +119,67 @@ class Batches:
     """
 
     def __init__(self, data: Any, who: str):
-        self.who = who
         if isinstance(data, Batches):  # read already, where it could be read only once
-            self._read: _Read = data._read
-            self.single: bool = data.single
-            self.data: Any = data.data
-            self.in_memory: bool = data.in_memory
+            self.__dict__.update(data.__dict__)
+            self.who = who
             return
-        self.single = data is None or is_one_batch(data)
+        self.who = who
+        self.workers: Workers | None = None
+        self.shards: list[Sent] = []
+        self._sizes: list[int] = []
+        self.examples_cut = 0  # of one batch that was cut into shards
+        self._piece: int | None = None  # examples at most in what is read at a time
+        self.single: bool = data is None or is_one_batch(data)
         if self.single:
             data = [data]
         elif isinstance(data, Iterator):
             data = list(data)
         if isinstance(data, (list, tuple)):
             data = to_arrays(who, "data", data)
-        self.data = data
+        self.data: Any = data
         self._read = _Read()
-        self.in_memory = isinstance(data, (list, tuple))
+        self.in_memory: bool = isinstance(data, (list, tuple))
         if self.in_memory:
             if not data:
                 raise ValueError(f"{who}: data holds no batch")
             _check_alike(data, who)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.data) if self.in_memory else self._checked()
+        read = map(opened, self.data) if self.in_memory else self._checked()
+        return read if self._piece is None else self._pieces(read, self._piece)
+
+    def _pieces(self, read: Iterator[Any], most: int) -> Iterator[Any]:
+        for number, batch in enumerate(read):
+            for first in range(0, batch_size(batch, self.who, number), most):
+                yield examples(batch, first, first + most)
+
+    @property
+    def holds_data(self) -> bool:
+        """Whether all data are in memory."""
+        return self.in_memory and not any(map(callable, self.data))
+
+    def in_pieces(self, most: int) -> Batches:
+        """The same, read so many examples at a time."""
+        made = Batches(self, self.who)
+        made._piece, made.single = most, False
+        made._read = _Read()
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Executors are not copied: with the copy, sums are taken here."""
+        away: dict[str, Any] = {"data": []} if self.workers is not None and is_writing() else {}
+        return vars(self) | {"workers": None, "shards": []} | away
+
+    def without_data(self) -> Batches:
+        """The like of these for workers, who are given one batch at a time."""
+        made = copy.copy(self)
+        made.data = []
+        return made
 
     def _checked(self) -> Iterator[Any]:
         """The batches of a loader, compared with those of earlier passes."""
         read, found = self._read, 0
-        for number, batch in enumerate(self.data):
+        for number, batch in enumerate(map(opened, self.data)):
             batch = to_arrays(self.who, "data", batch)
             found, now = number + 1, checks.fingerprint(batch)
             if number < len(read.fingerprints):
@@ -136,8 +210,58 @@ class Batches:
                 yield number, size, batch
                 number += 1
 
-    def risk(self, evaluate: Callable[[Any], Sequence[Any]], reduction: str, who: str) -> list[Any]:
-        """What ``evaluate(batch)`` gives, a sequence of numbers or arrays, over all batches.
+    def each(
+        self, function: Any, args: tuple[Any, ...] | list[tuple[Any, ...]] = (), *, weighted: bool
+    ) -> Iterator[tuple[int, int, Any]]:
+        """Number, weight and ``function(read, number, *args)`` of each batch that has a weight.
+
+        Parameters
+        ----------
+        function : callable
+            ``read()`` gives it the batch. Workers keep it as long as it lives here.
+        args : tuple, or list of tuples
+            For all batches, or for each.
+        weighted : bool
+            As for :meth:`sized`.
+        """
+        if self.workers is None:
+            for number, size, batch in self.sized(self.who, weighted):
+                some = args[number] if isinstance(args, list) else args
+                yield number, size, function(lambda batch=batch: batch, number, *some)
+            return
+        sizes = self._sizes_of_shards() if weighted else [1] * len(self.shards)
+        kept = [i for i, size in enumerate(sizes) if size]
+        shards = [(number, self.shards[i]) for number, i in enumerate(kept)]
+        found = self.workers.each(function, shards, args if isinstance(args, list) else [args])
+        for number, (i, one) in enumerate(zip(kept, found, strict=True)):
+            yield number, sizes[i], one
+
+    def again(self, function: Any, *args: Any) -> None:
+        """After a pass, another: ``function(read, 0, *args)`` of its first batch.
+
+        A loader is read to its end, since it must give the same batches.
+        """
+        if self.workers is not None:
+            first = next(i for i, size in enumerate(self._sizes or [1]) if size)
+            list(self.workers.each(function, [(0, self.shards[first])], [args]))
+            return
+        for number, _, batch in self.sized(self.who, False):
+            if number == 0:
+                function(lambda batch=batch: batch, number, *args)
+            if self.in_memory:
+                return
+
+    def _sizes_of_shards(self) -> list[int]:
+        if not self._sizes:
+            assert self.workers is not None
+            numbered = list(enumerate(self.shards))
+            self._sizes[:] = self.workers.each(_SizeOf(self.who), numbered, [()])
+        return self._sizes
+
+    def risk(
+        self, evaluate: Callable[..., Sequence[Any]], reduction: str, who: str, *args: Any
+    ) -> list[Any]:
+        """What ``evaluate(batch, *args)`` gives, a sequence of numbers or arrays, over all batches.
 
         With reduction "mean" the mean, weighted by examples; with "sum" the sum.
 
@@ -149,8 +273,8 @@ class Batches:
         """
         weighted, count = reduction == "mean" and not self.single, 0
         totals: list[Any] = []
-        for _, size, batch in self.sized(who, weighted):
-            parts = evaluate(batch)
+        function = evaluate if isinstance(evaluate, OnBatch) else OnBatch(evaluate)
+        for _, size, parts in self.each(function, args, weighted=weighted):
             before = totals or [0.0] * len(parts)
             totals = [total + size * part for total, part in zip(before, parts, strict=True)]
             count += size
@@ -161,6 +285,9 @@ class Batches:
 
 def _check_alike(batches: Any, who: str) -> None:
     """Batches have one structure; ``[x, y]`` for ``(x, y)`` is the usual slip."""
+
+    if any(map(callable, batches)):  # which are not opened for this
+        return
 
     def form(batch: Any) -> Any:
         arrays, spec = trees.flatten(batch)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
 
 from ...core import arguments
-from . import checks
-from .batches import Batches
+from ..distributed.sharded import as_batches
+from . import checks, memory
 from .blocks import BlockDiagonalOperator, subparameters
 from .flattening import Array, Flattening, converted
 from .linearization import Recorded
-from .operator import SymmetricOperator
-from .passes import TAPE_MEMORY, Passes
+from .operator import DENSE_BLOCK, SymmetricOperator
+from .passes import TAPE_MEMORY, Owner, Passes, Visit
 from .per_example.forms import ExampleForms, Layout, RecordedCopies
 from .pickling import picklable, restore
 
@@ -37,6 +38,9 @@ class StreamedOperator(SymmetricOperator):
         tape_memory: int = TAPE_MEMORY,
         check: bool = True,
         dtype: Any = None,
+        executor: Any = None,
+        shards: int | None = None,
+        memory_limit: str | int | None = None,
     ):
         who = type(self).__name__
         arguments.choice(who, "reduction", reduction, ("mean", "sum"))
@@ -50,11 +54,14 @@ class StreamedOperator(SymmetricOperator):
         self.tape_memory = tape_memory
         self.check = check
         self.matvecs = 0
-        self._batches = Batches(data, who)
-        self._passes = self._make_passes(self._record)
+        self._batches = as_batches(data, who, executor, shards)
+        self._passes = self._make_passes(self)
         self._unchecked = check
         self._precision = dtype
         self._measured: tuple[Any, Array] | None = None
+        self.memory_limit: int | None = None
+        if memory_limit is not None:
+            self._fit(memory.in_bytes(who, memory_limit))
         if self._batches.single:  # now, so that errors come early and the point is fixed
             self._measure()
 
@@ -66,17 +73,59 @@ class StreamedOperator(SymmetricOperator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         restore(self, state)
         self._converted = converted(self._precision)
-        self._passes = self._make_passes(self._record)
+        self._passes = self._make_passes(self)
 
-    def _make_passes(self, record: Callable[[Any, int], Any]) -> Passes:
+    def _fit(self, limit: int) -> None:
+        """Read the data in pieces, and keep tapes, such that products fit."""
+        who, at = self._at.who, self._at
+        if self._batches.workers is not None:
+            raise ValueError(
+                f"{who}: memory_limit is for products in this process; with an executor, give "
+                "shard_size= to ShardedData and tape_memory= (of each worker) instead"
+            )
+        record = lambda batch: self._record(batch, 0)
+        plan = memory.fit(who, record, self._batches, at.size, at.dtype.itemsize, limit)
+        self.memory_limit, self.tape_memory = limit, plan.tape_memory
+        if self.chunk_size is None:
+            self.chunk_size = 1  # side by side, sweeps take the memory of each
+        if plan.piece is not None:
+            self._batches = self._batches.in_pieces(plan.piece)
+        self._passes = self._make_passes(self)
+
+    def to_dense(self) -> Array:
+        """The matrix, by products with the unit vectors.
+
+        Raises
+        ------
+        ValueError
+            When it does not fit in ``memory_limit``.
+        """
+        if self.memory_limit is not None:
+            size = self.dtype.itemsize * self.shape[0]
+            what = f"the matrix of {self.shape[0]} parameters"
+            columns = min(self.shape[0], max(1, DENSE_BLOCK // self.shape[0]))
+            memory.refuse(
+                f"{self._at.who}.to_dense",
+                what,
+                self.memory_limit,
+                size * (self.shape[0] + 3 * columns),
+            )
+        return super().to_dense()
+
+    def _make_passes(self, owner: Owner) -> Passes:
         return Passes(
+            owner,
             self._at,
             self._batches,
-            record,
-            self._evaluate,
             weighted=self.reduction == "mean",
             tape_memory=self.tape_memory,
         )
+
+    def _without_data(self) -> Self:
+        made = copy.copy(self)
+        made._batches = self._batches.without_data()
+        made._passes = made._make_passes(made)
+        return made
 
     def _record(self, batch: Any, number: int) -> Recorded:
         raise NotImplementedError
@@ -94,25 +143,23 @@ class StreamedOperator(SymmetricOperator):
 
     def _matvec(self, x: Any) -> Array:
         self.matvecs += 1
-        return self._apply(np.asarray(x).reshape(-1), lambda batch, v: batch.product(v))
+        return self._apply(np.asarray(x).reshape(-1), "product")
 
     def _matmat(self, X: Any) -> Array:
         X = np.asarray(X)
         self.matvecs += X.shape[1]
-        return self._apply(X, lambda batch, V: batch.products(V, self.chunk_size))
+        return self._apply(X, "products", self.chunk_size)
 
-    def _apply(self, v: Array, product: Callable[[Recorded, Array], Array]) -> Array:
+    def _apply(self, v: Array, product: str, *args: Any) -> Array:
         if np.iscomplexobj(v):
-            return self._apply(v.real, product) + 1j * self._apply(v.imag, product)
+            return self._apply(v.real, product, *args) + 1j * self._apply(v.imag, product, *args)
         total = np.zeros(v.shape, self.dtype)
-        for number, weight, batch in self._recorded():
-            if self._unchecked:
-                self._check(number, batch)
-            part = product(batch, v)
+        for visit in self._visits(product, v, *args):
+            part = visit.result
             if self._batches.single:
                 total = part
             else:
-                total += part * weight if self._passes.weighted else part
+                total += part * visit.weight if self._passes.weighted else part
         if self._unchecked:
             self._passes.check()
             self._unchecked = False
@@ -185,6 +232,7 @@ class StreamedOperator(SymmetricOperator):
             "tape_memory": self.tape_memory,
             "check": self._unchecked,  # once is enough for one function and one set of data
             "dtype": self._precision,
+            "memory_limit": self.memory_limit,
         }
 
     def block_diagonal(
@@ -241,23 +289,25 @@ class StreamedOperator(SymmetricOperator):
 
     def _measure(self) -> tuple[Any, Array]:
         if self._measured is None:
-            for _ in self._recorded():
+            for _ in self._visits():
                 pass
         assert self._measured is not None
         return self._measured
 
-    def _recorded(self) -> Iterator[tuple[int, int, Recorded]]:
-        """All batches: number, weight, recorded; the first pass also adds up the loss."""
-        if self._measured is not None:
-            yield from self._passes
-            return
+    def _visits(self, method: str = "", *args: Any) -> Iterator[Visit]:
+        """All batches, with what a method of what is recorded gives; the first time the loss is
+        added up, too."""
+        measure, unchecked = self._measured is None, self._unchecked and bool(method)
         value, gradient = 0.0, np.zeros(self._at.size, self.dtype)
-        for number, weight, batch in self._passes:
-            value += float(batch.value) * weight
-            gradient += batch.gradient * weight if self._passes.weighted else batch.gradient
-            yield number, weight, batch
-        total = self._passes.total
-        self._measured = self.dtype.type(value / total), gradient / self.dtype.type(total)
+        for visit in self._passes.each(method, *args, unchecked=unchecked, measure=measure):
+            if measure:
+                value += float(visit.value) * visit.weight
+                part = visit.gradient
+                gradient += part * visit.weight if self._passes.weighted else part
+            yield visit
+        if measure:
+            total = self._passes.total
+            self._measured = self.dtype.type(value / total), gradient / self.dtype.type(total)
 
     def facts(self) -> dict[str, Any]:
         """The loss and the data too."""

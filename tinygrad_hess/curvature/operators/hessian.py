@@ -9,6 +9,7 @@ import numpy as np
 
 from ...core.tensor import unrecorded
 from ...transforms.recording import Recording
+from ..distributed.sharded import check_arguments
 from . import checks
 from .empirical_risk import StreamedOperator
 from .linearization import RecordedGradient
@@ -55,6 +56,16 @@ class HessianOperator(StreamedOperator):
         What to compute in: parameters and floating-point data are converted. In float32 products
         of large nets take half the time, and are good to about 1e-6 of the largest eigenvalue. By
         default that of the parameters.
+    executor : Executor, callable, or list of them, optional
+        Who computes the products, a shard of the data at a time: threads, processes, Dask; see
+        :class:`ShardedData`. Give such data instead to several operators on the same data.
+    shards : int, optional
+        Into how many shards one batch is cut for them; by default 8.
+    memory_limit : str or int, optional
+        Bytes that products may take beyond data in memory, such as ``"2GB"``. It sets
+        ``tape_memory``, and how many examples of a batch go on a tape at a time, by products with
+        a few examples of which the memory is measured. ``loss`` must then be a mean (or sum) over
+        examples also with one batch. Traces take plain probes, which need no copies.
 
     Attributes
     ----------
@@ -72,8 +83,9 @@ class HessianOperator(StreamedOperator):
     Raises
     ------
     ValueError
-        When ``loss`` is not scalar, when a check fails, or when a later pass over the data finds
-        other batches or another loss (a loader that shuffles, or a loss with dropout).
+        When ``loss`` is not scalar, when a check fails, when ``memory_limit`` is too small (the
+        error names the smallest that would do), or when a later pass over the data finds other
+        batches or another loss (a loader that shuffles, or a loss with dropout).
     NonDifferentiableError
         When a parameter is not real floating point.
 
@@ -116,6 +128,9 @@ class HessianOperator(StreamedOperator):
         tape_memory: int = TAPE_MEMORY,
         check: bool = True,
         dtype: Any = None,
+        executor: Any = None,
+        shards: int | None = None,
+        memory_limit: str | int | None = None,
     ):
         checks.check_functions("HessianOperator", loss=loss)
         self.loss = loss
@@ -128,7 +143,11 @@ class HessianOperator(StreamedOperator):
             tape_memory=tape_memory,
             check=check,
             dtype=dtype,
+            executor=executor,
+            shards=shards,
+            memory_limit=memory_limit,
         )
+        check_arguments(self._batches, args, "HessianOperator")
 
     def _record(self, batch: Any, number: int) -> RecordedGradient:
         return RecordedGradient(self.loss, self._at, self._arguments(batch))

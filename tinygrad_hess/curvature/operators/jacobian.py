@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ...core import arguments, trees
+from ..distributed.sharded import as_batches, check_arguments
 from . import checks
-from .batches import Batches
 from .blocks import subparameters
 from .flattening import Array, Flattening, raw
 from .linearization import RecordedModel, total_of
@@ -70,6 +71,8 @@ class JacobianOperator(OnParameters):
         chunk_size: int | None = None,
         tape_memory: int = TAPE_MEMORY,
         check: bool = True,
+        executor: Any = None,
+        shards: int | None = None,
     ):
         who = "JacobianOperator"
         if chunk_size is not None:
@@ -81,23 +84,23 @@ class JacobianOperator(OnParameters):
         self.matvecs = 0
         self._args = args if data is not None or args else None
         self._at = at
-        self._batches = Batches(data, who)
+        self._batches = as_batches(data, who, executor, shards)
+        check_arguments(self._batches, args, who)
         self._passes = self._make_passes()
         self._unchecked = check
-        found = [
-            (run.outputs.tree(), run.outputs.size, run.outputs.dtype) for _, _, run in self._passes
-        ]
-        self.outputs = _concatenate_outputs([tree for tree, _, _ in found])
-        ends = np.cumsum([size for _, size, _ in found]).tolist()
-        self._rows = [slice(end - n, end) for end, (_, n, _) in zip(ends, found, strict=True)]
-        super().__init__(at, ends[-1], np.result_type(at.dtype, *(dtype for _, _, dtype in found)))
+        self._parts = [visit.result for visit in self._passes.each("outputs_alone")]
+        self.outputs = _concatenate_outputs([part.tree() for part in self._parts])
+        sizes = [part.size for part in self._parts]
+        ends = np.cumsum(sizes).tolist()
+        self._rows = [slice(end - n, end) for end, n in zip(ends, sizes, strict=True)]
+        dtype = np.result_type(at.dtype, *(part.dtype for part in self._parts))
+        super().__init__(at, ends[-1], dtype)
 
     def _make_passes(self) -> Passes:
         return Passes(
+            self,
             self._at,
             self._batches,
-            self._record,
-            self._evaluate,
             weighted=False,
             tape_memory=self.tape_memory,
         )
@@ -108,8 +111,12 @@ class JacobianOperator(OnParameters):
     def __setstate__(self, state: dict[str, Any]) -> None:
         restore(self, state)
         self._passes = self._make_passes()
-        for _ in self._passes:  # numbers of outputs are known, as after __init__
-            pass
+
+    def _without_data(self) -> JacobianOperator:
+        made = copy.copy(self)
+        made._batches = self._batches.without_data()
+        made._passes = made._make_passes()
+        return made
 
     def _record(self, batch: Any, number: int) -> RecordedModel:
         return RecordedModel(self.predict, self._at, self._arguments(batch))
@@ -124,47 +131,45 @@ class JacobianOperator(OnParameters):
     # ---- products --------------------------------------------------------------------------------
 
     def _matvec(self, x: Any) -> Array:
-        return self._forward(np.asarray(x).reshape(-1), 1, lambda run, v: run.product(v))
+        return self._forward(np.asarray(x).reshape(-1), 1, "product")
 
     def _matmat(self, X: Any) -> Array:
         X = np.asarray(X)
-        return self._forward(X, X.shape[1], lambda run, V: run.products(V, self.chunk_size))
+        return self._forward(X, X.shape[1], "products", self.chunk_size)
 
     def _rmatvec(self, x: Any) -> Array:
-        return self._reverse(np.asarray(x).reshape(-1), 1, lambda run, u: run.transposed(u))
+        return self._reverse(np.asarray(x).reshape(-1), 1, "transposed")
 
     def _rmatmat(self, X: Any) -> Array:
         X = np.asarray(X)
-        return self._reverse(X, X.shape[1], lambda run, U: run.transposeds(U, self.chunk_size))
+        return self._reverse(X, X.shape[1], "transposeds", self.chunk_size)
 
-    def _forward(self, v: Array, count: int, product: Callable[..., Array]) -> Array:
+    def _forward(self, v: Array, count: int, product: str, *args: Any) -> Array:
         if np.iscomplexobj(v):
-            parts = [self._forward(x, c, product) for x, c in ((v.real, count), (v.imag, 0))]
+            parts = [self._forward(x, c, product, *args) for x, c in ((v.real, count), (v.imag, 0))]
             return parts[0] + 1j * parts[1]
         out = np.empty((self.shape[0], *v.shape[1:]), self.dtype)
-        for rows, run in self._recorded():
-            out[rows] = product(run, v)
-        self.matvecs += count
+        for visit in self._passes.each(product, v, *args, unchecked=self._unchecked):
+            out[self._rows[visit.number]] = visit.result
+        self._checked(count)
         return out
 
-    def _reverse(self, u: Array, count: int, product: Callable[..., Array]) -> Array:
+    def _reverse(self, u: Array, count: int, product: str, *args: Any) -> Array:
         if np.iscomplexobj(u):
-            parts = [self._reverse(x, c, product) for x, c in ((u.real, count), (u.imag, 0))]
+            parts = [self._reverse(x, c, product, *args) for x, c in ((u.real, count), (u.imag, 0))]
             return parts[0] + 1j * parts[1]
         out = np.zeros((self.shape[1], *u.shape[1:]), self.dtype)
-        for rows, run in self._recorded():
-            out += product(run, u[rows])
-        self.matvecs += count
+        passes, rows = self._passes, self._rows
+        for visit in passes.each(product, u, *args, unchecked=self._unchecked, rows=rows):
+            out += visit.result
+        self._checked(count)
         return out
 
-    def _recorded(self) -> Iterator[tuple[slice, RecordedModel]]:
-        for number, _, run in self._passes:
-            if self._unchecked:
-                self._check(number, run)
-            yield self._rows[number], run
+    def _checked(self, count: int) -> None:
         if self._unchecked:
             self._passes.check()
             self._unchecked = False
+        self.matvecs += count
 
     def _check(self, number: int, run: RecordedModel) -> None:
         who = self._at.who
@@ -176,7 +181,8 @@ class JacobianOperator(OnParameters):
             u = rng.choice([-1.0, 1.0], run.outputs.size).astype(run.outputs.dtype)
             pushed, pulled = run.product(v).astype(float), run.transposed(u).astype(float)
             size = float(np.linalg.norm(pushed) + np.linalg.norm(pulled))
-            checks.check_transposed(who, float(u @ pushed), float(pulled @ v), size, self.dtype)
+            dtype = np.result_type(run.at.dtype, run.outputs.dtype)
+            checks.check_transposed(who, float(u @ pushed), float(pulled @ v), size, dtype)
 
     # ---- trees, parts ----------------------------------------------------------------------------
 
@@ -186,7 +192,10 @@ class JacobianOperator(OnParameters):
             return self @ v
         product = self.matvec(self._at.flatten(v))
         return _concatenate_outputs(
-            [run.outputs.unflatten(product[rows]) for rows, run in self._recorded()]
+            [
+                part.unflatten(product[rows])
+                for part, rows in zip(self._parts, self._rows, strict=True)
+            ]
         )
 
     def to_dense(self) -> Array:

@@ -99,7 +99,7 @@ class RecordedModel:
         self.tape = self.run.tape()
         found = [unrecorded(y) for y in self.run.outputs]
         self.outputs = Flattening(trees.unflatten(self.run.out_spec, found), at.who, "outputs")
-        self.value = total_of(found)
+        self.value, self.gradient = total_of(found), None
         self.nbytes = self.tape.nbytes
         self.push = _forward_sweep(self.run, self.tape, self.run.outputs)
         self.pull = _reverse_sweep(self.run, self.tape)
@@ -108,6 +108,10 @@ class RecordedModel:
             Replayed(self.pull, sweep=True),
         )
         self.tape.freeze()
+
+    def outputs_alone(self) -> Flattening:
+        """The outputs, without the tape."""
+        return self.outputs
 
     def product(self, vector: Array) -> Array:
         """``J v``, shape (M,), for v of shape (P,)."""

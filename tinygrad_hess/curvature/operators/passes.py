@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
-from weakref import WeakMethod
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from . import checks
 from .batches import Batches
@@ -14,22 +16,57 @@ TAPE_MEMORY = 512 * 2**20
 """Bytes of tapes that an operator keeps; batches beyond it are recorded again in each pass."""
 
 
+@dataclass(frozen=True)
+class Visit:
+    """What a pass finds at one batch.
+
+    Attributes
+    ----------
+    number, weight : int
+        Of the batch.
+    value : scalar
+    gradient : ndarray, shape (P,), or None
+        None where it was not asked for.
+    result : object
+        What was to be done there.
+    """
+
+    number: int
+    weight: int
+    value: Any
+    gradient: Any
+    result: Any
+
+
+class Owner(Protocol):
+    """Who makes passes: says what is recorded of a batch, and what is checked."""
+
+    def _record(self, batch: Any, number: int) -> Any:
+        """An object with ``value`` and ``nbytes``."""
+
+    def _evaluate(self, batch: Any) -> Any:
+        """The same value without recording."""
+
+    def _check(self, number: int, recorded: Any) -> None:
+        """Refuse what is recorded of a batch if it is not sound."""
+
+    def _without_data(self) -> Any:
+        """A copy for workers, with passes of its own."""
+
+
 class Passes:
     """All batches of some data, recorded at one point.
 
     Parameters
     ----------
+    owner : Owner
     at : Flattening
         The point.
     batches : Batches
-    record : bound method
-        ``record(batch, number)`` gives an object with ``value`` and ``nbytes``.
-    evaluate : bound method
-        ``evaluate(batch)`` gives the same value without recording.
     weighted : bool
         Whether a batch counts by its number of examples.
     tape_memory : int
-        Bytes of tapes to keep.
+        Bytes of tapes to keep; of each process, where workers are processes.
 
     Attributes
     ----------
@@ -38,43 +75,62 @@ class Passes:
     """
 
     def __init__(
-        self,
-        at: Flattening,
-        batches: Batches,
-        record: Callable[[Any, int], Any],
-        evaluate: Callable[[Any], Any],
-        *,
-        weighted: bool,
-        tape_memory: int,
+        self, owner: Owner, at: Flattening, batches: Batches, *, weighted: bool, tape_memory: int
     ):
         self.at, self.who, self.batches = at, at.who, batches
-        # methods of the operator that holds this: a cycle would keep its tapes in memory
-        self._record, self._evaluate = WeakMethod(record), WeakMethod(evaluate)
+        self._owner = weakref.ref(owner)  # which holds this: a cycle would keep its tapes in memory
         self.weighted = weighted and not batches.single
         self.tape_memory = tape_memory
         self.tapes: dict[int, Any] = {}
         self.evaluated: list[tuple[int, Any]] = []
         self.complete = False
+        self._lock = threading.Lock()
+        self._twin: Any = None  # of the owner, for workers
+        self._elsewhere: dict[str, _Elsewhere] = {}
 
     @property
     def total(self) -> int:
         """What the weights of all batches add up to; 1 where they are not weighted."""
         return sum(size for size, _ in self.evaluated) if self.weighted else 1
 
-    def __iter__(self) -> Iterator[tuple[int, int, Any]]:
-        """All batches: number, weight, what was recorded."""
-        if self.complete and len(self.tapes) == len(self.evaluated):
-            for number, tape in self.tapes.items():
-                yield number, self.evaluated[number][0], tape
+    def each(
+        self,
+        method: str = "",
+        *args: Any,
+        unchecked: bool = False,
+        measure: bool = False,
+        rows: Sequence[slice] | None = None,
+    ) -> Iterator[Visit]:
+        """Visit all batches, in order: here, or where the workers of the data are.
+
+        Parameters
+        ----------
+        method : str
+            A method of what is recorded; none is called by default.
+        *args
+            Its arguments.
+        unchecked : bool
+            Whether the owner is to check what is recorded.
+        measure : bool
+            Whether to give the gradients.
+        rows : sequence of slice, optional
+            Of the first argument, those that belong to each batch.
+        """
+        of = lambda *args: (unchecked, measure, method, *args)
+        each = [of(args[0][r], *args[1:]) for r in rows] if rows else of(*args)
+        if self.complete and len(self.tapes) == len(self.evaluated):  # nothing need be read
+            for number, (size, _) in enumerate(self.evaluated):
+                some = each[number] if isinstance(each, list) else each
+                yield Visit(number, size, *self.visit(None, number, *some))
             return
-        found = 0
-        for number, size, batch in self.batches.sized(self.who, self.weighted):
-            found = number + 1
-            tape = self.tapes.get(number) or self._recorded(batch, number, size)
-            yield number, self.evaluated[number][0], tape
-        if not found:
+        count = 0
+        for number, size, found in self.batches.each(self._visitor(), each, weighted=self.weighted):
+            count = number + 1
+            self._note(number, size, found[0])
+            yield Visit(number, size, *found)
+        if not count:
             raise ValueError(f"{self.who}: data holds no example")
-        checks.check_same_count(self.who, len(self.evaluated), found)
+        checks.check_same_count(self.who, len(self.evaluated), count)
         self.complete = True
 
     def check(self) -> None:
@@ -85,25 +141,58 @@ class Passes:
         ValueError
             When the value, the model or the data changed.
         """
-        for number, _, batch in self.batches.sized(self.who, self.weighted):
-            if number == 0:
-                evaluate = _dereference(self._evaluate)
-                checks.check_evaluation(self.at, evaluate, batch, self.evaluated[0][1])
-            if self.batches.in_memory:
-                return
+        self.batches.again(self._visitor("evaluate_again"), self.evaluated[0][1])
 
-    def _recorded(self, batch: Any, number: int, size: int) -> Any:
-        if self.complete and number >= len(self.evaluated):
-            checks.check_same_count(self.who, len(self.evaluated), number + 1)
-        tape = _dereference(self._record)(batch, number)
-        if number == len(self.evaluated):
-            self.evaluated.append((size, tape.value))
-        else:
-            self._check_same(number, size, tape.value)
-        kept = sum(t.nbytes for t in self.tapes.values())
-        if self.batches.single or kept + tape.nbytes <= self.tape_memory:
-            self.tapes[number] = tape
+    # ---- at one batch, here or in a worker -------------------------------------------------------
+
+    def visit(
+        self, read: Any, number: int, unchecked: bool, measure: bool, method: str, *args: Any
+    ) -> tuple[Any, Any, Any]:
+        """Value, gradient and what ``method`` gives of one batch, which ``read()`` gives."""
+        tape = self.tapes.get(number)
+        if tape is None:
+            tape = self._recorded(read(), number)
+        if unchecked:
+            self.owner._check(number, tape)
+        result = getattr(tape, method)(*args) if method else None
+        return tape.value, tape.gradient if measure else None, result
+
+    def evaluate_again(self, read: Any, number: int, before: Any) -> None:
+        """Refuse a function that is random, or changes the model."""
+        checks.check_evaluation(self.at, self.owner._evaluate, read(), before)
+
+    @property
+    def owner(self) -> Owner:
+        """Who made these; it runs the pass."""
+        found = self._owner()
+        assert found is not None
+        return found
+
+    def _recorded(self, batch: Any, number: int) -> Any:
+        tape = self.owner._record(batch, number)
+        with self._lock:  # workers may be threads
+            kept = sum(t.nbytes for t in self.tapes.values())
+            if self.batches.single or kept + tape.nbytes <= self.tape_memory:
+                self.tapes[number] = tape
         return tape
+
+    def _visitor(self, method: str = "visit") -> Any:
+        """A method of these; for workers, of passes without data."""
+        if self.batches.workers is None:
+            return getattr(self, method)
+        if method not in self._elsewhere:
+            if self._twin is None:
+                self._twin = self.owner._without_data()
+            self._elsewhere[method] = _Elsewhere(self._twin, method)
+        return self._elsewhere[method]
+
+    def _note(self, number: int, size: int, value: Any) -> None:
+        if number < len(self.evaluated):
+            self._check_same(number, size, value)
+            return
+        if self.complete:
+            checks.check_same_count(self.who, len(self.evaluated), number + 1)
+        self.evaluated.append((size, value))
 
     def _check_same(self, number: int, size: int, value: Any) -> None:
         before, loss = self.evaluated[number]
@@ -116,7 +205,11 @@ class Passes:
             )
 
 
-def _dereference(method: WeakMethod[Any]) -> Callable[..., Any]:
-    found = method()
-    assert found is not None  # its owner runs the pass
-    return found
+class _Elsewhere:
+    """A method of the passes of a copy without data, which workers keep with its tapes."""
+
+    def __init__(self, owner: Any, method: str):
+        self._owner, self._method = owner, method
+
+    def __call__(self, read: Any, number: int, *args: Any) -> Any:
+        return getattr(self._owner._passes, self._method)(read, number, *args)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...core import arguments
+from ..distributed.transport import is_writing
 
 
 class Portable:
@@ -33,7 +34,9 @@ class Portable:
     def __reduce__(self) -> tuple[Any, ...]:
         try:
             pickle.dumps(self.function)
-            return _same, (self.function,)
+            if getattr(self.function, "__module__", None) != "__main__" or not is_writing():
+                return _same, (self.function,)
+            raise pickle.PicklingError("another process has another __main__")
         except Exception:  # pickle raises whatever the parts of a callable raise
             try:
                 import cloudpickle

@@ -24,7 +24,6 @@ from ...core import arguments, trees
 from ...core.files import replace_whole
 from ...nn.module import modules
 from ..analysis.total_loss import as_hessian
-from ..distributed.sharded import as_batches, check_arguments
 from ..estimates import scaling
 from ..estimates.result import Result
 from ..operators import checks
@@ -220,6 +219,7 @@ def report(
     seed: int = 0,
     executor: Any = None,
     shards: int | None = None,
+    memory_limit: str | int | None = None,
 ) -> Report:
     """All that a budget allows to say about the curvature of a loss at a point.
 
@@ -241,8 +241,9 @@ def report(
     title : str
     seed : int
         Of all probes and starting vectors.
-    executor, shards
-        As for :class:`HessianOperator`. What the data leave uncertain is computed here.
+    executor, shards, memory_limit
+        As for :class:`HessianOperator`. What the data leave uncertain is computed here. Vectors
+        that estimates keep (of eigenpairs at most 256 MiB) come on top of the limit.
 
     Returns
     -------
@@ -270,9 +271,14 @@ def report(
     begun = time.perf_counter()
     seconds = seconds_of(budget)
     seed = arguments.integer("report", "seed", seed, least=0)
-    if executor is not None or shards is not None:
-        data = as_batches(data, "report", executor, shards)
-        check_arguments(data, args, "report")
+    if executor is not None or shards is not None or memory_limit is not None:
+        if isinstance(loss, HessianOperator):
+            raise TypeError("report: give executor, shards or memory_limit to the operator instead")
+        loss = HessianOperator(
+            loss, params, data, *args, reduction=reduction,
+            executor=executor, shards=shards, memory_limit=memory_limit,
+        )  # fmt: skip
+        params, data, args = None, None, ()
     _, op = as_hessian(loss, params, data, args, reduction, "report")
     before = op.matvecs
     value, norm = float(op.value), scaling.norm(op.gradient)

@@ -20,16 +20,24 @@ from ...replay import jacrev
 from ...transforms.gradients import grad
 from ...transforms.jacobians import MEMORY_OF_A_SWEEP
 from ...transforms.vectorize import vmap
-from ..operators import checks
+from ..operators import checks, memory
 from ..operators.batches import batch_size
 from ..operators.flattening import Array, Flattening, raw
+
+ROWS_OF_A_SWEEP = 4
+"""Times the size of its gradients that a sweep takes, at most."""
 
 FEW = 8
 """Examples of which a loss is evaluated twice, to see whether it is random."""
 
 
 def per_example_gradients(
-    loss: Callable[..., Any], params: Any, batch: Any, *, chunk_size: int | None = None
+    loss: Callable[..., Any],
+    params: Any,
+    batch: Any,
+    *,
+    chunk_size: int | None = None,
+    memory_limit: str | int | None = None,
 ) -> Any:
     """The gradient of the loss of each example, all at once.
 
@@ -44,6 +52,9 @@ def per_example_gradients(
         Their first axes are the n examples.
     chunk_size : int, optional
         Examples in one sweep; by default as many as keep their gradients below 64 MiB.
+    memory_limit : str or int, optional
+        Bytes that the gradients, n times the size of the parameters, may take while they are
+        computed, such as ``"2GB"``.
 
     Returns
     -------
@@ -53,8 +64,9 @@ def per_example_gradients(
     Raises
     ------
     ValueError
-        When the arrays of the batch differ in length, when the loss is random, and when a loss or
-        a gradient is not finite.
+        When the arrays of the batch differ in length, when the loss is random, when a loss or
+        a gradient is not finite, and when ``memory_limit`` is too small; the error names the
+        smallest that would do.
 
     Examples
     --------
@@ -68,6 +80,15 @@ def per_example_gradients(
     """
     checks.check_functions("per_example_gradients", loss=loss)
     at = Flattening(params, "per_example_gradients")
+    if memory_limit is not None:
+        limit, n = memory.in_bytes(at.who, memory_limit), batch_size(batch, at.who, 0)
+        row = at.size * at.dtype.itemsize
+        # the parts are there twice while they are joined; a sweep holds a few of its rows
+        rows = 2 * n * row
+        memory.refuse(at.who, f"the gradients of {n} examples", limit, rows + ROWS_OF_A_SWEEP * row)
+        most = max(1, (limit - rows) // (ROWS_OF_A_SWEEP * row))
+        default = max(1, MEMORY_OF_A_SWEEP // row)
+        chunk_size = min(most, default if chunk_size is None else chunk_size)
     parts = list(_leaf_gradients(loss, at, batch, chunk_size, 0))
     if not parts:
         empty = [np.zeros((0, *v.shape), v.dtype) for v in at.values]

@@ -13,7 +13,7 @@ from ...replay import Replayed
 from ...transforms.gradients import hvp, value_and_grad
 from ...transforms.vectorize import vmap
 from ..operators import checks
-from ..operators.batches import Batches
+from ..operators.batches import Batches, OnBatch
 from ..operators.flattening import Array, Flattening, converted
 from ..operators.operator import SymmetricOperator
 
@@ -57,13 +57,12 @@ class MovingHessian(SymmetricOperator):
         self.loss, self.reduction = loss, reduction
         self._cast = converted(dtype)
         self._batches = Batches(data, "MovingHessian")
-        if self._batches.in_memory:  # converted once
-            self._batches.data = [self._cast(b) for b in self._batches.data]
+        if self._batches.in_memory and not any(map(callable, self._batches.data)):
+            self._batches.data = [self._cast(b) for b in self._batches.data]  # once
         self._args = None if data is None and not args else tuple(map(self._cast, args))
-        self._gradient = Replayed(value_and_grad(loss))
-        self._product = Replayed(
-            lambda at, stack, *batch: vmap(lambda v: hvp(loss, at, v, *batch))(stack)
-        )
+        sweeps = _Sweeps(loss, dtype, self._args)
+        self._gradient = OnBatch(sweeps.value_and_gradient)
+        self._product = OnBatch(sweeps.products)
         super().__init__(Flattening(self._cast(params), "MovingHessian"))
         self._measured: tuple[Any, Array] | None = None
 
@@ -94,13 +93,8 @@ class MovingHessian(SymmetricOperator):
         checks.check_evaluation(self._at, self._evaluate, batch)
 
     def _evaluate(self, batch: Any) -> Any:
-        return np.asarray(unrecorded(self.loss(self._at.tensors(), *self._arguments(batch))))[()]
-
-    def _arguments(self, batch: Any) -> tuple[Any, ...]:
-        """What the loss takes beside the parameters."""
-        if self._args is None:
-            return ()
-        return (batch if self._batches.in_memory else self._cast(batch), *self._args)
+        more = () if self._args is None else (self._cast(batch), *self._args)
+        return np.asarray(unrecorded(self.loss(self._at.tensors(), *more)))[()]
 
     @property
     def value(self) -> Any:
@@ -114,32 +108,49 @@ class MovingHessian(SymmetricOperator):
 
     def _measure(self) -> tuple[Any, Array]:
         if self._measured is None:
-            value, gradient = self._over_batches(self._value_and_gradient)
+            value, gradient = self._over_batches(self._gradient, self._at)
             self._measured = value, gradient
         return self._measured
-
-    def _value_and_gradient(self, arguments: tuple[Any, ...]) -> tuple[float, Array]:
-        value, gradient = self._gradient(self._at.tree(), *arguments)
-        return float(value), self._at.join(trees.leaves(gradient))
 
     def _matvec(self, x: Any) -> Array:
         return self._matmat(np.reshape(x, (-1, 1)))[:, 0]
 
     def _matmat(self, X: Any) -> Array:
-        at = self._at
-        stack = trees.unflatten(at.spec, at.leaves(X))
+        return np.asarray(self._over_batches(self._product, self._at, np.asarray(X))[0])
 
-        def products(arguments: tuple[Any, ...]) -> tuple[Array]:
-            found = self._product(at.tree(), stack, *arguments)
-            return (at.join(trees.leaves(found), X.shape[1]),)
-
-        return np.asarray(self._over_batches(products)[0])
-
-    def _over_batches(self, evaluate: Callable[[tuple[Any, ...]], Any]) -> list[Any]:
-        """The mean or sum of what ``evaluate(arguments of the loss)`` gives for each batch."""
-        return self._batches.risk(
-            lambda batch: evaluate(self._arguments(batch)), self.reduction, "MovingHessian"
-        )
+    def _over_batches(self, evaluate: OnBatch, *args: Any) -> list[Any]:
+        """The mean or sum over batches of what ``evaluate(batch, *args)`` gives."""
+        return self._batches.risk(evaluate, self.reduction, "MovingHessian", *args)
 
     def __repr__(self) -> str:
         return f"<MovingHessian: {self._at.size} parameters, {self.dtype}, {self.reduction}>"
+
+
+class _Sweeps:
+    """What is planned once: the gradient and products on a batch, at any point."""
+
+    def __init__(self, loss: Callable[..., Any], dtype: Any, args: tuple[Any, ...] | None):
+        self._made_of = loss, dtype, args
+        self._cast, self._args = converted(dtype), args
+        self._gradient = Replayed(value_and_grad(loss))
+        self._product = Replayed(
+            lambda at, stack, *batch: vmap(lambda v: hvp(loss, at, v, *batch))(stack)
+        )
+
+    def __reduce__(self) -> Any:
+        return _Sweeps, self._made_of  # a copy plans for itself
+
+    def value_and_gradient(self, batch: Any, at: Flattening) -> tuple[float, Array]:
+        """Of the loss."""
+        value, gradient = self._gradient(at.tree(), *self._arguments(batch))
+        return float(value), at.join(trees.leaves(gradient))
+
+    def products(self, batch: Any, at: Flattening, X: Array) -> tuple[Array]:
+        """With vectors of shape (P, k)."""
+        stack = trees.unflatten(at.spec, at.leaves(X))
+        found = self._product(at.tree(), stack, *self._arguments(batch))
+        return (at.join(trees.leaves(found), X.shape[1]),)
+
+    def _arguments(self, batch: Any) -> tuple[Any, ...]:
+        """What the loss takes beside the parameters."""
+        return () if self._args is None else (self._cast(batch), *self._args)

@@ -47,7 +47,7 @@ class FisherOperator(OutputCurvatureOperator):
         examples.
     seed : int
         Of the targets drawn.
-    reduction, chunk_size, tape_memory, check, dtype
+    reduction, chunk_size, tape_memory, check, dtype, executor, shards, memory_limit
         As for :class:`HessianOperator`.
 
     Raises
@@ -96,6 +96,9 @@ class FisherOperator(OutputCurvatureOperator):
         tape_memory: int = TAPE_MEMORY,
         check: bool = True,
         dtype: Any = None,
+        executor: Any = None,
+        shards: int | None = None,
+        memory_limit: str | int | None = None,
     ):
         who = type(self).__name__
         checks.check_functions(who, predict=predict, loss=loss)
@@ -131,6 +134,9 @@ class FisherOperator(OutputCurvatureOperator):
             tape_memory=tape_memory,
             check=check,
             dtype=dtype,
+            executor=executor,
+            shards=shards,
+            memory_limit=memory_limit,
         )
 
     def _output_products(
@@ -171,7 +177,7 @@ class EmpiricalFisherOperator(OutputCurvatureOperator):
         example's loss depends on its own outputs, and these on its own inputs, alone.
     reduction : {"mean", "sum"}
         Whether ``loss`` is the mean or the sum of the examples' losses; so is the operator.
-    chunk_size, tape_memory, check
+    chunk_size, tape_memory, check, dtype, executor, shards, memory_limit
         As for :class:`HessianOperator`.
 
     References

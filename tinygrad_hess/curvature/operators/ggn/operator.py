@@ -9,8 +9,8 @@ import numpy as np
 
 from ....core.tensor import unrecorded
 from ....transforms.recording import Recording
+from ...distributed.sharded import as_batches
 from .. import checks
-from ..batches import Batches
 from ..empirical_risk import StreamedOperator
 from ..flattening import Array, Flattening
 from ..linearization import OutputProducts, RecordedGaussNewton, RecordedGradient, RecordedModel
@@ -37,12 +37,15 @@ class OutputCurvatureOperator(StreamedOperator):
         tape_memory: int = TAPE_MEMORY,
         check: bool = True,
         dtype: Any = None,
+        executor: Any = None,
+        shards: int | None = None,
+        memory_limit: str | int | None = None,
     ):
         checks.check_functions(type(self).__name__, predict=predict, loss=loss)
         check_reduction(loss, reduction, type(self).__name__)
         self.predict, self.loss = predict, loss
-        data = Batches(data, type(self).__name__)
-        check_counts(loss, reduction, type(self).__name__, data.single)
+        data = as_batches(data, type(self).__name__, executor, shards)
+        check_counts(loss, reduction, type(self).__name__, data.single and memory_limit is None)
         super().__init__(
             params,
             data,
@@ -51,6 +54,7 @@ class OutputCurvatureOperator(StreamedOperator):
             tape_memory=tape_memory,
             check=check,
             dtype=dtype,
+            memory_limit=memory_limit,
         )
 
     def _output_products(
@@ -130,7 +134,7 @@ class GGNOperator(OutputCurvatureOperator):
         As for :class:`HessianOperator`.
     data
         One batch ``(x, y)``, or an iterable of them; see :class:`HessianOperator`.
-    reduction, chunk_size, tape_memory, check, dtype
+    reduction, chunk_size, tape_memory, check, dtype, executor, shards, memory_limit
         As for :class:`HessianOperator`.
 
     Attributes

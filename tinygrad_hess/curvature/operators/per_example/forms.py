@@ -39,33 +39,35 @@ class RecordedCopies:
     ----------
     checks : int
         Products spent to find the layout.
+    number : int
+        Of the batch.
     """
 
     def __init__(self, copies: ExampleCopies, at: Flattening, recorded: Recorded):
         self.copies, self.at, self.recorded = copies, at, recorded
-        self.value, self.nbytes = recorded.value, recorded.nbytes
-        self.checks = 0
+        self.value, self.nbytes, self.gradient = recorded.value, recorded.nbytes, None
+        self.checks = self.number = 0
 
     @property
     def layout(self) -> Layout:
         """Number of examples, and leaves that have no copies."""
         return self.copies.examples, self.copies.apart
 
-    def forms(self, columns: range, seed: int, number: int, leaves: int) -> Array:
-        """``uᵀ A u`` by leaf, shape (leaves, len(columns))."""
+    def forms(self, columns: range, seed: int, leaves: int) -> tuple[Array, int, int]:
+        """``uᵀ A u`` by leaf, shape (leaves, len(columns)); how many examples, and ``checks``."""
         at, out = self.at, np.zeros((leaves, len(columns)))
         width = max(1, BLOCK_MEMORY // (at.size * at.dtype.itemsize))
         for first in range(0, len(columns), width):
             some = columns[first : first + width]
             V = np.empty((at.size, len(some)), at.dtype, order="F")
             for j, column in enumerate(some):
-                rng = np.random.default_rng([seed, column, number])
+                rng = np.random.default_rng([seed, column, self.number])
                 V[:, j] = at.join(self.copies.changes(rng))
             AV = self.recorded.products(V, None)
             for leaf, rows in zip(self.copies.leaves, at.slices, strict=True):
                 forms = np.einsum("ij,ij->j", V[rows], AV[rows], dtype=np.float64)
                 out[leaf, first : first + len(some)] += forms
-        return out
+        return out, self.copies.examples, self.checks
 
     def interact(self) -> bool:
         """Whether the copies of one example act on those of another, by two products.
@@ -159,11 +161,22 @@ class ExampleForms:
         self.op, self.leaves = op, len(op._at.sizes)
         self.checks = 0
         self._layouts: dict[int, Layout] = {}
-        self._passes = op._make_passes(self._record)
+        self._examples: dict[int, int] = {}
+        self._passes = op._make_passes(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: x for name, x in vars(self).items() if name != "_passes"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._passes = self.op._make_passes(self)
+
+    def _without_data(self) -> ExampleForms:
+        return ExampleForms(self.op._without_data())
 
     @property
     def examples(self) -> int:
-        return sum(examples for examples, _ in self._layouts.values())
+        return sum(self._examples.values())
 
     def __call__(self, columns: range, seed: int) -> Array:
         """``uᵀ A u`` by leaf for random copies u, shape (leaves, len(columns)).
@@ -173,17 +186,25 @@ class ExampleForms:
         UncopiedError
             When examples cannot have copies, or interact.
         """
-        complete, total = self._passes.complete, np.zeros((self.leaves, len(columns)))
-        for number, weight, batch in self._passes:
-            if self.op._unchecked and not complete:
-                self.op._check(number, batch.recorded)
-            total += weight * batch.forms(columns, seed, number, self.leaves)
-        if self.op._unchecked and not complete:
+        if self.op.memory_limit is not None:
+            raise UncopiedError("copies of the parameters for all examples take memory")
+        unchecked = self.op._unchecked and not self._passes.complete
+        total = np.zeros((self.leaves, len(columns)))
+        for visit in self._passes.each("forms", columns, seed, self.leaves, unchecked=unchecked):
+            forms, self._examples[visit.number], products = visit.result
+            self.checks = max(self.checks, products)
+            total += visit.weight * forms
+        if unchecked:
             self._passes.check()
         return total / self._passes.total
 
     def _record(self, batch: Any, number: int) -> RecordedCopies:
         made: RecordedCopies = self.op._record_copies(batch, number, self._layouts.get(number))
-        self._layouts[number] = made.layout
-        self.checks = max(self.checks, made.checks)
+        made.number, self._layouts[number] = number, made.layout
         return made
+
+    def _evaluate(self, batch: Any) -> Any:
+        return self.op._evaluate(batch)
+
+    def _check(self, number: int, recorded: RecordedCopies) -> None:
+        self.op._check(number, recorded.recorded)

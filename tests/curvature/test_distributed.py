@@ -1,0 +1,417 @@
+"""Sums over data that workers compute: the same to the last bit whoever they are, or an error."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import multiprocessing
+import os
+import pickle
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_hess import curvature, nn
+from tinygrad_hess.core import blas_threads
+from tinygrad_hess.curvature import HessianOperator, ShardedData
+from tinygrad_hess.curvature.analysis.total_loss import TotalLoss
+from tinygrad_hess.curvature.distributed.transport import Folder, Result, Sent, Stored, read, write
+from tinygrad_hess.curvature.training.moving import MovingHessian
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(53, 4)), RNG.integers(0, 2, 53).astype(float)
+W = RNG.normal(size=4)
+V = RNG.normal(size=(4, 3))
+
+
+def logits(w: Any, x: Any) -> Any:
+    return x @ w
+
+
+def logistic(w: Any, batch: Any) -> Any:
+    """Logistic regression, of which all derivatives are known."""
+    return nn.binary_cross_entropy_with_logits(batch[0] @ w, batch[1])
+
+
+def gradient(w: Any) -> Any:
+    return X.T @ (1 / (1 + np.exp(-X @ w)) - Y) / len(X)
+
+
+def hessian(w: Any) -> Any:
+    p = 1 / (1 + np.exp(-X @ w))
+    return (X.T * (p * (1 - p))) @ X / len(X)
+
+
+def context() -> Any:
+    """Workers from a process without threads, which has imported the library."""
+    found = multiprocessing.get_context("forkserver")
+    found.set_forkserver_preload(["tinygrad_hess.curvature", __name__])
+    return found
+
+
+def one_process() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=context())
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Executor]:
+    with ProcessPoolExecutor(2, mp_context=context()) as executor:
+        yield executor
+
+
+@pytest.fixture(scope="module")
+def threads() -> Iterator[Executor]:
+    with ThreadPoolExecutor(2) as executor:
+        yield executor
+
+
+def answers(executor: Any) -> list[Any]:
+    """What operators and estimates find, with these workers."""
+    data = ShardedData((X, Y), executor, shards=7)
+    H = HessianOperator(logistic, W, data)
+    G = curvature.GGNOperator(logits, nn.binary_cross_entropy_with_logits, W, data)
+    F = curvature.EmpiricalFisherOperator(logits, nn.binary_cross_entropy_with_logits, W, data)
+    J = curvature.JacobianOperator(logits, W, X, executor=executor, shards=3)
+    moving = MovingHessian(logistic, np.zeros(4), data)
+    before = moving @ V
+    moving.move(W)
+    total = TotalLoss(logistic, W, data, who="test")
+    found = [H.value, H.gradient, H @ V[:, 0], H @ V, G @ V, F @ V, J @ V, J.T @ np.ones(53)]
+    found += [J.T @ RNG_ROWS, before, moving @ V, moving.gradient]
+    found += [total.value(W), total.gradient(W), total.values(V.T), H.example_forms()(range(3), 0)]
+    return found
+
+
+RNG_ROWS = np.random.default_rng(1).normal(size=(53, 2))
+
+
+def test_the_same_bits_for_any_workers_and_the_closed_forms(processes: Executor) -> None:
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(2) as two, ThreadPoolExecutor(4) as four:
+        expected = answers(one)
+        others = {"2 threads": answers(two), "4 threads": answers(four)}
+        others["list of threads"] = answers([one, two, four])
+    others["2 processes"] = answers(processes)
+    for who, found in others.items():
+        for i, (a, b) in enumerate(zip(expected, found, strict=True)):
+            np.testing.assert_array_equal(a, b, err_msg=f"{who}: answer {i}")
+    p = 1 / (1 + np.exp(-X @ W))
+    scores = X * (p - Y)[:, None]
+    closed = {
+        1: gradient(W), 2: hessian(W) @ V[:, 0], 3: hessian(W) @ V, 4: hessian(W) @ V,
+        5: scores.T @ scores @ V / 53, 6: X @ V, 7: X.sum(0), 8: X.T @ RNG_ROWS,
+        9: hessian(np.zeros(4)) @ V, 10: hessian(W) @ V, 11: gradient(W), 13: gradient(W),
+    }  # fmt: skip
+    for i, exact in closed.items():
+        np.testing.assert_allclose(expected[i], exact, rtol=1e-12, atol=1e-14)
+    loss = -np.mean(Y * np.log(p) + (1 - Y) * np.log1p(-p))
+    np.testing.assert_allclose([expected[0], expected[12]], loss, rtol=1e-13)
+
+
+def test_estimates_and_a_report(processes: Executor) -> None:
+    H = HessianOperator(logistic, W, (X, Y), executor=processes)
+    exact = np.linalg.eigvalsh(hessian(W))[::-1]
+    np.testing.assert_allclose(curvature.top_eigenpairs(H, 2).values, exact[:2], rtol=1e-8)
+    assert abs(curvature.trace(H, rtol=0.01).value - exact.sum()) < 0.1 * exact.sum()
+    with ThreadPoolExecutor(2) as executor:
+        found = curvature.report(logistic, W, (X, Y), budget=30, executor=executor, shards=3)
+    np.testing.assert_allclose(found["eigenpairs"].values, exact, rtol=1e-8)
+    assert not [part.why for part in found.parts.values() if part.failed]
+
+
+def test_each_operator_answers_for_its_own_point(processes: Executor) -> None:
+    data = ShardedData((X, Y), processes, shards=4)
+    points = [W, -W, 2 * W]
+    ops = [HessianOperator(logistic, w, data) for w in points]
+    for _ in range(2):
+        for w, op in zip(points, ops, strict=True):
+            np.testing.assert_allclose(op @ V, hessian(w) @ V, rtol=1e-12)
+
+
+def test_sums_and_blocks_and_copies(threads: Executor) -> None:
+    tree = {"a": W[:1], "b": W[1:]}
+    loss = lambda p, batch: logistic(np.concatenate([p["a"], p["b"]]), batch)
+    H = HessianOperator(loss, tree, (X, Y), executor=threads, shards=3, reduction="sum")
+    parts = [0, 18, 36, 53]
+    whole = sum(
+        hessian_of(X[i:j], W) for i, j in zip(parts, parts[1:])
+    )  # of the mean over each shard, summed
+    np.testing.assert_allclose(H.to_dense(), whole, rtol=1e-12)
+    np.testing.assert_allclose(H.block("['b']").to_dense(), whole[1:, 1:], rtol=1e-12)
+    here = pickle.loads(pickle.dumps(HessianOperator(logistic, W, (X, Y), executor=threads)))
+    np.testing.assert_allclose(here @ V, hessian(W) @ V, rtol=1e-12)
+    np.testing.assert_allclose(copy.deepcopy(here) @ V, hessian(W) @ V, rtol=1e-12)
+
+
+def hessian_of(x: Any, w: Any) -> Any:
+    p = 1 / (1 + np.exp(-x @ w))
+    return (x.T * (p * (1 - p))) @ x / len(x)
+
+
+# ---- where the data are --------------------------------------------------------------------------
+
+
+def rows(first: int, last: int) -> Any:
+    return X[first:last], Y[first:last]
+
+
+class Loader:
+    """Gives batches of 20; counts how often."""
+
+    passes = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        self.passes += 1
+        return (rows(i, min(i + 20, 53)) for i in range(0, 53, 20))
+
+
+def test_data_that_workers_open_and_a_loader_that_is_read_once(processes: Executor) -> None:
+    openers = [functools.partial(rows, i, min(i + 20, 53)) for i in range(0, 53, 20)]
+    loader = Loader()
+    for data in (
+        ShardedData(openers, processes),
+        ShardedData(loader, processes),
+        ShardedData((X, Y), processes, shard_size=20),
+        openers,  # here
+    ):
+        H = HessianOperator(logistic, W, data)
+        np.testing.assert_allclose(H @ V, hessian(W) @ V, rtol=1e-12)
+        np.testing.assert_allclose(H.gradient, gradient(W), rtol=1e-12, atol=1e-15)
+    assert loader.passes == 1
+
+
+def test_an_empty_shard_counts_for_nothing(processes: Executor) -> None:
+    data = [(X[:0], Y[:0]), (X, Y)]
+    H = HessianOperator(logistic, W, data, executor=processes)
+    np.testing.assert_allclose(H @ V, hessian(W) @ V, rtol=1e-12)
+
+
+def test_files_go_with_what_they_hold(tmp_path: Path, processes: Executor) -> None:
+    data = ShardedData((X, Y), processes, shards=3, folder=tmp_path)
+    H = HessianOperator(logistic, W, data)
+    H @ V
+    (folder,) = tmp_path.iterdir()
+    count = len(list(folder.iterdir()))
+    for _ in range(3):
+        H @ V
+        np.testing.assert_allclose(H @ V, hessian(W) @ V)
+    assert len(list(folder.iterdir())) == count  # three shards, what is computed; no vectors
+    other = HessianOperator(logistic, -W, data)
+    other @ V
+    del other
+    assert len(list(folder.iterdir())) == count
+    del H, data
+    assert not list(tmp_path.iterdir())
+
+
+def test_folders_of_killed_processes_are_removed(tmp_path: Path) -> None:
+    gone = Folder(tmp_path)
+    left = Path(gone.path).with_name(Path(gone.path).name.replace(f".{os.getpid()}.", ".4194305."))
+    left.mkdir()  # no process has a number above 2**22
+    Folder(tmp_path).path  # noqa: B018 - it is made now
+    assert not left.exists() and Path(gone.path).exists()
+
+
+def test_what_is_sent_arrives_and_messages_are_short(tmp_path: Path) -> None:
+    value = {
+        "big": np.arange(300_000.0).reshape(2, -1), "F": np.asfortranarray(np.ones((3, 2))),
+        "none": np.zeros((0, 3)), "strided": np.arange(10.0)[::2], "f": np.float32(1.5),
+        "words": ["a", None],
+    }  # fmt: skip
+    path = str(tmp_path / "file")
+    write(path, value)
+    found = read(path)
+    assert found["words"] == value["words"] and found["F"].flags.f_contiguous
+    for name in ("big", "F", "none", "strided", "f"):
+        np.testing.assert_array_equal(found[name], value[name])
+    with pytest.raises(ValueError, match="read-only"):
+        found["big"][0] = 1
+    folder = Folder(tmp_path)
+    message = pickle.dumps(Sent(value, Stored(folder)))
+    assert len(message) < 512
+    result = pickle.dumps(Result(value, folder.path))
+    assert len(result) < 512
+    np.testing.assert_array_equal(pickle.loads(result).get()["big"], value["big"])
+    assert pickle.loads(pickle.dumps(Result(1.5, folder.path))).get() == 1.5
+
+
+# ---- workers -------------------------------------------------------------------------------------
+
+
+def one_thread(w: Any, batch: Any) -> Any:
+    assert blas_threads.available() == 1
+    return logistic(w, batch)
+
+
+def test_workers_have_one_blas_thread(processes: Executor, threads: Executor) -> None:
+    for executor in (processes, threads):
+        H = HessianOperator(one_thread, W, (X, Y), executor=executor)
+        np.testing.assert_allclose(H @ V, hessian(W) @ V, rtol=1e-12)
+
+
+class StrangeError(Exception):
+    """One that pickles, but does not unpickle."""
+
+    def __init__(self, a: int, b: int):
+        super().__init__(f"strange {a}")
+
+
+def fails(w: Any, batch: Any) -> Any:
+    if len(batch[0]) == 13:
+        raise StrangeError(1, 2)
+    return logistic(w, batch)
+
+
+def test_an_error_names_the_shard(processes: Executor, threads: Executor) -> None:
+    for executor, kind in ((threads, StrangeError), (processes, RuntimeError)):
+        H = HessianOperator(fails, W, (X, Y), executor=executor, shards=4)  # 14, 13, 13, 13
+        with pytest.raises(kind, match="strange 1") as found:
+            H @ V
+        assert "in shard 1 of 4" in found.value.__notes__[0]
+        np.testing.assert_allclose(
+            HessianOperator(logistic, W, (X, Y), executor=executor) @ V, hessian(W) @ V
+        )
+
+
+def dies(w: Any, batch: Any, flags: str) -> Any:
+    """Kills its process, for each file in a folder once."""
+    for flag in Path(flags).iterdir():
+        flag.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return logistic(w, batch)
+
+
+def test_a_killed_worker_is_replaced_or_the_error_says_what_to_write(tmp_path: Path) -> None:
+    exact = hessian(W) @ V
+    for executor in (one_process, [one_process, one_process]):
+        (tmp_path / "flag").touch()
+        H = HessianOperator(dies, W, (X, Y), str(tmp_path), executor=executor, shards=4)
+        np.testing.assert_allclose(H @ V, exact, rtol=1e-12)
+        assert not list(tmp_path.iterdir())
+    (tmp_path / "flag").touch()
+    with one_process() as executor:
+        H = HessianOperator(dies, W, (X, Y), str(tmp_path), executor=executor, shards=4)
+        with pytest.raises(RuntimeError, match=r"no worker is left for shard 0 .*lambda: Process"):
+            H @ V
+    with pytest.raises(RuntimeError, match="no worker is left for shard 0"):
+        H @ V
+
+
+def always_dies(w: Any, batch: Any) -> Any:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_a_shard_that_kills_all_workers_is_named() -> None:
+    H = HessianOperator(always_dies, W, (X, Y), executor=one_process, shards=3)
+    with pytest.raises(RuntimeError, match=r"5 workers in a row .* shard 0 of 3; .*memory"):
+        H @ V
+
+
+class TestRefusals:
+    def test_arguments(self, threads: Executor) -> None:
+        with pytest.raises(TypeError, match=r"executor must be an executor, got 3. Give a conc"):
+            HessianOperator(logistic, W, (X, Y), executor=3)
+        with pytest.raises(TypeError, match="executor makes 3, which is no executor"):
+            HessianOperator(logistic, W, (X, Y), executor=lambda: 3) @ V
+        with pytest.raises(ValueError, match="executor is an empty list"):
+            ShardedData(X, [])
+        with pytest.raises(ValueError, match="an executor shares out data, but data=None"):
+            HessianOperator(lambda w: w @ w, W, executor=threads)
+        with pytest.raises(ValueError, match="shards=3 are for an executor"):
+            HessianOperator(logistic, W, (X, Y), shards=3)
+        with pytest.raises(ValueError, match="have an executor already"):
+            HessianOperator(logistic, W, ShardedData((X, Y), threads), executor=threads)
+        with pytest.raises(ValueError, match="give shards or shard_size, not both"):
+            ShardedData(X, threads, shards=2, shard_size=3)
+        with pytest.raises(ValueError, match="shards must be an integer of at least 1, got 0"):
+            ShardedData(X, threads, shards=0)
+        with pytest.raises(ValueError, match="each of which is a shard; shards= and"):
+            ShardedData([X, X], threads, shards=2)
+        with pytest.raises(FileNotFoundError, match=r"there is no folder 'nowhere'. Make it"):
+            ShardedData(X, threads, folder="nowhere")
+
+    def test_arguments_that_were_not_cut(self, threads: Executor) -> None:
+        with pytest.raises(ValueError, match=r"a further argument of shape \(53,\) was not. Give"):
+            HessianOperator(lambda w, x, y: logistic(w, (x, y)), W, X, Y, executor=threads)
+
+    def test_a_random_loss(self, threads: Executor) -> None:
+        rng = np.random.default_rng(0)
+        noisy = lambda w, x: ((x @ w + rng.normal()) ** 2).mean()
+        with pytest.raises(ValueError, match="the function is random"):
+            HessianOperator(noisy, W, X, executor=threads) @ V
+
+
+# ---- hard cases ----------------------------------------------------------------------------------
+
+
+def killing(pools: list[ProcessPoolExecutor], stop: threading.Event, kills: list[float]) -> None:
+    """Kills one worker or another at random moments."""
+    rng = random.Random(0)
+    while not stop.wait(rng.uniform(0.01, 0.4)):
+        for pool in pools[-1:]:
+            for process in list((pool._processes or {}).values())[:1]:
+                os.kill(process.pid, signal.SIGKILL)
+                kills.append(time.time())
+
+
+@pytest.mark.slow
+def test_a_hundred_kills_change_no_result() -> None:
+    wide = np.random.default_rng(0).normal(size=(2000, 300))
+    labels = np.arange(2000) % 2 * 1.0
+    w, v = np.linspace(-1, 1, 300) / 30, np.ones(300)
+    pools: list[ProcessPoolExecutor] = []
+
+    def make() -> ProcessPoolExecutor:
+        pools.append(ProcessPoolExecutor(2, mp_context=context()))
+        return pools[-1]
+
+    with ThreadPoolExecutor(2) as executor:
+        expected = HessianOperator(logistic, w, (wide, labels), executor=executor) @ v
+    data = ShardedData((wide, labels), make)
+    stop, kills = threading.Event(), list[float]()
+    killer = threading.Thread(target=killing, args=(pools, stop, kills))
+    killer.start()
+    products = refused = 0
+    try:
+        while len(kills) < 100:
+            try:
+                found = HessianOperator(logistic, w, data) @ v
+            except RuntimeError as error:  # five kills in a row; never a partial sum
+                assert "workers in a row" in str(error)
+                refused += 1
+                continue
+            np.testing.assert_array_equal(found, expected)
+            products += 1
+    finally:
+        stop.set()
+        killer.join()
+    assert products > 0
+
+
+@pytest.mark.slow
+def test_dask() -> None:
+    distributed = pytest.importorskip("distributed")
+    with ThreadPoolExecutor(2) as executor:
+        expected = answers(executor)
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        executor = client.get_executor(pure=False)
+        for a, b in zip(expected, answers(executor), strict=True):
+            np.testing.assert_array_equal(a, b)
+        H = HessianOperator(logistic, W, (X, Y), executor=executor, shards=7)
+        before = H @ V
+        for worker in list(cluster.workers.values())[:1]:
+            os.kill(worker.process.pid, signal.SIGKILL)
+        np.testing.assert_array_equal(H @ V, before)

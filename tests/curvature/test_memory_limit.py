@@ -1,0 +1,116 @@
+"""Within a limit of memory: the same answers, or a refusal that names the limit that would do."""
+
+from __future__ import annotations
+
+import re
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_hess import curvature, nn
+from tinygrad_hess.curvature import GGNOperator, HessianOperator
+from tinygrad_hess.curvature.operators.memory import in_bytes, shown
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(600, 20)), RNG.integers(0, 2, 600).astype(float)
+W = RNG.normal(size=20) / 5
+V = RNG.normal(size=(20, 2))
+P = 1 / (1 + np.exp(-X @ W))
+EXACT = (X.T * (P * (1 - P))) @ X / len(X)
+
+
+def logistic(w: Any, batch: Any) -> Any:
+    return nn.binary_cross_entropy_with_logits(batch[0] @ w, batch[1])
+
+
+def smallest(message: str) -> str:
+    found = re.search(r"smallest limit that would do is ([\d.]+\w+)", message)
+    assert found
+    return found[1]
+
+
+def test_the_closed_form_in_pieces() -> None:
+    few = (X[:24], Y[:24])
+    with pytest.raises(ValueError, match=r"memory_limit=1KB is too small for .* one example") as e:
+        HessianOperator(logistic, W, few, memory_limit="1kB")
+    H = HessianOperator(logistic, W, few, memory_limit=smallest(str(e.value)))
+    p = P[:24]
+    exact = (X[:24].T * (p * (1 - p))) @ X[:24] / 24
+    np.testing.assert_allclose(H @ V, exact @ V, rtol=1e-11)
+    np.testing.assert_allclose(H.gradient, X[:24].T @ (p - Y[:24]) / 24, rtol=1e-11, atol=1e-14)
+    assert len(H._passes.evaluated) > 1  # it was cut
+    bce = nn.binary_cross_entropy_with_logits
+    G = GGNOperator(lambda w, x: x @ w, bce, W, (X, Y), memory_limit="200kB")
+    np.testing.assert_allclose(G @ V, EXACT @ V, rtol=1e-11)
+
+
+def test_whole_where_there_is_room_and_blocks() -> None:
+    H = HessianOperator(logistic, W, (X, Y), memory_limit="1GB")
+    assert H._batches.single
+    np.testing.assert_allclose(H.to_dense(), EXACT, rtol=1e-11)
+
+
+def test_data_that_are_opened_again() -> None:
+    opened = []
+
+    def shard(first: int) -> Any:
+        opened.append(first)
+        return X[first : first + 200], Y[first : first + 200]
+
+    data = [lambda first=first: shard(first) for first in (0, 200, 400)]
+    H = HessianOperator(logistic, W, data, memory_limit="200kB")
+    np.testing.assert_allclose(H @ V, EXACT @ V, rtol=1e-11)
+    assert opened.count(400) >= 1
+
+
+def test_refusals() -> None:
+    big = HessianOperator(lambda w: (w**2).sum() / 2, np.ones(3000), memory_limit="2MB")
+    with pytest.raises(ValueError, match=r"small for the matrix of 3000 parameters. .* 27\d"):
+        big.to_dense()
+    np.testing.assert_allclose(big @ np.ones(3000), 1.0)
+    for limit in ("2 parsecs", "", 0, -1, True, "GB"):
+        with pytest.raises(ValueError, match="is not a size; write '2GB'"):
+            HessianOperator(logistic, W, (X, Y), memory_limit=limit)
+    with pytest.raises(ValueError, match=r"small for the gradients of 600 examples. .* is 192.7KB"):
+        curvature.per_example_gradients(logistic, W, (X, Y), memory_limit="100kB")
+    found = curvature.per_example_gradients(logistic, W, (X, Y), memory_limit="195kB")
+    np.testing.assert_allclose(found, X * (P - Y)[:, None], rtol=1e-11, atol=1e-15)
+
+
+def test_sizes() -> None:
+    assert [in_bytes("test", x) for x in ("1.5MB", "2KiB", 7, "3e3")] == [1500000, 2048, 7, 3000]
+    for size in (1, 999, 1001, 123456, 10**9 - 1, 7.77e12):
+        assert size <= in_bytes("test", shown(size)) <= 1.11 * size + 1
+
+
+class Stream:
+    """Data that are never all there: they are drawn again on each pass."""
+
+    def __init__(self, batches: int, size: int):
+        self.batches, self.size = batches, size
+
+    def __iter__(self) -> Iterator[Any]:
+        for i in range(self.batches):
+            rng = np.random.default_rng(i)
+            yield rng.normal(size=(self.size, 64)), rng.integers(0, 10, self.size)
+
+
+@pytest.mark.slow
+def test_the_peak_is_within_the_limit_on_data_ten_times_as_large() -> None:
+    model = nn.MLP([64, 32, 10], seed=0)
+    loss = lambda model, batch: nn.cross_entropy(model(batch[0]), batch[1])
+    data, limit = Stream(100, 2000), 10_000_000  # 104 MB
+    tracemalloc.start()
+    try:
+        H = HessianOperator(loss, model, data, memory_limit=limit)
+        top = curvature.top_eigenpairs(H, 1, tol=0.05)
+        curvature.trace(H, max_matvecs=4)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    vectors = 40 * 8 * H.shape[0]  # of the estimates
+    assert peak <= limit + vectors
+    assert top.values[0] > 0

@@ -1,0 +1,1 @@
+"""Sums over data whose terms are computed by workers: threads, processes, other machines."""

@@ -1,0 +1,223 @@
+"""One call for each shard of some data, on executors, with the answers in the order of the shards.
+
+    Workers.each : function, shards, arguments -> results, in order
+
+Only ``executor.submit(function, *arguments)`` is used, so that any executor will do. Which worker
+answers, and when, has no part in the result: neither in what a shard is, nor in the order in which
+answers are added up, nor in the number of BLAS threads.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import threading
+import traceback
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from typing import Any
+
+from ...core import arguments
+from ...core.blas_threads import one_blas_thread
+from ...core.interchange import to_arrays
+from .transport import Folder, Result, Sent, Stored, checked_folder
+
+TRIES = 5
+"""Workers that a shard may lose in one pass over the data before that is called its own fault."""
+
+ADVICE = (
+    "Give a concurrent.futures.Executor, such as ThreadPoolExecutor(2); or a function that makes "
+    "one, such as lambda: ProcessPoolExecutor(2); or a list of them."
+)
+
+
+class Workers:
+    """Executors, and what was sent to them.
+
+    Parameters
+    ----------
+    executor : Executor, callable, or sequence of them
+        A callable without arguments makes an executor, and another when that has broken. Of
+        several, each shard has its own, in turn, so that what is kept for it is kept once.
+    folder : path-like, optional
+        Where what is sent to other processes is stored; all workers must see it.
+    who : str
+        The caller, for errors.
+    """
+
+    def __init__(self, executor: Any, folder: Any, who: str):
+        self.who = who
+        given = list(executor) if isinstance(executor, (list, tuple)) else [executor]
+        if not given:
+            raise ValueError(f"{who}: executor is an empty {type(executor).__name__}. {ADVICE}")
+        self._slots = [_Slot(one, who) for one in given]
+        self._folder = Folder(checked_folder(who, folder))
+        self._functions: weakref.WeakKeyDictionary[Any, Stored] = weakref.WeakKeyDictionary()
+
+    def store(self) -> Stored:
+        """A place for an object that is sent."""
+        return Stored(self._folder)
+
+    def each(
+        self, function: Any, shards: Sequence[tuple[int, Sent]], args: Sequence[tuple[Any, ...]]
+    ) -> Iterator[Any]:
+        """``function(read, number, *args)`` of each shard, where ``read()`` gives its content.
+
+        Parameters
+        ----------
+        function : object
+            It is sent once, and kept by workers with all that it keeps, for as long as it lives.
+        shards : sequence of (int, Sent)
+            Their numbers, and where they are.
+        args : sequence of tuple
+            One for all shards, or one for each.
+
+        Raises
+        ------
+        RuntimeError
+            When workers end, and there is no other to take over.
+        Exception
+            What the function raised, with a note that names the shard.
+        """
+        stored = self._functions.get(function)
+        if stored is None:
+            stored = self._functions[function] = self.store()
+        what, sent = Sent(function, stored), [Sent(some, self.store()) for some in args]
+        tasks = [
+            _Task(number, (what, shard, number, sent[i % len(sent)], self._folder))
+            for i, (number, shard) in enumerate(shards)
+        ]
+        try:
+            with one_blas_thread:  # for executors that are threads of this process
+                for task in tasks:
+                    self._submit(task, len(tasks))
+                for task in tasks:
+                    yield self._answer_of(task, len(tasks))
+        finally:
+            for task in tasks:
+                if task.future is not None:
+                    task.future.cancel()
+
+    def _answer_of(self, task: _Task, count: int) -> Any:
+        while True:
+            assert task.future is not None and task.slot is not None
+            try:
+                found = task.future.result().get()
+                task.future = None
+            except (BrokenExecutor, CancelledError) as error:
+                task.lost += 1
+                task.slot.drop(task.executor, error)
+                self._submit(task, count)
+                continue
+            except Exception as error:  # of the executor itself, such as Dask's KilledWorker
+                found = _Failure(error)
+            if isinstance(found, _Failure):
+                found.error.add_note(f"{self.who}: on a worker, in shard {task.number} of {count}")
+                raise found.error
+            return found
+
+    def _submit(self, task: _Task, count: int) -> None:
+        if task.lost >= TRIES:
+            raise RuntimeError(
+                f"{self.who}: {task.lost} workers in a row ended before they answered for shard "
+                f"{task.number} of {count}; is there memory enough? Smaller shards need less."
+            )
+        for k in range(len(self._slots)):
+            slot = self._slots[(task.number + task.lost + k) % len(self._slots)]
+            for _ in range(TRIES):
+                if (executor := slot.executor()) is None:
+                    break
+                try:
+                    task.future = executor.submit(_answer, *task.call)
+                except (BrokenExecutor, RuntimeError) as error:  # or it is shut down
+                    slot.drop(executor, error)
+                else:
+                    task.slot, task.executor = slot, executor
+                    return
+        raise RuntimeError(
+            f"{self.who}: no worker is left for shard {task.number} of {count} "
+            f"({'; '.join(sorted({slot.why for slot in self._slots}))}). Give executor= a function "
+            "that makes one, such as lambda: ProcessPoolExecutor(2): another is then made."
+        )
+
+
+class _Task:
+    """The call for one shard, and who has it now."""
+
+    def __init__(self, number: int, call: tuple[Any, ...]):
+        self.number, self.call = number, call
+        self.future: Future[Any] | None = None
+        self.slot: _Slot | None = None
+        self.executor: Executor | None = None
+        self.lost = 0
+
+
+class _Slot:
+    """An executor: the caller's, which may break for good; or of the caller's making, made anew."""
+
+    def __init__(self, given: Any, who: str):
+        self._who, self.why, self._lock = who, "", threading.Lock()
+        self._executor: Executor | None = given if hasattr(given, "submit") else None
+        self._make: Callable[[], Any] | None = None
+        if self._executor is None:
+            self._make = arguments.function(who, "executor", given, ADVICE, what="an executor")
+
+    def executor(self) -> Executor | None:
+        """One to submit to; None when it is broken, and none can be made."""
+        with self._lock:
+            if self._executor is None and self._make is not None:
+                made = self._make()
+                if not hasattr(made, "submit"):
+                    raise TypeError(
+                        f"{self._who}: executor makes {arguments.shown(made)}, which is no "
+                        f"executor. {ADVICE}"
+                    )
+                weakref.finalize(self, _shut_down, os.getpid(), made)
+                self._executor = made
+            return self._executor
+
+    def drop(self, executor: Executor | None, error: BaseException) -> None:
+        """This one is broken."""
+        with self._lock:
+            if self._executor is executor and executor is not None:
+                self.why = f"{type(error).__name__}: {error}" if str(error) else repr(error)
+                self._executor = None
+                if self._make is not None:
+                    executor.shutdown(wait=False)
+
+
+def _shut_down(process: int, executor: Executor) -> None:
+    if os.getpid() == process:
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+# ---- in the worker -------------------------------------------------------------------------------
+
+
+def opened(shard: Any) -> Any:
+    """A shard, or what the function gives that stands for it."""
+    return to_arrays("data", "a shard", shard()) if callable(shard) else shard
+
+
+class _Failure:
+    """What a function raised."""
+
+    def __init__(self, error: BaseException):
+        self.error = error
+
+    def __reduce__(self) -> Any:
+        try:
+            pickle.loads(pickle.dumps(self.error))
+        except Exception:  # an exception may refuse in any way
+            return _Failure, (RuntimeError("".join(traceback.format_exception(self.error))),)
+        return _Failure, (self.error,)
+
+
+def _answer(function: Any, shard: Any, number: int, args: Any, folder: Any) -> Result:
+    try:
+        with one_blas_thread:
+            found = function.get()(lambda: opened(shard.get()), number, *args.get())
+    except Exception as error:
+        found = _Failure(error)
+    return Result(found, folder)

@@ -1,0 +1,169 @@
+"""Products within a memory limit: how many examples go on a tape at a time, and what is kept.
+
+in_bytes : "2GB" -> bytes
+fit      : operator, bytes -> Plan
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...core import trees
+from .batches import Batches, batch_size, examples
+
+UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+
+SAMPLE = 64
+"""Examples on which memory is measured, and twice as many."""
+
+VECTORS = 8
+"""Vectors of the size of the parameters that are at hand in a product with one."""
+
+MARGIN = 1.25
+"""For what is not measured: allocation that is rounded up, fragments."""
+
+
+def in_bytes(who: str, limit: Any) -> int:
+    """A number of bytes, or text such as ``"2GB"`` or ``"512MiB"``.
+
+    Examples
+    --------
+    >>> in_bytes("example", "2GB"), in_bytes("example", "0.5 KiB"), in_bytes("example", 100)
+    (2000000000, 512, 100)
+    """
+    found = re.fullmatch(r"\s*([\d.]+(?:e\+?\d+)?)\s*([a-zA-Z]*)\s*", str(limit))
+    try:
+        size = float(found[1]) * UNITS[found[2].upper() or "B"] if found else 0.0
+    except (ValueError, KeyError):
+        size = 0.0
+    if isinstance(limit, bool) or not 0 < size < float("inf"):
+        raise ValueError(
+            f"{who}: memory_limit={limit!r} is not a size; write '2GB', '512MiB', or bytes"
+        )
+    return int(size)
+
+
+def shown(size: float) -> str:
+    """Bytes as one writes a limit, rounded up.
+
+    Examples
+    --------
+    >>> shown(1234567), shown(12), shown(2.01e9)
+    ('1.3MB', '12B', '2.1GB')
+    """
+    for unit in ("GB", "MB", "KB"):
+        if size >= UNITS[unit]:
+            return f"{-(-size * 10 // UNITS[unit]) / 10:g}{unit}"
+    return f"{int(-(-size // 1))}B"
+
+
+def refuse(who: str, what: str, limit: int, least: float, advice: str = "") -> None:
+    """Refuse beforehand what does not fit, and name the smallest limit that would do."""
+    if least > limit:
+        raise ValueError(
+            f"{who}: memory_limit={shown(limit)} is too small for {what}. The smallest limit that "
+            f"would do is {shown(least)}{advice}"
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What fits.
+
+    Attributes
+    ----------
+    piece : int or None
+        Examples on a tape at a time; None is whole batches.
+    tape_memory : int
+        Bytes of tapes to keep.
+    peak : int
+        Bytes that products take beyond data in memory, as is expected.
+    """
+
+    piece: int | None
+    tape_memory: int
+    peak: int
+
+
+def fit(
+    who: str,
+    record: Callable[[Any], Any],
+    batches: Batches,
+    size: int,
+    itemsize: int,
+    limit: int,
+) -> Plan:
+    """Plan passes over some data.
+
+    Parameters
+    ----------
+    who : str
+    record : callable
+        Records a batch; what is recorded has ``product`` and ``nbytes``.
+    batches : Batches
+    size, itemsize : int
+        Parameters, and bytes of each.
+    limit : int
+        Bytes, beside the data that are in memory already.
+
+    Raises
+    ------
+    ValueError
+        When not even one example at a time fits.
+
+    Notes
+    -----
+    What is kept and the peak are measured (:mod:`tracemalloc`) while a product is taken on a few
+    examples, and on twice as many: both are linear in their number.
+    """
+    vectors = VECTORS * size * itemsize
+    batch = next(iter(batches))
+    if batch is None:
+        _, peak, _ = _measure(record, None, size)
+        refuse(who, "a product", limit, MARGIN * peak + vectors)
+        return Plan(None, limit, int(MARGIN * peak + vectors))
+    n = batch_size(batch, who, 0)
+    read = 0 if batches.holds_data else sum(np.asarray(x).nbytes for x in trees.leaves(batch))
+    few, more = max(1, min(SAMPLE, n // 2)), max(1, min(2 * SAMPLE, n))
+    _measure(record, examples(batch, 0, few), size)  # what is made once, for all time
+    a = _measure(record, examples(batch, 0, few), size)
+    b = _measure(record, examples(batch, 0, more), size)
+    kept, each, tape = ((y - x) / max(more - few, 1) for x, y in zip(a, b, strict=True))
+    fixed = MARGIN * max(a[1] - each * few, 0) + vectors + read
+    refuse(
+        who, "a product with one example at a time", limit, fixed + MARGIN * each,
+        "; or give smaller batches" if read else "",
+    )  # fmt: skip
+    if batches.single and fixed + MARGIN * each * n <= limit:
+        return Plan(None, limit, int(fixed + MARGIN * each * n))
+    # Half of what is left is for the piece at work, the rest for tapes that are kept.
+    piece = max(1, min(n, int((limit - fixed) / 2 / (MARGIN * max(each, 1)))))
+    left = limit - fixed - MARGIN * each * piece
+    tapes = int(left * tape / (MARGIN * max(kept, tape, 1)))
+    return Plan(piece, max(tapes, 0), limit)
+
+
+def _measure(record: Callable[[Any], Any], batch: Any, size: int) -> tuple[int, int, int]:
+    """Bytes that are kept after a product, at its peak, and on the tape."""
+    gc.collect()
+    tracing = tracemalloc.is_tracing()
+    if not tracing:
+        tracemalloc.start()
+    try:
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        recorded = record(batch)
+        recorded.product(np.ones(size))
+        kept, peak = tracemalloc.get_traced_memory()
+        return kept - before, peak - before, recorded.nbytes
+    finally:
+        if not tracing:
+            tracemalloc.stop()
