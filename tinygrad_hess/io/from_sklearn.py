@@ -132,7 +132,8 @@ def _only_output(x: Any) -> Any:
 
 def _layer(weight: Any, bias: Any) -> nn.Linear:
     """``x @ weight + bias``; without a bias where the model was fitted without."""
-    made = nn.Linear(*weight.shape, bias=bias is not None, init=zeros, dtype=weight.dtype)
+    inputs, outputs = weight.shape
+    made = nn.Linear(inputs, outputs, bias is not None, init=zeros, dtype=weight.dtype)
     made.weight, made.bias = weight, bias
     return made
 

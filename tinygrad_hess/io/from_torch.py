@@ -327,7 +327,7 @@ class StepsFirst(nn.Module):
         return ops.swapaxes(self.layer(*turned, **options), 0, 1)
 
 
-def _attention(reader: _Reader, m: Theirs, steps: bool = True) -> nn.Module:
+def _attention(reader: _Reader, m: Theirs, steps: bool = True) -> Any:
     _only(m, add_zero_attn=False, bias_k=None, bias_v=None, kdim=m.embed_dim, vdim=m.embed_dim)
     weight, bias = m.in_proj_weight, m.in_proj_bias
     made = nn.MultiHeadAttention(
