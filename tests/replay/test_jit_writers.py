@@ -10,6 +10,8 @@ from comparing import close
 
 import tinygrad_hess as tg
 from tinygrad_hess import nn
+from tinygrad_hess.core.registry import REGISTRY
+from tinygrad_hess.ops._rows import load_all
 
 
 @pytest.mark.parametrize("rows", [511, 512, 1000, 1797])
@@ -49,3 +51,31 @@ def test_tall_products(rows: int, dtype: Any) -> None:
         close(
             jitted(p, np.asfortranarray(x), k), f(p, x, k), ulps=256, strict=True, what="by columns"
         )
+
+
+load_all()
+IN_PARTS = [row for row in REGISTRY.values() if row.parts is not None]
+
+
+@pytest.mark.parametrize("row", IN_PARTS, ids=lambda row: row.name)
+def test_operands_are_where_a_row_says(row: Any) -> None:
+    rng = np.random.default_rng(0)
+    for shapes, params in row.cases:
+        operands = [rng.normal(size=shape) for shape in shapes]
+        value = row.fn(*operands, **params)
+        filled = np.zeros_like(value)
+        for x, part in zip(operands, row.parts(params, shapes), strict=True):
+            filled[part] = x
+        np.testing.assert_array_equal(filled, value)
+
+
+def test_joined_and_scattered_vectors_are_replayed() -> None:
+    def f(x: Any) -> Any:
+        y = np.concatenate([x[2:] * 2, x[:1], x * x])
+        return np.stack([y, y[::-1]]) * np.concatenate([x, x[:1], x, x])[: y.shape[0]]
+
+    x = np.array([0.5, -1.0, 2.0])
+    total = lambda x: (f(x) * f(x)).sum()
+    for g in (f, tg.grad(total), tg.hessian(total)):
+        np.testing.assert_array_equal(tg.jit(g)(x), tg.jit(g, native=False)(x))
+        close(tg.jit(g)(x), g(x))

@@ -98,7 +98,8 @@ class _Problem:
         """The steps at raw operands, and of each time the step in which it lies."""
         outer, fixed, y, ts = self._split(operands)
         n = self.leaves
-        each = lambda number: np.full(self.batch, number)[()]
+        batch = self.batch
+        each: Any = (lambda number: np.full(batch, number)) if batch else np.float64
         trial, slope_of = self.body.at(outer), self._slope_body.body.at(outer)
 
         def rates(t: float, y: Leaves) -> Leaves:

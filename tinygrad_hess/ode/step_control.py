@@ -112,7 +112,7 @@ def choose(
                 "equation needs an implicit method, as in tg.scipy.integrate.solve_ivp(..., "
                 "method='Radau')."
             )
-        if abs(h) < 16 * np.spacing(abs(t)):
+        if abs(h) < 16 * math.ulp(t):
             raise RuntimeError(
                 f"solve: at t={t:.6g} the step became {h:.2g}, too small to go on: the solution "
                 "may grow without bound there, or f is not finite or jumps"
@@ -120,7 +120,7 @@ def choose(
         # a last step that is somewhat longer spares a tiny one
         after = end if 1.01 * abs(h) >= abs(end - t) else t + h
         new, new_slope, errors = trial(t, after - t, y, slope)
-        error = float(np.max(errors, initial=0.0))
+        error = float(errors.max(initial=0.0)) if errors.ndim else float(errors)
         if error <= 1:
             factor = error**ALPHA / before**BETA / SAFETY
             factor = min(1 / LEAST, max(1 / MOST, factor))
