@@ -181,16 +181,16 @@ def test_when_checkpoints_are_written(tmp_path: Path, monkeypatch: pytest.Monkey
         optim.training.checkpoints.Checkpoints, "save",
         lambda self, at, history: (written.append(at.steps), real(self, at, history)),
     )  # fmt: skip
-    run(tmp_path / "a", every=5, jit=False)
-    assert written == [5, 10, 15, 20, 24]
+    run(tmp_path / "a", epochs=3, every=5, jit=False)
+    assert written == [5, 10, 12]
     written.clear()
-    run(tmp_path / "b", jit=False)
-    assert written == [24], "sooner than after some seconds"
+    run(tmp_path / "b", epochs=3, jit=False)
+    assert written == [12], "sooner than after some seconds"
     written.clear()
     monkeypatch.setattr(pace, "SECONDS", 0.0)
     monkeypatch.setattr(pace, "SHARE", 1e9)
-    run(tmp_path / "c", jit=False)
-    assert written == [*range(1, 25), 24]
+    run(tmp_path / "c", epochs=3, jit=False)
+    assert written == [*range(1, 13), 12]
     written.clear()
     monkeypatch.setattr(pace, "SECONDS", 1e9)
 
@@ -199,9 +199,9 @@ def test_when_checkpoints_are_written(tmp_path: Path, monkeypatch: pytest.Monkey
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "d", callback=interrupt, jit=False)
+        run(tmp_path / "d", epochs=3, callback=interrupt, jit=False)
     assert written == [7]
-    same(run(tmp_path / "d", resume=True, jit=False), whole_run())
+    same(run(tmp_path / "d", epochs=3, resume=True, jit=False), whole_run(epochs=3))
     assert not [p for p in (tmp_path / "a").iterdir() if p.name != LAST]
 
 
@@ -312,7 +312,7 @@ def killed(folder: Path, after: float, epochs: int) -> bool:
 
 def resume_after_kills(folder: Path, kills: int, seed: int) -> None:
     """A run is killed so many times at random moments, and after each its file is whole."""
-    rng, epochs, deaths = np.random.default_rng(seed), 40, 0
+    rng, epochs, deaths = np.random.default_rng(seed), 30, 0
     for _ in range(kills):
         deaths += killed(folder, float(rng.uniform(0.2, 0.9)), epochs)
         if (folder / LAST).exists():
