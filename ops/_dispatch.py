@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,9 +18,10 @@ from ..core import modes, trees
 from ..core.boundary import bare as bare_of
 from ..core.boundary import checked, checks_of, raise_named
 from ..core.composite import opaque
-from ..core.tensor import Batched, Tensor, constant, is_tracked, unrecorded
+from ..core.tensor import Axis, Batched, Tensor, constant, is_tracked, unrecorded
 from ..core.trees import stacked
 from ._types import Array, ArrayLike
+from .shape.batch_axes import enter, leave
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -54,6 +55,7 @@ def on_tensors(
         theirs, ours = _Parameters(original), _Parameters(function)
         shared = ours.shared_with(theirs)
         simple = shared > 0 and constants and not narrow
+        who = getattr(original, "__name__", function.__name__)
         flags = checks_of(function, bool)
         integers = checks_of(function, int)
 
@@ -61,7 +63,7 @@ def on_tensors(
         def call(*args: Any, **kwargs: Any) -> Any:
             try:
                 if kwargs and flags:
-                    _, kwargs = checked(function.__name__, flags, (), kwargs)
+                    _, kwargs = checked(who, flags, (), kwargs)
                 if simple and not kwargs and len(args) == 1 and type(args[0]) is np.ndarray:
                     try:
                         return original(args[0])
@@ -104,11 +106,12 @@ def on_tensors(
                         return as_constants(result)
                 return composed(args, kwargs)  # of a view, too: it knows its base, for assignments
             except Exception as error:
-                raise_named(error, function.__name__, args, kwargs, integers)
+                raise_named(error, who, args, kwargs, integers)
 
         def refused(refusal: Exception, args: Any, kwargs: Any) -> Any:
             """What NumPy refuses, the composition refuses in its own words, if it has any."""
-            composed(args, kwargs)
+            with np.errstate(all="ignore"):
+                composed(args, kwargs)
             raise refusal
 
         def composed(args: Any, kwargs: Any) -> Any:
@@ -120,7 +123,8 @@ def on_tensors(
                     break
             if kwargs:
                 kwargs = {k: prepare(x) if holds_in_list(x) else x for k, x in kwargs.items()}
-            if not (modes.is_tracing() and _is_of_integers((args, kwargs))):
+            unlike = modes.is_tracing() or any(type(x) is Batched for x in args)
+            if not (unlike and _is_of_integers((args, kwargs))):
                 return function(*args, **kwargs)
             plain, options = theirs.arguments(ours, shared, args, kwargs)
             return _in_numpys_types(original, function, (args, kwargs), (plain, options))
@@ -136,8 +140,13 @@ _CAUGHT = (TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
 
 def _is_of_integers(x: Any) -> bool:
     """Whether all that is recorded in it are integers or booleans."""
-    kinds = {leaf.dtype.kind for leaf in trees.leaves(x) if is_tracked(leaf)}
+    kinds = {leaf.dtype.kind for leaf in trees.leaves(x) if _is_involved(leaf)}
     return bool(kinds) and kinds <= set("iub")
+
+
+def _is_involved(x: Any) -> bool:
+    """Whether it is on a tape, or has another value for each example."""
+    return is_tracked(x) or isinstance(x, Batched)
 
 
 def _is_real(x: Any) -> bool:
@@ -148,14 +157,25 @@ def _in_numpys_types(original: Any, function: Any, given: Any, plain: Any) -> An
     """What a composition gives of recorded integers; in NumPy's type, by NumPy, where it differs.
 
     Nothing is to be derived from integers, but a composition may convert them to real numbers.
+    Under ``vmap``, NumPy is asked for each example then.
     """
     leaves, spec = trees.flatten(plain)
-    inputs = [x for x in leaves if is_tracked(x)]
+    inputs = [x for x in leaves if _is_involved(x)]
+    axes = tuple(dict.fromkeys(axis for x in inputs for axis in _batch_axes(x)))
+    lead = tuple(axis.size for axis in axes)
+
+    def filled(supply: Iterator[Any]) -> Any:
+        return trees.unflatten(spec, [next(supply) if _is_involved(x) else x for x in leaves])
 
     def numpys(*arrays: Any) -> tuple[Any, ...]:
-        supply = iter(arrays)
-        args, kwargs = trees.unflatten(spec, [next(supply) if is_tracked(x) else x for x in leaves])
+        args, kwargs = filled(iter(arrays))
         return tuple(trees.leaves(original(*values(args), **values(kwargs))))
+
+    def mapped(*arrays: Any) -> tuple[Any, ...]:
+        examples = [numpys(*(x[i] for x in arrays)) for i in np.ndindex(*lead)]
+        return tuple(
+            np.stack(part).reshape(lead + np.shape(part[0])) for part in zip(*examples, strict=True)
+        )
 
     out = wanted = refused = None
     try:
@@ -164,10 +184,13 @@ def _in_numpys_types(original: Any, function: Any, given: Any, plain: Any) -> An
         if type(error) is not TypeError:  # we refuse: NumPy is not asked
             raise
         refused = error
-    if not any(isinstance(unrecorded(x), Batched) for x in inputs):
+    for axis in reversed(axes):
+        inputs = [leave(x, axis=axis) for x in inputs]
+    if 0 not in lead:
+        args, kwargs = filled(_raw(x)[(0,) * len(lead)] for x in inputs)
         with contextlib.suppress(*_CAUGHT):
-            wanted = original(*values(plain[0]), **values(plain[1]))
-    if wanted is None:  # NumPy has no answer either, or not for the examples of a vmap
+            wanted = original(*values(args), **values(kwargs))
+    if wanted is None:  # NumPy has no answer either
         if refused is not None:
             raise refused
         return out
@@ -175,10 +198,30 @@ def _in_numpys_types(original: Any, function: Any, given: Any, plain: Any) -> An
     types = [getattr(x, "dtype", None) for x in parts]
     same = [x.dtype for x in trees.leaves(out) if hasattr(x, "dtype")] == types
     # sums and differences of small ones may overflow there, where those of real numbers do not
-    small = any(x.dtype.itemsize < 8 for x in inputs) and not any(map(_is_real, leaves))
+    small = any(x.dtype.itemsize < 8 for x in inputs)
     if same and not (small and any(map(_is_real, parts))):
         return out
-    return trees.unflatten(shape, opaque(function.__name__, numpys, inputs, True))
+    if not axes:
+        return trees.unflatten(shape, opaque(function.__name__, numpys, inputs, True))
+    found = (
+        opaque(function.__name__, mapped, inputs, True)
+        if any(map(is_tracked, inputs))
+        else mapped(*map(_raw, inputs))
+    )
+    for axis in axes:
+        found = tuple(enter(y, axis=axis) for y in found)
+    return trees.unflatten(shape, found)
+
+
+def _raw(x: Any) -> Any:
+    """An operand that nothing is recorded of any more, as an array."""
+    raw = unrecorded(x)
+    return raw.value if isinstance(raw, Tensor) else raw
+
+
+def _batch_axes(x: Any) -> tuple[Axis, ...]:
+    raw = unrecorded(x)
+    return raw.axes if isinstance(raw, Batched) else ()
 
 
 class _Parameters:

@@ -17,12 +17,14 @@ import numpy as np
 
 from ... import ops
 from ...core import arguments
+from ...core.boundary import named
 from ...core.errors import describe
 from ...core.tensor import Batched, Tensor, tensor_or_array
 from .._types import Array, ArrayLike
 from ..shape.axes import shape_of
 
 
+@named
 def mse(
     prediction: ArrayLike,
     target: ArrayLike,
@@ -61,6 +63,7 @@ def mse(
     return 0.5 * total if half else total
 
 
+@named
 def l1(
     prediction: ArrayLike,
     target: ArrayLike,
@@ -73,6 +76,7 @@ def l1(
     return _reduce(ops.absolute(prediction - target), reduction, "l1", example_weight)
 
 
+@named
 def huber(
     prediction: ArrayLike,
     target: ArrayLike,
@@ -97,6 +101,7 @@ def huber(
     return _reduce(inner * (d - 0.5 * inner), reduction, "huber", example_weight)
 
 
+@named
 def hinge(score: ArrayLike, label: ArrayLike, reduction: str = "mean") -> Array:
     """max(0, 1 - label · score) for labels -1 and 1 (Cortes and Vapnik 1995).
 
@@ -110,6 +115,7 @@ def hinge(score: ArrayLike, label: ArrayLike, reduction: str = "mean") -> Array:
     return _reduce(ops.relu(1 - label * score), reduction, "hinge")
 
 
+@named
 def binary_cross_entropy_with_logits(
     logits: ArrayLike,
     target: ArrayLike,
@@ -159,6 +165,7 @@ def binary_cross_entropy_with_logits(
     return _reduce(found, reduction, who, example_weight)
 
 
+@named
 def cross_entropy(
     logits: ArrayLike,
     labels: ArrayLike,
@@ -244,6 +251,7 @@ def cross_entropy(
     return _reduce(losses, reduction, who, example_weight, each)
 
 
+@named
 def kl_div(logits: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Array:
     """Kullback-Leibler divergence of softmax(logits) from target probabilities: Σ p log(p / q).
 
@@ -270,6 +278,7 @@ def kl_div(logits: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Arr
     return _reduce(divergence, reduction, "kl_div")
 
 
+@named
 def accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
     """The fraction of examples whose largest logit is that of their class: a plain number.
 

@@ -52,7 +52,7 @@ def cumprod(x: ArrayLike, axis: int | None = None, dtype: Any = None) -> Array:
 
 
 def cumulative_sum(
-    x: ArrayLike, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+    x: ArrayLike, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Array:
     """Running sum along an axis, which may be left out of a vector; a leading 0 on demand.
 
@@ -66,7 +66,7 @@ def cumulative_sum(
 
 
 def cumulative_prod(
-    x: ArrayLike, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+    x: ArrayLike, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Array:
     """Running product along an axis, which may be left out of a vector; a leading 1 on demand."""
     return _cumulative(x, axis, dtype, include_initial, cumprod, 1, "cumulative_prod")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .._dispatch import as_floating, on_tensors
+from .._dispatch import as_array, as_floating, on_tensors
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import divide, where
 from ..elementwise.comparison import isnan
@@ -37,7 +37,9 @@ from .scans import cumprod, cumsum
 
 def _without_nan(a: Array, neutral: float) -> Array:
     """The array with NaN replaced by the neutral element."""
-    x = as_floating(a)
+    x = as_array(a)
+    if x.dtype.kind in "biu":
+        return x  # whose sums and products have types of their own
     return masked(x, ~isnan(x), neutral)
 
 

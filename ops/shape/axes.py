@@ -28,7 +28,7 @@ def canonical_axis(axis: Any, ndim: int, who: str) -> int:
 
 def canonical_axes(axis: Any, ndim: int, who: str) -> tuple[int, ...]:
     """Axes (None for all, one, or several) as a sorted tuple of negative numbers."""
-    if axis is None or type(axis) is int or type(axis) is tuple:
+    if axis is None or type(axis) is int or (type(axis) is tuple and set(map(type, axis)) <= {int}):
         return _remembered_axes(axis, ndim, who)
     return _canonical_axes(axis, ndim, who)
 

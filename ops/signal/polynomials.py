@@ -110,7 +110,7 @@ def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Array, Array]:
 def polyder(p: ArrayLike, m: int = 1) -> Array:
     """The coefficients of the ``m``-th derivative."""
     p = as_floating(p)
-    for _ in range(_times(m, "polyder")):
+    for _ in range(min(_times(m, "polyder"), p.shape[0])):
         n = p.shape[0] - 1
         p = index(p, slice(None, -1)) * np.arange(n, 0, -1, dtype=p.dtype)
     return p

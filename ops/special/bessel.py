@@ -20,7 +20,7 @@ from ..elementwise.arithmetic import absolute, where
 from ..elementwise.comparison import equal, greater, greater_equal, sign
 from ..elementwise.identity import astype
 from .hypergeometric import hyp1f1, hyperu
-from .scipy_ufuncs import by_region, narrowed, refused
+from .scipy_ufuncs import by_region, narrowed, refused, truncated
 
 _any = (-2, 2)
 _positive = (0.6, 3)
@@ -59,11 +59,15 @@ def _finite_at_zero(of_order: Any, v: Array, x: Array) -> Array:
     return where(pole, 0.0, of_order(v, where(pole, 1.0, x)))
 
 
-def _cylinder(name: str, doc: str, lower: Any = lambda f, v, x: f(v, x)) -> Any:
+def _cylinder(
+    name: str, doc: str, lower: Any = lambda f, v, x: f(v, x), order: Any = lambda v: v
+) -> Any:
     """A row with the slope (f(v - 1) - f(v + 1)) / 2, the first term by ``lower(f, v - 1, x)``."""
     f = _of_order(
         name,
-        lambda g, y, v, x: g * (0.5 * (lower(f, _previous_order(v), x) - f(v + 1, x))),
+        lambda g, y, v, x: (
+            g * (0.5 * (lower(f, _previous_order(order(v)), x) - f(order(v) + 1, x)))
+        ),
         doc,
     )
     return f
@@ -72,7 +76,10 @@ def _cylinder(name: str, doc: str, lower: Any = lambda f, v, x: f(v, x)) -> Any:
 jv: Any = _cylinder("jv", "The Bessel function of the first kind.")
 yv: Any = _cylinder("yv", "The Bessel function of the second kind.", _finite_at_zero)
 yn: Any = _cylinder(
-    "yn", "The Bessel function of the second kind, of integer order.", _finite_at_zero
+    "yn",
+    "The Bessel function of the second kind, of integer order.",
+    _finite_at_zero,
+    order=truncated,  # as SciPy takes it
 )
 jve: Any = _cylinder("jve", "jv, as for real arguments the scale is 1.")
 yve: Any = _cylinder("yve", "yv, as for real arguments the scale is 1.", _finite_at_zero)

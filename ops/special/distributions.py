@@ -304,6 +304,7 @@ bdtr: Any = of_orders(
     _share,
     "The binomial distribution function, in the probability p.",
     numbers=[(0, 4), (4, 7)],
+    whole="n",
 )
 bdtrc: Any = of_orders(
     "bdtrc",
@@ -313,6 +314,7 @@ bdtrc: Any = of_orders(
     _share,
     "The upper tail of the binomial distribution, in the probability p.",
     numbers=[(0, 4), (4, 7)],
+    whole="n",
 )
 bdtri: Any = of_orders(
     "bdtri",
@@ -322,6 +324,7 @@ bdtri: Any = of_orders(
     _share,
     "The inverse of bdtr in p.",
     numbers=[(0, 4), (4, 7)],
+    whole="n",
 )
 nbdtr: Any = of_orders(
     "nbdtr",
@@ -330,6 +333,7 @@ nbdtr: Any = of_orders(
     lambda g, y, k, n, p: g * _beta_density(y, n, wide(k, y) + 1, p),
     _share,
     "The negative binomial distribution function, in the probability p.",
+    whole="k n",
 )
 nbdtrc: Any = of_orders(
     "nbdtrc",
@@ -338,6 +342,7 @@ nbdtrc: Any = of_orders(
     lambda g, y, k, n, p: -g * _beta_density(y, n, wide(k, y) + 1, p),
     _share,
     "The upper tail of the negative binomial distribution, in the probability p.",
+    whole="k n",
 )
 nbdtri: Any = of_orders(
     "nbdtri",
@@ -346,6 +351,7 @@ nbdtri: Any = of_orders(
     lambda g, y, k, n, p: g / _beta_density(y, n, wide(k, y) + 1, y),
     _share,
     "The inverse of nbdtr in p.",
+    whole="k n",
 )
 
 ndtri_exp = elementwise(

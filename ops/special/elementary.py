@@ -209,7 +209,7 @@ huber = elementwise(
     "huber",
     narrow(special.huber),
     lambda g, y, d, r: g * maximum(absolute(r) - d, 0),
-    lambda g, y, d, r: g * minimum(maximum(r, -d), d),  # smooth at r = 0
+    lambda g, y, d, r: g * minimum(maximum(r, -wide(d, y)), d),  # smooth at r = 0
     domain=((0.7, 1.0), (1.2, 3.0)),
     edges=[((1.0, 0.25), (0.0, 0.25)), ((1.0, -3.0), (2.0, -1.0)), ((1.0, 0.0), (0.0, 0.0))],
     doc="r²/2 up to |r| = delta, a straight line beyond.",

@@ -90,6 +90,8 @@ def _derivative_of(fn: Any, s: float, c: float, scale: float, both: bool) -> Any
     """
 
     def value(x: Array, *, order: int) -> Array:
+        if order > _TERMS:
+            raise ValueError(f"order must be at most {_TERMS}, as the series ends, got {order}")
         x = np.asarray(x)
         wide = x.astype(np.float64)
         before = fn(wide)

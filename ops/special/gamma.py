@@ -27,8 +27,10 @@ _FAR_LEFT = -1e4
 """SciPy's zeta adds up all terms left of 0 one by one, which takes hours for a q of -1e12."""
 
 
-def _zeta(s: Array, q: Array) -> Array:
-    """Hurwitz' function; at q = 1 Riemann's, which SciPy continues below s = 1."""
+def _zeta(s: Array, q: Array, *, continued: bool = False) -> Array:
+    """Hurwitz' function, for q = 1 Riemann's; below s = 1 NaN, or the latter ``continued``."""
+    if continued:
+        return special.zeta(s)
     left = np.less(q, _FAR_LEFT)
     if np.any(left):
         # all terms of the lattice q + k, less those with k < 0
@@ -40,10 +42,7 @@ def _zeta(s: Array, q: Array) -> Array:
         )
         near = _zeta(s, q)
         return np.where(left, beyond, near).astype(np.result_type(near, far))[()]
-    value = special.zeta(s, q)
-    if not np.any(np.less(s, 1)):
-        return value
-    return np.where(np.less(s, 1) & np.equal(q, 1), special.zeta(s), value).astype(value.dtype)[()]
+    return special.zeta(s, q)
 
 
 def _integers(*shape: int) -> Any:
@@ -62,7 +61,8 @@ zeta_of: Any = elementwise(
     "zeta",
     _zeta,
     refused("zeta", 0, "x"),
-    lambda g, y, s, q: -g * (s * zeta_of(s + 1, q)),
+    lambda g, y, s, q, continued=False: -g * (s * zeta_of(s + 1, q)),
+    parametric=True,
     **_beside_integers,
 )
 digamma = elementwise(
@@ -186,7 +186,7 @@ def zeta(x: ArrayLike, q: ArrayLike = None) -> Array:
     >>> print(f"{float(tg.grad(lambda q: special.zeta(3.0, q))(1.0)):.6f}")
     -3.246970
     """
-    return zeta_of(x, 1.0 if q is None else q)
+    return zeta_of(x, 1.0, continued=True) if q is None else zeta_of(x, q)
 
 
 def polygamma(n: ArrayLike, x: ArrayLike) -> Array:

@@ -48,6 +48,7 @@ expn: Any = of_orders(
     _positive,
     "The exponential integral of order n >= 0.",
     numbers=[(0, 4)],
+    whole="n",
 )
 
 

@@ -16,6 +16,7 @@ from ...core.kinds import elementwise
 from ...core.primitive import Rule
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import _cast_operand, where
+from ..elementwise.comparison import trunc
 
 Interval = tuple[float, float]
 Case = Callable[[np.random.Generator], tuple[tuple[Any, ...], dict[str, Any]]]
@@ -67,6 +68,12 @@ def wide(n: Any, y: ArrayLike) -> Array:
     return _cast_operand(n, y.dtype)
 
 
+def truncated(n: Any) -> Any:
+    """An order without its fraction, in its own type."""
+    is_real = isinstance(n, float) or getattr(getattr(n, "dtype", None), "kind", "i") == "f"
+    return trunc(n) if is_real else n
+
+
 def refused(name: str, position: int, operand: str) -> Rule:
     """A rule that says that ``name`` cannot be differentiated with respect to this operand.
 
@@ -93,14 +100,21 @@ def of_orders(
     domain: Interval,
     doc: str,
     numbers: Sequence[tuple[int, int]] = (),
+    whole: str = "",
     **row: Any,
 ) -> Any:
     """Declare ``name(*orders, x)`` by its derivative with respect to ``x``.
 
     It is tested with integer orders (which keep float32 narrow), from the half-open intervals
-    ``numbers``, 1 to 4 by default.
+    ``numbers``, 1 to 4 by default. Of orders that are ``whole``, SciPy's function drops the
+    fraction; the rule gets them without it.
     """
     names = orders.split()
+    integral = [n in whole.split() for n in names] + [False]
+
+    def of_whole(g: Array, y: Array, *args: Any) -> Array:
+        return rule(g, y, *(truncated(a) if w else a for a, w in zip(args, integral, strict=True)))
+
     intervals = list(numbers) or [(1, 5)] * len(names)
 
     def case(*shape: int) -> Case:
@@ -112,5 +126,11 @@ def of_orders(
 
     rules = [refused(name, i, n) for i, n in enumerate(names)]
     return elementwise(
-        name, narrowed(fn), *rules, rule, cases=[case(2, 3), case(3), case()], doc=doc, **row
+        name,
+        narrowed(fn),
+        *rules,
+        of_whole if whole else rule,
+        cases=[case(2, 3), case(3), case()],
+        doc=doc,
+        **row,
     )

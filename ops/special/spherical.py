@@ -12,7 +12,7 @@ from scipy import special
 
 from .._types import Array
 from ..elementwise.arithmetic import maximum
-from .scipy_ufuncs import of_orders, wide
+from .scipy_ufuncs import of_orders, truncated, wide
 
 
 def _declare(name: str, below: int, above: int, doc: str) -> Any:
@@ -22,6 +22,7 @@ def _declare(name: str, below: int, above: int, doc: str) -> Any:
         return g * slope(n, x, y)
 
     def slope(n: Any, x: Array, y: Array) -> Array:
+        n = truncated(n)  # as SciPy takes it
         order = wide(n, y)
         lower = below * order * function(maximum(n, 1) - 1, x)
         return (lower + above * (order + 1) * function(n + 1, x)) / (2 * order + 1)

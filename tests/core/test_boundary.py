@@ -126,3 +126,78 @@ def test_polynomials_of_a_huge_degree_do_not_hang(name: str) -> None:
     with pytest.raises(ValueError, match=r"the degree 1099511627776 is beyond"):
         f(2**40, X)
     np.testing.assert_allclose(f(3, [0.1, 0.2]), getattr(scipy.special, name)(3, [0.1, 0.2]))
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: tg.nn.GRUCell(3, 4).start(slice(2)), r"^GRUCell\.start\(slice\): "),
+        (lambda: tg.nn.LSTMCell(3, 4).step(X, X), r"^LSTMCell\.step\(float64\(3,\), float64"),
+        (
+            lambda: tg.nn.GRUCell(3, 4, X),
+            r"^GRUCell: bias must be True or False, got float64\(3,\)",
+        ),
+        (lambda: tg.nn.LSTM(3, 4, 2**40), r"^LSTM: layers must be an integer .* at most 65536"),
+        (lambda: tg.optim.SGD(lr=0.1, nesterov=X), r"^SGD: nesterov must be True or False"),
+        (lambda: tg.optim.SOAP(lr=0.1).stepper(len, jit=X), r"^SOAP\.stepper: jit must be True"),
+        (
+            lambda: tg.optim.VSGD(lr=0.1).preconditioner(3, 1),
+            r"^VSGD\.preconditioner\(int, int\): ",
+        ),
+        (
+            lambda: tg.optim.Adam(lr=0.1).preconditioner((X, X), "text"),
+            r"^Adam\.preconditioner: count must be an integer, got 'text'",
+        ),
+        (lambda: tg.linearize(np.sin, X, jit=X), r"^linearize: jit must be True or False"),
+        (lambda: tg.sparsity(np.sin, X, order=X), r"^sparsity: order must be an integer"),
+        (lambda: tg.check_grads(np.sin, (X,), modes=1.0), r"^check_grads: modes must be a seq"),
+        (lambda: tg.hvp(lambda x: x.sum(), tg.Tensor, X), r"^hvp: argument 0 has dtype type"),
+        (lambda: tg.viz.graph(np.sin, 1.0, legend=X), r"^graph: legend must be True or False"),
+        (lambda: tg.viz.plots.spectrum([1.0], title=X), r"^spectrum\(.*\): title must be a text"),
+        (
+            lambda: tg.scipy.integrate.odeint(lambda y, t: -y, X, X, rtol=np.sin),
+            r"rtol must be|Error converting relative tolerance",
+        ),
+    ],
+)
+def test_layers_optimisers_and_transforms_name_what_is_wrong(
+    call: Callable[[], Any], said: str
+) -> None:
+    with pytest.raises((TypeError, ValueError), match=said):
+        call()
+
+
+def test_a_users_layer_raises_its_own_errors() -> None:
+    class Own(tg.nn.Module):
+        def __call__(self, x: Any) -> Any:
+            raise ValueError("mine")
+
+    with pytest.raises(ValueError, match=r"^mine$"):
+        tg.nn.Sequential(Own())(X)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda np: np.copy(X, order=3.0),
+        lambda np: np.asanyarray(X, order=X),
+        lambda np: np.round(X, 1.5),
+        lambda np: np.isposinf(X * 1j),
+        lambda np: np.fft.fftshift(len),
+        lambda np: np.conj(np.array(["a"])),
+        lambda np: np.min(X, axis={}),
+        lambda np: np.min(X, initial=X),
+        lambda np: np.cov(X, aweights=-X),
+        lambda np: np.average(X, weights=0 * X),
+        lambda np: np.digitize(X * 1j, X),
+        lambda np: np.clip(X, 0.0, 1.0, max=2.0),
+        lambda np: np.einsum("i->", X, optimize=2),
+        lambda np: np.cumulative_sum(X, 0),
+        lambda np: np.pad(X, 1, mode="reflect", constant_values=1.0),
+        lambda np: np.linalg.pinv(np.eye(2), 1, rtol=1),
+    ],
+)
+def test_what_numpy_refuses_is_refused(call: Callable[[Any], Any]) -> None:
+    for namespace in (np, tg.numpy):
+        with pytest.raises((TypeError, ValueError, ZeroDivisionError)):
+            call(namespace)

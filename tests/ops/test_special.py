@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -480,3 +481,52 @@ def test_means_and_counts() -> None:
     np.testing.assert_allclose(special.factorial(np.arange(5)), [1, 1, 2, 6, 24])
     with pytest.raises(ValueError, match="exact=True"):
         tg.grad(lambda n: special.comb(n, 2, exact=True))(5.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "orders"),
+    [
+        *((f"spherical_{kind}", (n,)) for kind in ("jn", "yn", "in", "kn") for n in (0.31, 2.7)),
+        *((name, (2.7, 3.2)) for name in ("nbdtr", "nbdtrc", "nbdtri")),
+        *((name, (1.5, 3.2)) for name in ("bdtr", "bdtrc", "bdtri")),
+        ("expn", (0.31,)),
+    ],
+)
+def test_an_order_with_a_fraction_is_taken_as_scipy_takes_it(name: str, orders: Any) -> None:
+    """SciPy drops the fraction of an order; the slope is that of the value that it gives."""
+    theirs, ours = getattr(scipy.special, name), getattr(special, name)
+    x, h = np.array([0.3, 0.62]), 1e-5
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some say that they drop it
+        want = (theirs(*orders, x + h) - theirs(*orders, x - h)) / (2 * h)
+        f = lambda x: ours(*orders, x)
+        np.testing.assert_allclose(tg.jit(f)(x), theirs(*orders, x), rtol=1e-12)
+        np.testing.assert_allclose(tg.grad(lambda x: f(x).sum())(x), want, rtol=1e-6)
+
+
+def test_the_row_of_yn_drops_a_fraction_too() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # SciPy says so
+        slopes = tg.grad(lambda x: ops.yn(0.6, x).sum())(np.array([0.3, 0.62]))
+    np.testing.assert_allclose(slopes, -scipy.special.y1([0.3, 0.62]), rtol=1e-12)
+
+
+def test_zeta_left_of_one_is_the_same_replayed_and_mapped() -> None:
+    """Without q it is Riemann's, continued; Hurwitz' of SciPy is NaN there."""
+    s = np.array([0.31, -1.3, 2.5])
+    for args in ((), (1,), (2.0,)):
+        f = lambda s, args=args: special.zeta(s, *args)
+        want = scipy.special.zeta(s, *args)
+        for got in (f(s), tg.jit(f)(s), tg.vmap(f)(s)):
+            np.testing.assert_allclose(got, want, rtol=1e-13)
+
+
+def test_huber_of_an_unsigned_delta() -> None:
+    slopes = tg.grad(lambda r: special.huber(np.uint8(1), r).sum())(np.array([0.3, -4.0, 3.0]))
+    np.testing.assert_allclose(slopes, [0.3, -1.0, 1.0])
+
+
+def test_orders_that_would_not_end() -> None:
+    assert tg.jit(lambda p: np.polyder(p, 1e300))(np.ones(4)).shape == (0,)
+    with pytest.raises(ValueError, match=r"^dawsn_derivative.*order must be at most 42"):
+        tg.ops.dawsn_derivative(np.ones(2), order=2**40)

@@ -1,4 +1,4 @@
-"""Integers and booleans under jit have NumPy's values in NumPy's types, and replay on others."""
+"""Integers and booleans under jit and vmap have NumPy's values and types; they replay on others."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ FUNCTIONS: dict[str, Any] = {
     "inner": lambda x: np.inner(x, x),
     "ptp": lambda x: np.max(x) - np.min(x) if x.dtype == bool else np.ptp(x),
     "trapezoid": np.trapezoid,
+    "trapezoid with a step": lambda x: np.trapezoid(x, dx=0.5),
+    "unwrap with a period": lambda x: np.unwrap(x, period=2.7),
     "unwrap": np.unwrap,
     "average": lambda x: np.average(x, axis=1),
     "percentile": lambda x: np.percentile(x, 30),
@@ -61,11 +63,37 @@ def test_numpys_values_in_numpys_types(name: str, dtype: Any) -> None:
         pytest.skip("NumPy refuses")
     jitted = tg.jit(f)
     for x in (first, second, first):  # recorded at the first, replayed on the others
-        got, want = jitted(x), f(x)
-        for g, w in zip(*(y if isinstance(y, tuple) else (y,) for y in (got, want)), strict=True):
-            g = np.asarray(g)
-            assert g.dtype == w.dtype
-            np.testing.assert_allclose(g, w, rtol=1e-6 if w.dtype.itemsize < 8 else 1e-13)
+        _assert_same(jitted(x), f(x))
+
+
+@pytest.mark.parametrize("dtype", TYPES, ids=lambda t: np.dtype(t).name)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_same_of_each_example_of_a_vmap(name: str, dtype: Any) -> None:
+    f = FUNCTIONS[name]
+    examples = _samples(dtype)
+    try:
+        each = [_parts(f(x)) for x in examples]
+    except TypeError:
+        pytest.skip("NumPy refuses")
+    want = tuple(map(np.stack, zip(*each, strict=True)))
+    x = np.stack(examples)
+    _assert_same(tg.vmap(f)(x), want)
+    mapped = tg.jit(tg.vmap(f))
+    _assert_same(mapped(x[::-1]), tuple(w[::-1] for w in want))
+    _assert_same(mapped(x), want)
+    twice = tg.vmap(tg.vmap(f), in_axes=1)(x[:, None])
+    _assert_same(twice, tuple(w[None] for w in want))
+
+
+def _parts(y: Any) -> tuple[Any, ...]:
+    return y if isinstance(y, tuple) else (y,)
+
+
+def _assert_same(got: Any, want: Any) -> None:
+    for g, w in zip(_parts(got), _parts(want), strict=True):
+        g = np.asarray(g)
+        assert g.dtype == w.dtype
+        np.testing.assert_allclose(g, w, rtol=1e-6 if w.dtype.itemsize < 8 else 1e-13)
 
 
 def test_what_depends_on_values_is_refused_still() -> None:

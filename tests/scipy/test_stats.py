@@ -364,3 +364,25 @@ def test_a_normal_likelihood_is_maximised_by_its_moments() -> None:
     np.testing.assert_allclose(tg.grad(f)(best), 0, atol=1e-11)
     want = -50 / x.var() * np.diag([1.0, 2.0])
     np.testing.assert_allclose(tg.hessian(f)(best), want, rtol=1e-11, atol=1e-10)
+
+
+def test_multivariate_normal_of_a_singular_covariance() -> None:
+    """On the plane that it spans as SciPy has it, with the slopes of SciPy's values."""
+    basis = np.array([[1.0, 2.0], [0.5, -1.0], [0.3, 0.2]])
+    x = np.array([basis @ [1.0, 2.0], basis @ [0.3, -1.0], [1.0, 1.0, 1.0]])
+    theirs = scipy.stats.multivariate_normal.logpdf
+    ours = stats.multivariate_normal.logpdf
+    want = theirs(x, np.zeros(3), basis @ basis.T, allow_singular=True)
+    assert want[2] == -np.inf  # beside the plane
+    np.testing.assert_allclose(ours(x, np.zeros(3), basis @ basis.T, allow_singular=True), want)
+
+    def total(density: Any, b: Any) -> Any:
+        return density(x[:2], np.zeros(3), b @ b.T, allow_singular=True).sum()
+
+    step = basis @ np.array([[0.3, -0.2], [0.5, 0.9]])  # within the plane, where x stays
+    _, slope = tg.jvp(lambda b: total(ours, b), (basis,), (step,))
+    h = 1e-5
+    differences = (total(theirs, basis + h * step) - total(theirs, basis - h * step)) / (2 * h)
+    np.testing.assert_allclose(slope, differences, rtol=1e-6)
+    with pytest.raises(TypeError, match=r"allow_singular must be True or False"):
+        ours(x, np.zeros(3), np.eye(3), "yes")

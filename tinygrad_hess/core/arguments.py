@@ -47,8 +47,15 @@ def _must(who: str, name: str, what: str, value: Any, advice: str = "") -> str:
     return f"{who}: {name} must be {what}, got {shown(value)}" + (f". {advice}" if advice else "")
 
 
-def integer(who: str, name: str, value: Any, least: int | None = None, advice: str = "") -> int:
-    """An integer (Python's or NumPy's, no boolean), not below ``least``.
+def integer(
+    who: str,
+    name: str,
+    value: Any,
+    least: int | None = None,
+    advice: str = "",
+    most: int | None = None,
+) -> int:
+    """An integer (Python's or NumPy's, no boolean), not below ``least`` nor above ``most``.
 
     Examples
     --------
@@ -60,6 +67,8 @@ def integer(who: str, name: str, value: Any, least: int | None = None, advice: s
     TypeError: fit: epochs must be an integer of at least 0, got 1.5
     """
     what = "an integer" if least is None else f"an integer of at least {least}"
+    if most is not None:
+        what += f" and at most {most}"
     try:
         if isinstance(value, (bool, np.bool)):
             raise TypeError
@@ -68,7 +77,7 @@ def integer(who: str, name: str, value: Any, least: int | None = None, advice: s
         if isinstance(value, (float, np.floating)) and float(value).is_integer():
             advice = advice or f"Write {int(value)}."
         raise TypeError(_must(who, name, what, value, advice)) from None
-    if least is not None and found < least:
+    if (least is not None and found < least) or (most is not None and found > most):
         raise ValueError(_must(who, name, what, value, advice))
     return found
 

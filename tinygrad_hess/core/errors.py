@@ -46,8 +46,10 @@ def describe(x: Any) -> str:
     return f"{x.dtype}{tuple(x.shape)}"
 
 
-def refuse_subclass(x: Any, who: str) -> None:
+def refuse_subclass(x: Any, who: str = "") -> None:
     """Refuse arrays whose operations mean something else than those of their numbers.
+
+    Without ``who``, the error is given its context elsewhere.
 
     Raises
     ------
@@ -62,7 +64,9 @@ def refuse_subclass(x: Any, who: str) -> None:
         advice = "Give np.asarray(x), and write products as x @ y"
     else:
         return
-    raise TypeError(f"{who}: a {type(x).__name__} would lose what it means here. {advice}.")
+    raise TypeError(
+        f"{who and who + ': '}a {type(x).__name__} would lose what it means here. {advice}."
+    )
 
 
 def operands(args: Any, params: dict[str, Any] | None = None) -> str:
@@ -93,7 +97,7 @@ def add_context(error: Exception, name: str, args: Any, params: dict[str, Any] |
     kind = next(
         (k for k in kinds if type(error) is k or (is_numpys and isinstance(error, k))), None
     )
-    if isinstance(error, np.exceptions.AxisError):
+    if isinstance(error, np.exceptions.AxisError) or _is_of_an_extension(error):
         kind = ValueError
     if _is_of_an_argument(error, args, params):
         kind = TypeError if type(error) is AttributeError else ValueError
@@ -105,6 +109,12 @@ def add_context(error: Exception, name: str, args: Any, params: dict[str, Any] |
     if kind is None:
         return error
     return kind(f"{name}({operands(args, params)}): {error}")
+
+
+def _is_of_an_extension(error: Exception) -> bool:
+    """Whether a compiled module, or NumPy's masked arrays, raised an exception of its own."""
+    kind = type(error)
+    return kind.__name__ in ("error", "MaskError") and not issubclass(kind, (ValueError, TypeError))
 
 
 def _is_of_an_argument(error: Exception, args: Any, params: dict[str, Any] | None) -> bool:

@@ -22,7 +22,7 @@ import numpy as np
 
 from . import modes, signatures
 from .batching import broadcast_batch, full_lead, line_up, line_up_loops
-from .errors import NanError, NonDifferentiableError, add_context, operands
+from .errors import NanError, NonDifferentiableError, add_context, operands, refuse_subclass
 from .interchange import to_array
 from .registry import REGISTRY
 from .tensor import Axis, Batched, Parts, Tensor, batched, constant, record, tick, unrecorded
@@ -273,7 +273,7 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
 
     Raw operands give a raw result. The fast paths below do the same for their common cases.
     """
-    on_tape = boxed = has_batch = foreign = False
+    on_tape = boxed = has_batch = foreign = unlike = False
     values = []
     try:
         for a in args:
@@ -283,6 +283,7 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
                 has_batch = has_batch or type(a) is Batched
                 values.append(a.value)
             elif isinstance(a, _KNOWN):
+                unlike = unlike or (isinstance(a, _ndarray) and type(a) is not _ndarray)
                 values.append(a)
             elif isinstance(stack := stacked(a), Tensor):  # a list that contains tensors
                 return bind(prim, tuple(stack if x is a else x for x in args), params)
@@ -293,6 +294,9 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
             values = [
                 v if isinstance(v, _KNOWN) else to_array(prim.name, "an operand", v) for v in values
             ]
+        if boxed and unlike:
+            for v in values:
+                refuse_subclass(v)
         if boxed and not prim.on_complex and any(map(_is_complex, values)):
             refuse_complex(prim, args, params)
         if has_batch:

@@ -591,7 +591,7 @@ def leaves_at(values: Iterable[np.ndarray[Any, Any]]) -> list[Tensor]:
 
 def require_float(value: Any, who: str) -> None:
     """Refuse a derivative with respect to something that is no real or complex floating point."""
-    dtype = getattr(value, "dtype", None)
+    dtype = None if isinstance(value, type) else getattr(value, "dtype", None)
     if dtype is None or dtype.kind not in "fc":
         raise NonDifferentiableError(
             f"{who} has dtype {dtype if dtype is not None else type(value).__name__}, and integers "

@@ -26,6 +26,9 @@ from .weights import positive
 
 State = Any
 
+MOST_LAYERS = 2**16
+"""More are a slip, and would be drawn until the memory is full."""
+
 
 class _Cell(Module):
     """What the cells share: weights of so many gates side by side, from input and from state."""
@@ -192,7 +195,8 @@ class _Recurrent(Module):
         dtype: Any = np.float64,
     ):
         who = type(self).__name__
-        positive(who, inputs=inputs, hidden=hidden, layers=layers)
+        positive(who, inputs=inputs, hidden=hidden)
+        arguments.integer(who, "layers", layers, least=1, most=MOST_LAYERS)
         rng = generator(seed, who)
         self.batch_first = arguments.flag(who, "batch_first", batch_first)
         self.bidirectional = arguments.flag(who, "bidirectional", bidirectional)

@@ -316,6 +316,8 @@ def asarray(
 
 def asanyarray(x: Any, dtype: Any = None, order: Any = None) -> Any:
     """The same; tensors know no order in memory."""
+    if order is not None:
+        _arguments.choice("asanyarray", "order", order, ("K", "A", "C", "F", "k", "a", "c", "f"))
     return asarray(x, dtype)
 
 
@@ -480,11 +482,13 @@ diag_indices_from, tril_indices_from, triu_indices_from = map(
 unique = _on_values(_np.unique, returns_elements=True)
 
 
+@_on_tensors(_np.isposinf)
 def isposinf(x: Any) -> Any:
     """Whether each element is plus infinity."""
     return equal(x, inf)
 
 
+@_on_tensors(_np.isneginf)
 def isneginf(x: Any) -> Any:
     """Whether each element is minus infinity."""
     return equal(x, -inf)

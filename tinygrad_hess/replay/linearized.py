@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core import modes, trees
+from ..core.boundary import named
 from ..transforms.gradients import Push
 from ..transforms.recording import distinct
 from .fallback import Replayed
@@ -16,6 +17,7 @@ RECORDED = 2
 """So many products are swept over the tape before a plan is worth its making."""
 
 
+@named
 def linearize(
     f: Callable[..., Any], *primals: Any, jit: bool = True
 ) -> tuple[Any, Callable[..., Any]]:

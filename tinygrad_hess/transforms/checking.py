@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core import arguments, trees
+from ..core.boundary import named
 from ..core.errors import CheckError
 from ..ops.elementwise.complexes import is_complex
 from .gradients import jvp, vjp
@@ -15,6 +16,7 @@ from .gradients import jvp, vjp
 _WRITE = "Write tg.check_grads(f, (x,))"
 
 
+@named
 def check_grads(
     f: Callable[..., Any],
     args: Sequence[Any],
@@ -46,7 +48,8 @@ def check_grads(
     arguments.function(who, "f", f, _WRITE)
     arguments.instance(who, "args", args, (tuple, list), f"a tuple of arguments of f. {_WRITE}")
     arguments.integer(who, "order", order, least=1)
-    modes = (modes,) if isinstance(modes, str) else tuple(modes)
+    modes = (modes,) if isinstance(modes, str) else modes
+    modes = arguments.sequence(who, "modes", modes, "'forward' and 'reverse'")
     for mode in modes:
         arguments.choice(who, "modes", mode, ("forward", "reverse"))
     for name, value in (("rtol", rtol), ("atol", atol)):

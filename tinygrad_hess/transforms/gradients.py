@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core import arguments, modes, trees
+from ..core.boundary import named
 from ..core.tape import Tape
 from ..core.tensor import Tensor, is_tracked, unrecorded
 from .recording import Recording, distinct
@@ -242,6 +243,7 @@ def _push(run: Recording, tape: Tape, outputs: Any, given: Any, spec: Any) -> An
 _JVP = "Write tg.jvp(f, (x,), (tangent,))"
 
 
+@named
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """Return ``(f(*primals), tangent)``: the directional derivative along ``tangents``.
 
@@ -267,6 +269,7 @@ _HVP = (
 )
 
 
+@named
 def hvp(f: Callable[..., Any], x: Any, v: Any, *args: Any) -> Any:
     """Hessian-vector product of ``f(x, *args)`` in x along v, forward over reverse.
 

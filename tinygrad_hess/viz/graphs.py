@@ -8,6 +8,7 @@ from typing import Any
 import graphviz
 
 from ..core import arguments
+from ..core.boundary import named
 from .collapse import collapse
 from .derivatives import derivatives
 from .drawing import draw
@@ -15,6 +16,7 @@ from .reading import read
 from .trace import trace
 
 
+@named
 def graph(
     f_or_tensor: Any,
     *args: Any,

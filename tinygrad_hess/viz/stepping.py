@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from ..core import arguments, trees
+from ..core.boundary import named
 from ..core.errors import describe
 from ..core.files import replace_whole
 from ..core.text import visible
@@ -29,6 +30,7 @@ _SVG = "{http://www.w3.org/2000/svg}"
 _CAPTION = 5  # lines under a frame
 
 
+@named
 def steps(
     f: Any,
     *args: Any,

@@ -15,6 +15,7 @@ import graphviz
 import numpy as np
 
 from ..core import arguments, trees
+from ..core.boundary import named
 from ..core.files import replace_whole
 from ..core.primitive import Primitive
 from ..core.tensor import Parts, Tensor
@@ -40,6 +41,7 @@ _REPEATS = 5
 """Runs of each line of a planned program, of which the best time is shown."""
 
 
+@named
 def view(
     f_or_tensor: Any,
     *args: Any,

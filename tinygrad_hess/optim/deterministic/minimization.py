@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments, trees
+from ...core.boundary import named
 from ...transforms import grad, ravel
 from ..implicit.solutions import as_solution, is_differentiated
 from .descent import ConjugateGradients, GradientDescent, Method
@@ -158,6 +159,7 @@ def _newton_decrease(objective: Objective, point: Point) -> float:
     return decrease if step @ product(step) > 0 and np.isfinite(step).all() else math.inf
 
 
+@named
 def minimize(
     f: Callable[..., Any],
     x0: Any,

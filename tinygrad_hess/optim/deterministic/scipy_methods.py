@@ -10,6 +10,7 @@ import scipy.optimize
 from scipy.optimize import OptimizeResult
 
 from ...core import arguments, trees
+from ...core.boundary import named
 from ...core.errors import call_of
 from ...replay import Replayed, hessian, jacobian
 from ...transforms import ravel
@@ -26,6 +27,7 @@ Constraint = tuple[Callable[..., Any], Any, Any]
 """``(g, lower, upper)``: lower <= g(x, *args) <= upper."""
 
 
+@named
 def scipy_minimize(
     f: Callable[..., Any],
     x0: Any,
@@ -187,6 +189,7 @@ def _constraint(
     )
 
 
+@named
 def least_squares(
     f: Callable[..., Any],
     x0: Any,

@@ -17,6 +17,7 @@ import numpy as np
 from scipy.sparse import linalg
 
 from ...core import arguments, trees
+from ...core.boundary import named
 from ...core.errors import NonDifferentiableError, call_of
 from ...core.tensor import Tensor, tensor_or_array
 from ...ops import astype
@@ -235,6 +236,7 @@ def _dtype_of_operand(x: Any) -> Any:
     return dtype if getattr(dtype, "kind", "") in kinds and dtype is not None else None
 
 
+@named
 def linear_solve(
     matvec: Callable[..., Any],
     b: Any,

@@ -10,6 +10,7 @@ import scipy.optimize
 from scipy.optimize import OptimizeResult
 
 from ...core import arguments, trees
+from ...core.boundary import named
 from ...core.errors import call_of
 from ...replay import Replayed, jacobian
 from ...transforms import ravel
@@ -28,6 +29,7 @@ METHODS = (
 FIXED_POINTS = ("newton", "iteration", "anderson")
 
 
+@named
 def root(
     f: Callable[..., Any],
     x0: Any,
@@ -125,6 +127,7 @@ def root(
     return OptimizeResult({**(found or {}), "x": x})
 
 
+@named
 def fixed_point(
     f: Callable[..., Any],
     x0: Any,

@@ -7,17 +7,24 @@ from typing import Any
 
 import numpy as np
 
+from ...core import arguments
+from ...core.tensor import Tensor
 from ...ops import (
     all,
     cholesky,
     concatenate,
     diag,
     diagonal,
+    eigvalsh,
     equal,
     exp,
     expand_dims,
     floor,
+    index,
     log,
+    matmul,
+    norm,
+    pinv,
     reshape,
     solve_triangular,
     sum,
@@ -138,7 +145,7 @@ class Dirichlet:
 class MultivariateNormal:
     """Normal distributions of vectors."""
 
-    def logpdf(self, x: Any, mean: Any = None, cov: Any = 1) -> Any:
+    def logpdf(self, x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) -> Any:
         """The logarithm of the density at ``x``.
 
         Parameters
@@ -150,6 +157,9 @@ class MultivariateNormal:
         cov : array_like, shape (d, d), (d,) or ()
             The covariance; its diagonal; or one variance for all. Of a matrix, the symmetric
             part is taken, so its derivative is symmetric.
+        allow_singular : bool
+            Take the density on the plane that the covariance spans, and zero beside it. Its
+            derivatives hold for covariances of the same rank, which ``jit`` cannot know.
 
         Returns
         -------
@@ -182,16 +192,18 @@ class MultivariateNormal:
                 f"multivariate_normal.logpdf: x of shape {x.shape}, mean of shape {mean.shape} and "
                 f"cov of shape {cov.shape} do not fit: they are to be (..., d), (d,) and (d, d)"
             )
-        lower = _cholesky_factor(cov, d)
         lead = x.shape[:-1]
         deviations = reshape(x - mean, shape=(math.prod(lead), d))
+        if arguments.flag("multivariate_normal.logpdf", "allow_singular", allow_singular):
+            return reshape(_on_span(deviations, _as_matrix(cov, d)), shape=lead)
+        lower = _cholesky_factor(cov, d)
         white = solve_triangular(lower, transpose(deviations), lower=True)
         distance = reshape(sum(white * white, 0), shape=lead)
         return -0.5 * (d * LOG_2PI + distance) - sum(log(diagonal(lower)))
 
-    def pdf(self, x: Any, mean: Any = None, cov: Any = 1) -> Any:
+    def pdf(self, x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) -> Any:
         """The density at ``x``: see :meth:`logpdf`."""
-        return exp(self.logpdf(x, mean, cov))
+        return exp(self.logpdf(x, mean, cov, allow_singular))
 
     def entropy(self, mean: Any = None, cov: Any = 1) -> Any:
         """The differential entropy, (d log 2πe + log det cov) / 2, in nats; any mean has the same.
@@ -218,6 +230,21 @@ class MultivariateNormal:
 
 def _cholesky_factor(cov: Any, d: int) -> Any:
     """The lower Cholesky factor of a covariance: a matrix, its diagonal, or one variance."""
-    if len(cov.shape) < 2:
-        cov = diag(cov * np.ones(d, cov.dtype))
-    return cholesky(cov)
+    return cholesky(_as_matrix(cov, d))
+
+
+def _as_matrix(cov: Any, d: int) -> Any:
+    return cov if len(cov.shape) == 2 else diag(cov * np.ones(d, cov.dtype))
+
+
+def _on_span(deviations: Any, cov: Any) -> Any:
+    """The log-density of rows on the plane that a covariance spans; beside it, minus infinity."""
+    plain = cov.detach().numpy() if isinstance(cov, Tensor) else cov
+    sizes = np.abs(np.linalg.eigvalsh(plain))
+    share = 1e6 * float(np.finfo(sizes.dtype).eps)  # SciPy's
+    rank = int(np.sum(sizes > share * sizes.max(initial=0.0)))
+    variances = index(eigvalsh(cov), slice(len(sizes) - rank, None))
+    solved = matmul(deviations, pinv(cov, share))
+    beside = norm(deviations - matmul(solved, cov), axis=-1) > share
+    density = -0.5 * (rank * LOG_2PI + sum(log(variances)) + sum(solved * deviations, -1))
+    return where(beside, -np.inf, density)

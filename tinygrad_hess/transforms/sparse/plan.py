@@ -17,6 +17,7 @@ import numpy as np
 from scipy import sparse
 
 from ...core import arguments, modes
+from ...core.boundary import named
 from ...core.errors import NonDifferentiableError
 from ...core.tape import Tape
 from ...core.tensor import Batched
@@ -240,6 +241,7 @@ def _split_blocks(matrix: Any, rows: Sequence[Any], columns: Sequence[Any]) -> l
     ]
 
 
+@named
 def sparsity(
     f: Callable[..., Any], *args: Any, argnums: Argnums = 0, order: int = 1, **kwargs: Any
 ) -> Any:
@@ -274,7 +276,7 @@ def sparsity(
            [1, 0, 0, 1]])
     """
     arguments.function("sparsity", "f", f, "Write tg.sparsity(f, x).")
-    if order not in (1, 2):
+    if arguments.integer("sparsity", "order", order) not in (1, 2):
         raise ValueError(f"sparsity: order={order!r} is neither 1 (Jacobian) nor 2 (Hessian)")
     run = Recording(f, args, kwargs, arguments.argument_numbers("sparsity", argnums)[0], "sparsity")
     if order == 1:
