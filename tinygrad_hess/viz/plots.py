@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core import arguments
+from ..core.boundary import named
 from ..core.files import replace_whole
 from ..core.text import visible
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"
 
 
+@named
 def loss_and_sharpness(
     steps: Any,
     losses: Any,
@@ -114,6 +116,7 @@ def loss_and_sharpness(
     return figure
 
 
+@named
 def spectrum(
     values: Any,
     top: Any = None,
@@ -279,6 +282,8 @@ def _figure(figure: Figure | None, size: tuple[float, float]) -> Figure:
 
 
 def _draw_title(figure: Figure, title: str) -> None:
+    if not isinstance(title, str):
+        raise TypeError(f"title must be a text, got {arguments.shown(title)}")
     if title:
         figure.suptitle(visible(str(title), keep="\n"), fontsize=11, parse_math=False)
 
