@@ -234,7 +234,7 @@ def test_a_notebook_shows_a_small_curve_for_light_and_dark() -> None:
     fitted = optim.fit(
         mean_square, W, data.batches(X, Y, 4), optim.SGD(lr=0.01), epochs=200, validation=NEW
     )
-    page = fitted._repr_html_()
+    page = f"<div>{fitted._repr_html_()}</div>"
     document = xml.dom.minidom.parseString(page)
     lines = document.getElementsByTagName("polyline")
     assert len(lines) == 2

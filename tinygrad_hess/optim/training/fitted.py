@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import html
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from ...core.display import card
 from ..optimizer import State
 from .curve import curve
 from .history import Array
@@ -104,8 +104,8 @@ class Fitted:
     def _repr_html_(self) -> str:
         shown = [name for name in ("loss", "val_loss") if name in self.history]
         drawn = curve({name: self._known(name) for name in shown})
-        line = html.escape(self._course())
-        return f"<div><code>{line}</code>{drawn}<code>.params</code> is the trained model</div>"
+        best = None if self.best is None else ".best"
+        return f"{card(self._course(), {'trained': '.params', 'best': best})}{drawn}"
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the loss over the steps, and that on the validation data.
