@@ -132,6 +132,41 @@ def test_empty_parts_are_refused(test):
         data.split(data.iris(), test=test)
 
 
+def test_arrays_are_split_as_a_dataset_of_them_is():
+    d = data.wine()
+    for how in ({}, {"test": 13}, {"seed": 4}, {"stratify": False}):
+        ours, want = data.split(d.x, d.y, **how), data.split(data.Dataset(d.x, d.y), **how)
+        for a, b in zip(ours, want, strict=True):
+            np.testing.assert_array_equal(a.x, b.x)
+            np.testing.assert_array_equal(a.y, b.y)
+    assert len(data.split(d, 0.5)[1]) == len(data.split(d, test=0.5)[1]) == 89
+
+
+def test_strata_can_be_given():
+    x, y = np.arange(40.0)[:, None], np.linspace(0, 1, 40)
+    for strata in (np.arange(40) % 4 == 0, ["a", "b", "b", "b"] * 10, np.arange(40) % 4 > 0):
+        _, test = data.split(x, y, test=8, stratify=strata)
+        assert (test.x % 4 == 0).sum() == 2
+    for wrong in (["a"], np.zeros((40, 2)), "a"):
+        with pytest.raises(ValueError, match="stratify must be True, False or an array"):
+            data.split(x, y, stratify=wrong)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ((np.ones((4, 2)),), "data must be a Dataset"),
+        ((np.ones((4, 2)), np.ones(3)), "differ in length"),
+        ((data.iris(), np.ones(150)), "test must be a number"),
+        ((np.ones((0, 2)), np.ones(0)), "leaves 0 for testing"),
+        ((np.ones((1, 2)), np.ones(1)), "leaves 0 for testing"),
+    ],
+)
+def test_what_cannot_be_split(args, said):
+    with pytest.raises((TypeError, ValueError), match=said):
+        data.split(*args)
+
+
 # ---- standardising ------------------------------------------------------------------------------
 
 

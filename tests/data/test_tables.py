@@ -157,6 +157,13 @@ def test_what_a_target_is_taken_for(target: Any, names: tuple[str, ...]) -> None
     assert f"target 'y': {f'{len(names)} classes' if names else 'numbers'}" in repr(table)
 
 
+def test_whole_numbers_with_gaps_are_whole_numbers() -> None:
+    frame = pd.DataFrame({"x": np.arange(4.0), "y": [1000000, 0, None, 0]})
+    table = data.from_frame(frame, "y", missing="drop", test=0)
+    assert table.train.target_names == ("0", "1000000")
+    assert data.from_frame(frame.dropna(), "y", test=0).train.target_names == ()
+
+
 def test_tasks_can_be_told() -> None:
     frame = pd.DataFrame({"x": np.arange(6.0), "y": [0, 1, 2, 0, 1, 2]})
     assert data.from_frame(frame, "y", task="regression").train.y.dtype == np.float64

@@ -476,6 +476,23 @@ def test_a_truncated_file_is_an_error_wherever_it_ends(tmp_path: Path) -> None:
     assert io.from_onnx(path)(draw(2, 3)).shape == (2, 3)
 
 
+def test_a_damaged_file_is_an_error_or_another_model(tmp_path: Path) -> None:
+    rng, path = np.random.default_rng(0), tmp_path / "net.onnx"
+    whole = attention().SerializeToString()
+    read = 0
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for place in rng.integers(len(damaged), size=3):
+            damaged[place] = rng.integers(256)
+        path.write_bytes(damaged)
+        try:
+            io.from_onnx(path)
+            read += 1
+        except (ValueError, NotImplementedError) as error:
+            assert str(error).startswith("from_onnx: ")
+    assert 0 < read < 300
+
+
 def outside(tmp_path: Path, location: str, **more: Any) -> Path:
     """A model whose array lies in another file."""
     proto = model([node("Add", "x w")], {"x": [2]}, {"w": np.array([3.0, 4.0])})

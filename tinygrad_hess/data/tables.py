@@ -179,8 +179,9 @@ def from_frame(
     complete = _complete(who, found, used, target, missing)
     if isinstance(stratify, (list, tuple)) or hasattr(stratify, "shape"):
         stratify = strata_of(who, stratify, np.empty(len(found)))[complete]  # type: ignore[index]
+    gaps = bool(columns.is_missing(found[target]).any())
     found = found[complete]
-    y, classes = _targets(who, target, found[target], task)
+    y, classes = _targets(who, target, found[target], task, gaps)
     strata = found[stratify].to_numpy() if isinstance(stratify, str) else stratify
     train, held = np.arange(len(found)), np.arange(0)
     if test != 0 or isinstance(test, bool):
@@ -338,25 +339,23 @@ def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(shown) + (f" and {len(counts) - 10} more columns" if len(counts) > 10 else "")
 
 
-def _targets(who: str, name: str, values: Any, task: str) -> tuple[Array, tuple[str, ...]]:
-    """Class numbers and the classes, or numbers and no classes."""
+def _targets(
+    who: str, name: str, values: Any, task: str, gaps: bool
+) -> tuple[Array, tuple[str, ...]]:
+    """Class numbers and the classes, or numbers and no classes.
+
+    ``gaps`` says that values were missing, of which pandas makes whole numbers floating-point ones.
+    """
     kind = _kinds(who, values.to_frame(name), [name])[name]
-    numbers = kind == columns.NUMBERS
-    if task == "auto":
-        found = columns.in_numbers(who, name, values) if numbers else np.empty(0)
-        whole = numbers and bool((found == np.round(found)).all())
-        written = numbers and getattr(values.dtype, "kind", "O") in "iu"
-        task = (
-            "classification"
-            if not numbers or (whole and written and len(np.unique(found)) <= FEW)
-            else "regression"
-        )
-    if task == "regression":
-        if kind == columns.TEXT:
-            raise ValueError(f"{who}: the target, {name!r}, is text; write task='classification'")
-        return columns.in_numbers(who, name, values), ()
-    if numbers:
-        classes, codes = np.unique(columns.in_numbers(who, name, values), return_inverse=True)
-        return codes.astype(np.int64), tuple(f"{c:g}" for c in classes)
-    classes, codes = np.unique(columns.in_words(values).astype(str), return_inverse=True)
-    return codes.astype(np.int64), tuple(map(str, classes))
+    if task == "regression" and kind == columns.TEXT:
+        raise ValueError(f"{who}: the target, {name!r}, is text; write task='classification'")
+    if kind != columns.NUMBERS and task != "regression":
+        classes, codes = np.unique(columns.in_words(values).astype(str), return_inverse=True)
+        return codes.astype(np.int64), tuple(map(str, classes))
+    found = columns.in_numbers(who, name, values)
+    classes, codes = np.unique(found, return_inverse=True)
+    whole = bool((classes == np.round(classes)).all())
+    integers = whole and (gaps or getattr(values.dtype, "kind", "O") in "iu")
+    if task == "regression" or (task == "auto" and not (integers and len(classes) <= FEW)):
+        return found, ()
+    return codes.astype(np.int64), tuple(str(int(c)) if whole else repr(float(c)) for c in classes)

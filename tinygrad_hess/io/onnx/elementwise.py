@@ -12,7 +12,7 @@ from ... import ops
 from ...core.tensor import Tensor, tensor_or_array
 from ...ops.nn import activation
 from ...ops.shape.axes import shape_of
-from .node import Node, Rule
+from .node import Node, Rule, axis_of
 
 TYPES = {
     1: np.float32, 2: np.uint8, 3: np.int8, 4: np.uint16, 5: np.int16, 6: np.int32, 7: np.int64,
@@ -115,8 +115,7 @@ def _normalised(function: Callable[..., Any], node: Node, x: Any) -> Any:
     if node.opset >= 13:
         return function(x, node.get("axis", -1))
     shape = shape_of(x)
-    axis = node.get("axis", 1) % max(len(shape), 1)
-    return function(x, tuple(range(axis, len(shape))))
+    return function(x, tuple(range(axis_of(node, len(shape), 1), len(shape))))
 
 
 ELEMENTWISE: dict[str, Rule] = {

@@ -9,7 +9,7 @@ import numpy as np
 
 from ... import ops
 from ...ops.shape.axes import shape_of
-from .node import Node, Rule
+from .node import Node, Rule, axis_of
 
 Pairs = list[tuple[int, int]]
 
@@ -140,8 +140,7 @@ def _batch_norm_limit(node: Node, known: Mapping[str, Any]) -> str:
 
 def _layer_norm(node: Node, x: Any, scale: Any, bias: Any = None) -> Any:
     rank = len(shape_of(x))
-    axis = node.get("axis", -1)
-    axes = tuple(range(axis if axis < 0 else axis - rank, 0))
+    axes = tuple(range(axis_of(node, rank, -1) - rank, 0))
     return ops.layer_norm(x, axes, scale, bias, node.get("epsilon", 1e-5))
 
 
@@ -151,7 +150,7 @@ def _layer_norm_limit(node: Node, known: Mapping[str, Any]) -> str:
 
 def _rms_norm(node: Node, x: Any, scale: Any) -> Any:
     rank = len(shape_of(x))
-    axes = tuple(range(node.get("axis", -1) % rank, rank))
+    axes = tuple(range(axis_of(node, rank, -1), rank))
     mean = ops.mean(ops.square(x), axes, keepdims=True)
     return x / ops.sqrt(mean + node.get("epsilon", 1e-5)) * scale
 

@@ -77,6 +77,14 @@ def axes_of(node: Node, given: Any, name: str = "axes") -> tuple[int, ...] | Non
     return None if found is None else tuple(found)
 
 
+def axis_of(node: Node, rank: int, default: int, end: bool = False) -> int:
+    """The attribute ``axis``, counted from the front; it may be the end where ``end`` says so."""
+    axis = node.get("axis", default)
+    if not isinstance(axis, int) or not -rank <= axis < rank + end:
+        raise ValueError(f"{node}: there is no axis {axis} in an array of {rank} dimensions")
+    return axis + rank if axis < 0 else axis
+
+
 def sized(node: Node, shape: Sequence[int]) -> tuple[int, ...]:
     """A shape that a file names, if an array of it is not absurdly large."""
     if min(shape, default=0) < 0 or math.prod(shape) > LARGEST:

@@ -75,7 +75,7 @@ def read(source: Any) -> tuple[Graph, dict[str, Array]]:
     opset = _opset(model)
     graph = model.graph
     found = _Problems()
-    stored = {t.name: _array(onnx, t, folder, found) for t in graph.initializer}
+    stored = {_text(t.name): _array(onnx, t, folder, found) for t in graph.initializer}
     found.add("sparse_initializer", *(s.values.name for s in graph.sparse_initializer))
     constants = {name: a for name, a in stored.items() if a.dtype.kind != "f"}
     for i in graph.input:
@@ -94,13 +94,16 @@ def read(source: Any) -> tuple[Graph, dict[str, Array]]:
             nodes.append(node)
     known = {**stored, **constants}
     for node in nodes:
-        limit = LIMITS[node.operator](node, known) if node.operator in LIMITS else ""
+        try:
+            limit = LIMITS[node.operator](node, known) if node.operator in LIMITS else ""
+        except (TypeError, ValueError, IndexError) as error:
+            raise ValueError(f"{WHO}: {node}: its attributes make no sense: {error}") from None
         if limit:
             found.add(f"{node.operator} ({limit})", str(node))
     refuse(WHO, found.said(), "Replace them before the export, or write the model here.")
-    given = {t.name for t in graph.initializer}
-    inputs = tuple(_input(i) for i in graph.input if i.name not in given)
-    outputs = tuple(o.name for o in graph.output)
+    given = {_text(t.name) for t in graph.initializer}
+    inputs = tuple(_input(i) for i in graph.input if _text(i.name) not in given)
+    outputs = tuple(_text(o.name) for o in graph.output)
     _check_order(nodes, {*stored, *constants, *(i.name for i in inputs)}, outputs)
     weights = {name: a for name, a in stored.items() if name not in constants}
     digest = hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
@@ -158,7 +161,9 @@ def _opset(model: Any) -> int:
 def _array(onnx: Any, tensor: Any, folder: Path | None, found: _Problems) -> Array:
     """A stored array, whose content is as long as its shape says."""
     if tensor.data_type not in TYPES:
-        found.add(f"element type {onnx.TensorProto.DataType.Name(tensor.data_type)}", tensor.name)
+        kinds = dict(zip(onnx.TensorProto.DataType.values(), onnx.TensorProto.DataType.keys()))
+        kind = kinds.get(tensor.data_type, tensor.data_type)
+        found.add(f"element type {kind}", _text(tensor.name))
         return np.empty(0)
     dtype, dims = np.dtype(TYPES[tensor.data_type]), tuple(tensor.dims)
     if min(dims, default=0) < 0:
@@ -223,20 +228,25 @@ def _node(onnx: Any, proto: Any, opset: int, folder: Path | None, found: _Proble
         if isinstance(value, onnx.TensorProto):
             value = _array(onnx, value, folder, found)
         elif isinstance(value, bytes):
-            value = value.decode(errors="replace")
+            value = _text(value)
         elif isinstance(value, (list, tuple)) or hasattr(value, "__len__"):
-            value = [v.decode(errors="replace") if isinstance(v, bytes) else v for v in value]
+            value = [_text(v) if isinstance(v, bytes) else v for v in value]
         attributes[a.name] = value
-    names = tuple(proto.input), tuple(proto.output)
-    return Node(proto.op_type, proto.name, *names, attributes, opset)
+    inputs, outputs = (tuple(map(_text, names)) for names in (proto.input, proto.output))
+    return Node(_text(proto.op_type), _text(proto.name), inputs, outputs, attributes, opset)
+
+
+def _text(name: Any) -> str:
+    """A name; protobuf gives bytes where they are no UTF-8."""
+    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
 
 
 def _input(info: Any) -> Input:
     kind = info.type.tensor_type
     if not kind.HasField("shape"):
-        return Input(info.name, None)
+        return Input(_text(info.name), None)
     dims = [d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim]
-    return Input(info.name, tuple(dims))
+    return Input(_text(info.name), tuple(dims))
 
 
 def _check_order(nodes: list[Node], known: set[str], outputs: tuple[str, ...]) -> None:

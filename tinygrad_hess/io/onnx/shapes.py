@@ -12,7 +12,7 @@ import numpy as np
 from ... import ops
 from ...core.tensor import tensor_or_array
 from ...ops.shape.axes import shape_of
-from .node import Node, Rule, axes_of, concrete, integers, sized
+from .node import Node, Rule, axes_of, axis_of, concrete, integers, sized
 
 # ---- shapes -------------------------------------------------------------------------------------
 
@@ -34,8 +34,8 @@ def _reshape(node: Node, x: Any, shape: Any) -> Any:
 
 
 def _flatten(node: Node, x: Any) -> Any:
-    shape, axis = shape_of(x), node.get("axis", 1)
-    axis = axis + len(shape) if axis < 0 else axis
+    shape = shape_of(x)
+    axis = axis_of(node, len(shape), 1, end=True)
     return ops.reshape(x, (math.prod(shape[:axis]), math.prod(shape[axis:])))
 
 
@@ -81,7 +81,7 @@ def _concat(node: Node, *inputs: Any) -> Any:
 
 
 def _split(node: Node, x: Any, sizes: Any = None) -> Any:
-    axis, count = node.get("axis", 0), len(node.outputs)
+    axis, count = axis_of(node, len(shape_of(x)), 0), len(node.outputs)
     n = shape_of(x)[axis]
     given = axes_of(node, sizes, "split")
     if given is None:
@@ -105,8 +105,7 @@ def _slice(
 
 
 def _gather(node: Node, x: Any, indices: Any) -> Any:
-    axis = node.get("axis", 0)
-    before = axis + len(shape_of(x)) if axis < 0 else axis
+    before = axis_of(node, len(shape_of(x)), 0)
     return ops.index(x, (*[slice(None)] * before, tensor_or_array(indices)))
 
 
