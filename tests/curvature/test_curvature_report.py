@@ -28,7 +28,7 @@ from tinygrad_hess.curvature.reports import parts as report_parts
 from tinygrad_hess.curvature.reports.comparison import Change
 from tinygrad_hess.curvature.reports.html import page
 from tinygrad_hess.curvature.reports.report import seconds_of
-from tinygrad_hess.curvature.reports.svg import SIZE
+from tinygrad_hess.curvature.reports.svg import PALETTE, SIZE
 from tinygrad_hess.curvature.reports.text import unfinished
 
 RNG = np.random.default_rng(0)
@@ -331,6 +331,7 @@ def test_markdown_with_figures_and_their_data_beside_it(found: Any, tmp_path: Pa
     assert text.startswith("# A \\<small\\> net\n")
     for name, said in found.findings:
         assert f"- **{name}**: " in text and said[:20] in text
+    assert "u2060" not in text
     tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
     assert len(tables) == 4
     for table in tables:
@@ -543,3 +544,25 @@ def test_names_with_dollar_signs_and_control_characters() -> None:
         ax = result.plot()
         ax.figure.draw_without_rendering()
         assert any(r"\$x\$" in tick.get_text() for tick in ax.get_yticklabels())
+
+
+def luminance(rgb: Any) -> Any:
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+def test_numbers_on_shades_have_contrast_in_light_and_dark() -> None:
+    """Of WCAG at least 4.5; in the dark behind the page's filter, by the matrices of its standard."""
+    import matplotlib
+
+    from tinygrad_hess.curvature.estimates.plotting import _is_dark
+
+    (brightness,) = re.findall(r"invert\(1\) hue-rotate\(180deg\) brightness\(([.\d]+)\)", PALETTE)
+    turn = 2 * np.outer(np.ones(3), [0.213, 0.715, 0.072]) - np.eye(3)
+    colours = matplotlib.colormaps["Blues"](np.linspace(0, 1, 256))[:, :3]
+    filtered = np.clip(float(brightness) * np.clip((1 - colours) @ turn.T, 0, 1), 0, 1)
+    white = np.array([_is_dark(c) for c in colours])
+    for shades, is_white in ((colours, white), (filtered, ~white)):
+        light = luminance(shades)
+        contrast = np.where(is_white, 1.05 / (light + 0.05), (light + 0.05) / 0.05)
+        assert contrast.min() >= 4.5

@@ -15,11 +15,12 @@ from .errors import describe
 from .text import visible
 
 _STYLE = (
-    "<style>.tg-card{font:.9em/1.45 system-ui,sans-serif;color:inherit;overflow-x:auto;"
-    "max-width:60rem}.tg-card table{border-collapse:collapse;margin:.3em 0;color:inherit}"
+    "<style>.tg-card{font:.9em/1.45 system-ui,sans-serif;color:inherit;max-width:60rem;"
+    "overflow-wrap:break-word}.tg-card table{border-collapse:collapse;margin:.3em 0;color:inherit}"
     ".tg-card th,.tg-card td{padding:.15em .7em;text-align:left;vertical-align:top;"
     "background:transparent;color:inherit;border-bottom:1px solid color-mix(in srgb,currentColor "
-    "20%,transparent)}.tg-card th{font-weight:600}.tg-card .n{text-align:right;"
+    "20%,transparent)}.tg-card th{font-weight:600;white-space:nowrap}"
+    ".tg-card .s{overflow-x:auto}.tg-card summary{cursor:pointer}.tg-card .n{text-align:right;"
     "font-variant-numeric:tabular-nums}</style>"
 )
 
@@ -32,10 +33,12 @@ def card(
     facts: Mapping[str, Any] | None = None,
     head: Sequence[str] = (),
     rows: Sequence[Sequence[Any]] = (),
+    folded: bool = False,
 ) -> str:
     """A title, names with their values, and a table, as HTML for a notebook.
 
-    Arrays are described, not shown. Numbers of the table are aligned to the right.
+    Arrays are described, not shown. Numbers of the table are aligned to the right. ``folded`` facts
+    show when they are asked for.
 
     Examples
     --------
@@ -48,13 +51,15 @@ def card(
         f'<tr><th scope="row">{_text(name)}</th><td>{_text(value)}</td></tr>'
         for name, value in facts.items()
     )
+    listed = f"<table>{listed}</table>" if listed else ""
+    if folded and listed:
+        listed = f"<details><summary>{len(facts)} fields</summary>{listed}</details>"
     top = "".join(f'<th scope="col">{_text(name)}</th>' for name in head)
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    table = f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>" if rows else ""
-    return (
-        f'<div class="tg-card">{_STYLE}<b>{_text(title)}</b>'
-        f"{f'<table>{listed}</table>' if listed else ''}{table}</div>"
-    )
+    table = f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    scroll = f'<div class="s" tabindex="0" role="group" aria-label="{_text(title)}">{table}</div>'
+    table = scroll if rows else ""
+    return f'<div class="tg-card">{_STYLE}<b>{_text(title)}</b>{listed}{table}</div>'
 
 
 def short(value: Any) -> str:

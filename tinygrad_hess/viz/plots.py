@@ -17,13 +17,11 @@ from ..core import arguments
 from ..core.boundary import named
 from ..core.files import replace_whole
 from ..core.text import visible
+from ..curvature.estimates.plotting import BLUE, GREY, ORANGE, STYLE, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-# Okabe and Ito (2008): distinct to colour-blind readers, and in grey
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"
 
 
 @named
@@ -110,7 +108,7 @@ def loss_and_sharpness(
     below.set_ylabel("sharpness")
     below.set_xlabel("step")
     for ax in (above, below):
-        _tidy(ax)
+        tidy(ax)
     figure.align_ylabels()
     _draw_title(figure, title)
     return figure
@@ -210,7 +208,7 @@ def spectrum(
                 label=_top_label(found, low, high) if n == 0 else None,
             )  # fmt: skip
     for ax in (above, below):
-        _tidy(ax)
+        tidy(ax)
         ax.axvline(0.0, color=GREY, linewidth=0.8)
     below.set_ylim(0, 1)
     below.set_yticks([])
@@ -265,6 +263,7 @@ def _matplotlib() -> Any:
     try:
         import matplotlib
         import matplotlib.figure
+        import matplotlib.style
     except ImportError as error:
         raise ImportError(
             "tinygrad_hess.viz.plots needs matplotlib. Install the extra 'viz': "
@@ -278,7 +277,9 @@ def _figure(figure: Figure | None, size: tuple[float, float]) -> Figure:
         return figure
     if figure is not None:
         raise TypeError(f"figure must be a matplotlib Figure, got {arguments.shown(figure)}")
-    return _matplotlib().figure.Figure(figsize=size, layout="constrained")
+    matplotlib = _matplotlib()
+    with matplotlib.style.context(STYLE):
+        return matplotlib.figure.Figure(figsize=size, layout="constrained")
 
 
 def _draw_title(figure: Figure, title: str) -> None:
@@ -286,12 +287,6 @@ def _draw_title(figure: Figure, title: str) -> None:
         raise TypeError(f"title must be a text, got {arguments.shown(title)}")
     if title:
         figure.suptitle(visible(str(title), keep="\n"), fontsize=11, parse_math=False)
-
-
-def _tidy(ax: Axes) -> None:
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(True, color="#E4E4E4", linewidth=0.8)
-    ax.set_axisbelow(True)
 
 
 def _real(who: str, name: str, values: Any) -> Any:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # Okabe and Ito (2008): told apart by colour-blind readers, and in grey
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"
 GRID, INK, PAPER = "#E4E4E4", "#1C2024", "#FFFFFF"
+ON_PALE, ON_DARK = "#000001", "#FFFFFE"
+"""Of numbers on shades: black and white, but told from others where a page changes colours."""
 
 STYLE = "tinygrad_hess.viz.figures"
 """The style sheet, ``viz/figures.mplstyle``, by the name that matplotlib finds it by."""
@@ -140,7 +142,7 @@ def shades(
     numbers = [
         ax.text(
             j, i, form.format(value), ha="center", va="center", fontsize=8,
-            color=PAPER if value and _is_dark(cmap(norm(value))) else INK,
+            color=ON_DARK if value and _is_dark(cmap(norm(value))) else ON_PALE,
         )
         for (i, j), value in np.ndenumerate(table)
     ] if table.size <= 400 else []  # fmt: skip
@@ -151,11 +153,11 @@ def shades(
 
 
 def _is_dark(colour: Sequence[float]) -> bool:
-    """Whether white has more contrast on it than the ink has, by the relative luminance of WCAG."""
+    """Whether white has more contrast on it than black, by the relative luminance of WCAG."""
     rgb = np.asarray(colour[:3])
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     luminance = float(linear @ [0.2126, 0.7152, 0.0722])
-    return 1.05 / (luminance + 0.05) > (luminance + 0.05) / (0.012 + 0.05)
+    return 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05
 
 
 def _fit(ax: Axes, numbers: Sequence[Any], shape: tuple[int, ...]) -> bool:

@@ -60,7 +60,7 @@ class Result:
         listed = [n for n in names if n not in self._omitted and not n.startswith("_")]
         values = {name: getattr(self, name) for name in (*listed, *self._derived)}
         said = {n: v for n, v in values.items() if not (isinstance(v, str) and not v)}
-        return card(repr(self).partition("\n")[0], said)
+        return card(repr(self).partition("\n")[0], said, folded=len(said) > 6)
 
     def to_dict(self, vectors: bool = False) -> dict[str, Any]:
         """Plain Python values, for JSON.

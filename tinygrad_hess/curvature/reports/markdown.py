@@ -51,4 +51,4 @@ def _rows(
 
 def _plain(text: str) -> str:
     """Text that nothing in it makes more of: no formatting, no elements, no cells."""
-    return re.sub(r"([\\`*_\[\]<>|#$~&])", r"\\\1", visible(text))
+    return re.sub(r"([\\`*_\[\]<>|#$~&])", r"\\\1", visible(text, keep="\u2060"))

@@ -7,23 +7,37 @@ import re
 from html import escape
 
 from ...core.text import visible
-from ..estimates.plotting import BLUE, GREEN, GREY, GRID, INK, ORANGE, PAPER, STYLE
+from ..estimates.plotting import (
+    BLUE,
+    GREEN,
+    GREY,
+    GRID,
+    INK,
+    ON_DARK,
+    ON_PALE,
+    ORANGE,
+    PAPER,
+    STYLE,
+)
 from .document import Figure
 
 COLOURS = {
     INK: "ink", PAPER: "paper", GRID: "line", BLUE: "blue", ORANGE: "orange", GREEN: "green",
-    GREY: "soft",
+    GREY: "soft", ON_PALE: "on-pale", ON_DARK: "on-dark",
 }  # fmt: skip
 """Those of the figures, and the page's variables, which have other values in the dark."""
 
 PALETTE = """:root { --ink: #1c2024; --soft: #59636d; --line: #dfe3e6; --paper: #ffffff;
-  --tint: #f4f6f8; --blue: #0072b2; --orange: #c25400; --green: #007a5a }
+  --tint: #f4f6f8; --blue: #0072b2; --orange: #c25400; --green: #007a5a;
+  --on-pale: #000; --on-dark: #fff }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e4e7ea; --soft: #a3adb6; --line: #3b434b; --paper: #15191d; --tint: #1d2328;
-    --blue: #56b4e9; --orange: #f0883e; --green: #3fc49b }
-  figure image, svg image { filter: invert(1) hue-rotate(180deg) } }
+    --blue: #56b4e9; --orange: #f0883e; --green: #3fc49b;
+    --on-pale: #fff; --on-dark: #000 }
+  figure image, svg image { filter: invert(1) hue-rotate(180deg) brightness(.78) } }
 """
-"""Values of the variables. A matrix of shades is an image: pale means little, in the dark dark."""
+"""Values of the variables. A matrix of shades is an image: pale means little, in the dark
+dark does. It is darkened so that black and white change places where their contrast is equal."""
 
 SIZE = (5.4, 3.3)
 """In inches, for labels that can be read on a phone."""
