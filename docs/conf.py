@@ -8,6 +8,7 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two scripts run side by side
 os.environ["MPLBACKEND"] = "Agg"
+os.environ["SCIPY_ARRAY_API"] = "1"  # read when SciPy is imported; examples/array_api.py needs it
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent

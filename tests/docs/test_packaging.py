@@ -91,3 +91,10 @@ def test_installed_wheel_works_without_the_checkout(built: Path, tmp_path: Path)
     )
     assert str(tmp_path) in found
     assert "[6. 6.]" in found
+
+
+@pytest.mark.slow
+def test_an_index_would_take_both(built: Path) -> None:
+    pytest.importorskip("twine")
+    said = run(sys.executable, "-m", "twine", "check", "--strict", *built.iterdir())
+    assert said.count("PASSED") == 2
