@@ -72,8 +72,8 @@ class Traced:
         self._split = split(program) if self._may_gain else None
         self._is_shared = self._split is not None and _is_worth_sharing(self._split)
         # whether one thread alone works off chunks too, for the sake of its cache
-        one_phase = self._split is not None and self._split.rest is None
-        self._cut_alone = one_phase and len(chunks(self._split, 1)) > 1
+        alone = None if self._split is None or self._split.rest else self._split
+        self._cut_alone = alone is not None and len(chunks(alone, 1)) > 1
         self._sharded: dict[int, Sharded] = {}
         # BLAS's own threads are for single products that are large, where nothing can be cut
         small = self.flops < BLAS_THREADS or (
