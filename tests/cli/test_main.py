@@ -6,7 +6,9 @@ import json
 import re
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -241,6 +243,23 @@ def test_live_saves_a_page(here: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert cli.main(["live", "run.jsonl", "--save", "p.html"]) == 0
     assert capsys.readouterr().out == "p.html\n"
     assert '"loss": 1.5' in Path("p.html").read_text()
+
+
+def test_live_serves_until_ctrl_c(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = []
+
+    class Waiting:
+        def wait(self) -> None:
+            (url,) = re.findall(r"http://127\.0\.0\.1:\d+/\S+/", capsys.readouterr().out)
+            with urllib.request.urlopen(f"{url}records", timeout=10) as answer:
+                answers.append(json.loads(answer.read()))
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("tinygrad_hess.cli.live.threading", SimpleNamespace(Event=Waiting))
+    assert cli.main(["live", "run.jsonl"]) == 0
+    assert answers[0][0]["records"] == [{"step": 0, "loss": 1.5}]
 
 
 def test_completion(capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,7 +45,7 @@ def live() -> Any:
                                 quantities=quantities))  # fmt: skip
         for step in range(3):
             monitors[-1](step, nn.MLP([3, 4, 2], seed=step), 1.0 / (step + 1))
-    with tg.viz.live(*monitors) as page:
+    with tg.viz.live(*monitors, title="a long name " * 170) as page:
         return page
 
 

@@ -140,6 +140,15 @@ def test_only_new_records_are_sent_and_all_of_another_run(tmp_path: Path) -> Non
         assert status == 500 and "no file that a Monitor" in text
 
 
+def test_numbers_that_are_not_finite_are_null(tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "run.jsonl", [record(0, loss=float("inf"), gradient_norm=float("nan"))]
+    )
+    with tg.viz.live(path) as page:
+        (found,) = json.loads(get(page.url + "records")[1], parse_constant=pytest.fail)
+        assert found["records"][0]["loss"] is found["records"][0]["gradient_norm"] is None
+
+
 def test_what_live_refuses(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"live: give the path"):
         tg.viz.live()

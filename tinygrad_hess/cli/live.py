@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import threading
 from pathlib import Path
 from typing import Any
@@ -45,5 +46,6 @@ def run(options: argparse.Namespace) -> int:
         print(f"{page.url}  (Ctrl-C ends it)", flush=True)
         if options.open:
             page.open()
-        threading.Event().wait()
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait()
     return 0

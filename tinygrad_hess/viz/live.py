@@ -169,8 +169,6 @@ class _Run:
 
     def since(self, known: str) -> dict[str, Any]:
         """Records after those in ``known``, ``version:count``; all when others came before them."""
-        from ..curvature.training.records import for_json
-
         with self._lock:
             found = self._records()
             records = list(found.records)
@@ -182,10 +180,10 @@ class _Run:
             first = min(int(count), len(records)) if same else 0
             return {
                 "name": self.name,
-                "about": for_json(found.about),
+                "about": found.about,
                 "version": self._version,
                 "first": first,
-                "records": for_json(records[first:]),
+                "records": records[first:],
             }
 
     def _read(self, path: Path) -> Records:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import re
 from importlib import resources
 from typing import Any
@@ -37,13 +38,17 @@ def read(name: str) -> str:
 
 
 def as_json(data: Any) -> str:
-    """Data for a script element, which no text in it can end; control characters are escapes."""
+    """Data for a script element, which no text in it can end; control characters are escapes, and
+    numbers that are not finite null.
+    """
     return json.dumps(_shown(data), allow_nan=False).replace("<", "\\u003c")
 
 
 def _shown(data: Any) -> Any:
     if isinstance(data, str):
-        return visible(data, keep="\n\t")
+        return data if data.isprintable() else visible(data, keep="\n\t")
+    if isinstance(data, float):
+        return data if math.isfinite(data) else None
     if isinstance(data, dict):
         return {key: _shown(x) for key, x in data.items()}
     return [_shown(x) for x in data] if isinstance(data, (list, tuple)) else data

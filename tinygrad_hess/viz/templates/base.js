@@ -23,6 +23,16 @@ function parts(svg) {
   return { nodes, edges, clusters };
 }
 
+// What long names make scroll can be reached by keys.
+function reachable() {
+  for (const e of document.querySelectorAll("h1, h2, figcaption")) {
+    if (e.scrollHeight > e.clientHeight) e.tabIndex = 0;
+    else e.removeAttribute("tabindex");
+  }
+}
+new MutationObserver(reachable).observe(document.body, { childList: true, subtree: true, characterData: true });
+addEventListener("resize", reachable);
+
 function element(tag, text, name) {
   const made = document.createElement(tag);
   if (text !== undefined) made.textContent = text;
