@@ -435,3 +435,20 @@ def test_a_damaged_record_is_refused(content: bytes, why: str, tmp_path) -> None
     (tmp_path / "run.jsonl").write_bytes(content)
     with pytest.raises(ValueError, match=f"run.jsonl is no file that a Monitor .*{why}"):
         Monitor.read(tmp_path / "run.jsonl")
+
+
+def test_a_model_that_is_frozen_in_part() -> None:
+    """Eigenvalues and gradient are those of what is trained, the rest closed over."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(30, 4)), rng.normal(size=(30, 2))
+    model = nn.freeze(nn.MLP([4, 5, 2], nn.tanh, seed=0), "layers[0]")
+    loss = lambda m, batch: ((m(batch[0]) - batch[1]) ** 2).mean()
+    monitor = Monitor(loss, (x, y), optimizer=optim.SGD(lr=0.1), k=2)
+    monitor(0, model, 1.0)
+    hidden = np.tanh(x @ model.layers[0].weight + model.layers[0].bias)
+    design = np.column_stack([hidden, np.ones(30)])
+    values = np.linalg.eigvalsh(np.kron(np.eye(2), design.T @ design) / 30)  # 2/60 times this
+    (record,) = monitor.records
+    assert not record.get("failed")
+    np.testing.assert_allclose(monitor.records.series("top_eigenvalues")[0], values[::-1][:2])
+    assert "top eigenvalues" in repr(monitor.records) and "<table>" in monitor._repr_html_()

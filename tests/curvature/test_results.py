@@ -46,7 +46,8 @@ def results():
         tc.jackknife(tc.trace, loss, at, data, groups=4), inverse.solve(H.gradient),
         tc.influence(each, at, data, (X[:2], Y[:2]), damping=0.1),
         tc.observed_information(loss, at, data), tc.gradient_noise_scale(loss, at, data),
-        tc.laplace(predict, squares, at, data), tc.report(loss, at, data),
+        tc.laplace(predict, squares, at, data), (whole := tc.report(loss, at, data)),
+        whole.compare(whole),
     ]  # fmt: skip
 
 
@@ -91,8 +92,9 @@ GradientNoiseScale: value standard_error interval trace_covariance gradient_norm
     examples converged seconds reason
 Laplace: structure layer parameters examples prior_precision log_marginal_likelihood
     effective_dimension negative_log_likelihood seconds
-Report: title loss gradient_norm parameters layers dtype reduction data rate seed budget seconds
-    matvecs versions findings parts monitor
+Report: title loss gradient_norm parameters layers frozen mode dtype reduction data rate seed
+    budget seconds matvecs versions findings parts monitor
+Comparison: names changes
 """
 """Each class, its keys, and after a bar those that are there on request."""
 

@@ -133,9 +133,13 @@ class _Sweeps:
         self._made_of = loss, dtype, args
         self._cast, self._args = converted(dtype), args
         self._gradient = Replayed(value_and_grad(loss))
-        self._product = Replayed(
-            lambda at, stack, *batch: vmap(lambda v: hvp(loss, at, v, *batch))(stack)
-        )
+
+        def product(at: Any, stacks: list[Any], *batch: Any) -> list[Any]:
+            spec = trees.structure(at)  # its frozen arrays have no stack
+            one = lambda v: trees.leaves(hvp(loss, at, trees.unflatten(spec, v), *batch))
+            return vmap(one)(stacks)
+
+        self._product = Replayed(product)
 
     def __reduce__(self) -> Any:
         return _Sweeps, self._made_of  # a copy plans for itself
@@ -147,9 +151,8 @@ class _Sweeps:
 
     def products(self, batch: Any, at: Flattening, X: Array) -> tuple[Array]:
         """With vectors of shape (P, k)."""
-        stack = trees.unflatten(at.spec, at.leaves(X))
-        found = self._product(at.tree(), stack, *self._arguments(batch))
-        return (at.join(trees.leaves(found), X.shape[1]),)
+        found = self._product(at.tree(), at.leaves(X), *self._arguments(batch))
+        return (at.join(found, X.shape[1]),)
 
     def _arguments(self, batch: Any) -> tuple[Any, ...]:
         """What the loss takes beside the parameters."""
