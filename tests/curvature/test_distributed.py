@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import multiprocessing
@@ -358,8 +359,9 @@ def killing(pools: list[ProcessPoolExecutor], stop: threading.Event, kills: list
     while not stop.wait(rng.uniform(0.01, 0.4)):
         for pool in pools[-1:]:
             for process in list((pool._processes or {}).values())[:1]:
-                os.kill(process.pid, signal.SIGKILL)
-                kills.append(time.time())
+                with contextlib.suppress(ProcessLookupError):  # it has ended just now
+                    os.kill(process.pid, signal.SIGKILL)
+                    kills.append(time.time())
 
 
 @pytest.mark.slow
