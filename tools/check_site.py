@@ -48,7 +48,9 @@ def read(path: Path) -> Page:
 def problems(folder: Path) -> list[str]:
     """What is wrong with a site: a line for each link."""
     folder = folder.resolve()
-    pages = {path: read(path) for path in sorted(folder.rglob("*.html"))}
+    static = folder / "_static"  # of the theme; it holds templates
+    paths = [path for path in sorted(folder.rglob("*.html")) if static not in path.parents]
+    pages = {path: read(path) for path in paths}
     found = []
     for path, page in pages.items():
         name = path.relative_to(folder)

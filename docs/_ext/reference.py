@@ -47,8 +47,8 @@ LISTS = {
 """Modules of NumPy's and SciPy's names."""
 
 CODE = re.compile(r"(``.+?``|`[^`]+`)")
-MARKUP = re.compile(r"\||(?<!\*)\*(?=\w+ ?[,)])")
-"""A bar, or the star of ``*args``."""
+MARKUP = re.compile(r"\||(?<!\*)\*(?=\w)(?![^*]*\S\*)")
+"""A bar, or a star such as that of ``*args``, which ends no emphasis."""
 
 INHERITED = "object, LinearOperator, Module, Optimizer, Exception, tuple"
 """Classes whose methods are not repeated in each class that is made of them."""

@@ -79,12 +79,16 @@ def test_every_public_module_has_a_page() -> None:
 
 
 def test_marks_are_escaped_outside_of_code_alone() -> None:
-    lines = ["log |x| of ``a | b``", ">>> a | b", "*so* is f(x, *args) of ``(*args)``"]
+    lines = [
+        "log |x| of ``a | b``",
+        ">>> a | b",
+        "*so* is f(x, *args) of ``(*args)``, (*shape of y0, T)",
+    ]
     reference.escape(None, "", "", None, None, lines)  # type: ignore[arg-type]
     assert lines == [
         r"log \|x\| of ``a | b``",
         ">>> a | b",
-        r"*so* is f(x, \*args) of ``(*args)``",
+        r"*so* is f(x, \*args) of ``(*args)``, (\*shape of y0, T)",
     ]
 
 

@@ -1,5 +1,7 @@
 """Distributions of ``scipy.stats``, differentiable in the observation and in real parameters.
 
+::
+
     on the line     : norm t laplace cauchy logistic gumbel_r gumbel_l skewnorm vonmises gennorm
     positive        : expon gamma chi2 chi f invgamma lognorm weibull_min halfnorm halfcauchy
                       rayleigh maxwell levy invgauss fisk pareto; negative: weibull_max
