@@ -102,6 +102,6 @@ def test_paths_exist() -> None:
     assert len(places) > 20
     for place in places:
         assert any((base / place).exists() for base in (ROOT, ROOT / "tinygrad_hess")), place
-    rows = re.findall(r"^\| (\d) \| (.*?) \|", TEXT, flags=re.MULTILINE)
+    rows = re.findall(r"^\| (\d+) \| (.*?) \|", TEXT, flags=re.MULTILINE)
     steps = {(int(n), room) for n, cell in rows for room in re.findall(r"(\w+)/`", cell)}
     assert steps == {(n, room) for n, rooms in enumerate(LEVELS, 1) for room in rooms}
