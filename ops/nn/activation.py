@@ -53,7 +53,8 @@ def hard_tanh(x: ArrayLike) -> Array:
 def _erf(x: Array) -> Array:
     from scipy.special import erf as scipy_erf
 
-    return scipy_erf(x)
+    y: Array = scipy_erf(x)
+    return y.astype(np.float16)[()] if getattr(x, "dtype", None) == np.float16 else y
 
 
 erf = elementwise(

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import signatures
+from ...core import arguments, signatures
 from ...core.errors import describe
 from ...core.kinds import structured, zero
 from ...core.tensor import tensor_or_array
@@ -123,7 +123,9 @@ def sum(
     if dtype is not None:
         x = in_dtype(x, dtype)
     axes = canonical_axes(axis, len(shape_of(x)), "sum")
-    out = reduce_sum(x, axis=axes, keepdims=bool(keepdims))
+    if type(keepdims) is not bool:
+        keepdims = arguments.flag("sum", "keepdims", keepdims)
+    out = reduce_sum(x, axis=axes, keepdims=keepdims)
     return out if initial is _NONE else _with_initial(add, out, initial)
 
 

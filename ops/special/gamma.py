@@ -18,7 +18,7 @@ from ..reductions.reduction import sum
 from ..shape.axes import shape_of
 from ..shape.broadcasting import reshape
 from .powers import scaled_power, scaled_powers
-from .scipy_ufuncs import narrow, refused
+from .scipy_ufuncs import narrow, narrowed, refused
 
 _positive = (0.6, 3)
 
@@ -59,7 +59,7 @@ _beside_integers: dict[str, Any] = {"cases": [_integers(2, 3), _integers(3), _in
 
 zeta_of: Any = elementwise(
     "zeta",
-    _zeta,
+    narrowed(_zeta),
     refused("zeta", 0, "x"),
     lambda g, y, s, q, continued=False: -g * (s * zeta_of(s + 1, q)),
     parametric=True,

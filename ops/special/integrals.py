@@ -18,7 +18,7 @@ from ..elementwise.trigonometric import cos, cosh, sin, sinc
 from ..nn.activation import erf
 from .elementary import exprel
 from .hypergeometric import hyp2f1
-from .scipy_ufuncs import narrow, of_orders
+from .scipy_ufuncs import narrow, narrowed, of_orders
 
 _any = (-2, 2)
 _positive = (0.5, 2.5)
@@ -77,7 +77,7 @@ exponential_integral: Any = of_orders(
 
 sine_integral = elementwise(
     "sine_integral",
-    lambda x: special.sici(x)[0],
+    narrowed(lambda x: special.sici(x)[0]),
     lambda g, y, x: g * sinc(x / math.pi),
     domain=_any,
     edges=[((0.0,), (1.0,))],
@@ -85,14 +85,14 @@ sine_integral = elementwise(
 )
 cosine_integral = elementwise(
     "cosine_integral",
-    lambda x: special.sici(x)[1],
+    narrowed(lambda x: special.sici(x)[1]),
     lambda g, y, x: g * (cos(x) / x),
     domain=_positive,
     doc="Ci, the integral of cos(t)/t from infinity.",
 )
 sinh_integral = elementwise(
     "sinh_integral",
-    lambda x: special.shichi(x)[0],
+    narrowed(lambda x: special.shichi(x)[0]),
     lambda g, y, x: g * (0.5 * (exprel(x) + exprel(-x))),
     domain=_any,
     edges=[((0.0,), (1.0,))],
@@ -100,21 +100,21 @@ sinh_integral = elementwise(
 )
 cosh_integral = elementwise(
     "cosh_integral",
-    lambda x: special.shichi(x)[1],
+    narrowed(lambda x: special.shichi(x)[1]),
     lambda g, y, x: g * (cosh(x) / x),
     domain=_positive,
     doc="Chi, the hyperbolic cosine integral.",
 )
 fresnel_sine = elementwise(
     "fresnel_sine",
-    lambda x: special.fresnel(x)[0],
+    narrowed(lambda x: special.fresnel(x)[0]),
     lambda g, y, x: g * sin((math.pi / 2) * x * x),
     domain=_any,
     doc="S, the integral of sin(π t²/2) from 0.",
 )
 fresnel_cosine = elementwise(
     "fresnel_cosine",
-    lambda x: special.fresnel(x)[1],
+    narrowed(lambda x: special.fresnel(x)[1]),
     lambda g, y, x: g * cos((math.pi / 2) * x * x),
     domain=_any,
     doc="C, the integral of cos(π t²/2) from 0.",
@@ -201,7 +201,7 @@ def _airy_rule(g: Array, y: Array, x: Array, *, part: int) -> Array:
 
 airy_part: Any = elementwise(
     "airy_part",
-    lambda x, *, part: special.airy(x)[part],
+    narrowed(lambda x, *, part: special.airy(x)[part]),
     _airy_rule,
     parametric=True,
     label="airy",

@@ -26,11 +26,13 @@ def narrow(ufunc: Any) -> Callable[..., Any]:
     """Keep a ufunc from widening float32 that meets a Python number or a small integer.
 
     Some of SciPy's list their float64 loop first, which NumPy then takes for any two types that
-    are not the same.
+    are not the same. For float16 they have no loop: its results are cast.
     """
 
     def fn(*args: Any) -> Any:
         dtype = np.result_type(*args)
+        if dtype.char == "e":
+            return ufunc(*args, dtype=np.float32).astype(dtype)[()]
         return ufunc(*args, dtype=dtype) if dtype.char in "fd" else ufunc(*args)
 
     return fn
@@ -39,9 +41,9 @@ def narrow(ufunc: Any) -> Callable[..., Any]:
 def narrowed(ufunc: Any) -> Callable[..., Any]:
     """The same for a ufunc whose loops take no integers with float32: its result is cast."""
 
-    def fn(*args: Any) -> Any:
+    def fn(*args: Any, **params: Any) -> Any:
         dtype = np.result_type(*args)
-        out = ufunc(*args)
+        out = ufunc(*args, **params)
         return out if dtype.kind not in "f" or out.dtype == dtype else out.astype(dtype)[()]
 
     return fn

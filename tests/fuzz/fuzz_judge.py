@@ -188,6 +188,8 @@ def names(call: Drawn, message: str) -> bool:
     words |= {parts[-2]} if target.kind != "function" or parts[-2][0].isupper() else set()
     if isinstance(target.call, type):  # Python names the class whose __init__ it is
         words |= {c.__name__ for c in target.call.__mro__ if c.__module__.startswith(PACKAGE)}
+    if target.kind != "function" and call.args:  # the class of what a method was called on
+        words |= {type(call.args[0]).__name__}
     words |= {"grad"} if call.context == "recorded" else {call.context}
     given = parameters(target)
     words |= {p for p in given if len(p) > 2}

@@ -14,20 +14,19 @@ import numpy as np
 import pytest
 
 SHARES = {
-    "unnamed": 0.004,
-    "accepts": 0.002,
-    "gradient": 0.0003,
-    "vmap": 0.0003,
+    "unnamed": 0.0004,
+    "accepts": 0.0004,
+    "gradient": 0.0001,
+    "vmap": 0.0002,
     "value": 0.0001,
     "jit": 0.0001,
-    "hang": 0.0001,
     "AttributeError": 0.0001,
     "OverflowError": 0.0001,
-    "KeyError": 0.0001,
 }
 """Offences of a kind that are still there, as a share of all calls; of other kinds, none.
 
-Seed 0 of 100,000 calls had 706 others than the known ones, 477 of them unnamed and 166 accepted.
+12,000 calls of seed 24 had 28 others than the known ones, 19 of them in methods that were new
+that hour, ``summary`` of layers and those of ``ShardedData``.
 """
 CHANCE = 4
 """More of a kind than its share, for what a sample may hold by chance."""
@@ -52,7 +51,14 @@ KNOWN: dict[tuple[str, str], str] = {
     ("tg.ops.lu_packed", "jit"): "of no matrix",
     ("tg.curvature.lipschitz_of_gradient", "hang"): "as many samples as were asked for",
     ("tg.curvature.is_convex_on", "hang"): "as many samples as were asked for",
-    ("tg.nn.LSTM", "hang"): "as many layers as were asked for",
+    ("tg.tensor", "gradient"): "requires_grad=True makes a leaf, from which nothing flows on",
+    ("tg.Tensor", "gradient"): "requires_grad=True makes a leaf, from which nothing flows on",
+    ("tg.optim.minimize", "gradient"): "a minimum does not depend on where the search began",
+    ("tg.scipy.linalg.hankel", "accepts"): "a number is a vector of one element",
+    ("tg.scipy.linalg.logm", "accepts"): "of an empty matrix, where SciPy's own fails inside",
+    ("tg.scipy.special.softmax", "accepts"): "of nothing, where SciPy's own fails inside",
+    ("tg.scipy.special.log_softmax", "accepts"): "of nothing, where SciPy's own fails inside",
+    ("tg.scipy.special.hyp1f1", "value"): "at infinity, where SciPy's own is NaN",
 }
 """Offences that are known, by full name and kind, and why they stay."""
 

@@ -530,3 +530,23 @@ def test_orders_that_would_not_end() -> None:
     assert tg.jit(lambda p: np.polyder(p, 1e300))(np.ones(4)).shape == (0,)
     with pytest.raises(ValueError, match=r"^dawsn_derivative.*order must be at most 42"):
         tg.ops.dawsn_derivative(np.ones(2), order=2**40)
+
+
+@pytest.mark.parametrize(
+    ("name", "before"),
+    [
+        ("agm", (2.0,)), ("beta", (2.0,)), ("betaln", (2.0,)), ("boxcox", (2.0,)), ("erf", ()),
+        ("gammainc", (2.0,)), ("huber", (2.0,)), ("owens_t", (2.0,)), ("poch", (2.0,)),
+        ("xlogy", (2.0,)), ("zeta", (2.0,)), ("zeta", ()), ("airy", ()), ("fresnel", ()),
+        ("sici", ()),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_narrow_floats_stay_narrow_replayed_and_mapped(name: str, before: Any, dtype: Any) -> None:
+    x = np.array([0.25, 0.5, 0.75], dtype)
+    f = lambda x: getattr(special, name)(*before, x)
+    want = getattr(scipy.special, name)(*before, x.astype(np.float64))
+    for got in (f(x), tg.jit(f)(x), tg.vmap(f)(x)):
+        for g, w in zip(got, want, strict=True) if isinstance(want, tuple) else [(got, want)]:
+            assert np.asarray(g).dtype == dtype
+            np.testing.assert_allclose(np.asarray(g), w, rtol=4 * np.finfo(dtype).eps, atol=1e-3)

@@ -210,13 +210,14 @@ def is_bare(function: Any) -> bool:
 def all_named(namespace: dict[str, Any], keep: Iterable[Any] = ()) -> dict[str, Any]:
     """The public functions of a namespace, but those to ``keep``, each :func:`named`.
 
-    Its own classes have their methods named.
+    Its own classes have their methods named, those that they inherit too.
     """
     kept = tuple(keep)
     made = {}
     for name, f in namespace.items():
         if inspect.isclass(f) and f.__module__.startswith(namespace["__name__"]):
-            named_methods(f)
+            for cls in f.__mro__:
+                named_methods(cls)
         elif not name.startswith("_") and is_bare(f) and f not in kept:
             made[name] = call = named(f, name)
             call.__module__ = namespace["__name__"]  # where pickle finds it

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import optree
 
-from . import trees
+from . import arguments, trees
 from .errors import describe
 from .tensor import Tensor
 
@@ -107,6 +107,8 @@ def with_arrays(
       unexpected: b
       misshapen: w is float64(3,), not float64(2,)
     """
+    form = "arrays by name, as state_dict() gives them"
+    arguments.instance(who, "state_dict", given, Mapping, form)
     leaves, spec = trees.flatten_every(tree)
     called = names(tree)
     unmatched = Unmatched(

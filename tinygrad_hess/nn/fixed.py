@@ -141,7 +141,7 @@ trees.register_fixed(Buffer)
 def assigned(old: Any, new: Any, what: str) -> Any:
     """What a buffer keeps of a value that it is given: its numbers, on no tape but that of jit."""
     new = tensor_or_array(new)
-    if new.shape != old.shape:
+    if new.shape != old.shape or new.dtype.kind == "O":
         raise ValueError(
             f"{what} is a buffer of shape {old.shape}, and is assigned {describe(new)}; a buffer "
             "keeps its shape"

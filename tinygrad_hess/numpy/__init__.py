@@ -507,7 +507,8 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
 def i0(x: Any) -> Any:
     """The modified Bessel function of order 0, by SciPy."""
     bessel = _import_module("..ops.special.bessel", __package__)  # loading scipy.special takes time
-    return bessel.i0(x if isinstance(x, Tensor) else _np.asarray(x, float))
+    y = bessel.i0(x if isinstance(x, Tensor) else _np.asarray(x, float))
+    return astype(y, x.dtype) if _dtype(x) == _np.float16 else y
 
 
 globals().update(_all_named(globals()))
