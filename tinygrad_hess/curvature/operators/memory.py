@@ -30,6 +30,12 @@ VECTORS = 8
 MARGIN = 1.25
 """For what is not measured: allocation that is rounded up, fragments."""
 
+ONCE = 2**20
+"""Bytes of what is made once: code of plans, and what the library caches."""
+
+READ = 3
+"""Batches of a stream that are there at once: one in use, and the next with what it is made of."""
+
 
 def in_bytes(who: str, limit: Any) -> int:
     """A number of bytes, or text such as ``"2GB"`` or ``"512MiB"``.
@@ -128,8 +134,9 @@ def fit(
     batch = next(iter(batches))
     if batch is None:
         _, peak, _ = _measure(record, None, size)
-        refuse(who, "a product", limit, MARGIN * peak + vectors)
-        return Plan(None, limit, int(MARGIN * peak + vectors))
+        least = MARGIN * peak + vectors + ONCE
+        refuse(who, "a product", limit, least)
+        return Plan(None, limit, int(least))
     n = batch_size(batch, who, 0)
     read = 0 if batches.holds_data else sum(np.asarray(x).nbytes for x in trees.leaves(batch))
     few, more = max(1, min(SAMPLE, n // 2)), max(1, min(2 * SAMPLE, n))
@@ -137,7 +144,7 @@ def fit(
     a = _measure(record, examples(batch, 0, few), size)
     b = _measure(record, examples(batch, 0, more), size)
     kept, each, tape = ((y - x) / max(more - few, 1) for x, y in zip(a, b, strict=True))
-    fixed = MARGIN * max(a[1] - each * few, 0) + vectors + read
+    fixed = MARGIN * max(a[1] - each * few, 0) + vectors + ONCE + READ * read
     refuse(
         who, "a product with one example at a time", limit, fixed + MARGIN * each,
         "; or give smaller batches" if read else "",
