@@ -29,9 +29,8 @@ def main():
     noise = rng.normal(size=(COUNT, SIZES[0])) / np.sqrt(1 + np.arange(SIZES[0]))
     x = (rng.normal(size=(10, SIZES[0]))[labels] / 4 + noise).astype(np.float32)
     model = tg.nn.MLP(SIZES, tg.nn.tanh, seed=0, dtype=np.float32)
-    adam = tg.optim.Adam(lr=1e-3)
     objective = lambda model, batch: loss(model, *batch)
-    model = tg.optim.fit(objective, model, (x, labels), adam, epochs=5).params
+    model = tg.optim.fit(objective, model, (x, labels), tg.optim.Adam(lr=1e-3), epochs=5).params
     hessian = tg.curvature.HessianOperator(loss, model, x, labels)
     print(f"{hessian.shape[0]:,} parameters, {hessian.dtype}")
     for estimate in (

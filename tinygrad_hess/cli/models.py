@@ -19,7 +19,11 @@ from .datasets import Preparation
 from .errors import refuse, refusing
 
 FORMAT = "tinygrad_hess train, 1"
-ACTIVATIONS = ("tanh", "relu", "gelu", "silu", "elu", "sigmoid", "softplus", "leaky_relu")
+_FUNCTIONS = (
+    *(nn.tanh, nn.relu, nn.gelu, nn.silu, nn.elu),
+    *(nn.sigmoid, nn.softplus, nn.leaky_relu),
+)
+ACTIVATIONS = tuple(f.__name__ for f in _FUNCTIONS)
 LOSSES = ("cross-entropy", "mse")
 
 
