@@ -254,8 +254,9 @@ class Batches:
 
     def state_dict(self) -> dict[str, Any]:
         """The state of the generator that the next pass draws its order with, if it has one."""
-        is_drawn = isinstance(self.seed, np.random.Generator)
-        return {"bit_generator": self.seed.bit_generator.state} if is_drawn else {}
+        if not isinstance(self.seed, np.random.Generator):
+            return {}
+        return {"bit_generator": self.seed.bit_generator.state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Make the next pass that of a :meth:`state_dict`."""

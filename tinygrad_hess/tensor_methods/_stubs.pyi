@@ -123,6 +123,8 @@ class TensorMethods:
         """The elementwise primitive ``divide``."""
     def __xor__(self, x2: Any, /) -> Tensor:
         """The zero primitive ``bitwise_xor``."""
+    def _repr_html_(self) -> str:
+        """Dtype, shape, name, how it came about, and a few of its numbers."""
     def abs(self, /) -> Tensor:
         """The absolute value, with derivative 0 at 0: the mean of both sides."""
     def absolute(self, /) -> Tensor:
