@@ -32,6 +32,7 @@ def smallest(message: str) -> str:
     return found[1]
 
 
+@pytest.mark.slow
 def test_the_closed_form_in_pieces() -> None:
     few = (X[:24], Y[:24])
     with pytest.raises(ValueError, match=r"memory_limit=1KB is too small for .* one example") as e:

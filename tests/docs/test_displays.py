@@ -102,13 +102,16 @@ def specimens() -> dict[str, Any]:
 
 
 def optimizers() -> dict[str, Any]:
-    """Each with a rate, or around another one."""
+    """Each with a rate, around another one, or of a model."""
+    of_a_model = (optim.KFAC, optim.NaturalGradient, optim.HessianFree)
+
+    def made(c: Any) -> Any:
+        if issubclass(c, of_a_model):
+            return c(lambda m, x: m(x), nn.mse, lr=0.1)
+        return c(optim.SGD(lr=0.1)) if issubclass(c, optim.SAM) else c(lr=0.1)
+
     found = {name: c for name, c in vars(optim).items() if is_public(c, optim.Optimizer)}
-    around = (optim.SAM,)
-    return {
-        name: c(optim.SGD(lr=0.1)) if issubclass(c, around) else c(lr=0.1)
-        for name, c in found.items()
-    }
+    return {name: made(c) for name, c in found.items()}
 
 
 def layers() -> dict[str, nn.Module]:

@@ -106,6 +106,7 @@ def test_on_whole_settings(script: str, load: Any, capsys: pytest.CaptureFixture
     run(script, load(script, quick=False), capsys)
 
 
+@pytest.mark.slow
 class TestClaimsFailWithoutTheEffect:
     """A check that cannot fail shows nothing."""
 
