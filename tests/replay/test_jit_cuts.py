@@ -148,54 +148,6 @@ def test_gradients_of_each_example_are_cut(name: str) -> None:
     assert every_cut(f, args, counts=(1, 2), ulps=2**14)
 
 
-def _batch_norm(x: Any, w: Any) -> Any:
-    y = x
-    for _ in range(2):
-        y = y @ w
-        y = y - y.mean(0)
-        y = np.tanh(y / np.sqrt((y**2).mean(0) + 1e-5))
-    return (y**3).mean()
-
-
-def _normalized_loss(x: Any, w: Any) -> Any:
-    e = np.exp(np.sin(x @ w))
-    return np.sum(np.log(e / np.sum(e)) ** 2)
-
-
-def _least_squares(x: Any, w: Any) -> Any:
-    y = np.tanh(x @ w)
-    coefficients = np.linalg.solve(y.T @ y + np.eye(5), y.T @ x)
-    return ((y @ coefficients - x) ** 2).mean()
-
-
-MANY_ROWS = RNG.normal(size=(200, 5))
-PHASES: dict[str, Callable[..., Any]] = {
-    "batch norm by hand": _batch_norm,
-    "normalised loss": _normalized_loss,
-    "an inner solution": _least_squares,
-}
-
-
-@pytest.mark.parametrize("name", PHASES)
-def test_sums_that_flow_back_are_waited_for(name: str) -> None:
-    f, args = PHASES[name], [MANY_ROWS, W]
-    for g in (
-        tg.value_and_grad(f, argnums=(0, 1)),
-        lambda x, w: tg.hvp(lambda w: f(x, w), w, np.cos(w)),
-    ):
-        found = split(recorded(g, *args).program)
-        assert found is not None and found.length == 200 and len(found.phases) > 1
-        assert every_cut(g, args, [np.cos(a) for a in args], counts=(1, 2, 3), ulps=2**16)
-        with route(2):
-            steady(g, args, [np.cos(a) for a in args], what=name, ulps=2**16)
-
-
-def test_phases_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    f = recorded(tg.grad(_batch_norm), ROWS, W).program
-    monkeypatch.setattr(shards, "PHASES", 2)
-    assert all(len(shards._in_phases(s).phases) <= 2 for s in shards._attempts(f, 2))
-
-
 # ---- what is told of it -------------------------------------------------------------------------
 
 

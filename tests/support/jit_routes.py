@@ -98,9 +98,6 @@ def every_split(program: Any, least: int = 2) -> Iterator[tuple[str, Split]]:
                 found = shards._whole_split(program, shapes, {}, slot, axis)
                 if found.shard.instructions:
                     yield f"axis {axis} of t{slot} {shape}", found
-                    phased = shards._in_phases(found)
-                    if phased.rest:
-                        yield f"axis {axis} of t{slot} {shape} in phases", phased
 
 
 def every_cut(

@@ -72,8 +72,7 @@ class Traced:
         self._split = split(program) if self._may_gain else None
         self._is_shared = self._split is not None and _is_worth_sharing(self._split)
         # whether one thread alone works off chunks too, for the sake of its cache
-        alone = None if self._split is None or self._split.rest else self._split
-        self._cut_alone = alone is not None and len(chunks(alone, 1)) > 1
+        self._cut_alone = self._split is not None and len(chunks(self._split, 1)) > 1
         self._sharded: dict[int, Sharded] = {}
         # BLAS's own threads are for single products that are large, where nothing can be cut
         small = self.flops < BLAS_THREADS or (
@@ -172,7 +171,7 @@ class Traced:
         )
         return (
             f"an axis of {cut.length} cut into {pieces} chunks, on {count} threads"
-            f"{f', in {len(cut.phases)} phases' if cut.rest else ''}{': ' if named else ''}{named}"
+            f"{': ' if named else ''}{named}"
         )
 
 
@@ -205,7 +204,7 @@ def _are_large(operations: Sequence[Instruction]) -> bool:
 
 
 def _is_worth_sharing(split: Split) -> bool:
-    return any(phase.sums for phase in split.phases) and _are_large(split.in_shards)
+    return bool(split.sums) and _are_large(split.shard.instructions)
 
 
 def _may_gain(program: Program) -> bool:

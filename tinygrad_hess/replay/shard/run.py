@@ -37,7 +37,7 @@ def chunks(split: Split, count: int) -> list[tuple[int, int]]:
 
 
 class Sharded:
-    """Plans for the three parts of a split program, phase by phase, and how to run them.
+    """Plans for the three parts of a split program, and how to run them.
 
     Attributes
     ----------
@@ -50,9 +50,7 @@ class Sharded:
         self.bounds = chunks(split, count)
         given = split.after.inputs[len(split.before.inputs) :]
         self.before = Plan(split.before, native=native)
-        self.after: Plan | Sharded = (
-            Sharded(split.rest, count, native) if split.rest else Plan(split.after, given, native)
-        )
+        self.after = Plan(split.after, given, native)
         lengths = {high - low for low, high in self.bounds}
         self.shards = {n: Plan(split.resized(n), native=native) for n in lengths}
 
@@ -60,13 +58,10 @@ class Sharded:
     def source(self) -> str:
         """The three parts, the shard's as the first one runs it."""
         low, high = self.bounds[0]
-        parts = {"before": self.before, "shard": self.shards[high - low]}
-        if isinstance(self.after, Plan):
-            parts["after"] = self.after
-        texts = [f"# {name}\n{p.source}" for name, p in parts.items() if p.program.instructions]
-        if isinstance(self.after, Sharded):
-            texts.append(self.after.source)
-        return "\n\n".join(texts)
+        parts = {"before": self.before, "shard": self.shards[high - low], "after": self.after}
+        return "\n\n".join(
+            f"# {name}\n{plan.source}" for name, plan in parts.items() if plan.program.instructions
+        )
 
     def instance(self) -> Callable[..., tuple[Any, ...]]:
         """A function with buffers of its own, as :meth:`Plan.instance` gives it."""

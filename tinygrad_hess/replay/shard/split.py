@@ -4,9 +4,8 @@
 
 One long axis of an input is cut. What becomes of it in each operation is read from the axes that
 the operation's row gives: it goes on, or is summed, and then each shard gives a part of the sum.
-Everything else is computed once, before or after. Where a finished sum flows back into what is cut,
-as a mean over the batch does, what comes after is split again, along the same axis: one phase waits
-for the sums of all shards of the one before.
+Everything else is computed once, before or after. A program in which a finished sum flows back
+into what is cut is not split.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import Any
 
 from ...core.cuts import Cut
@@ -52,8 +50,6 @@ class Split:
         What becomes of each slot; shapes and types of all as wholes.
     refused : tuple of (Instruction, str)
         What had to wait for the whole of a cut operand, and why, though nothing before it did.
-    rest : Split, optional
-        ``after``, split again: the next phase.
     """
 
     length: int
@@ -66,22 +62,11 @@ class Split:
     states: dict[int, State]
     shapes: dict[int, Any]
     refused: tuple[tuple[Instruction, str], ...]
-    rest: Split | None = None
-
-    @property
-    def phases(self) -> list[Split]:
-        """This one, and those after it."""
-        return [self, *(self.rest.phases if self.rest else [])]
-
-    @property
-    def in_shards(self) -> list[Instruction]:
-        """What the shards of all phases run."""
-        return [i for phase in self.phases for i in phase.shard.instructions]
 
     @property
     def work(self) -> int:
         """Floating-point operations in the shards."""
-        return sum(i.flops for i in self.in_shards)
+        return sum(i.flops for i in self.shard.instructions)
 
     def resized(self, length: int) -> Program:
         """The shard's program for ``length`` elements of the axis."""
@@ -116,11 +101,8 @@ def split(program: Program, least: int = 2) -> Split | None:
     Best is an axis along which nothing is summed, then the longest. ``least`` is the smallest
     length worth cutting.
     """
-    least_work = MOST * sum(i.flops for i in program.instructions)
-    attempts = list(_attempts(program, least))
-    worth = [s for s in attempts if s.work > least_work]
-    if not worth:
-        worth = [s for s in map(_in_phases, attempts) if s.work > least_work]
+    total = sum(i.flops for i in program.instructions)
+    worth = [s for s in _attempts(program, least) if s.work > MOST * total]
     return max(worth, key=lambda s: (not s.sums, s.length), default=None)
 
 
@@ -161,25 +143,6 @@ def _whole_split(program: Program, shapes: Any, known: Any, slot: int, axis: int
         seeds = more | seeds
 
 
-PHASES = 64
-"""At most: each has threads wait for each other."""
-
-
-def _in_phases(first: Split) -> Split:
-    """The split, with what comes after it split along the same axis, again and again."""
-    phases, known = [first], dict(first.cut.values())
-    while len(phases) < PHASES:
-        last = phases[-1]
-        known |= last.parts
-        there = {*last.after.inputs, *last.after.constants}
-        seeds = {slot: cut for slot, cut in known.items() if slot in there and cut.times == 1}
-        rest = _Splitter(last.after, last.shapes, {}, seeds).run() if seeds else None
-        if rest is None or not rest.work:
-            break
-        phases.append(rest)
-    return reduce(lambda rest, phase: replace(phase, rest=rest), reversed(phases))
-
-
 ATTEMPTS = 200_000
 """Instructions to look at, in all attempts together, for an axis to cut along."""
 
@@ -214,16 +177,14 @@ class _Splitter:
     def run(self) -> Split:
         before, shard, after = [], [], []
         late: set[int] = set()  # slots that need a finished sum, or all of what is cut
-        whole = set(self.states)  # slots that are there before any shard runs
         for old in self.program.instructions:
             i, state = old, WHOLE
             if not any(a in late for a in i.args):
                 try:
                     i, state = self._advanced(old)
                 except _NotSplitError as why:
-                    if not whole.issuperset(old.args):
-                        late.add(i.out)
-                        self._refused.append((old, str(why)))
+                    late.add(i.out)
+                    self._refused.append((old, str(why)))
             self.states[i.out] = state
             if state is not WHOLE:
                 shard.append(i)
@@ -232,7 +193,6 @@ class _Splitter:
                 after.append(old)
             else:
                 before.append(i)
-                whole.add(i.out)
         return self._parted(before, shard, after)
 
     def _parted(self, before: Any, shard: Any, after: Any) -> Split:
