@@ -36,6 +36,7 @@ def specimens() -> dict[str, Any]:
     data = (X, Y)
     H = curvature.HessianOperator(loss, MODEL, data)
     monitor = curvature.Monitor(loss, data, optimizer=optim.SGD(lr=0.1), k=2, every=5)
+    minimum = optim.minimize(lambda x: (x**2).sum(), np.ones(3))
     fitted = optim.fit(loss, MODEL, data, optim.SGD(lr=0.1), epochs=6, callback=monitor)
     jitted = tg.jit(tg.grad(lambda w, scale: (scale * np.tanh(w) ** 2).sum()))
     jitted(np.ones(5), 2.0)
@@ -94,6 +95,8 @@ def specimens() -> dict[str, Any]:
         "graph": tg.viz.graph(f, np.ones(3)),
         "view": tg.viz.view(f, np.ones(3)),
         "steps": tg.viz.steps(f, np.ones(3)),
+        "minimum": minimum,
+        "iterations": minimum.history,
         "data": tg.data.digits(),
         "buffer": nn.Buffer(np.ones(3)),
         **optimizers(),
@@ -164,7 +167,8 @@ def test_most_public_classes_are_here(made: dict[str, Any]) -> None:
     classes = {type(x) for x in made.values()}
     missing = []
     for room in (tg, nn, optim, curvature):
-        for name, c in vars(room).items():
+        for name in dir(room):  # what is loaded when it is asked for, too
+            c = getattr(room, name)
             public = (
                 inspect.isclass(c) and not name.startswith("_") and not issubclass(c, Exception)
             )
@@ -190,6 +194,7 @@ def test_in_a_terminal(made: dict[str, Any]) -> None:
 
 def test_in_a_notebook(made: dict[str, Any]) -> None:
     plain = (optim.Optimizer, optim.State, Program, tg.custom_vjp, tg.custom_jvp, nn.Buffer)
+    plain = (*plain, type(made["iterations"]))
     for name, x in made.items():
         if isinstance(x, (*plain, tg.data.Dataset)) or name in (
             "graph", "report", "comparison"

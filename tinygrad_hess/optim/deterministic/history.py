@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from ...core import arguments
+from ...core.display import card
 from .objective import Counts, Point
 
 
@@ -96,6 +97,9 @@ class Result(OptimizeResult):
     history : History
     method : str
     """
+
+    def _repr_html_(self) -> str:
+        return card(f"{self.method}: {self.message}", {**self})
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the gradient's norm, and the loss above the least one, over iterations.
