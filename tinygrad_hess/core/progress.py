@@ -6,8 +6,6 @@ import sys
 import warnings
 from typing import Any
 
-from tqdm import TqdmWarning, tqdm
-
 from . import arguments
 
 
@@ -35,10 +33,12 @@ def progress_bar(who: str, progress: Any, *, unit: str, total: float | None = No
         progress = notebook or (sys.stderr is not None and sys.stderr.isatty())
     if not arguments.flag(who, "progress", progress):
         return None
-    bar: Any = tqdm
+    import tqdm  # where a bar is shown: the import is half of that of optim
+
+    bar: Any = tqdm.tqdm
     if notebook:
         with warnings.catch_warnings():  # without ipywidgets, it is a bar of text
-            warnings.simplefilter("ignore", TqdmWarning)
+            warnings.simplefilter("ignore", tqdm.TqdmWarning)
             from tqdm import auto
         bar = auto.tqdm
     return bar(desc=who, unit=f" {unit}", total=total, leave=False, dynamic_ncols=True)
