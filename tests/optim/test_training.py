@@ -186,6 +186,10 @@ def test_accumulated_steps_are_those_on_the_whole(make: Any, jit: bool) -> None:
     fitted = optim.fit(mean_square, W, parts, make(), epochs=5, accumulate=3, jit=jit)
     np.testing.assert_allclose(fitted.params, whole.params, rtol=1e-12)
     np.testing.assert_allclose(fitted.losses, whole.losses, rtol=1e-12)
+    named = [({"x": x}, {"y": y}) for x, y in parts]  # weighted by examples whatever holds them
+    of_names = lambda w, batch: mean_square(w, (batch[0]["x"], batch[1]["y"]))
+    again = optim.fit(of_names, W, named, make(), epochs=5, accumulate=3, jit=jit)
+    np.testing.assert_allclose(again.params, whole.params, rtol=1e-12)
     uneven = optim.fit(mean_square, W, parts, make(), epochs=1, accumulate=2, jit=jit)
     two = optim.fit(mean_square, W, [(X[:10], Y[:10]), parts[2]], make(), epochs=1)
     np.testing.assert_allclose(uneven.params, two.params, rtol=1e-12)

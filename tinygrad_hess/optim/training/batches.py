@@ -31,9 +31,12 @@ def count_examples(batch: Any) -> int:
     >>> import numpy as np
     >>> count_examples((np.ones((5, 2)), np.ones(5))), count_examples(None)
     (5, 1)
+    >>> count_examples(({"image": np.ones((5, 2))}, {"label": np.ones(5)}))
+    5
     """
-    pair = type(batch) is tuple and len(batch) == 2
-    for x in batch if pair else trees.leaves(batch):
+    if type(batch) is tuple and batch and (shape := getattr(batch[0], "shape", ())):
+        return int(shape[0])  # as it is most often, and there is no tree to walk
+    for x in trees.leaves(batch):
         if shape := getattr(x, "shape", ()):
             return int(shape[0])
     return 1
