@@ -32,16 +32,14 @@ class Tableau(NamedTuple):
     nodes: tuple[float, ...]  # c, but for the first, which is 0
     stages: tuple[Row, ...]  # rows of a, but for the first, which is empty
     weights: Row  # b
-    order: int
 
 
-EULER = Tableau((), (), Row(1.0, (1,)), 1)
+EULER = Tableau((), (), Row(1.0, (1,)))
 
 RK4 = Tableau(
     (0.5, 0.5, 1.0),
     (Row(0.5, (1,)), Row(0.5, (0, 1)), Row(1.0, (0, 0, 1))),
     Row(1 / 6, (1, 2, 2, 1)),
-    4,
 )
 
 DORMAND_PRINCE = Tableau(
@@ -54,7 +52,6 @@ DORMAND_PRINCE = Tableau(
         Row(1.0, (9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656)),
     ),
     Row(1.0, (35 / 384, 0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84)),
-    5,
 )
 """Dormand and Prince, "A family of embedded Runge-Kutta formulae" (1980)."""
 

@@ -79,11 +79,9 @@ def run(
 class Recorded(NamedTuple):
     """A step recorded on whole batches, and its operands, whose batch axes are logical ones.
 
-    ``step`` and ``body`` are the same, as a function and as a plan. ``outer`` are the values of
-    the body's symbols.
+    ``outer`` are the values of the body's symbols.
     """
 
-    step: Step
     body: Body
     axes: tuple[Axis, ...]
     outer: Leaves
@@ -114,7 +112,7 @@ def recorded(
             break
         axes = tuple(sorted({*axes, *missing}, key=lambda axis: axis.time))
     values = [left(x, axes) for x in (*outer, *(s.tensor for s in body.symbols[len(outer) :]))]
-    return Recorded(plain, body, axes, values, plain_fixed, plain_carry, plain_xs)
+    return Recorded(body, axes, values, plain_fixed, plain_carry, plain_xs)
 
 
 def _own(x: Any) -> tuple[Axis, ...]:
