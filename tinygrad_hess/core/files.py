@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,8 @@ def replace_whole(path: Path, data: bytes | Callable[[Any], Any]) -> Path:
     left beside it, in an earlier attempt, is removed.
     """
     before = f".{path.name}."
-    for other in path.parent.glob(f"{glob.escape(before)}*"):
-        process = other.name.removeprefix(before).split(".")[0]
-        if process.isdigit() and not is_running(int(process)):
-            other.unlink(missing_ok=True)
+    for other in left_behind(path.parent, before):
+        other.unlink(missing_ok=True)
     beside = path.with_name(f"{before}{os.getpid()}.{threading.get_ident()}")
     try:
         if callable(data):
@@ -34,8 +32,15 @@ def replace_whole(path: Path, data: bytes | Callable[[Any], Any]) -> Path:
     return path
 
 
-def is_running(process: int) -> bool:
-    """Whether there is a process of this number; True where that cannot be told."""
+def left_behind(folder: Path, prefix: str) -> Iterator[Path]:
+    """What killed processes left in a folder under this prefix, followed by their number."""
+    for path in folder.glob(f"{glob.escape(prefix)}*"):
+        process = path.name.removeprefix(prefix).split(".")[0]
+        if process.isdigit() and not _is_running(int(process)):
+            yield path
+
+
+def _is_running(process: int) -> bool:
     if os.name != "posix":  # there, a signal of 0 would end it
         return True
     try:

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments
-from ...core.files import is_running
+from ...core.files import left_behind
 
 ALIGNED = 64
 """Bytes to which arrays are aligned in a file."""
@@ -134,10 +134,8 @@ class Folder:
     @functools.cached_property
     def _made(self) -> str:
         prefix = f"tinygrad_hess.{socket.gethostname()}."
-        for other in self._parent.glob(f"{prefix}*"):
-            process = other.name.removeprefix(prefix).split(".")[0]
-            if process.isdigit() and not is_running(int(process)):
-                shutil.rmtree(other, ignore_errors=True)
+        for other in left_behind(self._parent, prefix):
+            shutil.rmtree(other, ignore_errors=True)
         made = tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}.", dir=self._parent)
         weakref.finalize(self, _in_process, os.getpid(), shutil.rmtree, made, True)
         return made
