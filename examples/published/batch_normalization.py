@@ -13,8 +13,8 @@ import numpy as np
 from common import QUICK, digits, mlp, panels, save, train_to
 
 import tinygrad_hess as tg
+from tinygrad_hess.core import plotting
 from tinygrad_hess.curvature import HessianOperator, top_eigenpairs
-from tinygrad_hess.curvature.estimates import plotting
 
 KINDS = {"none": plotting.BLUE, "affine": plotting.ORANGE, "batch norm": plotting.GREEN}
 SIZE, SEEDS = (500, range(1)) if QUICK else (1200, range(3))

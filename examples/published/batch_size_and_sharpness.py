@@ -15,9 +15,8 @@ import numpy as np
 from common import QUICK, cross_entropy, digits, mlp, panels, save
 
 import tinygrad_hess as tg
-from tinygrad_hess.core import trees
+from tinygrad_hess.core import plotting, trees
 from tinygrad_hess.curvature import HessianOperator, sharpness, trace
-from tinygrad_hess.curvature.estimates import plotting
 
 SEEDS, SIZES = range(1 if QUICK else 3), (8, 120 if QUICK else 1200)
 

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import tinygrad_hess as tg
+from tinygrad_hess.core import plotting
 from tinygrad_hess.curvature import HessianOperator, top_eigenpairs
-from tinygrad_hess.curvature.estimates import plotting
 
 QUICK = bool(os.environ.get("TINYGRAD_HESS_QUICK"))
 

@@ -15,7 +15,7 @@ import numpy as np
 from common import QUICK, follow, panels, save
 
 import tinygrad_hess as tg
-from tinygrad_hess.curvature.estimates import plotting
+from tinygrad_hess.core import plotting
 
 RATE, STEPS, EVERY, SEEDS = 0.2, (3000 if QUICK else 6000), 50, range(1 if QUICK else 5)
 X = np.linspace(-1, 1, 20)[:, None]

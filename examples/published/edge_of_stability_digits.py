@@ -13,7 +13,7 @@ import numpy as np
 from common import QUICK, digits, follow, panels, save
 
 import tinygrad_hess as tg
-from tinygrad_hess.curvature.estimates import plotting
+from tinygrad_hess.core import plotting
 
 STEPS, EVERY, RATES = (700, 50, (2 / 3, 2 / 5)) if QUICK else (3000, 25, (2 / 5, 2 / 7))
 

@@ -13,8 +13,8 @@ from common import QUICK, follow, panels, save
 from edge_of_stability import X, Y, loss, net
 
 import tinygrad_hess as tg
+from tinygrad_hess.core import plotting
 from tinygrad_hess.curvature import stability_threshold
-from tinygrad_hess.curvature.estimates import plotting
 
 RATE, STEPS, EVERY, SEEDS = 0.3, (3000 if QUICK else 6000), 50, range(1 if QUICK else 2)
 

@@ -14,13 +14,13 @@ import numpy as np
 from common import QUICK, cross_entropy, digits, mlp, panels, save
 
 import tinygrad_hess as tg
+from tinygrad_hess.core import plotting
 from tinygrad_hess.curvature import (
     HessianOperator,
     gradient_alignment,
     subspace_overlap,
     top_eigenpairs,
 )  # fmt: skip
-from tinygrad_hess.curvature.estimates import plotting
 
 STEPS, EVERY, SEEDS = (600, 200, range(1)) if QUICK else (2000, 100, range(2))
 K, WINDOW = 10, 10

@@ -15,8 +15,8 @@ from common import QUICK, digits, mlp, panels, save
 from scipy.sparse.linalg import LinearOperator, cg
 
 import tinygrad_hess as tg
+from tinygrad_hess.core import plotting
 from tinygrad_hess.curvature import GGNOperator
-from tinygrad_hess.curvature.estimates import plotting
 
 SIZE, PRODUCTS, SEEDS = (100, 600, range(1)) if QUICK else (250, 1500, range(2))
 NESTEROV, ADAM = ((0.9, 0.1), (0.95, 0.05)), (0.01,)  # of five and three that were tried, the best

@@ -15,8 +15,8 @@ import numpy as np
 from common import QUICK, cross_entropy, descend, digits, mlp, panels, save
 
 import tinygrad_hess as tg
+from tinygrad_hess.core import plotting
 from tinygrad_hess.curvature import HessianOperator, inertia, top_eigenpairs
-from tinygrad_hess.curvature.estimates import plotting
 
 STEPS, SEEDS = ((0, 100, 1000), (1,)) if QUICK else ((0, 100, 1000, 3000), range(5))
 CLEARLY = 1e-4  # negative: below this part of the largest eigenvalue

@@ -15,8 +15,8 @@ import numpy as np
 from common import QUICK, cross_entropy, descend, digits, mlp, panels, save
 
 import tinygrad_hess as tg
+from tinygrad_hess.core import plotting
 from tinygrad_hess.curvature import HessianOperator, spectral_density
-from tinygrad_hess.curvature.estimates import plotting
 
 WIDTH, PROBES, STEPS = 1e-5**0.5, 10, 90
 SEEDS = range(1 if QUICK else 3)

@@ -12,8 +12,8 @@ Papyan (2019), Measurements of three-level hierarchical structure in the outlier
 
 from common import QUICK, cross_entropy, descend, digits, mlp, panels, save
 
+from tinygrad_hess.core import plotting
 from tinygrad_hess.curvature import HessianOperator, top_eigenpairs
-from tinygrad_hess.curvature.estimates import plotting
 
 CLASSES, SEEDS = ((2, 5, 10), range(1)) if QUICK else ((2, 3, 4, 5, 7, 10), range(5))
 LIMIT = 3.0  # a gap counts from this ratio on

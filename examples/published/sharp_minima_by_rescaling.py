@@ -13,8 +13,8 @@ import numpy as np
 from common import QUICK, descend, digits, mlp, panels, save
 
 import tinygrad_hess as tg
+from tinygrad_hess.core import plotting
 from tinygrad_hess.curvature import sharpness
-from tinygrad_hess.curvature.estimates import plotting
 
 ALPHAS = np.array([1, 10]) if QUICK else np.array([1, 3, 10, 30])
 

@@ -11,9 +11,8 @@ import numpy as np
 from common import QUICK, cross_entropy, digits, mlp, panels, save, train_to
 
 import tinygrad_hess as tg
-from tinygrad_hess.core import trees
+from tinygrad_hess.core import plotting, trees
 from tinygrad_hess.curvature import HessianOperator, top_eigenpairs
-from tinygrad_hess.curvature.estimates import plotting
 
 RADII, SEEDS = ((0, 0.1, 0.5), range(1)) if QUICK else ((0, 0.05, 0.1, 0.2, 0.5), range(3))
 SIZE = 600 if QUICK else 1200

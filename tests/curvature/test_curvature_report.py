@@ -555,7 +555,7 @@ def test_numbers_on_shades_have_contrast_in_light_and_dark() -> None:
     """Of WCAG at least 4.5; in the dark behind the page's filter, by the matrices of its standard."""
     import matplotlib
 
-    from tinygrad_hess.curvature.estimates.plotting import _is_dark
+    from tinygrad_hess.core.plotting import _is_dark
 
     (brightness,) = re.findall(r"invert\(1\) hue-rotate\(180deg\) brightness\(([.\d]+)\)", PALETTE)
     turn = 2 * np.outer(np.ones(3), [0.213, 0.715, 0.072]) - np.eye(3)

@@ -16,8 +16,8 @@ import numpy as np
 from ..core import arguments
 from ..core.boundary import named
 from ..core.files import replace_whole
+from ..core.plotting import BLUE, GREY, ORANGE, STYLE, tidy
 from ..core.text import visible
-from ..curvature.estimates.plotting import BLUE, GREY, ORANGE, STYLE, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

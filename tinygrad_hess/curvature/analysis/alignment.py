@@ -14,10 +14,10 @@ from scipy.linalg import subspace_angles
 from scipy.stats import beta
 
 from ...core import arguments
+from ...core.plotting import BLUE, GREY, ORANGE, axes, legend
 from ..eigenpairs.eigenpairs import Eigenpairs, top_eigenpairs
 from ..estimates import scaling
 from ..estimates.operands import Array
-from ..estimates.plotting import BLUE, GREY, ORANGE, axes, legend
 from ..estimates.result import Result
 from .at_a_point import with_gradient
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments
+from ...core.plotting import BLUE, GREY, ORANGE, axes
 from ..eigenpairs.eigenpairs import top_eigenpairs
 from ..estimates import scaling
 from ..estimates.operands import Array, Counted, check_positive
-from ..estimates.plotting import BLUE, GREY, ORANGE, axes
 from ..estimates.result import Result
 from .at_a_point import with_gradient
 

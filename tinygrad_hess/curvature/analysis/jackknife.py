@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments, trees
+from ...core.plotting import BLUE, GREY, ORANGE, axes, legend
 from ..estimates import scaling
 from ..estimates.estimate import student
 from ..estimates.operands import Array
-from ..estimates.plotting import BLUE, GREY, ORANGE, axes, legend
 from ..estimates.result import Result
 from ..operators import checks
 from ..operators.batches import Batches, batch_size

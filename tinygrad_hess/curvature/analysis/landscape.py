@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments
+from ...core.plotting import BLUE, GREY, ORANGE, axes, legend
 from ..eigenpairs.eigenpairs import Eigenpairs, top_eigenpairs
 from ..estimates.operands import Array
-from ..estimates.plotting import BLUE, GREY, ORANGE, axes, legend
 from ..estimates.result import Result
 from ..operators.hessian import HessianOperator
 from .directions import filter_normalized, trajectory_directions

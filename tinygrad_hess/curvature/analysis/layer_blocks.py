@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments
+from ...core.plotting import axes, shades
 from ..estimates.operands import Array, Counted
-from ..estimates.plotting import axes, shades
 from ..estimates.probes import signs
 from ..estimates.result import Result
 

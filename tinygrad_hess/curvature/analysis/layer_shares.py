@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments, trees
+from ...core.plotting import PAPER, axes, shades
 from ...core.tensor import unrecorded
 from ...core.text import visible
 from ..eigenpairs.eigenpairs import Eigenpairs
 from ..estimates import scaling
 from ..estimates.operands import Array
-from ..estimates.plotting import PAPER, axes, shades
 from ..estimates.result import Result
 from ..operators.operator import OnParameters
 from ..operators.paths import Paths

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments, trees
+from ...core.plotting import BLUE, GREEN, GREY, ORANGE, axes, legend
 from ...transforms.gradients import jvp
 from ..estimates import scaling
 from ..estimates.operands import Array
-from ..estimates.plotting import BLUE, GREEN, GREY, ORANGE, axes, legend
 from ..estimates.result import Result
 from ..operators.hessian import HessianOperator
 from .total_loss import TotalLoss, as_hessian

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ...core.plotting import BLUE, GREY, ORANGE, axes
 from ..estimates.operands import Array
-from ..estimates.plotting import BLUE, GREY, ORANGE, axes
 from ..estimates.result import Result
 from .curvature_search import Curvature, search
 from .search_regions import Ball, Box

@@ -13,13 +13,13 @@ import numpy as np
 from scipy.optimize import Bounds, minimize
 
 from ...core import arguments, trees
+from ...core.plotting import BLUE, axes
 from ...core.tensor import unrecorded
 from ...transforms.gradients import jvp
 from ...transforms.vectorize import vmap
 from ..eigenpairs.eigenpairs import top_eigenpairs
 from ..estimates import scaling
 from ..estimates.operands import Array, check_positive
-from ..estimates.plotting import BLUE, axes
 from ..estimates.result import Result
 from .at_a_point import scaled
 from .search_regions import Ball, ascend

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments
+from ...core.plotting import BLUE, GREEN, GREY, ORANGE, axes, legend
 from ..eigenpairs.eigenpairs import top_eigenpairs
 from ..estimates import scaling
 from ..estimates.operands import Array
-from ..estimates.plotting import BLUE, GREEN, GREY, ORANGE, axes, legend
 from ..estimates.result import Result
 from .at_a_point import scaled, vector_like, with_gradient
 from .stability import contraction, stability_threshold

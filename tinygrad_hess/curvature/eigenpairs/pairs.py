@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ...core.plotting import BLUE, GREY, axes
 from ..estimates.budget import Budget
 from ..estimates.operands import Array, Counted, over_unit
-from ..estimates.plotting import BLUE, GREY, axes
 from ..estimates.result import Result
 from .ends import gap_intervals, order
 from .restarted import Accuracy

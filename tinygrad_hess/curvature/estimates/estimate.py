@@ -9,7 +9,7 @@ from typing import Any
 from scipy.special import stdtrit
 
 from ...core import arguments
-from .plotting import BLUE, axes
+from ...core.plotting import BLUE, axes
 from .result import Result
 
 

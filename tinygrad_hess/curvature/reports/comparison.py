@@ -18,7 +18,7 @@ import numpy as np
 
 from ...core import arguments
 from ...core.files import replace_whole
-from ..estimates.plotting import BLUE, GREY, ORANGE, axes, legend
+from ...core.plotting import BLUE, GREY, ORANGE, axes, legend
 from ..estimates.result import Result
 from ..training.records import for_json
 from .contents import facts

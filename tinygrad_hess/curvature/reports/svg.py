@@ -6,8 +6,7 @@ import io
 import re
 from html import escape
 
-from ...core.text import visible
-from ..estimates.plotting import (
+from ...core.plotting import (
     BLUE,
     GREEN,
     GREY,
@@ -19,6 +18,7 @@ from ..estimates.plotting import (
     PAPER,
     STYLE,
 )
+from ...core.text import visible
 from .document import Figure
 
 COLOURS = {

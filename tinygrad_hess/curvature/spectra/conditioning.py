@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from ...core.plotting import BLUE, GREY, axes
 from ..estimates.budget import Budget
 from ..estimates.dense import all_eigenvalues, numerical_zero
 from ..estimates.operands import Array, Counted, check_positive, over_unit
-from ..estimates.plotting import BLUE, GREY, axes
 from ..estimates.result import Result
 from ..estimates.run import Run
 from .inertia import SIGNS, Inertia, count_signs

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments
+from ...core.plotting import BLUE, GREY, ORANGE, axes, legend
 from ..estimates.estimate import Estimate
 from ..estimates.operands import Array
-from ..estimates.plotting import BLUE, GREY, ORANGE, axes, legend
 from ..estimates.result import Result
 
 

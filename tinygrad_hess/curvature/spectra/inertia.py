@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from ...core.plotting import BLUE, axes
 from ..estimates.dense import all_eigenvalues
 from ..estimates.estimate import Estimate
 from ..estimates.operands import check_positive
-from ..estimates.plotting import BLUE, axes
 from ..estimates.result import Result
 from ..estimates.run import Run
 from .spectral_sample import SpectralSample

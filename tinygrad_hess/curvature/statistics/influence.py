@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments
+from ...core.plotting import BLUE, GREY, axes
 from ...transforms.gradients import value_and_grad
 from ..estimates.operands import as_operator
-from ..estimates.plotting import BLUE, GREY, axes
 from ..estimates.result import Result
 from ..operators import checks
 from ..operators.batches import Batches

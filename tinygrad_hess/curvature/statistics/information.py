@@ -14,8 +14,8 @@ import numpy as np
 from scipy.special import ndtri
 
 from ...core import arguments
+from ...core.plotting import BLUE, GREY, axes, literal
 from ..estimates import scaling
-from ..estimates.plotting import BLUE, GREY, axes, literal
 from ..estimates.result import Result, plain
 from ..operators import checks
 from ..operators.batches import Batches, batch_size

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from ...core.plotting import BLUE, GREY, axes
 from ..estimates import scaling
 from ..estimates.estimate import student
-from ..estimates.plotting import BLUE, GREY, axes
 from ..estimates.result import Result
 from ..operators import checks
 from ..operators.batches import Batches

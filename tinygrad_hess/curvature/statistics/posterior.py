@@ -17,7 +17,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, softmax
 
 from ...core import arguments, trees
-from ..estimates.plotting import BLUE, GREY, axes
+from ...core.plotting import BLUE, GREY, axes
 from ..estimates.result import Result
 from ..operators.batches import batch_size
 from ..operators.flattening import Array, Flattening, raw

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments
+from ...core.plotting import BLUE, axes
 from ..estimates.budget import Budget
 from ..estimates.exact import exact_diagonal
 from ..estimates.operands import Array, Counted
-from ..estimates.plotting import BLUE, axes
 from ..estimates.probes import signs
 from ..estimates.probing import Running, run_probes, unpack
 from ..estimates.result import Result

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments
+from ...core.plotting import BLUE, axes, literal
 from ...core.text import visible
 from ..eigenpairs.deflation import SKETCH, Deflation
 from ..estimates.budget import Budget
 from ..estimates.estimate import Estimate
 from ..estimates.exact import exact_diagonal
 from ..estimates.operands import Array, Counted
-from ..estimates.plotting import BLUE, axes, literal
 from ..estimates.probes import signs
 from ..estimates.probing import Running, run_probes, unpack
 from ..estimates.result import Result

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core import arguments
 from ...core.display import card
-from ..estimates.plotting import BLUE, GREY, ORANGE, axes, legend
+from ...core.plotting import BLUE, GREY, ORANGE, axes, legend
 from ..estimates.result import plain
 
 NUMBERS = ("gradient_norm", "top_eigenvalues", "trace", "alignment")

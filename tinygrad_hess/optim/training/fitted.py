@@ -126,7 +126,7 @@ class Fitted:
         ValueError
             When there are no steps.
         """
-        from ...curvature.estimates.plotting import BLUE, GREY, ORANGE, axes
+        from ...core.plotting import BLUE, GREY, ORANGE, axes
 
         if not len(self.losses):
             raise ValueError("Fitted.plot: no step was made")

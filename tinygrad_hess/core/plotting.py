@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core import arguments
-from ...core.text import visible
+from . import arguments
+from .text import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
