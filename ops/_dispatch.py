@@ -18,10 +18,10 @@ from ..core import modes, trees
 from ..core.boundary import bare as bare_of
 from ..core.boundary import checked, checks_of, raise_named
 from ..core.composite import opaque
-from ..core.tensor import Axis, Batched, Tensor, constant, is_tracked, unrecorded
+from ..core.tensor import Batched, Tensor, constant, is_tracked
 from ..core.trees import stacked
 from ._types import Array, ArrayLike
-from .shape.batch_axes import enter, leave
+from .shape.batch_axes import axes_of, entered, left
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -161,7 +161,7 @@ def _in_numpys_types(original: Any, function: Any, given: Any, plain: Any) -> An
     """
     leaves, spec = trees.flatten(plain)
     inputs = [x for x in leaves if _is_involved(x)]
-    axes = tuple(dict.fromkeys(axis for x in inputs for axis in _batch_axes(x)))
+    axes = axes_of(inputs)
     lead = tuple(axis.size for axis in axes)
 
     def filled(supply: Iterator[Any]) -> Any:
@@ -184,10 +184,9 @@ def _in_numpys_types(original: Any, function: Any, given: Any, plain: Any) -> An
         if type(error) is not TypeError:  # we refuse: NumPy is not asked
             raise
         refused = error
-    for axis in reversed(axes):
-        inputs = [leave(x, axis=axis) for x in inputs]
+    inputs = [left(x, axes) for x in inputs]
     if 0 not in lead:
-        args, kwargs = filled(_raw(x)[(0,) * len(lead)] for x in inputs)
+        args, kwargs = filled(x[(0,) * len(lead)] for x in values(inputs))
         with contextlib.suppress(*_CAUGHT):
             wanted = original(*values(args), **values(kwargs))
     if wanted is None:  # NumPy has no answer either
@@ -206,22 +205,9 @@ def _in_numpys_types(original: Any, function: Any, given: Any, plain: Any) -> An
     found = (
         opaque(function.__name__, mapped, inputs, True)
         if any(map(is_tracked, inputs))
-        else mapped(*map(_raw, inputs))
+        else mapped(*values(inputs))
     )
-    for axis in axes:
-        found = tuple(enter(y, axis=axis) for y in found)
-    return trees.unflatten(shape, found)
-
-
-def _raw(x: Any) -> Any:
-    """An operand that nothing is recorded of any more, as an array."""
-    raw = unrecorded(x)
-    return raw.value if isinstance(raw, Tensor) else raw
-
-
-def _batch_axes(x: Any) -> tuple[Axis, ...]:
-    raw = unrecorded(x)
-    return raw.axes if isinstance(raw, Batched) else ()
+    return trees.unflatten(shape, [entered(y, axes) for y in found])
 
 
 class _Parameters:

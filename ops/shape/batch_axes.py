@@ -2,10 +2,13 @@
 
 enter : (n, ...)             -> (...) with a batch axis of size n
 leave : (...) with batch axis -> (n, ...)
+
+``entered`` and ``left`` do so with several axes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,6 +87,26 @@ def enter(x: ArrayLike, *, axis: Axis) -> Array:
 def leave(x: ArrayLike, *, axis: Axis) -> Array:
     """Make the batch axis ``axis`` the first logical one; where it is missing, broadcast."""
     return _apply_and_record(_leave, _show, x, axis)
+
+
+def axes_of(xs: Iterable[Any]) -> tuple[Axis, ...]:
+    """The batch axes of any of these, the outermost first."""
+    axes = {axis for x in xs if isinstance(x, Batched) for axis in x.axes}
+    return tuple(sorted(axes, key=lambda axis: axis.time))
+
+
+def left(x: ArrayLike, axes: Sequence[Axis]) -> Array:
+    """Batch axes as the first logical ones, in this order."""
+    for axis in reversed(axes):
+        x = leave(x, axis=axis)
+    return x
+
+
+def entered(x: ArrayLike, axes: Sequence[Axis]) -> Array:
+    """The first logical axes as batch axes: what :func:`left` undoes."""
+    for axis in axes:
+        x = enter(x, axis=axis)
+    return x
 
 
 ENTER, LEAVE = _enter.primitive, _leave.primitive

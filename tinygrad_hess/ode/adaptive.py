@@ -19,7 +19,8 @@ from ..core.composite import opaque
 from ..core.errors import NonDifferentiableError
 from ..core.tensor import Batched, is_tracked, unrecorded
 from ..ops import concatenate, moveaxis, reshape, stack, stop_gradient
-from ..replay.loops import entered, recorded, run, without_batch
+from ..ops.shape.batch_axes import entered
+from ..replay.loops import recorded, run, without_batch
 from .replanned import Replanned
 from .step_control import Steps, Tolerances, choose, first_step
 from .systems import System

@@ -12,8 +12,8 @@ from typing import Any
 
 from ..core.composite import Opaque, append
 from ..core.tensor import Parts, unrecorded
+from ..ops.shape.batch_axes import axes_of, entered, left
 from ..replay.jitted import Jitted
-from ..replay.loops import batch_axes, entered, left
 from ..transforms.gradients import jvp, vjp
 
 Function = Callable[..., list[Any]]
@@ -37,7 +37,7 @@ class Replanned(Opaque):
         self.pullback, self.pushforward = self._pullback, self._pushforward
 
     def __call__(self, operands: Sequence[Any]) -> list[Any]:
-        axes = batch_axes(operands)
+        axes = axes_of(operands)
         if not axes:
             return list(append(self, operands, self.fn(*map(unrecorded, operands))))
         whole = lambda *xs: [left(y, axes) for y in self.f(*[entered(x, axes) for x in xs])]

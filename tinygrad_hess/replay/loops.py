@@ -32,7 +32,7 @@ from ..core.tensor import (
     unrecorded,
 )
 from ..ops.elementwise.identity import alias
-from ..ops.shape.batch_axes import enter, leave
+from ..ops.shape.batch_axes import axes_of, entered, left
 from ..ops.shape.rearranging import moveaxis
 from ..transforms.sweeps import forward, reverse
 from .compiled import CUT, Traced, is_threaded
@@ -100,7 +100,7 @@ def recorded(
     n: int,
 ) -> Recorded:
     """Record a step of ``n``; arguments are those of :func:`run`."""
-    axes = batch_axes((*fixed, *carry, *xs))
+    axes = axes_of((*fixed, *carry, *xs))
     while True:
         plain = without_batch(step, axes)
         plain_fixed = [left(x, axes) for x in fixed]
@@ -113,27 +113,6 @@ def recorded(
         axes = tuple(sorted({*axes, *missing}, key=lambda axis: axis.time))
     values = [left(x, axes) for x in (*outer, *(s.tensor for s in body.symbols[len(outer) :]))]
     return Recorded(body, axes, values, plain_fixed, plain_carry, plain_xs)
-
-
-def _own(x: Any) -> tuple[Axis, ...]:
-    return x.axes if isinstance(x, Batched) else ()
-
-
-def batch_axes(leaves: Sequence[Any]) -> tuple[Axis, ...]:
-    return tuple(sorted({a for x in leaves for a in _own(x)}, key=lambda axis: axis.time))
-
-
-def left(x: Any, axes: Sequence[Axis]) -> Any:
-    """Batch axes as the first logical ones, in this order."""
-    for axis in reversed(axes):
-        x = leave(x, axis=axis)
-    return x
-
-
-def entered(x: Any, axes: Sequence[Axis]) -> Any:
-    for axis in axes:
-        x = enter(x, axis=axis)
-    return x
 
 
 def _time_first(x: Any, axis: int) -> Any:
@@ -160,7 +139,7 @@ class _Symbol(NamedTuple):
 
     def value(self, operand: Any) -> Any:
         """The tensor's own value, of that of its operand."""
-        own = _own(self.tensor)
+        own = self.tensor.axes if isinstance(self.tensor, Batched) else ()
         if not self.axes:
             return operand
         operand = operand[tuple(slice(None) if a in own else 0 for a in self.axes)]
@@ -192,7 +171,7 @@ class Body:
         outputs = [*after, *ys]
         known = [s.tensor for s in symbols]
         new = _closed_over(outputs, began.time, known)
-        self.axes = set(batch_axes((*outputs, *new)))
+        self.axes = set(axes_of((*outputs, *new)))
         if not self.axes <= {*axes}:
             return
         old = [_Symbol(s.tensor, (*axes, *s.axes)) for s in symbols]
