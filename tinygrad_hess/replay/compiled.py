@@ -58,6 +58,8 @@ class Traced:
         For one thread.
     sizes : list of (str, int)
         Operations after each pass.
+    alone : context manager, optional
+        In which it runs where it is not shared, so that BLAS does not share its products.
     """
 
     def __init__(self, program: Program, out_spec: Any, boxed: Sequence[bool], native: bool = True):
@@ -78,8 +80,8 @@ class Traced:
         small = self.flops < BLAS_THREADS or (
             self._split is None and not any(map(_is_large, program.instructions))
         )
-        small = small and any(map(is_threaded, program.instructions))
-        self._alone: Any = threads.one_blas_thread if small else None
+        small = small and any(map(_threaded, program.instructions))
+        self.alone: Any = threads.one_blas_thread if small else None
         self._quiet = _in_context if not any(i.effects for i in program.instructions) else _ignoring
         self._boxed = boxed if any(boxed) else None
         self._build = builder_of(out_spec, len(boxed)) or partial(trees.unflatten, out_spec)
@@ -93,8 +95,8 @@ class Traced:
         except (IndexError, KeyError):
             self._idle.setdefault(count, [])
             function = self._quiet(self._planned(count).instance())
-        if count == 0 and self._alone is not None:
-            with self._alone:
+        if count == 0 and self.alone is not None:
+            with self.alone:
                 results = function(*values)
         else:
             results = function(*values)
@@ -213,7 +215,7 @@ def _may_gain(program: Program) -> bool:
     return _are_large(program.instructions) or max(sizes, default=0) > run.CACHE
 
 
-def is_threaded(i: Instruction) -> bool:
+def _threaded(i: Instruction) -> bool:
     """Whether OpenBLAS would share it, though it may be too small to gain by that."""
     least = None if i.prim is None else i.prim.blas
     return least is not None and i.flops > least

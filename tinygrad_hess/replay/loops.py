@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core import modes, trees
-from ..core.blas_threads import one_blas_thread
 from ..core.composite import Opaque, append, or_zeros, parts
 from ..core.tape import Tape
 from ..core.tensor import (
@@ -35,7 +34,7 @@ from ..ops.elementwise.identity import alias
 from ..ops.shape.batch_axes import axes_of, entered, left
 from ..ops.shape.rearranging import moveaxis
 from ..transforms.sweeps import forward, reverse
-from .compiled import CUT, Traced, is_threaded
+from .compiled import CUT, Traced
 from .program import Loop, Program, hashable
 from .record import read
 
@@ -233,14 +232,12 @@ class _Plan:
         count = len(program.outputs)
         self.traced = Traced(program, trees.structure([0] * count), [False] * count)
         self._repeated = self.traced.plan.repeated() if self.traced.flops < CUT else None
-        threaded = any(map(is_threaded, self.traced.program.instructions))
-        self._alone: Any = one_blas_thread if threaded else nullcontext()
 
     def repeat(self, *loop: Any) -> tuple[Leaves, Leaves, Leaves] | None:
         """All steps; None where they are to be replayed one by one."""
         if self._repeated is None:
             return None
-        with self._alone:
+        with self.traced.alone or nullcontext():
             return self._repeated(*loop)
 
 
