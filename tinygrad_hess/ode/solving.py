@@ -152,10 +152,8 @@ def solve(
         tableau = _FIXED[method]
         count = arguments.integer("solve", "steps", 1 if steps is None else steps, least=1)
 
-        def solver(problem: System, ts: Any) -> Leaves:
-            found, steps = fixed_steps.solved(problem, tableau, ts, count)
-            taken.append(steps)
-            return found
+        def stepped(problem: System, ts: Any) -> tuple[Leaves, Steps | None]:
+            return fixed_steps.solved(problem, tableau, ts, count)
 
     else:
         if steps is not None:
@@ -165,10 +163,13 @@ def solve(
             )
         tolerances = _tolerances(problem, rtol, atol, max_steps)
 
-        def solver(problem: System, ts: Any) -> Leaves:
-            found, steps = adaptive.solved(problem, ts, tolerances)
-            taken.append(steps)
-            return found
+        def stepped(problem: System, ts: Any) -> tuple[Leaves, Steps | None]:
+            return adaptive.solved(problem, ts, tolerances)
+
+    def solver(problem: System, ts: Any) -> Leaves:
+        found, steps = stepped(problem, ts)
+        taken.append(steps)
+        return found
 
     if ts.shape[0] == 1:
         found = [y[None] for y in problem.y0]
