@@ -14,12 +14,8 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
-$(VENV)/.viz: $(INSTALLED) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -e ".[viz]"
-	@touch $@
-
-$(VENV)/.test: $(INSTALLED) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -e ".[test]"
+$(VENV)/.%: $(INSTALLED) | $(BIN)/python  # the extra of that name
+	$(BIN)/python -m pip install --quiet -e ".[$*]"
 	@touch $@
 
 $(VENV)/.lint: $(INSTALLED) | $(BIN)/python
@@ -28,14 +24,6 @@ $(VENV)/.lint: $(INSTALLED) | $(BIN)/python
 
 $(VENV)/.peers: $(INSTALLED) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -e ".[test]" autograd jax micrograd
-	@touch $@
-
-$(VENV)/.docs: $(INSTALLED) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -e ".[docs]"
-	@touch $@
-
-$(VENV)/.release: $(INSTALLED) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -e ".[release]"
 	@touch $@
 
 $(BENCH)/.made: $(INSTALLED)
