@@ -137,7 +137,7 @@ class Folder:
         for other in left_behind(self._parent, prefix):
             shutil.rmtree(other, ignore_errors=True)
         made = tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}.", dir=self._parent)
-        weakref.finalize(self, _in_process, os.getpid(), shutil.rmtree, made, True)
+        finalize(self, shutil.rmtree, made, True)
         return made
 
     def new(self) -> str:
@@ -159,14 +159,18 @@ class Stored:
         with self._lock:
             if not self._path:
                 path = self._folder.new()
-                weakref.finalize(self, _in_process, os.getpid(), _unlink, path)
+                finalize(self, _unlink, path)
                 write(path, value)
                 self._path = path
         return self._path
 
 
+def finalize(owner: Any, call: Callable[..., Any], *args: Any) -> None:
+    """As :func:`weakref.finalize`, but not in forked children of this process."""
+    weakref.finalize(owner, _in_process, os.getpid(), call, *args)
+
+
 def _in_process(process: int, call: Callable[..., Any], *args: Any) -> None:
-    """What a process cleans up is not cleaned up by its forked children."""
     if os.getpid() == process:
         call(*args)
 

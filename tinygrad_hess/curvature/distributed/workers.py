@@ -9,7 +9,6 @@ answers are added up, nor in the number of BLAS threads.
 
 from __future__ import annotations
 
-import os
 import pickle
 import threading
 import traceback
@@ -21,7 +20,7 @@ from typing import Any
 from ...core import arguments
 from ...core.blas_threads import one_blas_thread
 from ...core.interchange import to_arrays
-from .transport import Folder, Result, Sent, Stored, checked_folder
+from .transport import Folder, Result, Sent, Stored, checked_folder, finalize
 
 TRIES = 5
 """Workers that a shard may lose in one pass over the data before that is called its own fault."""
@@ -173,7 +172,7 @@ class _Slot:
                         f"{self._who}: executor makes {arguments.shown(made)}, which is no "
                         f"executor. {ADVICE}"
                     )
-                weakref.finalize(self, _shut_down, os.getpid(), made)
+                finalize(self, _shut_down, made)
                 self._executor = made
             return self._executor
 
@@ -187,9 +186,8 @@ class _Slot:
                     executor.shutdown(wait=False)
 
 
-def _shut_down(process: int, executor: Executor) -> None:
-    if os.getpid() == process:
-        executor.shutdown(wait=False, cancel_futures=True)
+def _shut_down(executor: Executor) -> None:
+    executor.shutdown(wait=False, cancel_futures=True)
 
 
 # ---- in the worker -------------------------------------------------------------------------------
