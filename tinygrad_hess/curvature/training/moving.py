@@ -57,7 +57,7 @@ class MovingHessian(SymmetricOperator):
         self.loss, self.reduction = loss, reduction
         self._cast = converted(dtype)
         self._batches = Batches(data, "MovingHessian")
-        if self._batches.in_memory and not any(map(callable, self._batches.data)):
+        if self._batches.holds_data:
             self._batches.data = [self._cast(b) for b in self._batches.data]  # once
         self._args = None if data is None and not args else tuple(map(self._cast, args))
         sweeps = _Sweeps(loss, dtype, self._args)
