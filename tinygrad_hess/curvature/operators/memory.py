@@ -90,13 +90,10 @@ class Plan:
         Examples on a tape at a time; None is whole batches.
     tape_memory : int
         Bytes of tapes to keep.
-    peak : int
-        Bytes that products take beyond data in memory, as is expected.
     """
 
     piece: int | None
     tape_memory: int
-    peak: int
 
 
 def fit(
@@ -134,9 +131,8 @@ def fit(
     batch = next(iter(batches))
     if batch is None:
         _, peak, _ = _measure(record, None, size)
-        least = MARGIN * peak + vectors + ONCE
-        refuse(who, "a product", limit, least)
-        return Plan(None, limit, int(least))
+        refuse(who, "a product", limit, MARGIN * peak + vectors + ONCE)
+        return Plan(None, limit)
     n = batch_size(batch, who, 0)
     read = 0 if batches.holds_data else sum(np.asarray(x).nbytes for x in trees.leaves(batch))
     few, more = max(1, min(SAMPLE, n // 2)), max(1, min(2 * SAMPLE, n))
@@ -150,12 +146,12 @@ def fit(
         "; or give smaller batches" if read else "",
     )  # fmt: skip
     if batches.single and fixed + MARGIN * each * n <= limit:
-        return Plan(None, limit, int(fixed + MARGIN * each * n))
+        return Plan(None, limit)
     # Half of what is left is for the piece at work, the rest for tapes that are kept.
     piece = max(1, min(n, int((limit - fixed) / 2 / (MARGIN * max(each, 1)))))
     left = limit - fixed - MARGIN * each * piece
     tapes = int(left * tape / (MARGIN * max(kept, tape, 1)))
-    return Plan(piece, max(tapes, 0), limit)
+    return Plan(piece, max(tapes, 0))
 
 
 def _measure(record: Callable[[Any], Any], batch: Any, size: int) -> tuple[int, int, int]:
