@@ -69,9 +69,6 @@ class Loader:
         batches = data if many else [data]
         self.batches = to_arrays(who, what, batches) if self.in_memory else batches
 
-    def __len__(self) -> int:
-        return len(self.batches)
-
     def __iter__(self) -> Iterator[Any]:
         for batch in self.batches:
             yield batch if self.in_memory else to_arrays(self.who, self.what, batch)
