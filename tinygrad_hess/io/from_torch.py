@@ -115,8 +115,12 @@ class _Reader:
 
     def inside(self, module: Theirs, name: str) -> Any:
         """A layer of a layer that is read."""
+        return self.read(module.get_submodule(name), self.name_inside(module, name))
+
+    def name_inside(self, module: Theirs, name: str) -> str:
+        """What PyTorch calls it, from the whole model on."""
         parent = self.names[id(module)]
-        return self.read(getattr(module, name), f"{parent}.{name}" if parent else name)
+        return f"{parent}.{name}" if parent else name
 
     def put(self, made: nn.Module, **arrays: Theirs) -> None:
         """Give our layer copies of PyTorch's arrays, frozen where those are."""
@@ -367,8 +371,7 @@ def _encoder_layer(reader: _Reader, m: Theirs) -> nn.Module:
         seed=reader.rng,
     )
     made.train(m.training)
-    parent = reader.names[id(m)]
-    reader.names[id(m.self_attn)] = f"{parent}.self_attn" if parent else "self_attn"
+    reader.names[id(m.self_attn)] = reader.name_inside(m, "self_attn")
     made.attention = _attention(reader, m.self_attn, steps=False)
     for field, theirs in (
         ("first", "linear1"),
@@ -382,9 +385,7 @@ def _encoder_layer(reader: _Reader, m: Theirs) -> nn.Module:
 
 
 def _encoder(reader: _Reader, m: Theirs) -> nn.Module:
-    parent = reader.names[id(m)]
-    before = f"{parent}." if parent else ""
-    layers = [reader.read(layer, f"{before}layers.{i}") for i, layer in enumerate(m.layers)]
+    layers = [reader.inside(m, f"layers.{i}") for i in range(len(m.layers))]
     if m.norm is not None:
         layers.append(reader.inside(m, "norm"))
     return nn.Sequential(*layers)
@@ -394,12 +395,8 @@ def _encoder(reader: _Reader, m: Theirs) -> nn.Module:
 
 
 def _sequential(reader: _Reader, m: Theirs) -> nn.Module:
-    parent = reader.names[id(m)]
     made = nn.Sequential()
-    layers = {
-        name: reader.read(child, f"{parent}.{name}" if parent else name)
-        for name, child in m._modules.items()
-    }
+    layers = {name: reader.inside(m, name) for name in m._modules}
     numbered = [*layers] == [str(i) for i in range(len(layers))]
     made.layers = [*layers.values()] if numbered else layers
     return made
