@@ -18,9 +18,8 @@ from ..core import modes
 from ..core.composite import opaque
 from ..core.errors import NonDifferentiableError
 from ..core.tensor import Batched, is_tracked, unrecorded
-from ..ops import concatenate, moveaxis, reshape, stack, stop_gradient
-from ..ops.shape.batch_axes import entered
-from ..replay.loops import recorded, run, without_batch
+from ..ops import concatenate, reshape, stack, stop_gradient
+from ..replay.loops import entered_rows, recorded, run, without_batch
 from .replanned import Replanned
 from .step_control import Steps, Tolerances, choose, first_step
 from .systems import System
@@ -72,8 +71,7 @@ class _Problem:
 
     def entered(self, found: Leaves) -> Leaves:
         """Values as they are in the batch from which the problem came."""
-        axes = self.axes
-        return [entered(moveaxis(y, 0, len(axes)) if axes else y, axes) for y in found]
+        return [entered_rows(y, self.axes) for y in found]
 
     # ---- the choice of steps --------------------------------------------------------------------
 

@@ -69,10 +69,7 @@ def run(
     r = recorded(step, symbols, outer, fixed, carry, xs, n)
     scanned = _Scan(r.body, len(fixed), len(carry), n, backward, sums)
     after, ys = scanned([*r.outer, *r.fixed, *r.carry, *r.xs])
-    k = len(r.axes)
-    return [entered(c, r.axes) for c in after], [
-        entered(moveaxis(y, 0, k) if k else y, r.axes) for y in ys
-    ]
+    return [entered(c, r.axes) for c in after], [entered_rows(y, r.axes) for y in ys]
 
 
 class Recorded(NamedTuple):
@@ -116,6 +113,11 @@ def recorded(
 
 def _time_first(x: Any, axis: int) -> Any:
     return moveaxis(x, axis, 0) if axis else x
+
+
+def entered_rows(y: Any, axes: Sequence[Axis]) -> Any:
+    """Batch axes that follow the first one, which is that of the steps."""
+    return entered(moveaxis(y, 0, len(axes)) if axes else y, axes)
 
 
 def without_batch(step: Step, axes: Sequence[Axis]) -> Step:
