@@ -8,6 +8,8 @@ the classical methods stay integers: fewer products, and rounding as in the text
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -97,10 +99,7 @@ def increments(h: Any, row: Row, slopes: Sequence[Leaves]) -> Leaves:
             for weight, k in zip(row.weights, leaves, strict=False)
             if weight
         ]
-        total = terms[0]
-        for term in terms[1:]:
-            total = total + term
-        found.append(step * total)
+        found.append(step * functools.reduce(operator.add, terms))
     return found
 
 
