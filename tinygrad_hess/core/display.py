@@ -1,6 +1,7 @@
 """What notebooks show: a title, facts, a table.
 
-card : title, facts, table -> HTML
+card  : title, facts, table -> HTML
+frame : page, title         -> HTML
 
 It takes the notebook's own colours, so it is legible in light and dark ones.
 """
@@ -60,6 +61,20 @@ def card(
     scroll = f'<div class="s" tabindex="0" role="group" aria-label="{_text(title)}">{table}</div>'
     table = scroll if rows else ""
     return f'<div class="tg-card">{_STYLE}<b>{_text(title)}</b>{listed}{table}</div>'
+
+
+def frame(page: str, title: str, height: int) -> str:
+    """A whole page in a frame of its own, so that its styles and the notebook's do not mix.
+
+    Examples
+    --------
+    >>> frame("<p>", "a < b", 100)
+    '<iframe srcdoc="&lt;p&gt;" style="width:100%;height:100px;border:0" title="a &lt; b"></iframe>'
+    """
+    return (
+        f'<iframe srcdoc="{html.escape(page)}" style="width:100%;height:{height}px;border:0" '
+        f'title="{html.escape(visible(title))}"></iframe>'
+    )
 
 
 def short(value: Any) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core import arguments
+from ..core.display import frame
 from ..core.files import replace_whole
 from ..core.text import visible
 from . import pages
@@ -119,12 +120,9 @@ class Live:
 
     def _repr_html_(self) -> str:
         """For notebooks: the page as it is now, below a link to the one that goes on."""
-        inner, name = html.escape(self._html(live=False)), html.escape(visible(self.title))
-        return (
-            f'<p><a href="{self.url}" target="_blank" rel="noreferrer">Follow {name}</a></p>'
-            f'<iframe srcdoc="{inner}" style="width:100%;height:620px;border:0" title="{name}">'
-            "</iframe>"
-        )
+        name = html.escape(visible(self.title))
+        link = f'<p><a href="{self.url}" target="_blank" rel="noreferrer">Follow {name}</a></p>'
+        return link + frame(self._html(live=False), self.title, height=620)
 
     def _html(self, live: bool) -> str:
         data = {"title": self.title, "live": live, "runs": [run.since("") for run in self._runs]}

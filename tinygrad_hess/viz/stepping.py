@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ import numpy as np
 
 from ..core import arguments, trees
 from ..core.boundary import named
+from ..core.display import frame
 from ..core.errors import describe
 from ..core.files import replace_whole
 from ..core.text import visible
@@ -211,10 +211,7 @@ class Steps(Sequence[Step]):
         ]
 
     def _repr_html_(self) -> str:
-        return (
-            f'<iframe srcdoc="{html.escape(self.html)}" style="width:100%;height:560px;border:0" '
-            f'title="{html.escape(visible(self.title))}, step by step"></iframe>'
-        )
+        return frame(self.html, f"{self.title}, step by step", height=560)
 
 
 # ---- one frame ----------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import html
 import linecache
 import re
 from collections.abc import Sequence
@@ -16,10 +15,10 @@ import numpy as np
 
 from ..core import arguments, trees
 from ..core.boundary import named
+from ..core.display import frame
 from ..core.files import replace_whole
 from ..core.primitive import Primitive
 from ..core.tensor import Parts, Tensor
-from ..core.text import visible
 from ..replay.jitted import Jitted
 from ..replay.passes import PASSES
 from . import formulas
@@ -129,10 +128,7 @@ class View:
         return replace_whole(path, self.html.encode())
 
     def _repr_html_(self) -> str:
-        return (
-            f'<iframe srcdoc="{html.escape(self.html)}" style="width:100%;height:620px;border:0" '
-            f'title="{html.escape(visible(self.data["title"]))}"></iframe>'
-        )
+        return frame(self.html, self.data["title"], height=620)
 
 
 def _derivatives(traced: Traced) -> Any:
