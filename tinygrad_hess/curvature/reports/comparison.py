@@ -5,27 +5,19 @@ Comparison : Report, Report -> words, tables, figures
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...core import arguments
-from ...core.files import replace_whole
 from ...core.plotting import BLUE, GREY, ORANGE, axes, legend
 from ..estimates.result import Result
-from ..training.records import for_json
 from .contents import facts
 from .document import Document, Figure, Table
-from .files import save_figures, save_markdown
-from .html import page
-from .markdown import markdown
+from .documented import Documented
 from .numbers import half_width, percent, rounding, with_error
 from .text import WIDTH
 
@@ -71,7 +63,7 @@ class Change(Result, derived=("ratio", "differs")):
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison(Result, derived=("changes",), omitted=("before", "after")):
+class Comparison(Documented, derived=("changes",), omitted=("before", "after")):
     """What differs between two reports.
 
     Attributes
@@ -86,6 +78,8 @@ class Comparison(Result, derived=("changes",), omitted=("before", "after")):
     before: Any
     after: Any
     names: tuple[str, str]
+
+    _frame_title = "Two curvature reports"
 
     @cached_property
     def changes(self) -> list[Change]:
@@ -125,38 +119,6 @@ class Comparison(Result, derived=("changes",), omitted=("before", "after")):
         return (
             f"<Comparison of {self.names[0]} and {self.names[1]}: {changed} of "
             f"{len(self.changes)} quantities differ; print(found.text), found.save_html(path)>"
-        )
-
-    def to_dict(self, vectors: bool = False) -> dict[str, Any]:
-        """Plain Python values, for JSON; None where a number is not finite."""
-        return for_json(super().to_dict(vectors))
-
-    def save_json(self, path: str | Path) -> Path:
-        """Write the quantities as JSON; a file that is there is replaced whole."""
-        data = json.dumps(self.to_dict(), indent=1, allow_nan=False, ensure_ascii=False)
-        return replace_whole(arguments.path("Comparison.save_json", path), data.encode())
-
-    def save_html(self, path: str | Path) -> Path:
-        """Write one self-contained page with figures; a file that is there is replaced whole."""
-        whole = page(self.document).encode()
-        return replace_whole(arguments.path("Comparison.save_html", path), whole)
-
-    def to_markdown(self) -> str:
-        """Words and tables as Markdown."""
-        return markdown(self.document)
-
-    def save_markdown(self, path: str | Path) -> Path:
-        """Write Markdown, and figures and their data beside it; as of a report."""
-        return save_markdown(self.document, arguments.path("Comparison.save_markdown", path))
-
-    def save_figures(self, folder: str | Path) -> list[Path]:
-        """Write each figure as SVG, and what it shows as CSV and as JSON, into a folder."""
-        return save_figures(self.document, folder, "Comparison.save_figures")
-
-    def _repr_html_(self) -> str:
-        return (
-            f'<iframe srcdoc="{escape(page(self.document))}" '
-            'style="width:100%;height:720px;border:0" title="Two curvature reports"></iframe>'
         )
 
 

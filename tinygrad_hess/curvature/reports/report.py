@@ -5,15 +5,12 @@ report : loss, params, data, budget -> Report
 
 from __future__ import annotations
 
-import json
 import platform
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,21 +18,17 @@ import scipy
 
 from ..._version import __version__
 from ...core import arguments, trees
-from ...core.files import replace_whole
 from ...nn.module import modules
 from ..analysis.total_loss import as_hessian
 from ..estimates import scaling
-from ..estimates.result import Result
 from ..operators import checks
 from ..operators.hessian import HessianOperator
 from ..training.monitor import Monitor
-from ..training.records import Records, for_json
+from ..training.records import Records
 from .comparison import Comparison
 from .contents import contents
 from .document import Document
-from .files import save_figures, save_markdown
-from .html import page
-from .markdown import markdown
+from .documented import Documented
 from .parts import Part, Run
 from .text import findings, text
 
@@ -43,7 +36,7 @@ UNITS = {"": 1.0, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True, eq=False)
-class Report(Result, derived=("parameters", "findings")):
+class Report(Documented, derived=("parameters", "findings")):
     """What was found out about the curvature at a point.
 
     Attributes
@@ -95,6 +88,8 @@ class Report(Result, derived=("parameters", "findings")):
     matvecs: int
     versions: dict[str, str]
 
+    _frame_title = "Curvature report"
+
     @property
     def parameters(self) -> int:
         """P."""
@@ -121,49 +116,10 @@ class Report(Result, derived=("parameters", "findings")):
             f"{self.seconds:.3g} s; print(report.text), report.save_html(path)>"
         )
 
-    def to_dict(self, vectors: bool = False) -> dict[str, Any]:
-        """Plain Python values, for JSON; None where a number is not finite."""
-        return for_json(super().to_dict(vectors))
-
-    def save_json(self, path: str | Path) -> Path:
-        """Write everything as JSON; a file that is there is replaced whole."""
-        data = json.dumps(self.to_dict(), indent=1, allow_nan=False, ensure_ascii=False)
-        return replace_whole(arguments.path("Report.save_json", path), data.encode())
-
     @cached_property
     def document(self) -> Document:
         """What the page and the Markdown are made of; its figures are drawn when asked for."""
         return contents(self)
-
-    def save_html(self, path: str | Path) -> Path:
-        """Write one self-contained page with figures; a file that is there is replaced whole.
-
-        Without matplotlib it has no figures, and says so.
-        """
-        whole = page(self.document).encode()
-        return replace_whole(arguments.path("Report.save_html", path), whole)
-
-    def to_markdown(self) -> str:
-        """Words and tables as Markdown; :meth:`save_markdown` has figures too."""
-        return markdown(self.document)
-
-    def save_markdown(self, path: str | Path) -> Path:
-        """Write Markdown, and the figures and their data into a folder beside it.
-
-        The folder has the name of the file and ``_figures``; see :meth:`save_figures`. Without
-        matplotlib there is the text alone.
-        """
-        return save_markdown(self.document, arguments.path("Report.save_markdown", path))
-
-    def save_figures(self, folder: str | Path) -> list[Path]:
-        """Write each figure as SVG, and what it shows as CSV and as JSON, into a folder.
-
-        Raises
-        ------
-        ImportError
-            When matplotlib is not installed.
-        """
-        return save_figures(self.document, folder, "Report.save_figures")
 
     def compare(self, other: Report, names: tuple[str, str] = ("before", "after")) -> Comparison:
         """This report beside another one: two points of a run, two runs, or two models.
@@ -196,14 +152,6 @@ class Report(Result, derived=("parameters", "findings")):
                 "such as ('before', 'after')"
             )
         return Comparison(self, other, (str(names[0]), str(names[1])))
-
-    def _repr_html_(self) -> str:
-        """For notebooks: the page in a frame of its own, so that styles do not mix."""
-        inner = escape(page(self.document))
-        return (
-            f'<iframe srcdoc="{inner}" style="width:100%;height:720px;border:0" '
-            'title="Curvature report"></iframe>'
-        )
 
 
 def report(
