@@ -12,6 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import generated
+
 import tinygrad_hess
 
 if TYPE_CHECKING:
@@ -74,10 +76,6 @@ def public(module: types.ModuleType) -> dict[str, Any]:
     return {name: value for name, value in found.items() if counts(name, value)}
 
 
-def heading(text: str) -> str:
-    return f"{text}\n{'=' * len(text)}\n\n"
-
-
 def of(module: str, name: str, value: Any) -> str:
     """The directive that documents one name."""
     if isinstance(value, type):
@@ -98,7 +96,7 @@ def table(module: str, names: dict[str, Any]) -> str:
 
 def page(module: str, title: str, names: dict[str, Any]) -> str:
     short = module.replace("tinygrad_hess", "tg", 1)
-    text = heading(f"{short}: {title}") + f".. automodule:: {module}\n\n"
+    text = generated.heading(f"{short}: {title}") + f"\n.. automodule:: {module}\n\n"
     if module in TABLES:
         text += table(module, names)
     return text + "".join(of(module, *item) for item in names.items())
@@ -111,7 +109,8 @@ def pages() -> dict[str, str]:
         names = public(import_module(module))
         if module == "tinygrad_hess":
             tensor = names.pop("Tensor")
-            found[f"{module}.Tensor"] = heading("tg.Tensor") + of(module, "Tensor", tensor)
+            head = generated.heading("tg.Tensor")
+            found[f"{module}.Tensor"] = f"{head}\n{of(module, 'Tensor', tensor)}"
         found[module] = page(module, title, names)
     return found
 
@@ -126,17 +125,9 @@ def escape(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: lis
 
 
 def write(app: Sphinx) -> None:
-    """The pages as files; one that has not changed keeps its time, so that it is not read again."""
-    folder = Path(app.srcdir) / "reference"
-    folder.mkdir(exist_ok=True)
-    made = pages()
-    for old in folder.glob("tinygrad_hess*.rst"):
-        if old.stem not in made:
-            old.unlink()
-    for name, text in made.items():
-        target = folder / f"{name}.rst"
-        if not target.exists() or target.read_text(encoding="utf-8") != text:
-            target.write_text(text, encoding="utf-8")
+    """The pages as files."""
+    made = {f"{name}.rst": text for name, text in pages().items()}
+    generated.write_all(Path(app.srcdir) / "reference", "tinygrad_hess*.rst", made)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import ast
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import generated
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
@@ -19,21 +21,14 @@ def titled(source: str) -> str:
     title, _, rest = about.partition("\n")
     title = title.rstrip(".")
     body = source[source.index('"""', 3) + 3 :]
-    return f'r"""\n{title}\n{"=" * len(title)}\n{rest.rstrip()}\n"""{body}'
+    return f'r"""\n{generated.heading(title)}{rest.rstrip()}\n"""{body}'
 
 
 def write(folder: Path, into: Path) -> None:
-    """Copies of a folder's scripts; one that has not changed keeps its time."""
-    into.mkdir(parents=True, exist_ok=True)
+    """Copies of a folder's scripts."""
     found = {path.name: titled(path.read_text(encoding="utf-8")) for path in folder.glob("*.py")}
-    found["GALLERY_HEADER.rst"] = f"{folder.name}\n{'=' * len(folder.name)}\n"
-    for old in into.iterdir():
-        if old.suffix == ".py" and old.name not in found:
-            old.unlink()
-    for name, text in found.items():
-        target = into / name
-        if not target.exists() or target.read_text(encoding="utf-8") != text:
-            target.write_text(text, encoding="utf-8")
+    found["GALLERY_HEADER.rst"] = generated.heading(folder.name)
+    generated.write_all(into, "*.py", found)
 
 
 def prepare(app: Sphinx, config: Any) -> None:

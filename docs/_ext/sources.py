@@ -11,6 +11,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import generated
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
@@ -81,8 +83,7 @@ def copy(app: Sphinx) -> None:
         origin, target = ROOT / source, DOCS / page
         target.parent.mkdir(exist_ok=True)
         text = relinked(origin.read_text(encoding="utf-8"), origin, target)
-        if not target.exists() or target.read_text(encoding="utf-8") != text:
-            target.write_text(text, encoding="utf-8")
+        generated.write(target, text)
 
 
 def read(app: Sphinx, name: str, text: list[str]) -> None:
