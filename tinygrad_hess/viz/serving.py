@@ -69,14 +69,9 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._is_from_here():
             return self._send(HTTPStatus.FORBIDDEN, _text("Not from this page."))
         url = urlsplit(self.path)
-        answer = next(
-            (f for path, f in self.known.items() if _is_same(path, url.path)),
-            None,
-        )
+        answer = next((f for path, f in self.known.items() if _is_same(path, url.path)), None)
         if answer is None:
-            return self._send(
-                HTTPStatus.NOT_FOUND, Answer("text/plain", "There is no such page.\n")
-            )
+            return self._send(HTTPStatus.NOT_FOUND, _text("There is no such page."))
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}
         try:
             found = answer(query)
