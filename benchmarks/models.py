@@ -89,33 +89,6 @@ def net(f: Functions) -> Model:
     return _cross_entropy(f, _layers(f, lambda f, x: f.numpy.tanh(x)))
 
 
-def _by_hand(f: Functions, params: Any, x: Any) -> tuple[Any, Any]:
-    """Outputs of a net with x / (1 + exp(-x)), less their maximum, and their exponentials."""
-    for i in range(0, len(params), 2):
-        x = f.dot(x, params[i]) + params[i + 1]
-        if i + 2 < len(params):
-            x = x / (1.0 + f.numpy.exp(-x))
-    x = x - f.largest(x)
-    return x, f.numpy.exp(x)
-
-
-def one_hot(f: Functions) -> Model:
-    def loss(params: Any, x: Any, labels: Any) -> Any:
-        _, e = _by_hand(f, params, x)
-        p = e / f.numpy.sum(e, -1)[:, None]
-        return -f.numpy.mean(f.numpy.sum(labels * f.numpy.log(p), -1))
-
-    return Model(loss)
-
-
-def labels(f: Functions) -> Model:
-    def loss(params: Any, x: Any, rows: Any, classes: Any) -> Any:
-        z, e = _by_hand(f, params, x)
-        return -f.numpy.mean((z - f.numpy.log(f.numpy.sum(e, -1))[:, None])[rows, classes])
-
-    return Model(loss)
-
-
 def _layers(f: Functions, between: Callable[[Functions, Any], Any]) -> Callable[[Any, Any], Any]:
     """Outputs of a dense net with ``between`` after each layer but the last."""
 
@@ -127,6 +100,10 @@ def _layers(f: Functions, between: Callable[[Functions, Any], Any]) -> Callable[
         return x
 
     return outputs
+
+
+def _silu(f: Functions, x: Any) -> Any:
+    return x / (1.0 + f.numpy.exp(-x))
 
 
 def _relu(f: Functions, x: Any) -> Any:
@@ -157,6 +134,22 @@ def _loss_by_hand(f: Functions, outputs: Callable[[Any, Any], Any]) -> Model:
     def loss(params: Any, x: Any, labels: Any) -> Any:
         p = _softmax(f, outputs(params, x))
         return -f.numpy.mean(f.numpy.sum(labels * f.numpy.log(p), -1))
+
+    return Model(loss)
+
+
+def one_hot(f: Functions) -> Model:
+    return _loss_by_hand(f, _layers(f, _silu))
+
+
+def labels(f: Functions) -> Model:
+    outputs = _layers(f, _silu)
+
+    def loss(params: Any, x: Any, rows: Any, classes: Any) -> Any:
+        z = outputs(params, x)
+        z = z - f.largest(z)
+        logs = z - f.numpy.log(f.numpy.sum(f.numpy.exp(z), -1))[..., None]
+        return -f.numpy.mean(logs[rows, classes])
 
     return Model(loss)
 
