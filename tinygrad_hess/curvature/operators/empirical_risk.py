@@ -55,13 +55,13 @@ class StreamedOperator(SymmetricOperator):
         self.check = check
         self.matvecs = 0
         self._batches = as_batches(data, who, executor, shards)
-        self._passes = self._make_passes(self)
         self._unchecked = check
         self._precision = dtype
         self._measured: tuple[Any, Array] | None = None
         self.memory_limit: int | None = None
         if memory_limit is not None:
             self._fit(memory.in_bytes(who, memory_limit))
+        self._passes = self._make_passes(self)
         if self._batches.single:  # now, so that errors come early and the point is fixed
             self._measure()
 
@@ -90,7 +90,6 @@ class StreamedOperator(SymmetricOperator):
             self.chunk_size = 1  # side by side, sweeps take the memory of each
         if plan.piece is not None:
             self._batches = self._batches.in_pieces(plan.piece)
-        self._passes = self._make_passes(self)
 
     def to_dense(self) -> Array:
         """The matrix, by products with the unit vectors.
