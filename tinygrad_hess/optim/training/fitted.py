@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ...core.display import card
+from ...core.plotting import BLUE, GREY, ORANGE, axes, legend
 from ..optimizer import State
 from .curve import curve
-from .history import Array
+from .history import FIXED, Array
 
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False)
@@ -93,7 +94,7 @@ class Fitted:
         return f"Fitted({', '.join(words)})"
 
     def _measured(self) -> list[str]:
-        return list(self.history)[3:]
+        return [name for name in self.history if name not in FIXED]
 
     def _known(self, name: str) -> tuple[Array, Array]:
         """Where a column has numbers, and these."""
@@ -126,8 +127,6 @@ class Fitted:
         ValueError
             When there are no steps.
         """
-        from ...core.plotting import BLUE, GREY, ORANGE, axes
-
         if not len(self.losses):
             raise ValueError("Fitted.plot: no step was made")
         ax = axes(ax)
@@ -146,7 +145,7 @@ class Fitted:
             ax.set_yscale("log")
         ax.set_xlabel("step")
         ax.set_ylabel("loss")
-        ax.legend(frameon=False, fontsize=9)
+        legend(ax)
         return ax
 
 
