@@ -202,11 +202,10 @@ def from_frame(
 
 
 def _encoded(who: str, frame: Frame, learned: Sequence[Column]) -> Array:
-    blank = {c.name: int(columns.is_missing(frame[c.name]).sum()) for c in learned}
-    gaps = {c.name: blank[c.name] for c in learned if c.fill is None and blank[c.name]}
-    if gaps:
+    gaps = {c.name: columns.is_missing(frame[c.name]) for c in learned if c.fill is None}
+    if counts := _counts(gaps):
         raise ValueError(
-            f"{who}: missing values in {_counted(gaps)}; the table was made without anything to "
+            f"{who}: missing values in {_counted(counts)}; the table was made without anything to "
             "stand for them. Make it with missing='mean' or 'median', or drop these rows."
         )
     parts = [c.encode(who, frame[c.name]) for c in learned]
@@ -258,28 +257,25 @@ def _read(who: str, path: Path, pandas: Any) -> Frame:
             "by pandas, and give the data frame."
         )
     reader, options = _READERS[kind]
+    header: list[str] = []
     try:
         if reader == "read_csv":  # which gives equal names numbers
             first = pandas.read_csv(path, header=None, nrows=1, dtype=str, **options)
-            _check_distinct(who, "columns", [str(c) for c in first.iloc[0].dropna()])
-        return getattr(pandas, reader)(path, **options)
+            header = [str(c) for c in first.iloc[0].dropna()]
+        frame = getattr(pandas, reader)(path, **options)
     except ImportError as error:
         raise ImportError(f"{who}: to read {kind} files, pandas needs more: {error}") from error
-    except _DuplicatesError:
-        raise
     except Exception as error:  # of as many kinds as there are formats
         raise ValueError(f"{who}: {str(path)!r} cannot be read: {error}") from error
-
-
-class _DuplicatesError(ValueError):
-    """Two columns have one name."""
+    _check_distinct(who, "columns", header)
+    return frame
 
 
 def _check_distinct(who: str, what: str, names: Sequence[str]) -> None:
     seen: set[str] = set()
     twice = sorted({n for n in names if n in seen or seen.add(n)})  # type: ignore[func-returns-value]
     if twice:
-        raise _DuplicatesError(
+        raise ValueError(
             f"{who}: several {what} are called {', '.join(map(repr, twice[:10]))}. Rename them, as "
             "in frame.set_axis([...], axis='columns')."
         )
@@ -321,7 +317,7 @@ _WORDS = {
 def _complete(who: str, frame: Frame, used: Sequence[str], target: str, missing: str) -> Array:
     """Which rows stay."""
     gaps = {n: columns.is_missing(frame[n]) for n in [*used, target]}
-    counts = {n: int(gap.sum()) for n, gap in gaps.items() if gap.any()}
+    counts = _counts(gaps)
     if counts and missing == "error":
         raise ValueError(
             f"{who}: missing values in {_counted(counts)} of {len(frame):,} rows. Say what to do: "
@@ -332,6 +328,11 @@ def _complete(who: str, frame: Frame, used: Sequence[str], target: str, missing:
     if not complete.any():
         raise ValueError(f"{who}: every row has a missing value, in {_counted(counts)}")
     return np.asarray(complete)
+
+
+def _counts(gaps: Mapping[str, Array]) -> dict[str, int]:
+    """How many values are missing, of the columns in which some are."""
+    return {n: int(gap.sum()) for n, gap in gaps.items() if gap.any()}
 
 
 def _counted(counts: Mapping[str, int]) -> str:
