@@ -95,8 +95,8 @@ def to_array(who: str, name: str, x: Any) -> Array:
     except (TypeError, ValueError, RuntimeError, BufferError) as error:
         raise TypeError(f"{who}: {name}, a {kind}, gives no array of numbers: {error}") from error
     if columns:
-        missing = _missing(found)
-        _refuse(who, name, kind, {"missing": [c for (c, _), n in zip(columns, missing) if n]})
+        gaps = _has_missing(found)
+        _refuse(who, name, kind, {"missing": [c for (c, _), gap in zip(columns, gaps) if gap]})
         if found.dtype.kind == "O":  # nullable integers of pandas, none of which is null
             found = found.astype(float)
     if found.dtype.kind not in "fciub":
@@ -131,8 +131,8 @@ def _wrong_types(columns: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
     }
 
 
-def _missing(found: Array) -> Array:
-    """How many values of each column are missing."""
+def _has_missing(found: Array) -> Array:
+    """Whether values are missing, for each column."""
     if found.dtype.kind == "O":
         flags = np.array([str(v) in ("None", "nan", "<NA>", "NaT") for v in found.flat], bool)
         flags = flags.reshape(found.shape)
@@ -141,7 +141,7 @@ def _missing(found: Array) -> Array:
     else:
         flags = np.zeros(found.shape, bool)
     table = flags if flags.ndim == 2 else flags.reshape(-1, 1)
-    return np.asarray(table.sum(axis=0))
+    return np.asarray(table.any(axis=0))
 
 
 def _refuse(who: str, name: str, kind: str, wrong: dict[str, list[str]]) -> None:

@@ -111,9 +111,10 @@ def with_arrays(
     arguments.instance(who, "state_dict", given, Mapping, form)
     leaves, spec = trees.flatten_every(tree)
     called = names(tree)
+    known = set(called)
     unmatched = Unmatched(
         tuple(name for name in called if name not in given),
-        tuple(name for name in given if name not in called),
+        tuple(name for name in given if name not in known),
     )
     values, misshapen = [], []
     for name, leaf in zip(called, leaves, strict=True):
