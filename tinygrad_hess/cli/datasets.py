@@ -77,6 +77,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add("--seed", type=values.integer(0), default=0, help="of all random numbers (%(default)s)")
 
 
+def must_exist(source: str) -> None:
+    """Refuse what is neither a data set by name nor a file."""
+    if source not in NAMES and not Path(source).is_file():
+        refuse(f"there is no file {source!r}, nor a data set of that name: {', '.join(NAMES)}")
+
+
 def load(options: argparse.Namespace) -> Examples:
     """The data that ``options`` name, split and standardised."""
     source: str = options.data
@@ -84,9 +90,8 @@ def load(options: argparse.Namespace) -> Examples:
         if options.target:
             refuse(f"--target is for files; {source} has its own")
         return _of_arrays(_by_name(source), "", options)
+    must_exist(source)
     path = Path(source)
-    if not path.is_file():
-        refuse(f"there is no file {source!r}, nor a data set of that name: {', '.join(NAMES)}")
     if path.suffix.lower() == ".npz":
         target = options.target or "y"
         return _of_arrays(_archive(path, target, options.task), target, options)

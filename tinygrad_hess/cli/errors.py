@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -51,6 +52,18 @@ def refusing() -> Iterator[None]:
         yield
     except REFUSALS as error:
         raise CommandError(told(error), USAGE) from error
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """Which of the known words is meant, to be said after another one; empty if none is near.
+
+    Examples
+    --------
+    >>> near("adm", ["sgd", "adam"]), near("dance", ["sgd", "adam"])
+    (' (do you mean adam?)', '')
+    """
+    found = difflib.get_close_matches(word, list(known), 1)
+    return f" (do you mean {found[0]}?)" if found else ""
 
 
 def told(error: BaseException) -> str:

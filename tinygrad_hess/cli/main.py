@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import sys
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from typing import NoReturn
 
 from .._version import __version__
 from . import completion, demo, graph, info, live, report, train
-from .errors import FAILED, INTERRUPTED, USAGE, CommandError, told
+from .errors import FAILED, INTERRUPTED, USAGE, CommandError, near, told
 
 COMMANDS = (demo, train, report, graph, live, info, completion)
 """Modules with ``add(commands)``, which gives a parser whose ``run`` takes the options."""
@@ -79,5 +78,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _near(word: str, command: argparse.ArgumentParser) -> str:
     known = [option for action in command._actions for option in action.option_strings]
-    found = difflib.get_close_matches(word.partition("=")[0], known, 1)
-    return f" (do you mean {found[0]}?)" if found and word.startswith("-") else ""
+    return near(word.partition("=")[0], known) if word.startswith("-") else ""

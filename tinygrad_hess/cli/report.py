@@ -13,6 +13,8 @@ from .errors import refuse, refusing
 
 def add(commands: Any) -> argparse.ArgumentParser:
     """The command and its options."""
+    from .models import LOSSES
+
     command: argparse.ArgumentParser = commands.add_parser(
         "report",
         help="the curvature of a saved model on a data file",
@@ -27,7 +29,7 @@ def add(commands: Any) -> argparse.ArgumentParser:
     add("--out", type=values.output(".html", ".json"), metavar="FILE",
         help="write it as a page with figures, or as JSON")  # fmt: skip
     add("--budget", type=values.duration, default="30s", help="time to spend (%(default)s)")
-    add("--loss", choices=("cross-entropy", "mse"), help="of an ONNX model")
+    add("--loss", choices=LOSSES, help="of an ONNX model")
     add("--rows", type=values.integer(1), help="use the first so many rows")
     add("--seed", type=values.integer(0), default=0, help="of all random numbers (%(default)s)")
     add("--json", action="store_true", help="print it as JSON")
@@ -43,9 +45,7 @@ def run(options: argparse.Namespace) -> int:
     path = Path(options.model)
     if not path.is_file():
         refuse(f"there is no file {options.model!r}")
-    if options.data not in datasets.NAMES and not Path(options.data).is_file():
-        refuse(f"there is no file {options.data!r}, nor a data set of that name: "
-               f"{', '.join(datasets.NAMES)}")  # fmt: skip
+    datasets.must_exist(options.data)
     if path.suffix.lower() == ".onnx":
         if not options.loss:
             refuse("--loss is missing: cross-entropy or mse, which an ONNX file does not say")

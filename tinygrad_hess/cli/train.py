@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import inspect
 import json
 import sys
@@ -13,7 +12,7 @@ import numpy as np
 
 from ..core.files import replace_whole
 from . import values
-from .errors import FAILED, INTERRUPTED, CommandError, refuse, refusing, told
+from .errors import FAILED, INTERRUPTED, CommandError, near, refuse, refusing, told
 
 MONITORED = 1000
 """Rows of the training set at which a monitor measures, at most: each product costs as many."""
@@ -204,8 +203,7 @@ def _optimizer(name: str, rate: float | None) -> Any:
             if all(p.default is not p.empty or p.kind is p.VAR_KEYWORD for p in parameters):
                 known[attribute.lower()] = kind
     if name.lower() not in known:
-        near = difflib.get_close_matches(name.lower(), known, 1)
-        meant = f" (do you mean {near[0]}?)" if near else ""
+        meant = near(name.lower(), known)
         refuse(f"argument --optimizer: {name!r} is none of {', '.join(sorted(known))}{meant}")
     kind = known[name.lower()]
     return kind() if rate is None else kind(lr=rate)
@@ -249,12 +247,10 @@ def _outcome(fitted: Any, options: argparse.Namespace) -> dict[str, Any]:
         "steps": len(history["loss"]),
         "loss": float(history["loss"][last].mean()),  # before each step of the last epoch
     }
-    for name in ("val_loss", "accuracy"):
+    for name, called in {"val_loss": "test_loss", "accuracy": "test_accuracy"}.items():
         if name in history:
             known = history[name][np.isfinite(history[name])]
-            found[{"val_loss": "test_loss", "accuracy": "test_accuracy"}.get(name, name)] = (
-                float(known[-1]) if len(known) else None
-            )
+            found[called] = float(known[-1]) if len(known) else None
     if fitted.stopped:
         found["stopped"] = fitted.stopped
     return found
