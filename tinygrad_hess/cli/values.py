@@ -33,10 +33,7 @@ def positive(text: str) -> float:
     >>> positive("1e-3")
     0.001
     """
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = _float(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"must be a positive number, got {text!r}")
     return value
@@ -44,13 +41,18 @@ def positive(text: str) -> float:
 
 def fraction(text: str) -> float:
     """A number from 0 up to, but not, 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = _float(text)
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"must be at least 0 and below 1, got {text!r}")
     return value
+
+
+def _float(text: str) -> float:
+    """A number; nan, which lies in no range, for other text."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def duration(text: str) -> str:
