@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from ...core import arguments
 from ...core.display import card
+from ...core.plotting import BLUE, ORANGE, axes
 from .objective import Counts, Point
 
 
@@ -125,30 +125,17 @@ class Result(OptimizeResult):
         >>> found.plot().get_xlabel()
         'iteration'
         """
-        if ax is None:
-            try:
-                from matplotlib.figure import Figure
-            except ImportError as error:
-                raise ImportError(
-                    "plot needs matplotlib. Install the extra 'viz': pip install "
-                    "'tinygrad-hess[viz]'"
-                ) from error
-            ax = Figure(figsize=(6, 4), layout="constrained").add_subplot()
-        elif not hasattr(ax, "spines"):
-            what = "axes of matplotlib, as plt.subplots() makes them"
-            arguments.instance("plot", "ax", ax, (), what)
+        ax = axes(ax)
         steps = np.arange(len(self.history))
         excess = self.history.loss - self.history.loss.min()
-        # Okabe and Ito (2008): told apart by colour-blind readers, and in grey
         for values, label, color in (
-            (self.history.gradient_norm, "norm of the gradient", "#0072B2"),
-            (excess, "loss above its least", "#D55E00"),
+            (self.history.gradient_norm, "norm of the gradient", BLUE),
+            (excess, "loss above its least", ORANGE),
         ):
             shown = values > 0
             ax.plot(steps[shown], values[shown], label=label, color=color, marker=".")
         ax.set_yscale("log")
         ax.set_xlabel("iteration")
         ax.set_title(f"{self.method}: loss {self.history.loss[-1]:.6g}", fontsize=10)
-        ax.spines[["top", "right"]].set_visible(False)
         ax.legend(frameon=False)
         return ax
