@@ -74,7 +74,8 @@ def test_hessian(how: str) -> None:
 @pytest.mark.parametrize("how", UNPACKINGS)
 def test_what_is_seen_of_the_slices(how: str) -> None:
     unpack, count = UNPACKINGS[how]
-    found = unpacked(Recording(function(unpack)[0], (W,)))
+    run = Recording(function(unpack)[0], (W,))
+    found = unpacked(run, run.tape())
     assert (1 if found is None else len(found.run.starts)) == count
 
 

@@ -261,9 +261,10 @@ def hessian_of(
         elif not run.starts:  # all arrays are frozen
             out = run.split([], single)
         elif len(run.outputs) == 1 and _with_shape(run.outputs[0]).shape == ():
-            slices = unpacked(run)
+            tape = run.tape()
+            slices = unpacked(run, tape)
             blocks, tracked = _scalar_hessian(
-                slices.run if slices else run, holomorphic, sweeps_over
+                slices.run if slices else run, is_symmetric(tape), holomorphic, sweeps_over
             )
             if slices:
                 with modes.recording():
@@ -280,11 +281,10 @@ def hessian_of(
 
 
 def _scalar_hessian(
-    run: Recording, holomorphic: bool, sweeps_over: Callable[[Tape], Sweeps]
+    run: Recording, symmetric: bool, holomorphic: bool, sweeps_over: Callable[[Tape], Sweeps]
 ) -> tuple[list[list[Any]], bool]:
     """``blocks[a][b]`` in all pairs of starts, and whether they can be differentiated again."""
     gradients, tape = gradients_on_tape(run, holomorphic)
-    symmetric = is_symmetric(run.tape())
     sweeps, tracked = sweeps_over(tape), run.is_tracked(tape)
     few = None if holomorphic else _compressed(run, tape, gradients, symmetric, sweeps)
     if few is not None:

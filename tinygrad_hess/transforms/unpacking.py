@@ -9,6 +9,7 @@ The blocks are written where the slices lie in the vector.
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -82,7 +83,7 @@ class Unpacked:
             sums.append(
                 pieces[0] if whole else scatter_all(*pieces, patterns=patterns, shape=shape)
             )
-        return reshape(_summed(sums), shape=(*a.shape, *b.shape))
+        return reshape(functools.reduce(add, sums), shape=(*a.shape, *b.shape))
 
     def _apart(self, numbers: list[int]) -> list[list[int]]:
         """Numbers of slices, those of one list not overlapping."""
@@ -90,16 +91,8 @@ class Unpacked:
         return [part for part in (whole, [k for k in numbers if k not in whole]) if part]
 
 
-def _summed(terms: list[Any]) -> Any:
-    total = terms[0]
-    for term in terms[1:]:
-        total = add(total, term)
-    return total
-
-
-def unpacked(run: Recording) -> Unpacked | None:
+def unpacked(run: Recording, tape: Tape) -> Unpacked | None:
     """The recording, seen from the slices that its function takes of its starts; None if none."""
-    tape = run.tape()
     if MOVED:  # a slice that was written to is another node now
         return None
     read = _read_slices(run, tape)
