@@ -14,7 +14,7 @@ three views of it, each a namespace of optree:
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -146,6 +146,20 @@ def paths(tree: Any, every: bool = False) -> list[str]:
     """How to reach each leaf, as one would write it: ``['layers'][0]``; fixed arrays too."""
     found = accessors_every(tree) if every else optree.tree_accessors(tree)
     return [a.codify("") for a in found]
+
+
+def replaced(leaves: Iterable[Any], at: Iterable[int], by: Iterable[Any]) -> list[Any]:
+    """The leaves, with others at these places.
+
+    Examples
+    --------
+    >>> replaced("abc", [0, 2], [1, 3])
+    [1, 'b', 3]
+    """
+    found = list(leaves)
+    for i, x in zip(at, by, strict=True):
+        found[i] = x
+    return found
 
 
 def match(values: Any, like: Sequence[Any], spec: Any, who: str, what: str, of: str) -> list[Any]:

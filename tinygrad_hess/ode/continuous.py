@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import trees
 from ..core.errors import NonDifferentiableError, describe
 from ..ops import concatenate, reshape, stack
 from ..replay import scan
@@ -39,10 +40,7 @@ def solved(system: System, ts: Any, solver: Solver) -> Leaves:
     at = [i for i, x in enumerate(system.fixed) if x.dtype.kind == "f"]
 
     def rates(p: Leaves) -> Any:
-        fixed = list(system.fixed)
-        for i, x in zip(at, p, strict=True):
-            fixed[i] = x
-        return system.rates(fixed)
+        return system.rates(trees.replaced(system.fixed, at, p))
 
     def values(y0: Leaves, ts: Any, p: Leaves) -> Leaves:
         return solver(System(rates, p, y0), ts)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..core import trees
 from ..core.composite import Opaque, append
 from ..core.tensor import Parts, unrecorded
 from ..ops.shape.batch_axes import axes_of, entered, left
@@ -50,28 +51,18 @@ class Replanned(Opaque):
         n = len(operands)
 
         def pull(*leaves: Any) -> list[Any]:
-            moving = lambda *xs: [self.f(*_with(leaves[:n], at, xs))[i] for i in given]
+            moving = lambda *xs: [self.f(*trees.replaced(leaves[:n], at, xs))[i] for i in given]
             return list(vjp(moving, *[leaves[i] for i in at])[1](list(leaves[n:])))
 
         found = Replanned(f"{self.name}, transposed", pull)([*operands, *[g[i] for i in given]])
-        result: list[Any] = [None] * n
-        for i, c in zip(at, found, strict=True):
-            result[i] = c
-        return result
+        return trees.replaced([None] * n, at, found)
 
     def _pushforward(self, ts: Any, y: Any, operands: Any, params: Any) -> Parts:
         at = [i for i, t in enumerate(ts) if t is not None and operands[i].dtype.kind in "fc"]
         n = len(operands)
 
         def push(*leaves: Any) -> list[Any]:
-            moving = lambda *xs: self.f(*_with(leaves[:n], at, xs))
+            moving = lambda *xs: self.f(*trees.replaced(leaves[:n], at, xs))
             return list(jvp(moving, [leaves[i] for i in at], list(leaves[n:]))[1])
 
         return Parts(Replanned(f"tangent of {self.name}", push)([*operands, *[ts[i] for i in at]]))
-
-
-def _with(leaves: Sequence[Any], at: Sequence[int], xs: Sequence[Any]) -> list[Any]:
-    new = list(leaves)
-    for i, x in zip(at, xs, strict=True):
-        new[i] = x
-    return new

@@ -44,10 +44,7 @@ def system(f: Callable[..., Any], y0: Any, args: Sequence[Any]) -> tuple[System,
     moving = [i for i, x in enumerate(given) if isinstance(x, _MOVING)]
 
     def rates_with(fixed: Leaves) -> Rates:
-        own = list(given)
-        for i, x in zip(moving, fixed, strict=True):
-            own[i] = x
-        more = trees.unflatten(args_spec, own)
+        more = trees.unflatten(args_spec, trees.replaced(given, moving, fixed))
 
         def rates(t: Any, y: Leaves) -> Leaves:
             try:

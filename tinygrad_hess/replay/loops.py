@@ -396,10 +396,8 @@ class _Scan(Opaque):
         after, gxs = run(
             step, symbols, outer, fixed, begin, at, self.n, not self.backward, len(summed)
         )
-        result: Leaves = [None] * len(operands)
-        for i, c in zip([*moving, *summed, *at_x], [*after, *gxs], strict=True):
-            result[i] = c
-        return result
+        places = [*moving, *summed, *at_x]
+        return trees.replaced([None] * len(operands), places, [*after, *gxs])
 
     def _pushforward(self, ts: Any, y: Any, operands: Any, params: Any) -> Parts:
         outer, fixed, carry, xs = self._split(operands)
@@ -429,12 +427,9 @@ class _Scan(Opaque):
         constants = [*fixed, *(ts[i] for i in constant_ts)]
         at = [*known, *(ts[i] for i in at_x)]
         after, ys = run(step, self.body.symbols, outer, constants, begin, at, self.n, self.backward)
-        result: Leaves = [None] * (nc + ny + kept)
         stored = [nc + ny + i - first for i in moving if i - first < kept]
         places = [*(i - first for i in moving), *(nc + i for i in float_ys), *stored]
-        for i, t in zip(places, [*after, *ys], strict=True):
-            result[i] = t
-        return Parts(result)
+        return Parts(trees.replaced([None] * (nc + ny + kept), places, [*after, *ys]))
 
 
 COPIED = 2**24

@@ -41,9 +41,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             """f as a function of the leaves that are on the tape, to a list of leaves."""
 
             def g(*changed: Any) -> list[Any]:
-                filled = list(operands)
-                for i, x in zip(tracked, changed, strict=True):
-                    filled[i] = x
+                filled = trees.replaced(operands, tracked, changed)
                 return trees.leaves_every(f(*trees.unflatten(spec, filled)))
 
             return g
@@ -57,7 +55,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             out, pull = vjp(recompute(operands), *[operands[i] for i in tracked])
             given = cotangents[: len(out)]
             found = pull([composite.or_zeros(c, y) for c, y in zip(given, out, strict=True)])
-            return _none_elsewhere(found, tracked, len(operands))
+            return trees.replaced([None] * len(operands), tracked, found)
 
         def pushforward(tangents: Any, operands: Any) -> list[Any]:
             primals = [operands[i] for i in tracked]
@@ -72,10 +70,3 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         return out
 
     return checkpointed
-
-
-def _none_elsewhere(found: Any, indices: list[int], count: int) -> list[Any]:
-    out: list[Any] = [None] * count
-    for i, x in zip(indices, found, strict=True):
-        out[i] = x
-    return out

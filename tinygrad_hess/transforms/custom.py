@@ -339,9 +339,7 @@ class _Call:
         tracked = [i for i, x in enumerate(self.leaves) if is_tracked(x) and x.dtype.kind in "fc"]
 
         def function(*changed: Any) -> list[Any]:
-            filled = list(operands)
-            for i, x in zip(tracked, changed, strict=True):
-                filled[i] = x
+            filled = trees.replaced(operands, tracked, changed)
             found = trees.leaves(self._forward(filled)[1])
             floats = zip(self.arrays, self.is_float, strict=True)
             return [found[i] for i, is_float in floats if is_float]
