@@ -123,6 +123,11 @@ def register_fixed(kind: type[Fixed]) -> None:
 register_fixed(Fixed)
 
 
+def is_module_or_fixed(x: Any) -> bool:
+    """Whether it is a module or a fixed array: where a walk through plain containers stops."""
+    return type(x) in CHILDREN or isinstance(x, Fixed)
+
+
 def buffers(tree: Any) -> list[Fixed]:
     """The nodes of all fixed arrays that a forward pass may assign, in order."""
     return [node for node in fixed(tree) if node.is_buffer]

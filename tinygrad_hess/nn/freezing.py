@@ -129,7 +129,7 @@ def _places_in(module: Module, prefix: str) -> Iterator[_Place]:
 
 def _items(tree: Any) -> Iterator[tuple[str, Any]]:
     """Arrays and modules in plain containers, with how to reach them."""
-    stop = lambda x: is_module(x) or isinstance(x, trees.Fixed)
+    stop = trees.is_module_or_fixed
     accessors = optree.tree_accessors(tree, is_leaf=stop)
     for accessor, item in zip(accessors, optree.tree_leaves(tree, is_leaf=stop), strict=True):
         yield accessor.codify(""), item

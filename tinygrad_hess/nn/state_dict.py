@@ -31,8 +31,7 @@ def _assign(old: Any, new: Any) -> Any:
     elif isinstance(old, trees.Fixed):
         old.assign(new.value)
     elif isinstance(old, (list, tuple, dict)):
-        stop = lambda x: type(x) in trees.CHILDREN or isinstance(x, trees.Fixed)
-        return trees.map(_assign, old, new, is_leaf=stop)
+        return trees.map(_assign, old, new, is_leaf=trees.is_module_or_fixed)
     elif isinstance(old, Tensor):
         old.value = np.asarray(new)
     else:

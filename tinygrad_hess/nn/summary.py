@@ -197,9 +197,8 @@ def _items(module: Any) -> Iterator[tuple[str, str, Any]]:
     """Of a module: the path, the kind and the array of each of its own; modules have no kind."""
     flatten: Any = optree.tree_flatten_one_level
     children = flatten(module)[0]
-    stop = lambda x: type(x) in trees.CHILDREN or isinstance(x, trees.Fixed)
     for field, child in zip(trees.CHILDREN[type(module)](module), children, strict=True):
-        leaves, spec = trees.flatten(child, is_leaf=stop)
+        leaves, spec = trees.flatten(child, is_leaf=trees.is_module_or_fixed)
         for accessor, x in zip(optree.treespec_accessors(spec), leaves, strict=True):
             name = field + accessor.codify("")
             if isinstance(x, trees.Fixed):
