@@ -187,37 +187,30 @@ def _linear(reader: _Reader, m: Theirs) -> nn.Module:
 
 
 def _convolution(kind: Callable[..., nn.Module], reader: _Reader, m: Theirs) -> nn.Module:
-    made = kind(
-        m.in_channels,
-        m.out_channels,
-        m.kernel_size,
-        m.stride,
-        m.padding,
-        padding_mode=m.padding_mode,
-        dilation=m.dilation,
-        groups=m.groups,
-        bias=m.bias is not None,
-        init=zeros,
-        dtype=_dtype(m.weight),
-    )
-    reader.put(made, weight=m.weight, bias=m.bias)
-    return made
+    return _kernel(kind, reader, m, padding_mode=m.padding_mode)
 
 
 def _transposed(kind: Callable[..., nn.Module], reader: _Reader, m: Theirs) -> nn.Module:
     _only(m, padding_mode="zeros")
+    return _kernel(kind, reader, m, output_padding=m.output_padding)
+
+
+def _kernel(
+    kind: Callable[..., nn.Module], reader: _Reader, m: Theirs, **settings: Any
+) -> nn.Module:
+    """A convolution or its transpose; ``settings`` are those of one of them alone."""
     made = kind(
         m.in_channels,
         m.out_channels,
         m.kernel_size,
         m.stride,
         m.padding,
-        m.output_padding,
         dilation=m.dilation,
         groups=m.groups,
         bias=m.bias is not None,
         init=zeros,
         dtype=_dtype(m.weight),
+        **settings,
     )
     reader.put(made, weight=m.weight, bias=m.bias)
     return made
