@@ -16,7 +16,7 @@ from .. import nn, ops
 from ..core import arguments
 from ..core.optional import require
 from ..nn.init import zeros
-from .unsupported import UnsupportedError, refuse
+from .unsupported import UnsupportedError, named, refuse
 
 Estimator = Any
 Rule = Callable[[Estimator], nn.Module]
@@ -80,8 +80,7 @@ def from_sklearn(estimator: Any) -> nn.Module:
         try:
             layers.append(_rule_of(step)(step))
         except UnsupportedError as error:
-            said = f": {error}" if str(error) else ""
-            found.append(f"{name!r} ({type(step).__name__}{said})")
+            found.append(named(name, step, error))
     advice = "Write them as a Module of tinygrad_hess.nn, or convert the estimator to ONNX."
     refuse("from_sklearn", found, advice)
     return layers[0] if len(layers) == 1 else nn.Sequential(*layers)

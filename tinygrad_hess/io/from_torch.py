@@ -19,7 +19,7 @@ from ..core.interchange import to_array
 from ..core.optional import require
 from ..nn.init import zeros
 from ..ops.nn import activation
-from .unsupported import UnsupportedError, refuse
+from .unsupported import UnsupportedError, named, refuse
 
 Theirs = Any
 Rule = Callable[["_Reader", Theirs], nn.Module]
@@ -106,8 +106,7 @@ class _Reader:
         try:
             made = _rule_of(module)(self, module)
         except UnsupportedError as error:
-            said = f": {error}" if str(error) else ""
-            self.found.append(f"{name!r} ({type(module).__name__}{said})")
+            self.found.append(named(name, module, error))
             return nn.Lambda(_identity)
         if not module.training:
             made.__dict__["training"] = False

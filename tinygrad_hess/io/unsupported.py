@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class UnsupportedError(Exception):
     """One layer, step or operator of a model has no counterpart here; the text says why."""
+
+
+def named(name: str, layer: Any, error: UnsupportedError) -> str:
+    """A layer or step as :func:`refuse` lists it: its name, its class, and why.
+
+    Examples
+    --------
+    >>> named("2", "a layer", UnsupportedError("it has forward hooks"))
+    "'2' (str: it has forward hooks)"
+    """
+    why = f": {error}" if str(error) else ""
+    return f"{name!r} ({type(layer).__name__}{why})"
 
 
 def refuse(who: str, found: Sequence[str], advice: str) -> None:
