@@ -101,8 +101,7 @@ def read(source: Any) -> tuple[Graph, dict[str, Array]]:
         if limit:
             found.add(f"{node.operator} ({limit})", str(node))
     refuse(WHO, found.said(), "Replace them before the export, or write the model here.")
-    given = {_text(t.name) for t in graph.initializer}
-    inputs = tuple(_input(i) for i in graph.input if _text(i.name) not in given)
+    inputs = tuple(_input(i) for i in graph.input if _text(i.name) not in stored)
     outputs = tuple(_text(o.name) for o in graph.output)
     _check_order(nodes, {*stored, *constants, *(i.name for i in inputs)}, outputs)
     weights = {name: a for name, a in stored.items() if name not in constants}
