@@ -72,8 +72,8 @@ def information() -> dict[str, Any]:
         name = re.match(r"[\w.-]+", line)
         if name is None or name[0] == "tinygrad-hess":
             continue
-        of_tests = re.search(r"extra == ['\"](test|lint|docs)['\"]", line)
-        if not of_tests:
+        of_developers = re.search(r"extra == ['\"](test|lint|docs|release)['\"]", line)
+        if not of_developers:
             (extras if "extra ==" in line else packages)[name[0]] = _version(name[0])
     why = why_python()
     return {
