@@ -286,7 +286,7 @@ def _draw_title(figure: Figure, title: str) -> None:
     if not isinstance(title, str):
         raise TypeError(f"title must be a text, got {arguments.shown(title)}")
     if title:
-        figure.suptitle(visible(str(title), keep="\n"), fontsize=11, parse_math=False)
+        figure.suptitle(visible(title, keep="\n"), fontsize=11, parse_math=False)
 
 
 def _real(who: str, name: str, values: Any) -> Any:

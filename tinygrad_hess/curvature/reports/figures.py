@@ -90,14 +90,14 @@ def _spectrum(report: Any) -> Iterator[Figure]:
 def _spectrum_columns(density: Any, atoms: Any) -> dict[str, Any]:
     """The bulk's density and band, then eigenvalues by themselves with their shares of all."""
     n, alone = len(density.grid), len(atoms) + 1
-    unknown = np.full
+    unknown = lambda count: np.full(count, np.nan)
     return {
         "kind": ["bulk"] * n + ["stands out"] * len(atoms) + ["zero"],
         "eigenvalue": np.r_[density.grid, [a.value for a in atoms], 0.0],
-        "density": np.r_[density.density, unknown(alone, np.nan)],
-        "density_low": np.r_[density.band[:, 0], unknown(alone, np.nan)],
-        "density_high": np.r_[density.band[:, 1], unknown(alone, np.nan)],
-        "share": np.r_[unknown(n, np.nan), [a.weight for a in atoms], density.zero_mass.value],
+        "density": np.r_[density.density, unknown(alone)],
+        "density_low": np.r_[density.band[:, 0], unknown(alone)],
+        "density_high": np.r_[density.band[:, 1], unknown(alone)],
+        "share": np.r_[unknown(n), [a.weight for a in atoms], density.zero_mass.value],
     }
 
 
