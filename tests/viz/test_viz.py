@@ -554,8 +554,9 @@ class TestPlots:
         with pytest.raises(ImportError, match=r"extra 'viz'"):
             plots.spectrum([1.0])
 
-    def test_matplotlib_is_imported_late(self):
-        code = "import sys, tinygrad_hess.viz; assert 'matplotlib' not in sys.modules"
+    @pytest.mark.parametrize("module", ["matplotlib", "tinygrad_hess.curvature"])
+    def test_is_imported_late(self, module):
+        code = f"import sys, tinygrad_hess.viz; assert {module!r} not in sys.modules"
         subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(tg.__file__).parents[1])
 
 
