@@ -346,6 +346,22 @@ def path(who: str, value: Any, what: str = "path") -> Path:
     return found
 
 
+def existing_file(who: str, value: str | os.PathLike[str]) -> Path:
+    """A path to a file that is there, to be read.
+
+    Examples
+    --------
+    >>> existing_file("load", "nowhere.npz")
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: load: there is no file 'nowhere.npz'
+    """
+    found = Path(value)
+    if not found.is_file():
+        raise FileNotFoundError(f"{who}: there is no file {str(found)!r}")
+    return found
+
+
 def argument_numbers(who: str, argnums: Any) -> tuple[tuple[int, ...], bool]:
     """Argument numbers as a tuple, and whether one was given, not a sequence.
 

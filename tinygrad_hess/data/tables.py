@@ -223,7 +223,7 @@ def _frame(who: str, given: Any) -> Frame:
     """A data frame of pandas whose columns have names, each its own."""
     pandas = require(who, "pandas", extra="pandas")
     if isinstance(given, (str, os.PathLike)):
-        frame = _read(who, Path(given), pandas)
+        frame = _read(who, arguments.existing_file(who, given), pandas)
     elif isinstance(given, pandas.DataFrame):
         frame = given
     elif isinstance(given, Mapping) and not hasattr(given, "to_dataframe"):
@@ -247,8 +247,6 @@ def _frame(who: str, given: Any) -> Frame:
 
 
 def _read(who: str, path: Path, pandas: Any) -> Frame:
-    if not path.is_file():
-        raise FileNotFoundError(f"{who}: there is no file {str(path)!r}")
     suffixes = [s.lower() for s in path.suffixes if s.lower() not in _PACKED]
     kind = suffixes[-1] if suffixes else ""
     if kind not in _READERS:

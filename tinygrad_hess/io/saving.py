@@ -110,9 +110,7 @@ def load(path: str | os.PathLike[str], *, like: Any = None) -> Any:
       missing: b
     >>> folder.cleanup()
     """
-    format, path = _format("load", path), Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"load: there is no file {str(path)!r}")
+    format, path = _format("load", path), arguments.existing_file("load", path)
     try:
         arrays = format.read(path)
     except ValueError as error:

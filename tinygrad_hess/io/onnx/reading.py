@@ -132,9 +132,7 @@ def _model(onnx: Any, source: Any) -> tuple[Any, Path | None]:
         return source, None
     what = "a path to an .onnx file, or an onnx.ModelProto"
     arguments.instance(WHO, "path", source, (str, os.PathLike), what)
-    path = Path(source)
-    if not path.is_file():
-        raise FileNotFoundError(f"{WHO}: there is no file {str(path)!r}")
+    path = arguments.existing_file(WHO, source)
     try:
         model = onnx.load_model(path, load_external_data=False)
     except Exception as error:  # protobuf's, of several kinds
