@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
-INSTALLED := pyproject.toml setup.py tinygrad_hess/replay/native/_runner.c
+INSTALLED := pyproject.toml setup.py $(wildcard tinygrad_hess/*/*/_*.[ch])
 
 .PHONY: demo test slow fuzz peers lint docs dist bench sizes accuracy supported names clean help
 

@@ -1,4 +1,6 @@
-"""The optional C extension of jit, built where a compiler is; all else is in pyproject.toml."""
+"""The optional C extensions, built where a compiler is; all else is in pyproject.toml."""
+
+from glob import glob
 
 from setuptools import Extension, setup
 
@@ -9,11 +11,13 @@ except ImportError:  # built without isolation, and without NumPy's headers
 else:
     extensions = [
         Extension(
-            "tinygrad_hess.replay.native._runner",
-            ["tinygrad_hess/replay/native/_runner.c"],
+            f"tinygrad_hess.{name.replace('/', '.')}",
+            [f"tinygrad_hess/{name}.c"],
             include_dirs=[numpy.get_include()],
+            depends=glob(f"tinygrad_hess/{name.rpartition('/')[0]}/*.h"),
             optional=True,  # where it fails, that is said and the installation goes on
         )
+        for name in ("core/vectorised/_loops", "replay/native/_runner")
     ]
 
 setup(ext_modules=extensions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...core import vectorised
 from ...core.kinds import elementwise
 from .arithmetic import where
 from .comparison import equal, isinf
@@ -12,7 +13,7 @@ _any = (-2, 2)
 _positive = (0.3, 3)
 _LN2, _LN10 = float(np.log(2)), float(np.log(10))
 
-exp = elementwise("exp", np.exp, lambda g, y, x: g * y, analytic=True, domain=_any)
+exp = elementwise("exp", vectorised.exp, lambda g, y, x: g * y, analytic=True, domain=_any)
 exp2 = elementwise("exp2", np.exp2, lambda g, y, x: g * (_LN2 * y), domain=_any, on_complex=True)
 expm1 = elementwise("expm1", np.expm1, lambda g, y, x: g * (y + 1), analytic=True, domain=_any)
 log = elementwise(
@@ -62,12 +63,12 @@ def _inexact(x):  # type: ignore[no-untyped-def]
 def _sigmoid(x, out=None):  # type: ignore[no-untyped-def]
     x = _inexact(x)
     if np.iscomplexobj(x):
-        return np.multiply(0.5, 1 + np.tanh(0.5 * x), out)  # no overflow here either
+        return np.multiply(0.5, 1 + vectorised.tanh(0.5 * x), out)  # no overflow here either
     if out is None:
-        small = np.exp(-np.abs(x))  # never overflows, and keeps precision at both ends
+        small = vectorised.exp(-np.abs(x))  # never overflows, and keeps precision at both ends
         return np.where(x >= 0, np.ones_like(small), small) / (1 + small)
     positive = x >= 0  # before out is filled, which may be x itself
-    small = np.exp(np.negative(np.abs(x, out), out), out)
+    small = vectorised.exp(np.negative(np.abs(x, out), out), out)
     return np.divide(np.where(positive, 1, small), np.add(1, small, out), out)
 
 

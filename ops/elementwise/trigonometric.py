@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core import vectorised
 from ...core.kinds import elementwise
 from .._types import Array, ArrayLike
 from .arithmetic import multiply, subtract, where
@@ -81,7 +82,7 @@ tanh_slope: Any = elementwise(
 )
 tanh = elementwise(
     "tanh",
-    np.tanh,
+    vectorised.tanh,
     lambda g, y, x: tanh_slope(g, y),
     edges=[((400.0,), (0.0,)), ((-400.0,), (0.0,))],
     **_smooth,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import signatures
+from ...core import signatures, vectorised
 from ...core.kinds import elementwise, structured
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import add, divide, subtract
@@ -47,7 +47,7 @@ def _exp_shifted(x: Array, axis: Any) -> tuple[Array, Array, Array]:
         x = x.T.copy().T  # by columns, a short last axis is reduced several times faster
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=_LOWEST)
     e = _subtract_max(x, top)
-    np.exp(e, out=e)
+    vectorised.exp(e, out=e)
     return e, np.add.reduce(e, axis=axis, keepdims=True), top
 
 
@@ -73,7 +73,7 @@ def _weights(x: Array, y: Array, axis: Any, keepdims: bool) -> Array:
     """softmax(x), from the known logarithm y of the sum where that is at hand and finite."""
     if type(x) is type(y) is np.ndarray and math.isfinite(np.add.reduce(y, axis=None)):
         e = x - restore_axes(y, x.shape, axis, keepdims)
-        return np.exp(e, out=e)
+        return vectorised.exp(e, out=e)
     return softmax_along(x, axis=axis)
 
 
@@ -151,7 +151,7 @@ def _log_softmax(x: Array, *, axis: Any) -> Array:
     x = np.asarray(x, inexact_dtype(x))
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
     out = _subtract_max(x, top)
-    out -= np.log(np.add.reduce(np.exp(out), axis=axis, keepdims=True))
+    out -= np.log(np.add.reduce(vectorised.exp(out), axis=axis, keepdims=True))
     return out[()]
 
 

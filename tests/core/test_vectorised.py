@@ -1,0 +1,117 @@
+"""Faster loops of NumPy's functions: the same bits, warnings and types as NumPy's own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import tinygrad_hess as tg
+from tinygrad_hess.core import vectorised
+
+PAIRS = [(vectorised.exp, np.exp), (vectorised.tanh, np.tanh)]
+both = pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=["exp", "tanh"])
+
+SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e308, -1e308, 5e-324, -5e-324, 2.0**-54]
+EDGES = [512.0, -512.0, 709.782, 710.0, -745.13, -745.14, -746.0, 22.0, 19.0625, 0.125]
+
+
+def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
+@both
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("scale", [1e-320, 1e-8, 0.1, 1.0, 30.0, 300.0, 1e300])
+def test_bits_are_numpys(ours, theirs, scale):
+    rng = np.random.default_rng(0)
+    x = np.concatenate([scale * rng.standard_normal(20_001), SPECIAL, EDGES])
+    assert same_bits(ours(x), theirs(x))
+
+
+@both
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_bits_of_any_double(ours, theirs):
+    x = np.random.default_rng(1).integers(0, 2**64, 100_000, dtype=np.uint64).view(float)
+    assert same_bits(ours(x), theirs(x))
+
+
+@both
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@given(hnp.arrays(float, hnp.array_shapes(max_dims=3, max_side=7)), st.data())
+def test_any_layout(ours, theirs, x, data):
+    x = data.draw(
+        st.sampled_from([x, x.T, x[..., ::-1], x[::2], np.broadcast_to(x, (2, *x.shape))])
+    )
+    assert same_bits(np.asarray(ours(x)), np.asarray(theirs(x)))
+    mine, other = x.copy(), x.copy()
+    assert same_bits(ours(mine, mine), theirs(other, other))
+    shifted, wanted = x.ravel().copy(), x.ravel().copy()
+    ours(shifted[:-1], out=shifted[1:])  # where the result overlaps what is read
+    theirs(wanted[:-1], out=wanted[1:])
+    assert same_bits(shifted, wanted)
+
+
+@both
+@pytest.mark.parametrize("x", [*SPECIAL, *EDGES, 1e-200, 1000.0])
+@pytest.mark.parametrize("count", [1, 4, 7])
+def test_floating_point_errors(ours, theirs, x, count):
+    def outcome(f):
+        try:
+            with np.errstate(all="raise"):
+                return f(np.full(count, x)).tobytes()
+        except FloatingPointError as error:
+            return str(error)
+
+    assert outcome(ours) == outcome(theirs)
+
+
+@both
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("dtype", "?bBhHiIlLqQefdgFDGO")
+def test_all_types(ours, theirs, dtype):
+    x = np.array([0, 1, 2, 5]).astype(dtype)
+    if dtype == "O":  # asks for a method of each object
+        with pytest.raises(TypeError, match=theirs.__name__):
+            ours(x)
+    else:
+        assert same_bits(ours(x), theirs(x))
+    assert ours.types == theirs.types
+    assert ours.__name__ == theirs.__name__
+
+
+@pytest.mark.parametrize("name", ["exp", "tanh"])
+def test_recorded_and_replayed(name):
+    x = np.linspace(-30, 30, 2001).reshape(3, 667)
+    want = getattr(np, name)(x)
+    primitive = getattr(tg.ops, name)
+    assert same_bits(primitive(tg.tensor(x)).numpy(), want)
+    assert same_bits(np.asarray(tg.jit(lambda x: primitive(x) * 1.0)(x)), want)
+
+
+def test_switched_off():
+    code = (
+        "import numpy as np; from tinygrad_hess.core import vectorised as v;"
+        "assert v.exp is np.exp and v.tanh is np.tanh"
+    )
+    env = {**os.environ, "TINYGRAD_HESS_NATIVE": "0"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=env)
+
+
+def test_other_bits_are_not_taken(monkeypatch):
+    class Loops:
+        @staticmethod
+        def faster(ufunc):
+            return lambda x: np.nextafter(ufunc(x), 0)
+
+    monkeypatch.setattr(vectorised, "_loops", Loops)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert vectorised._faster(np.exp) is np.exp

@@ -1,0 +1,46 @@
+"""Functions of NumPy with faster loops that give the same bits, where the C extension has them.
+
+    exp, tanh : NumPy's own, or such ufuncs in their place
+
+A processor without AVX-512 gains a factor of three to four. ``TINYGRAD_HESS_NATIVE=0``, set before
+the library is imported, keeps NumPy's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+import numpy as np
+
+try:
+    _loops: Any = importlib.import_module("._loops", __package__)
+except ImportError:  # not built, or for another NumPy
+    _loops = None
+
+
+def _samples() -> Any:
+    """Numbers of every size and sign, and those at which functions have another branch."""
+    special = [0.0, np.inf, np.nan, 5e-324, 2.0**-54, 0.125, 19.0625, 22.0, 512.0, 709.78, 746.0]
+    sizes = np.exp2(np.linspace(-1074, 1023.9, 2048))
+    usual = np.linspace(0, 40, 2049)
+    found = np.concatenate([special, sizes, usual])
+    return np.concatenate([found, -found])
+
+
+def _faster(ufunc: np.ufunc) -> np.ufunc:
+    """The same function with a faster loop, if it has one that gives the same bits."""
+    found = None if _loops is None else _loops.faster(ufunc)
+    if found is None:
+        return ufunc
+    x = _samples()
+    with np.errstate(all="ignore"):
+        same = all(found(part).tobytes() == ufunc(part).tobytes() for part in (x, x[::3], x[:3]))
+    return found if same else ufunc
+
+
+exp: np.ufunc = np.exp
+tanh: np.ufunc = np.tanh
+if os.environ.get("TINYGRAD_HESS_NATIVE") != "0":
+    exp, tanh = _faster(np.exp), _faster(np.tanh)
