@@ -193,39 +193,3 @@ class TestNames:
         assert kinds(tg.viz.graph(tg.grad(f), 2.0, 3.0, argnums=(0, 1))) == dict.fromkeys(
             "xy", "parameter"
         )
-
-
-class TestRetainGrad:
-    def test_gradients_of_computed_tensors(self) -> None:
-        x = tg.tensor([1.0, 2.0], requires_grad=True)
-        y, z = x * x, np.sin(x)
-        y.retain_grad()
-        (y * z).sum().backward()
-        np.testing.assert_allclose(y.grad.numpy(), np.sin([1.0, 2.0]), rtol=1e-15)
-        assert z.grad is None
-        np.testing.assert_allclose(
-            x.grad.numpy(),
-            [2 * v * np.sin(v) + v * v * np.cos(v) for v in (1.0, 2.0)],
-            rtol=1e-14,
-        )
-
-    def test_they_add_up_and_can_be_differentiated(self) -> None:
-        x = tg.tensor(3.0, requires_grad=True)
-        y = x * x
-        y.retain_grad()
-        z = y**3
-        z.backward(create_graph=True)
-        assert y.grad.item() == 3 * 9.0**2
-        slope = y.grad
-        y.grad = x.grad = None
-        slope.backward()
-        assert y.grad.item() == 6 * 9.0
-        assert x.grad.item() == 6 * 9.0 * 6.0
-
-    def test_of_a_leaf_and_of_a_constant(self) -> None:
-        x = tg.tensor(3.0, requires_grad=True)
-        x.retain_grad()
-        (x * 2).backward()
-        assert x.grad.item() == 2
-        with pytest.raises(tg.NonDifferentiableError, match=r"retain_grad\(\).*not on any tape"):
-            tg.tensor(1.0).retain_grad()

@@ -36,7 +36,7 @@ EARLIER: WeakValueDictionary[int, Tensor] = WeakValueDictionary()
 MOVED: WeakValueDictionary[int, Tensor] = WeakValueDictionary()
 """Tensors that moved, by their ids. While there are none, operands are what they were."""
 
-_NOTES = ("_name", "_scope", "_where")
+_NOTES = ("_hooks", "_name", "_scope", "_where")
 
 
 def stand_in(x: Tensor) -> Tensor:

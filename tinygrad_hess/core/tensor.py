@@ -101,7 +101,7 @@ class Tensor(TensorMethods):
         "__weakref__",
         "_earlier",
         "_frozen",
-        "_grad",
+        "_grad", "_hooks",
         "_moved",
         "_name",
         "_scope",
@@ -123,6 +123,7 @@ class Tensor(TensorMethods):
     params: dict[str, Any] | None
     time: int
     _earlier: Tensor
+    _hooks: Any
     _moved: tuple[int, Any]
     _view: View | None
     _views: WeakValueDictionary[int, Tensor]

@@ -208,7 +208,7 @@ class TensorMethods:
     def avg_pool2d(self, size: Any, stride: Any = None, padding: Any = 0) -> Any:
         """Mean of each window of the last two axes (padding counts as zeros)."""
     def backward(self, gradient: Any = None, *, retain_graph: builtins.bool = False, create_graph: builtins.bool = False) -> None:
-        """Add the gradient of this tensor to ``grad`` of each leaf (see also :func:`retain_grad`)."""
+        """Add the gradient of this tensor to ``grad`` of each leaf."""
     def baddbmm(self, a: Any, b: Any, beta: builtins.float = 1, alpha: builtins.float = 1) -> Any:
         """beta x + alpha a b, a product of matrices, of stacks of them, or of a matrix and a vector."""
     def batchnorm(self, weight: Any = None, bias: Any = None, mean_of: Any = None, inverse_std: Any = None, axis: builtins.int = 1, eps: Any = 1e-05, *, dim: Any = ..., dims: Any = ...) -> Any:
@@ -713,6 +713,8 @@ class TensorMethods:
         """The tensor itself: it has one memory layout, one device, and is computed already."""
     def reciprocal(self, /) -> Tensor:
         """The elementwise primitive ``reciprocal``."""
+    def register_hook(self, hook: Any) -> Any:
+        """Let ``backward`` call ``hook`` with the gradient of this tensor, leaf or computed."""
     def relu(self, /) -> Tensor:
         """max(x, 0). At 0 its derivative is 0."""
     def relu6(self) -> Any:

@@ -46,7 +46,8 @@ from ..core.primitive import Primitive
 from ..core.tensor import START, Tensor, tensor_or_array
 from ..ops._rows import row_of
 from ..ops.nn.losses import cross_entropy
-from ..transforms.backward import backward, retain_grad
+from ..transforms.backward import backward
+from ..transforms.hooks import register_hook, retain_grad
 from . import array_api, assignment, creation, torch_methods
 from .display import in_notebooks
 
@@ -341,6 +342,7 @@ def install() -> None:
         "__setitem__": assignment.setitem,
         "at": property(assignment.At, doc=assignment.At.__doc__),
         "backward": backward,
+        "register_hook": register_hook,
         "retain_grad": retain_grad,
         "_repr_html_": in_notebooks,
         "reshape": _shape_or_items(ops.reshape),

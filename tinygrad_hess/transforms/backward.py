@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -12,10 +11,8 @@ from ..core.errors import NonDifferentiableError, describe
 from ..core.tape import Tape
 from ..core.tensor import Tensor, constant, tensor_or_array
 from ..ops.elementwise.complexes import is_complex
+from .hooks import visit_of
 from .sweeps import Cotangents, reverse
-
-RETAINED: WeakValueDictionary[int, Tensor] = WeakValueDictionary()
-"""Computed tensors that keep their gradient, by their ids."""
 
 
 def backward(
@@ -25,7 +22,7 @@ def backward(
     retain_graph: bool = False,
     create_graph: bool = False,
 ) -> None:
-    """Add the gradient of this tensor to ``grad`` of each leaf (see also :func:`retain_grad`).
+    """Add the gradient of this tensor to ``grad`` of each leaf.
 
     Parameters
     ----------
@@ -59,6 +56,11 @@ def backward(
     -----
     Of a real loss in complex numbers x + iy the gradient is dL/dx - i dL/dy, as in JAX; that of
     PyTorch is its conjugate.
+
+    See Also
+    --------
+    register_hook : call a function with the gradient of a tensor
+    retain_grad : keep the gradient of a computed tensor
     """
     if self.prim is None:
         raise NonDifferentiableError(
@@ -87,15 +89,11 @@ def backward(
     if gradient.shape != self.shape:
         raise ValueError(f"backward(): gradient {describe(gradient)} of a {describe(self)} tensor")
     tape = Tape([self])
-    leaves = [node for node in tape.nodes if not node.parents]
-    every: Cotangents | None = None
-    if RETAINED:
-        every = {}
-        leaves += [node for node in tape.nodes if node.parents and id(node) in RETAINED]
+    kept: Cotangents = {}
+    visit = visit_of(tape.nodes, kept, create_graph)
     with modes.recording():
-        found = reverse(tape, {self.time: gradient}, create_graph, every)
-    if every:
-        found |= every
+        found = reverse(tape, {self.time: gradient}, create_graph, visit) | kept
+    leaves = [node for node in tape.nodes if not node.parents or node.time in kept]
     with modes.recording() if create_graph else modes.no_grad():
         for leaf in leaves:
             g = found.get(leaf.time)
@@ -106,33 +104,6 @@ def backward(
             leaf.grad = g if leaf.grad is None else leaf.grad + g
     if not (retain_graph or create_graph):
         tape.release()
-
-
-def retain_grad(self: Tensor) -> None:
-    """Let ``backward`` fill ``grad`` of this computed tensor too, as it does for leaves.
-
-    Raises
-    ------
-    NonDifferentiableError
-        When the tensor is not on a tape.
-
-    Examples
-    --------
-    >>> import tinygrad_hess as tg
-    >>> x = tg.tensor(3.0, requires_grad=True)
-    >>> y = x * x
-    >>> y.retain_grad()
-    >>> (2 * y).backward()
-    >>> y.grad, x.grad
-    (tensor(2.), tensor(12.))
-    """
-    if self.prim is None:
-        raise NonDifferentiableError(
-            f"retain_grad() on a {describe(self)} tensor that is not on any tape: it has no "
-            "gradient. Compute it from a tensor with requires_grad=True."
-        )
-    if self.parents:
-        RETAINED[id(self)] = self
 
 
 def _holds_complex(x: Any) -> bool:

@@ -11,6 +11,7 @@ all rules, a cotangent is given its primal's shape and dtype: what was broadcast
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def reverse(
     tape: Tape,
     cotangents: Cotangents,
     recorded: bool = False,
-    every: Cotangents | None = None,
+    visit: Callable[[Tensor, Any], Any] | None = None,
 ) -> Cotangents:
     """Pull cotangents back through the tape; return those of its starts and leaves.
 
@@ -48,16 +49,17 @@ def reverse(
         Cotangent of each root, by the root's time.
     recorded : bool
         Put the sweep itself on the tape.
-    every : dict, optional
-        Takes the cotangent of each node that one reached.
+    visit : callable, optional
+        Called with each node that a cotangent reached, and with that, complete; returns the
+        cotangent to go on with.
     """
     with np.errstate(all="ignore"):  # an infinite derivative is an answer, not a warning
         if recorded:
             with _Seeded(tape, cotangents, "reverse") as seeds:
-                return _reverse(tape, seeds, True, every)
-        if tape.active is None and not modes.special[0] and every is None:
+                return _reverse(tape, seeds, True, visit)
+        if tape.active is None and not modes.special[0] and visit is None:
             return _reverse_raw(tape, dict(cotangents))
-        return _reverse(tape, dict(cotangents), False, every)
+        return _reverse(tape, dict(cotangents), False, visit)
 
 
 def _reverse_raw(tape: Tape, cotangents: Cotangents) -> Cotangents:
@@ -157,7 +159,10 @@ def _accumulate(cotangents: Cotangents, time: int, c: Any, owned: set[int]) -> N
 
 
 def _reverse(
-    tape: Tape, cotangents: Cotangents, recorded: bool, every: Cotangents | None = None
+    tape: Tape,
+    cotangents: Cotangents,
+    recorded: bool,
+    visit: Callable[[Tensor, Any], Any] | None = None,
 ) -> Cotangents:
     kept = _batch_axes(tape, cotangents)
     safe, debug = modes.is_nan_safe(), modes.is_debugging_nans()
@@ -172,8 +177,8 @@ def _reverse(
         g = take(node.time, None)
         if g is None:
             continue
-        if every is not None:
-            every[node.time] = g
+        if visit is not None:
+            g = visit(node, g)
         parents = node.parents
         if not parents:
             leaves[node.time] = g

@@ -33,6 +33,11 @@ def derivatives(who: str, roots: Sequence[tuple[str, Tensor]]) -> Mapping[int, A
     if y.dtype.kind != "f":
         raise ValueError(f"{who}: {name} is {describe(y)}; only a real number has derivatives")
     every: Cotangents = {}
+
+    def keep(node: Tensor, cotangent: Any) -> Any:
+        every[node.time] = cotangent
+        return cotangent
+
     with modes.no_grad():
-        reverse(Tape([y]), {y.time: y.dtype.type(1)}, every=every)
+        reverse(Tape([y]), {y.time: y.dtype.type(1)}, visit=keep)
     return every
