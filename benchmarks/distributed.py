@@ -31,7 +31,7 @@ import tinygrad_hess as tg
 from tinygrad_hess import nn
 from tinygrad_hess.core.blas_threads import one_blas_thread
 from tinygrad_hess.curvature import HessianOperator, ShardedData
-from tinygrad_hess.curvature.distributed.transport import read, write
+from tinygrad_hess.distributed.transport import read, write
 
 SIZES = (64, 256, 256, 10)
 SHARDS = 16

@@ -24,7 +24,7 @@ from tinygrad_hess import curvature, nn
 from tinygrad_hess.core import blas_threads
 from tinygrad_hess.curvature import HessianOperator, ShardedData
 from tinygrad_hess.curvature.analysis.total_loss import TotalLoss
-from tinygrad_hess.curvature.distributed.transport import Folder, Result, Sent, Stored, read, write
+from tinygrad_hess.distributed.transport import Folder, Result, Sent, Stored, read, write
 from tinygrad_hess.curvature.training.moving import MovingHessian
 
 RNG = np.random.default_rng(0)
@@ -400,7 +400,7 @@ def test_a_hundred_kills_change_no_result() -> None:
 
 @pytest.mark.slow
 def test_dask() -> None:
-    distributed = pytest.importorskip("distributed")
+    distributed = pytest.importorskip("dask.distributed")
     with ThreadPoolExecutor(2) as executor:
         expected = answers(executor)
     with (

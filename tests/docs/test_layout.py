@@ -91,7 +91,7 @@ LEVELS = (
     ("tensor_methods", "replay"),
     ("scipy",),
     ("nn",),
-    ("data", "ode", "optim", "curvature", "viz"),
+    ("data", "distributed", "ode", "optim", "curvature", "viz"),
     ("io",),
     ("compat",),
     ("cli",),

@@ -38,7 +38,6 @@ from .analysis.stability import contraction as contraction
 from .analysis.stability import stability_threshold as stability_threshold
 from .analysis.step_size import StepSize as StepSize
 from .analysis.step_size import step_size as step_size
-from .distributed.sharded import ShardedData as ShardedData
 from .eigenpairs.eigenpairs import top_eigenpairs as top_eigenpairs
 from .eigenpairs.pairs import Eigenpairs as Eigenpairs
 from .estimates.estimate import Estimate as Estimate
@@ -52,6 +51,7 @@ from .operators.inverse import Solution as Solution
 from .operators.jacobian import JacobianOperator as JacobianOperator
 from .operators.kfac.block import KroneckerBlock as KroneckerBlock
 from .operators.kfac.operator import KroneckerFactors as KroneckerFactors
+from .operators.sharded import ShardedData as ShardedData
 from .reports.comparison import Comparison as Comparison
 from .reports.report import Report as Report
 from .reports.report import report as report

@@ -79,6 +79,11 @@ class AdaHessian(DiagonalHessianOptimizer):
         self.average = average
 
     @property
+    def linear_in_loss(self) -> bool:  # type: ignore[override]
+        """Not with absolute values that are averaged over a kernel."""
+        return not self.average
+
+    @property
     def dynamics(self) -> Dynamics:
         return Dynamics("adam", self.betas[0])
 

@@ -141,6 +141,7 @@ class Optimizer:
     elementwise = True
     decoupled = False
     observes = ""  # what the rule needs beside the gradient
+    linear_in_loss = True  # of a mean over examples, it observes the mean of what each gives
     shown: tuple[str, ...] = ("lr", "weight_decay")  # settings in the repr
     unknown_stability = "no threshold of stability is known for it"
 

@@ -43,6 +43,7 @@ class SAM(Optimizer):
     """
 
     observes = "a gradient at another point"
+    linear_in_loss = False
     unknown_stability = "its threshold depends on the norm of the gradient"
 
     def __init__(self, optimizer: Optimizer, rho: float = 0.05):

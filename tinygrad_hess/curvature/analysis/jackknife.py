@@ -14,12 +14,13 @@ import numpy as np
 
 from ...core import arguments, trees
 from ...core.plotting import BLUE, GREY, ORANGE, axes, legend
+from ...distributed.shards import batch_size
 from ..estimates import scaling
 from ..estimates.estimate import student
 from ..estimates.operands import Array
 from ..estimates.result import Result
 from ..operators import checks
-from ..operators.batches import Batches, batch_size
+from ..operators.batches import Batches
 from ..operators.hessian import HessianOperator
 
 

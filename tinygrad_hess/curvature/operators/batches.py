@@ -15,10 +15,10 @@ import numpy as np
 from ...core import trees
 from ...core.interchange import is_foreign, to_arrays
 from ...core.tensor import Tensor
-from ..distributed.transport import Sent, is_writing
-from ..distributed.workers import Workers, opened
+from ...distributed.shards import batch_size, examples, opened
+from ...distributed.transport import Sent, is_writing
+from ...distributed.workers import Workers
 from . import checks
-from .flattening import raw
 
 CONTAINERS = (tuple, list, dict)
 
@@ -39,25 +39,6 @@ def is_one_batch(data: Any) -> bool:
     if isinstance(data, tuple):
         return type(data) is not tuple or not all(isinstance(b, CONTAINERS) for b in data)
     return not isinstance(data, Iterable)
-
-
-def batch_size(batch: Any, who: str, number: int) -> int:
-    """How many examples a batch holds: the common length of the first axes of its arrays."""
-    arrays = trees.leaves(batch)
-    lengths = {x.shape[0] for x in arrays if len(getattr(x, "shape", ())) > 0}
-    if len(lengths) != 1:
-        found = ", ".join(str(getattr(x, "shape", type(x).__name__)) for x in arrays) or "nothing"
-        raise ValueError(
-            f"{who}: batch {number} holds {found}, so its number of examples (the common length "
-            "of the first axes) is unclear. It weights the batch under reduction='mean'; use "
-            "reduction='sum' if the loss sums over examples."
-        )
-    return int(lengths.pop())
-
-
-def examples(batch: Any, first: int, last: int) -> Any:
-    """Some examples of a batch; numbers beside its arrays stay."""
-    return trees.map(lambda x: raw(x)[first:last] if np.ndim(raw(x)) else x, batch)
 
 
 class OnBatch:

@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 
 from ...core import arguments
-from ..distributed.sharded import as_batches
 from . import checks, memory
 from .blocks import BlockDiagonalOperator, subparameters
 from .flattening import Array, Flattening, converted
@@ -18,6 +17,7 @@ from .operator import DENSE_BLOCK, SymmetricOperator
 from .passes import TAPE_MEMORY, Owner, Passes, Visit
 from .per_example.forms import ExampleForms, Layout, RecordedCopies
 from .pickling import picklable, restore
+from .sharded import as_batches
 
 
 class StreamedOperator(SymmetricOperator):

@@ -15,6 +15,7 @@ import numpy as np
 from ...core import arguments, trees
 from ...core.errors import NonDifferentiableError
 from ...core.tensor import Batched, Tensor, constant, unrecorded
+from ...distributed.shards import raw as raw
 from .paths import Paths
 
 Array = np.ndarray[Any, Any]
@@ -183,11 +184,6 @@ def converted(dtype: Any) -> Callable[[Any], Any]:
         return np.asarray(value, dtype) if np.asarray(value).dtype.kind == "f" else value
 
     return (lambda tree: tree) if dtype is None else functools.partial(trees.map, convert)
-
-
-def raw(x: Any) -> Any:
-    """The array in a tensor, and anything else as it is."""
-    return x.value if isinstance(x, Tensor) else x
 
 
 def _refuse_batched(x: Any, where: Callable[[], str]) -> None:

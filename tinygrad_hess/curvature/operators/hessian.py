@@ -9,12 +9,12 @@ import numpy as np
 
 from ...core.tensor import unrecorded
 from ...transforms.recording import Recording
-from ..distributed.sharded import check_arguments
 from . import checks
 from .empirical_risk import StreamedOperator
 from .linearization import RecordedGradient
 from .passes import TAPE_MEMORY
 from .per_example.forms import Layout, RecordedCopies, recorded_copies
+from .sharded import check_arguments
 
 
 class HessianOperator(StreamedOperator):

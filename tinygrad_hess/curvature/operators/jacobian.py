@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments, trees
-from ..distributed.sharded import as_batches, check_arguments
 from . import checks
 from .blocks import subparameters
 from .flattening import Array, Flattening, raw
@@ -17,6 +16,7 @@ from .linearization import RecordedModel, total_of
 from .operator import DENSE_BLOCK, OnParameters
 from .passes import TAPE_MEMORY, Passes
 from .pickling import picklable, restore
+from .sharded import as_batches, check_arguments
 
 
 class JacobianOperator(OnParameters):

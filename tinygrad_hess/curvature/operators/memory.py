@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from ...core import trees
-from .batches import Batches, batch_size, examples
+from ...distributed.shards import batch_size, examples
+from .batches import Batches
 
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...core import arguments
-from ..distributed.transport import is_writing
+from ...distributed.transport import is_writing
 
 
 class Portable:

@@ -15,10 +15,11 @@ from scipy.special import ndtri
 
 from ...core import arguments
 from ...core.plotting import BLUE, GREY, axes, literal
+from ...distributed.shards import batch_size
 from ..estimates import scaling
 from ..estimates.result import Result, plain
 from ..operators import checks
-from ..operators.batches import Batches, batch_size
+from ..operators.batches import Batches
 from ..operators.flattening import Array, Flattening
 from ..operators.hessian import HessianOperator
 from .per_example import gradient_rows

@@ -15,13 +15,13 @@ import numpy as np
 
 from ...core import arguments, trees
 from ...core.tensor import Tensor, unrecorded
+from ...distributed.shards import batch_size
 from ...ops.shape.broadcasting import reshape
 from ...replay import jacrev
 from ...transforms.gradients import grad
 from ...transforms.jacobians import MEMORY_OF_A_SWEEP
 from ...transforms.vectorize import vmap
 from ..operators import checks, memory
-from ..operators.batches import batch_size
 from ..operators.flattening import Array, Flattening, raw
 
 ROWS_OF_A_SWEEP = 4

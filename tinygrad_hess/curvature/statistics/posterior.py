@@ -18,8 +18,8 @@ from scipy.special import expit, softmax
 
 from ...core import arguments, trees
 from ...core.plotting import BLUE, GREY, axes
+from ...distributed.shards import batch_size
 from ..estimates.result import Result
-from ..operators.batches import batch_size
 from ..operators.flattening import Array, Flattening, raw
 from ..operators.kfac.operator import KroneckerFactors
 from ..operators.pickling import picklable, restore

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from ...core import trees
 from ...core.interchange import is_foreign, to_arrays
+from ...distributed.shards import opened
 
 
 def is_batches(data: Any) -> bool:
@@ -23,6 +25,22 @@ def is_batches(data: Any) -> bool:
     return isinstance(data, Iterable) and not container
 
 
+@dataclass
+class ShardedBatch:
+    """A batch for workers.
+
+    Attributes
+    ----------
+    shards : list of Sent
+        Its examples, in order.
+    examples : int
+        How many; of data that workers open, 0 until they have.
+    """
+
+    shards: list[Any]
+    examples: int
+
+
 def count_examples(batch: Any) -> int:
     """The length of the first array that has an axis; 1 for a batch without one.
 
@@ -34,6 +52,8 @@ def count_examples(batch: Any) -> int:
     >>> count_examples(({"image": np.ones((5, 2))}, {"label": np.ones(5)}))
     5
     """
+    if isinstance(batch, ShardedBatch):
+        return batch.examples
     if type(batch) is tuple and batch and (shape := getattr(batch[0], "shape", ())):
         return int(shape[0])  # as it is most often, and there is no tree to walk
     for x in trees.leaves(batch):
@@ -48,8 +68,9 @@ class Loader:
     Parameters
     ----------
     data : one batch, or an iterable of batches
-        Where it has ``state_dict`` and ``load_state_dict``, as :class:`tinygrad_hess.data.Batches`
-        has, the state is that of the random numbers which its next pass is drawn with.
+        A function without arguments stands for the batch that it gives. Where it has ``state_dict``
+        and ``load_state_dict``, as :class:`tinygrad_hess.data.Batches` has, the state is that of
+        the random numbers which its next pass is drawn with.
     who, what : str
         The function and its argument, for errors.
 
@@ -71,7 +92,10 @@ class Loader:
 
     def __iter__(self) -> Iterator[Any]:
         for batch in self.batches:
-            yield batch if self.in_memory else to_arrays(self.who, self.what, batch)
+            if callable(batch):
+                yield opened(batch)
+            else:
+                yield batch if self.in_memory else to_arrays(self.who, self.what, batch)
 
     def groups(self, size: int, skip: int = 0) -> Iterator[list[Any]]:
         """Lists of so many batches each, the last with what is left; without the first ``skip``.

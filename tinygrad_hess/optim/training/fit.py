@@ -12,11 +12,13 @@ from ...core import arguments, trees
 from ...core.errors import misfit_of
 from ...core.progress import progress_bar
 from ...core.tensor import Tensor
+from ...distributed.workers import Workers
 from ..model_curvature import ModelCurvature
 from ..optimizer import Optimizer, State, require_state
 from .accumulation import accumulating_stepper
 from .batches import Loader
 from .checkpoints import Checkpoints
+from .data_parallel import ShardedLoader, data_parallel_stepper
 from .fitted import Fitted
 from .history import History
 from .loop import Callback, Training
@@ -42,6 +44,8 @@ def fit(
     resume: bool = False,
     progress: bool | None = None,
     jit: bool = True,
+    executor: Any = None,
+    shards: int | None = None,
 ) -> Fitted:
     """Train: one step of the optimiser for each batch, epoch after epoch.
 
@@ -93,6 +97,13 @@ def fit(
     jit : bool
         Record the step once for each kind of batch, and replay it. A loss that cannot be replayed
         (it draws random numbers, or branches on values) is recorded each time instead.
+    executor : Executor, callable, or list of them, optional
+        Who computes the gradients, a shard of a batch at a time: threads, processes, Dask; see
+        :class:`tinygrad_hess.curvature.ShardedData`. ``loss`` must be a mean over examples. Data
+        may be functions without arguments, which workers call to open a batch.
+    shards : int, optional
+        Into how many shards each batch is cut for them; by default 8. The result depends on this,
+        and to the last bit on nothing else: not on who the workers are, nor on how many.
 
     Returns
     -------
@@ -105,7 +116,8 @@ def fit(
         When the loss is not finite.
     ValueError
         When the data hold no batches, or are a generator and ``epochs`` is above 1; when a file is
-        no checkpoint of such a run, or there is one and ``resume`` is False.
+        no checkpoint of such a run, or there is one and ``resume`` is False. With an executor, for
+        a loss that assigns to buffers or is no mean over examples.
 
     Notes
     -----
@@ -151,9 +163,14 @@ def fit(
     accumulate = arguments.integer("fit", "accumulate", accumulate, least=1)
     if patience is not None:
         patience = arguments.integer("fit", "patience", patience, least=1)
-    step = _step_of_batches(optimizer, loss, accumulate, jit, takes_batch)
+    workers = _workers(executor, shards, takes_batch, data)
     measure = _validation(loss, validation, metrics, jit, takes_batch)
-    loader = Loader(data, "fit", "data")
+    if workers is None:
+        step = _step_of_batches(optimizer, loss, accumulate, jit, takes_batch)
+        loader = Loader(data, "fit", "data")
+    else:
+        step = data_parallel_stepper(optimizer, loss, workers, jit=jit)
+        loader = ShardedLoader(data, "fit", "data", workers, shards)
     history = History([] if measure is None else measure.names)
     params = trees.map_every(_to_array, params)
     state = optimizer.init(params) if state is None else state
@@ -219,6 +236,16 @@ def _step_of_batches(
     if takes_batch:
         return lambda params, state, batches: step(params, state, batches[0])
     return lambda params, state, batches: step(params, state)
+
+
+def _workers(executor: Any, shards: int | None, takes_batch: bool, data: Any) -> Workers | None:
+    if executor is None:
+        if shards is not None:
+            raise ValueError(f"fit: shards={shards!r} are for an executor. Give executor=, too.")
+        return None
+    if data is None or not takes_batch:
+        raise ValueError("fit: an executor shares out the batches of data, and there are none")
+    return Workers(executor, None, "fit")
 
 
 def _validation(

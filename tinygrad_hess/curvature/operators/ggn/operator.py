@@ -9,13 +9,13 @@ import numpy as np
 
 from ....core.tensor import unrecorded
 from ....transforms.recording import Recording
-from ...distributed.sharded import as_batches
 from .. import checks
 from ..empirical_risk import StreamedOperator
 from ..flattening import Array, Flattening
 from ..linearization import OutputProducts, RecordedGaussNewton, RecordedGradient, RecordedModel
 from ..passes import TAPE_MEMORY
 from ..per_example.forms import Layout, RecordedCopies, recorded_copies
+from ..sharded import as_batches
 from .output_hessians import check_counts, check_reduction, output_hessian
 
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from ....core import arguments
 from ....core.tensor import unrecorded
+from ....distributed.shards import batch_size
 from .. import checks
-from ..batches import Batches, batch_size
+from ..batches import Batches
 from ..flattening import Array, Flattening
 from ..ggn.output_hessians import check_counts, check_reduction
 from ..ggn.output_roots import output_gradient, output_roots

@@ -9,14 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ...core import arguments, trees
-from ..operators.batches import Batches, batch_size, examples
-from ..operators.flattening import raw
-from .transport import Sent, Stored, read
-from .workers import Workers
-
-SHARDS = 8
-"""Of one batch, where nothing else is asked for."""
+from ...core import trees
+from ...distributed.shards import batch_size, contiguous, cut, raw
+from ...distributed.transport import Sent, Stored, read
+from ...distributed.workers import Workers
+from .batches import Batches
 
 
 class ShardedData(Batches):
@@ -105,7 +102,7 @@ class ShardedData(Batches):
         self.single = False
         places = []
         if self.in_memory:
-            self.data = [x if callable(x) else _contiguous(x) for x in self.data]
+            self.data = [x if callable(x) else contiguous(x) for x in self.data]
             places = [self.workers.store() for _ in self.data]
         else:  # a loader is read once, without holding it all
             for batch in given:
@@ -149,34 +146,3 @@ class _Reader:
 
     def __call__(self) -> Any:
         return read(self._place.path(None))
-
-
-def cut(batch: Any, who: str, shards: int | None, shard_size: int | None) -> list[Any]:
-    """One batch as several, in order; numbers beside its arrays go to each.
-
-    Examples
-    --------
-    >>> [part.tolist() for part in cut(np.arange(5), "example", 2, None)]
-    [[0, 1, 2], [3, 4]]
-    >>> [part.tolist() for part in cut(np.arange(5), "example", None, 2)]
-    [[0, 1], [2, 3], [4]]
-    """
-    if shards is not None and shard_size is not None:
-        raise ValueError(f"{who}: give shards or shard_size, not both")
-    n = batch_size(batch, who, 0)
-    if shard_size is not None:
-        size = arguments.integer(who, "shard_size", shard_size, least=1)
-        ends = [*range(size, n, size), n]
-    else:
-        count = SHARDS if shards is None else arguments.integer(who, "shards", shards, least=1)
-        count = min(count, max(n, 1))
-        ends = [-(-k * n // count) for k in range(1, count + 1)]
-
-    return [examples(batch, first, last) for first, last in zip([0, *ends], ends, strict=False)]
-
-
-def _contiguous(batch: Any) -> Any:
-    """With arrays as they lie in another process, since that may decide about rounding."""
-    return trees.map(
-        lambda x: np.ascontiguousarray(x) if isinstance(x, np.ndarray) and x.ndim else x, batch
-    )

@@ -27,8 +27,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core import arguments
-from ...core.files import left_behind
+from ..core import arguments
+from ..core.files import left_behind
 
 ALIGNED = 64
 """Bytes to which arrays are aligned in a file."""

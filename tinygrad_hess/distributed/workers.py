@@ -1,6 +1,7 @@
-"""One call for each shard of some data, on executors, with the answers in the order of the shards.
+"""One call for each shard of some data, on executors.
 
-    Workers.each : function, shards, arguments -> results, in order
+    Workers.each      : function, shards, arguments -> results, in the order of the shards
+    Workers.completed : the same in the order in which they arrive, with their numbers
 
 Only ``executor.submit(function, *arguments)`` is used, so that any executor will do. Which worker
 answers, and when, has no part in the result: neither in what a shard is, nor in the order in which
@@ -14,12 +15,20 @@ import threading
 import traceback
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    wait,
+)
 from typing import Any
 
-from ...core import arguments
-from ...core.blas_threads import one_blas_thread
-from ...core.interchange import to_arrays
+from ..core import arguments
+from ..core.blas_threads import one_blas_thread
+from .dask import is_loss, of_each_worker
+from .shards import opened
 from .transport import Folder, Result, Sent, Stored, checked_folder, finalize
 
 TRIES = 5
@@ -43,14 +52,16 @@ class Workers:
         Where what is sent to other processes is stored; all workers must see it.
     who : str
         The caller, for errors.
+    noun : str
+        What a shard is called in them.
     """
 
-    def __init__(self, executor: Any, folder: Any, who: str):
-        self.who = who
+    def __init__(self, executor: Any, folder: Any, who: str, noun: str = "shard"):
+        self.who, self.noun = who, noun
         given = list(executor) if isinstance(executor, (list, tuple)) else [executor]
         if not given:
             raise ValueError(f"{who}: executor is an empty {type(executor).__name__}. {ADVICE}")
-        self._slots = [_Slot(one, who) for one in given]
+        self._slots = [_Slot(one, who) for some in given for one in of_each_worker(some)]
         self._folder = Folder(checked_folder(who, folder))
         self._functions: weakref.WeakKeyDictionary[Any, Stored] = weakref.WeakKeyDictionary()
 
@@ -79,48 +90,83 @@ class Workers:
         Exception
             What the function raised, with a note that names the shard.
         """
-        stored = self._functions.get(function)
-        if stored is None:
-            stored = self._functions[function] = self.store()
-        what, sent = Sent(function, stored), [Sent(some, self.store()) for some in args]
-        tasks = [
-            _Task(number, (what, shard, number, sent[i % len(sent)], self._folder))
-            for i, (number, shard) in enumerate(shards)
-        ]
+        tasks = self._tasks(function, shards, args)
         try:
             with one_blas_thread:  # for executors that are threads of this process
                 for task in tasks:
                     self._submit(task, len(tasks))
                 for task in tasks:
-                    yield self._answer_of(task, len(tasks))
+                    while (found := self._answer_of(task, len(tasks))) is None:
+                        pass
+                    yield found[0]
         finally:
-            for task in tasks:
-                if task.future is not None:
-                    task.future.cancel()
+            _cancel(tasks)
 
-    def _answer_of(self, task: _Task, count: int) -> Any:
-        while True:
-            assert task.future is not None and task.slot is not None
-            try:
-                found = task.future.result().get()
-                task.future = None
-            except (BrokenExecutor, CancelledError) as error:
-                task.lost += 1
-                task.slot.drop(task.executor, error)
-                self._submit(task, count)
-                continue
-            except Exception as error:  # of the executor itself, such as Dask's KilledWorker
-                found = _Failure(error)
-            if isinstance(found, _Failure):
-                found.error.add_note(f"{self.who}: on a worker, in shard {task.number} of {count}")
-                raise found.error
-            return found
+    def completed(
+        self, function: Any, shards: Sequence[tuple[int, Sent]], args: Sequence[tuple[Any, ...]]
+    ) -> Iterator[tuple[int, Any]]:
+        """As :meth:`each`, but as answers arrive: the number of each, and what was found."""
+        tasks = self._tasks(function, shards, args)
+        try:
+            with one_blas_thread:
+                waiting = {self._submit(task, len(tasks)): task for task in tasks}
+                while waiting:
+                    done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        task = waiting.pop(future)
+                        found = self._answer_of(task, len(tasks))
+                        if found is None:
+                            assert task.future is not None
+                            waiting[task.future] = task
+                        else:
+                            yield task.number, found[0]
+        finally:
+            _cancel(tasks)
 
-    def _submit(self, task: _Task, count: int) -> None:
+    def _tasks(
+        self, function: Any, shards: Sequence[tuple[int, Sent]], args: Sequence[tuple[Any, ...]]
+    ) -> list[_Task]:
+        stored = self._functions.get(function)
+        if stored is None:
+            stored = self._functions[function] = self.store()
+        what, sent = Sent(function, stored), [Sent(some, self.store()) for some in args]
+        return [
+            _Task(number, (what, shard, number, sent[i % len(sent)], self._folder))
+            for i, (number, shard) in enumerate(shards)
+        ]
+
+    def _answer_of(self, task: _Task, count: int) -> tuple[Any] | None:
+        """What was found, in a tuple; None where the call was sent again, its worker being lost."""
+        assert task.future is not None and task.slot is not None
+        try:
+            found = task.future.result().get()
+            task.future = None
+        except (BrokenExecutor, CancelledError) as error:
+            task.slot.drop(task.executor, error)
+            self._submit_again(task, count)
+            return None
+        except Exception as error:  # of the executor itself
+            if is_loss(error):
+                self._submit_again(task, count)
+                return None
+            found = _Failure(error)
+        if isinstance(found, _Failure):
+            found.error.add_note(
+                f"{self.who}: on a worker, in {self.noun} {task.number} of {count}"
+            )
+            raise found.error
+        return (found,)
+
+    def _submit_again(self, task: _Task, count: int) -> None:
+        task.lost += 1
+        self._submit(task, count)
+
+    def _submit(self, task: _Task, count: int) -> Future[Any]:
         if task.lost >= TRIES:
             raise RuntimeError(
-                f"{self.who}: {task.lost} workers in a row ended before they answered for shard "
-                f"{task.number} of {count}; is there memory enough? Smaller shards need less."
+                f"{self.who}: {task.lost} workers in a row ended before they answered for "
+                f"{self.noun} {task.number} of {count}; is there memory enough? A smaller "
+                f"{self.noun} needs less."
             )
         for k in range(len(self._slots)):
             slot = self._slots[(task.number + task.lost + k) % len(self._slots)]
@@ -128,14 +174,14 @@ class Workers:
                 if (executor := slot.executor()) is None:
                     break
                 try:
-                    task.future = executor.submit(_answer, *task.call)
+                    task.future = future = executor.submit(_answer, *task.call)
                 except (BrokenExecutor, RuntimeError) as error:  # or it is shut down
                     slot.drop(executor, error)
                 else:
                     task.slot, task.executor = slot, executor
-                    return
+                    return future
         raise RuntimeError(
-            f"{self.who}: no worker is left for shard {task.number} of {count} "
+            f"{self.who}: no worker is left for {self.noun} {task.number} of {count} "
             f"({'; '.join(sorted({slot.why for slot in self._slots}))}). Give executor= a function "
             "that makes one, such as lambda: ProcessPoolExecutor(2): another is then made."
         )
@@ -150,6 +196,12 @@ class _Task:
         self.slot: _Slot | None = None
         self.executor: Executor | None = None
         self.lost = 0
+
+
+def _cancel(tasks: Sequence[_Task]) -> None:
+    for task in tasks:
+        if task.future is not None:
+            task.future.cancel()
 
 
 class _Slot:
@@ -191,11 +243,6 @@ def _shut_down(executor: Executor) -> None:
 
 
 # ---- in the worker -------------------------------------------------------------------------------
-
-
-def opened(shard: Any) -> Any:
-    """A shard, or what the function gives that stands for it."""
-    return to_arrays("data", "a shard", shard()) if callable(shard) else shard
 
 
 class _Failure:

@@ -1,0 +1,91 @@
+"""One batch cut into shards, by its examples; what a shard is never depends on who computes it.
+
+cut : batch, shards -> [batch, ...]
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import arguments, trees
+from ..core.interchange import to_arrays
+from ..core.tensor import Tensor
+
+SHARDS = 8
+"""Of one batch, where nothing else is asked for."""
+
+
+def raw(x: Any) -> Any:
+    """The array in a tensor, and anything else as it is."""
+    return x.value if isinstance(x, Tensor) else x
+
+
+def opened(shard: Any) -> Any:
+    """A shard, or what the function gives that stands for it."""
+    return to_arrays("data", "a shard", shard()) if callable(shard) else shard
+
+
+def batch_size(batch: Any, who: str, number: int) -> int:
+    """How many examples a batch holds: the common length of the first axes of its arrays."""
+    arrays = trees.leaves(batch)
+    lengths = {x.shape[0] for x in arrays if len(getattr(x, "shape", ())) > 0}
+    if len(lengths) != 1:
+        found = ", ".join(str(getattr(x, "shape", type(x).__name__)) for x in arrays) or "nothing"
+        raise ValueError(
+            f"{who}: batch {number} holds {found}, so its number of examples (the common length "
+            "of the first axes) is unclear. It weights the batch under reduction='mean'; use "
+            "reduction='sum' if the loss sums over examples."
+        )
+    return int(lengths.pop())
+
+
+def examples(batch: Any, first: int, last: int) -> Any:
+    """Some examples of a batch; numbers beside its arrays stay."""
+    return trees.map(lambda x: raw(x)[first:last] if np.ndim(raw(x)) else x, batch)
+
+
+def cut(batch: Any, who: str, shards: int | None, shard_size: int | None = None) -> list[Any]:
+    """One batch as several, in order; numbers beside its arrays go to each.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in cut(np.arange(5), "example", 2)]
+    [[0, 1, 2], [3, 4]]
+    >>> [part.tolist() for part in cut(np.arange(5), "example", None, 2)]
+    [[0, 1], [2, 3], [4]]
+    """
+    if shards is not None and shard_size is not None:
+        raise ValueError(f"{who}: give shards or shard_size, not both")
+    n = batch_size(batch, who, 0)
+    if shard_size is not None:
+        size = arguments.integer(who, "shard_size", shard_size, least=1)
+        ends = [*range(size, n, size), n]
+    else:
+        ends = ends_of_shards(n, check_shards(who, shards))
+    return [examples(batch, first, last) for first, last in zip([0, *ends], ends, strict=False)]
+
+
+def check_shards(who: str, shards: int | None) -> int:
+    """How many shards are asked for."""
+    return SHARDS if shards is None else arguments.integer(who, "shards", shards, least=1)
+
+
+def ends_of_shards(n: int, count: int) -> list[int]:
+    """Where nearly equal shards of n examples end; no more than there are examples.
+
+    Examples
+    --------
+    >>> ends_of_shards(5, 2), ends_of_shards(2, 3)
+    ([3, 5], [1, 2])
+    """
+    count = min(count, max(n, 1))
+    return [-(-k * n // count) for k in range(1, count + 1)]
+
+
+def contiguous(batch: Any) -> Any:
+    """With arrays as they lie in another process, since that may decide about rounding."""
+    return trees.map(
+        lambda x: np.ascontiguousarray(x) if isinstance(x, np.ndarray) and x.ndim else x, batch
+    )
