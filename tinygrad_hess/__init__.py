@@ -5,7 +5,8 @@
 - A Hessian-vector product: ``hvp(f, x, v)``; many at one point: ``linearize(grad(f), x)``.
 - Jacobians and Hessians: ``jacobian(f)(x)``, ``jacfwd``, ``jacrev``, ``hessian(f)(x)``; sparse
   ones with ``sparse=True``; products with a Jacobian: ``jvp``, ``vjp``.
-- Over a batch: ``vmap(f)``; per-example gradients: ``vmap(grad(f), (None, 0))(w, xs)``.
+- Over a batch: ``vmap(f)``; per-example gradients: ``vmap(grad(f), (None, 0))(w, xs)``; over seeds
+  or settings, by other processes: ``parallel_map(f, range(10), executor=executor)``.
 - Recorded once, then replayed: ``jit(f)``; a loop as one node: ``scan(body, carry, xs)``.
 - Custom rules: ``custom_vjp``, ``custom_jvp``, ``stop_gradient``, ``checkpoint``.
 - Checks: ``check_grads(f, (x,))``, ``debug_nans()``, ``nan_safe()``; what has a derivative:
@@ -30,6 +31,7 @@ _methods.install()
 _protocols.install()
 _keep_freed_memory()
 
+from . import distributed as distributed
 from . import numpy as numpy
 from . import ops as ops
 from .core.names import missing as _missing
@@ -82,11 +84,16 @@ if _typing.TYPE_CHECKING:  # what __getattr__ loads when it is used
     from . import optim as optim
     from . import scipy as scipy
     from . import viz as viz
+    from .distributed.parallel_map import parallel_map as parallel_map
     from .numpy._coverage import supported as supported
     from .transforms.sparse.plan import sparsity as sparsity
 
 _SUBPACKAGES = ("curvature", "data", "io", "nn", "ode", "optim", "scipy", "viz")
-_ELSEWHERE = {"sparsity": "transforms.sparse.plan", "supported": "numpy._coverage"}
+_ELSEWHERE = {
+    "parallel_map": "distributed.parallel_map",
+    "sparsity": "transforms.sparse.plan",
+    "supported": "numpy._coverage",
+}
 
 _FILES = "Write tg.io.save(path, model), and tg.io.load(path, like=model)."
 _GRAD = "Use with tg.no_grad(): or with tg.enable_grad():."
@@ -102,6 +109,7 @@ _ADVICE = {
     "compile": "Use tg.jit.",
     "functional": "Its functions are in tg.nn.",
     "hessian_vector_product": "Use tg.hvp(f, x, v).",
+    "pmap": "Use tg.parallel_map(f, inputs, executor=executor).",
     "make_vjp": "Use tg.vjp(f, x).",
     "make_jvp": "Use tg.jvp(f, (x,), (tangent,)).",
     "elementwise_grad": "Use tg.vmap(tg.grad(f)), or tg.grad of the sum.",
@@ -113,7 +121,8 @@ _ADVICE = {
 _NAMESPACES = ("numpy", "nn", "optim", "data", "curvature", "viz")
 """Where a name is looked for that the package itself does not have, in this order."""
 
-for _name in ("core", "replay", "tensor_methods", "transforms"):  # not for users: found, not listed
+# not for users: found, not listed
+for _name in ("core", "distributed", "replay", "tensor_methods", "transforms"):
     del globals()[_name]
 
 
