@@ -68,10 +68,12 @@ class TestView:
             out.expanded = document.activeElement.getAttribute("aria-expanded");
             $("open").click(); await painted(4);
             out.more = boxes();
-            $("close").click(); await painted(5);
+            $("open").click(); await painted(5);
+            out.every = boxes();
+            $("close").click(); await painted(6);
             $("search").value = "tanh"; $("search").dispatchEvent(new Event("input"));
             out.hits = all(".results button").length;
-            key($("search"), "Enter"); await painted(6);
+            key($("search"), "Enter"); await painted(7);
             out.told = $("panel").textContent;
             out.bars = all(".bars span").length;
             out.selected = all("g.selected").length;
@@ -89,14 +91,15 @@ class TestView:
             const before = document.documentElement.dataset.theme;
             $("theme").click(); out.themes = [before, document.documentElement.dataset.theme];
             out.graphs = [...$("graphs").options].map(o => o.textContent);
-            $("graphs").value = 1; $("graphs").dispatchEvent(new Event("change")); await painted(7);
+            $("graphs").value = 1; $("graphs").dispatchEvent(new Event("change")); await painted(8);
             out.program = all("g.node").map(g => g.getAttribute("aria-label"));
             out.times = all("table td").length;
             key(document.body, "Escape");
             return out;
             """,
         )
-        assert found["closed"] < found["opened"] < found["more"] == found["whole"]
+        # what the gradient recorded of the net opens like the net, a level at a time
+        assert found["closed"] < found["opened"] < found["more"] < found["every"] == found["whole"]
         assert found["expanded"] == "true"
         assert found["hits"] == 2 and found["selected"] == 1  # tanh, and its derivative
         assert all(word in found["told"] for word in ("tanh", "1 - (y × y)", "flops", "test_pages"))

@@ -99,6 +99,41 @@ class TestFold:
         assert "12 parameters" in g.source
         assert "net.blocks[0].weight … net.blocks[11].weight" in g.source
 
+    def test_a_run_that_begins_before_the_first_layer(self) -> None:
+        """The operation in front of the layers is like the last of each."""
+
+        class Layer(nn.Module):
+            def __init__(self, seed: int) -> None:
+                self.inner = nn.Linear(2, 2, seed=seed)
+
+            def __call__(self, x: Any) -> Any:
+                return np.tanh(self.inner(x))
+
+        layers = [Layer(seed) for seed in range(9)]
+
+        def f(layers: Any, x: Any) -> Any:
+            x = np.tanh(x)
+            for layer in layers:
+                x = layer(x)
+            return x.sum()
+
+        assert ("9 layers × this body", 9) in frames(fold(picture(f, layers, np.ones((1, 2)))))
+        backward = frames(fold(picture(tg.grad(f), layers, np.ones((1, 2)))))
+        # in reverse, the last step hands nothing on: the input has no derivative
+        assert sorted(steps for name, steps in backward if "this body" in name) == [8, 9]
+
+    def test_calls_of_one_module_are_steps(self) -> None:
+        cell = nn.Linear(2, 2, seed=0)
+
+        def f(cell: Any, x: Any) -> Any:
+            for _ in range(9):
+                x = np.tanh(cell(x))
+            return x.sum()
+
+        named = {name for name, _ in frames(fold(picture(f, cell, np.ones((1, 2)))))}
+        assert any(name.endswith(" steps × this body") for name in named)
+        assert not any("layers" in name for name in named)
+
     def test_loops_in_loops(self) -> None:
         def f(x: Any) -> Any:
             for _ in range(6):
@@ -152,7 +187,8 @@ def plain_runs(codes: np.ndarray) -> list[Repeat]:
             if not same:
                 steps = (at - begin) // period + 1
                 if at > begin and steps >= LEAST:
-                    found.append(Repeat(begin, period, steps))
+                    rest = (at - begin) % period
+                    found.append(Repeat(begin, period, steps, rest))
                 begin = at + 1
     return found
 

@@ -13,6 +13,7 @@ import pytest
 import tinygrad_hess as tg
 import tinygrad_hess.viz
 from tinygrad_hess import nn
+from tinygrad_hess.core import trees
 from tinygrad_hess.core.tape import Tape
 from tinygrad_hess.core.tensor import tick
 from tinygrad_hess.ops.elementwise.identity import seed
@@ -20,6 +21,7 @@ from tinygrad_hess.viz import plots, rendering
 from tinygrad_hess.viz.collapse import by_kind, by_module, by_run, by_sweep
 from tinygrad_hess.viz.phases import sweeps
 from tinygrad_hess.viz.reading import describe_value, read
+from tinygrad_hess.viz.trace import trace
 
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 
@@ -289,6 +291,32 @@ class TestModules:
         vertices = picture_of(f(x)).vertices
         inside = {v.phase.kind for v in vertices if v.scope == 0}
         assert inside == {"forward"}
+
+    def test_what_sweeps_recorded_of_a_module_has_a_frame_of_its_own(self):
+        """Each box by the sweep that its colour tells, in the module whose rule recorded it."""
+        net, x = nn.MLP([3, 4, 2], seed=0), np.ones((5, 3))
+        v = trees.unflatten(trees.flatten(net)[1], [np.ones_like(a) for a in trees.leaves(net)])
+        loss = lambda net: (net(x) ** 2).mean()
+        traced = trace("graph", lambda net: tg.hvp(loss, net, v), (net,), None)
+        picture = read(traced.roots, traced.starts, traced.arrays, True)
+        found = {}
+        for v in picture.vertices:
+            if v.kind == "op":
+                names, scope = [], v.scope
+                while scope >= 0:
+                    names.append(picture.scopes[scope].name)
+                    scope = picture.scopes[scope].outer
+                found.setdefault(tuple(names), set()).add(v.phase.kind)
+        layers = "layers[0] Linear", "layers[1] Linear"
+        for layer in layers:
+            assert found[layer, "net MLP"] == {"forward"}
+            assert found[f"{layer}, tangent", "net MLP, tangent"] == {"tangent"}
+            both = "reverse, tangent"
+            assert found[f"{layer}, {both}", f"net MLP, {both}"] == {"tangent"}
+        # of the reverse sweep, what the first layer's weights take is not differentiated again
+        assert found["layers[1] Linear, reverse", "net MLP, reverse"] == {"reverse"}
+        # the loss is outside the net, whichever sweep passes it
+        assert found[()] == {"reverse", "tangent"}
 
     def test_several_outputs_of_one_call_are_one_cluster(self):
         x = tg.tensor(0.5, requires_grad=True)

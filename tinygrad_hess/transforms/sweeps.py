@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -55,8 +55,8 @@ def reverse(
     """
     with np.errstate(all="ignore"):  # an infinite derivative is an answer, not a warning
         if recorded:
-            with _Seeded(tape, cotangents, "reverse") as seeds:
-                return _reverse(tape, seeds, True, visit)
+            with _Seeded(cotangents, "reverse") as seeded:
+                return _reverse(tape, seeded.seeds, True, visit, seeded.note.rules)
         if tape.active is None and not modes.special[0] and visit is None:
             return _reverse_raw(tape, dict(cotangents))
         return _reverse(tape, dict(cotangents), False, visit)
@@ -163,6 +163,7 @@ def _reverse(
     cotangents: Cotangents,
     recorded: bool,
     visit: Callable[[Tensor, Any], Any] | None = None,
+    begun: list[tuple[int, Tensor]] | None = None,
 ) -> Cotangents:
     kept = _batch_axes(tape, cotangents)
     safe, debug = modes.is_nan_safe(), modes.is_debugging_nans()
@@ -179,6 +180,8 @@ def _reverse(
             continue
         if visit is not None:
             g = visit(node, g)
+        if begun is not None:
+            begun.append((tick(), node))
         parents = node.parents
         if not parents:
             leaves[node.time] = g
@@ -244,12 +247,18 @@ def forward(
     """
     with np.errstate(all="ignore"):
         if recorded:
-            with _Seeded(tape, tangents, "tangent") as seeds:
-                return _forward(tape, seeds, roots, True)
+            with _Seeded(tangents, "tangent") as seeded:
+                return _forward(tape, seeded.seeds, roots, True, seeded.note.rules)
         return _forward(tape, dict(tangents), roots, False)
 
 
-def _forward(tape: Tape, tangents: Cotangents, roots: set[int], recorded: bool) -> Cotangents:
+def _forward(
+    tape: Tape,
+    tangents: Cotangents,
+    roots: set[int],
+    recorded: bool,
+    begun: list[tuple[int, Tensor]] | None = None,
+) -> Cotangents:
     safe, debug = modes.is_nan_safe(), modes.is_debugging_nans()
     get = tangents.get
     for node, dead in zip(tape.nodes, tape.last_uses(roots), strict=True):
@@ -258,6 +267,8 @@ def _forward(tape: Tape, tangents: Cotangents, roots: set[int], recorded: bool) 
             continue
         ts = [None if p is None else get(p.time) for p in parents]
         if any(t is not None for t in ts):
+            if begun is not None:
+                begun.append((tick(), node))
             if recorded:
                 y: Any = node
                 args: Any = _operands(node)
@@ -405,11 +416,22 @@ def _name(node: Tensor) -> str:
     return "leaf" if node.prim is None else node.prim.name
 
 
-class _Seeded:
-    """Mark a recorded sweep on the tape: its seeds say which sweep they start, and until when."""
+class Note(dict[str, Any]):
+    """What the seeds of one recorded sweep share: which sweep they start, and when it ended.
 
-    def __init__(self, tape: Tape, given: Cotangents, sweep: str):
-        self.note = {"sweep": sweep, "until": 0}
+    Where nodes note their lines, ``rules`` tells when the rule of which node was begun.
+    """
+
+    rules: list[tuple[int, Tensor]] | None = None
+
+
+class _Seeded:
+    """Mark a recorded sweep on the tape, by its seeds."""
+
+    def __init__(self, given: Cotangents, sweep: str):
+        self.note = Note(sweep=sweep, until=0)
+        if modes.is_noting_lines():
+            self.note.rules = []
         self.seeds = {time: self._seed(g) for time, g in given.items()}
 
     def _seed(self, g: Any) -> Tensor:
@@ -417,8 +439,8 @@ class _Seeded:
         parent = g if isinstance(g, Tensor) and g.prim is not None else None
         return record(seed.primitive, value, (value,), (parent,), self.note)
 
-    def __enter__(self) -> Cotangents:
-        return self.seeds
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(self, *error: Any) -> None:
         self.note["until"] = tick()

@@ -38,12 +38,16 @@ def numbered(names: list[str]) -> list[str]:
 def named_scopes(picture: Picture) -> list[Scope]:
     """Calls of modules, with the attribute by which the module is reached.
 
-    It is what the names of all parameters have in common that were read inside.
+    It is what the names of all parameters have in common that were read inside. What a sweep
+    recorded of a call has the call's name, and says which sweep it was.
     """
     scopes = picture.scopes
     paths = _paths(picture)
     names = []
     for number, scope in enumerate(scopes):
+        if scope.primal >= 0:
+            names.append("")
+            continue
         path = paths[number]
         around = paths[scope.outer] if scope.outer >= 0 else []
         if path[: len(around)] == around:
@@ -53,11 +57,15 @@ def named_scopes(picture: Picture) -> list[Scope]:
         names.append(scope.name if same else f"{attribute} {scope.name}")
     siblings: dict[int, list[int]] = {}
     for number, scope in enumerate(scopes):
-        siblings.setdefault(scope.outer, []).append(number)
+        if scope.primal < 0:
+            siblings.setdefault(scope.outer, []).append(number)
     out = list(scopes)
     for members in siblings.values():
         for number, name in zip(members, numbered([names[n] for n in members]), strict=True):
             out[number] = scopes[number]._replace(name=name)
+    for number, scope in enumerate(scopes):
+        if scope.primal >= 0:
+            out[number] = scope._replace(name=f"{out[scope.primal].name}, {scope.name}")
     return out
 
 

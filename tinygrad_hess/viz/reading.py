@@ -32,7 +32,7 @@ from .naming import named_scopes, tell_apart
 from .phases import FORWARD, Sweep, is_seed, sweeps
 from .picture import CARRIED, Edge, Picture, Vertex
 from .programs import operations
-from .scopes import Scope, scopes
+from .scopes import Scope, scopes, with_primals
 
 
 class Given(NamedTuple):
@@ -66,11 +66,14 @@ def read(
         Derivatives of the output.
     """
     nodes = Tape([tensor for _, tensor in outputs]).nodes
-    phases = sweeps(nodes)
-    calls, inside = scopes(nodes, phases)
+    known = with_primals(nodes)
+    phases = sweeps(known)
+    calls, inside = scopes(known, phases)
     reader = _Reader(_differentiated(nodes, starts), arrays, constants, grads, calls)
-    for node, phase, scope in zip(nodes, phases, inside, strict=True):
-        reader.add(node, phase, scope)
+    drawn = {node.time for node in nodes}
+    for node, phase, scope in zip(known, phases, inside, strict=True):
+        if node.time in drawn:
+            reader.add(node, phase, scope)
     for name, tensor in outputs:
         reader.add_output(name, tensor)
     picture = Picture(reader.vertices, list(dict.fromkeys(reader.edges)), calls)

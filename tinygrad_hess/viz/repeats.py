@@ -10,6 +10,7 @@ lies outside. Of the bodies inside bodies, the outer are found first.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
@@ -34,13 +35,20 @@ _ENDS = (*SOURCES, "output", "seed")
 _DEEPEST = 4
 """Bodies inside bodies."""
 
+_COUNT = re.compile(r" \d+(?=$|,)")
+"""The number after the name of a module that is called more than once."""
+
 
 class Repeat(NamedTuple):
-    """A body of ``period`` operations, ``steps`` times, from ``first`` on among the operations."""
+    """A body of ``period`` operations, ``steps`` times, from ``first`` on among the operations.
+
+    The ``rest`` after them are like the first ones of a step.
+    """
 
     first: int
     period: int
     steps: int
+    rest: int = 0
 
     @property
     def end(self) -> int:
@@ -98,9 +106,9 @@ def _runs(codes: np.ndarray) -> Iterator[Repeat]:
         if not any(end - begin >= least // every - 1 for begin, end in sampled):
             continue
         for begin, end in _stretches(codes[:-period] == codes[period:]):
-            steps = (end - begin) // period + 1
+            steps, rest = divmod(end - begin + period, period)
             if steps >= LEAST:
-                yield Repeat(begin, period, steps)
+                yield Repeat(begin, period, steps, rest)
 
 
 _SAMPLES = 8
@@ -117,20 +125,18 @@ def _aligned(
 ) -> Iterator[Repeat]:
     """The run from where its steps begin: where fewest module calls, and fewest values, are cut."""
     while run.steps >= LEAST and not free[run.first]:  # its head is part of another repetition
-        run = Repeat(run.first + 1, run.period, run.steps - 1)
+        run = Repeat(run.first + 1, run.period, run.steps - 1, run.rest)
     if run.steps < LEAST:
         return
     scopes, vertices = picture.scopes, picture.vertices
 
     def border(shift: int) -> int:
-        """Calls that would be cut between this operation and the one before."""
-        at = run.first + shift
-        if at == 0:
-            return 0
+        """Calls that would be cut between two steps, in the middle of the run."""
+        at = run.first + (run.steps // 2) * run.period + shift
         a, b = vertices[ops[at - 1]].scope, vertices[ops[at]].scope
         return _depth(scopes, _around(scopes, a, b))
 
-    total = run.steps * run.period
+    total = run.steps * run.period + run.rest
 
     def rank(shift: int) -> tuple[int, ...]:
         handed, is_read = wires.cut(run, shift)
@@ -302,15 +308,19 @@ def _framed(
         for i in members:
             outer = _around(scopes, outer, vertices[i].scope)
         body = members[: r.period]
+        differing = set()  # calls of modules of their own in each step
         for i, j in zip(body, members[-r.period :], strict=True):
             a, b = vertices[i].scope, vertices[j].scope
             while outer not in (a, b) and min(a, b) >= 0:
+                if _COUNT.sub("", scopes[a].name) != _COUNT.sub("", scopes[b].name):
+                    differing.add(a)
                 if scopes[a].name != scopes[b].name:
                     renamed[a] = f"{scopes[a].name} … {scopes[b].name}"
                 a, b = scopes[a].outer, scopes[b].outer
         inside = [_child_of(scopes, vertices[i].scope, outer) for i in body]
-        calls = len({c for c in inside if c >= 0})
-        word = "layers" if calls == 1 and -1 not in inside else "steps"
+        called = {c for c in inside if c >= 0}
+        layers = len(called) == 1 and -1 not in inside and called & differing
+        word = "layers" if layers else "steps"
         scopes.append(
             Scope(f"{r.steps:,} {word} × this body", outer, 1 + _depth(scopes, outer), r.steps)
         )
