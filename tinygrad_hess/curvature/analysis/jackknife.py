@@ -114,7 +114,7 @@ def jackknife(
         :func:`top_eigenpairs`. Use fixed seeds in it.
     loss, params, data, *args, reduction
         As for :class:`HessianOperator`. Under "sum" what is left of the data is scaled up to all
-        of it.
+        of it. Of :class:`ShardedData`, each shard is a batch, in the order of the data.
     groups : int
         One batch is split into this many parts, after a random permutation.
     seed : int
@@ -154,26 +154,30 @@ def jackknife(
     arguments.function(who, "answer", answer, "Write answer(op) of a HessianOperator.")
     started = time.perf_counter()
     given = Batches(data, who)
-    batches = _split_batch(given.data[0], groups, seed) if given.single else list(given)
-    sizes = np.array([batch_size(b, who, i) for i, b in enumerate(batches)])
-    batches = [b for b, n in zip(batches, sizes, strict=True) if n]
+    if given.single:
+        batches = Batches(_split_batch(given.data[0], groups, seed), who)
+    else:
+        batches = given if given.workers is not None else Batches(list(given), who)
+    sizes = np.array(batches.sizes())
+    batches = batches.only(np.flatnonzero(sizes).tolist())
     sizes = sizes[sizes > 0]
-    if len(batches) < 2:
+    if len(sizes) < 2:
         raise ValueError(
-            f"{who}: {len(batches)} batch with examples; to leave one out takes two or more"
+            f"{who}: {len(sizes)} batch with examples; to leave one out takes two or more"
         )
 
-    def on(kept: list[Any], scale: float) -> Array:
+    def on(kept: list[int], scale: float) -> Array:
         part = loss if scale == 1 else lambda *given: scale * loss(*given)
-        check = len(kept) == len(batches)  # once is enough
-        op = HessianOperator(part, params, kept, *args, reduction=reduction, check=check)
+        check = len(kept) == len(sizes)  # once is enough
+        some = batches.only(kept)
+        op = HessianOperator(part, params, some, *args, reduction=reduction, check=check)
         return _as_array(answer(op))
 
     total = int(sizes.sum())
-    value = on(batches, 1.0)
+    value = on(list(range(len(sizes))), 1.0)
     left_out = []
     for i, size in enumerate(sizes):
-        kept = [b for j, b in enumerate(batches) if j != i]
+        kept = [j for j in range(len(sizes)) if j != i]
         scale = total / (total - int(size)) if reduction == "sum" else 1.0
         left_out.append(on(kept, scale))
         if left_out[-1].shape != value.shape:

@@ -15,12 +15,14 @@ from scipy.optimize import Bounds, minimize
 from ...core import arguments, trees
 from ...core.plotting import BLUE, axes
 from ...core.tensor import unrecorded
+from ...distributed.shards import batch_size
 from ...transforms.gradients import jvp
 from ...transforms.vectorize import vmap
 from ..eigenpairs.eigenpairs import top_eigenpairs
 from ..estimates import scaling
 from ..estimates.operands import Array, check_positive
 from ..estimates.result import Result
+from ..operators.batches import OnBatch
 from .at_a_point import scaled
 from .search_regions import Ball, ascend
 from .total_loss import TotalLoss, as_hessian
@@ -303,10 +305,13 @@ def _fisher_rao(total: TotalLoss) -> float | None:
         return None
     square, count, unit = 0.0, 0, 1.0
     params = total.at.tree()
-    for _, size, batch in total.batches.sized(total.who, weighted=True):
+
+    def along_parameters(batch: Any) -> Array:
         more = list(total.arguments(batch)[1:])
         arrays = trees.map(lambda x: np.asarray(unrecorded(x)), batch)
-        along = _along_parameters(total, params, arrays, more, size)
+        return _along_parameters(total, params, arrays, more, batch_size(batch, total.who, 0))
+
+    for _, size, along in total.batches.each(OnBatch(along_parameters), weighted=True):
         unit = unit if square else scaling.power_of_two(along)
         square += float(np.square(along / unit).sum())
         count += size

@@ -217,6 +217,32 @@ class Batches:
         for number, (i, one) in enumerate(zip(kept, found, strict=True)):
             yield number, sizes[i], one
 
+    def sizes(self) -> list[int]:
+        """Examples in each batch.
+
+        Examples
+        --------
+        >>> Batches([np.ones((3, 2)), np.zeros((1, 2))], "example").sizes()
+        [3, 1]
+        """
+        if self.workers is not None:
+            return list(self._sizes_of_shards())
+        return [batch_size(batch, self.who, i) for i, batch in enumerate(self)]
+
+    def only(self, numbers: Sequence[int]) -> Batches:
+        """Some of these, which are in memory or with workers.
+
+        Examples
+        --------
+        >>> list(Batches([np.ones(1), np.zeros(1), np.ones(2)], "example").only([0, 2]))
+        [array([1.]), array([1., 1.])]
+        """
+        made = Batches(self, self.who)
+        made.data = [self.data[i] for i in numbers]
+        made.shards = [self.shards[i] for i in numbers] if self.shards else []
+        made._sizes, made.single, made._read = [], False, _Read()
+        return made
+
     def again(self, function: Any, *args: Any) -> None:
         """After a pass, another: ``function(read, 0, *args)`` of its first batch.
 

@@ -15,8 +15,9 @@ import numpy as np
 
 from ...core import arguments, trees
 from ...core.tensor import Tensor
+from ...distributed.shards import raw
 from ..estimates import scaling
-from .flattening import Array, Flattening, raw
+from .flattening import Array, Flattening
 
 OPAQUE = (type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType)
 

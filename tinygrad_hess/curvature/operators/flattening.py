@@ -15,7 +15,6 @@ import numpy as np
 from ...core import arguments, trees
 from ...core.errors import NonDifferentiableError
 from ...core.tensor import Batched, Tensor, constant, unrecorded
-from ...distributed.shards import raw as raw
 from .paths import Paths
 
 Array = np.ndarray[Any, Any]

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments, trees
+from ...distributed.shards import raw
 from . import checks
 from .blocks import subparameters
-from .flattening import Array, Flattening, raw
+from .flattening import Array, Flattening
 from .linearization import RecordedModel, total_of
 from .operator import DENSE_BLOCK, OnParameters
 from .passes import TAPE_MEMORY, Passes

@@ -22,7 +22,7 @@ from ..operators.batches import Batches
 from ..operators.flattening import Array, Flattening
 from ..operators.hessian import HessianOperator
 from ..operators.inverse import InverseOperator
-from .per_example import gradient_rows
+from .per_example import over_gradient_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +113,8 @@ def influence(
     params : pytree
         Where the training loss is smallest. Scores mean little elsewhere.
     data
-        The training data: one batch, or a list or another iterable of batches; n examples.
+        The training data: one batch, or a list or another iterable of batches, or
+        :class:`ShardedData`, whose workers then also take the gradients; n examples.
     test
         One batch that ``test_loss`` is taken of.
     test_loss : callable, optional
@@ -175,11 +176,7 @@ def influence(
     checks.check_finite(who, 0, value, slope)
     inverse = InverseOperator(op, damping=damping, tol=tol, max_iterations=max_iterations)
     solution = inverse.solve(slope)
-    rows = [
-        g @ solution.x
-        for number, batch in enumerate(batches)
-        for g in gradient_rows(loss, at, batch, chunk_size, number=number)
-    ]
+    rows = list(over_gradient_rows(np.matmul, loss, at, batches, chunk_size, solution.x))
     batches.reread()
     n = sum(map(len, rows))
     if n == 0:

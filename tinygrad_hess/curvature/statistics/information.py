@@ -15,14 +15,13 @@ from scipy.special import ndtri
 
 from ...core import arguments
 from ...core.plotting import BLUE, GREY, axes, literal
-from ...distributed.shards import batch_size
 from ..estimates import scaling
 from ..estimates.result import Result, plain
 from ..operators import checks
 from ..operators.batches import Batches
 from ..operators.flattening import Array, Flattening
 from ..operators.hessian import HessianOperator
-from .per_example import gradient_rows
+from .per_example import over_gradient_rows
 
 DENSE = 5_000
 """Up to this many parameters the matrix is formed and inverted."""
@@ -217,9 +216,8 @@ def observed_information(
     if robust and batches is not None:
         unit = scaling.power_of_two(information)
         meat = np.zeros((at.size, at.size))
-        for number, batch in enumerate(batches):
-            for g in gradient_rows(loss, at, batch, number=number):
-                meat += (g.T.astype(float) / unit) @ (g / unit)
+        for part in over_gradient_rows(_second_moments, loss, at, batches, None, unit):
+            meat += part
         covariance = (unit * inverse) @ meat @ (unit * inverse)
         covariance = (covariance + covariance.T) / 2
     error = np.sqrt(np.diag(covariance))
@@ -256,7 +254,11 @@ def _count_examples(batches: Batches | None, who: str) -> int:
             f"{who}: loss is a mean (reduction='mean') over unknown data; give n, the number of "
             "examples, or reduction='sum' if it sums over them"
         )
-    return sum(batch_size(batch, who, i) for i, batch in enumerate(batches))
+    return sum(batches.sizes())
+
+
+def _second_moments(g: Array, unit: float) -> Array:
+    return np.asarray((g.T.astype(float) / unit) @ (g / unit))
 
 
 def _element_names(at: Flattening) -> list[str]:

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments
+from ...distributed.shards import raw
 from ..operators import checks
 from ..operators.batches import Batches
-from ..operators.flattening import Array, Flattening, raw
+from ..operators.flattening import Array, Flattening
 from ..operators.ggn.output_hessians import check_counts, check_reduction
 from ..operators.ggn.output_roots import output_roots
 from ..operators.kfac.layer_taps import LayerTaps
-from ..operators.kfac.operator import KroneckerFactors, check_model, loss_value, pairs
+from ..operators.kfac.operator import KroneckerFactors, check_model, loss_value, pair
 from .per_example import output_jacobians
 from .posterior import Blocks, Curvature, Diagonal, Kronecker, Laplace, check_dense, check_precision
 
@@ -53,7 +54,7 @@ def laplace(
     params : pytree
         The optimum; P elements.
     data
-        One batch ``(x, y)``, or a list or another iterable of them.
+        One batch ``(x, y)``, or a list or another iterable of them, or :class:`ShardedData`.
     structure : {"full", "block", "diagonal", "kfac", "last_layer"}
         What is kept of H: all, a block for each layer (of at most 5,000 parameters), its diagonal,
         a Kronecker product for each layer, or all of the layer that is called last (the other
@@ -116,23 +117,13 @@ def laplace(
     total, examples = 0.0, 0
     blocks = [np.zeros((len(index), len(index))) for index in indices]
     diagonal = np.zeros(at.size)
-    for number, (x, y, size) in enumerate(pairs(batches, who)):
-        if not number:
-            check_model(predict, loss, at, x, y)
-        outputs = np.asarray(raw(predict(at.tensors(), x)))
-        weight = float(size) if reduction == "mean" else 1.0
-        value = loss_value(loss, outputs, y)
-        checks.check_finite(who, number, value)
-        total += value * weight
+    on_batch = _OnBatch(predict, loss, at, indices, structure == "diagonal", reduction)
+    for _, size, (value, more, parts) in batches.each(on_batch, weighted=True):
+        total += value
         examples += size
-        if structure == "kfac":
-            continue
-        for rows in _root_rows(predict, loss, at, x, y, outputs):
-            if structure == "diagonal":
-                diagonal += np.einsum("ip,ip->p", rows, rows) * weight
-            for index, block in zip(indices, blocks, strict=True):
-                part = rows[:, index] if len(indices) > 1 else rows
-                block += part.T @ part * weight
+        diagonal += more
+        for block, part in zip(blocks, parts, strict=True):
+            block += part
     if structure != "kfac":  # the factors read the data themselves
         batches.reread()
     if examples == 0:
@@ -161,6 +152,45 @@ def laplace(
         _whole=whole,
     ).with_prior_precision(prior_precision)
     return dataclasses.replace(found, seconds=time.perf_counter() - begin)
+
+
+class _OnBatch:
+    """What a batch adds, as :meth:`Batches.each` calls it: loss, diagonal and blocks of the matrix.
+
+    Without blocks and without the diagonal, the loss alone.
+    """
+
+    def __init__(
+        self,
+        predict: Callable[..., Any],
+        loss: Callable[..., Any],
+        at: Flattening,
+        indices: list[Array],
+        diagonal: bool,
+        reduction: str,
+    ):
+        self.predict, self.loss, self.at = predict, loss, at
+        self.indices, self.diagonal, self.reduction = indices, diagonal, reduction
+
+    def __call__(self, read: Callable[[], Any], number: int) -> tuple[float, Array, list[Array]]:
+        at, indices = self.at, self.indices
+        x, y, size = pair(read(), at.who, number)
+        if not number:
+            check_model(self.predict, self.loss, at, x, y)
+        outputs = np.asarray(raw(self.predict(at.tensors(), x)))
+        weight = float(size) if self.reduction == "mean" else 1.0
+        value = loss_value(self.loss, outputs, y)
+        checks.check_finite(at.who, number, value)
+        diagonal = np.zeros(at.size)
+        blocks = [np.zeros((len(index), len(index))) for index in indices]
+        if indices or self.diagonal:
+            for rows in _root_rows(self.predict, self.loss, at, x, y, outputs):
+                if self.diagonal:
+                    diagonal += np.einsum("ip,ip->p", rows, rows) * weight
+                for index, block in zip(indices, blocks, strict=True):
+                    part = rows[:, index] if len(indices) > 1 else rows
+                    block += part.T @ part * weight
+        return value * weight, diagonal, blocks
 
 
 def _same(tree: Any) -> Any:
@@ -201,7 +231,7 @@ def _last_layer(at: Flattening, predict: Callable[..., Any], batches: Batches) -
             "tinygrad_hess.nn in params, and there is none. Give the parameters that shall be "
             "uncertain as params, with structure='full', and let predict close over the rest."
         )
-    x = next(iter(pairs(batches, "laplace")))[0]
+    x = pair(next(batches.sized("laplace", True))[2], "laplace", 0)[0]
     number = taps.run(predict, x).last
     layers = [taps.items[i] for i in taps.indices]
 

@@ -20,7 +20,7 @@ from ..estimates.result import Result
 from ..operators import checks
 from ..operators.batches import Batches
 from ..operators.flattening import Array, Flattening
-from .per_example import gradient_rows
+from .per_example import over_gradient_rows
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,9 @@ def gradient_noise_scale(
     params : pytree
         Real floating-point arrays, or a model of :mod:`tinygrad_hess.nn`.
     data
-        One batch, or a list or another iterable of batches: n examples in all, at least 3, taken
-        as independent draws from the population that the answer is about. Read twice.
+        One batch, or a list or another iterable of batches, or :class:`ShardedData`, whose workers
+        then take the gradients: n examples in all, at least 3, taken as independent draws from the
+        population that the answer is about. Read twice.
     chunk_size : int, optional
         Examples in one sweep; by default as many as keep their gradients below 64 MiB.
 
@@ -144,22 +145,21 @@ def gradient_noise_scale(
     checks.check_functions(who, loss=loss)
     at = Flattening(params, who)
     batches = Batches(data, who)
-    total, norms, unit = np.zeros(at.size), [], 1.0
-    for number, batch in enumerate(batches):
-        for g in gradient_rows(loss, at, batch, chunk_size, number=number):
-            unit = unit if total.any() else scaling.power_of_two(g)
-            g = g / g.dtype.type(unit)
-            total += g.sum(axis=0, dtype=float)
-            norms.append(np.einsum("ij,ij->i", g, g, dtype=float))
-    n = sum(map(len, norms))
+    total, unit = np.zeros(at.size), 0.0
+    norms: list[Array] = []
+    for other, sums, squares in over_gradient_rows(_sums, loss, at, batches, chunk_size):
+        if other > unit:
+            ratio, unit = unit / other, other
+            total *= ratio
+            norms = [ratio**2 * x for x in norms]
+        ratio = other / (unit or 1.0)
+        total += ratio * sums
+        norms.append(ratio**2 * squares)
+    n, unit = sum(map(len, norms)), unit or 1.0
     if n < 3:
         raise ValueError(f"{who}: at least 3 examples are needed, got {n}")
     mean = total / n
-    products = [
-        (g / g.dtype.type(unit)) @ mean
-        for number, batch in enumerate(batches)
-        for g in gradient_rows(loss, at, batch, chunk_size, number=number)
-    ]
+    products = list(over_gradient_rows(_products, loss, at, batches, chunk_size, unit, mean))
     a, b = np.concatenate(norms), np.concatenate(products)
     q = float(mean @ mean)
     S, G2, covariance = _jackknife(a, b, q)
@@ -182,6 +182,17 @@ def gradient_noise_scale(
         if bounded
         else f"{n} examples cannot tell the gradient from zero; give more of them",
     )
+
+
+def _sums(g: Array) -> tuple[float, Array, Array]:
+    """Of some gradients, over their unit: the unit (0 of zeros), the sum and the squared norms."""
+    unit = scaling.power_of_two(g) if g.any() else 0.0
+    g = g / g.dtype.type(unit or 1.0)
+    return unit, g.sum(axis=0, dtype=float), np.einsum("ij,ij->i", g, g, dtype=float)
+
+
+def _products(g: Array, unit: float, mean: Array) -> Array:
+    return np.asarray((g / g.dtype.type(unit)) @ mean)
 
 
 def _unbiased_parts(n: Any, a: Any, q: Any) -> tuple[Any, Any]:

@@ -15,14 +15,15 @@ import numpy as np
 
 from ...core import arguments, trees
 from ...core.tensor import Tensor, unrecorded
-from ...distributed.shards import batch_size
+from ...distributed.shards import batch_size, raw
 from ...ops.shape.broadcasting import reshape
 from ...replay import jacrev
 from ...transforms.gradients import grad
 from ...transforms.jacobians import MEMORY_OF_A_SWEEP
 from ...transforms.vectorize import vmap
 from ..operators import checks, memory
-from ..operators.flattening import Array, Flattening, raw
+from ..operators.batches import Batches
+from ..operators.flattening import Array, Flattening
 
 ROWS_OF_A_SWEEP = 4
 """Times the size of its gradients that a sweep takes, at most."""
@@ -80,6 +81,11 @@ def per_example_gradients(
     """
     checks.check_functions("per_example_gradients", loss=loss)
     at = Flattening(params, "per_example_gradients")
+    if isinstance(batch, Batches):
+        raise TypeError(
+            f"{at.who}: the gradients of all examples come here, so they are computed here: give "
+            "the batch itself. Workers take sums over them: gradient_noise_scale, influence."
+        )
     if memory_limit is not None:
         limit, n = memory.in_bytes(at.who, memory_limit), batch_size(batch, at.who, 0)
         row = at.size * at.dtype.itemsize
@@ -111,6 +117,39 @@ def gradient_rows(
     """
     for leaves in _leaf_gradients(loss, at, batch, chunk_size, number):
         yield at.join(leaves, len(leaves[0])).T
+
+
+class _OnRows:
+    """A function of per-example gradients, as :meth:`Batches.each` calls it."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        loss: Callable[..., Any],
+        at: Flattening,
+        chunk_size: int | None,
+    ):
+        self._function, self._of = function, (loss, at)
+        self._chunk_size = chunk_size
+
+    def __call__(self, read: Callable[[], Any], number: int, *args: Any) -> list[Any]:
+        rows = gradient_rows(*self._of, read(), self._chunk_size, number=number)
+        return [self._function(g, *args) for g in rows]
+
+
+def over_gradient_rows(
+    function: Callable[..., Any],
+    loss: Callable[..., Any],
+    at: Flattening,
+    batches: Batches,
+    chunk_size: int | None = None,
+    *args: Any,
+) -> Iterator[Any]:
+    """``function(rows, *args)`` of :func:`gradient_rows` of all batches, in order, by whom the
+    batches are taken."""
+    on_rows = _OnRows(function, loss, at, chunk_size)
+    for _, _, found in batches.each(on_rows, args, weighted=False):
+        yield from found
 
 
 def output_jacobians(

@@ -18,9 +18,9 @@ from scipy.special import expit, softmax
 
 from ...core import arguments, trees
 from ...core.plotting import BLUE, GREY, axes
-from ...distributed.shards import batch_size
+from ...distributed.shards import batch_size, raw
 from ..estimates.result import Result
-from ..operators.flattening import Array, Flattening, raw
+from ..operators.flattening import Array, Flattening
 from ..operators.kfac.operator import KroneckerFactors
 from ..operators.pickling import picklable, restore
 from .per_example import output_jacobians

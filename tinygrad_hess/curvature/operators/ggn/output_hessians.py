@@ -24,8 +24,9 @@ import numpy as np
 
 from .... import ops
 from ....core import arguments
+from ....distributed.shards import raw
 from ....ops.nn import losses
-from ..flattening import Array, raw
+from ..flattening import Array
 from ..linearization import Leaves, OutputProducts, RecordedGradient
 
 CATEGORICAL = (losses.cross_entropy, losses.kl_div)

@@ -5,6 +5,8 @@ KroneckerFactors : predict, loss, params, data -> a block-diagonal matrix, cheap
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -44,7 +46,8 @@ class KroneckerFactors(SymmetricOperator):
         A model of :mod:`tinygrad_hess.nn`, or a tree of its layers. Every parameter belongs to a
         ``Linear``, ``Conv1d`` or ``Conv2d`` that ``predict`` calls on the whole batch. P in all.
     data
-        One batch ``(x, y)``, or a list or another iterable of them.
+        One batch ``(x, y)``, or a list or another iterable of them, or :class:`ShardedData`, whose
+        workers then compute the factors of a batch.
     expectation : {"exact", "monte_carlo", "empirical"}
         Over which labels the second moment of b is taken: exactly over those that the model
         expects (one backward pass an output; for the usual losses this is the Fisher, in general
@@ -131,7 +134,7 @@ class KroneckerFactors(SymmetricOperator):
         check_reduction(loss, reduction, who)
         corrected = arguments.flag(who, "corrected", corrected)
         samples = arguments.integer(who, "samples", samples, least=1)
-        arguments.generator(who, seed)
+        arguments.integer(who, "seed", seed, least=0)
         super().__init__(Flattening(params, who))
         self.predict, self.loss, self.reduction = predict, loss, reduction
         self.expectation, self.samples, self.seed = expectation, samples, seed
@@ -166,16 +169,11 @@ class KroneckerFactors(SymmetricOperator):
         layers = self._taps.layers
         A = [np.zeros((len(layer.index),) * 2, self.dtype) for layer in layers]
         B = [np.zeros((layer.index.shape[1],) * 2, self.dtype) for layer in layers]
-        for run, seeds, weight in self._passes():
-            for i, layer in enumerate(layers):
-                a = run.inputs(layer)
-                rows = a.reshape(-1, a.shape[-1])
-                A[i] += rows.T @ rows / a.shape[1]
-            for arrived in run.cotangents(seeds):
-                for i, layer in enumerate(layers):
-                    b = arrived[layer.number][..., layer.outputs].reshape(-1, len(B[i]))
-                    B[i] += (b.T @ b) * weight
-            self.examples += run.n
+        for size, inputs, cotangents in self._over_batches(KroneckerFactors._factors_of_batch):
+            for i in range(len(layers)):
+                A[i] += inputs[i]
+                B[i] += cotangents[i]
+            self.examples += size
         if self.examples == 0:
             raise ValueError("KroneckerFactors: data holds no example")
         scale = self._scale()
@@ -184,48 +182,82 @@ class KroneckerFactors(SymmetricOperator):
             for layer, a, b in zip(layers, A, B, strict=True)
         }
 
+    def _factors_of_batch(
+        self, read: Callable[[], Any], number: int
+    ) -> tuple[int, list[Array], list[Array]]:
+        """Examples of a batch, and its sums for A and B of each layer."""
+        layers = self._taps.layers
+        A = []
+        B = [np.zeros((layer.index.shape[1],) * 2, self.dtype) for layer in layers]
+        run, seeds, weight = self._pass(read(), number, check=not number)
+        for layer in layers:
+            a = run.inputs(layer)
+            rows = a.reshape(-1, a.shape[-1])
+            A.append(rows.T @ rows / a.shape[1])
+        for arrived in run.cotangents(seeds):
+            for i, layer in enumerate(layers):
+                b = arrived[layer.number][..., layer.outputs].reshape(-1, len(B[i]))
+                B[i] += (b.T @ b) * weight
+        return run.n, A, B
+
     def _with_corrected_eigenvalues(self) -> dict[str, KroneckerBlock]:
         moments = {k: np.zeros(b.index.shape, self.dtype) for k, b in self.blocks.items()}
-        for run, seeds, weight in self._passes():
-            layers = self._taps.layers
-            inputs = {x.name: self._in_eigenbasis(run.inputs(x), x, 0) for x in layers}
-            for arrived in run.cotangents(seeds):
-                for layer in layers:
-                    b = self._in_eigenbasis(arrived[layer.number][..., layer.outputs], layer, 1)
-                    moments[layer.name] += second_moments(inputs[layer.name], b) * weight
+        for found in self._over_batches(KroneckerFactors._moments_of_batch):
+            for name, part in found.items():
+                moments[name] += part
         scale = self._scale()
         return {k: b.with_eigenvalues(moments[k] * scale) for k, b in self.blocks.items()}
+
+    def _moments_of_batch(self, read: Callable[[], Any], number: int) -> dict[str, Array]:
+        """By layer, the second moments of a batch's gradients along the eigenvectors."""
+        layers = self._taps.layers
+        moments = {k: np.zeros(b.index.shape, self.dtype) for k, b in self.blocks.items()}
+        run, seeds, weight = self._pass(read(), number)
+        inputs = {x.name: self._in_eigenbasis(run.inputs(x), x, 0) for x in layers}
+        for arrived in run.cotangents(seeds):
+            for layer in layers:
+                b = self._in_eigenbasis(arrived[layer.number][..., layer.outputs], layer, 1)
+                moments[layer.name] += second_moments(inputs[layer.name], b) * weight
+        return moments
 
     def _in_eigenbasis(self, x: Array, layer: Layer, side: int) -> Array:
         return x @ self.blocks[layer.name].basis[side]
 
-    def _passes(self) -> Iterator[tuple[TappedPass, Array, float]]:
-        """For each batch: the net's pass, cotangents (k, n, ...) to send back, and a weight.
+    def _over_batches(self, method: Callable[..., Any]) -> Iterator[Any]:
+        """``method(self, read, number)`` of each batch that has examples, here or by workers."""
+        owner = self
+        if self._batches.workers is not None:
+            owner = copy.copy(self)
+            owner._batches = self._batches.without_data()
+        function = functools.partial(method, owner)
+        for _, _, found in self._batches.each(function, weighted=True):
+            yield found
+
+    def _pass(
+        self, batch: Any, number: int, check: bool = False
+    ) -> tuple[TappedPass, Array, float]:
+        """Of a batch: the net's pass, cotangents (k, n, ...) to send back, and a weight.
 
         The matrix is the sum over batches of ``weight * Σ gradient gradientᵀ``, scaled at the end.
         """
-        rng = np.random.default_rng(self.seed)  # the same draws in every pass over the data
-        for number, (x, y, _) in enumerate(pairs(self._batches, "KroneckerFactors")):
-            run = self._taps.run(self.predict, x)
-            if not self.examples:  # the first batch of the first pass
-                check_model(self.predict, self.loss, self._at, x, y)
-            checks.check_finite("KroneckerFactors", number, loss_value(self.loss, run.outputs, y))
-            weight = float(run.n) if self.reduction == "mean" else 1.0
-            if self.expectation == "empirical":
-                # each example's own gradient is n times its share of the mean
-                yield (
-                    run,
-                    output_gradient(self.loss, run.outputs, y, "KroneckerFactors")[None],
-                    weight * weight,
-                )
-                continue
-            roots = output_roots(self.loss, run.outputs, y, "KroneckerFactors")
-            if self.expectation == "monte_carlo":
-                shape = (self.samples, len(roots), run.n)
-                signs = rng.choice(np.array([-1, 1], roots.dtype), shape)
-                roots = np.einsum("skn,kn...->sn...", signs, roots)
-                weight /= self.samples
-            yield run, roots, weight
+        who = "KroneckerFactors"
+        x, y, _ = pair(batch, who, number)
+        run = self._taps.run(self.predict, x)
+        if check:
+            check_model(self.predict, self.loss, self._at, x, y)
+        checks.check_finite(who, number, loss_value(self.loss, run.outputs, y))
+        weight = float(run.n) if self.reduction == "mean" else 1.0
+        if self.expectation == "empirical":
+            # each example's own gradient is n times its share of the mean
+            return run, output_gradient(self.loss, run.outputs, y, who)[None], weight * weight
+        roots = output_roots(self.loss, run.outputs, y, who)
+        if self.expectation == "monte_carlo":
+            rng = np.random.default_rng((self.seed, number))  # the same in every pass over the data
+            shape = (self.samples, len(roots), run.n)
+            signs = rng.choice(np.array([-1, 1], roots.dtype), shape)
+            roots = np.einsum("skn,kn...->sn...", signs, roots)
+            weight /= self.samples
+        return run, roots, weight
 
     def _scale(self) -> float:
         return 1 / self.examples if self.reduction == "mean" else 1.0
@@ -400,11 +432,8 @@ def loss_value(loss: Callable[..., Any], outputs: Any, y: Any) -> float:
     return float(np.asarray(unrecorded(loss(outputs, y))))
 
 
-def pairs(batches: Batches, who: str) -> Iterator[tuple[Any, Any, int]]:
-    """Inputs, targets and number of examples of each batch that has any."""
-    for number, batch in enumerate(batches):
-        if not (isinstance(batch, (tuple, list)) and len(batch) == 2):
-            raise ValueError(f"{who}: batch {number} is not a pair (x, y)")
-        size = batch_size(batch, who, number)
-        if size:  # a mean over nothing is NaN
-            yield batch[0], batch[1], size
+def pair(batch: Any, who: str, number: int) -> tuple[Any, Any, int]:
+    """Inputs, targets and number of examples of a batch."""
+    if not (isinstance(batch, (tuple, list)) and len(batch) == 2):
+        raise ValueError(f"{who}: batch {number} is not a pair (x, y)")
+    return batch[0], batch[1], batch_size(batch, who, number)
