@@ -15,6 +15,7 @@ import numpy as np
 from ...core import arguments, trees
 from ...core.errors import NonDifferentiableError
 from ...core.tensor import Batched, Tensor, constant, unrecorded
+from ...distributed.shards import raw
 from .paths import Paths
 
 Array = np.ndarray[Any, Any]
