@@ -16,6 +16,7 @@ import numpy as np
 
 from . import trees
 from .tensor import Tensor
+from .text import first_of
 
 Array = np.ndarray[Any, Any]
 
@@ -149,8 +150,7 @@ def _refuse(who: str, name: str, kind: str, wrong: dict[str, list[str]]) -> None
     if not wrong:
         return
     found = [
-        f"{_COUNTED[what][len(columns) > 1]}, {', '.join(map(repr, columns[:10]))}"
-        + (f" and {len(columns) - 10} more" if len(columns) > 10 else "")
+        f"{_COUNTED[what][len(columns) > 1]}, {first_of(map(repr, columns), most=10)}"
         for what, columns in wrong.items()
     ]
     advice = ", ".join(_ADVICE[what].format(columns[0]) for what, columns in wrong.items())

@@ -12,6 +12,7 @@ from typing import Any
 import optree
 
 from ...core import arguments
+from ...core.text import first_of
 
 STEP = re.compile(r"""\.?([^\W\d]\w*) | \[(-?\d+)\] | \[(?:'([^']*)'|"([^"]*)")\]""", re.VERBOSE)
 
@@ -91,10 +92,7 @@ class Paths:
 
     def _list_paths(self) -> str:
         layers = [name for name in self.by_layer() if name not in self.names]
-        listed = [repr(name) for name in [*layers, *self.names]]
-        return ", ".join(listed[:40]) + (
-            f" and {len(listed) - 40} more" if len(listed) > 40 else ""
-        )
+        return first_of(map(repr, [*layers, *self.names]), most=40)
 
 
 def _path_string(accessor: Any) -> str:

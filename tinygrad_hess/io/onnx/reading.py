@@ -17,6 +17,7 @@ import numpy as np
 
 from ...core import arguments
 from ...core.optional import require
+from ...core.text import first_of
 from ..unsupported import refuse
 from . import LIMITS, OPERATORS
 from .elementwise import TYPES
@@ -61,9 +62,8 @@ class Graph:
 
     def __repr__(self) -> str:
         counts = Counter(node.operator for node in self.nodes).most_common()
-        shown = [f"{n} {operator}" if n > 1 else operator for operator, n in counts[:6]]
-        more = f" and {len(counts) - 6} more" if len(counts) > 6 else ""
-        return f"Graph({', '.join(shown)}{more})"
+        counted = [f"{n} {operator}" if n > 1 else operator for operator, n in counts]
+        return f"Graph({first_of(counted, most=6)})"
 
 
 def read(source: Any) -> tuple[Graph, dict[str, Array]]:
@@ -120,11 +120,7 @@ class _Problems:
             self.places.setdefault(what, []).extend(places)
 
     def said(self) -> list[str]:
-        return [
-            f"{what} in {', '.join(places[:3])}"
-            + (f" and {len(places) - 3} more" if len(places) > 3 else "")
-            for what, places in self.places.items()
-        ]
+        return [f"{what} in {first_of(places, most=3)}" for what, places in self.places.items()]
 
 
 def _model(onnx: Any, source: Any) -> tuple[Any, Path | None]:
