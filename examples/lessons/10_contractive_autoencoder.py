@@ -19,10 +19,7 @@ plt.style.use("tinygrad_hess.viz.figures")
 digits = tg.data.digits()
 x, y = digits.x[:200] / 16, digits.y[:200]
 rng = np.random.default_rng(0)
-start = {
-    "W": rng.normal(size=(64, 16)) / 8, "b": np.zeros(16),
-    "V": rng.normal(size=(16, 64)) / 4, "c": np.zeros(64),
-}  # fmt: skip
+start = {"W": rng.normal(size=(64, 16)) / 8, "b": np.zeros(16), "c": np.zeros(64)}
 
 
 def encode(p, x):
@@ -30,7 +27,7 @@ def encode(p, x):
 
 
 def rebuild(p, x):
-    return tg.nn.sigmoid(encode(p, x) @ p["V"] + p["c"])
+    return tg.nn.sigmoid(encode(p, x) @ p["W"].T + p["c"])  # with the weights of the encoder
 
 
 def jacobians(p, x):
@@ -48,12 +45,11 @@ def loss(p, batch, weight):
 # For one sigmoid layer the penalty has a closed form, and so has its gradient by W. Both agree with
 # what the library finds by differentiating twice.
 
-h = encode(start, x)
-closed = ((h * (1 - h)) ** 2 @ (start["W"] ** 2).sum(axis=0)).mean()
 penalty = lambda p: (jacobians(p, x) ** 2).sum() / len(x)
-np.testing.assert_allclose(penalty(start), closed)
-s, norms = h * (1 - h), (start["W"] ** 2).sum(axis=0)
-slope = 2 * start["W"] * (s**2).mean(axis=0) + x.T @ (2 * s**2 * (1 - 2 * h)) / len(x) * norms
+W, h = start["W"], encode(start, x)
+s, norms = h * (1 - h), (W**2).sum(axis=0)
+slope = 2 * W * (s**2).mean(axis=0) + x.T @ (2 * s**2 * (1 - 2 * h)) / len(x) * norms
+np.testing.assert_allclose(penalty(start), (s**2 @ norms).mean())
 np.testing.assert_allclose(tg.grad(penalty)(start)["W"], slope, atol=1e-14)
 
 # %%
@@ -65,7 +61,7 @@ def train(weight, steps=120):
     return tg.optim.fit(objective, start, x, tg.optim.Adam(lr=0.03), epochs=steps).params
 
 
-nets = {"plain": train(0.0), "contractive": train(0.2)}
+nets = {"plain": train(0.0), "contractive": train(0.5)}
 noise = rng.normal(size=(10, *x.shape))
 noise *= 0.5 / np.linalg.norm(noise, axis=-1, keepdims=True)  # neighbours at distance 0.5
 moved, error, singular = {}, {}, {}
@@ -104,8 +100,7 @@ left.set(title="The penalty holds the codes of neighbours together")
 left.set(xlabel="movement of the code / movement of the digit", ylabel="neighbours")
 left.legend()
 right.set(title="It weakens every direction, the strongest most")
-right.set(
-    xlabel="rank", ylabel="mean singular value of J", ylim=(0, None), xticks=[1, 4, 8, 12, 16]
-)
+right.set(xlabel="rank", ylabel="mean singular value of J", ylim=(0, None))
+right.set_xticks([1, 4, 8, 12, 16])
 right.legend()
 plt.show()

@@ -27,8 +27,7 @@ def loss_of(kind):
         for n, (W, gain, shift) in enumerate(layers):
             x = x @ W
             if kind == "batch norm" and n < 2:
-                x = x - x.mean(axis=0)
-                x = x / np.sqrt((x * x).mean(axis=0) + 1e-5)
+                x = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-5)
             x = x * gain + shift
             x = tg.nn.relu(x) if n < 2 else x
         return tg.nn.cross_entropy(x, labels)
@@ -53,10 +52,8 @@ for kind in ("affine map alone", "batch norm"):
     trained[kind] = train(kind)
     H = HessianOperator(loss_of(kind), trained[kind], data)
     spectra[kind] = top_eigenpairs(H, 12, rtol=1e-3).values
-    top = spectra[kind]
-    print(
-        f"{kind:<17} λ₁ = {top[0]:5.2f}  λ₁/λ₁₀ = {top[0] / top[9]:4.1f}  2/λ₁ = {2 / top[0]:.2f}"
-    )
+    first, tenth = spectra[kind][[0, 9]]
+    print(f"{kind:<17} λ₁ = {first:5.2f}  λ₁/λ₁₀ = {first / tenth:4.1f}  2/λ₁ = {2 / first:.2f}")
 
 plain, normal = spectra.values()
 assert plain[0] > 4 * normal[0]
@@ -83,28 +80,20 @@ assert max(curves["affine map alone"]) > 1
 
 loss, ((W, *rest), *others) = loss_of("batch norm"), trained["batch norm"]
 in_first = lambda W: loss([(W, *rest), *others], data)
-direction = np.random.default_rng(1).normal(size=W.shape)
-curvature = [np.sum(direction * tg.hvp(in_first, c * W, direction)) for c in (1, 10)]
+gradient = tg.grad(in_first)
+u = np.random.default_rng(1).normal(size=W.shape)
+curvature = [np.sum(u * tg.hvp(in_first, scale * W, u)) for scale in (1, 10)]
 np.testing.assert_allclose(in_first(10 * W), in_first(W), rtol=1e-3)
-np.testing.assert_allclose(
-    np.array(tg.grad(in_first)(10 * W)) * 10, tg.grad(in_first)(W), atol=1e-4
-)
-np.testing.assert_allclose(curvature[1] * 100, curvature[0], rtol=0.01)
+np.testing.assert_allclose(10 * gradient(10 * W), gradient(W), atol=1e-4)
+np.testing.assert_allclose(100 * curvature[1], curvature[0], rtol=0.01)
 
 fig, (left, right) = plt.subplots(1, 2)
 for k, (kind, values) in enumerate(spectra.items()):
     left.semilogy(range(1, 13), values, f"C{1 - k}{'os'[k]}-", label=kind)
     right.semilogy(curves[kind], f"C{1 - k}{['--', '-'][k]}", label=kind)
-left.axhline(2 / RATE, color="C3", ls=":")
-left.annotate(
-    "2 / rate of the right figure", (1, 2 / RATE), (0, -13), textcoords="offset points", color="C3"
-)
-left.set(
-    title="Batch normalisation removes the outliers",
-    xlabel="rank",
-    ylabel="eigenvalue of the Hessian",
-)
-left.set_xticks([1, 4, 8, 12])
+left.axhline(2 / RATE, color="C3", ls=":", label="2 / rate of the right figure")
+left.set(title="Batch normalisation removes the outliers", xlabel="rank")
+left.set(ylabel="eigenvalue of the Hessian", xticks=[1, 4, 8, 12])
 left.legend()
 right.set(title="Only then a rate of 0.4 can be used", xlabel="step", ylabel="training loss")
 right.legend()

@@ -31,8 +31,7 @@ op = HessianOperator(loss, start)
 H = op @ np.eye(13)
 d = diagonal(op).values
 np.testing.assert_allclose(d, (x**2).mean(axis=0))  # variances of the inputs
-ratio = np.sqrt(d.max() / d.min())
-print(f"diagonal from {d.min():.3g} to {d.max():.3g}: scales differ by {ratio:.0f}")
+print(f"diagonal from {d.min():.3g} to {d.max():.3g}")
 
 
 def descend(H, scales, rate, steps=400):
@@ -86,32 +85,28 @@ for scales in (np.diag(turned), np.ones(2)):
     np.testing.assert_allclose(best_rate(turned, scales)[1], 100)
 
 # %%
-# In a net the diagonal need not be formed from the Hessian: random vectors of signs z estimate it,
-# as the mean of z * Hz, with an error that shrinks with the root of their number. It has negative
-# entries there, which Becker and LeCun replace by absolute values.
+# Of a net the diagonal has negative entries too, which Becker and LeCun replace by absolute values.
+# With many parameters it is estimated: random vectors of signs z give it as the mean of z * Hz.
 
 moons = tg.data.moons(100, seed=0)
 net_loss = lambda net, x, y: tg.nn.binary_cross_entropy_with_logits(net(x)[:, 0], y)
 op = HessianOperator(net_loss, tg.nn.MLP([2, 12, 12, 1], seed=0), moons.x, moons.y.astype(float))
 exact = np.diag(op @ np.eye(op.shape[0]))
-rng, errors, probes = np.random.default_rng(0), [], (10, 100, 1000)
-for count in probes:
-    z = rng.choice([-1.0, 1.0], size=(op.shape[0], count))
-    errors.append(np.linalg.norm((z * (op @ z)).mean(axis=1) - exact) / np.linalg.norm(exact))
-    print(f"{count:>5} products: error {errors[-1]:.1%}")
-assert 5 < errors[0] / errors[2] < 20 and (exact < 0).any()
+z = np.random.default_rng(0).choice([-1.0, 1.0], size=(op.shape[0], 1000))
+error = np.linalg.norm((z * (op @ z)).mean(axis=1) - exact) / np.linalg.norm(exact)
+print(f"from 1,000 products: off by {error:.1%}; {(exact < 0).sum()} of {len(exact)} are negative")
+assert error < 0.3 and (exact < 0).any()
 
 fig, (left, right) = plt.subplots(1, 2)
 for k, (name, curve) in enumerate(curves.items()):
-    left.semilogy(
-        curve / curve[0], f"C{1 - k}{['--', '-'][k]}", label=f"{name}: κ = {kappas[name]:.2g}"
-    )
-left.set(title="A rate for each parameter undoes the scales", xlabel="step")
-left.set_ylabel("loss above the minimum, of the first")
+    label = f"{name}: κ = {kappas[name]:.2g}"
+    left.semilogy(curve / curve[0], f"C{1 - k}{['--', '-'][k]}", label=label)
+left.set(title="A rate for each parameter undoes the scales")
+left.set(xlabel="step", ylabel="loss above the minimum, of the first")
 left.legend()
 right.semilogy(diverging / diverging[0], "C1--", label="1 / H_ii")
 right.semilogy(safe / safe[0], "C0", label="1 / λmax for all")
-right.set(title="Where parameters are correlated,\n1 / H_ii diverges", xlabel="step")
-right.set_ylabel("loss, of the first")
+right.set(title="Where parameters are correlated,\n1 / H_ii diverges")
+right.set(xlabel="step", ylabel="loss, of the first")
 right.legend()
 plt.show()

@@ -56,63 +56,44 @@ loss = lambda w: cross_entropy(unravel(w)(x)[:, 0], y)
 refuted = is_convex_on(loss, flat, region=Ball(1.0))
 assert refuted.convex is False
 v, h = refuted.direction, 1e-3
-second = (
-    loss(refuted.point + h * v) - 2 * loss(refuted.point) + loss(refuted.point - h * v)
-) / h**2
-np.testing.assert_allclose(second, refuted.smallest, rtol=1e-3)
-assert second < 0
-print(f"net: curvature {second:.3f} along one direction")
+ahead, here, back = (loss(refuted.point + step * v) for step in (h, 0, -h))
+np.testing.assert_allclose((ahead - 2 * here + back) / h**2, refuted.smallest, rtol=1e-3)
+assert refuted.smallest < 0
+print(f"net: curvature {refuted.smallest:.3f} along one direction")
 
 # %%
 # There is a reason too. Exchange hidden units, and the function is the same: so each minimum has
 # copies, and a convex function would be as low half way between two of them.
 
-fitted = tg.optim.fit(
-    lambda net, data: cross_entropy(net(data[0])[:, 0], data[1]),
-    net,
-    (x, y),
-    tg.optim.Adam(lr=0.05),
-    epochs=600,
-).params
-trained, _ = tg.ravel(fitted)
-W, b = (np.asarray(fitted.layers[0].weight), np.asarray(fitted.layers[0].bias))
-out, c = (np.asarray(fitted.layers[1].weight), np.asarray(fitted.layers[1].bias))
+objective = lambda net, batch: cross_entropy(net(batch[0])[:, 0], batch[1])
+fitted = tg.optim.fit(objective, net, (x, y), tg.optim.Adam(lr=0.05), epochs=600).params
+minimum, _ = tg.ravel(fitted)
+copy = tg.nn.MLP([2, 4, 1], seed=3)
 order = [1, 2, 3, 0]
+copy.layers[0].weight = fitted.layers[0].weight[:, order]
+copy.layers[0].bias = fitted.layers[0].bias[order]
+copy.layers[1].weight = fitted.layers[1].weight[order]
+copy.layers[1].bias = fitted.layers[1].bias
+copy, _ = tg.ravel(copy)
 
-
-def forward(parts):
-    W, b, out, c = parts
-    return cross_entropy((np.tanh(x @ W + b) @ out + c)[:, 0], y)
-
-
-first, second = (W, b, out, c), (W[:, order], b[order], out[order], c)
-between = np.linspace(-0.2, 1.2, 141)
-path = np.array([
-    float(forward([p + t * (q - p) for p, q in zip(first, second)])) for t in between
-])  # fmt: skip
-at_first, middle, at_second = np.interp([0, 0.5, 1], between, path)
-np.testing.assert_allclose(at_first, at_second)
-np.testing.assert_allclose(at_first, loss(trained))
-print(f"loss at two copies of the minimum {at_first:.4f}, half way {middle:.4f}")
-assert middle > 10 * at_first
+position = np.linspace(-0.2, 1.2, 141)
+path = np.array([loss(minimum + t * (copy - minimum)) for t in position])
+first, middle, last = np.interp([0, 0.5, 1], position, path)
+np.testing.assert_allclose(first, last)
+print(f"loss at two copies of the minimum {first:.4f}, half way {middle:.4f}")
+assert middle > 10 * first
 
 fig, (left, right) = plt.subplots(1, 2)
-w0, w1 = np.array([-4.0, 1.0]), np.array([3.0, -4.0])
+start, end = np.array([-4.0, 1.0]), np.array([3.0, -4.0])
 s = np.linspace(0, 1, 81)
-left.plot(s, [linear(w0 + t * (w1 - w0)) for t in s], "C0", label="logistic regression")
-left.plot([0, 1], [linear(w0), linear(w1)], "C3:", label="chord")
-left.set(
-    title="Logistic regression lies below every chord",
-    xlabel="position between two points",
-    ylabel="loss",
-)
+left.plot(s, [linear(start + t * (end - start)) for t in s], "C0", label="logistic regression")
+left.plot([0, 1], [linear(start), linear(end)], "C3:o", label="chord")
+left.set(title="Logistic regression lies below every chord")
+left.set(xlabel="position between two points", ylabel="loss")
 left.legend()
-right.plot(between, path, "C1", label="net")
-right.plot([0, 1], [at_first, at_second], "C3:o", label="chord between two equal minima")
-right.set(
-    title="A net rises above the chord between two\ncopies of its minimum",
-    xlabel="position between the copies",
-)
-right.set(ylabel="loss", ylim=(0, 1.4 * middle))
+right.plot(position, path, "C1", label="net")
+right.plot([0, 1], [first, last], "C3:o", label="chord between two equal minima")
+right.set(title="A net rises above the chord between two\ncopies of its minimum")
+right.set(xlabel="position between the copies", ylabel="loss", ylim=(0, 1.4 * middle))
 right.legend()
 plt.show()

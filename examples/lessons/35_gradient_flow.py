@@ -64,11 +64,10 @@ for rate in rates:
     modified = lambda t, x: -gradient(x) - rate / 2 * product(x, gradient(x))
     errors.append(np.linalg.norm(reached - end))
     to_modified.append(np.linalg.norm(reached - flow(modified, start, [duration])[0]))
-errors, to_modified = np.array(errors), np.array(to_modified)
-orders = np.log2(errors[:-1] / errors[1:])[-1], np.log2(to_modified[:-1] / to_modified[1:])[-1]
-print(f"distance to the flow ~ rate^{orders[0]:.2f}, to the modified flow ~ rate^{orders[1]:.2f}")
-assert abs(orders[0] - 1) < 0.1 and abs(orders[1] - 2) < 0.15
-assert (to_modified < errors).all()
+order, of_modified = (np.log2(found[-2] / found[-1]) for found in (errors, to_modified))
+print(f"distance to the flow ~ rate^{order:.2f}, to the modified flow ~ rate^{of_modified:.2f}")
+assert abs(order - 1) < 0.1 and abs(of_modified - 2) < 0.15
+assert (np.array(to_modified) < errors).all()
 
 # %%
 # "Small rates only make it slower, large ones only less exact" misses the third: past 2/λ Euler's
@@ -87,20 +86,11 @@ X, Y = np.meshgrid(np.linspace(-1.7, 1.3, 121), np.linspace(-0.4, 2.2, 81))
 left.contour(X, Y, rosenbrock((X, Y)), levels=np.geomspace(0.1, 60, 12), linewidths=0.7)
 left.plot(*curve.T, "C0", label="gradient flow")
 for rate, colour in ((0.02, "C2"), (0.055, "C1")):
-    left.plot(
-        *descend(start, rate, round(12 / rate)).T,
-        f"{colour}o-",
-        ms=3,
-        lw=1,
-        label=f"descent, rate {rate}",
-    )
-left.set(
-    title="A small rate follows the flow, one past 2/λ bounces",
-    xlabel="x",
-    ylabel="y",
-    ylim=(-0.4, 2.2),
-)
-left.legend(fontsize=8, loc="upper center")
+    path = descend(start, rate, round(12 / rate))
+    left.plot(*path.T, f"{colour}o-", ms=3, lw=1, label=f"descent, rate {rate}")
+left.set(title="A small rate follows the flow, one past 2/λ bounces")
+left.set(xlabel="x", ylabel="y", ylim=(-0.4, 2.2))
+left.legend(fontsize=8, loc="upper center", frameon=True)
 right.loglog(rates, errors, "C1o-", label="from the flow of f")
 right.loglog(rates, to_modified, "C0s-", label="from the flow of f + α/4 |∇f|²")
 right.set(title="It follows another function more closely", xlabel="rate α")
