@@ -15,6 +15,23 @@ from ..core.arguments import integer, number, sequence
 Schedule = Callable[[int], float]
 
 
+class _Filled(partial[float]):
+    """A schedule that tells its numbers.
+
+    Examples
+    --------
+    >>> step_decay(1.0, every=2, factor=0.5)
+    step_decay(lr=1, every=2, factor=0.5)
+    """
+
+    def __repr__(self) -> str:
+        told = (
+            f"{name}={x:g}" if isinstance(x, float) else f"{name}={x!r}"
+            for name, x in self.keywords.items()
+        )
+        return f"{self.func.__name__.removeprefix('_')}({', '.join(told)})"
+
+
 def _checked_rate(name: str, value: float, what: str = "lr") -> float:
     return float(number(name, what, value, least=0))
 
@@ -27,7 +44,7 @@ def constant(lr: float) -> Schedule:
     >>> constant(0.1)(1000)
     0.1
     """
-    return partial(_constant, lr=_checked_rate("constant", lr))
+    return _Filled(_constant, lr=_checked_rate("constant", lr))
 
 
 def _constant(t: int, *, lr: float) -> float:
@@ -45,7 +62,7 @@ def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
     who = "step_decay"
     every = integer(who, "every", every, least=1)
     lr, factor = _checked_rate(who, lr), _checked_rate(who, factor, "factor")
-    return partial(_step_decay, lr=lr, every=every, factor=factor)
+    return _Filled(_step_decay, lr=lr, every=every, factor=factor)
 
 
 def _step_decay(t: int, *, lr: float, every: int, factor: float) -> float:
@@ -63,7 +80,7 @@ def exponential_decay(lr: float, every: float, factor: float = 0.1) -> Schedule:
     who = "exponential_decay"
     every = number(who, "every", every, above=0)
     lr, factor = _checked_rate(who, lr), _checked_rate(who, factor, "factor")
-    return partial(_exponential_decay, lr=lr, every=every, factor=factor)
+    return _Filled(_exponential_decay, lr=lr, every=every, factor=factor)
 
 
 def _exponential_decay(t: int, *, lr: float, every: float, factor: float) -> float:
@@ -80,7 +97,7 @@ def linear_warmup(lr: float | Schedule, steps: int) -> Schedule:
     """
     steps = integer("linear_warmup", "steps", steps, least=0)
     after = lr if callable(lr) else constant(_checked_rate("linear_warmup", lr))
-    return partial(_linear_warmup, after=after, steps=steps)
+    return _Filled(_linear_warmup, after=after, steps=steps)
 
 
 def _linear_warmup(t: int, *, after: Schedule, steps: int) -> float:
@@ -102,10 +119,10 @@ def cosine(lr: float, steps: int, warmup: int = 0, final: float = 0.0) -> Schedu
     lr, final = _checked_rate(who, lr), _checked_rate(who, final, "final")
     warmup = integer(who, "warmup", warmup, least=0)
     length = integer(who, "steps", steps, least=warmup + 1) - warmup
-    return linear_warmup(partial(_falling, lr=lr, length=length, final=final), warmup)
+    return linear_warmup(_Filled(_cosine, lr=lr, length=length, final=final), warmup)
 
 
-def _falling(t: int, *, lr: float, length: int, final: float) -> float:
+def _cosine(t: int, *, lr: float, length: int, final: float) -> float:
     return final + (lr - final) * (1 + math.cos(math.pi * min(t / length, 1))) / 2
 
 
@@ -128,7 +145,7 @@ def piecewise(boundaries: Sequence[int], values: Sequence[float]) -> Schedule:
         )
     if bounds != sorted(set(bounds)):
         raise ValueError(f"{who}: boundaries must increase, got {bounds}")
-    return partial(_piecewise, bounds=bounds, rates=rates)
+    return _Filled(_piecewise, bounds=bounds, rates=rates)
 
 
 def _piecewise(t: int, *, bounds: Sequence[int], rates: Sequence[float]) -> float:

@@ -345,6 +345,10 @@ class At:
     def __getitem__(self, key: Any) -> At:
         return At(self._x, (key,) if not isinstance(key, tuple) else key)
 
+    def __repr__(self) -> str:
+        chosen = "" if self._key is None else ", key chosen"
+        return f"<At of {describe(self._x)}{chosen}; set, add, ... give a new tensor>"
+
     def get(self) -> Any:
         """``x[key]``."""
         return ops.index(self._x, self._checked_key())
