@@ -9,7 +9,7 @@
   or settings, by other processes: ``parallel_map(f, range(10), executor=executor)``.
 - Recorded once, then replayed: ``jit(f)``; a loop as one node: ``scan(body, carry, xs)``.
 - Custom rules: ``custom_vjp``, ``custom_jvp``, ``stop_gradient``, ``checkpoint``.
-- Checks: ``check_grads(f, (x,))``, ``debug_nans()``, ``nan_safe()``; what has a derivative:
+- Checks: ``check_grads(f, (x,))``, ``check_finite(tree)``, ``debug_nans()``, ``nan_safe()``; what has a derivative:
   ``supported("numpy.cumsum")``.
 - Nets, optimisers and data: ``nn``, ``optim``, ``data``.
 - The Hessian of a training loss: ``curvature.HessianOperator``, ``curvature.top_eigenpairs``,
@@ -40,6 +40,7 @@ from .core.errors import NanError as NanError
 from .core.errors import NonDifferentiableError as NonDifferentiableError
 from .core.errors import TapeReleasedError as TapeReleasedError
 from .core.errors import TracingError as TracingError
+from .core.finite import check_finite as check_finite
 from .core.modes import debug_nans as debug_nans
 from .core.modes import enable_grad as enable_grad
 from .core.modes import nan_safe as nan_safe

@@ -57,7 +57,7 @@ def run(program: str) -> str:
 
 PUBLIC = """
     CheckError NanError NonDifferentiableError TapeReleasedError Tensor TracingError bilinear
-    check_grads checkpoint curvature custom_jvp custom_vjp data debug_nans elementwise enable_grad
+    check_finite check_grads checkpoint curvature custom_jvp custom_vjp data debug_nans elementwise enable_grad
     grad hessian hvp io jacfwd jacobian jacrev jit jvp linear linearize nan_safe nn no_grad no_replay
     numpy ode ops optim parallel_map scipy sparsity stop_gradient structured supported tensor value_and_grad
     variadic viz vjp vmap zero ravel scan

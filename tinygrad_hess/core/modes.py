@@ -184,7 +184,9 @@ def nan_safe(f: Callable[..., Any] | None = None) -> Any:
 def debug_nans(f: Callable[..., Any] | None = None) -> Any:
     """Raise :class:`NanError` where an operation or a derivative first makes a NaN.
 
-    The error names the operation, its operands, and the line of user code that called it.
+    The error names the operation, its operands, the sweep, and the line of user code that called
+    it. Nothing is replayed meanwhile: functions of :func:`jit` and bodies of :func:`scan` are
+    recorded each time. Workers of an executor that curvature operators call do the same.
 
     Examples
     --------
@@ -193,7 +195,8 @@ def debug_nans(f: Callable[..., Any] | None = None) -> Any:
     ...     tg.grad(lambda x: tg.numpy.sqrt(x) ** 2)(0.0)
     Traceback (most recent call last):
     ...
-    tinygrad_hess.core.errors.NanError: the derivative of sqrt(float64) is NaN; recorded at ...
+    tinygrad_hess.core.errors.NanError: the derivative of sqrt(float64) is NaN, in the reverse sweep
+    (cotangents); recorded at ...
     """
     return _block_or_function("debug_nans", Block(_debug_nans, True), f)
 

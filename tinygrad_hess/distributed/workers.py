@@ -10,6 +10,7 @@ answers are added up, nor in the number of BLAS threads.
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import threading
 import traceback
@@ -25,7 +26,7 @@ from concurrent.futures import (
 )
 from typing import Any
 
-from ..core import arguments
+from ..core import arguments, modes
 from ..core.blas_threads import one_blas_thread
 from .dask import is_loss, of_each_worker
 from .shards import opened
@@ -129,9 +130,10 @@ class Workers:
         stored = self._functions.get(function)
         if stored is None:
             stored = self._functions[function] = self.store()
+        debug = modes.is_debugging_nans()
         what, sent = Sent(function, stored), [Sent(some, self.store()) for some in args]
         return [
-            _Task(number, (what, shard, number, sent[i % len(sent)], self._folder))
+            _Task(number, (what, shard, number, sent[i % len(sent)], self._folder, debug))
             for i, (number, shard) in enumerate(shards)
         ]
 
@@ -259,9 +261,9 @@ class _Failure:
         return _Failure, (self.error,)
 
 
-def _answer(function: Any, shard: Any, number: int, args: Any, folder: Any) -> Result:
+def _answer(function: Any, shard: Any, number: int, args: Any, folder: Any, debug: bool) -> Result:
     try:
-        with one_blas_thread:
+        with one_blas_thread, modes.debug_nans() if debug else contextlib.nullcontext():
             found = function.get()(lambda: opened(shard.get()), number, *args.get())
     except Exception as error:
         found = _Failure(error)

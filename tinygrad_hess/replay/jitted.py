@@ -23,6 +23,7 @@ from ..ops.elementwise.complexes import complex_dtype, real_dtype
 from ..transforms.recording import owned
 from .arguments import Reader, reader_of
 from .compiled import Traced
+from .loops import native_loops
 from .program import Program
 from .record import SurroundedError, read
 
@@ -224,7 +225,8 @@ class Jitted:
 
     def _record(self, call: _Call, args: Any) -> tuple[Program, Any, list[bool]]:
         began = leaf(np.float64(0))  # bounds the tape also where nothing is dynamic
-        with modes.recording(), modes.tracing(), np.errstate(all="ignore"):
+        quiet = np.errstate(all="ignore")
+        with modes.recording(), modes.tracing(), native_loops(self._native), quiet:
             starts, out = self._call_on_tape(call, args)
         outputs, out_spec = trees.flatten_every(out)
         for y in outputs:
@@ -368,10 +370,10 @@ def jit(
         the last parameter.
     native : bool
         Whether lines of the plan that are plain calls of NumPy on small arrays may run in C, with
-        no Python between them. They are the same inner loops of NumPy's ufuncs, and so give the
-        same bits (but for the sign of a NaN where two of them meet, which is either one's). Where
-        the C extension was not built, or ``TINYGRAD_HESS_NATIVE=0`` is set when the function is
-        recorded, all lines are Python; ``explain`` says so, and why.
+        no Python between them, those of scans' bodies too. They are the same inner loops of NumPy's
+        ufuncs, and so give the same bits (but for the sign of a NaN where two of them meet, which
+        is either one's). Where the C extension was not built, or ``TINYGRAD_HESS_NATIVE=0`` is set
+        when the function is recorded, all lines are Python; ``explain`` says so, and why.
 
     Raises
     ------

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -41,6 +42,14 @@ from .record import read
 Leaves = list[Any]
 Step = Callable[[Leaves, Leaves, Leaves], tuple[Leaves, Leaves]]
 """``step(fixed, carry, x) -> (carry, y)``, on leaves."""
+
+_native: modes.Stack = ContextVar("native loops", default=())
+
+
+def native_loops(native: bool) -> modes.Block:
+    """A block in which steps are planned with runs of lines in C, or with none."""
+    return modes.Block(_native, native, flagged=False)
+
 
 CACHE_SIZE = 128
 """How many plans are remembered; the least recently used goes first."""
@@ -230,9 +239,9 @@ class _Known:
 class _Plan:
     """A program, to be replayed, or to be repeated in C where that can be."""
 
-    def __init__(self, program: Program):
+    def __init__(self, program: Program, native: bool):
         count = len(program.outputs)
-        self.traced = Traced(program, trees.structure([0] * count), [False] * count)
+        self.traced = Traced(program, trees.structure([0] * count), [False] * count, native)
         self._repeated = self.traced.plan.repeated() if self.traced.flops < CUT else None
 
     def repeat(self, *loop: Any) -> tuple[Leaves, Leaves, Leaves] | None:
@@ -244,8 +253,8 @@ class _Plan:
 
 
 @functools.lru_cache(maxsize=CACHE_SIZE)
-def _plan(known: _Known) -> _Plan:
-    return _Plan(known.program)
+def _plan(known: _Known, native: bool) -> _Plan:
+    return _Plan(known.program, native)
 
 
 def _planned(program: Program) -> _Plan:
@@ -256,12 +265,12 @@ def _planned(program: Program) -> _Plan:
     )
     constants = tuple((s, _content(c)) for s, c in program.constants.items())
     content = (instructions, constants, program.inputs, program.outputs, program.types)
-    known = _Known(content, program)
+    known, native = _Known(content, program), modes.value(_native, True)
     try:
         hash(known)
     except TypeError:  # a parameter that cannot be hashed
-        return _plan.__wrapped__(known)
-    return _plan(known)
+        return _plan.__wrapped__(known, native)
+    return _plan(known, native)
 
 
 def _content(c: Any) -> Any:

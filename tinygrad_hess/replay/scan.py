@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core import arguments, trees
+from ..core import arguments, modes, trees
 from ..core.errors import call_of, describe
-from ..core.tensor import Tensor, tensor_or_array
+from ..core.tensor import Tensor, constant, tensor_or_array
+from ..ops.shape.rearranging import stack
 from .loops import Leaves, Step, run
 
 _CALL = "Write tg.scan(body, carry, xs), with body(carry, x) -> (carry, y)."
@@ -117,7 +118,9 @@ def scan(
         return after, [tensor_or_array(y) for y in ys]
 
     size = _segment(checkpoint, n)
-    if size is None:
+    if n and modes.is_debugging_nans():
+        after, ys = _one_by_one(step, given, inputs, n, reverse)
+    elif size is None:
         after, ys = run(step, (), (), [], given, inputs, n, reverse)
     else:
         after, ys = _in_segments(step, given, inputs, n, reverse, size)
@@ -168,6 +171,19 @@ def _segment(checkpoint: Any, n: int) -> int | None:
 
 def _unboxed(y: Any) -> Any:
     return y.value if type(y) is Tensor and y.prim is None else y
+
+
+def _one_by_one(
+    step: Step, carry: Leaves, xs: Leaves, n: int, backward: bool
+) -> tuple[Leaves, Leaves]:
+    """Each step recorded by itself, so that each of its operations is looked at."""
+    boxed = lambda leaves: [x if isinstance(x, Tensor) else constant(x) for x in leaves]
+    carry, xs = boxed(carry), boxed(xs)
+    ys: list[Leaves] = [[]] * n
+    for t in range(n)[::-1] if backward else range(n):
+        carry, ys[t] = step([], carry, [x[t] for x in xs])
+        carry = boxed(carry)
+    return carry, [stack(column) for column in zip(*map(boxed, ys), strict=True)]
 
 
 def _in_segments(

@@ -214,7 +214,7 @@ def _reverse(
             elif safe and prim.kind == "elementwise":
                 c = _nan_safe(rule, g, y, args, params)
             elif debug:
-                c = _debugged(node, rule, g, y, *args, **(params or {}))
+                c = _debugged(node, "reverse", rule, g, y, *args, **(params or {}))
             else:
                 c = rule(g, y, *args) if params is None else rule(g, y, *args, **params)
             if c is None:
@@ -228,7 +228,7 @@ def _reverse(
             ):
                 c = conform(c, parent, kept)
             if debug:
-                _check_nan(c, node)
+                _check_nan(c, node, "reverse")
             time = parent.time
             if time in cotangents:
                 _accumulate(cotangents, time, c, owned)
@@ -279,7 +279,7 @@ def _forward(
             if safe and prim.kind == "elementwise":
                 t = _nan_safe_forward(prim, ts, y, args, node.params)
             elif debug:
-                t = _debugged(node, prim.pushforward, ts, y, args, node.params)
+                t = _debugged(node, "forward", prim.pushforward, ts, y, args, node.params)
             else:
                 t = prim.pushforward(ts, y, args, node.params)
             if t is not None:
@@ -289,7 +289,7 @@ def _forward(
                 else:
                     tangents[node.time] = _conform_tangent(t, node)
                 if debug:
-                    _check_nan(t, node)
+                    _check_nan(t, node, "forward")
         for time in dead:
             tangents.pop(time, None)
     return {time: t for time, t in tangents.items() if time in roots}
@@ -393,23 +393,27 @@ def _nan_safe_forward(prim: Any, tangents: Any, y: Any, args: Any, params: Any) 
     return total
 
 
-def _debugged(node: Tensor, rule: Any, *args: Any, **params: Any) -> Any:
+def _debugged(node: Tensor, sweep: str, rule: Any, *args: Any, **params: Any) -> Any:
     """Call a rule; a NaN that an operation inside it makes is the derivative's."""
     try:
         return rule(*args, **params)
     except NanError as error:
-        raise _nan_derivative(node) from error
+        raise _nan_derivative(node, sweep) from error
 
 
-def _check_nan(c: Any, node: Tensor) -> None:
+def _check_nan(c: Any, node: Tensor, sweep: str) -> None:
     if has_nan(c):
-        raise _nan_derivative(node)
+        raise _nan_derivative(node, sweep)
 
 
-def _nan_derivative(node: Tensor) -> NanError:
+def _nan_derivative(node: Tensor, sweep: str) -> NanError:
     where_made = getattr(node, "_where", "an unknown line")
     what = operands(node.args, node.params)
-    return NanError(f"the derivative of {_name(node)}({what}) is NaN; recorded at {where_made}")
+    part = {"reverse": "cotangents", "forward": "tangents"}[sweep]
+    return NanError(
+        f"the derivative of {_name(node)}({what}) is NaN, in the {sweep} sweep ({part}); recorded "
+        f"at {where_made}"
+    )
 
 
 def _name(node: Tensor) -> str:

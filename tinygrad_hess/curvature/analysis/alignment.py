@@ -105,6 +105,8 @@ def gradient_alignment(
     tol: float = 1e-4,
     max_matvecs: int | None = None,
     seed: int = 0,
+    progress: bool = False,
+    checkpoint: Any = None,
 ) -> Alignment:
     """The share of the gradient in the top eigenspaces, beside that of a random direction.
 
@@ -115,7 +117,7 @@ def gradient_alignment(
         How many of the largest eigenvalues; or eigenpairs that are known already.
     gradient : ndarray, shape (P,), or pytree like the parameters, optional
         By default that of the operator; the gradient of one mini-batch is of interest too.
-    tol, max_matvecs, seed
+    tol, max_matvecs, seed, progress, checkpoint
         As for :func:`top_eigenpairs`.
 
     Returns
@@ -152,7 +154,10 @@ def gradient_alignment(
                 f"operator of {A.size}"
             )
     else:
-        top = top_eigenpairs(op, k, tol=tol, max_matvecs=max_matvecs, seed=seed)
+        top = top_eigenpairs(
+            op, k, tol=tol, max_matvecs=max_matvecs, seed=seed,
+            progress=progress, checkpoint=checkpoint,
+        )  # fmt: skip
         spent = top.matvecs
     g = g / scaling.power_of_two(g)
     square = float(g @ g)

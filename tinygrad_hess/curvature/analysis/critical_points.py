@@ -14,6 +14,8 @@ from ...core import arguments
 from ...core.plotting import BLUE, GREY, ORANGE, axes
 from ..eigenpairs.eigenpairs import top_eigenpairs
 from ..estimates import scaling
+from ..estimates.budget import Budget, was_interrupted
+from ..estimates.dense import dense_matrix
 from ..estimates.operands import Array, Counted, check_positive
 from ..estimates.result import Result
 from .at_a_point import with_gradient
@@ -121,6 +123,8 @@ def classify_critical_point(
     tol: float = 1e-3,
     max_matvecs: int | None = None,
     seed: int = 0,
+    progress: bool = False,
+    checkpoint: Any = None,
 ) -> CriticalPoint:
     """Whether a point is a minimum, a maximum, a saddle or degenerate, with the evidence.
 
@@ -147,6 +151,8 @@ def classify_critical_point(
         Products to spend at most; by default as many as it takes.
     seed : int
         Of the starting vectors.
+    progress, checkpoint
+        As for :func:`top_eigenpairs`.
 
     Returns
     -------
@@ -184,10 +190,18 @@ def classify_critical_point(
     check_positive(who, gradient_tol=gradient_tol, zero_tol=zero_tol)
     A, g = with_gradient(op, gradient, who)
     P = A.size
+    stopped = ""
     if min(DENSE, P if max_matvecs is None else max_matvecs) >= P:
-        found = _all_eigenpairs(A)
+        found = _all_eigenpairs(A, progress, checkpoint)
     else:
-        found = _extreme_eigenpairs(A, k, tol, max_matvecs, seed)
+        ends = top_eigenpairs(
+            A.op, 2 * k, "BE", tol=tol, max_matvecs=max_matvecs, seed=seed,
+            progress=progress, checkpoint=checkpoint,
+        )  # fmt: skip
+        A.matvecs += ends.matvecs
+        stopped = f"; {ends.reason}" if was_interrupted(ends) else ""
+        # orthonormal together, as interlacing needs
+        found = ends.values, ends.residuals, ends.vectors, False
     values, residuals, vectors, complete = found
     scale = float(np.abs(values).max(initial=0.0))
     zero = (10 * P * A.eps if zero_tol is None else zero_tol) * scale
@@ -203,6 +217,11 @@ def classify_critical_point(
     limit = gradient_tol * scale * max(1.0, _parameter_norm(op))
     kind, proved = _classify(norm <= limit, (negative, positive, len(values)), null, complete)
     smallest, largest = (_residual_interval(values[i], residuals[i]) for i in (low, high))
+    if norm <= limit:
+        nearest = smallest if positive else largest
+        why = _explain(kind, proved, (negative, positive), nearest)
+    else:
+        why = f"the gradient norm is above {limit:.3g}, which would count as zero"
     return CriticalPoint(
         kind=kind,
         proved=proved,
@@ -217,9 +236,7 @@ def classify_critical_point(
         zero=zero,
         parameters=P,
         matvecs=A.matvecs,
-        reason=_explain(kind, proved, (negative, positive), smallest if positive else largest)
-        if norm <= limit
-        else f"the gradient norm is above {limit:.3g}, which would count as zero",
+        reason=why + stopped,
     )
 
 
@@ -259,20 +276,14 @@ def _residual_interval(value: Any, residual: Any) -> tuple[float, float]:
     return float(value - residual), float(value + residual)
 
 
-def _all_eigenpairs(A: Counted) -> tuple[Array, Array, Array, bool]:
+def _all_eigenpairs(
+    A: Counted, progress: bool, checkpoint: Any
+) -> tuple[Array, Array, Array, bool]:
     """All eigenvalues, whose errors are rounding, within what counts as zero."""
-    matrix = A.dense()
+    with Budget(A, progress=progress, path=checkpoint) as budget:
+        matrix = dense_matrix(A, budget)
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     return (A.unit * values).astype(A.dtype), np.zeros_like(values), vectors, True
-
-
-def _extreme_eigenpairs(
-    A: Counted, k: int, tol: float, max_matvecs: int | None, seed: int
-) -> tuple[Array, Array, Array, bool]:
-    """Some eigenpairs of either end, orthonormal together, as interlacing needs."""
-    ends = top_eigenpairs(A.op, 2 * k, "BE", tol=tol, max_matvecs=max_matvecs, seed=seed)
-    A.matvecs += ends.matvecs
-    return ends.values, ends.residuals, ends.vectors, False
 
 
 def _parameter_norm(op: Any) -> float:

@@ -5,6 +5,7 @@ search : problem, region -> ascents from the centre and from random points
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,10 @@ import numpy as np
 from ...core import arguments, trees
 from ...transforms.gradients import grad, hvp
 from ..eigenpairs.eigenpairs import top_eigenpairs
-from ..estimates.operands import Array
+from ..estimates.budget import was_interrupted
+from ..estimates.operands import Array, Counted
+from ..estimates.steps import Steps
+from ..operators import checks
 from .search_regions import Ascent, Ball, Box, ascend
 from .total_loss import TotalLoss
 
@@ -49,6 +53,8 @@ class ExtremeCurvature:
     def _extreme(self, x: Array, which: str, tol: float, start: Array | None) -> Curvature:
         op = self.total.hessian(x)
         found = top_eigenpairs(op, 1, which, tol=tol, v0=start, seed=self.seed)
+        if was_interrupted(found):
+            raise KeyboardInterrupt
         self.matvecs += found.matvecs
         return Curvature(float(found.values[0]), float(found.residuals[0]), found.vectors[:, 0])
 
@@ -83,6 +89,28 @@ class ExtremeCurvature:
         sign = -1 if self.negative or at.value < 0 else 1
         return np.asarray(sign * total.over_batches(on_one), total.at.dtype)
 
+    def from_sample(self, start: Array) -> tuple[tuple[Any, ...], float, bool]:
+        """The climb from a sample with all that later ones depend on; its start; if it disproves.
+
+        The climb is left out where the sample itself disproves convexity.
+        """
+        found = Ascent(start, *self.objective(start), gap=0.0, steps=0)
+        begun = found.value
+        disproved = self.negative and self.disproves_convexity(found)
+        if not disproved:
+            found = self.climb(start)
+            disproved = self.negative and self.disproves_convexity(found)
+        at: Curvature = found.info
+        rest = found.value, found.gap, found.steps
+        spent = self.matvecs, self.points, self._warm, self._rounding
+        return (found.x, rest, (at.value, at.residual, at.direction), spent), begun, disproved
+
+    def recall(self, found: tuple[Any, ...]) -> Ascent:
+        """The climb that :meth:`from_sample` made, here or in an earlier run."""
+        x, (value, gap, steps), at, spent = found
+        self.matvecs, self.points, self._warm, self._rounding = spent
+        return Ascent(x, value, Curvature(*at), gap, steps)
+
     def climb(self, start: Array) -> Ascent:
         """The best point reached from ``start``."""
         # Where the smallest eigenvalue is zero, there is nothing but rounding to climb.
@@ -101,10 +129,13 @@ def search(
     seed: int,
     negative: bool,
     who: str,
+    progress: bool = False,
+    checkpoint: Any = None,
 ) -> tuple[ExtremeCurvature, list[Ascent], list[float]]:
     """Ascents from the centre and from random points, and the values where they began.
 
-    A search for negative curvature ends with the first that is certain.
+    A search for negative curvature ends with the first that is certain; when interrupted, with
+    those that it has.
     """
     loss, params, data, args, reduction = problem
     total = TotalLoss(loss, params, data, args, reduction=reduction, who=who)
@@ -116,15 +147,21 @@ def search(
     rng = arguments.generator(who, seed)
     climbs: list[Ascent] = []
     starts: list[float] = []
-    for i in range(samples):
-        start = extreme.region.sample(rng) if i else extreme.region.middle()
-        found = Ascent(start, *extreme.objective(start), gap=0.0, steps=0)
-        starts.append(found.value)
-        disproved = negative and extreme.disproves_convexity(found)
-        if not disproved:
-            found = extreme.climb(start)
-            disproved = negative and extreme.disproves_convexity(found)
-        climbs.append(found)
-        if disproved:
-            break
+    A = Counted(total.hessian(), who)
+    options = {"region": checks.fingerprint(vars(extreme.region)), "seed": seed}
+    with Steps(checkpoint, A, options, progress=progress, total=samples, unit="samples") as steps:
+        for i in range(samples):
+            start = extreme.region.sample(rng) if i else extreme.region.middle()
+            try:
+                compute = functools.partial(extreme.from_sample, start)
+                found, begun, disproved = steps(str(i), compute)
+            except KeyboardInterrupt:
+                if not climbs:
+                    raise
+                break
+            climbs.append(extreme.recall(found))
+            starts.append(begun)
+            steps.advance(i + 1)
+            if disproved:
+                break
     return extreme, climbs, starts

@@ -5,6 +5,7 @@ jackknife : answer of an operator, loss and data -> Jackknife
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ from ...core import arguments, trees
 from ...core.plotting import BLUE, GREY, ORANGE, axes, legend
 from ...distributed.shards import batch_size
 from ..estimates import scaling
+from ..estimates.budget import INTERRUPTED, was_interrupted
 from ..estimates.estimate import student
-from ..estimates.operands import Array
+from ..estimates.operands import Array, Counted
 from ..estimates.result import Result
+from ..estimates.steps import Steps
 from ..operators import checks
 from ..operators.batches import Batches
 from ..operators.hessian import HessianOperator
@@ -46,6 +49,10 @@ class Jackknife(Result):
     sizes : tuple of int
         Examples in each batch.
     seconds : float
+    converged : bool
+        Whether each batch was left out. Of an interrupted run, errors are told by those that were.
+    reason : str
+        Why not.
     """
 
     value: Any
@@ -55,9 +62,12 @@ class Jackknife(Result):
     without: Array
     sizes: tuple[int, ...]
     seconds: float
+    converged: bool = True
+    reason: str = ""
 
     def __repr__(self) -> str:
         count = f"{len(self.sizes)} batches of {sum(self.sizes)} examples"
+        count += "" if self.converged else f", NOT converged: {self.reason}"
         if np.ndim(self.value):
             pairs = ", ".join(
                 f"{v:.6g} ± {e:.2g}"
@@ -78,7 +88,7 @@ class Jackknife(Result):
         ax = axes(ax, (6.0, 3.2))
         value, low, high = (np.ravel(x) for x in (self.value, *self.interval))
         number = np.arange(value.size)
-        columns = self.without.reshape(len(self.sizes), -1)
+        columns = self.without.reshape(len(self.without), -1)
         ax.errorbar(
             number, value, yerr=[value - low, high - value],
             fmt="o", color=BLUE, capsize=5, label="all data, 95%",
@@ -103,6 +113,8 @@ def jackknife(
     reduction: str = "mean",
     groups: int = 10,
     seed: int = 0,
+    progress: bool = False,
+    checkpoint: Any = None,
 ) -> Jackknife:
     """The data error of an answer: how it varies when batches are left out.
 
@@ -119,6 +131,10 @@ def jackknife(
         One batch is split into this many parts, after a random permutation.
     seed : int
         Of that permutation.
+    progress : bool
+        Show a progress bar.
+    checkpoint : path-like, optional
+        A file that keeps the answers; a run that finds it goes on. It does not know ``answer``.
 
     Returns
     -------
@@ -166,33 +182,46 @@ def jackknife(
             f"{who}: {len(sizes)} batch with examples; to leave one out takes two or more"
         )
 
-    def on(kept: list[int], scale: float) -> Array:
+    def on(kept: list[int], scale: float) -> HessianOperator:
         part = loss if scale == 1 else lambda *given: scale * loss(*given)
         check = len(kept) == len(sizes)  # once is enough
         some = batches.only(kept)
-        op = HessianOperator(part, params, some, *args, reduction=reduction, check=check)
-        return _as_array(answer(op))
+        return HessianOperator(part, params, some, *args, reduction=reduction, check=check)
 
-    total = int(sizes.sum())
-    value = on(list(range(len(sizes))), 1.0)
-    left_out = []
-    for i, size in enumerate(sizes):
+    def without_batch(i: int) -> Array:
         kept = [j for j in range(len(sizes)) if j != i]
-        scale = total / (total - int(size)) if reduction == "sum" else 1.0
-        left_out.append(on(kept, scale))
-        if left_out[-1].shape != value.shape:
-            raise ValueError(
-                f"{who}: the answer has shape {value.shape} on all data and "
-                f"{left_out[-1].shape} without batch {i}"
-            )
-    without = np.stack(left_out)
-    g = len(sizes)
-    h = (total / sizes).reshape(-1, *[1] * value.ndim)
+        scale = total / (total - int(sizes[i])) if reduction == "sum" else 1.0
+        return _as_array(answer(on(kept, scale)))
+
+    total, g = int(sizes.sum()), len(sizes)
+    whole, left_out, reason = on(list(range(g)), 1.0), [], ""
+    options = {"reduction": reduction, "sizes": sizes.tolist(), "seed": seed}
+    with Steps(
+        checkpoint, Counted(whole, who), options, progress=progress, total=g + 1, unit="answers"
+    ) as steps:
+        value = steps("whole", lambda: _as_array(answer(whole)))
+        try:
+            for i in range(g):
+                steps.advance(i + 1)
+                left_out.append(steps(f"without {i}", functools.partial(without_batch, i)))
+                if left_out[-1].shape != value.shape:
+                    raise ValueError(
+                        f"{who}: the answer has shape {value.shape} on all data and "
+                        f"{left_out[-1].shape} without batch {i}"
+                    )
+        except KeyboardInterrupt:
+            if len(left_out) < 2:
+                raise
+            reason = INTERRUPTED
+    without, m = np.stack(left_out), len(left_out)
+    h = (total / sizes[:m]).reshape(-1, *[1] * value.ndim)
     pseudo = h * value - (h - 1) * without
-    unbiased = g * value - ((1 - 1 / h) * without).sum(axis=0)
+    unbiased = g * (value - ((1 - 1 / h) * without).mean(axis=0))
+    if m == g:
+        unbiased = g * value - ((1 - 1 / h) * without).sum(axis=0)
     unit = scaling.power_of_two(without)
     error = unit * np.sqrt((np.square((pseudo - unbiased) / unit) / (h - 1)).mean(axis=0))
-    half = student(g - 1) * error
+    half = student(m - 1) * error
     return Jackknife(
         value=value[()],
         standard_error=error[()],
@@ -201,10 +230,14 @@ def jackknife(
         without=without,
         sizes=tuple(int(n) for n in sizes),
         seconds=time.perf_counter() - started,
+        converged=not reason,
+        reason=reason,
     )
 
 
 def _as_array(found: Any) -> Array:
+    if was_interrupted(found):
+        raise KeyboardInterrupt
     for name in ("value", "values"):
         if hasattr(found, name):
             found = getattr(found, name)

@@ -14,9 +14,11 @@ import numpy as np
 from ...core import arguments
 from ...core.plotting import BLUE, GREY, ORANGE, axes, legend
 from ..eigenpairs.eigenpairs import Eigenpairs, top_eigenpairs
-from ..estimates.operands import Array
+from ..estimates.budget import INTERRUPTED, was_interrupted
+from ..estimates.operands import Array, Counted
 from ..estimates.result import Result
-from ..operators.hessian import HessianOperator
+from ..estimates.steps import Steps
+from ..operators import checks
 from .directions import filter_normalized, trajectory_directions
 from .total_loss import TotalLoss, as_hessian
 
@@ -50,6 +52,8 @@ class Landscape(Result, omitted=("directions",)):
         The share of the run's squared distances that lies in the slice; NaN without a run.
     evaluations, matvecs : int
         Spent.
+    reason : str
+        Why values are NaN: those that an interrupted run had not come to.
     """
 
     coordinates: tuple[Array, ...]
@@ -64,6 +68,7 @@ class Landscape(Result, omitted=("directions",)):
     explained: float
     evaluations: int
     matvecs: int
+    reason: str = ""
 
     @property
     def error(self) -> Array:
@@ -75,10 +80,11 @@ class Landscape(Result, omitted=("directions",)):
         values = f"{known.min():.4g} to {known.max():.4g}" if known.size else "nowhere finite"
         shape = " x ".join(str(len(c)) for c in self.coordinates)
         run = "" if self.path is None else f", {self.explained:.0%} of the run"
+        state = f"; NOT complete: {self.reason}" if self.reason else ""
         return (
             f"Landscape({shape} points along {' and '.join(self.labels)}: loss {self.value:.4g} "
             f"at the point, {values} around it{run}; {self.evaluations} evaluations, "
-            f"{self.matvecs} products)"
+            f"{self.matvecs} products{state})"
         )
 
     def plot(self, ax: Any = None) -> Any:
@@ -143,6 +149,8 @@ def landscape(
     radius: float | None = None,
     points: int | None = None,
     seed: int = 0,
+    progress: bool = False,
+    checkpoint: Any = None,
 ) -> Landscape:
     """Slices of a loss through a point, with the quadratic prediction.
 
@@ -169,6 +177,10 @@ def landscape(
         On each axis, at least 3; by default 51 on a line, 25 on a plane.
     seed : int
         Of random directions and of starting vectors.
+    progress : bool
+        Show a progress bar.
+    checkpoint : path-like, optional
+        A file that keeps what was done; a run that finds it goes on.
 
     Returns
     -------
@@ -207,23 +219,53 @@ def landscape(
     points = arguments.integer(who, "points", points, least=3)
     if radius is not None:
         radius = arguments.number(who, "radius", radius, above=0)
-    path, explained, spent = None, float("nan"), 0
-    if trajectory is not None:
-        run = trajectory_directions(trajectory, dimensions)
-        D, path, explained = run.directions, run.path, float(run.explained.sum())
-        labels = [f"principal direction {i + 1} of the run" for i in range(dimensions)]
-    else:
-        D, labels, spent = _directions(directions, dimensions, total, op, seed)
-    coordinates = [
-        _coordinate(None if path is None else path[:, i], radius, points).astype(D.dtype)
-        for i in range(D.shape[1])
-    ]
-    grid = np.stack([c.ravel() for c in np.meshgrid(*coordinates, indexing="ij")], axis=1)
-    shape = tuple(len(c) for c in coordinates)
-    before = total.values_spent
-    values = _evaluate(total, grid, D)
-    slopes, curvatures = D.T @ op.gradient, D.T @ op.matmat(D)
-    quadratic = float(op.value) + grid @ slopes + 0.5 * ((grid @ curvatures) * grid).sum(axis=1)
+    given = trajectory if trajectory is not None else directions
+    options = {
+        "dimensions": dimensions, "points": points, "radius": radius, "seed": seed,
+        "directions": given if isinstance(given, str) else checks.fingerprint(_arrays_of(given)),
+    }  # fmt: skip
+    A, reason = Counted(op, who), ""
+    with Steps(
+        checkpoint, A, options, progress=progress, total=points**dimensions, unit="points"
+    ) as steps:
+        path, explained = None, float("nan")
+        if trajectory is not None:
+            run = trajectory_directions(trajectory, dimensions)
+            D, path, explained = run.directions, run.path, float(run.explained.sum())
+            labels = [f"principal direction {i + 1} of the run" for i in range(dimensions)]
+        else:
+            if isinstance(directions, str) and directions == "eigenvectors":
+                directions = steps(
+                    "eigenvectors",
+                    lambda: top_eigenpairs(
+                        op, dimensions, tol=1e-4, seed=seed, checkpoint=steps.beside("eigenvectors")
+                    ),
+                )
+                if was_interrupted(directions):
+                    raise KeyboardInterrupt
+                A.matvecs += directions.matvecs
+            D, labels = _directions(directions, dimensions, total, seed)
+        coordinates = [
+            _coordinate(None if path is None else path[:, i], radius, points).astype(D.dtype)
+            for i in range(D.shape[1])
+        ]
+        grid = np.stack([c.ravel() for c in np.meshgrid(*coordinates, indexing="ij")], axis=1)
+        shape = tuple(len(c) for c in coordinates)
+        unit = A.unit
+        bent = unit * steps("curvatures", lambda: A.matmat(D))
+        slopes, curvatures = D.T @ op.gradient, D.T @ bent
+        quadratic = float(op.value) + grid @ slopes + 0.5 * ((grid @ curvatures) * grid).sum(axis=1)
+        values, evaluations = np.full(len(grid), np.nan, total.at.dtype), 0
+        try:
+            while evaluations < len(grid):
+                rows = grid[evaluations : evaluations + total.together]
+                block = lambda rows=rows: total.values(total.start + rows @ D.T)
+                found = steps(f"values from {evaluations} on", block)
+                values[evaluations : evaluations + len(found)] = found
+                evaluations += len(found)
+                steps.advance(evaluations)
+        except KeyboardInterrupt:
+            reason = INTERRUPTED
     return Landscape(
         coordinates=tuple(coordinates),
         values=values.reshape(shape),
@@ -235,43 +277,32 @@ def landscape(
         labels=tuple(labels),
         path=path,
         explained=explained,
-        evaluations=total.values_spent - before,
-        matvecs=spent + D.shape[1],
+        evaluations=evaluations,
+        matvecs=A.matvecs,
+        reason=reason,
     )
 
 
-def _evaluate(total: TotalLoss, grid: Array, D: Array) -> Array:
-    """The loss at all points of the grid, made a few at a time, for each is a whole net."""
-    values = np.empty(len(grid), total.at.dtype)
-    width = max(1, 2**23 // total.at.size)
-    for first in range(0, len(grid), width):
-        steps = grid[first : first + width] @ D.T
-        values[first : first + width] = total.values(total.start + steps)
-    return values
+def _arrays_of(given: Any) -> Any:
+    return given.vectors if isinstance(given, Eigenpairs) else given
 
 
-def _directions(
-    given: Any, count: int, total: TotalLoss, op: HessianOperator, seed: int
-) -> tuple[Array, list[str], int]:
-    """Directions as columns (P, d), what they are, and the products spent."""
-    spent = 0
-    if isinstance(given, str) and given == "eigenvectors":
-        given = top_eigenpairs(op, count, tol=1e-4, seed=seed)
-        spent = given.matvecs
+def _directions(given: Any, count: int, total: TotalLoss, seed: int) -> tuple[Array, list[str]]:
+    """Directions as columns (P, d), and what they are."""
     if isinstance(given, Eigenpairs):
         if given.vectors.shape[1] < count:
             raise ValueError(
                 f"landscape: {given.vectors.shape[1]} eigenvectors for {count} dimensions"
             )
         labels = [f"eigenvector {i + 1} (λ = {given.values[i]:.3g})" for i in range(count)]
-        return given.vectors[:, :count], labels, spent
+        return given.vectors[:, :count], labels
     if isinstance(given, str):
         if given != "random":
             raise ValueError(f"landscape: directions={given!r} is not one of {', '.join(KINDS)}")
         rng = arguments.generator("landscape", seed)
         tree = total.at.tree()
         columns = [filter_normalized(tree, seed=rng) for _ in range(count)]
-        return np.stack(columns, axis=1), [f"random direction {i + 1}" for i in range(count)], 0
+        return np.stack(columns, axis=1), [f"random direction {i + 1}" for i in range(count)]
     if not isinstance(given, (list, tuple)) or len(given) != count:
         raise ValueError(
             f"landscape: give {count} direction{'s' if count > 1 else ''} in a list (dimensions="
@@ -280,7 +311,7 @@ def _directions(
     D = np.stack([total.flat(d) for d in given], axis=1)
     if np.linalg.matrix_rank(D) < count:
         raise ValueError("landscape: the directions are zero or dependent; they span no slice")
-    return D, [f"direction {i + 1}" for i in range(count)], 0
+    return D, [f"direction {i + 1}" for i in range(count)]
 
 
 def _coordinate(run: Array | None, radius: float | None, points: int) -> Array:

@@ -12,9 +12,11 @@ import numpy as np
 
 from ...core import arguments
 from ...core.plotting import axes, shades
+from ..estimates.budget import INTERRUPTED
 from ..estimates.operands import Array, Counted
 from ..estimates.probes import signs
 from ..estimates.result import Result
+from ..estimates.steps import Steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +34,8 @@ class LayerBlocks(Result, derived=("between", "exact")):
         Of the squares; 0 where both estimates of a block come from exact columns.
     matvecs : int
     seed : int
+    reason : str
+        Why blocks are NaN: those of layers that an interrupted run had not come to.
     """
 
     names: tuple[str, ...]
@@ -40,6 +44,7 @@ class LayerBlocks(Result, derived=("between", "exact")):
     standard_errors: Array
     matvecs: int
     seed: int
+    reason: str = ""
 
     @property
     def exact(self) -> bool:
@@ -54,9 +59,10 @@ class LayerBlocks(Result, derived=("between", "exact")):
 
     def __repr__(self) -> str:
         how = "exact" if self.exact else "estimated"
+        state = f", NOT complete: {self.reason}" if self.reason else ""
         return (
             f"LayerBlocks({len(self.names)} layers, {self.between:.1%} of ‖H‖² between layers, "
-            f"{how}, {self.matvecs} products)"
+            f"{how}, {self.matvecs} products{state})"
         )
 
     def plot(self, ax: Any = None) -> Any:
@@ -68,7 +74,9 @@ class LayerBlocks(Result, derived=("between", "exact")):
         return ax
 
 
-def layer_blocks(op: Any, *, probes: int = 8, seed: int = 0) -> LayerBlocks:
+def layer_blocks(
+    op: Any, *, probes: int = 8, seed: int = 0, progress: bool = False, checkpoint: Any = None
+) -> LayerBlocks:
     """Frobenius norms of the blocks of a symmetric operator between its layers.
 
     Parameters
@@ -79,6 +87,10 @@ def layer_blocks(op: Any, *, probes: int = 8, seed: int = 0) -> LayerBlocks:
         parameters than this are computed exactly.
     seed : int
         Of the probes.
+    progress : bool
+        Show a progress bar.
+    checkpoint : path-like, optional
+        A file that keeps what was done; a run that finds it goes on.
 
     Returns
     -------
@@ -113,23 +125,23 @@ def layer_blocks(op: Any, *, probes: int = 8, seed: int = 0) -> LayerBlocks:
     probes = arguments.integer("layer_blocks", "probes", probes, least=2)
     indices = {name: p for name, p in layers.items() if p.size}
     A, count = Counted(op, "layer_blocks"), len(indices)
-    squares, variances = np.zeros((count, count)), np.zeros((count, count))
-    for j, own in enumerate(indices.values()):
-        exact = own.size <= probes
-        width = own.size if exact else probes
-        z = np.zeros((A.size, width), A.dtype)
-        z[own] = np.eye(own.size) if exact else signs(own.size, range(width), seed + j, A.dtype)
-        lengths = np.square(A.matmat(z), dtype=np.float64)
-        for i, rows in enumerate(indices.values()):
-            found = lengths[rows].sum(axis=0)
-            squares[i, j] = found.sum() if exact else found.mean()
-            variances[i, j] = 0.0 if exact else found.var(ddof=1) / width
+    squares, variances = np.full((2, count, count), np.nan)
+    options = {"probes": probes, "seed": seed, "layers": [*indices]}
+    reason = ""
+    with Steps(checkpoint, A, options, progress=progress, total=count, unit="layers") as steps:
+        try:
+            for j, name in enumerate(indices):
+                column = lambda j=j: _column(A, list(indices.values()), j, probes, seed + j)
+                squares[:, j], variances[:, j] = steps(name, column)
+                steps.advance(j + 1)
+        except KeyboardInterrupt:
+            reason = INTERRUPTED
     squares, errors = (squares + squares.T) / 2, np.sqrt(variances + variances.T) / 2
     if A.unit != 1:  # a square of the unit by itself may leave the range of floats
         found = squares
         with np.errstate(over="ignore"):
             squares, errors = (A.unit * (A.unit * x) for x in (squares, errors))
-        if not np.isfinite(squares).all() or (squares[found > 0] == 0).any():
+        if np.isinf(squares).any() or (squares[found > 0] == 0).any():
             raise ValueError(
                 f"layer_blocks: squares of products of size {A.unit:.1g} leave the range of "
                 f"floats; divide the loss by {A.unit:.1g}"
@@ -141,4 +153,21 @@ def layer_blocks(op: Any, *, probes: int = 8, seed: int = 0) -> LayerBlocks:
         standard_errors=errors,
         matvecs=A.matvecs,
         seed=seed,
+        reason=reason,
     )
+
+
+def _column(A: Counted, indices: list[Array], j: int, probes: int, seed: int) -> Array:
+    """The squared norms of the blocks in column j, and their variances, shape (2, layers)."""
+    own = indices[j]
+    exact = own.size <= probes
+    width = own.size if exact else probes
+    z = np.zeros((A.size, width), A.dtype)
+    z[own] = np.eye(own.size) if exact else signs(own.size, range(width), seed, A.dtype)
+    lengths = np.square(A.matmat(z), dtype=np.float64)
+    out = np.zeros((2, len(indices)))
+    for i, rows in enumerate(indices):
+        found = lengths[rows].sum(axis=0)
+        out[0, i] = found.sum() if exact else found.mean()
+        out[1, i] = 0.0 if exact else found.var(ddof=1) / width
+    return out

@@ -151,6 +151,8 @@ def lipschitz_of_gradient(
     reduction: str = "mean",
     samples: int = 10,
     seed: int = 0,
+    progress: bool = False,
+    checkpoint: Any = None,
 ) -> LipschitzBound:
     """A lower bound on the Lipschitz constant of the gradient over a region.
 
@@ -169,6 +171,10 @@ def lipschitz_of_gradient(
         Points to start from, the centre of the region among them; at least 1.
     seed : int
         Of the samples.
+    progress : bool
+        Show a progress bar.
+    checkpoint : path-like, optional
+        A file that keeps what was done; a run that finds it goes on.
 
     Returns
     -------
@@ -193,7 +199,14 @@ def lipschitz_of_gradient(
     48.0
     """
     extreme, climbs, starts = search(
-        (loss, params, data, args, reduction), region, samples, seed, False, "lipschitz_of_gradient"
+        (loss, params, data, args, reduction),
+        region,
+        samples,
+        seed,
+        False,
+        "lipschitz_of_gradient",
+        progress,
+        checkpoint,
     )
     values = np.array([c.value for c in climbs])
     best = climbs[int(values.argmax())]
@@ -222,6 +235,8 @@ def is_convex_on(
     reduction: str = "mean",
     samples: int = 10,
     seed: int = 0,
+    progress: bool = False,
+    checkpoint: Any = None,
 ) -> ConvexityCheck:
     """Look for negative curvature in a region: to find some disproves convexity.
 
@@ -230,7 +245,7 @@ def is_convex_on(
 
     Parameters
     ----------
-    loss, params, data, *args, region, reduction, samples, seed
+    loss, params, data, *args, region, reduction, samples, seed, progress, checkpoint
         As for :func:`lipschitz_of_gradient`.
 
     Returns
@@ -252,7 +267,14 @@ def is_convex_on(
     (False, None)
     """
     extreme, climbs, starts = search(
-        (loss, params, data, args, reduction), region, samples, seed, True, "is_convex_on"
+        (loss, params, data, args, reduction),
+        region,
+        samples,
+        seed,
+        True,
+        "is_convex_on",
+        progress,
+        checkpoint,
     )
     best = max(climbs, key=lambda c: c.value)
     info: Curvature = best.info

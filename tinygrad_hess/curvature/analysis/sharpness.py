@@ -6,6 +6,7 @@ sharpness : loss at a point -> Sharpness
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +21,10 @@ from ...transforms.gradients import jvp
 from ...transforms.vectorize import vmap
 from ..eigenpairs.eigenpairs import top_eigenpairs
 from ..estimates import scaling
-from ..estimates.operands import Array, check_positive
+from ..estimates.budget import INTERRUPTED, was_interrupted
+from ..estimates.operands import Array, Counted, check_positive
 from ..estimates.result import Result
+from ..estimates.steps import Steps
 from ..operators.batches import OnBatch
 from .at_a_point import scaled
 from .search_regions import Ball, ascend
@@ -68,7 +71,7 @@ class Sharpness(Result):
     converged : bool
         Whether eigenvalues and both SAM ascents have.
     reason : str
-        What has not.
+        What has not. What an interrupted run had not come to is NaN.
     seconds : float
     """
 
@@ -138,6 +141,8 @@ def sharpness(
     tol: float = 1e-4,
     max_matvecs: int | None = None,
     seed: int = 0,
+    progress: bool = False,
+    checkpoint: Any = None,
 ) -> Sharpness:
     """The sharpness of a loss at a point, by the measures in use, side by side.
 
@@ -157,6 +162,10 @@ def sharpness(
         Of L-BFGS-B, as in the paper.
     tol, max_matvecs, seed
         As for :func:`top_eigenpairs`, for each of the two eigenvalues.
+    progress : bool
+        Show a progress bar.
+    checkpoint : path-like, optional
+        A file that keeps what was done; a run that finds it goes on.
 
     Returns
     -------
@@ -195,16 +204,46 @@ def sharpness(
     keskar_iterations = arguments.integer(who, "keskar_iterations", keskar_iterations, least=1)
     started = time.perf_counter()
     total, op = as_hessian(loss, params, data, args, reduction, who)
-    options: dict[str, Any] = {"tol": tol, "max_matvecs": max_matvecs, "seed": seed}
+    limits: dict[str, Any] = {"tol": tol, "max_matvecs": max_matvecs, "seed": seed}
+    sizes = {"rho": rho, "adaptive_rho": adaptive_rho, "keskar_epsilon": keskar_epsilon}
+    options = {**limits, **sizes, "keskar_iterations": keskar_iterations}
     relative = np.abs(total.start)
-    top = top_eigenpairs(op, 1, **options)
-    adaptive = top_eigenpairs(scaled(op, relative), 1, **options)
     value, gradient = float(op.value), op.gradient
-    rise, one_step, sam_done = _largest_rise(total, value, gradient, rho, top.vectors[:, 0])
-    asam, _, asam_done = _largest_rise(
-        total, value, gradient, adaptive_rho, adaptive.vectors[:, 0], relative
-    )
-    phi = _keskar(total, value, keskar_epsilon, keskar_iterations)
+    found: dict[str, Any] = {}
+    A, spent = Counted(op, who), 0
+    with Steps(checkpoint, A, options, progress=progress, total=6, unit="measures") as steps:
+
+        def eigenpair(name: str, operator: Any) -> Any:
+            return top_eigenpairs(operator, 1, checkpoint=steps.beside(name), **limits)
+
+        def rise(radius: float, pair: str, scale: Array | None = None) -> Any:
+            v = found[pair].vectors[:, 0]
+            return _largest_rise(total, value, gradient, radius, v, scale)
+
+        measures: dict[str, Callable[[], Any]] = {
+            "eigenvalue": lambda: eigenpair("eigenvalue", op),
+            "adaptive": lambda: eigenpair("adaptive", scaled(op, relative)),
+            "sam": lambda: rise(rho, "eigenvalue"),
+            "asam": lambda: rise(adaptive_rho, "adaptive", relative),
+            "keskar": lambda: _keskar(total, value, keskar_epsilon, keskar_iterations),
+            "fisher": lambda: _fisher_rao(total),
+        }
+        try:
+            for i, (name, measure) in enumerate(measures.items()):
+                begun = total.gradients_spent
+                counted = lambda f=measure, n=begun: (f(), total.gradients_spent - n)
+                measured, gradients = steps(name, counted)
+                if was_interrupted(measured):
+                    raise KeyboardInterrupt
+                found[name] = measured
+                spent += gradients
+                steps.advance(i + 1, name)
+        except KeyboardInterrupt:
+            if "adaptive" not in found:
+                raise
+    top, adaptive, nothing = found["eigenvalue"], found["adaptive"], float("nan")
+    sam, one_step, sam_done = found.get("sam", (nothing, nothing, False))
+    asam, _, asam_done = found.get("asam", (nothing, nothing, False))
     unfinished = [
         name
         for name, done in (
@@ -212,24 +251,28 @@ def sharpness(
             ("the adaptive eigenvalue", adaptive.converged),
             ("the ascent of SAM", sam_done),
             ("the ascent of ASAM", asam_done),
+            ("Keskar's φ", "keskar" in found),
+            ("the Fisher-Rao norm", "fisher" in found),
         )
         if not done
     ]
+    if len(found) < len(measures):
+        unfinished.append(INTERRUPTED)
     return Sharpness(
         loss=value,
         largest_eigenvalue=float(top.values[0]),
         interval=(float(top.intervals[0, 0]), float(top.intervals[0, 1])),
-        sam=rise,
+        sam=sam,
         sam_one_step=one_step,
         adaptive_eigenvalue=float(adaptive.values[0]),
         adaptive_sam=asam,
-        keskar=phi,
-        fisher_rao=_fisher_rao(total),
+        keskar=found.get("keskar", nothing),
+        fisher_rao=found.get("fisher", nothing),
         rho=rho,
         adaptive_rho=adaptive_rho,
         keskar_epsilon=keskar_epsilon,
-        matvecs=top.matvecs + adaptive.matvecs,
-        gradients=total.gradients_spent,
+        matvecs=A.matvecs + top.matvecs + adaptive.matvecs,
+        gradients=spent,
         converged=not unfinished,
         reason=", ".join(unfinished),
         seconds=time.perf_counter() - started,

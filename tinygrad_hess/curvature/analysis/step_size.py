@@ -113,6 +113,8 @@ def step_size(
     tol: float = 1e-6,
     max_matvecs: int | None = None,
     seed: int = 0,
+    progress: bool = False,
+    checkpoint: Any = None,
 ) -> StepSize:
     """Which learning rates the curvature at a point allows.
 
@@ -127,7 +129,7 @@ def step_size(
         The positive diagonal D that an optimiser divides the gradient by, such as Adam's
         ``sqrt(v̂) + eps``. Everything is then about ``D^-½ H D^-½`` and the gradient
         ``D^-½ g``.
-    tol, max_matvecs, seed
+    tol, max_matvecs, seed, progress, checkpoint
         As for :func:`top_eigenpairs`.
 
     Returns
@@ -170,7 +172,10 @@ def step_size(
             raise ValueError(f"{who}: the preconditioner must be positive, its least is {D.min()}")
         root = 1 / np.sqrt(D)
         products, g = scaled(A.op, root), root * g
-    top = top_eigenpairs(products, k, tol=tol, max_matvecs=max_matvecs, seed=seed)
+    top = top_eigenpairs(
+        products, k, tol=tol, max_matvecs=max_matvecs, seed=seed,
+        progress=progress, checkpoint=checkpoint,
+    )  # fmt: skip
     largest = float(top.values[0])
     g = g / scaling.power_of_two(g)
     bent = products @ g

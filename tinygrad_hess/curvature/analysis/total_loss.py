@@ -125,7 +125,7 @@ class TotalLoss:
         Where ``loss`` cannot be mapped (it branches on values), one after the other.
         """
         out = np.empty(len(points))
-        width = self._points_together() if self._together else 1
+        width = self.together
         for first in range(0, len(points), width):
             block = points[first : first + width]
             out[first : first + width] = self._values_together(block)
@@ -167,7 +167,11 @@ class TotalLoss:
         """A vector as a tree of tensors, which is what a loss sees when it is differentiated."""
         return self.at.unflatten(theta, boxed=[True] * len(self.at.values))
 
-    def _points_together(self) -> int:
+    @property
+    def together(self) -> int:
+        """How many points :meth:`values` evaluates in one call."""
+        if not self._together:
+            return 1
         batch = next(iter(self.batches), None)
         data = sum(np.asarray(unrecorded(x)).nbytes for x in trees.leaves((batch, self._args)))
         width = STACKED_MEMORY // (data + self.at.size * self.at.dtype.itemsize)

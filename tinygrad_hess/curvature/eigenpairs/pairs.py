@@ -9,6 +9,7 @@ import numpy as np
 
 from ...core.plotting import BLUE, GREY, axes
 from ..estimates.budget import Budget
+from ..estimates.dense import dense_matrix
 from ..estimates.operands import Array, Counted, over_unit
 from ..estimates.result import Result
 from .ends import gap_intervals, order
@@ -102,7 +103,7 @@ class Assembly:
     def of_dense(self) -> Eigenpairs:
         """Everything, by LAPACK."""
         A = self.A
-        matrix = A.dense()
+        matrix = dense_matrix(A, self.budget)
         values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
         chosen = vectors[:, self._order(values)]
         return self.of_vectors(chosen, "dense", products=matrix @ chosen)

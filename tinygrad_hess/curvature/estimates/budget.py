@@ -27,6 +27,9 @@ class Budget:
     progress : bool
         Show a bar (tqdm, on standard error) with the time that is expected to remain.
 
+    path : path-like, optional
+        Where the run that spends it is saved.
+
     Raises
     ------
     ValueError
@@ -50,9 +53,10 @@ class Budget:
         seconds: float | None = None,
         *,
         progress: bool = False,
+        path: Any = None,
     ):
         check_positive(A.who, max_matvecs=max_matvecs, seconds=seconds)
-        self.A, self.max_matvecs, self.limit = A, max_matvecs, seconds
+        self.A, self.max_matvecs, self.limit, self.path = A, max_matvecs, seconds, path
         self.bar: Any = progress_bar(A.who, progress, unit="products")
         self._begin, self._before, self._earlier = time.perf_counter(), A.matvecs, 0.0
 
@@ -116,6 +120,13 @@ class Budget:
     ) -> None:
         if self.bar is not None:
             self.bar.close()
+
+
+def was_interrupted(found: Any) -> bool:
+    """Whether a result, or one in a tuple, is what an interrupted run had."""
+    if isinstance(found, tuple):
+        return any(was_interrupted(x) for x in found)
+    return any(INTERRUPTED in str(getattr(found, name, "")) for name in ("reason", "why"))
 
 
 INTERRUPTED = "interrupted (Ctrl-C); call again to go on, with checkpoint= from where it stopped"

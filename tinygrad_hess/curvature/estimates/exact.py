@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
 from .budget import Budget
+from .dense import column_blocks
 from .estimate import Estimate
 from .operands import Array, Counted
+from .steps import Steps, beside
+
+T = TypeVar("T")
 
 
 def exact_trace(A: Counted, budget: Budget) -> Estimate:
@@ -19,16 +24,16 @@ def exact_trace(A: Counted, budget: Budget) -> Estimate:
 
 def exact_diagonal(A: Counted, budget: Budget) -> Array:
     """The diagonal over ``A.unit``, shape (P,), by products with the unit vectors."""
-    out = np.empty(A.size, A.dtype)
-    for columns, products in unit_products(A, budget):
-        out[columns] = products[columns, np.arange(len(columns))]
-    return out
+    pick = lambda columns, products: products[columns, np.arange(len(columns))]
+    return np.concatenate(of_unit_products(A, budget, pick))
 
 
-def unit_products(A: Counted, budget: Budget) -> Iterator[tuple[range, Array]]:
-    """The columns of the matrix over ``A.unit``, in blocks of bounded memory, and their indices."""
-    begun = A.matvecs
-    for columns in A.blocks(A.size):
-        products = A.matmat(A.unit_vectors(columns))
-        budget.show(begun + A.size, "exact")
-        yield columns, products
+def of_unit_products(A: Counted, budget: Budget, take: Callable[[range, Array], T]) -> list[T]:
+    """``take(indices, columns)`` of the matrix over ``A.unit``, in blocks of bounded memory."""
+    begun, found = A.matvecs, []
+    with Steps(beside(budget.path, "exact"), A, {}) as steps:
+        for columns in column_blocks(A, budget.path is not None):
+            part = lambda own=columns: take(own, A.matmat(A.unit_vectors(own)))
+            found.append(steps(str(columns.start), part))
+            budget.show(begun + A.size, "exact")
+    return found

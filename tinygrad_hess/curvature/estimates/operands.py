@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -102,12 +103,12 @@ class Counted:
         z = gaussians(self.size, range(1), seed, self.dtype)[:, 0]
         return float(np.linalg.norm(self.matvec(z)) / np.linalg.norm(z))
 
-    def dense(self) -> Array:
-        """The matrix over the unit, shape (P, P), by products with the unit vectors."""
-        out = np.empty((self.size, self.size), self.dtype)
-        for columns in self.blocks(self.size):
-            out[:, columns.start : columns.stop] = self.matmat(self.unit_vectors(columns))
-        return out
+    @functools.cached_property
+    def fingerprint(self) -> Array:
+        """A few numbers that tell operators apart: sums of parts of one product, made once."""
+        y = self.matvec(gaussians(self.size, range(1), 20_090, self.dtype)[:, 0])
+        starts = np.linspace(0, self.size, min(self.size, 16), endpoint=False).astype(int)
+        return np.add.reduceat(y.astype(np.float64), starts)
 
     def unit_vectors(self, columns: range) -> Array:
         """Some columns of the identity matrix."""
@@ -132,7 +133,7 @@ class Counted:
         if not math.isfinite(size):
             raise ValueError(
                 f"{self.who}: a product with the operator is not finite (NaN or infinity); is the "
-                "loss finite at these parameters?"
+                f"loss finite at these parameters?{self._of_range()}"
             )
         if self._exponent is None:
             if size == 0:
@@ -146,6 +147,15 @@ class Counted:
                 f"{size:.1g}, too far apart for {self.dtype}"
             )
         return np.ldexp(y, -self._exponent) if self._exponent else y
+
+    def _of_range(self) -> str:
+        """What numbers of a narrow type may have done, in a sentence."""
+        if self.dtype != np.float32:
+            return ""
+        return (
+            f" Numbers of float32 end at {np.finfo(np.float32).max:.2g}: with dtype=np.float64, "
+            "the operator tells overflow from a loss that diverged."
+        )
 
     def _normalized(self, y: Any, x: Array) -> Array:
         y = np.asarray(y, self.dtype)

@@ -79,8 +79,7 @@ class Run(Budget):
         if max_matvecs is not None and least is not None:
             least += checkpoint is not None  # what tells operators apart
             arguments.number(who, "max_matvecs", max_matvecs, least=least, infinite=True)
-        super().__init__(A, limit, seconds, progress=progress)
-        self._path = checkpoint
+        super().__init__(A, limit, seconds, progress=progress, path=checkpoint)
 
     def checkpoint(self, options: dict[str, Any], *, free: bool = False) -> Checkpoint:
         """The checkpoint of a run that depends on these options.
@@ -88,7 +87,7 @@ class Run(Budget):
         ``free`` means that a default budget does not count the product that it costs.
         """
         before = self.A.matvecs
-        checkpoint = Checkpoint(self._path, self.A, options)
+        checkpoint = Checkpoint(self.path, self.A, options)
         if free and self._is_default and self.max_matvecs is not None:
             self.max_matvecs += self.A.matvecs - before
         return checkpoint

@@ -65,13 +65,22 @@ def check_evaluation(
     check_repeats(who, before, value, at.dtype)
 
 
-def check_finite(who: str, number: int, value: Any, gradient: Array | None = None) -> None:
-    """A finite loss and gradient, of one batch; ``value`` is None where it is not known."""
+def check_finite(
+    who: str,
+    number: int,
+    value: Any,
+    gradient: Array | None = None,
+    why: Callable[[], str] = str,
+) -> None:
+    """A finite loss and gradient, of one batch; ``value`` is None where it is not known.
+
+    ``why`` tells whether the value overflowed.
+    """
     if value is not None and not np.isfinite(value):
         raise ValueError(
-            f"{who}: on batch {number} the value is {float(value)}, so there is no curvature. Run "
-            "the function under tg.debug_nans() to see where it comes from, or take parameters "
-            "from before training diverged."
+            f"{who}: on batch {number} the value is {float(value)}, so there is no curvature. "
+            f"{why()}Run the function under tg.debug_nans() to see where it comes from, or take "
+            "parameters from before training diverged."
         )
     if gradient is None:
         return

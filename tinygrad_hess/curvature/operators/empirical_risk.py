@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
@@ -164,8 +165,13 @@ class StreamedOperator(SymmetricOperator):
             self._unchecked = False
         return total / self._passes.total if self._passes.weighted else total
 
+    def _why_not_finite(self, number: int) -> str:
+        """Whether the loss on a batch overflowed, in a sentence; empty where that is not known."""
+        return ""
+
     def _check(self, number: int, batch: Recorded) -> None:
-        checks.check_finite(self._at.who, number, batch.value, batch.gradient)
+        why = functools.partial(self._why_not_finite, number)
+        checks.check_finite(self._at.who, number, batch.value, batch.gradient, why)
         if number == 0:
             products = lambda V: batch.products(V, self.chunk_size)
             checks.check_symmetric(self._at.who, products, batch.gradient, self.dtype)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ...core.finite import why_not
 from ...core.tensor import unrecorded
 from ...transforms.recording import Recording
 from . import checks
@@ -167,6 +169,10 @@ class HessianOperator(StreamedOperator):
         loss = lambda part, *batch: self.loss(fill(part), *batch)
         data = None if self._args is None else self._batches
         return HessianOperator(loss, params, data, *(self._args or ()), **options)
+
+    def _why_not_finite(self, number: int) -> str:
+        batch = next(itertools.islice(self._batches, number, None), None)
+        return why_not(self.loss, (self._at.tree(), *self._arguments(batch)))
 
     def _arguments(self, batch: Any) -> tuple[Any, ...]:
         return () if self._args is None else self._converted((batch, *self._args))

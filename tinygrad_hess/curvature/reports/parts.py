@@ -22,7 +22,10 @@ from ..analysis.quadratic import quadratic_model
 from ..analysis.sharpness import sharpness
 from ..analysis.total_loss import TotalLoss
 from ..eigenpairs.eigenpairs import top_eigenpairs
+from ..estimates.budget import INTERRUPTED, was_interrupted
+from ..estimates.operands import Counted
 from ..estimates.result import Result
+from ..estimates.steps import Steps
 from ..operators.hessian import HessianOperator
 from ..spectra.conditioning import condition_number
 from ..spectra.density import spectral_density
@@ -36,6 +39,9 @@ DENSE = 600
 
 POINTS = 31
 """Of each slice."""
+
+RECOMPUTED = ("alignment", "layers", "model")
+"""Parts that cost a product at most, and are not saved."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,14 +91,35 @@ class Run:
     seconds : float
         For all of them.
     seed : int
+    begun : float, optional
+        When it began, by ``time.perf_counter``.
+    progress : bool
+        Show a bar.
+    checkpoint : path-like, optional
+        A file that keeps what was done: parts, and what was decided by the clock.
     """
 
-    def __init__(self, op: HessianOperator, seconds: float, seed: int, begun: float | None = None):
+    def __init__(
+        self,
+        op: HessianOperator,
+        seconds: float,
+        seed: int,
+        begun: float | None = None,
+        *,
+        progress: bool = False,
+        checkpoint: Any = None,
+    ):
         self.op, self.seconds, self.seed = op, seconds, seed
         self.begun = time.perf_counter() if begun is None else begun
         self.parts: dict[str, Part] = {}
         self.pace = Pace(0.0, 0.0)
         self.interrupted = False
+        before = op.matvecs
+        self.steps = Steps(
+            checkpoint, Counted(op, "report"), {"seed": seed}, progress=progress, total=seconds,
+            unit="s",
+        )  # fmt: skip
+        self.matvecs = op.matvecs - before  # spent here, or in an earlier run
 
     @property
     def left(self) -> float:
@@ -106,11 +133,20 @@ class Run:
 
     def all(self) -> dict[str, Part]:
         """Run what the budget allows."""
-        self.pace = self._measured_pace()
-        P, share = self.op.shape[0], self._seconds_for
+        with self.steps:
+            self._all()
+        return self.parts
+
+    def _all(self) -> None:
+        product, evaluation, products = self.steps("pace", self._measured_pace)
+        self.pace = Pace(product, evaluation)
+        self.matvecs += products
+        P, share, product = self.op.shape[0], self._seconds_for, self.pace.product
         few = P <= DENSE
         self._run_part(
-            "eigenpairs", lambda: self._eigenpairs(share(0.3)), (TOP + 1) * self.pace.product
+            "eigenpairs",
+            lambda: self._eigenpairs(share("eigenpairs", 0.3)),
+            (TOP + 1) * self.pace.product,
         )
         top = self.found("eigenpairs")
         usable = top is not None and len(top.values) > 0
@@ -120,23 +156,39 @@ class Run:
         cost = self.pace.product + self.pace.gradient
         self._run_part("model", lambda: quadratic_model(self.op), cost)
         # Where all eigenvalues take too long, both ends alone, in a share of what is left.
-        end = 2 * P if few else int(np.clip(0.15 * self.left / self.pace.product, 24, P - 1))
+        end = 2 * P if few else int(np.clip(share("point", 0.15) / self.pace.product, 24, P - 1))
         self._run_part(
             "point",
-            lambda: classify_critical_point(self.op, max_matvecs=end, seed=self.seed),
+            lambda: classify_critical_point(
+                self.op, max_matvecs=end, seed=self.seed, checkpoint=self.steps.beside("point")
+            ),
             24 * self.pace.product,
         )
-        self._run_part("traces", lambda: self._traces(share(0.15)), 20 * self.pace.product)
+        self._run_part(
+            "traces", lambda: self._traces(share("traces", 0.15)), 20 * self.pace.product
+        )
         cost = 2 * (POINTS * self.pace.evaluation + 3 * self.pace.gradient)
         self._run_part("slices", self._slices, cost, missing)
-        self._run_part("density", lambda: self._density(share(0.3)), 80 * self.pace.product)
-        self._run_part("condition", lambda: self._condition(share(0.4)), 80 * self.pace.product)
+        self._run_part(
+            "density", lambda: self._density(share("density", 0.3)), 80 * self.pace.product
+        )
+        self._run_part(
+            "condition", lambda: self._condition(share("condition", 0.4)), 80 * self.pace.product
+        )
         blocks = len(self.op.layers) * 8
         self._run_part(
-            "blocks", lambda: layer_blocks(self.op, seed=self.seed), blocks * self.pace.product
+            "blocks",
+            lambda: layer_blocks(self.op, seed=self.seed, checkpoint=self.steps.beside("blocks")),
+            blocks * self.pace.product,
         )
         cost = 150 * self.pace.product + 250 * self.pace.gradient
-        self._run_part("sharpness", lambda: sharpness(self.op, tol=1e-3, seed=self.seed), cost)
+        self._run_part(
+            "sharpness",
+            lambda: sharpness(
+                self.op, tol=1e-3, seed=self.seed, checkpoint=self.steps.beside("sharpness")
+            ),
+            cost,
+        )
         groups = self._jackknife_groups()
         cost = groups * (20 * self.pace.product + 2 * self.pace.gradient)
         self._run_part(
@@ -145,55 +197,80 @@ class Run:
             cost,
             "" if groups else "there are no data at hand to leave out",
         )
-        return self.parts
 
     # ---- what bounds a part ----------------------------------------------------------------------
 
     def _run_part(self, name: str, part: Callable[[], Any], cost: float, missing: str = "") -> None:
         """Run one part when ``cost`` seconds are there; whatever it raises stays its own."""
         if self.interrupted:
-            missing = "interrupted (Ctrl-C)"
-        elif not missing and cost > self.left:
+            self.parts[name] = Part(name, why="interrupted (Ctrl-C)")
+            return
+        compute = lambda: self._computed(name, part, cost, missing)
+        if name in RECOMPUTED:
+            found = compute()
+        else:
+            try:
+                found, earlier = self.steps(name, lambda: (compute(), self._spent()))
+                self.begun = min(self.begun, time.perf_counter() - earlier)
+            except KeyboardInterrupt:
+                self.interrupted = True
+                found = Part(name, why="interrupted (Ctrl-C)")
+        self.parts[name] = found
+        self.matvecs += found.matvecs
+        self.steps.advance(min(self._spent(), self.seconds), name)
+
+    def _computed(self, name: str, part: Callable[[], Any], cost: float, missing: str) -> Part:
+        if not missing and cost > self.left:
             missing = (
                 f"it takes about {max(cost, 0.1):.2g} s, and {max(self.left, 0):.2g} s were left "
                 f"of the budget of {self.seconds:g} s"
             )
         if missing:
-            self.parts[name] = Part(name, why=missing)
-            return
+            return Part(name, why=missing)
         begin, before = time.perf_counter(), self.op.matvecs
         result, why, failed = None, "", False
         try:
             result = part()
-        except KeyboardInterrupt:
-            self.interrupted, why = True, "interrupted (Ctrl-C)"
+            if was_interrupted(result):
+                self.interrupted, why = True, INTERRUPTED
         except Exception as error:  # a part that fails must not take the others with it
             failed, why = True, f"{type(error).__name__}: {error}"
-        seconds, products = time.perf_counter() - begin, self.op.matvecs - before
-        self.parts[name] = Part(name, result, why, failed, seconds, products)
+        products = _products(result, self.op.matvecs - before)
+        return Part(name, result, why, failed, time.perf_counter() - begin, products)
 
-    def _seconds_for(self, share: float) -> float:
-        """Seconds for one part: at most this share of what is left."""
-        return max(share * self.left, 0.05)
+    def _spent(self) -> float:
+        return time.perf_counter() - self.begun
 
-    def _measured_pace(self) -> Pace:
+    def _seconds_for(self, name: str, share: float) -> float:
+        """Seconds for one part: at most this share of what is left; the same in a later run."""
+        return self.steps(f"{name} seconds", lambda: max(share * self.left, 0.05))
+
+    def _measured_pace(self) -> tuple[float, float, int]:
         """One block of products, which also makes the checks, then what one and a loss cost."""
         op, total = self.op, TotalLoss(self.op, who="report")
+        before = op.matvecs
         v = np.random.default_rng(self.seed).standard_normal(op.shape[0]).astype(op.dtype)
         op.matvec(v)
-        return Pace(
-            _time_warm(lambda: op.matvec(v)),
-            _time_warm(lambda: total.value(total.start)),
-        )
+        product = _time_warm(lambda: op.matvec(v))
+        return product, _time_warm(lambda: total.value(total.start)), op.matvecs - before
 
     # ---- parts -----------------------------------------------------------------------------------
 
     def _eigenpairs(self, seconds: float) -> Any:
-        return top_eigenpairs(self.op, TOP, tol=1e-4, seconds=seconds, seed=self.seed)
+        return top_eigenpairs(
+            self.op, TOP, tol=1e-4, seconds=seconds, seed=self.seed,
+            checkpoint=self.steps.beside("eigenpairs"),
+        )  # fmt: skip
 
     def _traces(self, seconds: float) -> Any:
         options: dict[str, Any] = {"rtol": 0.02, "max_matvecs": max(self.op.shape[0], 2000)}
-        return layer_traces(self.op, seconds=seconds, seed=self.seed, **options)
+        return layer_traces(
+            self.op,
+            seconds=seconds,
+            seed=self.seed,
+            checkpoint=self.steps.beside("traces"),
+            **options,
+        )
 
     def _spectrum_method(self) -> str:
         return "auto" if self.op.shape[0] <= DENSE else "lanczos"
@@ -202,8 +279,9 @@ class Run:
         """As many steps as there is time for."""
         steps = int(np.clip(seconds / (10 * self.pace.product), 8, 100))
         return spectral_density(
-            self.op, steps=steps, seconds=seconds, method=self._spectrum_method(), seed=self.seed
-        )
+            self.op, steps=steps, seconds=seconds, method=self._spectrum_method(), seed=self.seed,
+            checkpoint=self.steps.beside("density"),
+        )  # fmt: skip
 
     def _condition(self, seconds: float) -> Any:
         steps = int(np.clip(seconds / (4 * self.pace.product), 8, 150))
@@ -214,6 +292,7 @@ class Run:
             seconds=seconds,
             method=self._spectrum_method(),
             seed=self.seed,
+            checkpoint=self.steps.beside("condition"),
         )
 
     def _slices(self) -> Any:
@@ -226,9 +305,15 @@ class Run:
             bent, norm = model.gradient_curvature, float(np.linalg.norm(model.gradient))
             # steps of steepest descent: twice the best one, or to the same distance
             along.append((-model.gradient, 2 / bent if bent > 0 else length / norm))
-        return tuple(
-            landscape(self.op, directions=[d], radius=float(r), points=POINTS) for d, r in along
-        )
+        found: list[Any] = []
+        for i, (d, r) in enumerate(along):
+            path = self.steps.beside(f"slices.{i}")
+            found.append(
+                landscape(self.op, directions=[d], radius=float(r), points=POINTS, checkpoint=path)
+            )
+            if was_interrupted(found[-1]):
+                break
+        return tuple(found)
 
     def _jackknife_groups(self) -> int:
         """Parts of the data that the jackknife leaves out in turn; 0 where it cannot."""
@@ -242,11 +327,24 @@ class Run:
         op, start = self.op, self.found("eigenpairs")
         v0 = None if start is None else start.vectors[:, :3]
         data = op._batches.data[0] if op._batches.single else op._batches.data
-        answer = lambda h: float(top_eigenpairs(h, 1, rtol=1e-3, v0=v0, seed=self.seed).values[0])
+
+        def answer(h: HessianOperator) -> float:
+            pair = top_eigenpairs(h, 1, rtol=1e-3, v0=v0, seed=self.seed)
+            if was_interrupted(pair):
+                raise KeyboardInterrupt
+            return float(pair.values[0])
+
         return jackknife(
             answer, op.loss, op._at.tree(), data, *(op._args or ()),
-            reduction=op.reduction, seed=self.seed,
+            reduction=op.reduction, seed=self.seed, checkpoint=self.steps.beside("data"),
         )  # fmt: skip
+
+
+def _products(result: Any, here: int) -> int:
+    """What a part spent, also in an earlier run; ``here`` where its result does not say."""
+    results = result if isinstance(result, tuple) else (result,)
+    counts = [getattr(one, "matvecs", None) for one in results]
+    return sum(counts) if None not in counts else here  # type: ignore[arg-type]
 
 
 def _time_warm(call: Callable[[], Any]) -> float:

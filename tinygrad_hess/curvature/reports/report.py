@@ -168,6 +168,8 @@ def report(
     executor: Any = None,
     shards: int | None = None,
     memory_limit: str | int | None = None,
+    progress: bool = False,
+    checkpoint: Any = None,
 ) -> Report:
     """All that a budget allows to say about the curvature of a loss at a point.
 
@@ -192,6 +194,11 @@ def report(
     executor, shards, memory_limit
         As for :class:`HessianOperator`. What the data leave uncertain is computed here. Vectors
         that estimates keep (of eigenpairs at most 256 MiB) come on top of the limit.
+    progress : bool
+        Show a bar with the time left.
+    checkpoint : path-like, optional
+        A file that keeps what was done; a run that finds it goes on. What the clock decided before
+        stays decided. The part at work has files of its own beside it.
 
     Returns
     -------
@@ -228,10 +235,9 @@ def report(
         )  # fmt: skip
         params, data, args = None, None, ()
     _, op = as_hessian(loss, params, data, args, reduction, "report")
-    before = op.matvecs
     value, norm = float(op.value), scaling.norm(op.gradient)
     checks.check_finite("report", 0, value, op.gradient)
-    run = Run(op, seconds, seed, begun)
+    run = Run(op, seconds, seed, begun, progress=progress, checkpoint=checkpoint)
     parts = run.all()
     records = monitor.records if isinstance(monitor, Monitor) else monitor
     if records is not None:
@@ -254,8 +260,8 @@ def report(
         rate=rate,
         seed=seed,
         budget=seconds,
-        seconds=time.perf_counter() - begun,
-        matvecs=op.matvecs - before,
+        seconds=time.perf_counter() - run.begun,
+        matvecs=run.matvecs,
         versions={
             "tinygrad_hess": __version__,
             "numpy": np.__version__,

@@ -13,7 +13,7 @@ import numpy as np
 from ..eigenpairs.deflation import SKETCH, Deflation
 from ..estimates.budget import Budget
 from ..estimates.estimate import Estimate
-from ..estimates.exact import unit_products
+from ..estimates.exact import of_unit_products
 from ..estimates.operands import Array, Counted
 from ..estimates.probes import signs
 from ..estimates.probing import Running, run_probes, unpack
@@ -121,6 +121,7 @@ def _norm_with_error(known: float, running: Running) -> tuple[float, float, tupl
 
 
 def _exact_norm(A: Counted, budget: Budget) -> Estimate:
-    square = sum(float((Y.astype(np.float64) ** 2).sum()) for _, Y in unit_products(A, budget))
+    squares = lambda _, Y: float((Y.astype(np.float64) ** 2).sum())
+    square = sum(of_unit_products(A, budget, squares))
     norm = A.unit * math.sqrt(square)
     return Estimate.of_exact(norm, A.matvecs, seconds=budget.seconds, method="exact")

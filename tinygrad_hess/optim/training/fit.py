@@ -181,7 +181,7 @@ def fit(
     training = Training(
         step, loader, start, history,
         epochs=epochs, accumulate=accumulate, validation=measure, patience=patience,
-        callbacks=callbacks,
+        callbacks=callbacks, loss=loss if takes_batch else lambda params, batch: loss(params),
     )  # fmt: skip
     per_epoch = loader.count()
     total = None if per_epoch is None else epochs * -(-per_epoch // accumulate)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from ...core.finite import why_not
 from ..optimizer import State
 from .batches import Loader, count_examples
 from .fitted import Fitted
@@ -34,6 +35,8 @@ class Training:
         Epochs without a better one after which it ends.
     callbacks : sequence of callables
         Called before each step; a true answer ends the run.
+    loss : callable, optional
+        ``loss(params, batch)``, to tell why it is not finite.
     """
 
     def __init__(
@@ -48,11 +51,12 @@ class Training:
         validation: Validation | None = None,
         patience: int | None = None,
         callbacks: Sequence[Callback] = (),
+        loss: Callable[..., Any] | None = None,
     ):
         self.step, self.loader, self.reached, self.history = step, loader, start, history
         self.epochs, self.accumulate, self.patience = epochs, accumulate, patience
         self.validation, self.callbacks = validation, callbacks
-        self.stopped = ""
+        self.loss, self.stopped = loss, ""
 
     def __iter__(self) -> Iterator[Reached]:
         """What is reached after each step; after the last of an epoch, with that judged."""
@@ -90,8 +94,8 @@ class Training:
         value = float(value)
         if not math.isfinite(value):
             raise FloatingPointError(
-                f"fit: the loss is {value} at step {at.steps}. A smaller learning rate may help; "
-                "debug_nans() finds where a NaN is made."
+                f"fit: the loss is {value} at step {at.steps}. {self.why_not(at.params, group)}A "
+                "smaller learning rate may help; debug_nans() finds where a NaN is made."
             )
         stop = self.callbacks and any(
             [call(at.steps, at.params, value, at.state) for call in self.callbacks]
@@ -108,6 +112,14 @@ class Training:
             params, state, at.steps + 1, at.epoch, taken, at.drawn, at.best, at.waited
         )
         return True
+
+    def why_not(self, params: Any, group: Sequence[Any]) -> str:
+        """Whether the loss overflows at these parameters or diverges, in a sentence, or empty."""
+        if self.loss is None:
+            return ""
+        loss = self.loss
+        whole = lambda params, *batches: sum(loss(params, b) for b in batches) / len(batches)
+        return why_not(whole, (params, *group), self.history.losses)
 
     def _judge(self, before: Any) -> tuple[Best | None, int]:
         """The best after an epoch, and epochs since; its last step was made at ``before``."""
