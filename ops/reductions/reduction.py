@@ -18,7 +18,7 @@ from ...core.tensor import tensor_or_array
 from .._dispatch import as_floating
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import add, divide, maximum, minimum, multiply, where
-from ..elementwise.comparison import equal, invert
+from ..elementwise.comparison import equal, invert, logical_or, not_equal
 from ..elementwise.complexes import conj, real, real_dtype, squared_magnitude
 from ..elementwise.identity import astype
 from ..indexing.index import index
@@ -279,10 +279,21 @@ def _tie_share(x: Array, *, axis: Any) -> Array:
     return share / count
 
 
+def _lowered_tie_share(emit: Any, x: Any, axis: Any) -> Any:
+    if x.dtype.kind != "f":
+        return None
+    top = emit(reduce_max, x, axis=axis, keepdims=True)
+    selected = emit(logical_or, emit(equal, x, top), emit(not_equal, x, x))  # NaN is no top
+    one, nothing = (emit.constant(x.dtype.type(n)) for n in (1, 0))
+    share = emit(where, selected, one, nothing)
+    return emit(divide, share, emit(reduce_sum, share, axis=axis, keepdims=True))
+
+
 tie_share = zero(
     "tie_share",
     _tie_share,
     along=True,
+    lowered=_lowered_tie_share,
     signature=signatures.along_axis,
     label="share",
     cases=[([(2, 3)], {"axis": (-1,)}), ([(2, 3)], {"axis": (-2, -1)})],
@@ -375,16 +386,23 @@ argmax_along = _arg("argmax", lambda x, *, axis, keepdims: np.argmax(x, axis, ke
 argmin_along = _arg("argmin", lambda x, *, axis, keepdims: np.argmin(x, axis, keepdims=keepdims))
 
 
+def _position(find: Any, x: ArrayLike, axis: int | None, keepdims: bool, who: str) -> Array:
+    keepdims = arguments.flag(who, "keepdims", keepdims)
+    if axis is not None:
+        axis = canonical_axis(axis, len(shape_of(x)), who)
+        return find(x, axis=axis, keepdims=keepdims)
+    found = find(ravel(x), axis=-1, keepdims=False)
+    return reshape(found, shape=(1,) * len(shape_of(x))) if keepdims else found
+
+
 def argmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Array:
     """Index of the largest element (along an axis, or in the flattened array)."""
-    x, axis = (ravel(x), -1) if axis is None else (x, axis)
-    return argmax_along(x, axis=canonical_axis(axis, len(shape_of(x)), "argmax"), keepdims=keepdims)
+    return _position(argmax_along, x, axis, keepdims, "argmax")
 
 
 def argmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Array:
     """Index of the smallest element (along an axis, or in the flattened array)."""
-    x, axis = (ravel(x), -1) if axis is None else (x, axis)
-    return argmin_along(x, axis=canonical_axis(axis, len(shape_of(x)), "argmin"), keepdims=keepdims)
+    return _position(argmin_along, x, axis, keepdims, "argmin")
 
 
 # ---- truth --------------------------------------------------------------------------------------

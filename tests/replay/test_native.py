@@ -22,7 +22,7 @@ from replayed import LAYOUTS, M, X, declared, laid_out, one_nan
 
 import tinygrad_hess as tg
 from tinygrad_hess import nn
-from tinygrad_hess.replay.native import library, why_python
+from tinygrad_hess.replay.native import library, lower, runs, why_python
 from tinygrad_hess.replay.shard.run import Sharded
 from tinygrad_hess.replay.shard.split import split
 
@@ -248,8 +248,8 @@ def test_a_choice_between_numbers_is_returned_as_numpy_returns_it() -> None:
 
 
 @needs_it
-def test_arguments_that_lie_in_another_way_run_line_by_line() -> None:
-    """Misaligned, strided and reversed ones too; a run is for the way that was planned for."""
+def test_arguments_that_lie_in_another_way() -> None:
+    """Misaligned, strided and reversed ones too; a run is for one way."""
     jitted = tg.jit(lambda x, m: (np.sin(m * x) * 2 + 1, (m + 1) @ x * 2))
     want = jitted(X, M)
     raw = np.zeros(M.nbytes + 1, np.uint8)
@@ -259,6 +259,47 @@ def test_arguments_that_lie_in_another_way_run_line_by_line() -> None:
         x, m = layout(X), layout(M)
         close(jitted(x, m), want, ulps=4, strict=True, what="layout")
     assert bits(jitted(X, M)) == bits(want)
+
+
+@needs_it
+def test_another_way_is_lowered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four ways for each run; arguments that lie otherwise run line by line."""
+    lowered = []
+    monkeypatch.setattr(runs, "lower", lambda *args: lowered.append(0) or lower(*args))
+    f = lambda x: np.sin(x * 2) * x + 1
+    jitted, plain = tg.jit(f), tg.jit(f, native=False)
+    x = np.random.default_rng(0).normal(size=(40, 30))
+    ways = [x, x.T.copy().T, x[::-1], x[:, ::-1], x[::-1, ::-1], x.T.copy().T[::-1]]
+    for _ in range(3):
+        for way in ways:
+            assert bits(jitted(way)) == bits(plain(way))
+    assert len(lowered) == runs.WAYS
+
+
+@needs_it
+def test_results_that_no_plan_foresees_run_without_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a function returns lies as it likes; the lines after it are lowered for that."""
+    calls = []
+    made = runs.Lines._made
+    monkeypatch.setattr(
+        runs.Lines, "_made", lambda self, args: calls.append(args is not None) or made(self, args)
+    )
+    with declared("by_columns"):
+        by_columns = tg.elementwise("by_columns", lambda x: np.asfortranarray(x) * 1, None)
+        f = lambda x: np.exp(by_columns(x * 2) * 3 + 1) * 2
+        same(f, (np.random.default_rng(0).normal(size=(9, 7)),))
+    assert calls
+    assert all(calls)
+
+
+@needs_it
+def test_strides_of_axes_of_length_one_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs.Lines, "__call__", lambda self, *args: pytest.fail("a fallback"))
+    column = np.random.default_rng(0).normal(size=(200, 9))[:, :1]
+    jitted = tg.jit(lambda x: np.exp(x * 2) + 1)
+    x = column.copy()
+    other = np.ndarray(x.shape, x.dtype, x, 0, (8, 1600))
+    assert bits(jitted(x)) == bits(jitted(other))
 
 
 @needs_it

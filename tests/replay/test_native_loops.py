@@ -80,6 +80,7 @@ def agree(call: Call, operands: Any, wanted: Any) -> bool:
 SHAPES = [
     ((5,), (5,)), ((64,), ()), ((64,), (1,)), ((7, 9), (9,)), ((7, 9), (7, 1)), ((7, 9), (7, 9)),
     ((3, 4, 5), (3, 1, 5)), ((4, 1), (1, 5)), ((), ()), ((1,), (1,)), ((1, 1), (1, 1)),
+    ((20, 2), (20, 1)), ((20, 1, 3), (1, 30, 3)), ((2, 40, 3), (2, 1, 1)),  # short inside long
 ]  # fmt: skip
 FUNCTIONS = [
     np.exp, np.tanh, np.sin, np.cos, np.log, np.log1p, np.arctan, np.power, np.arctan2, np.hypot,
@@ -199,6 +200,30 @@ def test_copies() -> None:
                 np.copyto(want, x, where=masks[0] if masks else True)
                 assert filled(Call(np.copyto, ("x", "m")[: 1 + len(masks)]), [x, *masks], got)
                 assert want.tobytes() == got.tobytes()
+
+
+@pytest.mark.parametrize("dtype", [bool, np.float32, float, complex])
+def test_copies_of_many_by_masks_that_go_up_and_down(dtype: Any) -> None:
+    x, mask = draw((70, 30), dtype, 1), draw((70, 30), float, 2) > 0
+    for one in (lambda a: a, lambda a: a[::2], lambda a: a[:, ::3], lambda a: a[:, ::-1]):
+        part, where = one(x), one(mask)
+        want, got = draw((2, *part.shape), dtype, 3)
+        got[...] = want
+        np.copyto(want, part, where=where)
+        assert filled(Call(np.copyto, ("x", "m")), [part, where], got)
+        assert want.tobytes() == got.tobytes()
+
+
+@pytest.mark.parametrize(
+    "ufunc", [np.add, np.subtract, np.multiply, np.divide, np.negative], ids=lambda u: u.__name__
+)
+def test_a_few_hostile_numbers(ufunc: Any) -> None:
+    values = [np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324, -1e-310, 0.0, -0.0, 1.5]
+    for pair in itertools.product(values, values):
+        for n in (1, 2, library.FEW, library.FEW + 1):
+            operands = [np.full(n, x) for x in pair][: ufunc.nin]
+            call = Call(ufunc, tuple("ab"[: ufunc.nin]))
+            assert agree(call, operands, lambda out, x=operands: ufunc(*x, out=out))
 
 
 # ---- what stays with NumPy ----------------------------------------------------------------------

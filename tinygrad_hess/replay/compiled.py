@@ -28,13 +28,17 @@ CUT = 5_000_000
 """Floating-point operations from which it is looked whether a program can be cut."""
 
 SHARED = 450_000
-"""Work of an operation, on average, from which threads share a program that sums over its batch.
+"""Work of a line, on average, from which threads share a program that sums over its batch.
 
-Below, one thread does all: waking another one and giving it Python's lock for each operation costs
-more than it brings. Measured on nets of four layers, two threads took 0.7 of one thread's time from
-512 examples of 64 units on, and 1.2 times that at 256 of 64. Stacks of small products, as a batch
-of directions has them, were measured to gain nothing from a second thread.
+Below, one thread does all: waking another one and giving it Python's lock for each line costs more
+than it brings. A run of operations without Python between them is one line. Measured on nets of
+four layers, two threads took 0.7 of one thread's time from 512 examples of 64 units on, and 1.2
+times that at 256 of 64. Stacks of small products, as a batch of directions has them, were measured
+to gain nothing from a second thread.
 """
+
+WOKEN = 8_000_000
+"""Work of a program from which it is worth to wake another thread."""
 
 TOUCHED = 8
 """Work of an element that is read and written once, in floating-point operations of a product."""
@@ -70,9 +74,11 @@ class Traced:
             self.sizes.append((simplify.__name__, len(program.instructions)))
         self.program, self.plan = program, Plan(program, native=native)
         self.flops = sum(i.flops for i in program.instructions)
-        self._may_gain = self.flops >= CUT and _may_gain(program)
+        lowered = self.plan.lowered
+        lines = len(lowered.lines) if lowered else len(program.instructions)
+        self._may_gain = self.flops >= CUT and _may_gain(program, lines)
         self._split = split(program) if self._may_gain else None
-        self._is_shared = self._split is not None and _is_worth_sharing(self._split)
+        self._is_shared = self._split is not None and _is_worth_sharing(self._split, lines)
         # whether one thread alone works off chunks too, for the sake of its cache
         self._cut_alone = self._split is not None and len(chunks(self._split, 1)) > 1
         self._sharded: dict[int, Sharded] = {}
@@ -198,21 +204,22 @@ def _ignoring(function: Callable[..., Any]) -> Callable[..., Any]:
     return quiet
 
 
-def _are_large(operations: Sequence[Instruction]) -> bool:
-    """Whether the work of an operation, on average, is worth another thread."""
+def _is_large_work(operations: Sequence[Instruction], lines: int) -> bool:
+    """Whether the work of operations, in so many lines, is worth another thread."""
     products = (i.prim is not None and i.prim.product for i in operations)
     work = sum(i.flops * (1 if p else TOUCHED) for i, p in zip(operations, products, strict=True))
-    return work >= SHARED * len(operations)
+    return work >= max(SHARED * lines, WOKEN)
 
 
-def _is_worth_sharing(split: Split) -> bool:
-    return bool(split.sums) and _are_large(split.shard.instructions)
+def _is_worth_sharing(split: Split, lines: int) -> bool:
+    operations = split.shard.instructions
+    return bool(split.sums) and _is_large_work(operations, min(lines, len(operations)))
 
 
-def _may_gain(program: Program) -> bool:
+def _may_gain(program: Program, lines: int) -> bool:
     """Whether a cut could be of use: to share the work, or to keep arrays in cache."""
     sizes = (i.nbytes for i in program.instructions if i.dtype is not None)
-    return _are_large(program.instructions) or max(sizes, default=0) > run.CACHE
+    return _is_large_work(program.instructions, lines) or max(sizes, default=0) > run.CACHE
 
 
 def _threaded(i: Instruction) -> bool:

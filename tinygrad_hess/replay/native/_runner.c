@@ -54,31 +54,89 @@ static void run_operation(const npy_intp *op) {
 
 /* Loops of our own, of the same kind: NumPy's copies are no ufuncs. `data` is the item's size. */
 
-#define COPY(type, condition)                                                                      \
-    for (npy_intp i = 0; i < n; i++, from += steps[0], to += step)                                 \
-        if (condition) memcpy(to, from, sizeof(type));                                             \
-    break;
+typedef struct {
+    npy_uint64 low, high;
+} Pair;
 
-#define COPY_BY_SIZE(condition)                                                                    \
+#define BY_SIZE(DO)                                                                                \
     switch ((npy_intp)data) {                                                                      \
-    case 1: COPY(npy_uint8, condition)                                                             \
-    case 4: COPY(npy_uint32, condition)                                                            \
-    case 8: COPY(npy_uint64, condition)                                                            \
-    case 16: COPY(npy_cdouble, condition)                                                          \
+    case 1: DO(npy_uint8) break;                                                                   \
+    case 4: DO(npy_uint32) break;                                                                  \
+    case 8: DO(npy_uint64) break;                                                                  \
+    case 16: DO(Pair) break;                                                                       \
+    }
+
+#define AT(type, base, step) (*(type *)((base) + i * (step)))
+
+#define COPY(type)                                                                                 \
+    if (from_step == 0 && to_step == sizeof(type)) {                                               \
+        const type x = *(const type *)from;                                                        \
+        for (npy_intp i = 0; i < n; i++) ((type *)to)[i] = x;                                      \
+    } else {                                                                                       \
+        for (npy_intp i = 0; i < n; i++) AT(type, to, to_step) = AT(const type, from, from_step);  \
     }
 
 static void copy(char **args, const npy_intp *dimensions, const npy_intp *steps, void *data) {
-    const npy_intp n = dimensions[0], step = steps[1];
+    const npy_intp n = dimensions[0], from_step = steps[0], to_step = steps[1];
     const char *from = args[0];
     char *to = args[1];
-    COPY_BY_SIZE(1)
+    if (from_step == (npy_intp)data && to_step == from_step)
+        memmove(to, from, n * to_step);
+    else
+        BY_SIZE(COPY)
 }
 
+/* By bits and without a branch: of a mask that goes up and down, half the guesses would be wrong. */
+
+static inline npy_uint64 chosen(npy_bool mask, npy_uint64 x, npy_uint64 old) {
+    return old ^ ((old ^ x) & -(npy_uint64)(mask != 0));
+}
+
+#define COPY_WHERE(type)                                                                           \
+    for (npy_intp i = 0; i < n; i++) {                                                             \
+        type *const y = &AT(type, to, to_step);                                                    \
+        *y = chosen(AT(npy_bool, mask, mask_step), AT(const type, from, from_step), *y);           \
+    }
+
 static void copy_where(char **args, const npy_intp *dimensions, const npy_intp *steps, void *data) {
-    const npy_intp n = dimensions[0], step = steps[2];
-    const char *from = args[0], *const mask = args[1];
-    char *to = args[2];
-    COPY_BY_SIZE(mask[i * steps[1]])
+    const npy_intp n = dimensions[0], from_step = steps[0], mask_step = steps[1];
+    const npy_intp to_step = steps[2];
+    char *const from = args[0], *const mask = args[1], *const to = args[2];
+    switch ((npy_intp)data) {
+    case 1: COPY_WHERE(npy_uint8) break;
+    case 4: COPY_WHERE(npy_uint32) break;
+    case 8: COPY_WHERE(npy_uint64) break;
+    case 16:
+        for (npy_intp i = 0; i < n; i++) {
+            const Pair x = AT(const Pair, from, from_step);
+            Pair *const y = &AT(Pair, to, to_step);
+            const npy_bool m = AT(npy_bool, mask, mask_step);
+            y->low = chosen(m, x.low, y->low), y->high = chosen(m, x.high, y->high);
+        }
+    }
+}
+
+/* And loops for a few doubles: NumPy's take longer to choose a way than to go it. Each is exact, or
+   rounded once, so that there is one right answer. */
+
+#define FEW(name, result)                                                                          \
+    static void few_##name(char **args, const npy_intp *dimensions, const npy_intp *steps,         \
+                           void *data) {                                                           \
+        for (npy_intp i = 0; i < dimensions[0]; i++) {                                             \
+            const double x = AT(const double, args[0], steps[0]);                                  \
+            const double y = AT(const double, args[1], steps[1]);                                  \
+            AT(double, args[2], steps[2]) = result;                                                \
+        }                                                                                          \
+    }
+
+FEW(add, x + y)
+FEW(subtract, x - y)
+FEW(multiply, x * y)
+FEW(divide, x / y)
+
+static void few_negative(char **args, const npy_intp *dimensions, const npy_intp *steps, void *data) {
+    for (npy_intp i = 0; i < dimensions[0]; i++)
+        AT(double, args[1], steps[1]) = -AT(const double, args[0], steps[0]);
 }
 
 /* ---- a run of operations ---------------------------------------------------------------------- */
@@ -107,17 +165,23 @@ typedef struct {
     vectorcallfunc vectorcall;
 } Run;
 
+static int lies_like(PyArrayObject *a, PyArrayObject *like) {
+    for (int k = 0; k < PyArray_NDIM(like); k++) {
+        if (PyArray_DIM(a, k) != PyArray_DIM(like, k)) return 0;
+        /* along an axis of length one, no step is made */
+        if (PyArray_STRIDE(a, k) != PyArray_STRIDE(like, k) && PyArray_DIM(like, k) != 1) return 0;
+    }
+    return 1;
+}
+
 /* Where an argument's data is; NULL where it is not such an argument as was planned for. */
 static char *address(const Run *self, Py_ssize_t i, PyObject *x) {
     PyArrayObject *const like = (PyArrayObject *)PyTuple_GET_ITEM(self->args, i);
     const int ndim = PyArray_NDIM(like);
     if (PyArray_Check(x)) {
         PyArrayObject *const a = (PyArrayObject *)x;
-        const size_t size = ndim * sizeof(npy_intp);
         const int plain = PyArray_TYPE(a) == PyArray_TYPE(like) && PyArray_NDIM(a) == ndim &&
-                          PyArray_ISALIGNED(a) && PyArray_ISNOTSWAPPED(a) &&
-                          !memcmp(PyArray_DIMS(a), PyArray_DIMS(like), size) &&
-                          !memcmp(PyArray_STRIDES(a), PyArray_STRIDES(like), size);
+                          PyArray_ISALIGNED(a) && PyArray_ISNOTSWAPPED(a) && lies_like(a, like);
         return plain ? PyArray_BYTES(a) : NULL;
     }
     if (ndim || Py_TYPE(x) != self->scalars[i]) return NULL;
@@ -393,7 +457,12 @@ PyMODINIT_FUNC PyInit__runner(void) {
     if (module == NULL) return NULL;
     if (PyType_Ready(&run_type) < 0 || PyModule_AddObjectRef(module, "Run", (PyObject *)&run_type) < 0 ||
         PyModule_AddObject(module, "COPY", PyLong_FromSsize_t((Py_ssize_t)copy)) < 0 ||
-        PyModule_AddObject(module, "COPY_WHERE", PyLong_FromSsize_t((Py_ssize_t)copy_where)) < 0) {
+        PyModule_AddObject(module, "COPY_WHERE", PyLong_FromSsize_t((Py_ssize_t)copy_where)) < 0 ||
+        PyModule_AddObject(module, "FEW",
+                           Py_BuildValue("{s:n,s:n,s:n,s:n,s:n}", "add", (Py_ssize_t)few_add,
+                                         "subtract", (Py_ssize_t)few_subtract, "multiply",
+                                         (Py_ssize_t)few_multiply, "divide", (Py_ssize_t)few_divide,
+                                         "negative", (Py_ssize_t)few_negative)) < 0) {
         Py_DECREF(module);
         return NULL;
     }

@@ -1,7 +1,8 @@
 """The C extension: whether it may be used, and the inner loops that NumPy's ufuncs have.
 
-why_python : () -> a reason, or None where it may be used
-loop    : (ufunc, types of operands and result) -> addresses of the loop and its data, or None
+why_python  : () -> a reason, or None where it may be used
+loop        : (ufunc, types of operands and result) -> addresses of the loop and its data, or None
+loop_of_few : the same for arrays of a few numbers
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ def why_python() -> str | None:
 def _unusable() -> str | None:
     if _runner is None:
         return _missing
-    if not hasattr(_runner.Run, "repeat"):
+    if not hasattr(_runner, "FEW"):
         return "the C extension is of an earlier version: install the package again"
     for ufunc in (np.add, np.exp, np.matmul):
         if not _is_read_rightly(ufunc):
@@ -158,6 +159,20 @@ def loop(ufunc: np.ufunc, types: tuple[int, ...]) -> Loop | None:
         return None
     found: Loop | None = _runner.loop(ufunc, types)
     return found if found is not None and _agrees(ufunc, types, found) else None
+
+
+FEW = 8
+"""Elements up to which a loop of the extension is faster than NumPy's."""
+
+
+@functools.cache
+def loop_of_few(ufunc: np.ufunc, types: tuple[int, ...]) -> Loop | None:
+    """The same loop for a few numbers, where there is a faster one."""
+    few = {getattr(np, name): address for name, address in _runner.FEW.items()}
+    if ufunc in few and set(types) == {np.dtype(float).num}:
+        found = few[ufunc], 0
+        return found if _agrees(ufunc, types, found) else None
+    return None
 
 
 _SAMPLE = [0.5, -1.25, 3.0, -0.0, 0.0, np.inf, -np.inf, np.nan, 1e-3, 40.0, 1.5, -2.5]

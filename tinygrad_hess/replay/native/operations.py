@@ -15,7 +15,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..codegen.writers import Call
-from .library import TYPES, Loop, Row, copy, copy_where, loop, most_reduced, start_of_sum
+from .library import (
+    FEW,
+    TYPES,
+    Loop,
+    Row,
+    copy,
+    copy_where,
+    loop,
+    loop_of_few,
+    most_reduced,
+    start_of_sum,
+)
 
 NUMBERS = frozenset(np.dtype(c).num for c in TYPES)
 
@@ -58,9 +69,12 @@ def lowered(call: Call, operands: Sequence[Place], out: Place) -> list[Operation
         return _product(call.function, operands, out)
     if call.axis is not None:
         return _reduced(call.function, call.axis, operands[0], out)
-    found = loop(call.function, tuple([x.dtype.num for x in arrays]))
+    types = tuple([x.dtype.num for x in arrays])
+    found = loop(call.function, types)
     if found is None:
         return None
+    if out.array.size <= FEW:
+        found = loop_of_few(call.function, types) or found
     row = _looped(found, arrays)
     if row is None and call.function in EXACT and not any([x.dtype.kind == "c" for x in arrays]):
         row = _nested(found, arrays)
@@ -105,7 +119,24 @@ def _nested(found: Loop, arrays: Sequence[Any]) -> Row | None:
     """As loops over axes, as few as there can be; the result is filled without gaps."""
     out = arrays[-1]
     axes = _merged(out.shape, [_spread(x, out.shape) for x in arrays])
-    return _row(found, axes) if out.size == 1 or axes[-1][-1] == out.itemsize else None
+    if out.size > 1 and axes[-1][-1] != out.itemsize:
+        return None
+    if out.dtype.kind != "b":  # of isnan and its like, NumPy's loops write amiss between gaps
+        axes = _longest_inside(axes)
+    return _row(found, axes)
+
+
+SHORT = 16
+"""Length of an axis up to which another is walked inside of it: a loop that is begun for a few
+elements costs as much as a dozen of them."""
+
+
+def _longest_inside(axes: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """The axes with a long one last, if the last is short."""
+    k = max(range(len(axes)), key=lambda k: (axes[k][0], k))
+    if axes[-1][0] >= SHORT or axes[k][0] < 2 * axes[-1][0]:
+        return axes
+    return [*axes[:k], *axes[k + 1 :], axes[k]]
 
 
 def _row(found: Loop, axes: Sequence[tuple[int, ...]]) -> Row:

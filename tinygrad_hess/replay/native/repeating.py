@@ -43,6 +43,33 @@ class Repeated:
         self._run, self._inputs, self._outputs, self._known = run, inputs, outputs, known
         self._instance = instance
         self._idle: list[Any] = []
+        self.results = len(outputs)
+
+    def map_rows(self, constants: Sequence[Any], xs: Sequence[Any], ys: Sequence[Any]) -> bool:
+        """Write the results of each row of ``xs`` into that row of ``ys``.
+
+        False where the operands lie in another way than was planned for; ``ys`` hold anything then.
+        """
+        walk = _Walk(self._run, len(ys[0]), False)
+        for name, c in zip(self._inputs, constants, strict=False):
+            walk.stay(name, c)
+        for name, x in zip(self._inputs[len(constants) :], xs, strict=True):
+            walk.rows(name, x)
+        for name, y in zip(self._outputs, ys, strict=True):
+            walk.result(name, y)
+        apart = len({*self._outputs}) == len(ys) and {*self._outputs} <= self._run.results.keys()
+        if not (apart and walk.is_planned()):
+            return False
+        self._go(walk)
+        return True
+
+    def _go(self, walk: _Walk) -> None:
+        try:
+            run = self._idle.pop()
+        except IndexError:
+            run = self._instance()
+        walk.go(run)
+        self._idle.append(run)
 
     def __call__(
         self,
@@ -87,12 +114,7 @@ class Repeated:
                 return None
         if not walk.is_planned():
             return None
-        try:
-            run = self._idle.pop()
-        except IndexError:
-            run = self._instance()
-        walk.go(run)
-        self._idle.append(run)
+        self._go(walk)
         for y, rows in later:
             y[...] = rows()
         return [c.last() for c in walked], ys, [c.came_in() for c in walked[:kept]]

@@ -3,10 +3,10 @@
     lower : (lines, what is returned, arrays by name) -> Lowered
     Lowered.functions : the arrays of an instance -> the callable of each run
 
-A run has the locals that its lines read as arguments, and returns those that are read after it. Its
-lines stand beside it as a function in Python, which is called where an argument lies in memory in
-another way than was planned for. Views of inputs and of results are pointers in a run; outside,
-they are made where a line of Python reads them.
+A run has the locals that its lines read as arguments, and returns those that are read after it.
+Where an argument lies in memory in another way than was planned for, its lines are lowered anew for
+that way, or else are a function in Python. Views of inputs and of results are pointers in a run;
+outside, they are made where a line of Python reads them.
 """
 
 from __future__ import annotations
@@ -43,23 +43,68 @@ class Run(NamedTuple):
     words: Any
     pointers: Any
     release: bool
-    source: str  # its lines, as a function of that name
+    lines: list[Line]  # the same in Python, with the views that they read
+
+    @property
+    def returned(self) -> str:
+        """What a function of its lines returns."""
+        return f"({''.join(f'{name}, ' for name in self.results)})"
+
+    def source(self, lines: Sequence[Line]) -> str:
+        """Such lines, as a function of its name."""
+        texts = [f"    {line.text}" for line in lines]
+        head = f"def {self.name}({', '.join(self.args)}):"
+        return "\n".join([head, *texts, f"    return {self.returned}"])
+
+
+WAYS = 4
+"""Ways for arguments to lie in memory for which the lines of a run are lowered."""
 
 
 class Lines:
-    """The lines of a run, as a function of the globals of one instance; compiled when called."""
+    """The lines of a run on the arrays of one instance, for arguments not as they were planned."""
 
-    __slots__ = ("_function", "_own", "_run")
+    __slots__ = ("_functions", "_own", "_run")
 
     def __init__(self, run: Run, own: dict[str, Any]):
         self._run, self._own = run, own
-        self._function: types.FunctionType | None = None
+        self._functions: dict[Any, Any] = {}  # by the way in which arguments lie
 
     def __call__(self, *args: Any) -> Any:
-        if self._function is None:
-            code = compile(self._run.source, "<jit>", "exec").co_consts[0]
-            self._function = types.FunctionType(code, self._own)
-        return self._function(*args)
+        way = tuple([_way(x) for x in args])
+        way = (
+            way
+            if None not in way and (way in self._functions or len(self._functions) < WAYS)
+            else None
+        )
+        function = self._functions.get(way)
+        if function is None:
+            function = self._functions[way] = self._made(args if way else None)
+        return function(*args)
+
+    def _made(self, args: Sequence[Any] | None) -> types.FunctionType:
+        """A function of arguments that lie as these do; None stands for any."""
+        run, own, lines = self._run, self._own, self._run.lines
+        if args is not None:
+            inputs = {name: _like(x) for name, x in zip(run.args, args, strict=True)}
+            fixed = {name: x for name, x in own.items() if type(x) is np.ndarray}
+            found = lower(lines, run.returned, inputs, fixed)
+            own, lines = {**own, **found.functions(own)}, found.lines
+        code = compile(run.source(lines), "<jit>", "exec").co_consts[0]
+        return types.FunctionType(code, own)
+
+
+def _way(x: Any) -> Any:
+    """How an array lies in memory; None of what is no array."""
+    return (x.strides, x.flags.aligned) if type(x) is np.ndarray else None
+
+
+def _like(x: Any) -> Any:
+    """An array of its own that lies in memory as ``x`` does."""
+    reach = [(n - 1) * s for n, s in zip(x.shape, x.strides, strict=True)] if x.size else []
+    below, above = (sum([r for r in reach if sign * r > 0]) for sign in (-1, 1))
+    memory = np.empty(above - below + x.itemsize + 1, np.uint8)[0 if x.flags.aligned else 1 :]
+    return np.ndarray(x.shape, x.dtype, memory, -below, x.strides)
 
 
 class Lowered(NamedTuple):
@@ -196,16 +241,9 @@ class _Lowering:
                 results[local] = like[local]
             elif local is not None:
                 numbers[local] = 16 * len(numbers)
-        texts, read = self._texts(body)
+        lines, read = self._lines(body)
         outside = read | {p.owner for o in operations for p in o.places if p.owner in like}
         args = {n: like[n] for n in sorted(outside - own)}
-        source = "\n".join(
-            [
-                f"def {name}({', '.join(args)}):",
-                *[f"    {text}" for text in texts],
-                f"    return ({''.join(f'{n}, ' for n in results)})",
-            ]
-        )
         owners = [*args, *results]
         number = {n: k for k, n in enumerate(owners)}
         words: list[int] = []
@@ -223,21 +261,22 @@ class _Lowering:
         fixed = [*number][len(owners) :]
         release = sum(map(work, operations)) > RELEASED
         both = np.array(words, np.intp), np.array(pointers, np.intp)
-        return Run(name, args, results, fixed, *both, release, source)
+        return Run(name, args, results, fixed, *both, release, lines)
 
-    def _texts(self, body: Sequence[int]) -> tuple[list[str], set[str]]:
-        """The lines of a run with the views that they read, and the locals in them."""
-        texts: list[str] = []
+    def _lines(self, body: Sequence[int]) -> tuple[list[Line], set[str]]:
+        """The lines of a run with the views that they read, and the locals from outside."""
+        found: list[Line] = []
         seen: set[str] = set()
+        read: set[str] = set()
 
         def write(k: int) -> None:
             for name in sorted(self.reads[k] - {self.lines[k].local}):
                 if name in self.views and name not in seen:
                     seen.add(name)
                     write(self.views[name])
-            texts.append(self.lines[k].text)
+            found.append(self.lines[k])
+            read.update(self.reads[k])
 
         for k in body:
             write(k)
-        read = {name for text in texts for name in _LOCAL.findall(text)}
-        return texts, read - self.views.keys()
+        return found, read - self.views.keys()
