@@ -86,3 +86,4 @@ names: $(VENV)/.test  ## Write the index of names and the type stubs anew, after
 
 clean:  ## Remove what was made
 	rm -rf $(VENV) $(BENCH) build dist *.egg-info demo_output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf docs/_build docs/_scripts docs/copied docs/gallery docs/reference/tinygrad_hess*.rst docs/sg_execution_times.rst

@@ -32,6 +32,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "figures",
     "mathml",
     "notebooks",
     "reference",
@@ -67,7 +68,7 @@ modindex_common_prefix = ["tinygrad_hess."]
 sphinx_gallery_conf = {
     "examples_dirs": ["../examples/lessons", "_scripts/examples", "_scripts/autograd"],
     "gallery_dirs": ["gallery/lessons", "gallery/examples", "gallery/autograd"],
-    "filename_pattern": r"/(?!million_parameters|optimizers_compared)\w+\.py$",
+    "filename_pattern": r"/(?!digits_batchnorm|million_parameters|optimizers_compared)\w+\.py$",
     "min_reported_time": 5,
     "parallel": 2,
     "first_notebook_cell": "%matplotlib inline",

@@ -79,9 +79,9 @@ for node in nodes:
     spot = places[names[node]]
     drawn = ax.text(*spot, text, ha="center", va="center", bbox=box, color="C0")
     boxes[node] = drawn.get_bbox_patch()
-    below = spot - np.array([0, 0.38])
+    beside = spot[0], spot[1] + (0.28 if spot[1] > 1 else -0.38)
     text = f"cotangent {cotangents[node]:.3f}"
-    ax.text(*below, text, ha="center", color="C1", weight="bold", fontsize=9)
+    ax.text(*beside, text, ha="center", color="C1", weight="bold", fontsize=9)
 for (node, parent), share in shares.items():
     start, end = np.array(places[names[node]]), np.array(places[names[parent]])
     arrow = {"arrowstyle": "->", "color": "C1", "lw": 1.6}

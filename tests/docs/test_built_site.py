@@ -1,0 +1,80 @@
+"""The site as ``make docs`` left it, in headless Chromium from its folder: search, and no requests.
+
+Needs the built site; ``TINYGRAD_HESS_SITE`` names another folder than docs/_build/html.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+from browser import browser, driven, visit
+
+SITE = Path(
+    os.environ.get("TINYGRAD_HESS_SITE", Path(__file__).parents[2] / "docs/_build/html")
+).resolve()
+
+pytestmark = [
+    pytest.mark.slow,
+    browser,
+    pytest.mark.skipif(not (SITE / "index.html").exists(), reason="make docs builds the site"),
+]
+
+
+def opened(page: str, script: str, tmp_path: Path, query: str = "", *options: str) -> Any:
+    """What a script gives at the end of a page; nothing is asked of another host."""
+    path = SITE / page
+    copy = path.with_name(f"driven-{path.name}")
+    copy.write_text(driven(path.read_text(encoding="utf-8"), script), encoding="utf-8")
+    try:
+        result, requests = visit(copy.as_uri() + query, tmp_path / "profile", *options)
+    finally:
+        copy.unlink()
+    assert {urlsplit(request).scheme for request in requests} <= {"file", "data"}
+    return result
+
+
+@pytest.mark.parametrize(
+    ("words", "target"),
+    [
+        ("hvp", "reference/tinygrad_hess.html#tinygrad_hess.hvp"),
+        ("edge of stability", "gallery/lessons/37_edge_of_stability.html"),
+        ("to_dense", "#tinygrad_hess.curvature.HessianOperator.to_dense"),
+        ("top_eigenpairs", "#tinygrad_hess.curvature.top_eigenpairs"),
+    ],
+)
+def test_search_finds(words: str, target: str, tmp_path: Path) -> None:
+    script = """
+        await wait(() => document.querySelector("#search-results ul.search li a"));
+        return all("#search-results ul.search li a").slice(0, 10).map(a => a.href);
+    """
+    found = opened("search.html", script, tmp_path, f"?q={quote(words)}")
+    assert any(target in href for href in found), found
+
+
+PAGES = (
+    "index.html",
+    "start.html",
+    "lessons.html",
+    "guides/curvature.html",
+    "gallery/lessons/37_edge_of_stability.html",
+    "reference/tinygrad_hess.html",
+    "accuracy.html",
+)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_fit_and_their_pictures_load(page: str, width: int, tmp_path: Path) -> None:
+    script = """
+        for (const image of document.images) { image.loading = "eager"; await image.decode(); }
+        const page = document.documentElement;
+        return { over: page.scrollWidth - page.clientWidth,
+                 untold: all("article img:not([alt])").length };
+    """
+    found = opened(page, script, tmp_path, "", f"--window-size={width},800")
+    assert found["untold"] == 0
+    assert found["over"] <= 0
