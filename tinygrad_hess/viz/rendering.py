@@ -6,11 +6,13 @@ web page that carries Graphviz with it and draws when it is opened.
 
 from __future__ import annotations
 
+import base64
+import html
 import os
+import re
 import shutil
 import subprocess
 import sysconfig
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,9 @@ from typing import Any
 import graphviz
 
 from ..core import arguments
+from ..core.display import frame
 from ..core.files import replace_whole
+from ..core.text import visible
 from .pages import as_json, notice, page, shipped
 
 _PURE = ("svg", "png")
@@ -33,16 +37,29 @@ _GRAPH = "a graph, as made by tg.viz.graph(f, x), or DOT text"
 class Graph(graphviz.Digraph):
     """A graph that notebooks show without a system Graphviz, by the renderer of :func:`render`."""
 
+    def _repr_html_(self) -> str:
+        """A picture that scrolls where it is larger than the page."""
+        svg = svg_of(self.source)
+        if svg is None:
+            return frame(_page(self.source, "graph"), self._told(), height=620)
+        told = html.escape(visible(self._told()))
+        data = base64.b64encode(svg.encode()).decode()
+        return (
+            f'<div style="overflow:auto;max-height:45rem" tabindex="0" role="group" '
+            f'aria-label="{told}"><img alt="{told}" style="max-width:none" '
+            f'src="data:image/svg+xml;base64,{data}"></div>'
+        )
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> Any:
-        with tempfile.TemporaryDirectory() as folder:
-            path = render(self, Path(folder) / "graph.svg")
-            kind = "image/svg+xml" if path.suffix == ".svg" else "text/html"
-            return {kind: path.read_text()}
+        return {"text/html": self._repr_html_()}  # else Digraph calls a system Graphviz
+
+    def _told(self) -> str:
+        boxes = len(re.findall(r"^\t*n\d+ \[", self.source, re.M))
+        edges = self.source.count(" -> ")
+        return f"Computation graph of {boxes:,} boxes and {edges:,} edges"
 
     def __repr__(self) -> str:
-        lines = self.source.splitlines()
-        edges = sum("->" in line for line in lines)
-        return f"<Graph of {edges} edges; tg.viz.render(graph, path) draws it>"
+        return f"<{self._told()}; tg.viz.render(graph, path) draws it>"
 
 
 def render(graph: graphviz.Digraph | str, path: str | Path, timeout: float = 60) -> Path:
