@@ -56,7 +56,7 @@ lint: $(VENV)/.lint  ## Check style and types
 	$(BIN)/mypy
 
 docs: $(VENV)/.docs  ## Build the site with its lessons into docs/_build/html (ten minutes), and check its links
-	$(BIN)/python -m sphinx -q -W --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
+	$(BIN)/python -m sphinx -q -W --keep-going -j 2 -b html -d docs/_build/doctrees docs docs/_build/html
 	$(BIN)/python tools/check_site.py docs/_build/html
 
 dist: $(VENV)/.release  ## Build a wheel and a source distribution into dist/, and check them

@@ -24,7 +24,8 @@ def run(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     if not is_run(notebook):
         os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
-        NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
+        options = {"timeout": 600, "extra_arguments": ["--log-level=ERROR"]}
+        NotebookClient(notebook, kernel_name="python3", **options).execute()
         nbformat.write(notebook, path)
 
 
