@@ -7,7 +7,6 @@ web page that carries Graphviz with it and draws when it is opened.
 from __future__ import annotations
 
 import base64
-import html
 import os
 import re
 import shutil
@@ -22,7 +21,6 @@ import graphviz
 from ..core import arguments
 from ..core.display import frame
 from ..core.files import replace_whole
-from ..core.text import visible
 from .pages import as_json, notice, page, shipped
 
 _PURE = ("svg", "png")
@@ -31,6 +29,11 @@ _PURE = ("svg", "png")
 _INSTALL = "Install the extra: pip install 'tinygrad-hess[viz]'."
 
 
+_STYLE = (
+    "<style>.tg-graph{overflow:auto;max-height:45rem;cursor:zoom-in}.tg-graph img{max-width:100%}"
+    ".tg-graph:focus{cursor:auto}.tg-graph:focus img{max-width:none}</style>"
+)
+
 _GRAPH = "a graph, as made by tg.viz.graph(f, x), or DOT text"
 
 
@@ -38,16 +41,15 @@ class Graph(graphviz.Digraph):
     """A graph that notebooks show without a system Graphviz, by the renderer of :func:`render`."""
 
     def _repr_html_(self) -> str:
-        """A picture that scrolls where it is larger than the page."""
+        """A picture as wide as the page; while it has the focus, at full size, to scroll."""
         svg = svg_of(self.source)
         if svg is None:
             return frame(_page(self.source, "graph"), self._told(), height=620)
-        told = html.escape(visible(self._told()))
+        told = self._told()
         data = base64.b64encode(svg.encode()).decode()
         return (
-            f'<div style="overflow:auto;max-height:45rem" tabindex="0" role="group" '
-            f'aria-label="{told}"><img alt="{told}" style="max-width:none" '
-            f'src="data:image/svg+xml;base64,{data}"></div>'
+            f'{_STYLE}<div class="tg-graph" tabindex="0" role="group" aria-label="{told}">'
+            f'<img alt="{told}" src="data:image/svg+xml;base64,{data}"></div>'
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> Any:
