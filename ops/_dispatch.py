@@ -19,7 +19,7 @@ from ..core.boundary import bare as bare_of
 from ..core.boundary import checked, checks_of, raise_named
 from ..core.composite import opaque
 from ..core.tensor import Batched, Tensor, constant, is_tracked
-from ..core.trees import stacked
+from ..core.trees import refuse_container, stacked
 from ._types import Array, ArrayLike
 from .shape.batch_axes import axes_of, entered, left
 
@@ -62,6 +62,8 @@ def on_tensors(
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             try:
+                if len(args) > shared:
+                    args, kwargs = theirs.further_by_name(who, shared, args, kwargs)
                 if kwargs and flags:
                     _, kwargs = checked(who, flags, (), kwargs)
                 if simple and not kwargs and len(args) == 1 and type(args[0]) is np.ndarray:
@@ -241,6 +243,21 @@ class _Parameters:
             n += 1
         return n
 
+    def further_by_name(
+        self, who: str, shared: int, args: Any, kwargs: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
+        """A call whose arguments behind the first ``shared`` are given by name.
+
+        Those that are the default, such as NumPy's ``out=None``, are left out.
+        """
+        if len(args) > len(self.positional):
+            return args, kwargs
+        named = dict(zip(self.positional[shared:], args[shared:], strict=False))
+        if twice := named.keys() & kwargs.keys():
+            raise TypeError(f"{who}: got several values for {min(twice)}")
+        given = {n: x for n, x in named.items() if x is not self.all[n].default}
+        return args[:shared], {**given, **kwargs}
+
     def arguments(
         self, other: _Parameters, shared: int, args: Any, kwargs: dict[str, Any]
     ) -> tuple[Any, dict[str, Any]]:
@@ -373,7 +390,12 @@ def as_constants(y: Any) -> Any:
 def as_array(x: ArrayLike) -> Array:
     """A tensor as it is, a list that contains tensors as their stack, anything else as an array."""
     x = stacked(x)
-    return x if isinstance(x, Tensor) else np.asarray(x)
+    if isinstance(x, Tensor):
+        return x
+    found = np.asarray(x)
+    if found.dtype.kind == "O":
+        refuse_container(x)
+    return found
 
 
 def items_as_arrays(x: Any) -> Any:

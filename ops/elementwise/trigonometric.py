@@ -11,7 +11,7 @@ from ...core import vectorised
 from ...core.kinds import elementwise
 from .._types import Array, ArrayLike
 from .arithmetic import multiply, subtract, where
-from .comparison import equal
+from .comparison import equal, isinf, sign
 from .exponential import sqrt
 
 _any = (-1.2, 1.2)
@@ -136,20 +136,31 @@ def _nonzero(r: Array) -> Array:
     return where(equal(r, 0), 1.0, r)
 
 
+def _share(a: Array, r: Array) -> Array:
+    """A coordinate over the distance; 1 or -1 where it is infinite."""
+    far = isinf(a)
+    return where(far, sign(a), where(far, 1.0, a) / _nonzero(r))
+
+
 hypot = elementwise(
     "hypot",
     np.hypot,
-    lambda g, y, a, b: g * (a / _nonzero(y)),
-    lambda g, y, a, b: g * (b / _nonzero(y)),
+    lambda g, y, a, b: g * _share(a, y),
+    lambda g, y, a, b: g * _share(b, y),
     commutative=True,
     domain=((0.3, 2), (0.3, 2)),
-    edges=[((0.0, 0.0), (0.0, 0.0)), ((3.0, 4.0), (0.6, 0.8))],
+    edges=[
+        ((0.0, 0.0), (0.0, 0.0)),
+        ((3.0, 4.0), (0.6, 0.8)),
+        ((np.inf, 2.0), (1.0, 0.0)),
+        ((2.0, -np.inf), (0.0, -1.0)),
+    ],
 )
 
 
 def _angle_rule(g: Array, along: Array, a: Array, b: Array) -> Array:
-    r = _nonzero(hypot(a, b))
-    return g * (along / r) / r
+    r = hypot(a, b)
+    return g * _share(along, r) / _nonzero(r)
 
 
 arctan2 = elementwise(
@@ -162,6 +173,9 @@ arctan2 = elementwise(
         ((0.0, 0.0), (0.0, 0.0)),
         ((0.0, -1.0), (-1.0, 0.0)),
         ((1e-200, 1e-200), (5e199, -5e199)),
+        ((np.inf, 2.0), (0.0, 0.0)),
+        ((2.0, -np.inf), (0.0, 0.0)),
+        ((np.inf, np.inf), (0.0, 0.0)),
     ],
 )
 

@@ -168,9 +168,11 @@ def _one_side(ab: Any, b_shape: Any, who: str) -> None:
         b_shape is None or (b_shape and b_shape[-2 if len(b_shape) > 1 else 0] == have[-1])
     )
     if not fits:
+        if b_shape is None:
+            raise ValueError(f"{who}: ab must have the shape (u + 1, n), got {have}")
         raise ValueError(
-            f"{who}: ab of shape {have}{'' if b_shape is None else f' and b of shape {b_shape}'} "
-            "do not fit: they are to be (u + 1, n) and (n,) or (n, k)"
+            f"{who}: ab of shape {have} and b of shape {b_shape} do not fit: they are to be "
+            "(u + 1, n) and (n,) or (n, k)"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -177,7 +178,7 @@ def resolve_shape(x: ArrayLike, shape: Any, who: str) -> tuple[int, ...]:
     given = canonical_shape(shape, who)
     have = int(np.prod(shape_of(x), dtype=int))
     unknown = [i for i, n in enumerate(given) if n == -1]
-    known = int(np.prod([n for n in given if n != -1], dtype=int))
+    known = math.prod(n for n in given if n != -1)
     if len(unknown) == 1 and known and have % known == 0:
         i = unknown[0]
         given = (*given[:i], have // known, *given[i + 1 :])

@@ -8,10 +8,11 @@ from typing import Any
 from scipy import special
 
 from ...core.kinds import elementwise
-from .._dispatch import contains_tensor
+from .._dispatch import as_array, contains_tensor
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import divisor, mod, where
 from ..elementwise.comparison import equal, greater_equal, less, rint
+from ..elementwise.identity import astype
 from ..elementwise.trigonometric import cos, sin
 from .gamma import beta, digamma, gamma
 from .scipy_ufuncs import narrow, wide
@@ -181,4 +182,6 @@ def factorial(n: ArrayLike, exact: bool = False, extend: str = "zero") -> Array:
         options = {} if extend == "zero" else {"extend": extend}  # which older SciPy lacks
         return special.factorial(n, exact, **options)
     _is_exact(exact, "factorial")
-    return where(less(n, 0), 0.0, gamma(where(less(n, 0), 0.0, n) + 1))
+    n = as_array(n)
+    y = where(less(n, 0), 0.0, gamma(where(less(n, 0), 0.0, n) + 1))
+    return astype(y, n.dtype) if n.dtype.kind == "f" and y.dtype != n.dtype else y

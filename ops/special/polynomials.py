@@ -14,7 +14,7 @@ from scipy import special
 from ...core.tensor import tensor_or_array
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import where
-from ..elementwise.comparison import equal
+from ..elementwise.comparison import equal, less
 from ..elementwise.identity import astype
 from .scipy_ufuncs import of_orders, wide
 
@@ -42,11 +42,19 @@ def _polynomial(name: str, orders: str, rule: Any, domain: Any, doc: str, **row:
     return of_orders(name, fn, orders, rule, domain, doc, **row)
 
 
-def _rule_by_previous_degree(slope: Callable[..., Any]) -> Callable[..., Any]:
-    """A rule from a derivative by the degree below; of degree 0, where there is none, it is 0."""
+def _rule_by_previous_degree(
+    slope: Callable[..., Any], mirror: int | None = None, sign: int = 1
+) -> Callable[..., Any]:
+    """A rule from a derivative by the degree below; of degree 0, where there is none, it is 0.
+
+    With ``mirror``, that of a negative degree n is ``sign`` times that of ``mirror - n``.
+    """
 
     def rule(g: Array, y: Array, n: Any, *rest: Any) -> Array:
-        constant = equal(n, 0)
+        if mirror is not None:
+            negative = less(n, 0)
+            n, g = where(negative, mirror - n, n), where(negative, sign * g, g)
+        constant = equal(n, 0) if mirror is None else equal(n, 0) | equal(n, -1)
         return g * where(constant, 0.0, slope(y, where(constant, 1, n), *rest))
 
     return rule
@@ -67,7 +75,9 @@ eval_jacobi: Any = _polynomial(
 eval_legendre: Any = _polynomial(
     "eval_legendre",
     "n",
-    _rule_by_previous_degree(lambda y, n, x: 0.5 * (wide(n, y) + 1) * eval_jacobi(n - 1, 1, 1, x)),
+    _rule_by_previous_degree(
+        lambda y, n, x: 0.5 * (wide(n, y) + 1) * eval_jacobi(n - 1, 1, 1, x), mirror=-1
+    ),
     _unit,
     "Legendre's polynomial of degree n.",
     numbers=[(0, 5)],
@@ -83,7 +93,7 @@ eval_gegenbauer: Any = _polynomial(
 eval_chebyu: Any = _polynomial(
     "eval_chebyu",
     "n",
-    _rule_by_previous_degree(lambda y, n, x: 2 * eval_gegenbauer(n - 1, 2, x)),
+    _rule_by_previous_degree(lambda y, n, x: 2 * eval_gegenbauer(n - 1, 2, x), mirror=-2, sign=-1),
     _unit,
     "Chebyshev's polynomial of the second kind of degree n.",
     numbers=[(0, 5)],

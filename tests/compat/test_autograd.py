@@ -491,3 +491,16 @@ def test_no_public_name_of_autograd_is_missing() -> None:
         for module, _, name in names
         if name not in others and not hasattr(import_module(ag.__name__ + module), name)
     ]
+
+
+@pytest.mark.parametrize("name", ["max", "min", "amax", "amin"])
+@pytest.mark.parametrize(("axis", "keepdims"), [(None, False), (None, True), (0, False), (1, True)])
+def test_extremes_of_complex_numbers(name: str, axis: Any, keepdims: bool) -> None:
+    """By NumPy's order: the real part first, then the imaginary one."""
+    z = onp.array([[1 + 2j, 1 + 3j, -1j], [0.5, 2 - 1j, 2 + 1j]])
+    f = lambda z: getattr(np, name)(z, axis=axis, keepdims=keepdims)
+    assert onp.array_equal(f(z), getattr(onp, name)(z, axis=axis, keepdims=keepdims))
+    g = ag.grad(lambda z: np.real(np.sum(3 * f(z))))(z)
+    assert onp.array_equal(onp.unique(g), [0, 3])
+    assert onp.array_equal(onp.sort(z[g == 3]), onp.sort(onp.ravel(f(z))))
+    assert getattr(np, name)(1 + 2j) == 1 + 2j

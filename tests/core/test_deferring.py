@@ -97,3 +97,52 @@ def test_a_copy_that_would_lose_the_gradient_is_refused(copy: Any) -> None:
     assert copy(leaf, requires_grad=True).is_leaf
     assert copy((leaf * 2).detach()).numpy() == 2
     assert copy(tg.tensor([1, 2])).dtype == int
+
+
+# ---- containers that name the axes of a tensor ---------------------------------------------------
+
+
+class Named:
+    """As xarray's: an array, of whatever kind, with names of its axes."""
+
+    __array_ufunc__ = None
+    dims = ("x",)
+
+    def __init__(self, data: Any):
+        self._data = data
+
+    @property
+    def data(self) -> Any:
+        return self._data
+
+    def __mul__(self, other: Any) -> Named:
+        return Named(self.data * (other.data if isinstance(other, Named) else other))
+
+    __rmul__ = __mul__
+
+    def sum(self) -> Named:
+        return Named(self.data.sum())
+
+
+@pytest.mark.parametrize("f", [lambda x, a: (x * a).sum(), lambda x, a: (a * x).sum()])
+def test_a_container_of_a_tensor_is_differentiated_as_the_tensor(f: Any) -> None:
+    """It was taken for a constant, with a derivative of 0."""
+    a = Named(np.array([1.0, 2.0, 3.0]))
+    loss = lambda x: f(x * x, a)
+    assert tg.grad(loss)(2.0) == 24.0
+    assert tg.jvp(loss, (2.0,), (1.0,)) == (24.0, 24.0)
+    assert tg.hvp(loss, 2.0, 1.0) == 12.0
+    assert tg.hessian(loss)(2.0) == 12.0
+
+
+@pytest.mark.parametrize("f", [lambda x, a: x * a, lambda x, a: a * x, lambda x, a: (x * a) * x])
+def test_xarray_decides_on_both_sides(f: Any) -> None:
+    xr = pytest.importorskip("xarray")
+    a = xr.DataArray([4.0, 5.0, 6.0], dims="x")
+    x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    out = f(x, a)
+    assert type(out) is xr.DataArray and isinstance(out.data, tg.Tensor)
+    slope = tg.grad(lambda x: f(x, a).sum())(np.array([1.0, 2.0, 3.0]))
+    want = [(f(np.eye(3)[i] * 1e-6 + [1, 2, 3], a).sum() - f(np.array([1.0, 2, 3]), a).sum()) / 1e-6
+            for i in range(3)]  # fmt: skip
+    np.testing.assert_allclose(slope, want, rtol=1e-5)

@@ -148,7 +148,7 @@ def of_error(call: Drawn, error: Exception) -> Found:
     """Whether an error is one that a user can act on."""
     kind, message = type(error).__name__, str(error)
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [f for f in frames if f"/{PACKAGE}/" in f.filename or "/ops/" in f.filename]
+    ours = [f for f in frames if is_ours(f)]
     where = f"{os.path.relpath(ours[-1].filename, ROOT)} {ours[-1].name}" if ours else ""
     if isinstance(error, (MemoryError, OSError, *CLEAR)):
         return None  # memory: 2**40 was asked for; files: the message has the path
@@ -162,7 +162,8 @@ def of_error(call: Drawn, error: Exception) -> Found:
             and not ours
         ):
             return None
-        if isinstance(error, (OverflowError, NotImplementedError)) and names(call, message):
+        named = (OverflowError, NotImplementedError, ZeroDivisionError)
+        if isinstance(error, named) and names(call, message):
             return None
         return f"{kind}", f"{kind}: {message}", where
     if message.startswith("getitem: ") and any(f.filename.startswith("<doctest") for f in frames):
@@ -172,9 +173,16 @@ def of_error(call: Drawn, error: Exception) -> Found:
     return None
 
 
+def is_ours(frame: traceback.FrameSummary) -> bool:
+    return f"/{PACKAGE}/" in frame.filename or "/ops/" in frame.filename
+
+
 def is_users(frames: traceback.StackSummary) -> bool:
-    """Whether it was raised in a function that the fuzz gave as an argument."""
-    last = frames[-1]
+    """Whether it was raised in a function that the fuzz gave as an argument, or in what it called."""
+    last = [f for f in frames if f.filename.startswith("<doctest") or is_ours(f)][-1:]
+    last = (last or frames[-1:])[0]
+    if frames[-1].name == "copied":  # NumPy cannot copy what was given
+        return True
     return (last.filename.startswith(("<doctest", "<string>")) and "lambda" in last.name) or (
         last.filename.startswith("<doctest")
     )
@@ -185,6 +193,7 @@ def names(call: Drawn, message: str) -> bool:
     target = call.target
     parts = target.name.split(".")
     words = {target.last, getattr(target.call, "__name__", ""), *call.kwargs}
+    words |= {getattr(target.peer, "__name__", "")}  # conj is NumPy's conjugate
     words |= {parts[-2]} if target.kind != "function" or parts[-2][0].isupper() else set()
     if isinstance(target.call, type):  # Python names the class whose __init__ it is
         words |= {c.__name__ for c in target.call.__mro__ if c.__module__.startswith(PACKAGE)}

@@ -550,3 +550,32 @@ def test_narrow_floats_stay_narrow_replayed_and_mapped(name: str, before: Any, d
         for g, w in zip(got, want, strict=True) if isinstance(want, tuple) else [(got, want)]:
             assert np.asarray(g).dtype == dtype
             np.testing.assert_allclose(np.asarray(g), w, rtol=4 * np.finfo(dtype).eps, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "degree", "slope", "curvature"),
+    [
+        ("eval_legendre", -1, lambda x: 0.0, lambda x: 0.0),
+        ("eval_legendre", -3, lambda x: 3 * x, lambda x: 3.0),  # P2
+        ("eval_chebyu", -1, lambda x: 0.0, lambda x: 0.0),
+        ("eval_chebyu", -3, lambda x: -2.0, lambda x: 0.0),  # -U1
+        ("eval_chebyu", -4, lambda x: -8 * x, lambda x: -8.0),  # -U2
+        ("eval_chebyt", -3, lambda x: 12 * x**2 - 3, lambda x: 24 * x),  # T3
+    ],
+)
+def test_polynomials_of_negative_degree(name: str, degree: int, slope: Any, curvature: Any) -> None:
+    f = lambda x: getattr(special, name)(degree, x)
+    assert np.isclose(tg.grad(f)(0.3), slope(0.3), 1e-14)
+    assert np.isclose(tg.grad(tg.grad(f))(0.3), curvature(0.3), 1e-14)
+    assert np.isclose(tg.jvp(tg.grad(f), (0.3,), (1.0,))[1], curvature(0.3), 1e-14)
+
+
+def test_factorials_of_half_floats_stay_half_floats() -> None:
+    n = np.array([0, 1, 2, 5], np.float16)
+    for found in (
+        special.factorial(n),
+        tg.jit(special.factorial)(n),
+        tg.vmap(special.factorial)(n),
+    ):
+        assert found.dtype == np.float16
+        assert found.tolist() == [1, 1, 2, 120]

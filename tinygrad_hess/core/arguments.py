@@ -143,9 +143,15 @@ def flag(who: str, name: str, value: Any) -> bool:
     TypeError: to_dict: vectors must be True or False, got float64(3,)
     """
     try:
-        return bool(value) if isinstance(value, np.bool) else bool(operator.index(value))
+        found = int(value) if isinstance(value, np.bool) else operator.index(value)
+        if abs(found) > _LARGEST_FLAG:
+            raise TypeError
+        return bool(found)
     except TypeError:
         raise TypeError(_must(who, name, "True or False", value)) from None
+
+
+_LARGEST_FLAG = np.iinfo(np.intc).max
 
 
 def numbers(who: str, name: str, value: Any, *, count: int, **bounds: Any) -> tuple[float, ...]:

@@ -3,9 +3,9 @@
     x + other : where ``other`` is to decide, NotImplemented, after which Python calls its
                 ``other.__radd__(x)``
 
-Arrays of other libraries that hold numbers (pandas, xarray, polars) are taken as arrays, so that
-gradients flow; those that say that they come first, or that hold recorded tensors or no numbers,
-have their turn.
+Arrays of other libraries that hold numbers (pandas, polars) are taken as arrays, so that gradients
+flow; those that say that they come first, that can keep a tensor as their data (xarray), or that
+hold recorded tensors or no numbers, have their turn.
 """
 
 from __future__ import annotations
@@ -33,12 +33,25 @@ def comes_first(x: Any) -> bool:
     kind = type(x)
     if not hasattr(kind, "__array_ufunc__"):
         return float(getattr(kind, "__array_priority__", 0)) > PRIORITY
-    if kind.__array_ufunc__ is None:
+    if kind.__array_ufunc__ is None or names_axes(kind):
         return True
     try:
         return np.asarray(x).dtype.kind == "O"
     except NonDifferentiableError:  # it holds a recorded tensor
         return True
+
+
+def names_axes(kind: type) -> bool:
+    """Whether it is a container that gives names to the axes of any array, as xarray's do."""
+    return hasattr(kind, "dims") and hasattr(kind, "data")
+
+
+def unwrapped(x: Any) -> Any:
+    """The tensor that such a container keeps as its data; anything else as it is."""
+    kind = type(x)
+    if kind in _OURS or not names_axes(kind):
+        return x
+    return x.data if isinstance(x.data, Tensor) else x
 
 
 def operator(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

@@ -91,7 +91,7 @@ def add_context(error: Exception, name: str, args: Any, params: dict[str, Any] |
     """Return ``error`` as the same kind of error, naming the operation and its operands."""
     kinds = (
         np.linalg.LinAlgError, IndexError, ValueError, TypeError, OverflowError,
-        NotImplementedError,
+        ZeroDivisionError, NotImplementedError,
     )  # fmt: skip
     is_numpys = type(error).__module__.startswith("numpy")  # such as that of a missing ufunc loop
     kind = next(
@@ -104,8 +104,9 @@ def add_context(error: Exception, name: str, args: Any, params: dict[str, Any] |
     elif type(error) is AttributeError:  # NumPy asks objects for a method of the ufunc's name
         wrong = [a for a in args if not _is_numeric(a)]
         if wrong:
-            what = f"a {describe(wrong[0])} is no array of numbers"
-            return TypeError(f"{name}({operands(args, params)}): {what}")
+            return TypeError(
+                f"{name}({operands(args, params)}): no array of numbers: {describe(wrong[0])}"
+            )
     if kind is None:
         return error
     return kind(f"{name}({operands(args, params)}): {error}")
@@ -137,7 +138,9 @@ def _items(x: Any) -> Iterator[Any]:
 
 
 def _is_numeric(x: Any) -> bool:
-    return isinstance(x, (bool, int, float, complex)) or (
+    if isinstance(x, int):
+        return -(2**63) <= x < 2**64  # NumPy makes an object of a larger one
+    return isinstance(x, (float, complex)) or (
         hasattr(x, "dtype") and getattr(x.dtype, "kind", "O") in "fciub"
     )
 

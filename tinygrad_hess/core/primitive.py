@@ -26,7 +26,7 @@ from .errors import NanError, NonDifferentiableError, add_context, operands, ref
 from .interchange import to_array
 from .registry import REGISTRY
 from .tensor import Axis, Batched, Parts, Tensor, batched, constant, record, tick, unrecorded
-from .trees import stacked
+from .trees import refuse_container, stacked
 from .views import View, note_view, read_only, shares_memory
 
 Rule = Callable[..., Any]
@@ -294,6 +294,9 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
             values = [
                 v if isinstance(v, _KNOWN) else to_array(prim.name, "an operand", v) for v in values
             ]
+            for a in args:
+                if not isinstance(a, (Tensor, _KNOWN)):
+                    refuse_container(a)
         if boxed and unlike:
             for v in values:
                 refuse_subclass(v)
@@ -304,12 +307,15 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
         else:
             value = prim.fn(*values, **params) if params else prim.fn(*values)
     except Exception as error:
+        if prim.effects and prim.is_ours:  # of a function that the user gave
+            raise
         raise add_context(error, prim.name, args, params) from error
     if modes.is_debugging_nans():
         _refuse_nan(prim, value, args, params)
     if not boxed:
         return value
-    if isinstance(value, _ndarray) and value.dtype.kind == "O":
+    raw = value.value if has_batch else value
+    if isinstance(raw, _ndarray) and raw.dtype.kind == "O":
         refuse_objects(prim.name, args)
     if not on_tape or not (modes.is_recording() or modes.is_tracing()):
         out = value if has_batch else constant(value)

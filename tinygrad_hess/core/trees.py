@@ -206,3 +206,18 @@ def stacked(x: Any) -> Any:
         return x
     first, *others = (i if isinstance(i, Tensor) else constant(np.asarray(i)) for i in items)
     return first.stack(*others)
+
+
+def refuse_container(x: Any) -> None:
+    """Refuse what holds tensors and is no array, of which NumPy would make an array of objects.
+
+    Examples
+    --------
+    >>> import tinygrad_hess as tg
+    >>> refuse_container({"a": tg.tensor(1.0)})
+    Traceback (most recent call last):
+    ...
+    TypeError: a dict that holds tensors is no array. Give its tensors.
+    """
+    if any(isinstance(leaf, Tensor) for leaf in leaves(x)):
+        raise TypeError(f"a {type(x).__name__} that holds tensors is no array. Give its tensors.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -280,7 +280,7 @@ def _check_distinct(who: str, what: str, names: Sequence[str]) -> None:
 
 
 def _check_there(who: str, frame: Frame, wanted: Sequence[Any]) -> None:
-    lacking = [n for n in wanted if n not in frame.columns]
+    lacking = [n for n in wanted if not isinstance(n, Hashable) or n not in frame.columns]
     if lacking:
         there = ", ".join(map(repr, list(frame.columns)[:20])) or "none"
         raise ValueError(

@@ -10,6 +10,7 @@ import numpy as np
 import optree
 
 from ..core import arguments, trees
+from ..core.errors import call_of
 from ..core.tensor import Tensor
 from .fixed import Frozen
 from .module import BUFFERS, FROZEN, Module, children_of, is_array, is_module, replace_item
@@ -140,7 +141,12 @@ def _chosen(who: str, which: Any, found: list[tuple[str, Any]]) -> set[str]:
     if which is None:
         return set(names)
     if callable(which):
-        return {name for name, array in found if which(name, array)}
+        advice = f"Write {who}(model, lambda name, array: ...)."
+        return {
+            name
+            for name, array in found
+            if call_of(f"{who}: which", which, (name, array), {}, advice)
+        }
     given = [which] if isinstance(which, str) else which
     arguments.instance(who, "which", given, (list, tuple, set), "a name, or a list of names")
     chosen: set[str] = set()

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core import modes, trees
+from ..core.deferring import unwrapped
 from ..core.errors import NonDifferentiableError, describe, failed_call, refuse_subclass
 from ..core.primitive import snapshot
 from ..core.tape import Tape
@@ -131,7 +132,8 @@ class Recording:
             if not (isinstance(out, tuple) and len(out) == 2):
                 raise TypeError(f"{who}: with has_aux=True, f must return (output, aux)")
             out, self.aux = out
-        self.outputs, self.out_spec = trees.flatten(out)
+        outputs, self.out_spec = trees.flatten(out)
+        self.outputs = [unwrapped(y) for y in outputs]
         self.boxed = any([isinstance(x, Tensor) for x in self.inputs])
 
     def _located(self, given: Sequence[Any], argument: int, tree: Any) -> Exception:

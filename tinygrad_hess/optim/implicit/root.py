@@ -67,7 +67,8 @@ def root(
     Returns
     -------
     OptimizeResult
-        SciPy's, with x like ``x0``.
+        SciPy's, with x like ``x0``. Under ``vmap`` and in replays it has x alone: iterations and
+        messages differ from example to example.
 
     Raises
     ------

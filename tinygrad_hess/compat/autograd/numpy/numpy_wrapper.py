@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins as _builtins
+from functools import wraps as _wraps
 from types import ModuleType as _Module
 from typing import Any
 
@@ -57,6 +58,28 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
 
 
 custom_where = where
+
+
+def _of_complex(name: str) -> Any:
+    """``max`` or ``min``; of complex numbers the one that comes last or first in NumPy's order."""
+    original, position = getattr(_tnp, name), getattr(_np, f"arg{name}")
+
+    @_wraps(original)
+    def extreme(a: Any, axis: Any = None, *args: Any, keepdims: Any = False, **kwargs: Any) -> Any:
+        if not _np.iscomplexobj(_getval(a)) or args or kwargs:
+            return original(a, axis, *args, keepdims=keepdims, **kwargs)
+        x, along = (_tnp.ravel(a), 0) if axis is None else (a, axis)
+        at = position(_getval(x), along, keepdims=True)
+        picked = _tnp.take_along_axis(x, at, along)
+        if not keepdims:
+            return _tnp.squeeze(picked, along)
+        return picked if axis is not None else _tnp.reshape(picked, (1,) * _tnp.ndim(a))
+
+    return extreme
+
+
+max, min = _of_complex("max"), _of_complex("min")
+amax, amin = max, min
 
 
 def concatenate_args(axis: Any, *args: Any) -> Any:
