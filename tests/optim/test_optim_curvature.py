@@ -119,6 +119,85 @@ def test_kfac_follows_its_factors() -> None:
         np.testing.assert_allclose(ours.bias, theirs.bias, rtol=1e-10, atol=1e-10)
 
 
+def fisher_by_hand(model: Any) -> Any:
+    """JᵀHJ of the same net, parameters in the order of factors_by_hand's gradients."""
+    first, last = model.layers
+    a = np.hstack([X, np.ones((len(X), 1))])
+    h = np.tanh(X @ first.weight + first.bias)
+    c = np.hstack([h, np.ones((len(X), 1))])
+    n, k = TARGETS.shape
+    rows = []
+    for i in range(n):
+        for o in range(k):
+            at_last = np.zeros((c.shape[1], k))
+            at_last[:, o] = c[i]
+            rows.append(np.append(np.outer(a[i], (1 - h[i] ** 2) * last.weight[:, o]), at_last))
+    J = np.array(rows)
+    return J.T @ J * 2 / (n * k)
+
+
+def test_adaptive_kfac_follows_the_papers_algorithm() -> None:
+    """Algorithm 2 of Martens and Grosse (2015), with dense matrices."""
+    opt = optim.KFAC(
+        lambda model, x: model(x), nn.mse, damping=0.5, every=3, expectation="exact", adaptive=True
+    )
+    model, expected = (nn.MLP([4, 3, 2], nn.tanh, seed=0) for _ in range(2))
+    step, state = opt.stepper(net_loss), opt.init(model)
+    means: Any = None
+    damping, gamma, last = 0.5, 0.5**0.5, 0.0
+    seen = set()
+    for t in range(1, 61):
+        gradients, factors = factors_by_hand(expected)
+        g, F = np.concatenate([G.ravel() for G in gradients]), fisher_by_hand(expected)
+        if t % 3 == 1:
+            decay = min(1 - 1 / (t // 3 + 1), 0.95)
+            means = factors if means is None else [
+                (decay * A + (1 - decay) * A1, decay * B + (1 - decay) * B1)
+                for (A, B), (A1, B1) in zip(means, factors, strict=True)
+            ]  # fmt: skip
+        M = F + damping * np.eye(len(g))
+        best = None
+        omega = (19 / 20) ** 10
+        for trial in [gamma] if t % 20 else [gamma, gamma * omega, gamma / omega]:
+            parts = []
+            for (A, B), G in zip(means, gradients, strict=True):
+                pi = np.sqrt(np.trace(A) / len(A) / (np.trace(B) / len(B)))
+                A_damped = A + pi * trial * np.eye(len(A))
+                B_damped = B + trial / pi * np.eye(len(B))
+                parts.append(np.linalg.solve(A_damped, G) @ np.linalg.inv(B_damped))
+            d = -np.concatenate([part.ravel() for part in parts])
+            D = np.stack([d] if t == 1 else [d, last])
+            s = -np.linalg.solve(D @ M @ D.T, D @ g) @ D
+            m = s @ g + s @ M @ s / 2
+            if best is None or m < best[0]:
+                best = m, trial, s
+        assert best is not None
+        m, gamma, last = best
+        before = net_loss(expected, (X, TARGETS))
+        ends = np.cumsum([G.size for G in gradients])[:-1]
+        for layer, part in zip(expected.layers, np.split(last, ends), strict=True):
+            moved = part.reshape(-1, layer.weight.shape[1])
+            layer.weight, layer.bias = layer.weight + moved[:-1], layer.bias + moved[-1]
+        if t % 5 == 0:
+            ratio = (net_loss(expected, (X, TARGETS)) - before) / m
+            damping *= 0.95**5 if ratio > 0.75 else 0.95**-5 if ratio < 0.25 else 1.0
+        seen.add((damping, gamma))
+        value, model, state = step(model, state, (X, TARGETS))
+        np.testing.assert_allclose(value, before, rtol=1e-9)
+        np.testing.assert_allclose(state.shared[-3:-1], [damping, gamma], rtol=1e-8)
+    assert len({d for d, _ in seen}) > 5 and len({gamma for _, gamma in seen}) > 2
+    for ours, theirs in zip(model.layers, expected.layers, strict=True):
+        np.testing.assert_allclose(ours.weight, theirs.weight, rtol=1e-8, atol=1e-10)
+        np.testing.assert_allclose(ours.bias, theirs.bias, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("settings", [{"max_kl": 1.0}, {"max_norm": 1.0}, {"weight_decay": 0.1}])
+def test_adaptive_kfac_refuses_what_it_does_not_read(settings: dict[str, Any]) -> None:
+    (name,) = settings
+    with pytest.raises(ValueError, match=f"KFAC: {name} is for steps that are not adaptive"):
+        optim.KFAC(lambda model, x: model(x), nn.mse, adaptive=True, **settings)
+
+
 def test_kfac_is_the_natural_gradient_of_a_linear_layer() -> None:
     """One layer and squared error: the Kronecker factors are exact."""
     model = nn.Linear(4, 2, seed=0)
@@ -144,10 +223,11 @@ def test_kfac_beats_gradient_descent_in_steps() -> None:
     assert found.losses[-1] < 0.8 * best
 
 
-def test_states_of_kfac_are_resumed_and_pickled() -> None:
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_states_of_kfac_are_resumed_and_pickled(adaptive: bool) -> None:
     model = nn.MLP([4, 3, 2], nn.tanh, seed=0)
     call = lambda model, x: model(x)
-    make = lambda: optim.KFAC(call, nn.mse, every=2, expectation="exact")
+    make = lambda: optim.KFAC(call, nn.mse, every=2, expectation="exact", adaptive=adaptive)
     whole = optim.fit(net_loss, model, (X, TARGETS), make(), epochs=6)
     half = optim.fit(net_loss, model, (X, TARGETS), make(), epochs=3)
     state = pickle.loads(pickle.dumps(half.state))

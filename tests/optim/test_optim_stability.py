@@ -136,8 +136,8 @@ def test_a_rule_of_ones_own_is_watched() -> None:
         def __init__(self) -> None:
             super().__init__(None, 1.0)
 
-        def _rule(self, p: Any, g: Any, moments: Any, rate: float, count: int, *o: Any) -> Any:
-            return p / 2
+        def _rule(self, p: Any, g: Any, moments: Any, numbers: Any, *observed: Any) -> Any:
+            return p / 2, moments
 
     opt = Halving()
     found = optim.fit(quadratic, np.ones(3), None, opt, epochs=2)

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from .groups import Rate
-from .optimizer import Array, Dynamics, Moments, Optimizer, Options
+from .optimizer import Array, Dynamics, Moments, Numbers, Optimizer, Options, Updated
 
 
 class Adadelta(Optimizer):
@@ -69,17 +69,10 @@ class Adadelta(Optimizer):
         return ratio
 
     def _rule(
-        self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
-    ) -> Array:
-        (square, travelled), new = moments
-        rest = 1 - self.rho
-        step = (travelled + self.eps) / np.add(self.rho * square, rest * g * g + self.eps)
-        np.sqrt(step, out=step)
-        step *= g
-        np.multiply(square, self.rho, out=new[0])
-        new[0][...] += rest * g * g
-        np.multiply(travelled, self.rho, out=new[1])
-        new[1][...] += rest * step * step
-        step *= -rate
-        step += p
-        return step
+        self, p: Array, g: Array, moments: Moments, numbers: Numbers, *observed: Array
+    ) -> Updated:
+        (rate,), (square, travelled) = numbers, moments
+        square = self.rho * square + (1 - self.rho) * (g * g)
+        step = np.sqrt((travelled + self.eps) / (square + self.eps)) * g
+        travelled = self.rho * travelled + (1 - self.rho) * (step * step)
+        return p - rate * step, (square, travelled)

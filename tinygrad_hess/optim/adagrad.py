@@ -7,7 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from .groups import Rate
-from .optimizer import Array, Dynamics, Moments, Optimizer, Options
+from .optimizer import Array, Dynamics, Moments, Numbers, Optimizer, Options, Updated
 
 
 class AdaGrad(Optimizer):
@@ -72,14 +72,8 @@ class AdaGrad(Optimizer):
         return (np.full_like(p, self.initial),)
 
     def _rule(
-        self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
-    ) -> Array:
-        ((total,), (new,)) = moments
-        out = np.multiply(g, g, out=np.empty_like(p), casting="same_kind")
-        np.add(total, out, out=new)
-        np.sqrt(new, out=out)
-        out += self.eps
-        np.divide(g, out, out=out, casting="same_kind")
-        out *= -rate
-        out += p
-        return out
+        self, p: Array, g: Array, moments: Moments, numbers: Numbers, *observed: Array
+    ) -> Updated:
+        (rate,) = numbers
+        total = moments[0] + g * g
+        return p - rate * (g / (np.sqrt(total) + self.eps)), (total,)

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Unpack
 
-import numpy as np
-
 from ..core import arguments, trees
 from .diagonal_hessian import DiagonalHessianOptimizer
 from .groups import Rate
-from .optimizer import Array, Dynamics, Moments, Options
-from .running_mean import running_mean
+from .optimizer import Array, Dynamics, Moments, Numbers, Options, Updated
 
 
 class AdaHessian(DiagonalHessianOptimizer):
@@ -99,17 +96,18 @@ class AdaHessian(DiagonalHessianOptimizer):
         value, grads, diagonal = super()._with_diagonal(loss, params, count, *args)
         return value, grads, trees.map(_averaged, diagonal) if self.average else diagonal
 
+    def _numbers(self, rate: float, count: int) -> Numbers:
+        b1, b2 = self.betas
+        return 1 - b2**count, rate / (1 - b1**count)
+
     def _rule(
-        self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
-    ) -> Array:
-        (b1, b2), (old, new), (d,) = self.betas, moments, observed
-        mean = running_mean(old[0], g, b1, new[0])
-        square = np.multiply(old[1], b2, out=new[1])
-        square += (1 - b2) * d * d
-        scale = (square / (1 - b2**count)) ** (self.power / 2)
-        scale += self.eps
-        out: Array = p - mean / scale * (rate / (1 - b1**count))
-        return out
+        self, p: Array, g: Array, moments: Moments, numbers: Numbers, *observed: Array
+    ) -> Updated:
+        (corrected, rate), (b1, b2), (d,) = numbers, self.betas, observed
+        mean = b1 * moments[0] + (1 - b1) * g
+        square = b2 * moments[1] + (1 - b2) * (d * d)
+        scale = (square / corrected) ** (self.power / 2) + self.eps
+        return p - rate * (mean / scale), (mean, square)
 
 
 def _averaged(d: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import arguments
 from .groups import Rate
-from .optimizer import Array, Dynamics, Moments, Optimizer, Options
+from .optimizer import Array, Dynamics, Moments, Numbers, Optimizer, Options, Updated
 
 
 class Adam(Optimizer):
@@ -73,30 +73,19 @@ class Adam(Optimizer):
         root: Array = np.sqrt(slots[1] / (1 - b2**count))
         return (1 - b1**count) * (root + self.eps)
 
-    def _rule(
-        self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
-    ) -> Array:
-        out = np.empty_like(p)
-        self._direction(g, moments, rate, count, out)
-        out += p
-        return out
-
-    def _direction(self, d: Array, moments: Moments, rate: float, count: int, out: Array) -> None:
-        """Update the moments and write the step into ``out``, with no other buffer."""
-        (b1, b2), (old, new) = self.betas, moments
-        np.subtract(d, old[0], out=out, casting="same_kind")
-        out *= 1 - b1
-        mean = np.add(old[0], out, out=new[0])
-        np.multiply(d, d, out=out, casting="same_kind")
-        out *= 1 - b2
-        square = np.multiply(old[1], b2, out=new[1])
-        square += out
-        # both corrections moved into scalars: one division and one product, whatever the size
+    def _numbers(self, rate: float, count: int) -> Numbers:
+        """Both corrections moved into scalars: one division and one product, whatever the size."""
+        b1, b2 = self.betas
         correction = math.sqrt(1 - b2**count)
-        np.sqrt(square, out=out)
-        out += self.eps * correction
-        np.divide(mean, out, out=out)
-        out *= -rate * correction / (1 - b1**count)
+        return rate * correction / (1 - b1**count), self.eps * correction
+
+    def _rule(
+        self, p: Array, g: Array, moments: Moments, numbers: Numbers, *observed: Array
+    ) -> Updated:
+        (rate, eps), (b1, b2) = numbers, self.betas
+        mean = moments[0] + (1 - b1) * (g - moments[0])
+        square = b2 * moments[1] + (1 - b2) * (g * g)
+        return p - rate * (mean / (np.sqrt(square) + eps)), (mean, square)
 
 
 class AdamW(Adam):

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from .groups import Rate
-from .optimizer import Array, Moments, Optimizer, Options
+from .optimizer import Array, Moments, Numbers, Optimizer, Options, Updated
 
 
 class AdaSecant(Optimizer):
@@ -81,10 +81,12 @@ class AdaSecant(Optimizer):
         return (*super()._fresh(p)[:-1], np.full_like(p, 2.2))
 
     def _rule(
-        self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
-    ) -> Array:
-        (old, new), eps = moments, self.eps
-        (mean, square, corrected, last, top, bottom, secant, secants, step, steps, both, tau) = old
+        self, p: Array, g: Array, moments: Moments, numbers: Numbers, *observed: Array
+    ) -> Updated:
+        (rate, count), eps = numbers, self.eps
+        (mean, square, corrected, last, top, bottom, secant, secants, step, steps, both, tau) = (
+            moments
+        )
         g = g / (np.linalg.norm(g) + eps)
         running = lambda of, x: of + (x - of) / tau
         now_mean = self.decay * mean + (1 - self.decay) * g
@@ -101,14 +103,10 @@ class AdaSecant(Optimizer):
         memory = (1 - direction**2 / (sizes + eps)) * tau + 1
         outlier = _is_far(g, now_mean, now_square) | _is_far(change, now_secant, now_secants)
         memory = np.clip(np.where(outlier, 2.2, memory), 1.5, 1e8)
-        values = (
+        return p + rate * delta, (
             now_mean, now_square, now_corrected, g, now_top, now_bottom, now_secant, now_secants,
             running(step, delta), running(steps, delta**2), running(both, delta * change), memory,
         )  # fmt: skip
-        for buffer, value in zip(new, values, strict=True):
-            buffer[...] = value
-        out: Array = p + rate * delta
-        return out
 
 
 def _is_far(x: Array, mean: Array, square: Array) -> Array:

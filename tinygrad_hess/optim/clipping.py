@@ -69,6 +69,12 @@ def clip_by_global_norm(grads: Any, max_norm: float) -> tuple[Any, float]:
     return trees.unflatten(spec, scaled), norm
 
 
+def clipping_factor(arrays: Iterable[Any], max_norm: float) -> float:
+    """What :func:`clip_by_global_norm` multiplies by: 1 where the norm is small enough."""
+    norm = _finite_norm("clip_by_global_norm", list(arrays), max_norm, lambda i: f"[{i}]")
+    return 1.0 if norm <= max_norm else max_norm / norm
+
+
 def clip_grad_norm(parameters: Any, max_norm: float) -> float:
     """The same for the define-by-run loop: between ``loss.backward()`` and ``opt.step()``.
 

@@ -8,8 +8,7 @@ import numpy as np
 
 from .diagonal_hessian import DiagonalHessianOptimizer
 from .groups import Rate
-from .optimizer import Array, Dynamics, Moments, Options
-from .running_mean import running_mean
+from .optimizer import Array, Dynamics, Moments, Numbers, Options, Updated
 
 
 class DiagonalNewton(DiagonalHessianOptimizer):
@@ -77,10 +76,12 @@ class DiagonalNewton(DiagonalHessianOptimizer):
         size: Array = np.abs(slots[0])
         return size / (1 - self.decay**count) + self.damping
 
+    def _numbers(self, rate: float, count: int) -> Numbers:
+        return 1 - self.decay**count, rate
+
     def _rule(
-        self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
-    ) -> Array:
-        ((old,), (new,)), (d,) = moments, observed
-        running_mean(old, d, self.decay, new)
-        out: Array = p - rate * g / self.preconditioner((new,), count)
-        return out
+        self, p: Array, g: Array, moments: Moments, numbers: Numbers, *observed: Array
+    ) -> Updated:
+        (corrected, rate), (d,) = numbers, observed
+        mean = self.decay * moments[0] + (1 - self.decay) * d
+        return p - rate * (g / (np.abs(mean) / corrected + self.damping)), (mean,)

@@ -129,10 +129,17 @@ class Groups:
 
     def settings(self, group: int, defaults: Defaults, step: int) -> tuple[float, float]:
         """Rate and weight decay of a group at the update that follows ``step`` others."""
-        own = self.groups[group] if group < len(self.groups) else Group("")
+        own = self._group_at(group)
         lr = defaults.lr if own.lr is None else own.lr
-        decay = defaults.weight_decay if own.weight_decay is None else own.weight_decay
-        return rate_at(self.who, lr, step), decay
+        return rate_at(self.who, lr, step), self.decay(group, defaults)
+
+    def decay(self, group: int, defaults: Defaults) -> float:
+        """Weight decay of a group."""
+        own = self._group_at(group)
+        return defaults.weight_decay if own.weight_decay is None else own.weight_decay
+
+    def _group_at(self, number: int) -> Group:
+        return self.groups[number] if number < len(self.groups) else Group("")
 
 
 def rate_at(who: str, lr: Rate, step: int) -> float:

@@ -11,8 +11,10 @@ from ..core import arguments
 from ..curvature.operators.flattening import Flattening
 from ..curvature.operators.kfac.layer_taps import LayerTaps
 from ..curvature.operators.kfac.operator import EXPECTATIONS, KroneckerFactors
+from ..replay import Replayed
 from .groups import Rate
-from .model_curvature import ModelCurvature
+from .kfac_adaptation import Adaptation, adapted, damped_solution
+from .model_curvature import ModelCurvature, gauss_newton_product
 from .optimizer import Array, Options, State
 
 
@@ -33,8 +35,17 @@ class KFAC(ModelCurvature):
 
     Martens and Grosse (2015), Optimizing neural networks with Kronecker-factored approximate
     curvature, sections 3 and 5; Ba, Grosse and Martens (2017), Distributed second-order
-    optimization using Kronecker-factored approximations, section 5, for κ. Rate, momentum and
-    damping are yours to set: the adaptation of section 6 of the first is not done.
+    optimization using Kronecker-factored approximations, section 5, for κ.
+
+    With ``adaptive=True``, rate, momentum and damping are found as in sections 6.3 to 7 of the
+    first, at three products with the exact Fisher information F of the batch an update::
+
+        d = (A + π γ I)⁻¹ G (B + γ/π I)⁻¹,    π² = (mean eigenvalue of A) / (that of B)
+        M(s) = sᵀ (F + λ I) s / 2 + s · G
+        s = α d + μ (last s),    α and μ minimise M,    p = p + s
+        every 5 updates:   λ = λ / ω⁵ where ρ < 1/4, λ ω⁵ where ρ > 3/4,   ω = 19/20,
+                           ρ = (loss(p + s) - loss(p)) / M(s)
+        every 20 updates:  γ is the one of γ, γ ω¹⁰, γ / ω¹⁰ whose M(s) is least
 
     Parameters
     ----------
@@ -44,7 +55,7 @@ class KFAC(ModelCurvature):
     momentum : float in [0, 1)
         μ.
     damping : float
-        λ.
+        λ; with ``adaptive``, at the start, where γ is its root.
     decay : float in [0, 1)
         Of the running means of the factors.
     every : int
@@ -55,6 +66,10 @@ class KFAC(ModelCurvature):
         Over which labels b bᵀ is taken; see :class:`~tinygrad_hess.curvature.KroneckerFactors`.
     seed : int
         Of the Monte Carlo passes.
+    adaptive : bool
+        Whether to find rate, momentum and damping in each update. Then ``lr`` and ``momentum`` are
+        not read, and there is no ``max_kl``, ``max_norm``, ``weight_decay`` or ``groups``: what is
+        to decay belongs in the loss.
     weight_decay, groups
         See :class:`SGD`.
     max_norm
@@ -90,12 +105,22 @@ class KFAC(ModelCurvature):
         max_kl: float | None = None,
         expectation: str = "monte_carlo",
         seed: int = 0,
+        adaptive: bool = False,
         weight_decay: float = 0.0,
         **options: Unpack[Options],
     ):
+        self.adaptive = arguments.flag("KFAC", "adaptive", adaptive)
+        fixed = {"max_kl": max_kl, "weight_decay": weight_decay, **options}
+        given = [name for name, value in fixed.items() if value]
+        if adaptive and given:
+            raise ValueError(
+                f"KFAC: {given[0]} is for steps that are not adaptive, got {given[0]}="
+                f"{fixed[given[0]]!r} with adaptive=True; leave it out"
+            )
         super().__init__(
-            predict, criterion, lr, momentum=momentum, weight_decay=weight_decay, **options
-        )
+            predict, criterion, lr, momentum=0.0 if adaptive else momentum,
+            weight_decay=weight_decay, **options,
+        )  # fmt: skip
         self.damping = self._number("damping", damping, above=0)
         self.decay = self._number("decay", decay, least=0, below=1)
         self.every = arguments.integer("KFAC", "every", every, least=1)
@@ -104,33 +129,85 @@ class KFAC(ModelCurvature):
         self.seed = arguments.integer("KFAC", "seed", seed, least=0)
 
     def init(self, params: Any) -> State:
-        """Factors of zeros, six arrays a layer: A, B, and their eigenvalues and eigenvectors."""
+        """Factors of zeros, six arrays a layer: A, B, and their eigenvalues and eigenvectors.
+
+        With ``adaptive``, behind them λ, γ, and the last step as a vector.
+        """
         at = Flattening(params, "KFAC")
         shared = []
         for layer in LayerTaps(at).layers:
             d, o = layer.index.shape
             A, B = np.zeros((d, d), at.dtype), np.zeros((o, o), at.dtype)
             shared += [A, B, np.zeros(d, at.dtype), np.eye(d), np.zeros(o, at.dtype), np.eye(o)]
+        if self.adaptive:
+            start = Adaptation(self.damping, self.damping**0.5, np.zeros(at.size))
+            shared += map(np.asarray, start)
         return super().init(params)._replace(shared=tuple(x.astype(at.dtype) for x in shared))
 
     def stepper(
         self, loss: Callable[..., Any], *, jit: bool = True
     ) -> Callable[..., tuple[Any, Any, State]]:
+        if self.adaptive:
+            return self._adaptive_stepper(loss, jit)
+
         def direction(params: Any, grads: Any, state: State, x: Any, y: Any) -> Any:
             at, step = Flattening(params, "KFAC"), int(state.step)
-            shared = state.shared
-            if step % self.every == 0:
-                shared = self._with_factors_of(params, (x, y), shared, step // self.every)
+            shared = self._factors_at(params, (x, y), state.shared, step)
             g = at.flatten(grads)
-            d = np.empty_like(g)
-            for layer, factors in zip(LayerTaps(at).layers, _by_layer(shared), strict=True):
-                d[layer.index] = _solve(factors, g[layer.index], self.damping)
+            d = self._solved(at, shared, g, _solve, self.damping)
             if self.max_kl is not None:
                 moved = self.rate(step) ** 2 * float(d @ g)
                 d *= min(1.0, (self.max_kl / moved) ** 0.5) if moved > 0 else 1.0
             return at.unflatten(d), shared
 
         return self._preconditioned_stepper(loss, jit, direction)
+
+    def _adaptive_stepper(
+        self, loss: Callable[..., Any], jit: bool
+    ) -> Callable[..., tuple[Any, Any, State]]:
+        evaluate = self._evaluation(loss, jit)
+        product = gauss_newton_product(self.predict, self.criterion)
+        value_of = loss
+        if jit:
+            product, value_of = Replayed(product), Replayed(loss)
+
+        def step(params: Any, state: State, batch: Any) -> tuple[Any, Any, State]:
+            x, y = self._pair(batch)
+            before, grads, noted = evaluate(params, batch)
+            at, count = Flattening(params, "KFAC"), int(state.step)
+            p, g = at.flatten(params), at.flatten(grads)
+            *factors, damping, gamma, last = state.shared
+            shared = self._factors_at(params, batch, tuple(factors), count)
+            found = adapted(
+                count + 1,
+                g,
+                lambda gamma: self._solved(at, shared, g, damped_solution, gamma),
+                Adaptation(float(damping), float(gamma), last),
+                lambda v: at.flatten(product(params, at.unflatten(v), x, y)),
+                lambda d: float(value_of(at.unflatten(p + d), batch)) - float(before),
+            )
+            moved = noted.kept_in(at.unflatten((p + found.step).astype(p.dtype)))
+            kept = tuple(np.asarray(part, p.dtype) for part in found)
+            return before, moved, State(state.step + 1, state.slots, (*shared, *kept))
+
+        return step
+
+    def _factors_at(
+        self, params: Any, batch: Any, shared: tuple[Any, ...], step: int
+    ) -> tuple[Any, ...]:
+        """The factors of this update, which are those of the last where they are not due."""
+        if step % self.every:
+            return shared
+        return self._with_factors_of(params, batch, shared, step // self.every)
+
+    def _solved(
+        self, at: Flattening, shared: Any, g: Array, solve: Callable[..., Array], damping: float
+    ) -> Array:
+        """The gradient times the inverse of the factors, layer by layer."""
+        d = np.empty_like(g)
+        for layer, factors in zip(LayerTaps(at).layers, _by_layer(shared), strict=True):
+            d[layer.index] = solve(factors, g[layer.index], damping)
+        return d
 
     def _with_factors_of(
         self, params: Any, batch: Any, shared: tuple[Any, ...], number: int

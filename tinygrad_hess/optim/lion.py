@@ -8,8 +8,7 @@ import numpy as np
 
 from ..core import arguments
 from .groups import Rate
-from .optimizer import Array, Moments, Optimizer, Options
-from .running_mean import running_mean
+from .optimizer import Array, Moments, Numbers, Optimizer, Options, Updated
 
 
 class Lion(Optimizer):
@@ -59,13 +58,8 @@ class Lion(Optimizer):
         self.betas = arguments.numbers("Lion", "betas", betas, count=2, least=0, below=1)
 
     def _rule(
-        self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
-    ) -> Array:
-        ((mean,), (new,)), (b1, b2) = moments, self.betas
-        out = np.multiply(mean, b1, out=np.empty_like(p))
-        out += (1 - b1) * g
-        np.sign(out, out=out)
-        running_mean(mean, g, b2, new)
-        out *= -rate
-        out += p
-        return out
+        self, p: Array, g: Array, moments: Moments, numbers: Numbers, *observed: Array
+    ) -> Updated:
+        (rate,), (mean,), (b1, b2) = numbers, moments, self.betas
+        step = np.sign(b1 * mean + (1 - b1) * g)
+        return p - rate * step, (b2 * mean + (1 - b2) * g,)

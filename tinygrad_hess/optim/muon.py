@@ -9,8 +9,7 @@ import numpy as np
 from ..core import arguments
 from .adam import AdamW
 from .groups import Rate
-from .optimizer import Array, Moments, Optimizer, Options
-from .running_mean import running_mean
+from .optimizer import Array, Moments, Numbers, Optimizer, Options, Updated
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients a, b, c of a step X ← a X + (b A + c A²) X with A = X Xᵀ; they take singular values
@@ -91,18 +90,18 @@ class Muon(Optimizer):
         return tuple(np.zeros_like(p) for _ in range(1 if p.ndim > 1 else 2))
 
     def _rule(
-        self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
-    ) -> Array:
+        self, p: Array, g: Array, moments: Moments, numbers: Numbers, *observed: Array
+    ) -> Updated:
+        rate, count = numbers
         if p.ndim < 2:
-            return self._adam._rule(p, g, moments, rate * self.adam_scale, count)
-        (old,), (new,) = moments
-        mean = running_mean(old, g, self.momentum, new)
+            numbers = self._adam._numbers(rate * self.adam_scale, int(count))
+            return self._adam._rule(p, g, moments, numbers)
+        mean = self.momentum * moments[0] + (1 - self.momentum) * g
         direction = (1 - self.momentum) * g + self.momentum * mean if self.nesterov else mean
         matrix = direction.reshape(len(direction), -1)
         inputs, outputs = matrix.shape if p.ndim == 2 else matrix.shape[::-1]
         step = orthogonalized(matrix, self.iterations).reshape(p.shape)
-        out: Array = p - (rate * max(1.0, outputs / inputs) ** 0.5) * step
-        return out
+        return p - (rate * max(1.0, outputs / inputs) ** 0.5) * step, (mean,)
 
 
 def orthogonalized(X: Array, iterations: int = 5, eps: float = 1e-7) -> Array:

@@ -8,8 +8,7 @@ import numpy as np
 
 from .adam import Adam
 from .groups import Rate
-from .optimizer import Array, Dynamics, Moments, Options
-from .running_mean import running_mean
+from .optimizer import Array, Dynamics, Moments, Numbers, Options, Updated
 
 
 class NAdam(Adam):
@@ -79,15 +78,17 @@ class NAdam(Adam):
             self._products.append(self._products[-1] * self._mu(len(self._products)))
         return self._products[t]
 
-    def _direction(self, d: Array, moments: Moments, rate: float, count: int, out: Array) -> None:
-        (b1, b2), (old, new) = self.betas, moments
-        mean = running_mean(old[0], d, b1, new[0])
-        square = np.multiply(old[1], b2, out=new[1])
-        square += (1 - b2) * d * d
-        np.divide(square, 1 - b2**count, out=out)
-        np.sqrt(out, out=out)
-        out += self.eps
-        ahead = mean * (self._mu(count + 1) / (1 - self._product(count + 1)))
-        ahead += d * ((1 - self._mu(count)) / (1 - self._product(count)))
-        np.divide(ahead, out, out=out, casting="same_kind")
-        out *= -rate
+    def _numbers(self, rate: float, count: int) -> Numbers:
+        """The rate times the coefficients of m and of d; what v is divided by."""
+        ahead = self._mu(count + 1) / (1 - self._product(count + 1))
+        now = (1 - self._mu(count)) / (1 - self._product(count))
+        return rate * ahead, rate * now, 1 - self.betas[1] ** count
+
+    def _rule(
+        self, p: Array, g: Array, moments: Moments, numbers: Numbers, *observed: Array
+    ) -> Updated:
+        (ahead, now, corrected), (b1, b2) = numbers, self.betas
+        mean = b1 * moments[0] + (1 - b1) * g
+        square = b2 * moments[1] + (1 - b2) * (g * g)
+        step = (ahead * mean + now * g) / (np.sqrt(square / corrected) + self.eps)
+        return p - step, (mean, square)

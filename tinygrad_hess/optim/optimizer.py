@@ -4,8 +4,7 @@
     of a loss     : (params, state, batch) -> (value, params, state)    what fit replays
     define by run : opt.step()                                    gives each leaf tensor a new value
 
-A rule writes its moments into buffers that it is given: new ones in the functional way, the old
-ones in the other, which owns them. Parameters are never changed in place.
+A rule is a formula: it changes nothing in place. How it meets the leaves is in ``updates.py``.
 
 What a rule needs beside the gradient (a gradient elsewhere, a diagonal of the Hessian), it takes
 from the loss: :meth:`Optimizer._observe`.
@@ -13,7 +12,6 @@ from the loss: :meth:`Optimizer._observe`.
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
@@ -22,22 +20,20 @@ import numpy as np
 
 from ..core import arguments, modes, trees
 from ..core.boundary import named_methods
-from ..core.composite import opaque
 from ..core.errors import NonDifferentiableError, describe
-from ..core.tensor import Batched, Tensor, constant, is_tracked
+from ..core.tensor import Batched, Tensor, is_tracked, unrecorded
 from ..nn.assignments import Assignments
 from ..replay import Replayed
 from ..transforms import value_and_grad
 from .clipping import clip_by_global_norm
 from .groups import Groups, Rate, rate_at
+from .updates import clipped, update_leaf, update_leaves
 
 Array = np.ndarray[Any, Any]
-Moments = tuple[tuple[Array, ...], tuple[Array, ...]]
-"""The old moments, and the buffers for the new ones (which may be the same)."""
-
-
-SMALL = 2**15
-"""Bytes of all parameters up to which they are updated as one vector."""
+Moments = tuple[Any, ...]
+Numbers = tuple[float, ...]
+Updated = tuple[Any, Moments]
+"""A new value, and the new moments."""
 
 
 class State(NamedTuple):
@@ -77,15 +73,6 @@ class Dynamics(NamedTuple):
     beta: float = 0.0
 
 
-class _Layout(NamedTuple):
-    """How the operands of an update lie one after the other."""
-
-    leaves: int
-    trees: int  # of gradients, and of what else was observed
-    slots: tuple[int, ...]  # of each leaf
-    members: tuple[tuple[int, ...], ...]  # leaves of each group
-
-
 @named_methods
 class Optimizer:
     """The base of the optimisers; a subclass gives :meth:`_rule` and the number of its moments.
@@ -121,10 +108,12 @@ class Optimizer:
     trains the copy of the other. Schedules of this package can be pickled; a lambda cannot.
 
     A rule is elementwise unless its class says ``elementwise = False``; then it is given each leaf
-    in its own shape. :meth:`_fresh` gives the first moments of a leaf, where those are not zeros
-    like it. A rule that needs more than the gradient names it in ``observes``, and gives
-    :meth:`_observe`. What a rule does on a quadratic is data: :attr:`dynamics`,
-    :meth:`preconditioner`, or the reason ``unknown_stability`` why there is no threshold.
+    in its own shape. An elementwise rule is also recorded by ``jit``, so it must not look at
+    values; what changes from update to update, :meth:`_numbers` computes of their number.
+    :meth:`_fresh` gives the first moments of a leaf, where those are not zeros like it. A rule that
+    needs more than the gradient names it in ``observes``, and gives :meth:`_observe`. What a rule
+    does on a quadratic is data: :attr:`dynamics`, :meth:`preconditioner`, or the reason
+    ``unknown_stability`` why there is no threshold.
 
     Examples
     --------
@@ -211,28 +200,22 @@ class Optimizer:
                 f"{who}: the state is for {len(state.slots)} arrays, but params hold {len(given)}; "
                 "make a new one with opt.init(params)"
             )
-        layout = _Layout(
-            len(given),
-            len(others),
-            tuple(map(len, state.slots)),
-            self.groups.members(spec, params),
+        columns, slots = [given, *others], list(state.slots)
+        recorded = modes.is_tracing() and any(
+            map(is_tracked, (state.step, *itertools.chain(*columns, *slots)))
         )
-        run = functools.partial(self._updated, layout)
-        tail = [*itertools.chain(*state.slots)]
-        operands = (state.step, *given, *itertools.chain(*others), *tail)
-        if modes.is_tracing() and any(map(is_tracked, operands)):
-            found: Sequence[Any] = opaque(who, run, operands)
-            values = list(found[: len(given)])
-        else:
-            arrays = [self._array(x, "params") for x in given]
-            arrays += [self._array(g, "grads") for g in itertools.chain(*others)]
-            found = run(state.step, *arrays, *tail)
-            values = [
-                v if isinstance(x, np.ndarray) else _in_type_of(v, x)
-                for v, x in zip(found, given, strict=False)
-            ]
-        slots = tuple(_split(found[len(given) :], layout.slots))
-        return trees.unflatten(spec, values), State(state.step + 1, slots, state.shared)
+        for column, what in zip(columns, ("params", *["grads"] * len(others)), strict=True):
+            for x in column:
+                self._array(unrecorded(x) if recorded else x, what)
+        values = [*given]
+        if self.max_norm is not None and given:
+            columns[1] = clipped(columns[1], self.max_norm)
+        for group, members in enumerate(self.groups.members(spec, params)):
+            own = [[column[i] for i in members] for column in columns]
+            found = update_leaves(self, group, state.step, own, [slots[i] for i in members])
+            for i, (value, moments) in zip(members, found, strict=True):
+                values[i], slots[i] = value, moments
+        return trees.unflatten(spec, values), State(state.step + 1, tuple(slots), state.shared)
 
     def stepper(
         self, loss: Callable[..., Any], *, jit: bool = True
@@ -293,51 +276,6 @@ class Optimizer:
         """
         return tuple(value_and_grad(loss)(params, *args))
 
-    def _updated(self, layout: _Layout, step: Any, *operands: Array) -> tuple[Array, ...]:
-        """New values and all new moments, from parameters, gradients, ..., and moments."""
-        n, step = layout.leaves, int(step)
-        columns = [operands[i : i + n] for i in range(0, n * (1 + layout.trees), n or 1)]
-        slots = _split(operands[n * (1 + layout.trees) :], layout.slots)
-        if self.max_norm is not None and n:
-            columns[1] = tuple(clip_by_global_norm(list(columns[1]), self.max_norm)[0])
-        if len(layout.members) == 1:
-            rate, decay = self.groups.settings(0, self, step)
-            values, slots = self._update_group(columns, slots, rate, step + 1, decay)
-            return (*values, *itertools.chain(*slots))
-        values = [None] * n
-        for group, members in enumerate(layout.members):
-            rate, decay = self.groups.settings(group, self, step)
-            own = [[column[i] for i in members] for column in columns]
-            found = self._update_group(own, [slots[i] for i in members], rate, step + 1, decay)
-            for i, value, new in zip(members, *found, strict=True):
-                values[i], slots[i] = value, new
-        return (*values, *itertools.chain(*slots))
-
-    def _update_group(
-        self,
-        columns: Sequence[Sequence[Array]],
-        slots: Sequence[tuple[Array, ...]],
-        rate: float,
-        count: int,
-        decay: float,
-    ) -> tuple[list[Any], list[tuple[Array, ...]]]:
-        """New values and moments of some leaves, from values, gradients, ..., and moments."""
-        if self.elementwise and len(slots) > 1:
-            moments = list(zip(*slots, strict=True))
-            if _is_small([*columns, *moments]):  # one long vector takes a call, short ones many
-                p, g, *more = (np.concatenate([x.ravel() for x in column]) for column in columns)
-                old = tuple(np.concatenate([x.ravel() for x in column]) for column in moments)
-                new = tuple(map(np.empty_like, old))
-                value = self._moved(p, g, (old, new), rate, count, decay, *more)
-                parts = [_split_like(x, columns[0]) for x in (value, *new)]
-                return parts[0], list(zip(*parts[1:], strict=True)) or [()] * len(slots)
-        values, renewed = [], []
-        for p, g, *more, old in zip(*columns, slots, strict=True):
-            new = tuple(map(np.empty_like, old))
-            values.append(self._moved(p, g, (old, new), rate, count, decay, *more))
-            renewed.append(new)
-        return values, renewed
-
     # ---- define by run ------------------------------------------------------------------------
 
     def step(self, loss: Callable[..., Any] | None = None, *args: Any) -> Any:
@@ -390,8 +328,8 @@ class Optimizer:
             count, slots = self._slots.get(position, (0, None))
             if slots is None:
                 slots = self._fresh(np.asarray(p.value))
-            p.value = self._moved(
-                np.asarray(p.value), grad, (slots, slots), rate, count + 1, decay, *more
+            p.value, slots = update_leaf(
+                self, rate, count + 1, decay, np.asarray(p.value), slots, grad, *more
             )
             self._slots[position] = (count + 1, slots)
         self.steps += 1
@@ -461,39 +399,17 @@ class Optimizer:
         """The moments of a leaf before its first update."""
         return tuple(np.zeros_like(p) for _ in range(self.moments))
 
-    def _moved(
-        self,
-        p: Array,
-        g: Array,
-        moments: Moments,
-        rate: float,
-        count: int,
-        decay: float,
-        *observed: Array,
-    ) -> Array:
-        """The rule, with weight decay, and in the type of ``p``."""
-        if decay and self.decoupled:
-            p = p * (1 - rate * decay)
-        elif decay:  # the gradient of the loss plus half of weight_decay times the squares of p
-            d = np.multiply(p, decay, out=np.empty_like(p))
-            d += g
-            g = d
-        if p.ndim == 0 and self.elementwise:  # NumPy gives numbers for arrays without an axis
-            old, new = (tuple(x.reshape(1) for x in part) for part in moments)
-            more = [x.reshape(1) for x in observed]
-            value = self._rule(p.reshape(1), g.reshape(1), (old, new), rate, count, *more)
-            value = value.reshape(())
-        else:
-            value = self._rule(p, g, moments, rate, count, *observed)
-        return value if value.dtype == p.dtype else value.astype(p.dtype)
+    def _numbers(self, rate: float, count: int) -> Numbers:
+        """What the rule needs besides arrays at update number ``count``.
+
+        The rate alone; for a rule that is not elementwise, also the count.
+        """
+        return (rate,) if self.elementwise else (rate, count)
 
     def _rule(
-        self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
-    ) -> Array:
-        """The new value of ``p`` at update number ``count``, as a new array; moments are updated.
-
-        Small leaves are given to it as one vector, if it is ``elementwise``.
-        """
+        self, p: Array, g: Array, moments: Moments, numbers: Numbers, *observed: Array
+    ) -> Updated:
+        """The new value of ``p``, and the new moments; arrays that are given are not changed."""
         raise NotImplementedError
 
     def _like(self, who: str, given: Sequence[Any], spec: Any, tree: Any, what: str) -> list[Any]:
@@ -566,34 +482,5 @@ def require_state(who: str, state: Any) -> None:
     arguments.instance(who, "state", state, State, "a State, as opt.init(params) makes it")
 
 
-def _is_small(columns: Sequence[Sequence[Array]]) -> bool:
-    """Whether calls cost more than copies do, and each column has one type."""
-    return sum([p.nbytes for p in columns[0]]) <= SMALL and all(
-        [len({x.dtype for x in column}) == 1 for column in columns]
-    )
-
-
-def _split_like(whole: Array, like: Sequence[Array]) -> list[Array]:
-    parts, at = [], 0
-    for x in like:
-        parts.append(whole[at : at + x.size].reshape(x.shape))
-        at += x.size
-    return parts
-
-
-def _split(flat: Sequence[Any], counts: Sequence[int]) -> list[tuple[Any, ...]]:
-    """So many of a sequence for each."""
-    parts, at = [], 0
-    for count in counts:
-        parts.append(tuple(flat[at : at + count]))
-        at += count
-    return parts
-
-
 def _value_of(x: Any) -> Any:
     return x.value if isinstance(x, Tensor) else x
-
-
-def _in_type_of(value: Array, x: Any) -> Any:
-    """The new value in the type of the old one: a constant tensor, or a number."""
-    return constant(value) if isinstance(x, Tensor) else value[()]

@@ -7,8 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from .groups import Rate
-from .optimizer import Array, Dynamics, Moments, Optimizer, Options
-from .running_mean import running_mean
+from .optimizer import Array, Dynamics, Moments, Numbers, Optimizer, Options, Updated
 
 
 class RMSProp(Optimizer):
@@ -81,21 +80,17 @@ class RMSProp(Optimizer):
         return root + self.eps
 
     def _rule(
-        self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
-    ) -> Array:
-        (old, new), rho = moments, self.decay
-        square = running_mean(old[0], g * g, rho, new[0])
+        self, p: Array, g: Array, moments: Moments, numbers: Numbers, *observed: Array
+    ) -> Updated:
+        (rate,), rho = numbers, self.decay
+        square = rho * moments[0] + (1 - rho) * (g * g)
+        kept, variance = [square], square
         if self.centered:
-            mean = running_mean(old[1], g, rho, new[1])
-            square = square - mean * mean
-        out = np.sqrt(np.maximum(square, 0))  # a variance that is rounded below zero
-        out += self.eps
-        np.divide(g, out, out=out, casting="same_kind")
+            mean = rho * moments[1] + (1 - rho) * g
+            kept.append(mean)
+            variance = np.maximum(square - mean * mean, 0)  # it may be rounded below zero
+        step = g / (np.sqrt(variance) + self.eps)
         if self.momentum:
-            velocity = np.multiply(old[-1], self.momentum, out=new[-1])
-            velocity += out
-            out = velocity * -rate
-        else:
-            out *= -rate
-        out += p
-        return out
+            step = self.momentum * moments[-1] + step
+            kept.append(step)
+        return p - rate * step, tuple(kept)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import arguments, trees
 from ..transforms import value_and_grad
-from .optimizer import Array, Dynamics, Moments, Optimizer, State
+from .optimizer import Array, Dynamics, Moments, Numbers, Optimizer, State, Updated
 
 
 class SAM(Optimizer):
@@ -73,10 +73,13 @@ class SAM(Optimizer):
     def _fresh(self, p: Array) -> tuple[Array, ...]:
         return self.optimizer._fresh(p)
 
+    def _numbers(self, rate: float, count: int) -> Numbers:
+        return self.optimizer._numbers(rate, count)
+
     def _rule(
-        self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
-    ) -> Array:
-        return self.optimizer._rule(p, g, moments, rate, count, *observed)
+        self, p: Array, g: Array, moments: Moments, numbers: Numbers, *observed: Array
+    ) -> Updated:
+        return self.optimizer._rule(p, g, moments, numbers, *observed)
 
     def _observe(
         self, loss: Callable[..., Any], params: Any, count: Any, *args: Any

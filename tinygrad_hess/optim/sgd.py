@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-import numpy as np
-
 from .groups import Rate
-from .optimizer import Array, Dynamics, Moments, Optimizer, Options
+from .optimizer import Array, Dynamics, Moments, Numbers, Optimizer, Options, Updated
 
 
 class SGD(Optimizer):
@@ -71,20 +69,11 @@ class SGD(Optimizer):
         return Dynamics(method, self.momentum)
 
     def _rule(
-        self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
-    ) -> Array:
-        out = np.empty_like(p)
-        d = g
-        if self.momentum:
-            old, new = moments
-            velocity = np.multiply(old[0], self.momentum, out=new[0])
-            velocity += g
-            if self.nesterov:
-                np.multiply(velocity, self.momentum, out=out)
-                out += g
-                d = out
-            else:
-                d = velocity
-        np.multiply(d, -rate, out=out, casting="same_kind")
-        out += p
-        return out
+        self, p: Array, g: Array, moments: Moments, numbers: Numbers, *observed: Array
+    ) -> Updated:
+        (rate,) = numbers
+        if not self.momentum:
+            return p - rate * g, ()
+        velocity = self.momentum * moments[0] + g
+        d = g + self.momentum * velocity if self.nesterov else velocity
+        return p - rate * d, (velocity,)

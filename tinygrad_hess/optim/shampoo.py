@@ -9,7 +9,7 @@ import numpy as np
 from ..core import arguments
 from .groups import Rate
 from .modes import along, gram, preconditioned_axes
-from .optimizer import Array, Moments, Optimizer, Options
+from .optimizer import Array, Moments, Numbers, Optimizer, Options, Updated
 
 
 class Shampoo(Optimizer):
@@ -87,29 +87,25 @@ class Shampoo(Optimizer):
         return (*([np.zeros_like(p)] if self.momentum else []), *sums, *roots)
 
     def _rule(
-        self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
-    ) -> Array:
-        old, new = moments
-        first, x = bool(self.momentum), np.atleast_1d(g)
+        self, p: Array, g: Array, moments: Moments, numbers: Numbers, *observed: Array
+    ) -> Updated:
+        rate, count = numbers
+        x = np.atleast_1d(g)
         axes = preconditioned_axes(x.shape, self.max_size)
-        k = len(axes)
+        velocity, kept = moments[: bool(self.momentum)], moments[bool(self.momentum) :]
+        sums, roots = list(kept[: len(axes)]), list(kept[len(axes) :])
         direction = x
-        for n, axis in enumerate(axes, first):
+        for n, axis in enumerate(axes):
             added = gram(x, axis) if self.beta == 1 else (1 - self.beta) * gram(x, axis)
-            np.multiply(old[n], self.beta, out=new[n])
-            new[n][...] += added
+            sums[n] = self.beta * sums[n] + added
             if (count - 1) % self.every == 0:
-                new[n + k][...] = power(new[n], -1 / (2 * k))
-            else:
-                new[n + k][...] = old[n + k]
-            direction = along(new[n + k], direction, axis)
+                roots[n] = power(sums[n], -1 / (2 * len(axes)))
+            direction = along(roots[n], direction, axis)
         direction = direction.reshape(g.shape)
-        if self.momentum:
-            np.multiply(old[0], self.momentum, out=new[0])
-            new[0][...] += direction
-            direction = new[0]
-        out: Array = p - rate * direction
-        return out
+        if velocity:
+            direction = self.momentum * velocity[0] + direction
+            velocity = (direction,)
+        return p - rate * direction, (*velocity, *sums, *roots)
 
 
 def power(M: Array, exponent: float) -> Array:

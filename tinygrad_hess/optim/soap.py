@@ -9,8 +9,7 @@ import numpy as np
 from ..core import arguments
 from .groups import Rate
 from .modes import along, gram, preconditioned_axes
-from .optimizer import Array, Moments, Optimizer, Options
-from .running_mean import running_mean
+from .optimizer import Array, Moments, Numbers, Optimizer, Options, Updated
 
 
 class SOAP(Optimizer):
@@ -94,30 +93,26 @@ class SOAP(Optimizer):
         return (np.zeros_like(p), np.zeros_like(p), *means, *bases)
 
     def _rule(
-        self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
-    ) -> Array:
-        old, new = moments
-        axes = self._axes(p)
-        k = len(axes)
+        self, p: Array, g: Array, moments: Moments, numbers: Numbers, *observed: Array
+    ) -> Updated:
+        (rate, count), axes = numbers, self._axes(p)
+        mean, square, *kept = moments
+        grams, bases = kept[: len(axes)], kept[len(axes) :]
         if axes and count == 1:
-            new[0][...], new[1][...] = 0, 0
-            for n, axis in enumerate(axes, 2):
-                new[n][...] = (1 - self.beta) * gram(g, axis)
-                new[n + k][...] = np.linalg.eigh(new[n])[1][:, ::-1]
-            return p.copy()
+            grams = [(1 - self.beta) * gram(g, axis) for axis in axes]
+            bases = [np.linalg.eigh(G)[1][:, ::-1] for G in grams]
+            return p.copy(), (mean, square, *grams, *bases)
         n = count - bool(axes)
-        (b1, b2), bases = self.betas, old[2 + k :]
-        mean = running_mean(old[0], g, b1, new[0])
+        b1, b2 = self.betas
+        mean = b1 * mean + (1 - b1) * g
         turned, step = g, mean
         for Q, axis in zip(bases, axes, strict=True):
             turned, step = along(Q.T, turned, axis), along(Q.T, step, axis)
-        square = np.multiply(old[1], b2, out=new[1])
-        square += (1 - b2) * turned * turned
+        square = b2 * square + (1 - b2) * (turned * turned)
         step = step / (1 - b1**n) / (np.sqrt(square / (1 - b2**n)) + self.eps)
         for Q, axis in zip(bases, axes, strict=True):
             step = along(Q, step, axis)
-        out: Array = p - rate * step
-        for i, (Q, axis) in enumerate(zip(bases, axes, strict=True), 2):
-            running_mean(old[i], gram(g, axis), self.beta, new[i])
-            new[i + k][...] = np.linalg.qr(new[i] @ Q)[0] if n % self.every == 0 else Q
-        return out
+        for i, (Q, axis) in enumerate(zip(bases, axes, strict=True)):
+            grams[i] = self.beta * grams[i] + (1 - self.beta) * gram(g, axis)
+            bases[i] = np.linalg.qr(grams[i] @ Q)[0] if n % self.every == 0 else Q
+        return p - rate * step, (mean, square, *grams, *bases)

@@ -9,8 +9,7 @@ import numpy as np
 from ..core import arguments
 from .diagonal_hessian import DiagonalHessianOptimizer
 from .groups import Rate
-from .optimizer import Array, Moments, Options
-from .running_mean import running_mean
+from .optimizer import Array, Moments, Numbers, Options, Updated
 
 
 class Sophia(DiagonalHessianOptimizer):
@@ -78,15 +77,11 @@ class Sophia(DiagonalHessianOptimizer):
         self.every = arguments.integer("Sophia", "every", every, least=1)
 
     def _rule(
-        self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
-    ) -> Array:
-        (b1, b2), (old, new) = self.betas, moments
-        mean = running_mean(old[0], g, b1, new[0])
+        self, p: Array, g: Array, moments: Moments, numbers: Numbers, *observed: Array
+    ) -> Updated:
+        (rate,), (mean, curvature), (b1, b2) = numbers, moments, self.betas
+        mean = b1 * mean + (1 - b1) * g
         if observed:
-            running_mean(old[1], observed[0], b2, new[1])
-        else:
-            new[1][...] = old[1]
-        step = mean / np.maximum(self.gamma * new[1], self.eps)
-        np.clip(step, -1, 1, out=step)
-        out: Array = p - rate * step
-        return out
+            curvature = b2 * curvature + (1 - b2) * observed[0]
+        step = np.clip(mean / np.maximum(self.gamma * curvature, self.eps), -1, 1)
+        return p - rate * step, (mean, curvature)

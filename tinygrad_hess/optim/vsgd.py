@@ -9,7 +9,7 @@ import numpy as np
 from ..core import arguments
 from .diagonal_hessian import DiagonalHessianOptimizer
 from .groups import Rate
-from .optimizer import Array, Dynamics, Moments, Options
+from .optimizer import Array, Dynamics, Moments, Numbers, Options, Updated
 
 
 class VSGD(DiagonalHessianOptimizer):
@@ -89,23 +89,24 @@ class VSGD(DiagonalHessianOptimizer):
         found: Array = (curvature * square + self.eps) / mean**2
         return found
 
+    def _numbers(self, rate: float, count: int) -> Numbers:
+        """The rate, zero in the slow start; whether that is, the update, and the factor of v, h."""
+        slow = count <= self.slow_start
+        factor = self.caution if count == self.slow_start else 1.0
+        return 0.0 if slow else rate, float(slow), count, factor
+
     def _rule(
-        self, p: Array, g: Array, moments: Moments, rate: float, count: int, *observed: Array
-    ) -> Array:
-        (old, new), (d,) = moments, observed
-        tau = np.maximum(old[3], 1) if count > self.slow_start else float(count)
-        for previous, mean, x in zip(old, new, (g, g * g, np.abs(d)), strict=False):
-            np.multiply(previous, 1 - 1 / tau, out=mean)
-            mean += x / tau
-        mean, square, curvature, memory = new
-        if count <= self.slow_start:
-            memory[...] = count
-            if count == self.slow_start:
-                square *= self.caution
-                curvature *= self.caution
-            return p.copy()
+        self, p: Array, g: Array, moments: Moments, numbers: Numbers, *observed: Array
+    ) -> Updated:
+        (rate, slow, count, factor), (d,), (*means, memory) = numbers, observed, moments
+        tau = slow * count + (1 - slow) * np.maximum(memory, 1)
+        mean, square, curvature = (
+            (1 - 1 / tau) * old + x / tau
+            for old, x in zip(means, (g, g * g, np.abs(d)), strict=True)
+        )
+        square, curvature = factor * square, factor * curvature
         signal = mean * mean
-        np.multiply(1 - signal / np.maximum(square, self.eps), tau, out=memory)
-        memory += 1
-        out: Array = p - rate * signal / (curvature * square + self.eps) * g
-        return out
+        grown = (1 - signal / np.maximum(square, self.eps)) * tau + 1
+        memory = slow * count + (1 - slow) * grown
+        step = signal / (curvature * square + self.eps) * g
+        return p - rate * step, (mean, square, curvature, memory)
