@@ -24,7 +24,8 @@ Written by `python tools/element_types_page.py` (NumPy {numpy}, SciPy {scipy}), 
 that NumPy or SciPy accepts, on {types}, with numbers at which narrow types overflow: once on
 arrays, once on tensors of which no derivative is asked. An answer is right when value, type and
 shape are NumPy's or SciPy's; else an error names the function. Of SciPy a floating result may be of
-another width: here float16 and float32 stay as they are, and integers become float64.
+another width: here float16 and float32 stay as they are, and integers become float64. Activations
+and losses of `nn` are compared with their closed forms, on real types.
 
 | namespace | names | calls answered right | refused by name | wrong |
 | --- | --- | --- | --- | --- |
@@ -66,6 +67,7 @@ def main() -> None:
     found: dict[str, list[element_types.Found]] = defaultdict(list)
     for path in element_types.names():
         found[namespace(path)].append(element_types.examine(path))
+    found["nn"] = [element_types.examine_nn(name) for name in element_types.NN]
     wrong = [text for results in found.values() for r in results for text in r.wrong]
     if wrong:
         sys.exit("\n".join(wrong))

@@ -344,6 +344,8 @@ def _same_shapes(prediction: Array, target: Array, who: str) -> tuple[Array, Arr
             f"{who}: predictions {describe(prediction)} and targets {describe(target)} differ in "
             "shape; reshape one of them (they are not broadcast)"
         )
+    if prediction.dtype.kind in "iub":  # differences of unsigned ones would wrap around
+        prediction = ops.astype(prediction, np.float64)
     return prediction, _cast_data(target, prediction)
 
 

@@ -14,10 +14,12 @@ from typing import Any
 import coverage_page
 import numpy as np
 from names import MODULES, not_called
+from scipy import special
 from specimens import M, V
 from walking import is_refusal, parts
 
 import tinygrad_hess as tg
+from tinygrad_hess.core.errors import describe
 
 TYPES = [
     np.dtype(t)
@@ -34,6 +36,28 @@ OWN_MEANING = {
 """They read both triangles of a matrix, not one."""
 BETTER = {"scipy.special.softmax", "scipy.special.log_softmax"}
 """SciPy's subtract unsigned integers from each other, which wraps around."""
+
+
+NN: dict[str, Any] = {
+    "relu": lambda x: np.maximum(x, 0),
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "gelu": lambda x: x * special.ndtr(x),
+    "silu": lambda x: x * special.expit(x),
+    "sigmoid": special.expit,
+    "softplus": lambda x: np.logaddexp(x, 0),
+    "tanh": np.tanh,
+    "softmax": lambda x: special.softmax(x, -1),
+    "log_softmax": lambda x: special.log_softmax(x, -1),
+    "mse": lambda x, y: np.mean((x - y) ** 2),
+    "l1": lambda x, y: np.mean(abs(x - y)),
+    "huber": lambda x, y: np.mean(special.huber(1.0, x - y)),
+    "binary_cross_entropy_with_logits": lambda x, t: np.mean(np.logaddexp(x, 0) - t * x),
+    "cross_entropy": lambda x: -np.mean(np.diag(special.log_softmax(x, -1))),
+}
+"""Functions of ``tg.nn`` in closed form, of real numbers; of ``cross_entropy`` the labels are rows."""
+AS_NUMPY = ("relu", "tanh")
+"""Their types are NumPy's; the others make float64 of integers."""
 
 
 def samples(dtype: np.dtype[Any]) -> list[Any]:
@@ -76,6 +100,48 @@ def names() -> list[str]:
         and ours(path) is not None
         and not _is_not_called(path)
     ]
+
+
+def examine_nn(name: str) -> Found:
+    """Call a function of ``tg.nn`` on all real types, beside its closed form in float64."""
+    found, function, form = Found(), getattr(tg.nn, name), NN[name]
+    for dtype in TYPES:
+        if dtype.kind == "c":
+            continue
+        vector, matrix = (next(x for x in samples(dtype) if x.ndim == n) for n in (1, 2))
+        if name == "cross_entropy":
+            given, want = [matrix, np.arange(len(matrix))], form(matrix.astype(float))
+        elif name in ("mse", "l1", "huber", "binary_cross_entropy_with_logits"):
+            other = (vector[::-1] != 0).astype(dtype)
+            given, want = [vector, other], form(vector.astype(float), other.astype(float))
+        else:
+            given, want = [matrix], form(matrix.astype(float))
+        floating = dtype if dtype.kind == "f" else np.dtype(float)
+        kind = form(matrix).dtype if name in AS_NUMPY else floating
+        for make in (np.copy, tg.tensor):
+            _compare_nn(found, name, function, [make(x) for x in given], want, kind)
+    return found
+
+
+def _compare_nn(
+    found: Found, name: str, function: Any, given: list[Any], want: Any, kind: np.dtype[Any]
+) -> None:
+    what = f"nn.{name}, {given[0].dtype}"
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            got = np.asarray(_raw(function(*given)))
+        except Exception as error:
+            if is_refusal(error, name) or f"({describe(given[0])})" in str(error):  # an operation's
+                found.refused += 1
+            else:
+                found.wrong.append(f"{what}: {type(error).__name__}: {error}")
+            return
+    small = 40 * max(np.finfo(float).eps, np.finfo(got.dtype).eps if got.dtype.kind == "f" else 0)
+    if got.dtype == kind and np.allclose(got.astype(float), want, small, small):
+        found.right += 1
+    else:
+        found.wrong.append(f"{what}: {got!r} instead of {want!r}")
 
 
 def _is_not_called(path: str) -> bool:
