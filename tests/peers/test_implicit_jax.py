@@ -108,8 +108,11 @@ def derivatives(lib: Any, f: Function) -> dict[str, Function]:
 REPLAYED = ("value", "reverse", "forward over reverse", "vmap of a gradient")
 
 
+SLOW = ("root", "minimize", "fixed_point", "minres", "gmres", "lsmr")  # by JAX's compiler
+
+
 @pytest.mark.parametrize(
-    "name", ["root", "minimize", "fixed_point", "cg", "minres", "gmres", "lsmr"]
+    "name", ["cg", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 )
 def test_derivatives_of_solutions(name: str) -> None:
     with jax.enable_x64():
