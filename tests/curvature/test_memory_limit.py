@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import peak_within_limit
 import pytest
 
 from tinygrad_hess import curvature, nn
@@ -113,3 +118,47 @@ def test_the_peak_is_within_the_limit_on_data_that_are_larger() -> None:
         tracemalloc.stop()
     assert peak <= limit
     assert len(H._passes.evaluated) > 20  # in pieces
+
+
+def test_estimates_keep_what_fits_or_refuse_beforehand() -> None:
+    diagonal = np.linspace(1, 50, 3000)
+    loss = lambda w: (diagonal * w**2).sum() / 2
+    H = HessianOperator(loss, np.zeros(3000), memory_limit="6MB")
+    tracemalloc.start()
+    try:
+        found = curvature.top_eigenpairs(H, 2, tol=1e-3, max_matvecs=60)
+        traced = curvature.trace(H, max_matvecs=60)
+        density = curvature.spectral_density(H, steps=30, probes=4, method="lanczos")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak <= 6_000_000  # unlimited, the basis of 108 vectors alone takes 2.6 MB
+    assert abs(found.values[0] - 50) < 0.1 and density.band is not None
+    np.testing.assert_allclose(traced.value, diagonal.sum(), rtol=0.1)
+    small = HessianOperator(loss, np.zeros(3000), memory_limit="2MB")
+    with pytest.raises(ValueError, match=r"top_eigenpairs: .* the 52 vectors that it keeps") as e:
+        curvature.top_eigenpairs(small, 20)
+    enough = HessianOperator(loss, np.zeros(3000), memory_limit=smallest(str(e.value)))
+    assert len(curvature.top_eigenpairs(enough, 20, max_matvecs=30).values) == 20
+    with pytest.raises(ValueError, match=r"top_eigenpairs: .* the 52 vectors"):
+        curvature.top_eigenpairs(HessianOperator(loss, np.zeros(3000), memory_limit="2.2MB"), 20)
+
+
+@pytest.mark.slow
+def test_estimates_and_a_report_on_data_ten_times_the_limit(tmp_path: Path) -> None:
+    rng, n = np.random.default_rng(0), 78_000
+    files = [tmp_path / "x.npy", tmp_path / "y.npy"]
+    np.save(files[0], rng.normal(size=(n, 64)))
+    np.save(files[1], rng.integers(0, 4, n))
+    assert sum(path.stat().st_size for path in files) > 10 * peak_within_limit.LIMIT
+    program = [sys.executable, peak_within_limit.__file__, *map(str, files), "30"]
+    run = subprocess.run(program, capture_output=True, text=True, check=True)
+    told = json.loads(run.stdout)
+    assert max(told["peaks"].values()) <= told["limit"], told
+    x, y = (np.load(path) for path in files)
+    model = nn.MLP([64, 8, 4], seed=0)
+    whole = HessianOperator(peak_within_limit.loss, model, (x, y)).to_dense()
+    exact = np.linalg.eigvalsh(whole)
+    np.testing.assert_allclose(told["answers"]["eigenvalues"], exact[::-1][:2], rtol=1e-4)
+    np.testing.assert_allclose(told["answers"]["trace"], exact.sum(), rtol=0.15)
+    assert not told["answers"]["report"]["eigenpairs"]

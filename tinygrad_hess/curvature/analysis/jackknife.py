@@ -173,7 +173,7 @@ def jackknife(
     if given.single:
         batches = Batches(_split_batch(given.data[0], groups, seed), who)
     else:
-        batches = given if given.workers is not None else Batches(list(given), who)
+        batches = given if given.in_memory else Batches(list(given), who)
     sizes = np.array(batches.sizes())
     batches = batches.only(np.flatnonzero(sizes).tolist())
     sizes = sizes[sizes > 0]

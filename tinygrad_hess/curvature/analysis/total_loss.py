@@ -170,7 +170,8 @@ class TotalLoss:
     @property
     def together(self) -> int:
         """How many points :meth:`values` evaluates in one call."""
-        if not self._together:
+        limited = self._operator is not None and self._operator.memory_limit is not None
+        if limited or not self._together:
             return 1
         batch = next(iter(self.batches), None)
         data = sum(np.asarray(unrecorded(x)).nbytes for x in trees.leaves((batch, self._args)))
@@ -205,9 +206,12 @@ class TotalLoss:
             return self._operator
         params = self.at.unflatten(self.start if theta is None else theta)
         data = None if self._args is None else self.batches
+        limit = None if self._operator is None else self._operator.memory_limit
+        if self._operator is not None:
+            self._operator.make_room()
         return HessianOperator(
             self.loss, params, data, *(self._args or ()),
-            reduction=self.reduction, check=theta is None,
+            reduction=self.reduction, check=theta is None, memory_limit=limit,
         )  # fmt: skip
 
     # ---- passes over the data --------------------------------------------------------------------

@@ -59,7 +59,7 @@ class Deflation:
 
     def __init__(self, A: Counted, most: int, seed: int):
         self.A, self.seed = A, seed
-        room = max(4 * BLOCK, SKETCH_MEMORY // (A.size * A.dtype.itemsize))
+        room = A.columns(SKETCH_MEMORY, min(4 * BLOCK, A.size))
         self.space = KrylovSpace(A, min(A.size, most + BLOCK, room))
 
     @property

@@ -186,7 +186,8 @@ def top_eigenpairs(
             near = over_unit(sigma, A)
             vectors, reason = nearest_vectors(A, k, near, scale, asked, budget, save, start, seed)
             return found.of_vectors(vectors, "folded Lanczos", asked, scale, reason)
-        dense_later = method == "auto" and P <= DENSE_LIMIT and limit >= 2 * P and not seconds
+        few = method == "auto" and P <= DENSE_LIMIT and limit >= 2 * P and not seconds
+        dense_later = few and getattr(A.op, "vector_memory", None) is None
         if dense_later:
             budget.max_matvecs = P
         iteration = RestartedLanczos(

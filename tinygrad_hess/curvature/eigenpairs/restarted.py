@@ -118,7 +118,7 @@ class RestartedLanczos:
         self.start, self.block, self.cost, self.reserve = start, block, cost, reserve
         width = block if start is None else start.shape[1] + 1
         least = 2 * k + 4 * width + 8
-        room = BASIS_MEMORY // (A.size * A.dtype.itemsize)
+        room = A.columns(BASIS_MEMORY, min(least, A.size))
         capacity = min(A.size, max(least, min(room, 4 * k + 100)))
         self.space = KrylovSpace(A, capacity)
         self.scale = 0.0

@@ -27,6 +27,7 @@ class Folded:
     def __init__(self, A: Counted, sigma: float):
         self.A, self.sigma = A, A.dtype.type(sigma)
         self.size, self.dtype, self.eps, self.who = A.size, A.dtype, A.eps, A.who
+        self.columns = A.columns
 
     @property
     def matvecs(self) -> int:

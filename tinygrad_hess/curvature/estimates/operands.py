@@ -18,6 +18,9 @@ Array = np.ndarray[Any, Any]
 BLOCK_MEMORY = 64 * 2**20
 """Bytes of vectors that are multiplied at a time."""
 
+AT_WORK = 5
+"""Times a block of vectors that it takes to multiply it: the block, its products, sums of these."""
+
 
 class Counted:
     """A symmetric operator in floating point, with a count of its products.
@@ -117,7 +120,22 @@ class Counted:
     @property
     def width(self) -> int:
         """How many vectors to multiply at a time, for bounded memory."""
-        return max(1, BLOCK_MEMORY // (self.size * self.dtype.itemsize))
+        size = self.size * self.dtype.itemsize
+        limit = getattr(self.op, "vector_memory", None)
+        room = BLOCK_MEMORY if limit is None else min(BLOCK_MEMORY, limit.share // 2 // AT_WORK)
+        return max(1, room // size)
+
+    def columns(self, memory: int, least: int) -> int:
+        """How many vectors to keep: what fits into ``memory``, but not fewer than ``least``.
+
+        Raises
+        ------
+        ValueError
+            When the operator has a ``memory_limit`` which so few do not fit.
+        """
+        size = self.size * self.dtype.itemsize
+        found, limit = max(least, memory // size), getattr(self.op, "vector_memory", None)
+        return found if limit is None else min(found, limit.columns(self.who, size, least))
 
     def blocks(self, count: int, first: int = 0) -> Iterator[range]:
         """``count`` columns from ``first`` on, in blocks of bounded memory."""

@@ -60,6 +60,7 @@ class StreamedOperator(SymmetricOperator):
         self._precision = dtype
         self._measured: tuple[Any, Array] | None = None
         self.memory_limit: int | None = None
+        self.vector_memory: memory.VectorMemory | None = None
         if memory_limit is not None:
             self._fit(memory.in_bytes(who, memory_limit))
         self._passes = self._make_passes(self)
@@ -87,6 +88,7 @@ class StreamedOperator(SymmetricOperator):
         record = lambda batch: self._record(batch, 0)
         plan = memory.fit(who, record, self._batches, at.size, at.dtype.itemsize, limit)
         self.memory_limit, self.tape_memory = limit, plan.tape_memory
+        self.vector_memory = memory.VectorMemory(limit, plan.vectors)
         if self.chunk_size is None:
             self.chunk_size = 1  # side by side, sweeps take the memory of each
         if plan.piece is not None:
@@ -119,6 +121,7 @@ class StreamedOperator(SymmetricOperator):
             self._batches,
             weighted=self.reduction == "mean",
             tape_memory=self.tape_memory,
+            plan_all=self.memory_limit is None,
         )
 
     def _without_data(self) -> Self:
@@ -222,12 +225,22 @@ class StreamedOperator(SymmetricOperator):
             For a path that leads nowhere (the error lists what there is), or paths that overlap.
         """
         params, fill = subparameters(self._at, paths, f"{self._at.who}.block")
+        self.make_room()
         return self._rebuild(params, fill, self._options)
 
     def astype(self, dtype: Any) -> Self:
         """The same operator, computed in another precision."""
         options = self._options | {"dtype": dtype}
+        self.make_room()
         return self._rebuild(self._at.tree(), lambda params: params, options)
+
+    def make_room(self) -> None:
+        """Forget tapes, where memory is limited: for another operator within the same limit.
+
+        They are recorded again when a product asks for them.
+        """
+        if self.memory_limit is not None and not self._batches.single:
+            self._passes.tapes.clear()
 
     @property
     def _options(self) -> dict[str, Any]:

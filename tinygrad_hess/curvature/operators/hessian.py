@@ -64,10 +64,11 @@ class HessianOperator(StreamedOperator):
     shards : int, optional
         Into how many shards one batch is cut for them; by default 8.
     memory_limit : str or int, optional
-        Bytes that products may take beyond data in memory, such as ``"2GB"``. It sets
-        ``tape_memory``, and how many examples of a batch go on a tape at a time, by products with
-        a few examples of which the memory is measured. ``loss`` must then be a mean (or sum) over
-        examples also with one batch. Traces take plain probes, which need no copies.
+        Bytes that products and estimates may take beyond data in memory, such as ``"2GB"``. It
+        sets ``tape_memory``, and how many examples of a batch go on a tape at a time, by products
+        with a few examples of which the memory is measured; half of what the least of these leave
+        is for vectors that estimates keep. ``loss`` must then be a mean (or sum) over examples
+        also with one batch. Traces take plain probes, which need no copies.
 
     Attributes
     ----------

@@ -82,6 +82,34 @@ def refuse(who: str, what: str, limit: int, least: float, advice: str = "") -> N
 
 
 @dataclass(frozen=True)
+class VectorMemory:
+    """The share of a limit that is left to estimates, for the vectors that they keep.
+
+    Attributes
+    ----------
+    limit : int
+        The whole of it, in bytes.
+    share : int
+        Half of what the least of products leaves.
+    """
+
+    limit: int
+    share: int
+
+    def columns(self, who: str, size: int, least: int) -> int:
+        """Vectors of so many bytes that an estimate may keep; as many again are at work.
+
+        Raises
+        ------
+        ValueError
+            When they are fewer than it needs.
+        """
+        more = 2 * least * size - self.share
+        refuse(who, f"the {least} vectors that it keeps", self.limit, self.limit + 2 * more)
+        return self.share // 2 // size
+
+
+@dataclass(frozen=True)
 class Plan:
     """What fits.
 
@@ -91,10 +119,13 @@ class Plan:
         Examples on a tape at a time; None is whole batches.
     tape_memory : int
         Bytes of tapes to keep.
+    vectors : int
+        Bytes for what estimates keep.
     """
 
     piece: int | None
     tape_memory: int
+    vectors: int
 
 
 def fit(
@@ -132,8 +163,9 @@ def fit(
     batch = next(iter(batches))
     if batch is None:
         _, peak, _ = _measure(record, None, size)
-        refuse(who, "a product", limit, MARGIN * peak + vectors + ONCE)
-        return Plan(None, limit)
+        least = MARGIN * peak + vectors + ONCE
+        refuse(who, "a product", limit, least)
+        return Plan(None, limit, int((limit - least) / 2))
     n = batch_size(batch, who, 0)
     read = 0 if batches.holds_data else sum(np.asarray(x).nbytes for x in trees.leaves(batch))
     few, more = max(1, min(SAMPLE, n // 2)), max(1, min(2 * SAMPLE, n))
@@ -146,13 +178,15 @@ def fit(
         who, "a product with one example at a time", limit, fixed + MARGIN * each,
         "; or give smaller batches" if read else "",
     )  # fmt: skip
-    if batches.single and fixed + MARGIN * each * n <= limit:
-        return Plan(None, limit)
-    # Half of what is left is for the piece at work, the rest for tapes that are kept.
-    piece = max(1, min(n, int((limit - fixed) / 2 / (MARGIN * max(each, 1)))))
-    left = limit - fixed - MARGIN * each * piece
+    estimates = int((limit - fixed - MARGIN * each) / 2)
+    left = limit - fixed - estimates
+    if batches.single and MARGIN * each * n <= left:
+        return Plan(None, limit, estimates)
+    # Half of it is for the piece at work, the rest for tapes that are kept.
+    piece = max(1, min(n, int(left / 2 / (MARGIN * max(each, 1)))))
+    left -= MARGIN * each * piece
     tapes = int(left * tape / (MARGIN * max(kept, tape, 1)))
-    return Plan(piece, max(tapes, 0))
+    return Plan(piece, max(tapes, 0), estimates)
 
 
 def _measure(record: Callable[[Any], Any], batch: Any, size: int) -> tuple[int, int, int]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ...replay.fallback import no_replay
 from . import checks
 from .batches import Batches
 from .flattening import Flattening
@@ -67,6 +69,9 @@ class Passes:
         Whether a batch counts by its number of examples.
     tape_memory : int
         Bytes of tapes to keep; of each process, where workers are processes.
+    plan_all : bool
+        Whether sweeps over a tape that is not kept are planned, too. That takes longer than one
+        sweep; but where workers have the batches, which of them are kept is no part of the result.
 
     Attributes
     ----------
@@ -75,12 +80,19 @@ class Passes:
     """
 
     def __init__(
-        self, owner: Owner, at: Flattening, batches: Batches, *, weighted: bool, tape_memory: int
+        self,
+        owner: Owner,
+        at: Flattening,
+        batches: Batches,
+        *,
+        weighted: bool,
+        tape_memory: int,
+        plan_all: bool = True,
     ):
         self.at, self.who, self.batches = at, at.who, batches
         self._owner = weakref.ref(owner)  # which holds this: a cycle would keep its tapes in memory
         self.weighted = weighted and not batches.single
-        self.tape_memory = tape_memory
+        self.tape_memory, self._plan_all = tape_memory, plan_all
         self.tapes: dict[int, Any] = {}
         self.evaluated: list[tuple[int, Any]] = []
         self.complete = False
@@ -152,9 +164,11 @@ class Passes:
         tape = self.tapes.get(number)
         if tape is None:
             tape = self._recorded(read(), number)
-        if unchecked:
-            self.owner._check(number, tape)
-        result = getattr(tape, method)(*args) if method else None
+        planned = self._plan_all or number in self.tapes
+        with contextlib.nullcontext() if planned else no_replay():
+            if unchecked:
+                self.owner._check(number, tape)
+            result = getattr(tape, method)(*args) if method else None
         return tape.value, tape.gradient if measure else None, result
 
     def evaluate_again(self, read: Any, number: int, before: Any) -> None:

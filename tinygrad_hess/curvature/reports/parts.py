@@ -189,13 +189,17 @@ class Run:
             ),
             cost,
         )
-        groups = self._jackknife_groups()
+        groups, limit = self._jackknife_groups(), self.op.memory_limit
         cost = groups * (20 * self.pace.product + 2 * self.pace.gradient)
         self._run_part(
             "data",
             self._data_error,
             cost,
-            "" if groups else "there are no data at hand to leave out",
+            "it takes more operators than memory_limit holds; see jackknife"
+            if limit is not None
+            else ""
+            if groups
+            else "there are no data at hand to leave out",
         )
 
     # ---- what bounds a part ----------------------------------------------------------------------

@@ -192,8 +192,8 @@ def report(
     seed : int
         Of all probes and starting vectors.
     executor, shards, memory_limit
-        As for :class:`HessianOperator`. What the data leave uncertain is computed here. Vectors
-        that estimates keep (of eigenpairs at most 256 MiB) come on top of the limit.
+        As for :class:`HessianOperator`. Within a limit, what the data leave uncertain is left out,
+        and so is a part whose vectors do not fit; each says so.
     progress : bool
         Show a bar with the time left.
     checkpoint : path-like, optional

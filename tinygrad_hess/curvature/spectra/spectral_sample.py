@@ -26,6 +26,9 @@ from .resolved import FEWEST, Candidates, Resolved, rounding
 BASIS_MEMORY = 2**30
 """Bytes of Lanczos vectors in memory; it limits how many probes run side by side."""
 
+LEAST = 9
+"""Lanczos vectors of a probe that there is always room for."""
+
 Tridiagonals = Sequence[tuple[Array, Array]]
 
 
@@ -94,7 +97,7 @@ class SpectralSample:
         self.steps, self.scouts = (
             self._fit_to_budget(probes, steps) if state is None else map(int, state["plan"])
         )
-        room = BASIS_MEMORY // (A.size * A.dtype.itemsize)
+        room = A.columns(BASIS_MEMORY, min(LEAST, A.size))
         self.width = max(1, room // (self.steps + 1))
         self._candidates = Candidates(most=max(1, room // (4 * self.scouts)))
         if state is not None:
@@ -103,7 +106,8 @@ class SpectralSample:
     def _fit_to_budget(self, probes: int, steps: int) -> tuple[int, int]:
         """Steps and first probes that the budget and the memory allow."""
         A = self.A
-        steps = min(steps, A.size, max(2, BASIS_MEMORY // (A.size * A.dtype.itemsize) - 1))
+        room = A.columns(BASIS_MEMORY, min(LEAST, A.size))
+        steps = min(steps, A.size, max(2, room - 1))
         left = self.budget.left
         if probes * steps > left:
             probes = int(max(min(probes, left // steps), FEWEST))

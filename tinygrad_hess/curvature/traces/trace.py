@@ -319,7 +319,7 @@ class _Trace:
             x.restore(saved)
             history = [(float(m), float(e)) for m, e in saved["history"]]
             budget.restore(saved)
-        room = max(PILOT, SKETCH_MEMORY // (A.size * A.dtype.itemsize))
+        room = A.columns(SKETCH_MEMORY, PILOT)
         most = min(int(min(budget.left + 2 * x.count, A.size)) // 2, room)
         try:
             while not x.count or not x.exact:

@@ -1,0 +1,74 @@
+"""A program: estimates within a memory limit, on data ten times as large that it opens in parts.
+
+    python peak_within_limit.py X.npy Y.npy     prints a line of JSON: bytes at the peak, and answers
+
+The peak is tracemalloc's, which counts all memory of Python and of NumPy's arrays from the point
+where the library and what it makes once are there. The resident size of the process is told too: it
+has the interpreter, the libraries and pages of the mapped files, which the system takes back as it
+likes, so it says little about a few megabytes.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tracemalloc
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tinygrad_hess import curvature, nn
+
+LIMIT = 4_000_000
+ROWS = 600
+
+
+def open_rows(paths: tuple[str, str], first: int) -> Any:
+    """Some examples of the files."""
+    return tuple(np.array(np.load(p, mmap_mode="r")[first : first + ROWS]) for p in paths)
+
+
+def loss(model: Any, batch: Any) -> Any:
+    return nn.cross_entropy(model(batch[0]), batch[1])
+
+
+def main() -> None:
+    paths = sys.argv[1], sys.argv[2]
+    n = len(np.load(paths[0], mmap_mode="r"))
+    data = [partial(open_rows, paths, first) for first in range(0, n, ROWS)]
+    model = nn.MLP([64, 8, 4], seed=0)
+    small = curvature.HessianOperator(loss, model, data[:2], memory_limit=LIMIT)
+    curvature.report(small, budget="20s")  # what is made once: imports, compiled rules
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peaks: dict[str, Any] = {}
+    answers: dict[str, Any] = {}
+    op: Any = None
+
+    def operator() -> Any:
+        nonlocal op
+        op = curvature.HessianOperator(loss, model, data, memory_limit=LIMIT)
+        return float(op.value)
+
+    steps = {
+        "loss": operator,
+        "eigenvalues": lambda: curvature.top_eigenpairs(op, 2, tol=1e-4).values.tolist(),
+        "trace": lambda: curvature.trace(op, rtol=0.1).value,
+        "report": lambda: {
+            name: part.why
+            for name, part in curvature.report(op, budget=float(sys.argv[3])).parts.items()
+        },
+    }
+    tracemalloc.start()
+    for name, step in steps.items():
+        tracemalloc.reset_peak()
+        answers[name] = step()
+        peaks[name] = tracemalloc.get_traced_memory()[1]
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    told = {"limit": LIMIT, "peaks": peaks, "answers": answers, "matvecs": op.matvecs}
+    print(json.dumps({**told, "resident growth": 1024 * (after - before)}))
+
+
+if __name__ == "__main__":
+    main()
