@@ -52,6 +52,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("run.jsonl").write_text(RUN)
     np.savez("gaps.npz", x=np.array([[1.0], [np.nan]]), y=np.array([0, 1]))
     np.savez("arrays.npz", a=np.ones((2, 1)), b=np.ones((2, 1)), y=np.array([0, 1]))
+    np.savez("empty.npz", x=np.ones((0, 2)), y=np.ones(0))
+    np.savez("complex.npz", x=np.ones((5, 2)) * 1j, y=np.ones(5))
+    Path("no_python.py").write_text("def f(:\n")
+    Path("ends.py").write_text("raise SystemExit(7)\n")
     np.savez("negative.npz", x=np.ones((3, 1)), y=np.array([0, 1, -1]))
     tg.io.save("weights.npz", {"w": np.ones(2)})
     return tmp_path
@@ -71,6 +75,8 @@ REFUSED = {
     "train gaps.npz": "x of gaps.npz has values that are not finite",
     "train arrays.npz": "arrays.npz must have the inputs as x beside y; it has a, b, y",
     "train arrays.npz --target c": "arrays.npz has no array 'c'; it has a, b, y",
+    "train empty.npz": "empty.npz has no rows",
+    "train complex.npz": "x of complex.npz is complex; give real numbers",
     "train negative.npz --task classification": "y of negative.npz must be class numbers 0, 1",
     "train iris --target y": "--target is for files; iris has its own",
     "train iris --drop a": "--drop is for columns of tables",
@@ -105,6 +111,8 @@ REFUSED = {
     "graph nowhere.py:f": "there is no file 'nowhere.py'",
     "graph functions_of_tests:f": "functions_of_tests has no 'f'; it has broken, energy, model",
     "graph functions_of_tests:five": "functions_of_tests:five is no function, but int",
+    "graph functions_of_tests:energy": "energy(x, w) was called with 0 arguments",
+    "graph no_python.py:f": "no_python.py is no Python module: ",
     "graph functions_of_tests:energy 2*x": "argument '2*x' is neither a value, such as 2.5 or",
     "graph functions_of_tests:energy --of hvp": "--of hvp needs an argument",
     "graph functions_of_tests:energy --out g.gif": "argument --out: must end in .svg or .html",
@@ -137,6 +145,7 @@ def test_wrong_usage_is_one_line_and_2(
         "graph functions_of_tests:broken 2": "broken cannot be drawn at these arguments: "
         "RuntimeError: no luck",
         "graph functions_of_tests:energy 2x3 2x3": "cannot be drawn at these arguments: ValueError",
+        "graph ends.py:f": "importing ends.py failed: SystemExit: 7",
         "graph faulty_module:f": "importing faulty_module failed: ZeroDivisionError",
         "train iris --activation relu --optimizer sgd --rate 1e200 --quiet": "the loss is nan",
     }.items(),

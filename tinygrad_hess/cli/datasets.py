@@ -188,8 +188,13 @@ def _archive(path: Path, target: str, task: str) -> data.Dataset:
     if name is None:
         refuse(f"{path.name} must have the inputs as x beside {target}; it has {', '.join(arrays)}")
     x, y = arrays[name], arrays[target]
+    for which, given in ((name, x), (target, y)):
+        if given.dtype.kind == "c":
+            refuse(f"{which} of {path.name} is complex; give real numbers")
     with refusing():
         found = data.Dataset(x.astype(float), y, name=path.stem)
+    if not len(found):
+        refuse(f"{path.name} has no rows")
     for which, values_ in ((name, found.x), (target, found.y)):
         if values_.dtype.kind == "f" and not np.isfinite(values_).all():
             refuse(f"{which} of {path.name} has values that are not finite")

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import misfit_of
 from . import values
 from .errors import FAILED, CommandError, refuse, refusing, told
 
@@ -60,6 +61,8 @@ def run(options: argparse.Namespace) -> int:
     given = [argument(text, rng) for text in options.arguments]
     if options.of != "value" and not given:
         refuse(f"--of {options.of} needs an argument to differentiate with respect to")
+    if misfit := misfit_of(function, given, {}):
+        refuse(misfit)
     drawn: Callable[..., Any] = function
     if options.of == "gradient":
         drawn = grad(function)
@@ -151,6 +154,8 @@ def _module(place: str) -> Any:
         if error.name and (place == error.name or place.startswith(f"{error.name}.")):
             refuse(f"there is no module {place!r} here or installed")
         raise CommandError(f"importing {place} failed: {error}", FAILED) from error
-    except Exception as error:
+    except SyntaxError as error:
+        refuse(f"{place} is no Python module: {error}")
+    except (Exception, SystemExit) as error:
         what = f"{type(error).__name__}: {error}"
         raise CommandError(f"importing {place} failed: {what}", FAILED) from error
