@@ -159,6 +159,8 @@ class Plan:
             self._names[slot] = f"({c!r})" if repr(c).startswith("-") else repr(c)
             return
         self._names[slot] = f"c{slot}"
+        if isinstance(c, np.generic):
+            c = np.asarray(c)  # which runs of operations can read
         if isinstance(c, np.ndarray):
             if slot not in self._by_rows and is_by_columns(c.shape):
                 c = np.asfortranarray(c)
