@@ -93,9 +93,16 @@ static inline npy_uint64 chosen(npy_bool mask, npy_uint64 x, npy_uint64 old) {
 }
 
 #define COPY_WHERE(type)                                                                           \
-    for (npy_intp i = 0; i < n; i++) {                                                             \
-        type *const y = &AT(type, to, to_step);                                                    \
-        *y = chosen(AT(npy_bool, mask, mask_step), AT(const type, from, from_step), *y);           \
+    if (from_step == sizeof(type) && mask_step == 1 && to_step == sizeof(type)) {                  \
+        const type *restrict const x = (const type *)from;                                         \
+        const npy_bool *restrict const m = (const npy_bool *)mask;                                 \
+        type *restrict const y = (type *)to;                                                       \
+        for (npy_intp i = 0; i < n; i++) y[i] ^= (y[i] ^ x[i]) & -(type)(m[i] != 0);               \
+    } else {                                                                                       \
+        for (npy_intp i = 0; i < n; i++) {                                                         \
+            type *const y = &AT(type, to, to_step);                                                \
+            *y = chosen(AT(npy_bool, mask, mask_step), AT(const type, from, from_step), *y);       \
+        }                                                                                          \
     }
 
 static void copy_where(char **args, const npy_intp *dimensions, const npy_intp *steps, void *data) {
