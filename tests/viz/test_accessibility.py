@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,11 @@ def live() -> Any:
         return page
 
 
+def rendered() -> Any:
+    graph = tg.viz.graph(np.sin, 1.0, values=True, title="a long name " * 170)
+    return SimpleNamespace(save=lambda path: tg.viz.render(graph, path))
+
+
 def report() -> Any:
     return tg.curvature.report(mean_square, nn.MLP([3, 4, 2], seed=0), np.ones((5, 3)), budget=5)
 
@@ -56,7 +62,7 @@ def report() -> Any:
 @browser
 @pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("made", [view, steps, live, report])
+@pytest.mark.parametrize("made", [view, steps, live, rendered, report])
 def test_axe_finds_nothing(made: Any, theme: str, tmp_path: Path) -> None:
     library = axe()
     page = made()
@@ -65,6 +71,7 @@ def test_axe_finds_nothing(made: Any, theme: str, tmp_path: Path) -> None:
     found = run(
         path,
         """
+        if (document.querySelector("#graph")) await painted(1);
         if (document.querySelector("#theme")) {
           if (document.querySelector("#drawing") && !document.querySelector("#slider")) await painted(1);
           if (document.documentElement.dataset.theme !== "THEME") $("theme").click();
