@@ -313,6 +313,7 @@ put_pattern: Any = linear(
     lowered=_lowered_scatter_add,
     signature=_scatter_add_axes,
     write="copyto({out}, 0); {out}[{pattern}] = {0}",
+    flops=lambda y, g, *arrays, pattern, shape: int(np.size(g)),  # zeros are no work to share
     resized=lambda params, shapes, shape: {**params, "shape": shape},
     others=8,
     label="scatter",
@@ -375,16 +376,32 @@ _MANY = 8
 """Indices of one array from which they are gathered: fewer are quicker one by one."""
 
 
-def _sum_of_scatters(parts: Sequence[tuple[Array, dict[str, Any]]], x: Array) -> Array:
-    """Zeros, to which each of some arrays is added at its index: integers and slices."""
+def _sum_of_scatters(
+    parts: Sequence[tuple[Array, Sequence[Any], dict[str, Any]]], x: Array
+) -> Array:
+    """Zeros, to which each of some arrays is added at its index."""
     shape = x.shape
-    if all(type(g) is np.ndarray or isinstance(g, np.generic) for g, _ in parts):
-        out = np.zeros(shape, np.result_type(*(g for g, _ in parts)))
-        for g, params in parts:
-            out[params["pattern"]] += g
+    if all(isinstance(a, (np.ndarray, np.generic)) for g, arrays, _ in parts for a in (g, *arrays)):
+        out = np.zeros(shape, np.result_type(*(g for g, _, _ in parts)))
+        for g, arrays, params in parts:
+            key = filled(params["pattern"], arrays)
+            if arrays:  # in which a position may occur twice
+                np.add.at(out, key, g)
+            else:
+                out[key] += g
         return out
-    if len(parts) < _MANY:
-        return functools.reduce(add, (put_pattern(g, **params) for g, params in parts))
+    plain = [(g, params) for g, arrays, params in parts if not arrays]
+    single = [put_pattern(g, *arrays, **params) for g, arrays, params in parts if arrays]
+    if len(plain) < _MANY:
+        single += [put_pattern(g, **params) for g, params in plain]
+        return functools.reduce(add, single)
+    return functools.reduce(add, [*single, *_disjoint_scatters(plain, shape)])
+
+
+def _disjoint_scatters(
+    parts: Sequence[tuple[Array, dict[str, Any]]], shape: tuple[int, ...]
+) -> list[Array]:
+    """Arrays that add up to the same, each of several parts that do not overlap."""
     sums: dict[Any, tuple[Any, Any]] = {}
     for g, params in parts:
         pattern = params["pattern"]
@@ -402,7 +419,7 @@ def _sum_of_scatters(parts: Sequence[tuple[Array, dict[str, Any]]], x: Array) ->
     for _, disjoint in layers:
         gs, patterns = zip(*disjoint, strict=True)
         made.append(scatter_all(*gs, patterns=patterns, shape=shape))
-    return functools.reduce(add, made)
+    return made
 
 
 def _positions(pattern: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[Any, ...]:

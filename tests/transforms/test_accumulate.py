@@ -37,7 +37,12 @@ def rows_and_columns(x: Any) -> Any:
     return sum((x[i] * x[:, i] * x[i, i] ** 2).sum() for i in range(2)) + (x[::-1, 1] ** 3).sum()
 
 
-LOSSES = [stacked, neighbours, flat, rows_and_columns]
+def by_positions(x: Any) -> Any:
+    first, second = np.array([0, 0, 3]), np.array([[3, 1], [1, 1]])
+    return (x[first] ** 3).sum() * (x[second] * x[2:4]).sum() + (x[second] ** 2 * x[5]).sum()
+
+
+LOSSES = [by_positions, stacked, neighbours, flat, rows_and_columns]
 X = np.array([0.3, -0.7, 1.1, 0.4, -0.2, 0.9, 0.5, -1.3])
 
 
@@ -137,13 +142,11 @@ def test_a_row_that_accumulates_gives_the_sum_of_its_transposes(row: Any) -> Non
     tried = 0
     for case in row.cases:
         args, params = case(rng)
-        if len(args) > 1:
-            continue
-        (x,) = args
-        gs = [rng.normal(size=np.shape(row.fn(x, **params))) for _ in range(3)]
-        want = sum(row.vjps[0](g, None, x, **params) for g in gs)
-        close(row.accumulate([(g, params) for g in gs], x), want, 1e-14)
-        on_tape = [(tg.tensor(g, requires_grad=True), params) for g in gs]
+        x, *others = args
+        gs = [rng.normal(size=np.shape(row.fn(x, *others, **params))) for _ in range(3)]
+        want = sum(row.vjps[0](g, None, x, *others, **params) for g in gs)
+        close(row.accumulate([(g, others, params) for g in gs], x), want, 1e-14)
+        on_tape = [(tg.tensor(g, requires_grad=True), others, params) for g in gs]
         close(row.accumulate(on_tape, x).numpy(), want, 1e-14)
         tried += 1
     assert tried > 2

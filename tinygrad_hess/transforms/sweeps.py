@@ -11,7 +11,7 @@ all rules, a cotangent is given its primal's shape and dtype: what was broadcast
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -85,8 +85,8 @@ def _reverse_raw(tape: Tape, cotangents: Cotangents) -> Cotangents:
             continue
         prim: Any = node.prim
         params, args, rules = node.params, node.args, prim.vjps
-        if prim.accumulate is not None and len(parents) == 1 and parents[0] is not None:
-            waiting.setdefault(parents[0].time, []).append((g, node))
+        if prim.accumulate is not None and parents[0] is not None:
+            waiting.setdefault(parents[0].time, []).append((g, args[1:], node))
             continue
         y = node.value if type(node) is Tensor else unrecorded(node)
         whole = rules is None  # one computation serves all operands: it gives their cotangents
@@ -123,21 +123,21 @@ def _of_starts(
     return {s.time: cotangents[s.time] for s in tape.starts if s.time in cotangents}
 
 
-Waiting = dict[int, list[tuple[Any, Tensor]]]
-"""Cotangents, and the nodes that they belong to, by the time of the operand to which rows that
-``accumulate`` send them: all at once, when that is their turn."""
+Waiting = dict[int, list[tuple[Any, Sequence[Any], Tensor]]]
+"""Cotangents, the other operands and the nodes that they belong to, by the time of the operand to
+which rows that ``accumulate`` send them: all at once, when that is their turn."""
 
 
 def _collect(
     cotangents: Cotangents, x: Tensor, parts: Any, kept: frozenset[Axis], owned: set[int]
 ) -> None:
     """Add what waited for ``x`` to its cotangent."""
-    g, node = parts[0]
+    g, others, node = parts[0]
     if len(parts) == 1:
         params: Any = node.params
-        c = node.prim.vjps[0](g, None, x, **params)
+        c = node.prim.vjps[0](g, None, x, *others, **params)
     else:
-        c = node.prim.accumulate([(g, node.params) for g, node in parts], x)
+        c = node.prim.accumulate([(g, others, node.params) for g, others, node in parts], x)
     c = conform(c, x, kept)
     if x.time in cotangents:
         _accumulate(cotangents, x.time, c, owned)
@@ -188,10 +188,11 @@ def _reverse(
             continue
         prim: Any = node.prim
         params = node.params
-        if prim.accumulate is not None and len(parents) == 1 and not debug:
+        if prim.accumulate is not None and not debug:
             parent = parents[0]
             if parent is not None and (active is None or parent.time in active):
-                waiting.setdefault(parent.time, []).append((g, node))
+                others = (_operands(node) if recorded else node.args)[1:]
+                waiting.setdefault(parent.time, []).append((g, others, node))
             continue
         if recorded:
             y: Any = node
