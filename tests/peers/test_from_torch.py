@@ -317,3 +317,29 @@ def test_shared_arrays_are_refused() -> None:
 def test_only_modules_are_taken() -> None:
     with pytest.raises(TypeError, match="module must be a module of PyTorch"):
         io.from_torch(np.ones(3))
+
+
+@pytest.mark.parametrize("part", ["self_attn", "self_attn.out_proj", "dropout1", "norm2"])
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_a_hook_on_any_part_of_an_encoder_layer_is_refused(part: str, batch_first: bool) -> None:
+    layer = T.TransformerEncoderLayer(8, 2, 12, batch_first=batch_first)
+    layer.get_submodule(part).register_forward_hook(lambda m, args, out: out)
+    with pytest.raises(NotImplementedError, match=rf"'0\.{part}' \(\w+: it has forward hooks\)"):
+        io.from_torch(T.Sequential(layer))
+
+
+def test_a_parametrization_of_attention_and_a_forward_of_its_own_are_refused() -> None:
+    layer = T.TransformerEncoderLayer(8, 2, 12, batch_first=True)
+    torch.nn.utils.parametrizations.orthogonal(layer.self_attn, "in_proj_weight")
+    with pytest.raises(NotImplementedError, match=r"self_attn' \(.*its weights are parametrized"):
+        io.from_torch(T.Sequential(layer))
+
+    class Scaled(T.MultiheadAttention):
+        def forward(self, *args: Any, **options: Any) -> Any:
+            out, weights = super().forward(*args, **options)
+            return 2 * out, weights
+
+    layer = T.TransformerEncoderLayer(8, 2, 12, batch_first=True)
+    layer.self_attn = Scaled(8, 2, batch_first=True)
+    with pytest.raises(NotImplementedError, match="a MultiheadAttention with a forward of its own"):
+        io.from_torch(T.Sequential(layer))

@@ -323,7 +323,7 @@ class StepsFirst(nn.Module):
         return ops.swapaxes(self.layer(*turned, **options), 0, 1)
 
 
-def _attention(reader: _Reader, m: Theirs, steps: bool = True) -> Any:
+def _attention(reader: _Reader, m: Theirs) -> Any:
     _only(m, add_zero_attn=False, bias_k=None, bias_v=None, kdim=m.embed_dim, vdim=m.embed_dim)
     weight, bias = m.in_proj_weight, m.in_proj_bias
     made = nn.MultiHeadAttention(
@@ -343,7 +343,7 @@ def _attention(reader: _Reader, m: Theirs, steps: bool = True) -> Any:
             reader.put(layer, bias=rows)
     made.train(m.training)
     made.out = reader.inside(m, "out_proj")
-    return StepsFirst(made) if steps and not m.batch_first else made
+    return made if m.batch_first else StepsFirst(made)
 
 
 def _encoder_layer(reader: _Reader, m: Theirs) -> nn.Module:
@@ -351,6 +351,10 @@ def _encoder_layer(reader: _Reader, m: Theirs) -> nn.Module:
     name = getattr(m.activation, "__name__", type(m.activation).__name__.lower())
     if name not in names or getattr(m.activation, "approximate", "none") != "none":
         raise UnsupportedError(f"activation={name}")
+    if hasattr(m.activation, "_forward_hooks"):
+        _rule_of(m.activation)
+    for part in ("dropout", "dropout1", "dropout2"):
+        reader.inside(m, part)  # which notes what is not supported of it
     if not m.dropout.p == m.dropout1.p == m.dropout2.p:
         raise UnsupportedError("its dropouts differ")
     made = nn.TransformerBlock(
@@ -363,8 +367,8 @@ def _encoder_layer(reader: _Reader, m: Theirs) -> nn.Module:
         seed=reader.rng,
     )
     made.train(m.training)
-    reader.names[id(m.self_attn)] = reader.name_inside(m, "self_attn")
-    made.attention = _attention(reader, m.self_attn, steps=False)
+    attention = reader.inside(m, "self_attn")
+    made.attention = attention.layer if isinstance(attention, StepsFirst) else attention
     for field, theirs in (
         ("first", "linear1"),
         ("second", "linear2"),
