@@ -228,6 +228,26 @@ def test_batches_check_their_arguments():
         data.batches(np.ones(3), np.ones(3), 0)
     with pytest.raises(ValueError, match="epochs"):
         data.batches(np.ones(3), np.ones(3), 1, epochs=-1)
+    with pytest.raises(TypeError, match=r"there are no targets; write batches\(x, y, size\)"):
+        data.batches(np.ones(3))
+    with pytest.raises(TypeError, match="a Dataset has its targets already"):
+        data.batches(data.iris(), np.ones(150), 10)
+    with pytest.raises(ValueError, match="there are no arrays in"):
+        data.batches({}, 10)
+
+
+def test_batches_of_a_data_set_and_of_arrays_by_name():
+    whole = data.iris()
+    want = list(data.batches(whole.x, whole.y, 40, seed=3))
+    for got in (data.batches(whole, 40, seed=3), data.batches(whole, size=40, seed=3)):
+        for (x, y), (wanted_x, wanted_y) in zip(got, want, strict=True):
+            np.testing.assert_array_equal(x, wanted_x)
+            np.testing.assert_array_equal(y, wanted_y)
+    named = {"inputs": (whole.x, list(range(150))), "label": whole.y}
+    for batch, (x, y) in zip(data.batches(named, 40, seed=3), want, strict=True):
+        np.testing.assert_array_equal(batch["label"], y)
+        np.testing.assert_array_equal(batch["inputs"][0], x)
+        np.testing.assert_array_equal(whole.y[batch["inputs"][1]], y)
 
 
 # ---- generators ---------------------------------------------------------------------------------

@@ -332,3 +332,23 @@ def test_killed_processes_go_on_bit_for_bit(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(1, 11))
 def test_processes_killed_at_many_moments_go_on_bit_for_bit(seed: int, tmp_path: Path) -> None:
     resume_after_kills(tmp_path / "run", 5, seed)
+
+
+def test_a_best_of_other_data_is_not_kept(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"metrics": None, "patience": None, "jit": False}
+    run(tmp_path, epochs=3, validation=None, **options)
+    judged = run(tmp_path, epochs=5, resume=True, **options)
+    measured = judged.history["val_loss"]
+    assert np.isfinite(measured).sum() == 2
+    assert judged.best_loss == np.nanmin(measured)
+    again = run(tmp_path, epochs=6, validation=None, resume=True, **options)
+    assert again.best_step > judged.best_step and "val_loss" not in again.history
+
+
+def test_data_that_cannot_have_drawn_what_is_resumed(tmp_path: Path) -> None:
+    run(tmp_path, epochs=1)
+    with pytest.raises(ValueError, match="drew the order of its batches from a generator, which"):
+        optim.fit(
+            loss, net(), [(X, Y)], optim.Adam(lr=0.1), epochs=4, validation=(X, Y),
+            metrics={"distance": lambda m, b: 0.0}, checkpoint=tmp_path, resume=True,
+        )  # fmt: skip

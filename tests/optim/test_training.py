@@ -345,3 +345,67 @@ def test_schedules_and_frozen_arrays_go_with_it() -> None:
         w = w.arrays()
         w.layers[1].bias, w.layers[1].weight = bias, weight
     np.testing.assert_allclose(fitted.params.layers[1].weight, w.layers[1].weight, rtol=1e-12)
+
+
+# ---- what people write --------------------------------------------------------------------------
+
+
+LABELS = np.arange(23) % 2
+
+
+def classify(model: Any, batch: Any) -> Any:
+    return nn.cross_entropy(model(batch[0]), batch[1])
+
+
+def test_a_data_set_is_a_batch_of_inputs_and_targets() -> None:
+    train, test = data.split(X, LABELS, test=0.3)
+    options: dict[str, Any] = {"optimizer": optim.SGD(lr=0.1), "epochs": 4}
+    model = nn.MLP([3, 4, 2], seed=0)
+    got = optim.fit(classify, model, train, validation=test, **options)
+    want = optim.fit(classify, model, (train.x, train.y), validation=(test.x, test.y), **options)
+    np.testing.assert_array_equal(got.losses, want.losses)
+    np.testing.assert_array_equal(got.history["val_loss"], want.history["val_loss"])
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        ({"params": nn.MLP}, TypeError, r"params must be .*, got the class MLP. Make one: MLP\("),
+        ({"params": nn.freeze(nn.MLP([3, 2]))}, ValueError, "no array to train; all are frozen"),
+        (
+            {"optimizer": optim.Adam(nn.MLP([3, 2]).parameters(), lr=0.1)},
+            ValueError,
+            r"this Adam was made with parameters, which fit would not move.*Write Adam\(lr=",
+        ),
+        ({"validation": 0.2}, TypeError, r"validation must be data.*got 0.2.*tg.data.split"),
+        (
+            {"state": optim.SGD(lr=0.1).init(nn.MLP([3, 2]))},
+            ValueError,
+            r"state is State\(step=0, 0 moments, 0 shared\), of another optimiser",
+        ),
+        (
+            {"state": optim.Adam(lr=0.1).init(nn.MLP([3, 4, 2]))},
+            ValueError,
+            "or other parameters than those of this run",
+        ),
+        ({"data": (X[:0], LABELS[:0])}, ValueError, "batch 0 of epoch 0 holds no examples"),
+    ],
+)
+def test_slips_are_told_before_they_become_something_else(
+    given: Any, error: type[Exception], said: str
+) -> None:
+    options = {"params": nn.MLP([3, 2], seed=0), "data": (X, LABELS), "optimizer": optim.Adam()}
+    with pytest.raises(error, match=said):
+        optim.fit(classify, **{**options, **given})
+
+
+def test_an_error_in_the_first_step_says_what_the_loss_was_called_with() -> None:
+    with pytest.raises(TypeError, match="cross_entropy") as caught:
+        optim.fit(classify, nn.MLP([3, 2]), [X, LABELS], optim.SGD(lr=0.1))
+    (note,) = caught.value.__notes__
+    assert "loss(params, batch) was called with params MLP and batch float64(23, 3), " in note
+    assert "the first of 2 (one batch is a tuple, such as (x, y), many are a list)" in note
+    with pytest.raises(FloatingPointError, match="No update was made yet: look at the data"):
+        optim.fit(classify, nn.MLP([3, 2]), (np.full((2, 3), np.nan), [0, 1]), optim.SGD(lr=0.1))
+    with pytest.raises(FloatingPointError, match="A smaller learning rate may help"):
+        optim.fit(mean_square, W, (X, Y), optim.SGD(lr=1e4), epochs=400)

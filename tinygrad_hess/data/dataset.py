@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import arguments
+from ..core import arguments, trees
 from ..core.interchange import column_names
 
 Array = np.ndarray[Any, Any]
@@ -235,22 +235,21 @@ def centre_and_scale(x: Array, scale: bool = True) -> tuple[Array, Array]:
 
 
 class Batches:
-    """Shuffled minibatches ``(x, y)``; see :func:`batches`."""
+    """Shuffled minibatches; see :func:`batches`."""
 
-    def __init__(self, x: Array, y: Array, size: int, seed: Seed, epochs: int):
-        self.x, self.y, self.size, self.seed, self.epochs = x, y, size, seed, epochs
+    def __init__(self, data: Any, n: int, size: int, seed: Seed, epochs: int):
+        self.data, self.n, self.size, self.seed, self.epochs = data, n, size, seed, epochs
 
     def __len__(self) -> int:
-        return self.epochs * -(-len(self.x) // self.size)
+        return self.epochs * -(-self.n // self.size)
 
-    def __iter__(self) -> Iterator[tuple[Array, Array]]:
+    def __iter__(self) -> Iterator[Any]:
         rng = np.random.default_rng(self.seed)
-        n = len(self.x)
         for _ in range(self.epochs):
-            order = rng.permutation(n)
-            for start in range(0, n, self.size):
+            order = rng.permutation(self.n)
+            for start in range(0, self.n, self.size):
                 rows = order[start : start + self.size]
-                yield self.x[rows], self.y[rows]
+                yield trees.map(lambda x: x[rows], self.data)  # noqa: B023
 
     def state_dict(self) -> dict[str, Any]:
         """The state of the generator that the next pass draws its order with, if it has one."""
@@ -267,12 +266,16 @@ class Batches:
         return f"Batches({len(self)} of {self.size}, {self.epochs} epochs)"
 
 
-def batches(x: Any, y: Any, size: int, seed: Seed = 0, epochs: int = 1) -> Batches:
+def batches(x: Any, y: Any = None, size: Any = None, seed: Seed = 0, epochs: int = 1) -> Batches:
     """Shuffled minibatches: every example once in each epoch, in a new order each time.
+
+    ``batches(x, y, size)`` gives batches (x, y). ``batches(data, size)`` those of a
+    :class:`Dataset`, (x, y) too, or of a tuple or dict of arrays, which has the same names. The
+    second argument tells which.
 
     Parameters
     ----------
-    x, y : array, of equal first length
+    x, y : array or data frame, of equal first length
     size : int
         Examples in a batch; the last of an epoch has what is left.
     seed : int or numpy.random.Generator
@@ -282,7 +285,12 @@ def batches(x: Any, y: Any, size: int, seed: Seed = 0, epochs: int = 1) -> Batch
     Returns
     -------
     Batches
-        An iterable of ``(x, y)``, with a length, that can be passed over again.
+        An iterable of batches, with a length, that can be passed over again.
+
+    Raises
+    ------
+    ValueError
+        When arrays have no first axis, or differ in its length.
 
     Examples
     --------
@@ -290,10 +298,41 @@ def batches(x: Any, y: Any, size: int, seed: Seed = 0, epochs: int = 1) -> Batch
     >>> from tinygrad_hess import data
     >>> [len(x) for x, y in data.batches(np.arange(5.0), np.arange(5), 2)]
     [2, 2, 1]
+    >>> images = {"image": np.ones((5, 2, 2)), "label": np.arange(5)}
+    >>> [batch["label"] for batch in data.batches(images, size=3)]
+    [array([2, 4, 3]), array([0, 1])]
     """
-    x, y = arguments.array("batches", "x", x), arguments.array("batches", "y", y)
-    _check_lengths("batches", x, y)
-    size = arguments.integer("batches", "size", size, least=1)
-    epochs = arguments.integer("batches", "epochs", epochs, least=0)
-    arguments.generator("batches", seed)
-    return Batches(x, y, size, seed, epochs)
+    who = "batches"
+    if isinstance(x, (Dataset, tuple, dict)):
+        if y is not None and size is not None:
+            raise TypeError(
+                f"{who}: a {type(x).__name__} has its targets already; write batches(data, size)"
+            )
+        size = y if size is None else size
+        data = (x.x, x.y) if isinstance(x, Dataset) else x
+        data = trees.map(lambda a: arguments.array(who, "data", a), data, is_leaf=_is_column)
+    else:
+        if y is None:
+            raise TypeError(f"{who}: there are no targets; write batches(x, y, size)")
+        data = arguments.array(who, "x", x), arguments.array(who, "y", y)
+    n = _length(who, data)
+    size = arguments.integer(who, "size", size, least=1)
+    epochs = arguments.integer(who, "epochs", epochs, least=0)
+    arguments.generator(who, seed)
+    return Batches(data, n, size, seed, epochs)
+
+
+def _is_column(x: Any) -> bool:
+    """Whether it stands for one array, not for a tree of them."""
+    return not isinstance(x, (tuple, dict))
+
+
+def _length(who: str, data: Any) -> int:
+    """How many examples a tree of arrays holds."""
+    arrays = trees.leaves(data)
+    if not arrays:
+        raise ValueError(f"{who}: there are no arrays in {arguments.shown(data)}")
+    if len({x.shape[:1] for x in arrays}) != 1 or not arrays[0].ndim:
+        shapes = " and ".join(f"{x.shape}" for x in arrays)
+        raise ValueError(f"{who}: arrays of shape {shapes} differ in length")
+    return len(arrays[0])

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...core import trees
 from ...core.interchange import is_foreign, to_arrays
+from ...data import Dataset
 from ...distributed.shards import opened
 
 
@@ -68,9 +69,10 @@ class Loader:
     Parameters
     ----------
     data : one batch, or an iterable of batches
-        A function without arguments stands for the batch that it gives. Where it has ``state_dict``
-        and ``load_state_dict``, as :class:`tinygrad_hess.data.Batches` has, the state is that of
-        the random numbers which its next pass is drawn with.
+        A :class:`tinygrad_hess.data.Dataset` is one batch, (x, y); a function without arguments
+        stands for the batch that it gives. Where it has ``state_dict`` and ``load_state_dict``, as
+        :class:`tinygrad_hess.data.Batches` has, the state is that of the random numbers which its
+        next pass is drawn with.
     who, what : str
         The function and its argument, for errors.
 
@@ -85,6 +87,7 @@ class Loader:
 
     def __init__(self, data: Any, who: str, what: str):
         self.who, self.what = who, what
+        data = (data.x, data.y) if isinstance(data, Dataset) else data
         many = is_batches(data)
         self.in_memory = not many or isinstance(data, list)
         batches = data if many else [data]
@@ -124,7 +127,20 @@ class Loader:
         return state() if callable(state) else None
 
     def load_state_dict(self, state: Any) -> None:
-        """Make the next pass the one that had this state."""
-        if state is not None:
-            load: Any = self.batches
-            load.load_state_dict(state)
+        """Make the next pass the one that had this state.
+
+        Raises
+        ------
+        ValueError
+            When the data have no random numbers that could be in it.
+        """
+        if not state:
+            return
+        load = getattr(self.batches, "load_state_dict", None)
+        if not callable(load):
+            raise ValueError(
+                f"{self.who}: the run to go on with drew the order of its batches from a "
+                f"generator, which {self.what} does not have; give what it was trained on, such as "
+                "data.batches(x, y, size, seed=generator)"
+            )
+        load(state)

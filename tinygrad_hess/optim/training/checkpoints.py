@@ -124,6 +124,9 @@ class Checkpoints:
                 f"{error}\nThey are those of {self.path}; give the model and the optimiser that "
                 f"it was made with, or {remedy}."
             ) from error
+        best, waited = best and best._replace(params=tree["best"]), run["waited"]
+        if ("val_loss" in columns) != ("val_loss" in history.measured):
+            best, waited = None, 0  # losses on other data do not compare
         return Reached(
             tree["params"],
             tree["state"],
@@ -131,8 +134,8 @@ class Checkpoints:
             run["epoch"],
             run["batch"],
             run["drawn"],
-            best and best._replace(params=tree["best"]),
-            run["waited"],
+            best,
+            waited,
         )
 
 

@@ -158,7 +158,7 @@ def fit(
     ('patience', ['step', 'epoch', 'loss', 'val_loss', 'error'], True)
     """
     takes_batch = data is not None or not misfit_of(loss, (None, None), {})
-    _check_arguments(loss, data, optimizer, epochs, state, takes_batch)
+    _check_arguments(loss, params, data, optimizer, epochs, takes_batch)
     callbacks = _callbacks(callback)
     accumulate = arguments.integer("fit", "accumulate", accumulate, least=1)
     if patience is not None:
@@ -173,7 +173,9 @@ def fit(
         loader = ShardedLoader(data, "fit", "data", workers, shards)
     history = History([] if measure is None else measure.names)
     params = trees.map_every(_to_array, params)
-    state = optimizer.init(params) if state is None else state
+    if not trees.leaves(params) and epochs:
+        raise ValueError("fit: params hold no array to train; all are frozen, or buffers")
+    state = _first_state(optimizer, params, state)
     start = Reached(params, state, drawn=loader.state_dict())
     saved = _checkpoints(checkpoint, every, resume)
     if saved is not None and saved.exists():
@@ -198,10 +200,7 @@ def fit(
         why = "interrupted" if interrupted else "diverged" if diverged else "error"
         fitted = training.fitted(why)
         error.fitted = fitted  # type: ignore[attr-defined]
-        error.add_note(
-            f"fit: error.fitted is the result of the {len(fitted.losses):,} steps before (in a "
-            "console or notebook, sys.last_value.fitted)"
-        )
+        error.add_note(_note(training, len(fitted.losses)))
         if saved is not None and interrupted and last is not start:
             saved.save(last, history)
         raise
@@ -238,6 +237,22 @@ def _step_of_batches(
     return lambda params, state, batches: step(params, state)
 
 
+def _note(training: Training, steps: int) -> str:
+    """What to add to an error after so many steps."""
+    if steps or not training.tried:
+        return (
+            f"fit: error.fitted is the result of the {steps:,} steps before (in a console or "
+            "notebook, sys.last_value.fitted)"
+        )
+    batch, many = training.tried[0], training.loader.count()
+    of = f", the first of {many:,} (one batch is a tuple, such as (x, y), many are a list)"
+    return (
+        f"fit: in the first step, loss(params, batch) was called with params "
+        f"{arguments.shown(training.reached.params)} and batch {arguments.shown(batch)}"
+        f"{of if many and many > 1 else ''}"
+    )
+
+
 def _workers(executor: Any, shards: int | None, takes_batch: bool, data: Any) -> Workers | None:
     if executor is None:
         if shards is not None:
@@ -258,6 +273,11 @@ def _validation(
         )
     if data is None:
         return None
+    if isinstance(data, (bool, int, float, str)):
+        raise TypeError(
+            f"fit: validation must be data like those that are trained on, got {data!r}. Split "
+            "them before, as in train, test = tg.data.split(x, y, test=0.2)."
+        )
     if not takes_batch:
         raise ValueError("fit: validation data need a loss(params, batch), got one without a batch")
     return Validation(loss, data, metrics, jit=jit)
@@ -279,7 +299,7 @@ def _checkpoints(folder: Any, every: Any, resume: bool) -> Checkpoints | None:
 
 
 def _check_arguments(
-    loss: Any, data: Any, optimizer: Any, epochs: Any, state: Any, takes_batch: bool
+    loss: Any, params: Any, data: Any, optimizer: Any, epochs: Any, takes_batch: bool
 ) -> None:
     form = "It is called as loss(params, batch)"
     arguments.function("fit", "loss", loss, f"{form}.")
@@ -287,20 +307,45 @@ def _check_arguments(
         raise TypeError(f"fit: {misfit}. {form}; one that needs no data ignores the batch.")
     what = "an optimiser, such as optim.Adam(lr=1e-3)"
     arguments.instance("fit", "optimizer", optimizer, Optimizer, what)
+    if optimizer.parameters is not None:
+        kind = type(optimizer).__name__
+        raise ValueError(
+            f"fit: this {kind} was made with parameters, which fit would not move: it trains the "
+            f"params that it is given, and its result has them. Write {kind}(lr=...)."
+        )
+    if isinstance(params, type):
+        raise TypeError(
+            f"fit: params must be a model or a tree of arrays, got the class {params.__name__}. "
+            f"Make one: {params.__name__}(...)."
+        )
     if data is None and isinstance(optimizer, ModelCurvature):
         raise ValueError(
             f"fit: {type(optimizer).__name__} takes the curvature of a model from its data, and "
             "there are none; give (x, y) or batches of them"
         )
     arguments.integer("fit", "epochs", epochs, least=0)
-    if state is not None:
-        require_state("fit", state)
     if epochs > 1 and isinstance(data, Iterator):
         raise ValueError(
             f"fit: data is a {type(data).__name__}, which gives its batches once, but there are "
             f"{epochs} epochs. Give list(data), or what can be iterated over again, such as "
             "data.batches(x, y, size)."
         )
+
+
+def _first_state(optimizer: Optimizer, params: Any, given: Any) -> State:
+    """That of an optimiser which begins, or the one that was given, if it fits."""
+    fresh = optimizer.init(params)
+    if given is None:
+        return fresh
+    require_state("fit", given)
+    kinds = [[[np.shape(x) for x in slots] for slots in state.slots] for state in (fresh, given)]
+    if kinds[0] != kinds[1]:
+        raise ValueError(
+            f"fit: state is {given}, of another optimiser or other parameters than those of this "
+            f"run, which begins with {fresh}. Leave it out, or give the .state of a run of the "
+            "same."
+        )
+    return given  # type: ignore[no-any-return]
 
 
 def _callbacks(given: Any) -> Sequence[Callback]:

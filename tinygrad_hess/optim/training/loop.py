@@ -57,6 +57,8 @@ class Training:
         self.epochs, self.accumulate, self.patience = epochs, accumulate, patience
         self.validation, self.callbacks = validation, callbacks
         self.loss, self.stopped = loss, ""
+        self.tried: Sequence[Any] = ()
+        """The batches of the step that was begun last."""
 
     def __iter__(self) -> Iterator[Reached]:
         """What is reached after each step; after the last of an epoch, with that judged."""
@@ -89,18 +91,26 @@ class Training:
 
     def _make_step(self, group: Sequence[Any]) -> bool:
         """Whether it was made; a callback can end the run before it."""
-        at = self.reached
+        at, self.tried = self.reached, group
         value, params, state = self.step(at.params, at.state, group)
+        examples = sum(map(count_examples, group))  # which workers may have counted
+        if not examples:
+            raise ValueError(f"fit: batch {at.batch} of epoch {at.epoch} holds no examples")
         value = float(value)
         if not math.isfinite(value):
+            advice = (
+                "A smaller learning rate may help"
+                if at.steps
+                else "No update was made yet: look at the data and the parameters to start from"
+            )
             raise FloatingPointError(
-                f"fit: the loss is {value} at step {at.steps}. {self.why_not(at.params, group)}A "
-                "smaller learning rate may help; debug_nans() finds where a NaN is made."
+                f"fit: the loss is {value} at step {at.steps}. {self.why_not(at.params, group)}"
+                f"{advice}; debug_nans() finds where a NaN is made."
             )
         stop = self.callbacks and any(
             [call(at.steps, at.params, value, at.state) for call in self.callbacks]
         )
-        self.history.append(at.epoch, value, sum(map(count_examples, group)))
+        self.history.append(at.epoch, value, examples)
         if stop:
             self.stopped = "callback"
             if self.validation is None:
