@@ -1,6 +1,6 @@
 """A program: estimates within a memory limit, on data ten times as large that it opens in parts.
 
-    python peak_within_limit.py X.npy Y.npy     prints a line of JSON: bytes at the peak, and answers
+    python peak_within_limit.py X.npy Y.npy     prints a line of JSON for each step
 
 The peak is tracemalloc's, which counts all memory of Python and of NumPy's arrays from the point
 where the library and what it makes once are there. The resident size of the process is told too: it
@@ -14,6 +14,7 @@ import json
 import resource
 import sys
 import tracemalloc
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -35,15 +36,12 @@ def loss(model: Any, batch: Any) -> Any:
 
 
 def main() -> None:
-    paths = sys.argv[1], sys.argv[2]
+    paths, budget = (sys.argv[1], sys.argv[2]), float(sys.argv[3])
     n = len(np.load(paths[0], mmap_mode="r"))
     data = [partial(open_rows, paths, first) for first in range(0, n, ROWS)]
     model = nn.MLP([64, 8, 4], seed=0)
-    small = curvature.HessianOperator(loss, model, data[:2], memory_limit=LIMIT)
-    curvature.report(small, budget="20s")  # what is made once: imports, compiled rules
+    curvature.report(curvature.HessianOperator(loss, model, data[:1]), budget=10.0)  # made once
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    peaks: dict[str, Any] = {}
-    answers: dict[str, Any] = {}
     op: Any = None
 
     def operator() -> Any:
@@ -51,23 +49,19 @@ def main() -> None:
         op = curvature.HessianOperator(loss, model, data, memory_limit=LIMIT)
         return float(op.value)
 
-    steps = {
+    steps: dict[str, Callable[[], Any]] = {
         "loss": operator,
-        "eigenvalues": lambda: curvature.top_eigenpairs(op, 2, tol=1e-4).values.tolist(),
-        "trace": lambda: curvature.trace(op, rtol=0.1).value,
-        "report": lambda: {
-            name: part.why
-            for name, part in curvature.report(op, budget=float(sys.argv[3])).parts.items()
-        },
+        "eigenvalues": lambda: curvature.top_eigenpairs(op, 2, tol=1e-3).values.tolist(),
+        "trace": lambda: curvature.trace(op, max_matvecs=24).interval,
+        "report": lambda: {k: x.why for k, x in curvature.report(op, budget=budget).parts.items()},
     }
     tracemalloc.start()
     for name, step in steps.items():
         tracemalloc.reset_peak()
-        answers[name] = step()
-        peaks[name] = tracemalloc.get_traced_memory()[1]
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    told = {"limit": LIMIT, "peaks": peaks, "answers": answers, "matvecs": op.matvecs}
-    print(json.dumps({**told, "resident growth": 1024 * (after - before)}))
+        answer, peak = step(), tracemalloc.get_traced_memory()[1]
+        grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+        told = {"step": name, "answer": answer, "peak": peak, "resident growth": grown}
+        print(json.dumps(told), flush=True)
 
 
 if __name__ == "__main__":

@@ -396,10 +396,13 @@ def survives(executor: Any, pids: Any) -> str:
         expected = HessianOperator(logistic, AT, WIDE, executor=threads) @ ALONG
     data = ShardedData(WIDE, executor)
     np.testing.assert_array_equal(HessianOperator(logistic, AT, data) @ ALONG, expected)
-    begin = time.monotonic()
-    np.testing.assert_array_equal(HessianOperator(logistic, AT, data) @ ALONG, expected)
+    spent = []
+    for _ in range(3):
+        begin = time.monotonic()
+        np.testing.assert_array_equal(HessianOperator(logistic, AT, data) @ ALONG, expected)
+        spent.append(time.monotonic() - begin)
     products = refused = 0
-    with Killing(pids, max(0.4, 4 * (time.monotonic() - begin))) as killing:
+    with Killing(pids, max(0.4, 4 * min(spent))) as killing:
         while killing.count < 100:
             try:
                 found = HessianOperator(logistic, AT, data) @ ALONG
@@ -426,8 +429,11 @@ def test_a_hundred_kills_change_no_result() -> None:
 
 @pytest.mark.slow
 def test_a_hundred_kills_of_dask_workers_change_no_result() -> None:
+    dask = pytest.importorskip("dask")
     distributed = pytest.importorskip("dask.distributed")
+    forked = {"distributed.worker.multiprocessing-method": "forkserver"}  # they start sooner
     with (
+        dask.config.set(forked),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
         ) as cluster,
@@ -435,8 +441,9 @@ def test_a_hundred_kills_of_dask_workers_change_no_result() -> None:
     ):
 
         def pids() -> list[int]:
-            found = [worker.process for worker in list(cluster.workers.values())]
-            return [process.pid for process in found if process is not None and process.pid]
+            """Of the workers, when both are there: killed sooner, they would never be."""
+            up = [w for w in list(cluster.workers.values()) if w.status.name == "running"]
+            return [w.process.pid for w in up if w.process is not None] if len(up) == 2 else []
 
         print(survives(client.get_executor(), pids))
 

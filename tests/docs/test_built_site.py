@@ -30,7 +30,8 @@ def opened(page: str, script: str, tmp_path: Path, query: str = "", *options: st
     copy = path.with_name(f"driven-{path.name}")
     copy.write_text(driven(path.read_text(encoding="utf-8"), script), encoding="utf-8")
     try:
-        result, requests = visit(copy.as_uri() + query, tmp_path / "profile", *options)
+        url, profile = copy.as_uri() + query, tmp_path / "profile"
+        result, requests = visit(url, profile, *options, notes="[PST]")  # the theme's
     finally:
         copy.unlink()
     assert {urlsplit(request).scheme for request in requests} <= {"file", "data"}
@@ -66,15 +67,14 @@ PAGES = (
 )
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, 500])  # the narrowest window that Chromium opens
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_fit_and_their_pictures_load(page: str, width: int, tmp_path: Path) -> None:
     script = """
         for (const image of document.images) { image.loading = "eager"; await image.decode(); }
         const page = document.documentElement;
-        return { over: page.scrollWidth - page.clientWidth,
+        return { width: innerWidth, over: page.scrollWidth - page.clientWidth,
                  untold: all("article img:not([alt])").length };
     """
     found = opened(page, script, tmp_path, "", f"--window-size={width},800")
-    assert found["untold"] == 0
-    assert found["over"] <= 0
+    assert found == {"width": width, "over": 0, "untold": 0}

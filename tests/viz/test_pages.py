@@ -284,6 +284,14 @@ class TestPage:
         assert "default-src 'none'" in made and "MIT" in made and "ISC" in made
         assert not re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="(?!data:)', made)
 
+    @browser
+    def test_split_into_lines_it_still_draws(self, tmp_path: Path) -> None:
+        """As sites and notebooks do with what an object shows, by Python's ends of lines."""
+        made = tg.viz.view(np.sin, 1.0).html
+        path = tmp_path / "v.html"
+        path.write_text("\n".join(line.rstrip() for line in made.splitlines()), encoding="utf-8")
+        assert run(path, 'await painted(1); return all("g.node").length;') == 3
+
     def test_parts_that_look_like_names_stay(self) -> None:
         made = page("graph.html", "@DATA@", DATA=as_json("@TITLE@"), PROGRAM="", NOTICE="")
         assert "<title>@DATA@</title>" in made and '"@TITLE@"' in made

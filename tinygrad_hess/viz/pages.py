@@ -56,8 +56,13 @@ def _shown(data: Any) -> Any:
 
 def shipped(name: str) -> str:
     """A program: ``viz-global.js`` draws DOT text, ``d3-zoom.js`` pans and zooms, ``uplot.js`` with
-    ``uplot.css`` draws curves."""
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    ``uplot.css`` draws curves.
+
+    Where Python ends lines and JavaScript does not, the characters are escaped, as they can be in
+    the strings that hold a program's bytes: notebooks and sites split what they take of a page.
+    """
+    text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return re.sub("[\x1c-\x1e\x85]", lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def notice() -> str:
