@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 INSTALLED := pyproject.toml setup.py $(wildcard tinygrad_hess/*/*/_*.[ch])
 
-.PHONY: demo test slow fuzz peers lint docs dist bench sizes accuracy supported names clean help
+.PHONY: demo test slow fuzz hard versions peers lint docs dist bench sizes accuracy supported names clean help
 
 help:  ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -39,13 +39,21 @@ demo: $(VENV)/.viz  ## Train a net on digits, print its curvature, draw figures 
 	$(BIN)/python -m tinygrad_hess demo
 
 test: $(VENV)/.test  ## Run the tests, doctests and examples
-	$(BIN)/python -m pytest -m "not slow and not fuzz"
+	$(BIN)/python -m pytest -m "not slow and not fuzz and not hard"
 
 slow: $(VENV)/.test  ## Run the long ones: coverage of intervals, published results, many programs
 	$(BIN)/python -m pytest -m slow
 
 fuzz: $(VENV)/.test  ## Call every public name with malformed arguments, 100,000 times
 	$(BIN)/python -m pytest -m fuzz
+
+hard: $(VENV)/.test  ## Kill, fork, fill disks, damage files, train 100,000 steps; writes docs/reliability.md
+	$(BIN)/python -m pytest -m hard -n 1
+	$(BIN)/python tools/reliability_page.py
+
+versions: $(VENV)/.test $(VENV)/.versions  ## Run quick tests on Python 3.11 to 3.14, oldest and newest NumPy and SciPy
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/versions.py --write $(ARGS)
+	$(BIN)/python tools/reliability_page.py
 
 peers: $(VENV)/.peers  ## Compare with JAX (and with PyTorch, if you install it into .venv)
 	$(BIN)/python -m pytest -m peers -rs
@@ -85,5 +93,5 @@ names: $(VENV)/.test  ## Write the index of names and the type stubs anew, after
 	$(BIN)/python tools/public_names.py
 
 clean:  ## Remove what was made
-	rm -rf $(VENV) $(BENCH) build dist *.egg-info demo_output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) .venv-versions build dist *.egg-info demo_output .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf docs/_build docs/_scripts docs/copied docs/gallery docs/reference/tinygrad_hess*.rst docs/sg_execution_times.rst

@@ -1,7 +1,8 @@
 """Write docs/reliability.md: ``python tools/reliability_page.py``.
 
-It counts the walk over special points that ``tests/scipy/test_special_points.py`` makes, and lists
-what is known to differ, from the tables that the tests read.
+It counts the walk over special points that ``tests/scipy/test_special_points.py`` makes, lists what
+is known to differ, from the tables that the tests read, and what hard tests measured, from the file
+that they write.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support"), str(ROOT / "tools")]
+sys.path[:0] = [str(ROOT), *(str(ROOT / p) for p in ("tests/support", "tests/hard", "tools"))]
 
 from accuracy_page import replace, table  # noqa: E402
 from extremes import ENDS, special_calls, stats_calls  # noqa: E402
+from figures import figures  # noqa: E402
 from special_points import KNOWN, checks  # noqa: E402
 
 PAGE = ROOT / "docs" / "reliability.md"
@@ -42,9 +44,10 @@ def page() -> str:
     ]
     calls = len([*special_calls(), *stats_calls()])
     reasons = "\n".join(f"- `{pattern}`: {reason}." for pattern, reason in KNOWN.items())
-    return f"""# Special points
+    return f"""# Reliability
 
-Written by `python tools/reliability_page.py` from the tables of the tests.
+Written by `python tools/reliability_page.py` from the tables of the tests, and from what hard tests
+measured.
 
 ## Derivatives at special points
 
@@ -67,7 +70,34 @@ What differs, by the pattern of the label, and why:
 {calls} calls at {len(ENDS)} arguments each (infinities, NaN, zeros of both signs, 1e-310 to 1e200):
 values of arrays and of tensors are SciPy's, and derivatives to third order return, in a process of
 their own that an alarm would end. Where two nestings are both finite they agree, but for rounding.
-"""
+
+{hard_tests()}"""
+
+
+def hard_tests() -> str:
+    """What `make hard` and `make versions` measured when they were run last."""
+    found = figures()
+    killed, versions = found.pop("killed runs", {}), found.pop("versions", {})
+    runs = [(name, *(str(x[k]) for k in ("kills", "ends", "same"))) for name, x in killed.items()]
+    rest = [
+        (name, "; ".join(f"{key.replace('_', ' ')}: {value:,}" for key, value in x.items()))
+        for name, x in found.items()
+    ]
+    parts = [
+        "## Hard tests\n\nMeasured by `make hard`, one after the other.\n\nRuns are killed (SIGKILL) "
+        "at random moments, and go on from their checkpoint. Each that comes to its end gives the "
+        "bits of a run that was left alone.\n\n"
+        + table("run | kills | came to the end | with the same bits", runs),
+        "Files are cut short, or up to three of their bits are flipped: they are refused by one "
+        "error that names them, or read, where a format has no checksum or the bit says nothing. A "
+        "write to a full disk is one error, and leaves what was there.\n\n"
+        + table("test | measured", rest),
+    ]
+    if versions:
+        head = "Python | NumPy | SciPy | C runner | quick tests"
+        rows = [tuple(row) for row in versions["rows"]]
+        parts.append("Versions, by `make versions`:\n\n" + table(head, rows))
+    return "\n\n".join(parts) + "\n"
 
 
 if __name__ == "__main__":

@@ -15,16 +15,15 @@ import tempfile
 import time
 from pathlib import Path
 
-for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # children are forked
-    os.environ[name] = "1"
+if __name__ == "__main__":  # children are forked
+    os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from tinygrad_hess import curvature, nn  # noqa: E402
-from tinygrad_hess.core import pace  # noqa: E402
-from tinygrad_hess.core.encoding import encode  # noqa: E402
+from tinygrad_hess import curvature, nn
+from tinygrad_hess.core import pace
+from tinygrad_hess.core.encoding import encode
 
-pace.SECONDS, pace.SHARE = 0.0, 1e9  # saves after each step
 KILLS = 20
 
 rng = np.random.default_rng(0)
@@ -130,6 +129,7 @@ def forked(run, path) -> int:
 
 
 def main(name: str, seed: int = 0) -> dict:
+    pace.SECONDS, pace.SHARE = 0.0, 1e9  # saves after each step
     run, moments = RUNS[name], random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "alone.npz")

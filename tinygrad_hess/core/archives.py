@@ -8,6 +8,7 @@ file: what a header claims is compared with what the archive holds.
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import zipfile
@@ -90,6 +91,10 @@ def read_npz(path: Path) -> dict[str, Array]:
             }
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise ValueError(f"it is not whole ({error})") from error
+    except OSError as error:  # an entry that claims to begin before the file does
+        if error.errno != errno.EINVAL:
+            raise
+        raise ValueError("it is not whole (an entry lies outside of it)") from error
     if len(found) < len(entries):
         raise ValueError("two of its entries have the same name")
     return found

@@ -15,6 +15,11 @@ def replace_whole(path: Path, data: bytes | Callable[[Any], Any]) -> Path:
 
     ``data`` is the content, or a function that writes it to the open file. What killed processes
     left beside it, in an earlier attempt, is removed.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written, as on a full disk; what was there before is still there.
     """
     before = f".{path.name}."
     for other in left_behind(path.parent, before):
@@ -27,6 +32,9 @@ def replace_whole(path: Path, data: bytes | Callable[[Any], Any]) -> Path:
         else:
             beside.write_bytes(data)
         os.replace(beside, path)
+    except OSError as error:
+        why = f"{path.name} could not be written ({error.strerror}); what was there is unchanged"
+        raise OSError(error.errno, why, str(path)) from error
     finally:
         beside.unlink(missing_ok=True)
     return path

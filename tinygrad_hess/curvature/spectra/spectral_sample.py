@@ -97,6 +97,7 @@ class SpectralSample:
         self.steps, self.scouts = (
             self._fit_to_budget(probes, steps) if state is None else map(int, state["plan"])
         )
+        self._cut = self.reason  # why the plan is less than was asked for
         room = A.columns(BASIS_MEMORY, min(LEAST, A.size))
         self.width = max(1, room // (self.steps + 1))
         self._candidates = Candidates(most=max(1, room // (4 * self.scouts)))
@@ -270,6 +271,7 @@ class SpectralSample:
             "lengths": lengths,
             "tridiagonals": padded,
             "plan": np.array([self.steps, self.scouts]),
+            "cut": np.array(self._cut),
             "fixed": np.array(self._fixed),
             "held_values": np.array(candidates.values),
             "held_residuals": np.array(candidates.residuals),
@@ -289,6 +291,9 @@ class SpectralSample:
         seconds, matvecs = state["spent"]
         self.budget.restore({"seconds": seconds, "matvecs": matvecs})
         self._fixed = bool(state["fixed"])
+        cut = str(state.get("cut", ""))
+        if cut.startswith(f"max_matvecs={self.budget.max_matvecs} "):  # and it is not more now
+            self.reason = self._cut = cut
         for i, length in enumerate(state["lengths"]):
             alpha, beta = state["tridiagonals"][:, i, :length]
             self.tridiagonals.append((alpha, beta))
