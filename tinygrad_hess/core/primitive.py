@@ -113,8 +113,9 @@ class Primitive:
         Floating-point operations from which BLAS would use several threads for it.
     accumulate : callable, optional
         ``accumulate(parts, x) -> cotangent``: the sum of the transposes of several calls on one
-        ``x``, from the cotangent and the parameters of each, where that costs less than a
-        cotangent of the size of ``x`` for each call.
+        ``x``, the first operand and the only one with a derivative; from the cotangent, the other
+        operands and the parameters of each, where that costs less than a cotangent of the size of
+        ``x`` for each call.
     effects : bool
         Whether calling ``fn`` runs a function that the user gave.
     """
