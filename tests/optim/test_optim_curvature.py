@@ -198,6 +198,20 @@ def test_adaptive_kfac_refuses_what_it_does_not_read(settings: dict[str, Any]) -
         optim.KFAC(lambda model, x: model(x), nn.mse, adaptive=True, **settings)
 
 
+def test_adaptive_kfac_trains_on_batches_in_single_precision() -> None:
+    small = lambda x: np.asarray(x, np.float32)
+    model = tg.core.trees.map(small, nn.MLP([4, 3, 2], nn.tanh, seed=0))
+    batches = [(small(X[k::3]), small(TARGETS[k::3])) for k in range(3)]
+    opt = optim.KFAC(lambda model, x: model(x), nn.mse, damping=0.1, adaptive=True)
+    assert repr(opt) == "KFAC(damping=0.1, decay=0.95, every=1, adaptive=True)"
+    fitted = optim.fit(net_loss, model, batches, opt, epochs=10)
+    assert fitted.losses[-3:].mean() < 0.9 * fitted.losses[:3].mean()
+    for x in tg.core.trees.leaves((fitted.params, fitted.state.shared)):
+        assert x.dtype == np.float32
+    with pytest.raises(TypeError, match=r"KFAC.update: it needs the curvature of the model"):
+        opt.update(model, model, fitted.state)
+
+
 def test_kfac_is_the_natural_gradient_of_a_linear_layer() -> None:
     """One layer and squared error: the Kronecker factors are exact."""
     model = nn.Linear(4, 2, seed=0)

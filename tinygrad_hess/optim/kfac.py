@@ -90,7 +90,7 @@ class KFAC(ModelCurvature):
     True
     """
 
-    shown = ("lr", "momentum", "damping", "decay", "every", "weight_decay")
+    shown: tuple[str, ...] = ("lr", "momentum", "damping", "decay", "every", "weight_decay")
 
     def __init__(
         self,
@@ -127,6 +127,8 @@ class KFAC(ModelCurvature):
         self.max_kl = None if max_kl is None else self._number("max_kl", max_kl, above=0)
         self.expectation = arguments.choice("KFAC", "expectation", expectation, EXPECTATIONS)
         self.seed = arguments.integer("KFAC", "seed", seed, least=0)
+        if adaptive:
+            self.shown = ("damping", "decay", "every", "adaptive")
 
     def init(self, params: Any) -> State:
         """Factors of zeros, six arrays a layer: A, B, and their eigenvalues and eigenvectors.
