@@ -67,7 +67,8 @@ def _fold(g: Array, *, space: Any, size: Any, stride: Any, dilation: Any) -> Arr
             slice(o * d, o * d + s * (p - 1) + 1, s)
             for o, d, s, p in zip(offset, dilation, stride, positions, strict=True)
         )
-        there = out[(Ellipsis, *target)]
+        key: Any = (Ellipsis, *target)
+        there = out[key]
         there += g[(Ellipsis, *offset)]
     return out
 
