@@ -428,27 +428,6 @@ def test_a_hundred_kills_change_no_result() -> None:
 
 
 @pytest.mark.slow
-def test_a_hundred_kills_of_dask_workers_change_no_result() -> None:
-    dask = pytest.importorskip("dask")
-    distributed = pytest.importorskip("dask.distributed")
-    forked = {"distributed.worker.multiprocessing-method": "forkserver"}  # they start sooner
-    with (
-        dask.config.set(forked),
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-
-        def pids() -> list[int]:
-            """Of the workers, when both are there: killed sooner, they would never be."""
-            up = [w for w in list(cluster.workers.values()) if w.status.name == "running"]
-            return [w.process.pid for w in up if w.process is not None] if len(up) == 2 else []
-
-        print(survives(client.get_executor(), pids))
-
-
-@pytest.mark.slow
 def test_dask() -> None:
     distributed = pytest.importorskip("dask.distributed")
     with ThreadPoolExecutor(2) as executor:
