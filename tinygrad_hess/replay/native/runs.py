@@ -71,16 +71,17 @@ class Lines:
         self._functions: dict[Any, Any] = {}  # by the way in which arguments lie
 
     def __call__(self, *args: Any) -> Any:
-        way = tuple([_way(x) for x in args])
-        way = (
-            way
-            if None not in way and (way in self._functions or len(self._functions) < WAYS)
-            else None
-        )
+        way = self._way(args)
         function = self._functions.get(way)
         if function is None:
             function = self._functions[way] = self._made(args if way else None)
         return function(*args)
+
+    def _way(self, args: Sequence[Any]) -> tuple[Any, ...] | None:
+        """How all arguments lie; None where one is no array, or there are enough other ways."""
+        way = tuple([_way(x) for x in args])
+        known = way in self._functions or len(self._functions) < WAYS
+        return way if known and None not in way else None
 
     def _made(self, args: Sequence[Any] | None) -> types.FunctionType:
         """A function of arguments that lie as these do; None stands for any."""
