@@ -9,8 +9,8 @@
   or settings, by other processes: ``parallel_map(f, range(10), executor=executor)``.
 - Recorded once, then replayed: ``jit(f)``; a loop as one node: ``scan(body, carry, xs)``.
 - Custom rules: ``custom_vjp``, ``custom_jvp``, ``stop_gradient``, ``checkpoint``.
-- Checks: ``check_grads(f, (x,))``, ``check_finite(tree)``, ``debug_nans()``, ``nan_safe()``; what has a derivative:
-  ``supported("numpy.cumsum")``.
+- Checks: ``check_grads(f, (x,))``, ``check_finite(tree)``, ``debug_nans()``, ``nan_safe()``; what
+  has a derivative: ``supported("numpy.cumsum")``.
 - Nets, optimisers and data: ``nn``, ``optim``, ``data``.
 - The Hessian of a training loss: ``curvature.HessianOperator``, ``curvature.top_eigenpairs``,
   ``curvature.trace``.

@@ -345,7 +345,7 @@ def _first_state(optimizer: Optimizer, params: Any, given: Any) -> State:
             f"run, which begins with {fresh}. Leave it out, or give the .state of a run of the "
             "same."
         )
-    return given  # type: ignore[no-any-return]
+    return given
 
 
 def _callbacks(given: Any) -> Sequence[Callback]:
