@@ -32,7 +32,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
-    "figures",
+    "figure_links",
     "mathml",
     "notebooks",
     "reference",

@@ -65,7 +65,7 @@ ConditionNumber: value largest smallest matvecs converged exact seconds seed met
 Eigenpairs: which values residuals intervals gap_intervals matvecs converged exact method
     seconds seed reason | vectors
 LayerShares: names shares sizes
-LayerBlocks: names sizes squares standard_errors between matvecs exact seed
+LayerBlocks: names sizes squares standard_errors between matvecs exact seed reason
 Alignment: share shares values baseline baseline_interval parameters matvecs converged reason
 Overlap: overlap angles baseline
 CriticalPoint: kind proved gradient_norm gradient_limit smallest largest index positive nullity
@@ -78,12 +78,13 @@ Sharpness: loss largest_eigenvalue interval sam sam_one_step adaptive_eigenvalue
 QuadraticModel: value gradient_norm gradient_curvature parameters
 QuadraticSlice: t actual quadratic value slope curvature third trusted
 Landscape: coordinates values quadratic slopes curvatures value labels path explained
-    evaluations matvecs
+    evaluations matvecs reason
 LipschitzBound: value curvature start points matvecs shown not_shown sampled climbed | point
     direction
 ConvexityCheck: convex smallest residual zero points matvecs shown not_shown sampled climbed |
     point direction
-Jackknife: value standard_error interval bias without sizes seconds
+Jackknife: value standard_error interval bias without sizes converged seconds
+    reason
 Solution: residuals iterations matvecs converged method seconds reason
 Influence: scores test_loss damping residual matvecs converged seconds reason
 ObservedInformation: names estimate standard_errors intervals level robust examples converged

@@ -14,7 +14,7 @@ import tinygrad_hess as tg
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "docs" / "_ext"))
-import figures  # noqa: E402
+import figure_links  # noqa: E402
 import reference  # noqa: E402
 import scripts  # noqa: E402
 import sources  # noqa: E402
@@ -99,10 +99,10 @@ def test_marks_are_escaped_outside_of_code_alone() -> None:
 def test_a_figure_leads_to_its_larger_version() -> None:
     sizes = 'src="../a.png" srcset="../a.png, ../a_2_00x.png 2.00x"'
     image = f'<img {sizes} alt="x" class="sphx-glr-single-img"/>'
-    assert figures.linked(image) == f'<a class="figure" href="../a_2_00x.png">{image}</a>'
+    assert figure_links.linked(image) == f'<a class="figure" href="../a_2_00x.png">{image}</a>'
     image = '<img src="b.png" class="sphx-glr-single-img">'
-    assert figures.linked(image) == f'<a class="figure" href="b.png">{image}</a>'
-    assert figures.linked('<img src="b.png">') == '<img src="b.png">'
+    assert figure_links.linked(image) == f'<a class="figure" href="b.png">{image}</a>'
+    assert figure_links.linked('<img src="b.png">') == '<img src="b.png">'
 
 
 # ---- scripts ------------------------------------------------------------------------------------

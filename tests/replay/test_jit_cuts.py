@@ -160,6 +160,7 @@ def test_explain_names_the_line_that_stopped_a_cut(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("tinygrad_hess.replay.compiled.CUT", 0)
     assert "too small to share" in tg.jit(f).explain(x)
     monkeypatch.setattr("tinygrad_hess.replay.compiled.SHARED", 0)
+    monkeypatch.setattr("tinygrad_hess.replay.compiled.WOKEN", 0)
     assert why in tg.jit(f).explain(x)
 
 

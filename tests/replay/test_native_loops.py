@@ -83,6 +83,7 @@ SHAPES = [
     ((20, 2), (20, 1)), ((20, 1, 3), (1, 30, 3)), ((2, 40, 3), (2, 1, 1)),  # short inside long
 ]  # fmt: skip
 FUNCTIONS = [
+    np.fmax, np.fmin,
     np.exp, np.tanh, np.sin, np.cos, np.log, np.log1p, np.arctan, np.power, np.arctan2, np.hypot,
     np.logaddexp, scipy.special.erf, scipy.special.gammaln, scipy.special.xlogy,
 ]  # fmt: skip
@@ -214,9 +215,25 @@ def test_copies_of_many_by_masks_that_go_up_and_down(dtype: Any) -> None:
         assert want.tobytes() == got.tobytes()
 
 
-@pytest.mark.parametrize(
-    "ufunc", [np.add, np.subtract, np.multiply, np.divide, np.negative], ids=lambda u: u.__name__
-)
+ARITHMETIC = [np.add, np.subtract, np.multiply, np.divide, np.negative]
+
+
+@pytest.mark.parametrize("ufunc", sorted(EXACT, key=lambda u: u.__name__), ids=lambda u: u.__name__)
+def test_short_axes_whose_neighbours_lie_at_any_stride(ufunc: Any) -> None:
+    """By arithmetic on contiguous copies: NumPy's loops are wrong at some strides of the result."""
+    for width in (2, 3, 4, 8):
+        for shape in ((9, 4, width), (40, width), (17, 8, width)):
+            for one in (lambda a: a, lambda a: a.swapaxes(-1, -2).copy().swapaxes(-1, -2)):
+                operands = [one(draw(shape, float, k)) for k in range(ufunc.nin)]
+                call = Call(ufunc, tuple("ab"[: ufunc.nin]))
+                with np.errstate(all="ignore"):
+                    want = ufunc(*[np.ascontiguousarray(x) for x in operands])
+                got = np.empty_like(want)
+                if filled(call, operands, got):
+                    assert one_nan(got).tobytes() == one_nan(want).tobytes()
+
+
+@pytest.mark.parametrize("ufunc", ARITHMETIC, ids=lambda u: u.__name__)
 def test_a_few_hostile_numbers(ufunc: Any) -> None:
     values = [np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324, -1e-310, 0.0, -0.0, 1.5]
     for pair in itertools.product(values, values):

@@ -35,6 +35,7 @@ def route(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(traced, "CUT", 0)
         patch.setattr(traced, "SHARED", 0)
+        patch.setattr(traced, "WOKEN", 0)
         patch.setattr(sharded, "CACHE", cache)
         patch.setattr(sharded, "ADDITIONS", 1e9)
         patch.setattr(threads, "available", lambda: count)

@@ -123,11 +123,12 @@ static void copy_where(char **args, const npy_intp *dimensions, const npy_intp *
     }
 }
 
-/* And loops for a few doubles: NumPy's take longer to choose a way than to go it. Each is exact, or
-   rounded once, so that there is one right answer. */
+/* And loops of doubles: for a few, NumPy's take longer to choose a way than to go it, and where
+   results lie apart they are not to be trusted. Each is exact, or rounded once, so that there is one
+   right answer. */
 
-#define FEW(name, result)                                                                          \
-    static void few_##name(char **args, const npy_intp *dimensions, const npy_intp *steps,         \
+#define OWN(name, result)                                                                          \
+    static void own_##name(char **args, const npy_intp *dimensions, const npy_intp *steps,         \
                            void *data) {                                                           \
         for (npy_intp i = 0; i < dimensions[0]; i++) {                                             \
             const double x = AT(const double, args[0], steps[0]);                                  \
@@ -136,12 +137,12 @@ static void copy_where(char **args, const npy_intp *dimensions, const npy_intp *
         }                                                                                          \
     }
 
-FEW(add, x + y)
-FEW(subtract, x - y)
-FEW(multiply, x * y)
-FEW(divide, x / y)
+OWN(add, x + y)
+OWN(subtract, x - y)
+OWN(multiply, x * y)
+OWN(divide, x / y)
 
-static void few_negative(char **args, const npy_intp *dimensions, const npy_intp *steps, void *data) {
+static void own_negative(char **args, const npy_intp *dimensions, const npy_intp *steps, void *data) {
     for (npy_intp i = 0; i < dimensions[0]; i++)
         AT(double, args[1], steps[1]) = -AT(const double, args[0], steps[0]);
 }
@@ -465,11 +466,11 @@ PyMODINIT_FUNC PyInit__runner(void) {
     if (PyType_Ready(&run_type) < 0 || PyModule_AddObjectRef(module, "Run", (PyObject *)&run_type) < 0 ||
         PyModule_AddObject(module, "COPY", PyLong_FromSsize_t((Py_ssize_t)copy)) < 0 ||
         PyModule_AddObject(module, "COPY_WHERE", PyLong_FromSsize_t((Py_ssize_t)copy_where)) < 0 ||
-        PyModule_AddObject(module, "FEW",
-                           Py_BuildValue("{s:n,s:n,s:n,s:n,s:n}", "add", (Py_ssize_t)few_add,
-                                         "subtract", (Py_ssize_t)few_subtract, "multiply",
-                                         (Py_ssize_t)few_multiply, "divide", (Py_ssize_t)few_divide,
-                                         "negative", (Py_ssize_t)few_negative)) < 0) {
+        PyModule_AddObject(module, "OWN",
+                           Py_BuildValue("{s:n,s:n,s:n,s:n,s:n}", "add", (Py_ssize_t)own_add,
+                                         "subtract", (Py_ssize_t)own_subtract, "multiply",
+                                         (Py_ssize_t)own_multiply, "divide", (Py_ssize_t)own_divide,
+                                         "negative", (Py_ssize_t)own_negative)) < 0) {
         Py_DECREF(module);
         return NULL;
     }

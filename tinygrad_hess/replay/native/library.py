@@ -1,8 +1,8 @@
 """The C extension: whether it may be used, and the inner loops that NumPy's ufuncs have.
 
 why_python  : () -> a reason, or None where it may be used
-loop        : (ufunc, types of operands and result) -> addresses of the loop and its data, or None
-loop_of_few : the same for arrays of a few numbers
+loop       : (ufunc, types of operands and result) -> addresses of the loop and its data, or None
+own_loop   : the same by the extension itself
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def why_python() -> str | None:
 def _unusable() -> str | None:
     if _runner is None:
         return _missing
-    if not hasattr(_runner, "FEW"):
+    if not hasattr(_runner, "OWN"):
         return "the C extension is of an earlier version: install the package again"
     for ufunc in (np.add, np.exp, np.matmul):
         if not _is_read_rightly(ufunc):
@@ -166,11 +166,15 @@ FEW = 8
 
 
 @functools.cache
-def loop_of_few(ufunc: np.ufunc, types: tuple[int, ...]) -> Loop | None:
-    """The same loop for a few numbers, where there is a faster one."""
-    few = {getattr(np, name): address for name, address in _runner.FEW.items()}
-    if ufunc in few and set(types) == {np.dtype(float).num}:
-        found = few[ufunc], 0
+def own_loop(ufunc: np.ufunc, types: tuple[int, ...]) -> Loop | None:
+    """The same loop of the extension's own, if it has one: for a few numbers, and any strides.
+
+    NumPy's own loops write amiss where results lie apart: ``np.negative(x[::8], out=y[::2])``, by
+    NumPy 2.4 on a processor with AVX2.
+    """
+    own = {getattr(np, name): address for name, address in _runner.OWN.items()}
+    if ufunc in own and set(types) == {np.dtype(float).num}:
+        found = own[ufunc], 0
         return found if _agrees(ufunc, types, found) else None
     return None
 

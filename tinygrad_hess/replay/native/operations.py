@@ -23,22 +23,23 @@ from .library import (
     copy,
     copy_where,
     loop,
-    loop_of_few,
     most_reduced,
+    own_loop,
     start_of_sum,
 )
 
 NUMBERS = frozenset(np.dtype(c).num for c in TYPES)
 
 EXACT = frozenset({
-    np.absolute, np.add, np.ceil, np.copysign, np.divide, np.equal, np.floor, np.fmax, np.fmin,
-    np.greater, np.greater_equal, np.isfinite, np.isinf, np.isnan, np.less, np.less_equal,
-    np.logical_and, np.logical_not, np.logical_or, np.logical_xor, np.maximum, np.minimum,
-    np.multiply, np.negative, np.not_equal, np.positive, np.reciprocal, np.rint, np.sign,
-    np.signbit, np.sqrt, np.square, np.subtract, np.trunc,
+    np.absolute, np.add, np.ceil, np.copysign, np.divide, np.equal, np.floor, np.greater,
+    np.greater_equal, np.isfinite, np.isinf, np.isnan, np.less, np.less_equal, np.logical_and,
+    np.logical_not, np.logical_or, np.logical_xor, np.maximum, np.minimum, np.multiply, np.negative,
+    np.not_equal, np.positive, np.reciprocal, np.rint, np.sign, np.signbit, np.sqrt, np.square,
+    np.subtract, np.trunc,
 })  # fmt: skip
 """Of real numbers, correctly rounded: the same bits however the loop goes through memory, but for
-the sign of a NaN where two of them meet, which NumPy's own loops take from either one."""
+the sign of a NaN where two of them meet, which NumPy's own loops take from either one. (Of zeros of
+both signs, ``fmax`` and ``fmin`` choose as they go.)"""
 
 
 class Place(NamedTuple):
@@ -73,11 +74,12 @@ def lowered(call: Call, operands: Sequence[Place], out: Place) -> list[Operation
     found = loop(call.function, types)
     if found is None:
         return None
-    if out.array.size <= FEW:
-        found = loop_of_few(call.function, types) or found
+    own = own_loop(call.function, types)
+    if own is not None and out.array.size <= FEW:
+        found = own
     row = _looped(found, arrays)
     if row is None and call.function in EXACT and not any([x.dtype.kind == "c" for x in arrays]):
-        row = _nested(found, arrays)
+        row = _nested(found, own, arrays)
     return None if row is None else [Operation(row, (*operands, out))]
 
 
@@ -115,15 +117,17 @@ def _looped(found: Loop, arrays: Sequence[Any]) -> Row | None:
     return Row(found, len(arrays), (out.size,), tuple(steps))
 
 
-def _nested(found: Loop, arrays: Sequence[Any]) -> Row | None:
-    """As loops over axes, as few as there can be; the result is filled without gaps."""
+def _nested(found: Loop, own: Loop | None, arrays: Sequence[Any]) -> Row | None:
+    """As loops over axes, as few as there can be; the result is filled without gaps.
+
+    Where the innermost axis is short, a loop that takes any strides walks along another inside.
+    """
     out = arrays[-1]
     axes = _merged(out.shape, [_spread(x, out.shape) for x in arrays])
     if out.size > 1 and axes[-1][-1] != out.itemsize:
         return None
-    if out.dtype.kind != "b":  # of isnan and its like, NumPy's loops write amiss between gaps
-        axes = _longest_inside(axes)
-    return _row(found, axes)
+    longer = _longest_inside(axes)
+    return _row(found, axes) if own is None or longer is axes else _row(own, longer)
 
 
 SHORT = 16
