@@ -33,7 +33,8 @@ def replace_whole(path: Path, data: bytes | Callable[[Any], Any]) -> Path:
             beside.write_bytes(data)
         os.replace(beside, path)
     except OSError as error:
-        why = f"{path.name} could not be written ({error.strerror or error}); what was there is unchanged"
+        reason = error.strerror or error
+        why = f"{path.name} could not be written ({reason}); what was there is unchanged"
         raise OSError(error.errno, why, str(path)) from error
     finally:
         beside.unlink(missing_ok=True)
