@@ -51,6 +51,7 @@ def curved_by_hand(x: Any, length: int) -> tuple[Any, Any, Any]:
 # ---- depth --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_backward_through_200_000_operations() -> None:
     x = leaf(START)
     y = chain(x).sum()
@@ -220,6 +221,7 @@ def test_a_thousand_steps_of_backward_leave_memory_flat(traced: Any) -> None:
     assert last < first
 
 
+@pytest.mark.slow
 def test_a_thousand_functional_steps_leave_memory_flat(traced: Any) -> None:
     params, x, y = net()
     step = tg.value_and_grad(loss_of)
@@ -256,6 +258,7 @@ def test_no_cycles_are_left_for_the_collector() -> None:
         gc.enable()
 
 
+@pytest.mark.slow
 def test_ten_thousand_dropped_losses_leave_memory_flat(traced: Any) -> None:
     x = leaf(np.ones(1000))
     evaluate = lambda: (np.tanh(x) * x).sum()

@@ -94,6 +94,7 @@ def answers(executor: Any) -> list[Any]:
 RNG_ROWS = np.random.default_rng(1).normal(size=(53, 2))
 
 
+@pytest.mark.slow
 def test_the_same_bits_for_any_workers_and_the_closed_forms(processes: Executor) -> None:
     with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(2) as two, ThreadPoolExecutor(4) as four:
         expected = answers(one)

@@ -53,6 +53,7 @@ def test_the_closed_form_in_pieces() -> None:
     np.testing.assert_allclose(G @ V, EXACT @ V, rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_whole_where_there_is_room_and_blocks() -> None:
     H = HessianOperator(logistic, W, (X, Y), memory_limit="1GB")
     assert H._batches.single
@@ -120,6 +121,7 @@ def test_the_peak_is_within_the_limit_on_data_that_are_larger() -> None:
     assert len(H._passes.evaluated) > 20  # in pieces
 
 
+@pytest.mark.slow
 def test_estimates_keep_what_fits_or_refuse_beforehand() -> None:
     diagonal = np.linspace(1, 50, 3000)
     loss = lambda w: (diagonal * w**2).sum() / 2

@@ -49,6 +49,7 @@ def test_distance_is_wassersteins() -> None:
     np.testing.assert_allclose(distance(x, a, y, b), wasserstein_distance(x, y, a, b))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", MEANINGS)
 def test_our_answers_are_as_accurate_as_asked(task: str, numbers: Numbers, tmp_path: Path) -> None:
     numbers.save(tmp_path / "numbers.npz")

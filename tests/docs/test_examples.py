@@ -83,7 +83,16 @@ def test_none_is_forgotten() -> None:
         assert f"]({path.name})" in listed
 
 
-@pytest.mark.parametrize("script", [path.stem for path in SCRIPTS])
+LONG = ("edge_of_stability", "million_parameters", "optimizers_compared", "pictures")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(path.stem, marks=pytest.mark.slow if path.stem in LONG else ())
+        for path in SCRIPTS
+    ],
+)
 def test_runs(script: str, tmp_path: Path) -> None:
     printed = run(script, tmp_path)
     for words in (SHORT | TRAINING)[script]:

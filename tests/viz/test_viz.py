@@ -627,6 +627,7 @@ class TestNamesThatAreNoNames:
                    and "\\\\N" in x and "<<" not in x][:1]  # fmt: skip
         assert "\\\\N" in line
 
+    @pytest.mark.slow
     def test_plots(self, tmp_path):
         for title in (self.BAD.replace("\ud800", ""), "costs $5_ to $7", r"$\bad$", "$x"):
             for figure in (
