@@ -417,7 +417,7 @@ def survives(executor: Any, pids: Any) -> str:
     return f"{killing.count} kills, {products} products, {refused} refused"
 
 
-@pytest.mark.slow
+@pytest.mark.hard
 def test_a_hundred_kills_change_no_result() -> None:
     pools: list[ProcessPoolExecutor] = []
 

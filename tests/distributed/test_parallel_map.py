@@ -178,7 +178,7 @@ tg.parallel_map(partial(slow_square, seconds=0.05), range(40), checkpoint=sys.ar
 """
 
 
-@pytest.mark.slow
+@pytest.mark.hard
 def test_killed_at_twenty_moments_it_resumes_to_the_same_bits(tmp_path: Path) -> None:
     rng, folder = np.random.default_rng(0), tmp_path / "run"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
