@@ -8,16 +8,13 @@ the library is imported, keeps NumPy's.
 
 from __future__ import annotations
 
-import importlib
-import os
 from typing import Any
 
 import numpy as np
 
-try:
-    _loops: Any = importlib.import_module("._loops", __package__)
-except ImportError:  # not built, or for another NumPy
-    _loops = None
+from .. import extensions
+
+_loops, _ = extensions.loaded("._loops", __package__)
 
 
 def _samples() -> Any:
@@ -42,5 +39,5 @@ def _faster(ufunc: np.ufunc) -> np.ufunc:
 
 exp: np.ufunc = np.exp
 tanh: np.ufunc = np.tanh
-if os.environ.get("TINYGRAD_HESS_NATIVE") != "0":
+if extensions.switched_off() is None:
     exp, tanh = _faster(np.exp), _faster(np.tanh)

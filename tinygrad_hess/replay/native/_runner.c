@@ -94,9 +94,9 @@ static inline npy_uint64 chosen(npy_bool mask, npy_uint64 x, npy_uint64 old) {
 
 #define COPY_WHERE(type)                                                                           \
     if (from_step == sizeof(type) && mask_step == 1 && to_step == sizeof(type)) {                  \
-        const type *restrict const x = (const type *)from;                                         \
-        const npy_bool *restrict const m = (const npy_bool *)mask;                                 \
-        type *restrict const y = (type *)to;                                                       \
+        const type *const x = (const type *)from; /* which may be y */                             \
+        const npy_bool *const m = (const npy_bool *)mask;                                          \
+        type *const y = (type *)to;                                                                \
         for (npy_intp i = 0; i < n; i++) y[i] ^= (y[i] ^ x[i]) & -(type)(m[i] != 0);               \
     } else {                                                                                       \
         for (npy_intp i = 0; i < n; i++) {                                                         \

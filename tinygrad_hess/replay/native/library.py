@@ -1,6 +1,6 @@
 """The C extension: whether it may be used, and the inner loops that NumPy's ufuncs have.
 
-why_python  : () -> a reason, or None where it may be used
+why_python : () -> a reason, or None where it may be used
 loop       : (ufunc, types of operands and result) -> addresses of the loop and its data, or None
 own_loop   : the same by the extension itself
 """
@@ -8,25 +8,17 @@ own_loop   : the same by the extension itself
 from __future__ import annotations
 
 import functools
-import importlib
-import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-try:
-    _runner: Any = importlib.import_module("._runner", __package__)
-    _missing = ""
-except ModuleNotFoundError:
-    _runner, _missing = None, "the C extension was not built"
-except ImportError as error:
-    _runner, _missing = None, f"the C extension cannot be loaded ({error})"
+from ...core import extensions
+
+_runner, _missing = extensions.loaded("._runner", __package__)
 
 TYPES = "?fdFD"
 """Types of numbers for which loops are taken. Those of integers may raise, as powers do."""
-
-_SWITCH = "TINYGRAD_HESS_NATIVE"
 
 Loop = tuple[int, int]
 
@@ -113,9 +105,7 @@ def why_python() -> str | None:
     'TINYGRAD_HESS_NATIVE=0'
     >>> os.environ["TINYGRAD_HESS_NATIVE"] = kept
     """
-    if os.environ.get(_SWITCH) == "0":
-        return f"{_SWITCH}=0"
-    return _unusable()
+    return extensions.switched_off() or _unusable()
 
 
 @functools.cache
