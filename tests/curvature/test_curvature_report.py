@@ -201,16 +201,23 @@ def test_a_part_that_fails_says_so_and_leaves_the_others(
     assert ("Spectral density", "failed: RuntimeError: no <luck>") in unfinished(found)
 
 
+@pytest.mark.parametrize(
+    ("function", "before", "at"), [("quadratic_model", "layers", 3), ("layer_traces", "point", 5)]
+)
 def test_ctrl_c_leaves_what_there_is(
-    trained: tuple[Any, Monitor], monkeypatch: pytest.MonkeyPatch
+    trained: tuple[Any, Monitor],
+    monkeypatch: pytest.MonkeyPatch,
+    function: str,
+    before: str,
+    at: int,
 ) -> None:
     def interrupted(*args: Any, **options: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(report_parts, "layer_traces", interrupted)
+    monkeypatch.setattr(report_parts, function, interrupted)
     found = report(loss, trained[0], (X, Y), budget=60)
-    assert found["point"] is not None
-    assert {found.parts[n].why for n in PARTS[5:]} == {"interrupted (Ctrl-C)"}
+    assert found[before] is not None
+    assert {found.parts[n].why for n in PARTS[at:]} == {"interrupted (Ctrl-C)"}
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("1.5 min", 90), ("2h", 7200), (3, 3)])

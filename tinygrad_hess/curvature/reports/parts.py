@@ -141,66 +141,52 @@ class Run:
         product, evaluation, products = self.steps("pace", self._measured_pace)
         self.pace = Pace(product, evaluation)
         self.matvecs += products
-        P, share, product = self.op.shape[0], self._seconds_for, self.pace.product
+        P, share, beside = self.op.shape[0], self._seconds_for, self.steps.beside
         few = P <= DENSE
         self._run_part(
             "eigenpairs",
             lambda: self._eigenpairs(share("eigenpairs", 0.3)),
-            (TOP + 1) * self.pace.product,
+            (TOP + 1) * product,
         )
         top = self.found("eigenpairs")
         usable = top is not None and len(top.values) > 0
         missing = "" if usable else "there are no eigenpairs"
         self._run_part("alignment", lambda: gradient_alignment(self.op, top), 0.0, missing)
         self._run_part("layers", lambda: layer_shares(self.op, top), 0.0, missing)
-        cost = self.pace.product + self.pace.gradient
+        cost = product + self.pace.gradient
         self._run_part("model", lambda: quadratic_model(self.op), cost)
         # Where all eigenvalues take too long, both ends alone, in a share of what is left.
-        end = 2 * P if few else int(np.clip(share("point", 0.15) / self.pace.product, 24, P - 1))
+        end = 2 * P if few else int(np.clip(share("point", 0.15) / product, 24, P - 1))
         self._run_part(
             "point",
             lambda: classify_critical_point(
-                self.op, max_matvecs=end, seed=self.seed, checkpoint=self.steps.beside("point")
+                self.op, max_matvecs=end, seed=self.seed, checkpoint=beside("point")
             ),
-            24 * self.pace.product,
+            24 * product,
         )
-        self._run_part(
-            "traces", lambda: self._traces(share("traces", 0.15)), 20 * self.pace.product
-        )
+        self._run_part("traces", lambda: self._traces(share("traces", 0.15)), 20 * product)
         cost = 2 * (POINTS * self.pace.evaluation + 3 * self.pace.gradient)
         self._run_part("slices", self._slices, cost, missing)
-        self._run_part(
-            "density", lambda: self._density(share("density", 0.3)), 80 * self.pace.product
-        )
-        self._run_part(
-            "condition", lambda: self._condition(share("condition", 0.4)), 80 * self.pace.product
-        )
+        self._run_part("density", lambda: self._density(share("density", 0.3)), 80 * product)
+        self._run_part("condition", lambda: self._condition(share("condition", 0.4)), 80 * product)
         blocks = len(self.op.layers) * 8
         self._run_part(
             "blocks",
-            lambda: layer_blocks(self.op, seed=self.seed, checkpoint=self.steps.beside("blocks")),
-            blocks * self.pace.product,
+            lambda: layer_blocks(self.op, seed=self.seed, checkpoint=beside("blocks")),
+            blocks * product,
         )
-        cost = 150 * self.pace.product + 250 * self.pace.gradient
+        cost = 150 * product + 250 * self.pace.gradient
         self._run_part(
             "sharpness",
-            lambda: sharpness(
-                self.op, tol=1e-3, seed=self.seed, checkpoint=self.steps.beside("sharpness")
-            ),
+            lambda: sharpness(self.op, tol=1e-3, seed=self.seed, checkpoint=beside("sharpness")),
             cost,
         )
-        groups, limit = self._jackknife_groups(), self.op.memory_limit
-        cost = groups * (20 * self.pace.product + 2 * self.pace.gradient)
-        self._run_part(
-            "data",
-            self._data_error,
-            cost,
-            "it takes more operators than memory_limit holds; see jackknife"
-            if limit is not None
-            else ""
-            if groups
-            else "there are no data at hand to leave out",
-        )
+        groups = self._jackknife_groups()
+        cost = groups * (20 * product + 2 * self.pace.gradient)
+        missing = "" if groups else "there are no data at hand to leave out"
+        if self.op.memory_limit is not None:
+            missing = "it takes more operators than memory_limit holds; see jackknife"
+        self._run_part("data", self._data_error, cost, missing)
 
     # ---- what bounds a part ----------------------------------------------------------------------
 
@@ -210,15 +196,15 @@ class Run:
             self.parts[name] = Part(name, why="interrupted (Ctrl-C)")
             return
         compute = lambda: self._computed(name, part, cost, missing)
-        if name in RECOMPUTED:
-            found = compute()
-        else:
-            try:
+        try:
+            if name in RECOMPUTED:
+                found = compute()
+            else:
                 found, earlier = self.steps(name, lambda: (compute(), self._spent()))
                 self.begun = min(self.begun, time.perf_counter() - earlier)
-            except KeyboardInterrupt:
-                self.interrupted = True
-                found = Part(name, why="interrupted (Ctrl-C)")
+        except KeyboardInterrupt:
+            self.interrupted = True
+            found = Part(name, why="interrupted (Ctrl-C)")
         self.parts[name] = found
         self.matvecs += found.matvecs
         self.steps.advance(min(self._spent(), self.seconds), name)
