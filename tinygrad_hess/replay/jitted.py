@@ -208,9 +208,7 @@ class Jitted:
         starts = leaves_at([np.asarray(v) for v in call.values])
         for s, v in zip(starts, call.values, strict=True):
             s.value = v if not isinstance(v, np.ndarray) else s.value
-        leaves = list(call.leaves)
-        for i, s in zip(call.moving, starts, strict=True):
-            leaves[i] = s
+        leaves = trees.replaced(call.leaves, call.moving, starts)
         dynamic, named = trees.unflatten(call.spec, leaves)
         supply = iter(dynamic)
         full = [a if i in call.static else next(supply) for i, a in enumerate(args)]

@@ -50,10 +50,7 @@ def subparameters(
         leaves = [i for path in sorted(paths) for i in at.paths.under(path, who)]
 
     def fill(part: Any) -> Any:
-        whole: list[Any] = list(at.values)
-        for i, x in zip(leaves, trees.leaves(part), strict=True):
-            whole[i] = x
-        return trees.unflatten(at.spec, whole)
+        return trees.unflatten(at.spec, trees.replaced(at.values, leaves, trees.leaves(part)))
 
     return part, fill
 

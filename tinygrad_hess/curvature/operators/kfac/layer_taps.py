@@ -105,10 +105,7 @@ class LayerTaps:
 
     def with_layers(self, layers: Sequence[Any]) -> Any:
         """The tree with others in place of the tapped layers."""
-        items = list(self.items)
-        for index, layer in zip(self.indices, layers, strict=True):
-            items[index] = layer
-        return trees.unflatten(self.spec, items)
+        return trees.unflatten(self.spec, trees.replaced(self.items, self.indices, layers))
 
     def run(self, predict: Callable[..., Any], x: Any) -> TappedPass:
         """Run ``predict`` on a batch with all layers tapped."""
