@@ -507,8 +507,7 @@ def _raw(x: Any) -> Any:
 
 def replace_item(tree: Any, path: str, value: Any) -> Any:
     """A tree of plain containers with another item where a path leads to."""
-    stop = lambda x: is_module(x) or isinstance(x, trees.Fixed)
-    leaves, spec = trees.flatten(tree, is_leaf=stop)
+    leaves, spec = trees.flatten(tree, is_leaf=trees.is_module_or_fixed)
     for i, accessor in enumerate(optree.treespec_accessors(spec)):
         if accessor.codify("") == path:
             leaves[i] = value
