@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core import arguments
 from ..core.optional import require
+from ..core.text import first_of
 from . import columns
 from .columns import Categories, Column, Numbers
 from .dataset import Dataset, Seed, split_rows, strata_of
@@ -334,8 +335,8 @@ def _counts(gaps: Mapping[str, Array]) -> dict[str, int]:
 
 
 def _counted(counts: Mapping[str, int]) -> str:
-    shown = [f"{n!r} ({count:,})" for n, count in list(counts.items())[:10]]
-    return ", ".join(shown) + (f" and {len(counts) - 10} more columns" if len(counts) > 10 else "")
+    told = [f"{n!r} ({count:,})" for n, count in counts.items()]
+    return first_of(told, most=10, noun="columns")
 
 
 def _targets(
