@@ -19,9 +19,7 @@ from ..core.errors import NonDifferentiableError, describe
 from ..core.tape import Tape, is_listed
 from ..core.tensor import START, Batched, Tensor, constant, unrecorded
 from ..ops.elementwise.identity import alias
-
-Visit = Callable[[Tensor, Any], Any]
-"""Of a node and its cotangent: the cotangent to go on with."""
+from .sweeps import Visit
 
 RETAINED: WeakValueDictionary[int, Tensor] = WeakValueDictionary()
 """Computed tensors that keep their gradient, by their ids."""

@@ -30,6 +30,12 @@ from ..ops.shape.broadcasting import broadcast_to, reduce_sum, reshape
 Cotangents = dict[int, Any]
 """Cotangents or tangents by the time of the node that they belong to."""
 
+Visit = Callable[[Tensor, Any], Any]
+"""Of a node and its cotangent: the cotangent to go on with."""
+
+Begun = list[tuple[int, Tensor]]
+"""When a sweep began the rule of which node."""
+
 _ndarray = np.ndarray
 
 
@@ -37,7 +43,7 @@ def reverse(
     tape: Tape,
     cotangents: Cotangents,
     recorded: bool = False,
-    visit: Callable[[Tensor, Any], Any] | None = None,
+    visit: Visit | None = None,
 ) -> Cotangents:
     """Pull cotangents back through the tape; return those of its starts and leaves.
 
@@ -162,8 +168,8 @@ def _reverse(
     tape: Tape,
     cotangents: Cotangents,
     recorded: bool,
-    visit: Callable[[Tensor, Any], Any] | None = None,
-    begun: list[tuple[int, Tensor]] | None = None,
+    visit: Visit | None = None,
+    begun: Begun | None = None,
 ) -> Cotangents:
     kept = _batch_axes(tape, cotangents)
     safe, debug = modes.is_nan_safe(), modes.is_debugging_nans()
@@ -258,7 +264,7 @@ def _forward(
     tangents: Cotangents,
     roots: set[int],
     recorded: bool,
-    begun: list[tuple[int, Tensor]] | None = None,
+    begun: Begun | None = None,
 ) -> Cotangents:
     safe, debug = modes.is_nan_safe(), modes.is_debugging_nans()
     get = tangents.get
@@ -427,7 +433,7 @@ class Note(dict[str, Any]):
     Where nodes note their lines, ``rules`` tells when the rule of which node was begun.
     """
 
-    rules: list[tuple[int, Tensor]] | None = None
+    rules: Begun | None = None
 
 
 class _Seeded:

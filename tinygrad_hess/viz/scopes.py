@@ -103,7 +103,7 @@ def _add_sweeps(
             rules.setdefault(sweep, _rules(node))
         elif sweep != FORWARD and (begun := rules.get(sweep)):
             last = bisect(begun, node.time, key=lambda rule: rule[0]) - 1
-            if last >= 0 and inside[number_of[begun[last][1].time]] >= 0:
+            if last >= 0:
                 inside[i] = scope_of(sweep, inside[number_of[begun[last][1].time]])
 
 
