@@ -188,7 +188,6 @@ class TestHooks:
         assert y.grad.tolist() == [2, 2]
 
     def test_memory(self) -> None:
-        assert not hooks._EVERY or gc.collect() >= 0
         x = tg.tensor(2.0, requires_grad=True)
         y = x * x
         handle = y.register_hook(lambda g: g)
