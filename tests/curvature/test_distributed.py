@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
-import multiprocessing
 import os
 import pickle
 import random
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from process_pools import process_pool
 
 from tinygrad_hess import curvature, nn
 from tinygrad_hess.core import blas_threads
@@ -31,6 +31,8 @@ RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(53, 4)), RNG.integers(0, 2, 53).astype(float)
 W = RNG.normal(size=4)
 V = RNG.normal(size=(4, 3))
+
+one_process = functools.partial(process_pool, 1, __name__)
 
 
 def logits(w: Any, x: Any) -> Any:
@@ -49,29 +51,6 @@ def gradient(w: Any) -> Any:
 def hessian(w: Any) -> Any:
     p = 1 / (1 + np.exp(-X @ w))
     return (X.T * (p * (1 - p))) @ X / len(X)
-
-
-def context() -> Any:
-    """Workers from a process without threads, which has imported the library."""
-    found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload(["tinygrad_hess.curvature", __name__])
-    return found
-
-
-def one_process() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=context())
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[Executor]:
-    with ProcessPoolExecutor(2, mp_context=context()) as executor:
-        yield executor
-
-
-@pytest.fixture(scope="module")
-def threads() -> Iterator[Executor]:
-    with ThreadPoolExecutor(2) as executor:
-        yield executor
 
 
 def answers(executor: Any) -> list[Any]:
@@ -422,7 +401,7 @@ def test_a_hundred_kills_change_no_result() -> None:
     pools: list[ProcessPoolExecutor] = []
 
     def make() -> ProcessPoolExecutor:
-        pools.append(ProcessPoolExecutor(2, mp_context=context()))
+        pools.append(process_pool(2, __name__))
         return pools[-1]
 
     print(survives(make, lambda: list(pools[-1]._processes or {}) if pools else []))

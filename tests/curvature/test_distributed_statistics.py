@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_distributed import W, X, Y, hessian, logistic, logits, processes  # noqa: F401
+from test_distributed import W, X, Y, hessian, logistic
 
 from tinygrad_hess import curvature, nn
 from tinygrad_hess.core import blas_threads
@@ -74,8 +74,7 @@ def flat(answer: Any) -> Any:
 
 @pytest.mark.parametrize("name", [*STATISTICS, *OF_NETS])
 def test_the_same_bits_for_any_workers_and_the_answer_of_here(
-    name: str,
-    processes: Executor,  # noqa: F811
+    name: str, processes: Executor
 ) -> None:
     of_net = name in OF_NETS
     statistic = OF_NETS[name] if of_net else STATISTICS[name]
@@ -93,7 +92,7 @@ def test_the_same_bits_for_any_workers_and_the_answer_of_here(
     np.testing.assert_allclose(found[0], expected, rtol=1e-9, atol=1e-14)
 
 
-def test_the_jackknife_leaves_out_shards(processes: Executor) -> None:  # noqa: F811
+def test_the_jackknife_leaves_out_shards(processes: Executor) -> None:
     answer = lambda op: np.linalg.eigvalsh(op.to_dense())
     found = [
         curvature.jackknife(answer, alone, W, ShardedData((X, Y), executor, shards=4))

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from process_pools import process_pool
 
 import tinygrad_hess as tg
 from tinygrad_hess import nn, optim
 
-
-def context() -> Any:
-    found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload(["tinygrad_hess.optim.training.fit", __name__])
-    return found
-
-
-def two_processes() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(2, mp_context=context())
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[Executor]:
-    with two_processes() as executor:
-        yield executor
+two_processes = partial(process_pool, 2, __name__)
 
 
 def square(x: float) -> float:
@@ -181,7 +166,7 @@ tg.parallel_map(partial(slow_square, seconds=0.05), range(40), checkpoint=sys.ar
 @pytest.mark.hard
 def test_killed_at_twenty_moments_it_resumes_to_the_same_bits(tmp_path: Path) -> None:
     rng, folder = np.random.default_rng(0), tmp_path / "run"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     kills = 0
     while kills < 20:
         run = subprocess.Popen([sys.executable, "-c", KILLED, str(folder)], env=environment)

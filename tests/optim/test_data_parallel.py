@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from process_pools import process_pool
 
 from tinygrad_hess import data, nn, optim
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(53, 4)), RNG.normal(size=53)
 START = {"w": RNG.normal(size=4), "b": np.zeros(())}
+
+one_process = partial(process_pool, 1, __name__)
 
 
 def squared(p: Any, batch: Any) -> Any:
@@ -33,28 +34,6 @@ def net_loss(model: Any, batch: Any) -> Any:
 
 def arrays_of(model: Any) -> Any:
     return model.state_dict().values()
-
-
-def context() -> Any:
-    found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload(["tinygrad_hess.optim.training.fit", __name__])
-    return found
-
-
-def one_process() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=context())
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[Executor]:
-    with ProcessPoolExecutor(2, mp_context=context()) as executor:
-        yield executor
-
-
-@pytest.fixture(scope="module")
-def threads() -> Iterator[Executor]:
-    with ThreadPoolExecutor(2) as executor:
-        yield executor
 
 
 def trained(executor: Any, **options: Any) -> list[Any]:
