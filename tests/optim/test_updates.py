@@ -1,4 +1,4 @@
-"""How rules meet leaves: recorded, as one vector, in blocks by the C extension or by Python."""
+"""How rules meet leaves: recorded, as one vector, in blocks by the C extension."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_results_of_blocks_are_new_arrays() -> None:
     opt, p = optim.Adam(), np.ones(2 * BLOCK * 9)
     rule = Blocked(lambda numbers, arrays: (arrays[0] - numbers[0] * arrays[1], arrays[1]))
     np.testing.assert_array_equal(rule((0.5,), (p, p))[0], p / 2)
-    np.testing.assert_array_equal(rule((0.5,), (p, p))[0], p / 2)  # an operand given back: Python
+    np.testing.assert_array_equal(rule((0.5,), (p, p))[0], p / 2)  # an operand given back: no plan
     program, state = tg.jit(opt.update), opt.init(p)
     for _ in range(3):
         q, state = program(p, p, state)

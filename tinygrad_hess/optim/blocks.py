@@ -26,7 +26,8 @@ class Blocked:
     """An elementwise function ``f(numbers, arrays)`` of arrays of one shape and type.
 
     From its second call on it is planned for a block, which the C extension repeats from one end of
-    the arrays to the other. Where that cannot be, Python does.
+    the arrays to the other. Where that cannot be, ``f`` is called on the arrays as they are: blocks
+    by Python cost more than the cache saves.
 
     Examples
     --------
@@ -41,46 +42,36 @@ class Blocked:
         self._plan: Repeated | None = None
 
     def __call__(self, numbers: Sequence[float], arrays: Sequence[Any]) -> list[Any]:
-        flat = [x.ravel() for x in arrays]
+        arrays = [np.ascontiguousarray(x) for x in arrays]
         if not modes.is_tracing():
             self._calls += 1
-            if self._calls == 2 and flat[0].size >= BLOCK:
-                self._plan = self._planned(numbers, flat)
-        shape = arrays[0].shape
-        return self._by_plan(numbers, flat, shape) or self._by_python(numbers, flat, shape)
+            if self._calls == 2 and arrays[0].size >= BLOCK:
+                self._plan = self._planned(numbers, arrays)
+        found = self._by_plan(numbers, arrays)
+        return found or [np.asarray(y, arrays[0].dtype) for y in self._f(numbers, arrays)]
 
-    def _planned(self, numbers: Sequence[float], flat: Sequence[Any]) -> Repeated | None:
+    def _planned(self, numbers: Sequence[float], arrays: Sequence[Any]) -> Repeated | None:
         count = len(numbers)
         f = Jitted(lambda *xs: tuple(self._f(xs[:count], xs[count:])), pure=True)
-        like = [x[:BLOCK] for x in flat]
+        like = [x.reshape(-1)[:BLOCK] for x in arrays]
         try:
-            traced, _ = f.plan_for(*map(flat[0].dtype.type, numbers), *like)
+            traced, _ = f.plan_for(*map(arrays[0].dtype.type, numbers), *like)
         except (TracingError, NonDifferentiableError):  # f looks at values
             return None
         return traced.plan.repeated()
 
-    def _by_plan(self, numbers: Any, flat: Sequence[Any], shape: tuple[int, ...]) -> list[Any]:
+    def _by_plan(self, numbers: Sequence[float], arrays: Sequence[Any]) -> list[Any]:
         """The results; none where there is no plan."""
         if self._plan is None:
             return []
-        size, dtype = flat[0].size, flat[0].dtype
+        size, shape, dtype = arrays[0].size, arrays[0].shape, arrays[0].dtype
         given = [dtype.type(n) for n in numbers]
         found = [np.empty(shape, dtype) for _ in range(self._plan.results)]
-        ys = [y.reshape(-1) for y in found]
+        flat = [[x.reshape(-1) for x in xs] for xs in (arrays, found)]
         end = size - size % BLOCK
         for part in (slice(0, end), slice(size - BLOCK, size))[: 1 + (end < size)]:
             # the last block overlaps the one before it
-            inputs, outputs = ([x[part].reshape(-1, BLOCK) for x in xs] for xs in (flat, ys))
+            inputs, outputs = ([x[part].reshape(-1, BLOCK) for x in xs] for xs in flat)
             if not self._plan.map_rows(given, inputs, outputs):
                 return []
-        return found
-
-    def _by_python(self, numbers: Any, flat: Sequence[Any], shape: tuple[int, ...]) -> list[Any]:
-        found: list[Any] = []
-        for start in range(0, flat[0].size, BLOCK):
-            block = slice(start, start + BLOCK)
-            parts = self._f(numbers, [x[block] for x in flat])
-            found = found or [np.empty(shape, flat[0].dtype) for _ in parts]
-            for y, part in zip(found, parts, strict=True):
-                y.reshape(-1)[block] = part
         return found

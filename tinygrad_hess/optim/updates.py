@@ -1,4 +1,4 @@
-"""How a rule meets the leaves: many small ones as one vector, large ones block by block.
+"""How a rule meets the leaves: many small ones as one vector; recorded, large ones by blocks.
 
 update_leaves : optimiser, group, step, values, gradients, ..., moments -> values and moments
 update_leaf   : the same of one leaf, at its own count
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.composite import opaque
-from ..core.tensor import Tensor, constant, is_tracked
+from ..core.tensor import Tensor, constant, is_tracked, unrecorded
 from .blocks import LARGE, Blocked
 from .clipping import clip_by_global_norm, clipping_factor
 
@@ -69,11 +69,7 @@ def update_leaf(
     """The new value and moments of one leaf at its update number ``count``, all arrays."""
     numbers = numbers_of(opt, rate, count, decay)
     arrays = [np.asarray(x, p.dtype) for x in gradients]
-    rule = Rule(opt, bool(decay), len(arrays))
-    if opt.elementwise and p.nbytes >= LARGE:
-        value, *new = Blocked(rule)(numbers, (p, *arrays, *moments))
-    else:
-        value, *new = rule(numbers, (p, *arrays, *moments))
+    value, *new = Rule(opt, bool(decay), len(arrays))(numbers, (p, *arrays, *moments))
     return np.asarray(value, p.dtype), tuple(map(np.asarray, new))
 
 
@@ -132,7 +128,7 @@ def _recorded(
     for *leaf, moments in zip(*columns, slots, strict=True):
         dtype = leaf[0].dtype
         arrays = [x if x.dtype == dtype else x.astype(dtype) for x in (*leaf, *moments)]
-        if opt.elementwise and _nbytes(leaf[0]) < LARGE:
+        if opt.elementwise and leaf[0].nbytes < LARGE:
             value, *new = rule([_as(dtype, n) for n in numbers], arrays)
         else:
             call: Any = Blocked(rule) if opt.elementwise else rule
@@ -158,10 +154,6 @@ def _as(dtype: Any, number: Any) -> Any:
     return number.astype(dtype) if isinstance(number, Tensor) else number
 
 
-def _nbytes(p: Any) -> int:
-    return int(np.prod(p.shape, dtype=int)) * p.dtype.itemsize
-
-
 # ---- small leaves as one vector ------------------------------------------------------------------
 
 
@@ -177,15 +169,15 @@ def _as_one_vector(how: Any, columns: Sequence[Any], slots: Sequence[Any]) -> li
     old = tuple(np.concatenate([x.ravel() for x in column]) for column in zip(*slots, strict=True))
     opt, rate, count, decay = how
     value, new = update_leaf(opt, rate, count, decay, p, old, *more)
-    ends = np.cumsum([x.size for x in columns[0]])[:-1]
+    ends = [*itertools.accumulate([x.size for x in columns[0]])]
     cut = lambda whole: [
-        part.reshape(x.shape) for part, x in zip(np.split(whole, ends), columns[0], strict=True)
+        whole[end - x.size : end].reshape(x.shape) for end, x in zip(ends, columns[0], strict=True)
     ]
     return list(zip(cut(value), zip(*map(cut, new), strict=True), strict=True))
 
 
 def _array(x: Any) -> Any:
-    return np.asarray(x.value if isinstance(x, Tensor) else x)
+    return np.asarray(unrecorded(x))
 
 
 def _in_type_of(value: Any, x: Any) -> Any:
