@@ -83,6 +83,14 @@ def factors_by_hand(model: Any) -> tuple[list[Any], list[Any]]:
     return gradients, [(a.T @ a / n, B), (c.T @ c / n, np.eye(k) * 2 / k)]
 
 
+def running_means(means: Any, factors: Any, decay: float) -> Any:
+    """Of Kronecker factors, those of a batch taken in."""
+    return factors if means is None else [
+        (decay * A + (1 - decay) * A1, decay * B + (1 - decay) * B1)
+        for (A, B), (A1, B1) in zip(means, factors, strict=True)
+    ]  # fmt: skip
+
+
 def net_loss(model: Any, batch: Any) -> Any:
     return nn.mse(model(batch[0]), batch[1])
 
@@ -99,11 +107,7 @@ def test_kfac_follows_its_factors() -> None:
     for t in range(100):
         gradients, factors = factors_by_hand(expected)
         if t % 3 == 0:
-            decay = min(1 - 1 / (t // 3 + 1), 0.7)
-            means = factors if means is None else [
-                (decay * A + (1 - decay) * A1, decay * B + (1 - decay) * B1)
-                for (A, B), (A1, B1) in zip(means, factors, strict=True)
-            ]  # fmt: skip
+            means = running_means(means, factors, min(1 - 1 / (t // 3 + 1), 0.7))
         solved = [
             np.linalg.solve(np.kron(A, B) + 0.02 * np.eye(G.size), G.ravel()).reshape(G.shape)
             for (A, B), G in zip(means, gradients, strict=True)
@@ -150,11 +154,7 @@ def test_adaptive_kfac_follows_the_papers_algorithm() -> None:
         gradients, factors = factors_by_hand(expected)
         g, F = np.concatenate([G.ravel() for G in gradients]), fisher_by_hand(expected)
         if t % 3 == 1:
-            decay = min(1 - 1 / (t // 3 + 1), 0.95)
-            means = factors if means is None else [
-                (decay * A + (1 - decay) * A1, decay * B + (1 - decay) * B1)
-                for (A, B), (A1, B1) in zip(means, factors, strict=True)
-            ]  # fmt: skip
+            means = running_means(means, factors, min(1 - 1 / (t // 3 + 1), 0.95))
         M = F + damping * np.eye(len(g))
         best = None
         omega = (19 / 20) ** 10
@@ -208,6 +208,10 @@ def test_adaptive_kfac_trains_on_batches_in_single_precision() -> None:
     assert fitted.losses[-3:].mean() < 0.9 * fitted.losses[:3].mean()
     for x in tg.core.trees.leaves((fitted.params, fitted.state.shared)):
         assert x.dtype == np.float32
+    step, state = opt.stepper(net_loss), opt.init(model)
+    _, one, _ = step(model, state, tuple(batches[0]))
+    _, other, _ = step(model, state, list(batches[0]))
+    np.testing.assert_array_equal(one.layers[0].weight, other.layers[0].weight)
     with pytest.raises(TypeError, match=r"KFAC.update: it needs the curvature of the model"):
         opt.update(model, model, fitted.state)
 

@@ -38,7 +38,8 @@ class KFAC(ModelCurvature):
     optimization using Kronecker-factored approximations, section 5, for κ.
 
     With ``adaptive=True``, rate, momentum and damping are found as in sections 6.3 to 7 of the
-    first, at three products with the exact Fisher information F of the batch an update::
+    first, at two products with the exact Fisher information F of the batch an update, and at four
+    where γ is chosen::
 
         d = (A + π γ I)⁻¹ G (B + γ/π I)⁻¹,    π² = (mean eigenvalue of A) / (that of B)
         M(s) = sᵀ (F + λ I) s / 2 + s · G
@@ -179,7 +180,7 @@ class KFAC(ModelCurvature):
             at, count = Flattening(params, "KFAC"), int(state.step)
             p, g = at.flatten(params), at.flatten(grads)
             *factors, damping, gamma, last = state.shared
-            shared = self._factors_at(params, batch, tuple(factors), count)
+            shared = self._factors_at(params, (x, y), tuple(factors), count)
             found = adapted(
                 count + 1,
                 g,

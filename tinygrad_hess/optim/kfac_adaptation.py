@@ -65,11 +65,10 @@ def adapted(
     if count % GAMMA_EVERY == 0:
         factor = OMEGA ** (GAMMA_EVERY / 2)
         gammas += [last.gamma * factor, last.gamma / factor]
-    damped: list[tuple[Array, Array]] = [(last.step, product(last.step) + last.damping * last.step)]
-    found = []
+    along = lambda d: (d, product(d) + last.damping * d)
+    before, found = along(last.step), []
     for gamma in gammas:
-        d = -solve(gamma)
-        step, model = minimized(g, [(d, product(d) + last.damping * d), *damped])
+        step, model = minimized(g, [along(-solve(gamma)), before])
         found.append((model, gamma, step))
     model, gamma, step = min(found, key=lambda one: one[0])
     damping = last.damping
@@ -92,9 +91,10 @@ def minimized(g: Array, directions: Sequence[tuple[Array, Array]]) -> tuple[Arra
     """
     sizes = [float(np.linalg.norm(d)) or 1.0 for d, _ in directions]
     D, MD = (np.stack([x / s for x, s in zip(xs, sizes, strict=True)]) for xs in zip(*directions))
-    weights = np.linalg.lstsq(D @ MD.T, -(D @ g), rcond=None)[0]
+    inside = D @ MD.T
+    weights = np.linalg.lstsq(inside, -(D @ g), rcond=None)[0]
     step = weights @ D
-    return step, float(step @ g + weights @ (D @ MD.T) @ weights / 2)
+    return step, float(step @ g + weights @ inside @ weights / 2)
 
 
 def damped_solution(factors: Sequence[Any], G: Array, gamma: float) -> Array:
