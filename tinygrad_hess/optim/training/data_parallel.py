@@ -203,14 +203,17 @@ def _copy(params: Any) -> Any:
 
 
 def _refuse_assignments(params: Any, values: Sequence[Any]) -> None:
-    named = {id(x): name for x, name in zip(trees.leaves_every(params), names(params), strict=True)}
-    called = [
-        named[id(node.value)]
+    if not values:
+        return
+    changed = [
+        node.value
         for node, new in zip(trees.buffers(params), values, strict=False)
         if not np.array_equal(np.asarray(unrecorded(node.value)), np.asarray(unrecorded(new)))
     ]
-    if not called:
+    if not changed:
         return
+    named = {id(x): name for x, name in zip(trees.leaves_every(params), names(params), strict=True)}
+    called = [named[id(x)] for x in changed]
     shown = ", ".join(called[:3]) + (", ..." if len(called) > 3 else "")
     raise ValueError(
         f"fit: the loss assigns to the model's buffers ({shown}), as batch norm and dropout do in "
