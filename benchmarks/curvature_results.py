@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from . import machine
 from .curvature_tasks import DENSITY, MEANINGS
 from .report import NO_RATIO, seconds, table
 
@@ -69,18 +70,10 @@ def printed(rows: Sequence[Any]) -> list[str]:
 
 def markdown(answered: Sequence[Any], about: dict[str, Any], notes: Sequence[str]) -> str:
     """RESULTS_CURVATURE.md."""
-    named = ", ".join(f"{k} {v}" for k, v in about["versions"].items())
     parts = [
         "# Curvature beside PyHessian and curvlinops",
         f"Made by `{about['command']}`; [curvature.py](curvature.py) says how.",
-        "\n".join([
-            f"- Processor: {about['processor']}, {about['cores']} cores in use"
-            + (", everything pinned to one" if about["pinned"] else ""),
-            f"- System: {about['system']}, Python {about['python']}",
-            f"- Versions: {named}",
-            f"- Date: {about['date']}; {about['minutes']:.0f} minutes; load of the machine "
-            f"{about['load']} before it began",
-        ]),
+        machine.told(about),
         f"The net: tanh, {about['size']:,} parameters, float64, mean cross-entropy over "
         f"{about['examples']:,} examples, all libraries with the same weights and data: "
         "handwritten digits of 8x8 pixels drawn on 28x28, with noise; four epochs of Adam.",

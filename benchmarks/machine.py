@@ -46,6 +46,20 @@ def describe(workers: Mapping[str, Worker]) -> dict[str, Any]:
     }
 
 
+def told(about: Mapping[str, Any], *more: str) -> str:
+    """Lines of a page on what it was measured on; ``more`` stand before the date."""
+    named = ", ".join(f"{k} {v}" for k, v in about["versions"].items())
+    pinned = ", everything pinned to one" if about.get("pinned") else ""
+    return "\n".join([
+        f"- Processor: {about['processor']}, {about['cores']} cores in use{pinned}",
+        f"- System: {about['system']}, Python {about['python']}",
+        f"- Versions: {named}",
+        *more,
+        f"- Date: {about['date']}; {about['minutes']:.0f} minutes; load of the machine "
+        f"{about['load']} before it began",
+    ])  # fmt: skip
+
+
 def load() -> str:
     """How many processes wanted to run of late: measured on a quiet machine, about one."""
     return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"

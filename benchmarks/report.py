@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from . import machine
 from .goals import GOALS, Figures
 from .measuring import Measured
 from .processes import OURS, PEERS
@@ -138,21 +139,16 @@ def _growth(measured: Sequence[Measured], peers: Sequence[str]) -> list[str]:
 def markdown(measured: Sequence[Measured], about: dict[str, Any]) -> str:
     """RESULTS.md: everything that was measured."""
     peers = _present(measured)
-    named = ", ".join(f"{k} {v}" for k, v in about["versions"].items())
     notes = [f"- {m.cell}: {note}" for m in measured for note in m.notes]
     goals = _goals(measured)
     parts = [
         "# Times beside other libraries",
         f"Made by `{about['command']}`; see [README.md](README.md) for how.",
-        "\n".join([
-            f"- Processor: {about['processor']}, {about['cores']} cores in use",
-            f"- System: {about['system']}, Python {about['python']}",
-            f"- Versions: {named}",
+        machine.told(
+            about,
             f"- BLAS, with default threads: {'; '.join(about['blas'])}",
             f"- Peers: {', '.join(peers) or 'none'}; PyTorch is measured when asked for",
-            f"- Date: {about['date']}; {about['minutes']:.0f} minutes; load of the machine "
-            f"{about['load']} before it began",
-        ]),
+        ),
         "Ratios are our times over theirs (below 1: ours is faster): the median of "
         f"{about['rounds']} alternations, with the quartiles in brackets. \"jit\" and "
         '"recorded" are our two forms; ratios to peers are of the jitted one where there is one. '

@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 
 from . import machine
-from .processes import TaskError, Worker
+from .processes import OURS, TaskError, Worker
 from .report import seconds, spread, table
 from .training_problems import EPOCHS, EXAMPLES
 
 HERE = Path(__file__).parent
-OURS, PEER = "tinygrad_hess", "torch"
+PEER = "torch"
 ROUNDS = 5
 TOLERANCE = {"digits_batchnorm": 1e-4}
 """Relative difference of the first loss and gradient, in float32; elsewhere 1e-9."""
@@ -115,17 +115,10 @@ def _measured(example: str, path: str, workers: dict[str, Worker], options: Any)
 
 def markdown(found: Sequence[Trained], about: dict[str, Any], notes: Sequence[str]) -> str:
     """RESULTS_TRAINING.md."""
-    named = ", ".join(f"{k} {v}" for k, v in about["versions"].items())
     parts = [
         "# An epoch of training beside PyTorch",
         f"Made by `{about['command']}`; [training.py](training.py) says how.",
-        "\n".join([
-            f"- Processor: {about['processor']}, {about['cores']} cores in use",
-            f"- System: {about['system']}, Python {about['python']}",
-            f"- Versions: {named}",
-            f"- Date: {about['date']}; {about['minutes']:.0f} minutes; load of the machine "
-            f"{about['load']} before it began",
-        ]),
+        machine.told(about),
         f"The median of {about['rounds']} alternations, of ratios with the quartiles in brackets "
         f"(below 1: ours is faster); an epoch is the median of those after the first of "
         f"{EPOCHS}. What the first one took beyond is recording and planning.",
