@@ -5,6 +5,7 @@ value : (P,) -> float      values : (n, P) -> (n,)      gradient : (P,) -> (P,)
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -171,8 +172,11 @@ class TotalLoss:
     def together(self) -> int:
         """How many points :meth:`values` evaluates in one call."""
         limited = self._operator is not None and self._operator.memory_limit is not None
-        if limited or not self._together:
-            return 1
+        return 1 if limited or not self._together else self._most_together
+
+    @functools.cached_property
+    def _most_together(self) -> int:
+        """As many as :data:`STACKED_MEMORY` holds; the first batch is read for it, once."""
         batch = next(iter(self.batches), None)
         data = sum(np.asarray(unrecorded(x)).nbytes for x in trees.leaves((batch, self._args)))
         width = STACKED_MEMORY // (data + self.at.size * self.at.dtype.itemsize)
