@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,6 +13,8 @@ from ...core import arguments
 from .budget import Budget
 from .operands import Array, Counted
 from .steps import Steps, beside
+
+T = TypeVar("T")
 
 DENSE = 3000
 """Up to this many parameters the matrix is formed, which takes seconds."""
@@ -49,14 +53,14 @@ def all_eigenvalues(A: Counted, budget: Budget, method: str) -> Array | None:
     path = beside(budget.path, "dense")
     matrix = np.empty((P, P), A.dtype)
     why = budget.over(P) if budget.left < P else ""
-    with Steps(path, A, {}) as steps:
-        for columns in column_blocks(A, budget.path is not None or budget.limit is not None):
-            if why:
-                break
-            part = lambda own=columns: A.matmat(A.unit_vectors(own))
-            matrix[:, columns.start : columns.stop] = steps(str(columns.start), part)
-            budget.show(P, "dense")
-            why = budget.over(P - columns.stop) if columns.stop < P else ""
+    if not why:
+        often = budget.limit is not None
+        with contextlib.closing(unit_products(A, budget, "dense", _whole, often)) as blocks:
+            for columns, products in blocks:
+                matrix[:, columns.start : columns.stop] = products
+                why = budget.over(P - columns.stop) if columns.stop < P else ""
+                if why:
+                    break
     if why and method == "auto":
         if path is not None:
             path.unlink(missing_ok=True)
@@ -69,20 +73,37 @@ def all_eigenvalues(A: Counted, budget: Budget, method: str) -> Array | None:
 
 def dense_matrix(A: Counted, budget: Budget) -> Array:
     """The matrix over ``A.unit``, shape (P, P), by products with the unit vectors."""
-    begun, matrix = A.matvecs, np.empty((A.size, A.size), A.dtype)
-    with Steps(beside(budget.path, "dense"), A, {}) as steps:
-        for columns in column_blocks(A, budget.path is not None):
-            part = lambda own=columns: A.matmat(A.unit_vectors(own))
-            matrix[:, columns.start : columns.stop] = steps(str(columns.start), part)
-            budget.show(begun + A.size, "dense")
+    matrix = np.empty((A.size, A.size), A.dtype)
+    for columns, products in unit_products(A, budget, "dense", _whole):
+        matrix[:, columns.start : columns.stop] = products
     return matrix
 
 
-def column_blocks(A: Counted, often: bool) -> Iterator[range]:
-    """The columns of the matrix, in blocks of bounded memory; in small ones where ``often``."""
-    width = min(A.width, OFTEN) if often else A.width
-    for first in range(0, A.size, width):
-        yield range(first, min(first + width, A.size))
+def unit_products(
+    A: Counted,
+    budget: Budget,
+    name: str,
+    take: Callable[[range, Array], T],
+    often: bool = False,
+) -> Generator[tuple[range, T], None, None]:
+    """The indices of some columns of the matrix over ``A.unit``, and ``take(indices, columns)``.
+
+    Blocks of columns have bounded memory, and are small where ``often`` or where what was done is
+    saved: in a file beside the budget's, which ``name`` tells from others.
+    """
+    begun = A.matvecs
+    width = min(A.width, OFTEN) if often or budget.path is not None else A.width
+    with Steps(beside(budget.path, name), A, {}) as steps:
+        for first in range(0, A.size, width):
+            columns = range(first, min(first + width, A.size))
+            part = lambda own=columns: take(own, A.matmat(A.unit_vectors(own)))
+            found = steps(str(first), part)
+            budget.show(begun + A.size, name)
+            yield columns, found
+
+
+def _whole(columns: range, products: Array) -> Array:
+    return products
 
 
 def numerical_zero(A: Counted, largest: float) -> float:

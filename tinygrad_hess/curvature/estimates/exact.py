@@ -8,10 +8,9 @@ from typing import TypeVar
 import numpy as np
 
 from .budget import Budget
-from .dense import column_blocks
+from .dense import unit_products
 from .estimate import Estimate
 from .operands import Array, Counted
-from .steps import Steps, beside
 
 T = TypeVar("T")
 
@@ -30,10 +29,4 @@ def exact_diagonal(A: Counted, budget: Budget) -> Array:
 
 def of_unit_products(A: Counted, budget: Budget, take: Callable[[range, Array], T]) -> list[T]:
     """``take(indices, columns)`` of the matrix over ``A.unit``, in blocks of bounded memory."""
-    begun, found = A.matvecs, []
-    with Steps(beside(budget.path, "exact"), A, {}) as steps:
-        for columns in column_blocks(A, budget.path is not None):
-            part = lambda own=columns: take(own, A.matmat(A.unit_vectors(own)))
-            found.append(steps(str(columns.start), part))
-            budget.show(begun + A.size, "exact")
-    return found
+    return [found for _, found in unit_products(A, budget, "exact", take)]
