@@ -187,7 +187,7 @@ def top_eigenpairs(
             vectors, reason = nearest_vectors(A, k, near, scale, asked, budget, save, start, seed)
             return found.of_vectors(vectors, "folded Lanczos", asked, scale, reason)
         few = method == "auto" and P <= DENSE_LIMIT and limit >= 2 * P and not seconds
-        dense_later = few and getattr(A.op, "vector_memory", None) is None
+        dense_later = few and A.vector_memory is None
         if dense_later:
             budget.max_matvecs = P
         iteration = RestartedLanczos(

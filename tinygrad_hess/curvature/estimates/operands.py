@@ -46,6 +46,8 @@ class Counted:
     eps : float
     unit : float
     matvecs : int
+    vector_memory : VectorMemory or None
+        What an operator with a ``memory_limit`` leaves for vectors.
 
     Raises
     ------
@@ -69,6 +71,7 @@ class Counted:
             op = arguments.array(who, "op", op)
             _check_symmetric(op, who)
         self.op: LinearOperator = as_operator(op, who)
+        self.vector_memory = getattr(self.op, "vector_memory", None)
         rows, columns = self.op.shape
         if rows != columns:
             raise ValueError(f"{who}: a symmetric operator is square, not of shape {self.op.shape}")
@@ -121,7 +124,7 @@ class Counted:
     def width(self) -> int:
         """How many vectors to multiply at a time, for bounded memory."""
         size = self.size * self.dtype.itemsize
-        limit = getattr(self.op, "vector_memory", None)
+        limit = self.vector_memory
         room = BLOCK_MEMORY if limit is None else min(BLOCK_MEMORY, limit.share // 2 // AT_WORK)
         return max(1, room // size)
 
@@ -134,7 +137,7 @@ class Counted:
             When the operator has a ``memory_limit`` which so few do not fit.
         """
         size = self.size * self.dtype.itemsize
-        found, limit = max(least, memory // size), getattr(self.op, "vector_memory", None)
+        found, limit = max(least, memory // size), self.vector_memory
         return found if limit is None else min(found, limit.columns(self.who, size, least))
 
     def blocks(self, count: int, first: int = 0) -> Iterator[range]:

@@ -94,20 +94,19 @@ class SpectralSample:
         self._running: dict[str, Array] | None = None
         self._checkpoint = budget.checkpoint({"seed": seed, "steps": steps, "probes": probes})
         state = self._checkpoint.load()
+        room = A.columns(BASIS_MEMORY, min(LEAST, A.size))
         self.steps, self.scouts = (
-            self._fit_to_budget(probes, steps) if state is None else map(int, state["plan"])
+            self._fit_to_budget(probes, steps, room) if state is None else map(int, state["plan"])
         )
         self._cut = self.reason  # why the plan is less than was asked for
-        room = A.columns(BASIS_MEMORY, min(LEAST, A.size))
         self.width = max(1, room // (self.steps + 1))
         self._candidates = Candidates(most=max(1, room // (4 * self.scouts)))
         if state is not None:
             self._restore(state)
 
-    def _fit_to_budget(self, probes: int, steps: int) -> tuple[int, int]:
-        """Steps and first probes that the budget and the memory allow."""
+    def _fit_to_budget(self, probes: int, steps: int, room: int) -> tuple[int, int]:
+        """Steps and first probes that the budget and room for so many vectors allow."""
         A = self.A
-        room = A.columns(BASIS_MEMORY, min(LEAST, A.size))
         steps = min(steps, A.size, max(2, room - 1))
         left = self.budget.left
         if probes * steps > left:
