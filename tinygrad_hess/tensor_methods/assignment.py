@@ -28,13 +28,13 @@ from ..core.errors import describe
 from ..core.mutation import move, stand_in, take_again, view_of
 from ..core.primitive import snapshot
 from ..core.tape import is_listed
-from ..core.tensor import LEAF, START, Tensor, record, unrecorded
+from ..core.tensor import LEAF, Tensor, record, unrecorded
 from ..core.views import READ_ONLY, View, note_view
-from ..ops.elementwise.identity import alias
 from ..ops.indexing.index import take_pattern
 from ..ops.indexing.keys import plain_pattern
 from ..ops.indexing.scatter import add_at, assign, combine_at, set_at
 from ..ops.shape.broadcasting import reshape
+from ..transforms.recording import is_start
 
 _ndarray = np.ndarray
 special = modes.special
@@ -216,10 +216,6 @@ _NUMBERS = (float, int, np.float64, np.float32)
 _ASSIGN = assign.primitive
 
 
-def _is_argument(x: Tensor) -> bool:
-    return x.prim is START or x.prim is alias.primitive
-
-
 def _refuse_fixed(x: Tensor) -> None:
     """Refuse to move what others count on."""
     if x.prim is LEAF:
@@ -227,7 +223,7 @@ def _refuse_fixed(x: Tensor) -> None:
             "a leaf with requires_grad=True cannot be changed in place: its gradient would be that "
             "of another value. For an update, use tg.no_grad(); else"
         )
-    elif _is_argument(x):
+    elif is_start(x):
         what = (
             "an argument of a function that is being differentiated or replayed cannot be changed "
             "in place: it is the caller's. So"
@@ -258,7 +254,7 @@ def in_place(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             write(self, self, np.asarray(value, self.dtype)[()])
             return self
         # a number is no array: NumPy too gives the name another one
-        if not self.shape or self.prim is LEAF or _is_argument(self):
+        if not self.shape or self.prim is LEAF or is_start(self):
             return function(self, other)
         if is_listed(self) and view_of(self) is None:
             return function(self, other)
@@ -297,7 +293,7 @@ def reordering(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def method(self: Tensor, *args: Any, **kwargs: Any) -> None:
-        if (self.prim is LEAF and modes.is_recording()) or _is_argument(self):
+        if (self.prim is LEAF and modes.is_recording()) or is_start(self):
             raise TypeError(
                 f"x.{name}() of a {describe(self)} tensor: it works in place, as in NumPy, but a "
                 "leaf, or an argument of a function that is being differentiated or replayed, "

@@ -17,8 +17,8 @@ import numpy as np
 from ..core import modes
 from ..core.errors import NonDifferentiableError, describe
 from ..core.tape import Tape, is_listed
-from ..core.tensor import START, Batched, Tensor, constant, unrecorded
-from ..ops.elementwise.identity import alias
+from ..core.tensor import Batched, Tensor, constant, unrecorded
+from .recording import is_start
 from .sweeps import Visit
 
 RETAINED: WeakValueDictionary[int, Tensor] = WeakValueDictionary()
@@ -175,7 +175,7 @@ def require_backward(who: str, x: Tensor) -> None:
 
 def _is_being_recorded(x: Tensor) -> bool:
     """Whether it is an argument of a transform that has not ended."""
-    return (x.prim is START or x.prim is alias.primitive) and not is_listed(x)
+    return is_start(x) and not is_listed(x)
 
 
 def visit_of(nodes: Iterable[Tensor], kept: dict[int, Any], create_graph: bool) -> Visit | None:

@@ -16,7 +16,16 @@ from ..core.deferring import unwrapped
 from ..core.errors import NonDifferentiableError, describe, failed_call, refuse_subclass
 from ..core.primitive import snapshot
 from ..core.tape import Tape
-from ..core.tensor import Batched, Tensor, constant, leaf, leaves_at, require_float, unrecorded
+from ..core.tensor import (
+    START,
+    Batched,
+    Tensor,
+    constant,
+    leaf,
+    leaves_at,
+    require_float,
+    unrecorded,
+)
 from ..ops.elementwise.identity import alias
 from .holomorphic import refuse_complex_output, require_holomorphic
 from .sweeps import Cotangents, forward, reverse
@@ -32,6 +41,11 @@ def start(x: Any, who: str) -> Tensor:
     refuse_subclass(value, who)
     require_float(value, who)
     return leaf(snapshot(value))
+
+
+def is_start(x: Tensor) -> bool:
+    """Whether it is an argument of a function that a transform records, as :func:`start` makes."""
+    return x.prim is START or x.prim is alias.primitive
 
 
 def starts_at(values: Sequence[Any], who: str) -> list[Tensor]:
