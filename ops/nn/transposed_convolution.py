@@ -13,7 +13,7 @@ from ..linalg.products import matmul
 from ..shape.axes import shape_of
 from ..shape.broadcasting import reshape
 from ..shape.rearranging import index, pad_zeros, permute
-from .windows import _per_axis, fold, in_groups, with_bias
+from .windows import _per_axis, channels_last, fold, in_groups, with_bias
 
 
 def conv_transpose1d(
@@ -126,10 +126,7 @@ def _overlap_add(x: Array, w: Array, space: Any, stride: Any, dilation: Any) -> 
     """One group: a matrix product for the copies of the kernel, then their sum."""
     (n, c, *positions), (_, o, *size) = shape_of(x), shape_of(w)
     rank, ndim = len(size), 2 + 2 * len(size)
-    rows = reshape(
-        permute(x, axes=(-rank - 2, *range(-rank, 0), -rank - 1)),
-        shape=(n * math.prod(positions), c),
-    )
+    rows = reshape(channels_last(x, rank), shape=(n * math.prod(positions), c))
     copies = matmul(rows, reshape(w, shape=(c, o * math.prod(size))))
     copies = reshape(copies, shape=(n, *positions, o, *size))
     order = (0, 1 + rank, *range(1, 1 + rank), *range(2 + rank, ndim))

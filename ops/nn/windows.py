@@ -150,11 +150,18 @@ def _padded_channels_last(x: Array, pairs: Any, rank: int) -> Array:
 
     Windows are then copied in runs of channels, several times faster than a number at a time.
     """
-    last = permute(x, axes=(-rank - 2, *range(-rank, 0), -rank - 1))
-    return permute(
-        pad_zeros(last, width=((0, 0), *pairs, (0, 0))),
-        axes=(-rank - 2, -1, *range(-rank - 1, -1)),
-    )
+    last = channels_last(x, rank)
+    return _channels_first(pad_zeros(last, width=((0, 0), *pairs, (0, 0))), rank)
+
+
+def channels_last(x: Array, rank: int) -> Array:
+    """(N, C, *space) as (N, *space, C), where space has ``rank`` axes."""
+    return permute(x, axes=(-rank - 2, *range(-rank, 0), -rank - 1))
+
+
+def _channels_first(x: Array, rank: int) -> Array:
+    """What :func:`channels_last` undoes."""
+    return permute(x, axes=(-rank - 2, -1, *range(-rank - 1, -1)))
 
 
 def _conv(
@@ -212,16 +219,14 @@ def _conv_group(x: Array, w: Array, stride: Any, dilation: Any, rank: int) -> Ar
     o, size = shape_of(w)[0], shape_of(w)[2:]
     patches = windows(x, size=size, stride=stride, dilation=dilation)  # (N, C, *positions, *size)
     positions = shape_of(patches)[2 : 2 + rank]
-    # (N, *positions, *size, C): one row per position, one column per element of the window
-    ndim = 2 + 2 * rank
+    # one row per position, one column per element of the window
     rows = reshape(
-        permute(patches, axes=(-ndim, *range(2 - ndim, 0), 1 - ndim)),
+        channels_last(patches, 2 * rank),  # (N, *positions, *size, C)
         shape=(n * math.prod(positions), math.prod(size) * c),
     )
-    kernel = permute(w, axes=(-rank - 2, *range(-rank, 0), -rank - 1))
-    out = matmul_nt(rows, reshape(kernel, shape=(o, math.prod(size) * c)))
-    out = reshape(out, shape=(n, *positions, o))
-    return permute(out, axes=(-rank - 2, -1, *range(-rank - 1, -1)))
+    kernel = reshape(channels_last(w, rank), shape=(o, math.prod(size) * c))
+    out = reshape(matmul_nt(rows, kernel), shape=(n, *positions, o))
+    return _channels_first(out, rank)
 
 
 def conv1d(
