@@ -119,7 +119,7 @@ def why_not(f: Callable[..., Any], args: Sequence[Any], before: Sequence[float] 
     'float32 overflows (beyond 3.4e+38): in float64 the value is 2e+60. Compute in float64. '
     """
     floats = [np.asarray(unrecorded(x)).dtype for x in trees.leaves_every(list(args))]
-    narrow = [d for d in floats if d.kind == "f" and d.itemsize < 8]
+    narrow = [d for d in floats if _is_narrow(d)]
     if not narrow:
         return ""
     kind = min(narrow, key=lambda d: float(np.finfo(d).max))
@@ -140,5 +140,9 @@ def why_not(f: Callable[..., Any], args: Sequence[Any], before: Sequence[float] 
 
 def _widened(x: Any) -> Any:
     value = unrecorded(x)
-    dtype = np.asarray(value).dtype
-    return np.asarray(value, float)[()] if dtype.kind == "f" and dtype.itemsize < 8 else value
+    return np.asarray(value, float)[()] if _is_narrow(np.asarray(value).dtype) else value
+
+
+def _is_narrow(dtype: np.dtype[Any]) -> bool:
+    """Whether floats of float64 have a wider range."""
+    return dtype.kind == "f" and dtype.itemsize < 8

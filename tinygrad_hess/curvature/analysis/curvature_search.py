@@ -14,7 +14,7 @@ import numpy as np
 from ...core import arguments, trees
 from ...transforms.gradients import grad, hvp
 from ..eigenpairs.eigenpairs import top_eigenpairs
-from ..estimates.budget import was_interrupted
+from ..estimates.budget import finished
 from ..estimates.operands import Array, Counted
 from ..estimates.steps import Steps
 from ..operators import checks
@@ -52,9 +52,7 @@ class ExtremeCurvature:
 
     def _extreme(self, x: Array, which: str, tol: float, start: Array | None) -> Curvature:
         op = self.total.hessian(x)
-        found = top_eigenpairs(op, 1, which, tol=tol, v0=start, seed=self.seed)
-        if was_interrupted(found):
-            raise KeyboardInterrupt
+        found = finished(top_eigenpairs(op, 1, which, tol=tol, v0=start, seed=self.seed))
         self.matvecs += found.matvecs
         return Curvature(float(found.values[0]), float(found.residuals[0]), found.vectors[:, 0])
 

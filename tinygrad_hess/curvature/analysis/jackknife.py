@@ -17,7 +17,7 @@ from ...core import arguments, trees
 from ...core.plotting import BLUE, GREY, ORANGE, axes, legend
 from ...distributed.shards import batch_size
 from ..estimates import scaling
-from ..estimates.budget import INTERRUPTED, was_interrupted
+from ..estimates.budget import INTERRUPTED, finished
 from ..estimates.estimate import student
 from ..estimates.operands import Array, Counted
 from ..estimates.result import Result
@@ -236,8 +236,7 @@ def jackknife(
 
 
 def _as_array(found: Any) -> Array:
-    if was_interrupted(found):
-        raise KeyboardInterrupt
+    found = finished(found)
     for name in ("value", "values"):
         if hasattr(found, name):
             found = getattr(found, name)

@@ -14,7 +14,7 @@ import numpy as np
 from ...core import arguments
 from ...core.plotting import BLUE, GREY, ORANGE, axes, legend
 from ..eigenpairs.eigenpairs import Eigenpairs, top_eigenpairs
-from ..estimates.budget import INTERRUPTED, was_interrupted
+from ..estimates.budget import INTERRUPTED, finished
 from ..estimates.operands import Array, Counted
 from ..estimates.result import Result
 from ..estimates.steps import Steps
@@ -241,9 +241,7 @@ def landscape(
                         op, dimensions, tol=1e-4, seed=seed, checkpoint=steps.beside("eigenvectors")
                     ),
                 )
-                if was_interrupted(directions):
-                    raise KeyboardInterrupt
-                A.matvecs += directions.matvecs
+                A.matvecs += finished(directions).matvecs
             D, labels = _directions(directions, dimensions, total, seed)
         coordinates = [
             _coordinate(None if path is None else path[:, i], radius, points).astype(D.dtype)

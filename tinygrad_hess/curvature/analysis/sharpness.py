@@ -21,7 +21,7 @@ from ...transforms.gradients import jvp
 from ...transforms.vectorize import vmap
 from ..eigenpairs.eigenpairs import top_eigenpairs
 from ..estimates import scaling
-from ..estimates.budget import INTERRUPTED, was_interrupted
+from ..estimates.budget import INTERRUPTED, finished
 from ..estimates.operands import Array, Counted, check_positive
 from ..estimates.result import Result
 from ..estimates.steps import Steps
@@ -233,9 +233,7 @@ def sharpness(
                 begun = total.gradients_spent
                 counted = lambda f=measure, n=begun: (f(), total.gradients_spent - n)
                 measured, gradients = steps(name, counted)
-                if was_interrupted(measured):
-                    raise KeyboardInterrupt
-                found[name] = measured
+                found[name] = finished(measured)
                 spent += gradients
                 steps.advance(i + 1, name)
         except KeyboardInterrupt:

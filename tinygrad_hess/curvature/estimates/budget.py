@@ -6,10 +6,12 @@ import math
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from ...core.progress import progress_bar
 from .operands import Counted, check_positive
+
+T = TypeVar("T")
 
 
 class Budget:
@@ -127,6 +129,19 @@ def was_interrupted(found: Any) -> bool:
     if isinstance(found, tuple):
         return any(was_interrupted(x) for x in found)
     return any(INTERRUPTED in str(getattr(found, name, "")) for name in ("reason", "why"))
+
+
+def finished(found: T) -> T:
+    """A result that can be gone on with; where it is what an interrupted run had, the interruption.
+
+    Examples
+    --------
+    >>> finished(2.0)
+    2.0
+    """
+    if was_interrupted(found):
+        raise KeyboardInterrupt
+    return found
 
 
 INTERRUPTED = "interrupted (Ctrl-C); call again to go on, with checkpoint= from where it stopped"

@@ -22,7 +22,7 @@ from ..analysis.quadratic import quadratic_model
 from ..analysis.sharpness import sharpness
 from ..analysis.total_loss import TotalLoss
 from ..eigenpairs.eigenpairs import top_eigenpairs
-from ..estimates.budget import INTERRUPTED, was_interrupted
+from ..estimates.budget import INTERRUPTED, finished, was_interrupted
 from ..estimates.operands import Counted
 from ..estimates.result import Result
 from ..estimates.steps import Steps
@@ -317,13 +317,8 @@ class Run:
         op, start = self.op, self.found("eigenpairs")
         v0 = None if start is None else start.vectors[:, :3]
         data = op._batches.data[0] if op._batches.single else op._batches.data
-
-        def answer(h: HessianOperator) -> float:
-            pair = top_eigenpairs(h, 1, rtol=1e-3, v0=v0, seed=self.seed)
-            if was_interrupted(pair):
-                raise KeyboardInterrupt
-            return float(pair.values[0])
-
+        pair = lambda h: finished(top_eigenpairs(h, 1, rtol=1e-3, v0=v0, seed=self.seed))
+        answer = lambda h: float(pair(h).values[0])
         return jackknife(
             answer, op.loss, op._at.tree(), data, *(op._args or ()),
             reduction=op.reduction, seed=self.seed, checkpoint=self.steps.beside("data"),
