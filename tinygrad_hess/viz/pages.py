@@ -62,7 +62,9 @@ def shipped(name: str) -> str:
     the strings that hold a program's bytes: notebooks and sites split what they take of a page.
     """
     text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
-    return re.sub("[\x1c-\x1e\x85]", lambda found: f"\\x{ord(found[0]):02x}", text)
+    for end in "\x1c\x1d\x1e\x85":
+        text = text.replace(end, f"\\x{ord(end):02x}")
+    return text
 
 
 def notice() -> str:
