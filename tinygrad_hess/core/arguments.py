@@ -152,6 +152,7 @@ def flag(who: str, name: str, value: Any) -> bool:
 
 
 _LARGEST_FLAG = np.iinfo(np.intc).max
+"""NumPy reads flags as integers of C, and takes no larger ones."""
 
 
 def numbers(who: str, name: str, value: Any, *, count: int, **bounds: Any) -> tuple[float, ...]:
