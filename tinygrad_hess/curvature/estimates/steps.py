@@ -100,9 +100,6 @@ class Steps:
                 self.save()
         return found
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._done
-
     def beside(self, name: str) -> Path | None:
         """Where the step ``name`` may save what it has done so far.
 
