@@ -219,6 +219,8 @@ def cross_entropy(
     if not shape or not shape[-1]:
         raise ValueError(f"{who}: logits need a last axis of classes, got {describe(logits)}")
     if weight is not None:
+        if isinstance(weight, dict):
+            raise TypeError(f"{who}: weight must be a list or an array by class number, got a dict")
         weight = _cast_data(tensor_or_array(weight), logits)
         if weight.shape != shape[-1:]:
             raise ValueError(

@@ -22,6 +22,9 @@ from .errors import describe
 from .interchange import is_foreign, to_array
 from .tensor import Tensor
 
+_OPS = f"{__name__.partition('.')[0]}.ops."
+"""How names of modules of operations begin."""
+
 
 def shown(value: Any) -> str:
     """A value in a message: short ones as they are written, arrays and objects by their kind.
@@ -217,6 +220,30 @@ def function(
     """
     if not callable(value):
         raise TypeError(_must(who, name, what, value, advice))
+    return value
+
+
+def of_params(who: str, name: str, value: Any, params: Any, advice: str = "") -> Any:
+    """A user's function of parameters and a batch: no loss of this library, of outputs and targets.
+
+    Parameters that are one array may be the outputs themselves.
+
+    Examples
+    --------
+    >>> from tinygrad_hess import nn
+    >>> of_params("fit", "loss", nn.mse, nn.Linear(3, 1))
+    Traceback (most recent call last):
+    ...
+    TypeError: fit: loss is called with parameters and a batch, but mse is a function of outputs and
+    targets. Write lambda model, batch: mse(model(batch[0]), batch[1]).
+    """
+    function(who, name, value, advice)
+    if (getattr(value, "__module__", None) or "").startswith(_OPS) and not hasattr(params, "shape"):
+        called = value.__name__
+        raise TypeError(
+            f"{who}: {name} is called with parameters and a batch, but {called} is a function of "
+            f"outputs and targets. Write lambda model, batch: {called}(model(batch[0]), batch[1])."
+        )
     return value
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from . import arguments
 from .errors import NonDifferentiableError, TracingError, add_context
+from .names import unexpected_keyword
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Class = TypeVar("Class", bound=type)
@@ -89,6 +90,8 @@ def named(function: Function, name: str | None = None) -> Function:
                 args, kwargs = checked(who, flags, args, kwargs)
             return function(*args, **kwargs)
         except Exception as error:
+            if type(error) is TypeError and (told := unexpected_keyword(who, [function], kwargs)):
+                raise told from None
             raise_named(error, who, args, kwargs, integers)
 
     call.bare = function  # type: ignore[attr-defined]
@@ -130,7 +133,12 @@ def _named_method(method: Callable[..., Any], suffix: str) -> Callable[..., Any]
                 args, kwargs = checked(type(self).__name__ + suffix, flags, args, kwargs)
             return method(self, *args, **kwargs)
         except Exception as error:
-            raise_named(error, type(self).__name__ + suffix, args, kwargs, integers)
+            who = type(self).__name__ + suffix
+            if type(error) is TypeError and kwargs:
+                takers = [vars(base).get(method.__name__) for base in type(self).__mro__]
+                if told := unexpected_keyword(who, filter(None, takers), kwargs):
+                    raise told from None
+            raise_named(error, who, args, kwargs, integers)
 
     call.bare = method  # type: ignore[attr-defined]
     return call

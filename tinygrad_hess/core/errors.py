@@ -46,6 +46,24 @@ def describe(x: Any) -> str:
     return f"{x.dtype}{tuple(x.shape)}"
 
 
+def why_no_gradient(x: Any) -> str:
+    """Why something that is no real or complex floating point cannot be differentiated in.
+
+    Examples
+    --------
+    >>> why_no_gradient("text")
+    'is a str, no array of numbers.'
+    """
+    dtype = None if isinstance(x, type) else getattr(x, "dtype", None)
+    if dtype is None and not isinstance(x, (bool, int, type)):
+        advice = " Its .params are the trained ones." if hasattr(x, "params") else ""
+        return f"is a {describe(x)}, no array of numbers.{advice}"
+    return (
+        f"has dtype {dtype if dtype is not None else type(x).__name__}, and integers and booleans "
+        "carry no gradient. Convert it first, as in x.astype(float)."
+    )
+
+
 def refuse_subclass(x: Any, who: str = "") -> None:
     """Refuse arrays whose operations mean something else than those of their numbers.
 

@@ -31,6 +31,7 @@ from .errors import (
     add_context,
     describe,
     refuse_subclass,
+    why_no_gradient,
 )
 from .views import View, note_view
 
@@ -594,7 +595,4 @@ def require_float(value: Any, who: str) -> None:
     """Refuse a derivative with respect to something that is no real or complex floating point."""
     dtype = None if isinstance(value, type) else getattr(value, "dtype", None)
     if dtype is None or dtype.kind not in "fc":
-        raise NonDifferentiableError(
-            f"{who} has dtype {dtype if dtype is not None else type(value).__name__}, and integers "
-            "and booleans carry no gradient. Convert it first, as in x.astype(float)."
-        )
+        raise NonDifferentiableError(f"{who} {why_no_gradient(value)}")

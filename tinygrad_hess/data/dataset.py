@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core import arguments, trees
 from ..core.interchange import column_names
+from ..core.names import suggesting_keywords
 
 Array = np.ndarray[Any, Any]
 Seed = int | np.random.Generator
@@ -60,6 +61,12 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.y)
 
+    def __getitem__(self, key: Any) -> Any:
+        raise TypeError(
+            "a Dataset has no items: write data.x and data.y for its arrays, data.take(rows) for "
+            "some of its examples, and (data.x, data.y) for the batch that functions of yours take"
+        )
+
     def take(self, rows: Any) -> Dataset:
         """The examples of these rows (indices, a slice or a mask)."""
         try:
@@ -77,6 +84,18 @@ class Dataset:
         return [("x", self.x), ("y", self.y)]
 
 
+def as_batch(data: Any) -> Any:
+    """The pair (x, y) of a :class:`Dataset`; anything else as it is.
+
+    Examples
+    --------
+    >>> x, y = as_batch(Dataset(np.ones((3, 2)), np.zeros(3)))
+    >>> x.shape, as_batch(None)
+    ((3, 2), None)
+    """
+    return (data.x, data.y) if isinstance(data, Dataset) else data
+
+
 def _check_lengths(who: str, x: Array, y: Array) -> None:
     if not x.ndim or not y.ndim or len(x) != len(y):
         raise ValueError(f"{who}: x of shape {x.shape} and y of shape {y.shape} differ in length")
@@ -87,6 +106,10 @@ def _dataset(who: str, value: Any) -> Dataset:
     return arguments.instance(who, "data", value, Dataset, what)
 
 
+_SHUFFLED = {"shuffle": "It is always shuffled; seed= says how."}
+
+
+@suggesting_keywords(_SHUFFLED)
 def split(
     data: Any, targets: Any = None, *, test: float = 0.2, seed: Seed = 0, stratify: Any = True
 ) -> tuple[Dataset, Dataset]:
@@ -266,6 +289,7 @@ class Batches:
         return f"Batches({len(self)} of {self.size}, {self.epochs} epochs)"
 
 
+@suggesting_keywords(_SHUFFLED | {"drop_last": "The last batch of an epoch has what is left."})
 def batches(x: Any, y: Any = None, size: Any = None, seed: Seed = 0, epochs: int = 1) -> Batches:
     """Shuffled minibatches: every example once in each epoch, in a new order each time.
 

@@ -72,6 +72,8 @@ _ADVICE = {
     "Parameter": "Floating-point arrays that are fields of a Module are its parameters.",
     "ModuleList": "Use a list: modules in it are found.",
     "ModuleDict": "Use a dict: modules in it are found.",
+    "Dense": "It is called Linear here, and is told how many features come in.",
+    "summary": "Write model.summary(), or model.summary(x) for shapes.",
     "Identity": "Use Lambda(lambda x: x).",
     "functional": "Its functions are here: nn.relu, nn.cross_entropy.",
     "utils": "Clip gradients with optim.clip_grad_norm.",

@@ -29,9 +29,10 @@ from ..core.boundary import named_methods
 from ..core.errors import TracingError
 from ..core.named_arrays import Unmatched
 from ..core.tensor import LEAF, Batched, Tensor, tick
+from .advice import Advising
 from .fixed import Buffer, Frozen, assigned
+from .layer_table import Summarized, watcher
 from .state_dict import load_state_dict, state_dict
-from .summary import Summarized, watcher
 
 CHILD_NAMES = "_children"
 """Where an unflattened module keeps the names of its children, whatever the leaves are now."""
@@ -49,7 +50,7 @@ _register: Any = optree.register_pytree_node
 
 @named_methods
 @dataclass_transform(eq_default=False)
-class Module(Summarized):
+class Module(Summarized, Advising):
     """A layer or a model: its arrays are the leaves of a pytree, the rest is configuration.
 
     Derive a class from it, with an ``__init__`` of its own or with annotated fields (it then

@@ -49,6 +49,8 @@ _ADVICE = {
     "apply_updates": "Write params, state = opt.update(params, grads, state).",
     "clip_grad_norm_": "Use clip_grad_norm.",
     "train": "Use fit.",
+    "EarlyStopping": "Write fit(..., validation=new, patience=5).",
+    "ModelCheckpoint": "Write fit(..., checkpoint='run/'); .best is the best model.",
 }
 
 _SOLVERS = {

@@ -15,6 +15,7 @@ import numpy as np
 from ...core import trees
 from ...core.interchange import is_foreign, to_arrays
 from ...core.tensor import Tensor
+from ...data.dataset import as_batch
 from ...distributed.shards import batch_size, examples, opened
 from ...distributed.transport import Sent, is_writing
 from ...distributed.workers import Workers
@@ -104,7 +105,7 @@ class Batches:
             self.__dict__.update(data.__dict__)
             self.who = who
             return
-        self.who = who
+        self.who, data = who, as_batch(data)
         self.workers: Workers | None = None
         self.shards: list[Sent] = []
         self._sizes: list[int] = []

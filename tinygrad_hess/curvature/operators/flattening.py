@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments, trees
-from ...core.errors import NonDifferentiableError
+from ...core.errors import NonDifferentiableError, why_no_gradient
 from ...core.tensor import Batched, Tensor, constant, unrecorded
 from ...distributed.shards import raw
 from .paths import Paths
@@ -197,6 +197,8 @@ def _refuse_batched(x: Any, where: Callable[[], str]) -> None:
 def _float_array(x: Any, what: str, where: Callable[[], str]) -> Array:
     _refuse_batched(x, where)
     value = np.array(raw(x))
+    if value.dtype.kind == "O" and not hasattr(x, "dtype"):
+        raise NonDifferentiableError(f"{where()} {why_no_gradient(x)}")
     if value.dtype.kind != "f":
         raise NonDifferentiableError(
             f"{where()} has dtype {value.dtype}; curvature needs real floating-point {what}. "

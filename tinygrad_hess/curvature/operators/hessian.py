@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core import arguments
 from ...core.finite import why_not
 from ...core.tensor import unrecorded
 from ...transforms.recording import Recording
@@ -136,6 +137,7 @@ class HessianOperator(StreamedOperator):
         memory_limit: str | int | None = None,
     ):
         checks.check_functions("HessianOperator", loss=loss)
+        arguments.of_params("HessianOperator", "loss", loss, params)
         self.loss = loss
         self._args = args if data is not None or args else None
         super().__init__(

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...core import trees
 from ...core.interchange import is_foreign, to_arrays
-from ...data import Dataset
+from ...data.dataset import as_batch
 from ...distributed.shards import opened
 
 
@@ -87,7 +87,7 @@ class Loader:
 
     def __init__(self, data: Any, who: str, what: str):
         self.who, self.what = who, what
-        data = (data.x, data.y) if isinstance(data, Dataset) else data
+        data = as_batch(data)
         many = is_batches(data)
         self.in_memory = not many or isinstance(data, list)
         batches = data if many else [data]

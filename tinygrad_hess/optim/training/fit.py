@@ -10,6 +10,7 @@ import numpy as np
 
 from ...core import arguments, trees
 from ...core.errors import misfit_of
+from ...core.names import suggesting_keywords
 from ...core.progress import progress_bar
 from ...core.tensor import Tensor
 from ...distributed.workers import Workers
@@ -25,7 +26,27 @@ from .loop import Callback, Training
 from .reached import Reached
 from .validation import Metric, Validation
 
+_PAIR = "Inputs and targets are one argument: fit(loss, model, (x, y), optimizer)."
+_VALIDATION = "Give validation=(x, y), as train, test = tg.data.split(x, y, test=0.2) has them."
+_ADVICE = {
+    "x": _PAIR,
+    "y": _PAIR,
+    "X": _PAIR,
+    "batch_size": "Give tg.data.batches(x, y, size=32) as data.",
+    "class_weight": "The loss has it, as in nn.cross_entropy(logits, labels, weight=[1.0, 5.0]).",
+    "sample_weight": "The loss has it, as in nn.mse(outputs, y, example_weight=w).",
+    "learning_rate": "The optimiser has it, as in optim.Adam(lr=1e-3).",
+    "lr": "The optimiser has it, as in optim.Adam(lr=1e-3).",
+    "model": "It is params, the second argument.",
+    "shuffle": "tg.data.batches does, and anew each epoch with seed=np.random.default_rng(0).",
+    "early_stopping": "Write patience=5.",
+    "validation_data": _VALIDATION,
+    "validation_split": _VALIDATION,
+    "verbose": "Write progress=False for silence.",
+}
 
+
+@suggesting_keywords(_ADVICE, _PAIR)
 def fit(
     loss: Callable[..., Any],
     params: Any,
@@ -164,7 +185,7 @@ def fit(
     if patience is not None:
         patience = arguments.integer("fit", "patience", patience, least=1)
     workers = _workers(executor, shards, takes_batch, data)
-    measure = _validation(loss, validation, metrics, jit, takes_batch)
+    measure = _validation(loss, params, validation, metrics, jit, takes_batch)
     if workers is None:
         step = _step_of_batches(optimizer, loss, accumulate, jit, takes_batch)
         loader = Loader(data, "fit", "data")
@@ -264,7 +285,7 @@ def _workers(executor: Any, shards: int | None, takes_batch: bool, data: Any) ->
 
 
 def _validation(
-    loss: Callable[..., Any], data: Any, metrics: Any, jit: bool, takes_batch: bool
+    loss: Callable[..., Any], params: Any, data: Any, metrics: Any, jit: bool, takes_batch: bool
 ) -> Validation | None:
     if data is None and metrics:
         raise ValueError(
@@ -280,7 +301,10 @@ def _validation(
         )
     if not takes_batch:
         raise ValueError("fit: validation data need a loss(params, batch), got one without a batch")
-    return Validation(loss, data, metrics, jit=jit)
+    measure = Validation(loss, data, metrics, jit=jit)
+    for name, metric in measure.metrics.items():
+        arguments.of_params("fit", f"metrics[{name!r}]", metric, params)
+    return measure
 
 
 def _checkpoints(folder: Any, every: Any, resume: bool) -> Checkpoints | None:
@@ -302,10 +326,13 @@ def _check_arguments(
     loss: Any, params: Any, data: Any, optimizer: Any, epochs: Any, takes_batch: bool
 ) -> None:
     form = "It is called as loss(params, batch)"
-    arguments.function("fit", "loss", loss, f"{form}.")
+    arguments.of_params("fit", "loss", loss, params, f"{form}.")
     if misfit := misfit_of(loss, (None, None) if takes_batch else (None,), {}):
-        raise TypeError(f"fit: {misfit}. {form}; one that needs no data ignores the batch.")
-    what = "an optimiser, such as optim.Adam(lr=1e-3)"
+        raise TypeError(
+            f"fit: {misfit}. {form}, and comes before the model; one that needs no data ignores "
+            "the batch."
+        )
+    what = "an optimiser, such as optim.Adam(lr=1e-3), after loss, params and data (x, y)"
     arguments.instance("fit", "optimizer", optimizer, Optimizer, what)
     if optimizer.parameters is not None:
         kind = type(optimizer).__name__

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from ...core import arguments
 from ...core.finite import why_not
 from ..optimizer import State
 from .batches import Loader, count_examples
@@ -108,7 +109,7 @@ class Training:
                 f"{advice}; debug_nans() finds where a NaN is made."
             )
         stop = self.callbacks and any(
-            [call(at.steps, at.params, value, at.state) for call in self.callbacks]
+            [_ends(call(at.steps, at.params, value, at.state)) for call in self.callbacks]
         )
         self.history.append(at.epoch, value, examples)
         if stop:
@@ -150,3 +151,14 @@ class Training:
         if at.best is None:
             return Fitted(at.params, at.state, columns, stopped=why)
         return Fitted(at.params, at.state, columns, *at.best, why)
+
+
+def _ends(answer: Any) -> bool:
+    """Whether a callback's answer ends the run."""
+    try:
+        return bool(answer)
+    except ValueError:
+        raise TypeError(
+            f"fit: a callback answered with {arguments.shown(answer)}, which is neither true nor "
+            "false. A true answer ends the training; return nothing to go on."
+        ) from None

@@ -91,4 +91,4 @@ def test_a_call_that_fails_leaves_nothing_watching() -> None:
     model = nn.MLP([3, 4, 2])
     with pytest.raises(ValueError, match="last axis"):
         model.summary(np.ones((5, 7)))
-    assert nn.summary.watcher.get() is None
+    assert nn.layer_table.watcher.get() is None
