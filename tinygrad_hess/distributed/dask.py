@@ -1,7 +1,9 @@
 """Dask's executor as one for each of its workers, so that what a worker keeps is asked of it again.
 
 A Dask cluster sends a call to whichever worker is free; then each comes to hold the tapes of all
-shards. Its scheduler can be told where a call belongs, and may still send it elsewhere.
+shards. Its scheduler can be told where a call belongs, and may still send it elsewhere. A message
+costs it milliseconds, and tens of them where the machine is busy: so a worker gets one for all its
+calls.
 """
 
 from __future__ import annotations
@@ -10,31 +12,41 @@ import sys
 from typing import Any
 
 
-def of_each_worker(executor: Any) -> list[Any]:
-    """Executors that each prefer one worker of the cluster; anything else than Dask's as it is.
+def of_each_thread(executor: Any) -> list[tuple[Any, bool]]:
+    """Executors that each prefer one worker of the cluster, one for each of its threads.
 
     Parameters
     ----------
     executor : object
         Dask's, as ``client.get_executor(pure=False)`` makes it, or its client.
 
+    Returns
+    -------
+    list of (object, bool)
+        Each, and whether it makes one call after the other; anything else than Dask's as it is.
+
     Examples
     --------
-    >>> of_each_worker("something else")
-    ['something else']
+    >>> of_each_thread("something else")
+    [('something else', False)]
     """
     dask = sys.modules.get("distributed")  # whoever has one of its objects has loaded it
     if dask is None:
-        return [executor]
+        return [(executor, False)]
     client, options = executor, {}
     if isinstance(executor, dask.cfexecutor.ClientExecutor):
         client, options = executor._client, executor._kwargs
-    if not isinstance(client, dask.Client) or "workers" in options:
-        return [executor]
-    options = {**options, "pure": False, "allow_other_workers": True}  # pure calls are not repeated
-    workers = client.scheduler_info(n_workers=-1)["workers"]
-    each = [client.get_executor(**options, workers=[address]) for address in sorted(workers)]
-    return each or [client.get_executor(**options)]
+    if not isinstance(client, dask.Client):
+        return [(executor, False)]
+    options = {**options, "pure": False}  # pure calls are not repeated
+    if "workers" in options:
+        return [(client.get_executor(**options), False)]
+    options["allow_other_workers"] = True
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    # a worker that is started again has its name, and another address
+    threads = sorted((str(w["name"]), w["name"]) for w in workers for _ in range(w["nthreads"]))
+    each = [client.get_executor(**options, workers=[name]) for _, name in threads]
+    return [(one, True) for one in each] or [(client.get_executor(**options), False)]
 
 
 def is_loss(error: Exception) -> bool:

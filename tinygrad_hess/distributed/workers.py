@@ -28,12 +28,15 @@ from typing import Any
 
 from ..core import arguments, modes
 from ..core.blas_threads import one_blas_thread
-from .dask import is_loss, of_each_worker
+from .dask import is_loss, of_each_thread
 from .shards import opened
 from .transport import Folder, Result, Sent, Stored, checked_folder, finalize
 
 TRIES = 5
 """Workers that a shard may lose in one pass over the data before that is called its own fault."""
+
+PATIENCE = 5.0
+"""Seconds between two looks at whether a pool that owes an answer has broken."""
 
 ADVICE = (
     "Give a concurrent.futures.Executor, such as ThreadPoolExecutor(2); or a function that makes "
@@ -62,7 +65,9 @@ class Workers:
         given = list(executor) if isinstance(executor, (list, tuple)) else [executor]
         if not given:
             raise ValueError(f"{who}: executor is an empty {type(executor).__name__}. {ADVICE}")
-        self._slots = [_Slot(one, who) for some in given for one in of_each_worker(some)]
+        self._slots = [
+            _Slot(one, who, serial) for some in given for one, serial in of_each_thread(some)
+        ]
         self._folder = Folder(checked_folder(who, folder))
         self._functions: weakref.WeakKeyDictionary[Any, Stored] = weakref.WeakKeyDictionary()
 
@@ -91,126 +96,191 @@ class Workers:
         Exception
             What the function raised, with a note that names the shard.
         """
-        tasks = self._tasks(function, shards, args)
+        calls = self._calls(function, shards, args, together=True)
         try:
             with one_blas_thread:  # for executors that are threads of this process
-                for task in tasks:
-                    self._submit(task, len(tasks))
-                for task in tasks:
-                    while (found := self._answer_of(task, len(tasks))) is None:
-                        pass
-                    yield found[0]
+                calls.submit()
+                for number, _ in shards:
+                    yield calls.answer(number)
         finally:
-            _cancel(tasks)
+            calls.cancel()
 
     def completed(
         self, function: Any, shards: Sequence[tuple[int, Sent]], args: Sequence[tuple[Any, ...]]
     ) -> Iterator[tuple[int, Any]]:
         """As :meth:`each`, but as answers arrive: the number of each, and what was found."""
-        tasks = self._tasks(function, shards, args)
+        calls = self._calls(function, shards, args, together=False)
         try:
             with one_blas_thread:
-                waiting = {self._submit(task, len(tasks)): task for task in tasks}
-                while waiting:
-                    done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        task = waiting.pop(future)
-                        found = self._answer_of(task, len(tasks))
-                        if found is None:
-                            assert task.future is not None
-                            waiting[task.future] = task
-                        else:
-                            yield task.number, found[0]
+                calls.submit()
+                yield from calls.as_completed()
         finally:
-            _cancel(tasks)
+            calls.cancel()
 
-    def _tasks(
-        self, function: Any, shards: Sequence[tuple[int, Sent]], args: Sequence[tuple[Any, ...]]
-    ) -> list[_Task]:
+    def _calls(
+        self,
+        function: Any,
+        shards: Sequence[tuple[int, Sent]],
+        args: Sequence[tuple[Any, ...]],
+        together: bool,
+    ) -> _Calls:
         stored = self._functions.get(function)
         if stored is None:
             stored = self._functions[function] = self.store()
-        debug = modes.is_debugging_nans()
-        what, sent = Sent(function, stored), [Sent(some, self.store()) for some in args]
-        return [
-            _Task(number, (what, shard, number, sent[i % len(sent)], self._folder, debug))
-            for i, (number, shard) in enumerate(shards)
-        ]
+        sent = [Sent(some, self.store()) for some in args]
+        rest = self._folder, modes.is_debugging_nans()
+        messages: dict[Any, _Message] = {}
+        for i, (number, shard) in enumerate(shards):
+            slot = number % len(self._slots)
+            key = ("slot", slot) if together and self._slots[slot].serial else number
+            message = messages.setdefault(key, _Message(Sent(function, stored), slot, rest))
+            message.calls[number] = shard, sent[i % len(sent)]
+        return _Calls(list(messages.values()), self._slots, len(shards), self.who, self.noun)
 
-    def _answer_of(self, task: _Task, count: int) -> tuple[Any] | None:
-        """What was found, in a tuple; None where the call was sent again, its worker being lost."""
-        assert task.future is not None and task.slot is not None
+
+class _Calls:
+    """One call for each shard: who has it, and what was answered."""
+
+    def __init__(
+        self, messages: list[_Message], slots: list[_Slot], count: int, who: str, noun: str
+    ):
+        self._messages, self._slots, self._count = messages, slots, count
+        self._who, self._noun = who, noun
+        self._answers: dict[int, Any] = {}
+
+    def submit(self) -> None:
+        """Hand all of them out."""
+        for message in self._messages:
+            self._submit(message)
+
+    def cancel(self) -> None:
+        """Nobody waits for them any more."""
+        for message in self._messages:
+            if message.future is not None:
+                message.future.cancel()
+
+    def answer(self, number: int) -> Any:
+        """What was found for a shard, as soon as it is there."""
+        while number not in self._answers:
+            message = next(m for m in self._messages if number in m.calls)
+            wait_for([message])
+            self._receive(message)
+        return self._read(number)
+
+    def as_completed(self) -> Iterator[tuple[int, Any]]:
+        """Numbers and what was found, in the order in which answers arrive."""
+        while self._messages:
+            for message in wait_for(self._messages):
+                self._receive(message)
+            for number in list(self._answers):
+                yield number, self._read(number)
+
+    def _receive(self, message: _Message) -> None:
+        """The answers of a message; or it is sent again, its worker being lost."""
+        assert message.future is not None and message.slot is not None
+        self._messages.remove(message)
         try:
-            found = task.future.result().get()
-            task.future = None
+            if not message.future.done():
+                raise BrokenExecutor("its pool has broken, and forgot the call")
+            self._answers.update(zip(message.calls, message.future.result(), strict=True))
+            return
         except (BrokenExecutor, CancelledError) as error:
-            task.slot.drop(task.executor, error)
-            self._submit_again(task, count)
-            return None
+            message.slot.drop(message.executor, error)
         except Exception as error:  # of the executor itself
-            if is_loss(error):
-                self._submit_again(task, count)
-                return None
-            found = _Failure(error)
+            if not is_loss(error):
+                raise self._noted(error, next(iter(message.calls))) from None
+        again = message.one_by_one()
+        self._messages += again
+        for one in again:
+            self._submit(one)
+
+    def _read(self, number: int) -> Any:
+        found = self._answers.pop(number).get()
         if isinstance(found, _Failure):
-            found.error.add_note(
-                f"{self.who}: on a worker, in {self.noun} {task.number} of {count}"
-            )
-            raise found.error
-        return (found,)
+            raise self._noted(found.error, number)
+        return found
 
-    def _submit_again(self, task: _Task, count: int) -> None:
-        task.lost += 1
-        self._submit(task, count)
+    def _noted(self, error: BaseException, number: int) -> BaseException:
+        error.add_note(f"{self._who}: on a worker, in {self._noun} {number} of {self._count}")
+        return error
 
-    def _submit(self, task: _Task, count: int) -> Future[Any]:
-        if task.lost >= TRIES:
+    def _submit(self, message: _Message) -> None:
+        of = f"{self._noun} {next(iter(message.calls))} of {self._count}"
+        if message.lost >= TRIES:
             raise RuntimeError(
-                f"{self.who}: {task.lost} workers in a row ended before they answered for "
-                f"{self.noun} {task.number} of {count}; is there memory enough? A smaller "
-                f"{self.noun} needs less."
+                f"{self._who}: {message.lost} workers in a row ended before they answered for "
+                f"{of}; is there memory enough? A smaller {self._noun} needs less."
             )
         for k in range(len(self._slots)):
-            slot = self._slots[(task.number + task.lost + k) % len(self._slots)]
+            slot = self._slots[(message.first + message.lost + k) % len(self._slots)]
             for _ in range(TRIES):
                 if (executor := slot.executor()) is None:
                     break
                 try:
-                    task.future = future = executor.submit(_answer, *task.call)
-                except (BrokenExecutor, RuntimeError) as error:  # or it is shut down
+                    message.future = executor.submit(_answers, *message.content())
+                except (RuntimeError, OSError) as error:  # broken, shut down, or breaking just now
                     slot.drop(executor, error)
                 else:
-                    task.slot, task.executor = slot, executor
-                    return future
+                    message.slot, message.executor = slot, executor
+                    return
         raise RuntimeError(
-            f"{self.who}: no worker is left for {self.noun} {task.number} of {count} "
+            f"{self._who}: no worker is left for {of} "
             f"({'; '.join(sorted({slot.why for slot in self._slots}))}). Give executor= a function "
             "that makes one, such as lambda: ProcessPoolExecutor(2): another is then made."
         )
 
 
-class _Task:
-    """The call for one shard, and who has it now."""
+class _Message:
+    """Calls that one worker makes one after the other, and who has them now."""
 
-    def __init__(self, number: int, call: tuple[Any, ...]):
-        self.number, self.call = number, call
+    def __init__(self, function: Sent, first: int, rest: tuple[Any, ...]):
+        self.calls: dict[int, tuple[Sent, Sent]] = {}  # shard and arguments, by number
+        self.first, self.lost = first, 0
         self.future: Future[Any] | None = None
         self.slot: _Slot | None = None
         self.executor: Executor | None = None
-        self.lost = 0
+        self._function, self._rest = function, rest
+
+    def content(self) -> tuple[Any, ...]:
+        """What is sent."""
+        calls = [(shard, number, args) for number, (shard, args) in self.calls.items()]
+        return self._function, calls, *self._rest
+
+    def one_by_one(self) -> list[_Message]:
+        """A message for each call, so that the one which ends workers is known."""
+        made = []
+        for number, call in self.calls.items():
+            one = _Message(self._function, self.first, self._rest)
+            one.calls[number], one.lost = call, self.lost + 1
+            made.append(one)
+        return made
+
+    def is_forgotten(self) -> bool:
+        """Whether there will be no answer: Python before 3.12 lets go of calls, rarely."""
+        assert self.future is not None
+        return not self.future.done() and is_broken(self.executor)
 
 
-def _cancel(tasks: Sequence[_Task]) -> None:
-    for task in tasks:
-        if task.future is not None:
-            task.future.cancel()
+def wait_for(messages: Sequence[_Message]) -> list[_Message]:
+    """Those that were answered, or never will be; at least one."""
+    while True:
+        futures = [message.future for message in messages if message.future is not None]
+        done, _ = wait(futures, timeout=PATIENCE, return_when=FIRST_COMPLETED)
+        if found := [m for m in messages if m.future in done]:
+            return found
+        if found := [m for m in messages if m.is_forgotten()]:
+            return found
 
 
 class _Slot:
-    """An executor: the caller's, which may break for good; or of the caller's making, made anew."""
+    """An executor: the caller's, which may break for good; or of the caller's making, made anew.
 
-    def __init__(self, given: Any, who: str):
+    A serial one makes one call after the other: it gains nothing from messages of their own.
+    """
+
+    def __init__(self, given: Any, who: str, serial: bool):
         self._who, self.why, self._lock = who, "", threading.Lock()
+        self.serial = serial
         self._executor: Executor | None = given if hasattr(given, "submit") else None
         self._make: Callable[[], Any] | None = None
         if self._executor is None:
@@ -236,8 +306,26 @@ class _Slot:
             if self._executor is executor and executor is not None:
                 self.why = f"{type(error).__name__}: {error}" if str(error) else repr(error)
                 self._executor = None
+                if is_broken(executor):
+                    _end_workers(executor)
                 if self._make is not None:
                     executor.shutdown(wait=False)
+
+
+def is_broken(executor: Any) -> bool:
+    """Whether it is one of Python's own that says so."""
+    return bool(getattr(executor, "_broken", False))
+
+
+def _end_workers(executor: Any) -> None:
+    """Kill the processes that a broken pool may have left, as its ``kill_workers`` of Python 3.14.
+
+    Before Python 3.12, one that is started while the pool breaks waits for ever for a lock that a
+    killed one held, and the pool for it, when this process is to end.
+    """
+    for process in list((getattr(executor, "_processes", None) or {}).values()):
+        with contextlib.suppress(ValueError):  # it has ended, and was closed
+            process.kill()
 
 
 def _shut_down(executor: Executor) -> None:
@@ -259,6 +347,12 @@ class _Failure:
         except Exception:  # an exception may refuse in any way
             return _Failure, (RuntimeError("".join(traceback.format_exception(self.error))),)
         return _Failure, (self.error,)
+
+
+def _answers(
+    function: Any, calls: list[tuple[Any, int, Any]], folder: Any, debug: bool
+) -> list[Result]:
+    return [_answer(function, *call, folder, debug) for call in calls]
 
 
 def _answer(function: Any, shard: Any, number: int, args: Any, folder: Any, debug: bool) -> Result:
