@@ -19,6 +19,7 @@ from scipy.linalg import eigh_tridiagonal
 from ...core.blas_threads import one_blas_thread
 from ..eigenpairs.lanczos import SHORT
 from ..estimates.operands import Array, Counted
+from .orthogonality import Orthogonality
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,11 +147,12 @@ def dot(x: Array, y: Array) -> float:
 
 
 class Recurrences:
-    """Lanczos recurrences from several vectors, side by side, with full reorthogonalisation.
+    """Lanczos recurrences from several vectors, side by side, with partial reorthogonalisation.
 
     Side by side they share the passes over the data: one step is one block of products. Each is
-    kept orthogonal to all of its basis, twice over, so that there are no ghosts (copies of an
-    eigenvalue that rounding makes).
+    kept orthogonal to all of its basis to about the root of the rounding, which is enough for a
+    tridiagonal matrix that is exact to rounding and has no ghosts (copies of an eigenvalue that
+    rounding makes); see :class:`~.orthogonality.Orthogonality`.
 
     Parameters
     ----------
@@ -175,6 +177,7 @@ class Recurrences:
         self.beta = np.zeros_like(self.alpha)
         self.lengths = np.zeros(b, int)
         self.ended = np.zeros(b, bool)
+        self.orthogonality = [Orthogonality(min(steps, P), P, A.eps) for _ in range(b)]
         self.steps = 0
         norms = np.array([dot(z, z) for z in Z.T]) ** 0.5
         self.basis[:, 0] = (Z / np.where(norms > 0, norms, 1).astype(A.dtype)).T
@@ -204,12 +207,22 @@ class Recurrences:
         if j:
             w -= self.A.dtype.type(self.beta[i, j - 1]) * Q[j - 1]
         norm = dot(w, w) ** 0.5
-        for _ in range(2):
-            w -= self.against @ (self.against.T @ w)
-            w -= (Q @ w) @ Q
+        tracked = self.orthogonality[i]
+        window = tracked.lost(self.alpha[i, : j + 1], self.beta[i, :j], norm)
+        nearest = Q[max(j - 1, window.stop, 0) :]
+        for repeated in range(2):
+            if self.against.size:
+                w -= self.against @ (self.against.T @ w)
+            if window.stop:
+                found = Q[window] @ w
+                w -= found @ Q[window]
+                if not repeated and norm > 0:
+                    tracked.restored(window, found / norm)
+            w -= (nearest @ w) @ nearest
             before, norm = norm, dot(w, w) ** 0.5
             if norm >= SHORT * before:
                 break
+        tracked.advance(j)
         self.lengths[i] = j + 1
         before = self.beta[i, :j].max(initial=0.0)
         scale = max(size, before, float(np.abs(self.alpha[i, : j + 1]).max()))
@@ -239,6 +252,7 @@ class Recurrences:
             "beta": self.beta,
             "lengths": self.lengths,
             "ended": self.ended,
+            "orthogonality": np.array([tracked.state() for tracked in self.orthogonality]),
         }
 
     def restore(self, state: dict[str, Array]) -> None:
@@ -247,3 +261,5 @@ class Recurrences:
         self.basis[:, : self.steps + 1] = state["basis"]
         self.alpha[...], self.beta[...] = state["alpha"], state["beta"]
         self.lengths[...], self.ended[...] = state["lengths"], state["ended"]
+        for tracked, saved in zip(self.orthogonality, state["orthogonality"], strict=True):
+            tracked.restore(saved)
