@@ -45,8 +45,8 @@ class Orthogonality:
     Examples
     --------
     >>> tracked = Orthogonality(steps=40, size=100, eps=2e-16)
-    >>> tracked.lost(np.ones(12), np.ones(11), 1.0)
-    slice(0, 0, None)
+    >>> tracked.lost(np.ones(1), np.zeros(0), 1.0)  # as always at first: to all
+    slice(0, 1, None)
     """
 
     def __init__(self, steps: int, size: int, eps: float):
