@@ -19,7 +19,7 @@ from .history import Recorder, Result
 from .krylov import truncated_cg
 from .line_searches import EPS, Stalled
 from .newton import Newton, NewtonCG, SaddleFreeNewton
-from .objective import Array, Objective, Point, Residuals
+from .objective import Array, Objective, Point, Residuals, applied
 from .quasi_newton import BFGS, LimitedMemoryBFGS
 from .regions import SR1, CubicRegularization, LevenbergMarquardt, TrustRegion
 
@@ -45,7 +45,10 @@ TO_ROUNDING = 1e-9
 """Of the loss: what a Newton step may gain where no step reduces the loss. It is more than rounding
 of the loss, since that of the gradient is magnified by a Hessian that is nearly singular."""
 
-CONVERGED, MAXITER, STALLED, SADDLE, INTERRUPTED = range(5)
+FAR = 1e20
+"""Times the start: where iterates diverge, since the loss is not bounded below."""
+
+CONVERGED, MAXITER, STALLED, SADDLE, INTERRUPTED, DIVERGED = range(6)
 """What ``status`` of a result says."""
 
 
@@ -67,6 +70,7 @@ def run(
     recorder = Recorder(objective.counts)
     recorder.append(point)
     iterations, idle, least = 0, 0, math.inf
+    far = FAR * max(1.0, float(np.abs(objective.start).max()))
     while True:
         size = float(np.abs(point.gradient).max())
         if size <= tol:
@@ -81,6 +85,13 @@ def run(
                     f"has the eigenvalue {curvature:.3g}. trust-region and cubic leave such points."
                 )
                 break
+        if np.abs(point.x).max() > far:
+            status = DIVERGED
+            message = (
+                f"The iterates diverge, with the loss at {point.loss:.3g} beyond {far:.3g}: it has "
+                "no minimum in that direction. Is its sign right, and is it bounded below?"
+            )
+            break
         if iterations >= maxiter:
             status, message = MAXITER, f"maxiter={maxiter:,} iterations were not enough."
             break
@@ -128,6 +139,7 @@ def run(
     )
 
 
+@np.errstate(all="ignore")
 def _judged(objective: Objective, point: Point, reason: str) -> tuple[int, str]:
     """Whether a run that stalled is at a minimum to rounding: a Newton step would gain nothing."""
     gain = _newton_decrease(objective, point)
@@ -275,17 +287,29 @@ def minimize(
         arguments.function(who, "callback", callback, "It is called as callback(result).")
     args = args if isinstance(args, tuple) else (args,)
 
-    def solve(x0: Any, args: Any) -> Result:
-        objective = (Residuals if kind.needs_residuals else Objective)(f, x0, args, who, jit)
-        return run(objective, _made(kind, objective, name, options), name, tol, maxiter, callback)
+    _require_options(kind, name, options)
+
+    def solver(tree: Callable[[Any], Any]) -> Callable[..., Result]:
+        of = Residuals if kind.needs_residuals else Objective
+        made: list[Objective] = []
+
+        def solve(x0: Any, leaves: Any) -> Result:
+            if made:
+                objective = made[0].moved(x0, leaves)
+            else:
+                objective = of(applied(who, f, tree), x0, leaves, who, jit)
+                made.append(objective)
+            return run(objective, kind(objective, **options), name, tol, maxiter, callback)
+
+        return solve
 
     if is_differentiated(trees.leaves((x0, args))):
-        return _differentiable(f, x0, args, kind, solve)
-    return solve(x0, args)
+        return _differentiable(f, x0, args, kind, solver)
+    return solver(lambda _: args)(x0, ())
 
 
 def _differentiable(
-    f: Callable[..., Any], x0: Any, args: Any, kind: type[Method], solve: Callable[..., Result]
+    f: Callable[..., Any], x0: Any, args: Any, kind: type[Method], solver: Callable[..., Any]
 ) -> Result:
     """The result, whose ``x`` is a function of the arguments on the tape."""
 
@@ -297,16 +321,15 @@ def _differentiable(
         return grad(loss)(x)
 
     x, found = as_solution(
-        stationary, x0, args, solve, "it found no minimum", symmetric=True, who="minimize"
+        stationary, x0, args, solver, "it found no minimum", symmetric=True, who="minimize"
     )
     return Result({**(found or {}), "x": x})
 
 
-def _made(kind: type[Method], objective: Objective, name: str, options: dict[str, Any]) -> Method:
+def _require_options(kind: type[Method], name: str, options: dict[str, Any]) -> None:
     known = [p for p in inspect.signature(kind).parameters if p != "objective"]
     for option in options:
         if option not in known:
             raise TypeError(
                 f"minimize: method={name!r} has no option {option!r}. It has {', '.join(known)}."
             )
-    return kind(objective, **options)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 from scipy import sparse
+from scipy.linalg import lapack
 from scipy.sparse.linalg import splu
 
 from ...core import arguments
@@ -20,7 +21,8 @@ from .objective import Array, Objective, Point
 class Newton(Descent):
     """d = -(H + E)⁻¹ g, with E = 0 where H is sufficiently positive definite.
 
-    A dense H is factorised as ``P'L D L'P`` (Bunch and Kaufman), and the eigenvalues of D, blocks
+    A dense H has a Cholesky factor then; else it is factorised as ``P'L D L'P`` (Bunch and
+    Kaufman), and the eigenvalues of D, blocks
     of one or two rows, are replaced by their magnitudes, not below n eps ‖H‖: Cheng and Higham, "A
     modified Cholesky algorithm based on a symmetric indefinite factorization", SIAM Journal on
     Matrix Analysis 19 (1998), 1097-1110. To a sparse H a multiple of the identity is added until
@@ -66,10 +68,13 @@ class Newton(Descent):
             return _shifted_solve(H, -g)
         if not np.isfinite(H).all():
             raise Stalled("the Hessian is not finite")
+        floor = len(g) * EPS * max(float(np.abs(H).max()), EPS)
+        C, failed = lapack.dpotrf(H, lower=True)
+        if not failed and C.diagonal().min() ** 2 > floor:  # E = 0
+            return np.asarray(lapack.dpotrs(C, -g, lower=True)[0])
         L, D, order = scipy.linalg.ldl(H)
         L = L[order]
         values, vectors = scipy.linalg.eigh(D)  # blocks: the vectors do not mix them
-        floor = len(g) * EPS * max(float(np.abs(H).max()), EPS)
         values = np.maximum(np.abs(values), floor)
         half = scipy.linalg.solve_triangular(L, -g[order], lower=True, unit_diagonal=True)
         half = vectors @ ((vectors.T @ half) / values)

@@ -5,12 +5,14 @@ Objective : a scalar function of a pytree, seen as a function of a vector in flo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from scipy import sparse
+from scipy.linalg import lapack
 
 from ...core import arguments, trees
 from ...core.errors import NonDifferentiableError, call_of, describe, refuse_subclass
@@ -78,6 +80,17 @@ def start_of(who: str, x0: Any) -> tuple[Array, Callable[[Any], Any]]:
     return np.array(flat, np.float64), unravel
 
 
+def applied(who: str, f: Callable[..., Any], tree: Callable[[Any], Any]) -> Callable[..., Any]:
+    """``f(x, *args)`` as a function of x and leaves, of which ``tree`` makes ``args``."""
+
+    def call(x: Any, *leaves: Any) -> Any:
+        args = tree(leaves)
+        form = f"It is called as f(x, *args) with {len(args)} in args."
+        return call_of(who, f, (x, *args), {}, form)
+
+    return call
+
+
 def _scalar(who: str, value: Any) -> Any:
     kind = getattr(getattr(value, "dtype", None), "kind", "f")
     if value is None or getattr(value, "shape", ()) != () or kind == "c":
@@ -97,7 +110,8 @@ class Objective:
     f : callable
         ``f(x, *args)`` gives a real scalar.
     x0 : pytree of floating-point arrays
-    args : tuple
+    args : sequence of arrays
+        Operands of what is replayed; what ``f`` closes over is constant in it.
     who : str
         For errors.
     jit : bool
@@ -113,21 +127,33 @@ class Objective:
         Of the narrowest type in which the loss is computed.
     """
 
-    def __init__(self, f: Callable[..., Any], x0: Any, args: Any, who: str, jit: bool = True):
-        self.who = who
+    def __init__(
+        self, f: Callable[..., Any], x0: Any, args: Sequence[Any], who: str, jit: bool = True
+    ):
+        self.who, self.args = who, tuple(args)
         self.start, self.unravel = start_of(who, x0)
         self.counts = Counts()
         kinds = [x.dtype for x in trees.leaves(self.unravel(self.start))]
         self.eps = max(float(np.finfo(kind).eps) for kind in kinds)
-        form = f"It is called as f(x, *args) with {len(args)} in args."
-        self._f = lambda x: _scalar(who, call_of(who, f, (self.unravel(x), *args), {}, form))
+        unravel = self.unravel
+        call = self._f = lambda x, *args: _scalar(who, f(unravel(x), *args))
         self._replayed = (lambda g: Replayed(g, after=PATIENCE)) if jit else (lambda g: g)
-        self._pair = self._replayed(value_and_grad(self._f))
-        self._value = self._replayed(self._f)
-        self._product = self._replayed(lambda x, v: hvp(self._f, x, v))
-        self._dense = self._replayed(hessian(self._f))
-        self._sparse = hessian(self._f, sparse=True)
+        self._pair = self._replayed(value_and_grad(call))
+        self._value = self._replayed(call)
+        self._product = self._replayed(lambda x, v, *args: hvp(call, x, v, *args))
+        self._dense = self._replayed(hessian(call))
+        self._sparse = hessian(call, sparse=True)
         self._structure: str | None = None
+
+    def moved(self, x0: Any, args: Sequence[Any]) -> Self:
+        """The same function from another start and of other arguments, with all that is planned.
+
+        Both have the shapes of those before.
+        """
+        other = copy.copy(self)
+        other.start, _ = start_of(self.who, x0)
+        other.args, other.counts, other._structure = tuple(args), Counts(), None
+        return other
 
     @property
     def size(self) -> int:
@@ -138,14 +164,14 @@ class Objective:
         """The value alone."""
         self.counts.losses += 1
         with np.errstate(all="ignore"):
-            return float(self._raw(self._value(x)))
+            return float(self._raw(self._value(x, *self.args)))
 
     def at(self, x: Array) -> Point:
         """Value and gradient."""
         self.counts.losses += 1
         self.counts.gradients += 1
         with np.errstate(all="ignore"):
-            loss, gradient = self._pair(x)
+            loss, gradient = self._pair(x, *self.args)
         self.eps = max(self.eps, float(np.finfo(getattr(loss, "dtype", float)).eps))
         return Point(x, float(self._raw(loss)), np.asarray(self._raw(gradient)))
 
@@ -153,7 +179,7 @@ class Objective:
         """The Hessian at x times v."""
         self.counts.products += 1
         with np.errstate(all="ignore"):
-            return np.asarray(self._product(x, v))
+            return np.asarray(self._product(x, v, *self.args))
 
     def _raw(self, x: Any) -> Any:
         if not isinstance(x, Tensor):
@@ -173,7 +199,7 @@ class Objective:
             n = self.size
             self._structure = "dense" if n <= DENSE_AT_MOST else "products"
             if n > DENSE:
-                pattern = sparsity(self._f, self.start, order=2)
+                pattern = sparsity(self._f, self.start, *self.args, order=2)
                 if pattern.nnz <= SPARSE * n * n:
                     self._structure = "sparse"
         return self._structure
@@ -183,8 +209,8 @@ class Objective:
         self.counts.hessians += 1
         with np.errstate(all="ignore"):
             if self.structure == "sparse":
-                return sparse.csr_array(self._sparse(x))
-            H = np.asarray(self._dense(x))
+                return sparse.csr_array(self._sparse(x, *self.args))
+            H = np.asarray(self._dense(x, *self.args))
         return (H + H.T) / 2
 
     def negative_curvature(self, x: Array) -> float:
@@ -195,11 +221,19 @@ class Objective:
         self.counts.hessians += 1
         try:
             with np.errstate(all="ignore"):
-                values = np.linalg.eigvalsh(np.asarray(self._dense(x)))
+                H = np.asarray(self._dense(x, *self.args))
+            if is_positive_definite(H):
+                return 0.0
+            values = np.linalg.eigvalsh(H)
         except (NonDifferentiableError, np.linalg.LinAlgError):
             return 0.0
         is_negative = values[0] < -1e-8 * max(float(np.abs(values).max()), 1e-300)
         return float(values[0]) if is_negative else 0.0
+
+
+def is_positive_definite(H: Array) -> bool:
+    """Whether a symmetric matrix has a Cholesky factor, which costs a tenth of eigenvalues."""
+    return lapack.dpotrf(H)[1] == 0
 
 
 class Residuals(Objective):
@@ -208,28 +242,32 @@ class Residuals(Objective):
     The gradient is ``J^T r``, and ``J^T J`` is taken for the Hessian.
     """
 
-    def __init__(self, f: Callable[..., Any], x0: Any, args: Any, who: str, jit: bool = True):
-        form = f"It is called as f(x, *args) with {len(args)} in args."
-        vector = lambda tree: ravel(call_of(who, f, (tree, *args), {}, form))[0]
-        super().__init__(lambda tree: (vector(tree) ** 2).sum() / 2, x0, (), who, jit)
-        call = lambda x: vector(self.unravel(x))
+    def __init__(
+        self, f: Callable[..., Any], x0: Any, args: Sequence[Any], who: str, jit: bool = True
+    ):
+        vector = lambda tree, *args: ravel(f(tree, *args))[0]
+        super().__init__(
+            lambda tree, *args: (vector(tree, *args) ** 2).sum() / 2, x0, args, who, jit
+        )
+        unravel = self.unravel
+        call = self._vector = lambda x, *args: vector(unravel(x), *args)
+        fixed = lambda args: lambda x: call(x, *args)
         self._residuals = self._replayed(call)
         self._jacobian = self._replayed(jacobian(call))
         self._sparse_jacobian = jacobian(call, sparse=True)
-        self._push = self._replayed(lambda x, v: jvp(call, (x,), (v,))[1])
-        self._pull = self._replayed(lambda x, u: vjp(call, x)[1](u)[0])
-        self._pattern = lambda: sparsity(call, self.start)
+        self._push = self._replayed(lambda x, v, *args: jvp(fixed(args), (x,), (v,))[1])
+        self._pull = self._replayed(lambda x, u, *args: vjp(fixed(args), x)[1](u)[0])
 
     def residuals(self, x: Array) -> Array:
         """The vector r."""
         with np.errstate(all="ignore"):
-            return np.asarray(self._raw(self._residuals(x)))
+            return np.asarray(self._raw(self._residuals(x, *self.args)))
 
     def product(self, x: Array, v: Array) -> Array:
         """``J^T J v``."""
         self.counts.products += 1
         with np.errstate(all="ignore"):
-            return np.asarray(self._pull(x, self._push(x, v)))
+            return np.asarray(self._pull(x, self._push(x, v, *self.args), *self.args))
 
     @property
     def structure(self) -> str:
@@ -238,7 +276,7 @@ class Residuals(Objective):
             n = self.size
             self._structure = "dense"
             if n > DENSE:
-                pattern = self._pattern()
+                pattern = sparsity(self._vector, self.start, *self.args)
                 if pattern.nnz <= SPARSE * pattern.shape[0] * n:
                     self._structure = "sparse"
         return self._structure
@@ -248,8 +286,8 @@ class Residuals(Objective):
         self.counts.hessians += 1
         with np.errstate(all="ignore"):
             if self.structure == "sparse":
-                return sparse.csr_array(self._sparse_jacobian(x))
-            return np.asarray(self._jacobian(x))
+                return sparse.csr_array(self._sparse_jacobian(x, *self.args))
+            return np.asarray(self._jacobian(x, *self.args))
 
     def hessian(self, x: Array) -> Any:
         """``J^T J``, which the Hessian is where the residuals are small or nearly linear."""

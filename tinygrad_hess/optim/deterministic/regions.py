@@ -32,6 +32,9 @@ TRIALS = 200
 LARGEST = 1e20
 """A radius that bounds nothing any more."""
 
+SMALLEST = 1e-150
+"""A radius within which there is nothing: its square underflows."""
+
 
 class Proposal(NamedTuple):
     """A step that a model proposes.
@@ -71,6 +74,8 @@ class Regional(Method):
             10 * self.objective.eps * abs(point.loss)
         )  # within rounding, a step is taken as good
         for _ in range(TRIALS):
+            if self.radius < SMALLEST:
+                break
             proposal = propose(self.radius)
             if (np.abs(proposal.step) <= EPS * np.abs(point.x)).all():
                 break

@@ -14,7 +14,7 @@ from ...core.boundary import named
 from ...core.errors import call_of
 from ...replay import Replayed, hessian, jacobian
 from ...transforms import ravel
-from .objective import PATIENCE, Array, Objective, Residuals
+from .objective import PATIENCE, Array, Objective, Residuals, applied
 
 NO_DERIVATIVES = ("nelder-mead", "powell", "cobyla", "cobyqa")
 GRADIENTS = ("cg", "bfgs", "l-bfgs-b", "tnc", "slsqp")
@@ -106,7 +106,7 @@ def scipy_minimize(
         lower = method.lower() if isinstance(method, str) else method
         name = arguments.choice(who, "method", lower, METHODS)
     args = args if isinstance(args, tuple) else (args,)
-    objective = Objective(f, x0, args, who, jit)
+    objective = Objective(applied(who, f, lambda _: args), x0, (), who, jit)
     limits = None if bounds is None else scipy.optimize.Bounds(*_limits(who, bounds, objective))
     given = [
         _constraint(who, c, objective, args, jit, with_hessian=name == "trust-constr")
@@ -237,7 +237,7 @@ def least_squares(
     arguments.function(who, "f", f, "Write least_squares(f, x0).")
     arguments.choice(who, "method", method, ("trf", "dogbox", "lm"))
     args = args if isinstance(args, tuple) else (args,)
-    objective = Residuals(f, x0, args, who, jit)
+    objective = Residuals(applied(who, f, lambda _: args), x0, (), who, jit)
     limits = _limits(who, bounds, objective)
     jac = (lambda x: _dense(objective.jacobian(x))) if method == "lm" else objective.jacobian
     found = scipy.optimize.least_squares(

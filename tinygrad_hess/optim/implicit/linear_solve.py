@@ -18,10 +18,10 @@ from scipy.sparse import linalg
 
 from ...core import arguments, trees
 from ...core.boundary import named
-from ...core.errors import NonDifferentiableError, call_of
+from ...core.errors import NonDifferentiableError, TracingError, call_of
 from ...core.tensor import Tensor, tensor_or_array
 from ...ops import astype
-from ...replay import Replayed
+from ...replay import Replayed, jacobian
 from ...transforms import custom_vjp, jvp, ravel, vjp
 from .off_tape import call_off_tape
 
@@ -34,6 +34,9 @@ SYMMETRIC = ("cg", "minres")
 
 PATIENCE = 8
 """Products after which a plan, which costs about as many, begins to pay."""
+
+SMALL = 64
+"""Unknowns up to which all products are made at once, as an array: a solver needs as many."""
 
 
 class NotConvergedError(RuntimeError):
@@ -68,6 +71,10 @@ class System:
         self.matvec, self.shape, self.method = matvec, shape, method
         self.tol, self.maxiter, self.who = tol, maxiter, who
         self._transpose = self if method in SYMMETRIC else transpose
+        at = np.zeros(shape[1])
+        columns = lambda parameters: jacobian(lambda v: matvec(v, parameters))(at)
+        self._columns = Replayed(columns, after=PATIENCE)
+        self._is_small = max(shape) <= SMALL
 
     @property
     def transpose(self) -> System:
@@ -84,7 +91,12 @@ class System:
         return self._transpose
 
     def operator(self, parameters: Any) -> Any:
-        """The matrix at parameters of plain arrays, as SciPy's LinearOperator."""
+        """The matrix at parameters of plain arrays, as an array or SciPy's LinearOperator."""
+        if self._is_small:
+            try:
+                return np.asarray(_plain(self._columns(parameters), self.who))
+            except (NonDifferentiableError, TracingError):  # its products may be there all the same
+                self._is_small = False
         products = [
             Replayed(lambda v, s=s: s.matvec(v, parameters), after=PATIENCE)
             for s in (self, self.transpose)
@@ -110,7 +122,8 @@ class System:
             warnings.simplefilter("ignore")
             x, _ = getattr(linalg, self.method)(A, b, maxiter=limit, **options)
         # the residual itself is asked: a solver's own estimate can be wrong
-        residual = float(np.linalg.norm(A @ x - b)) / float(np.linalg.norm(b))
+        product = _plain(self.matvec(x, parameters), self.who)
+        residual = float(np.linalg.norm(product - b)) / float(np.linalg.norm(b))
         if not residual <= max(100 * self.tol, 1e-8):
             raise NotConvergedError(
                 f"{self.who}: {self.method} left a residual of {residual:.2g} of the right-hand "
@@ -148,7 +161,7 @@ class Normal(System):
         if not b.any():
             return np.zeros(self.shape[1])
         A = self.system.operator(parameters)
-        return self._least_squares(A, self._least_squares(A.H, b))
+        return self._least_squares(A, self._least_squares(A.T, b))
 
 
 def _plain(x: Any, who: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from ...core.boundary import named
 from ...core.errors import call_of
 from ...replay import Replayed, jacobian
 from ...transforms import ravel
-from ..deterministic.objective import PATIENCE, start_of
+from ..deterministic.objective import PATIENCE, applied, start_of
 from .linear_solve import NotConvergedError, as_vector
 from .solutions import as_solution, is_differentiated
 
@@ -104,27 +104,13 @@ def root(
     arguments.flag(who, "jit", jit)
     args = args if isinstance(args, tuple) else (args,)
 
-    def solve(x0: Any, args: Any) -> OptimizeResult:
-        start, unravel = start_of(who, x0)
-        call = lambda x: as_vector(
-            call_of(who, f, (unravel(x), *args), {}), len(start), f"{who}: f", "x"
-        )
-        replay = (lambda g: Replayed(g, after=PATIENCE)) if jit else (lambda g: g)
-        values, slopes = replay(call), replay(jacobian(call))
-        jac = (lambda x: np.asarray(slopes(x))) if method in BY_JACOBIAN else None
-        with np.errstate(all="ignore"):
-            found = scipy.optimize.root(
-                lambda x: np.asarray(values(x)), start, method=method, jac=jac, tol=tol,
-                options=options or None,
-            )  # fmt: skip
-        if not found.success:  # within rounding no progress is seen, and none is needed
-            found.success = bool(np.abs(found.fun).max() <= 100 * tol)
-        found.x = unravel(found.x)
-        return found
+    def solver(tree: Callable[[Any], Any]) -> Callable[..., OptimizeResult]:
+        system = _Equations(who, f, x0, tree, jit)
+        return lambda x0, leaves: system.root(x0, leaves, method, tol, options)
 
     if not is_differentiated(trees.leaves((x0, args))):
-        return solve(x0, args)
-    x, found = _differentiable(f, x0, args, solve, who)
+        return solver(lambda _: args)(x0, ())
+    x, found = _differentiable(f, x0, args, solver, who)
     return OptimizeResult({**(found or {}), "x": x})
 
 
@@ -198,25 +184,74 @@ def fixed_point(
             )
         return found - start
 
-    def solve(x0: Any, args: Any) -> OptimizeResult:
-        start, unravel = start_of(who, x0)
-        if method == "newton":
-            found = root(gap, x0, args, tol=tol, jit=jit, maxfev=100 * (maxiter + 1))
-            error, x = np.abs(found.fun).max(), ravel(found.x)[0]
-        else:
-            call = lambda x: gap(unravel(x), *args)
-            values = Replayed(call, after=PATIENCE) if jit else call
-            x, error = _iterated(lambda x: np.asarray(values(x)), start, method, tol, maxiter)
-        if not error <= 100 * tol * (1 + np.linalg.norm(x)):
-            raise NotConvergedError(
-                f"{who}: after at most {maxiter:,} iterations of {method}, f(x) - x is "
-                f"{error:.2g}. Give maxiter=, another method, or a start that is closer."
-            )
-        return OptimizeResult(x=unravel(x), success=True)
+    def solver(tree: Callable[[Any], Any]) -> Callable[..., OptimizeResult]:
+        system = _Equations(who, gap, x0, tree, jit)
+
+        def solve(x0: Any, leaves: Any) -> OptimizeResult:
+            if method == "newton":
+                found = system.root(x0, leaves, "hybr", tol, {"maxfev": 100 * (maxiter + 1)})
+                error, x = np.abs(found.fun).max(), ravel(found.x)[0]
+            else:
+                start, _ = start_of(who, x0)
+                values = lambda x: system.values(x, leaves)
+                x, error = _iterated(values, start, method, tol, maxiter)
+            if not error <= 100 * tol * (1 + np.linalg.norm(x)):
+                raise NotConvergedError(
+                    f"{who}: after at most {maxiter:,} iterations of {method}, f(x) - x is "
+                    f"{error:.2g}. Give maxiter=, another method, or a start that is closer."
+                )
+            return OptimizeResult(x=system.unravel(x), success=True)
+
+        return solve
 
     if not is_differentiated(trees.leaves((x0, args))):
-        return solve(x0, args).x
-    return _differentiable(gap, x0, args, solve, who)[0]
+        return solver(lambda _: args)(x0, ()).x
+    return _differentiable(gap, x0, args, solver, who)[0]
+
+
+class _Equations:
+    """``f(x, *args)`` as a function of vectors, and its Jacobian, replayed.
+
+    Parameters
+    ----------
+    who : str
+    f : callable
+    x0 : pytree
+        The structure and shapes of x.
+    tree : callable
+        From the leaves that calls bring to ``args``.
+    jit : bool
+    """
+
+    def __init__(
+        self, who: str, f: Callable[..., Any], x0: Any, tree: Callable[[Any], Any], jit: bool
+    ):
+        start, unravel = ravel(x0)
+        of_tree, n = applied(who, f, tree), start.shape[0]
+        call = lambda x, *leaves: as_vector(of_tree(unravel(x), *leaves), n, f"{who}: f", "x")
+        replay = (lambda g: Replayed(g, after=PATIENCE)) if jit else (lambda g: g)
+        self.who, self.unravel = who, unravel
+        self._values, self._jacobian = replay(call), replay(jacobian(call))
+
+    def values(self, x: Any, leaves: Sequence[Any]) -> Any:
+        """What is to vanish."""
+        return np.asarray(self._values(x, *leaves))
+
+    def root(
+        self, x0: Any, leaves: Sequence[Any], method: str, tol: float, options: dict[str, Any]
+    ) -> OptimizeResult:
+        """What SciPy finds from x0."""
+        start, _ = start_of(self.who, x0)
+        slopes = lambda x: np.asarray(self._jacobian(x, *leaves))
+        with np.errstate(all="ignore"):
+            found = scipy.optimize.root(
+                lambda x: self.values(x, leaves), start, method=method, tol=tol,
+                jac=slopes if method in BY_JACOBIAN else None, options=options or None,
+            )  # fmt: skip
+        if not found.success:  # within rounding no progress is seen, and none is needed
+            found.success = bool(np.abs(found.fun).max() <= 100 * tol)
+        found.x = self.unravel(found.x)
+        return found
 
 
 def _iterated(
@@ -240,11 +275,11 @@ def _iterated(
 
 
 def _differentiable(
-    f: Callable[..., Any], x0: Any, args: Any, solve: Callable[..., OptimizeResult], who: str
+    f: Callable[..., Any], x0: Any, args: Any, solver: Callable[..., Any], who: str
 ) -> tuple[Any, OptimizeResult | None]:
     """The solution as a function of the arguments on the tape, and what the solver said."""
 
     def equations(x: Any, unravel: Any, args: Any) -> Any:
         return as_vector(f(unravel(x), *args), x.shape[0], f"{who}: f", "x")
 
-    return as_solution(equations, x0, args, solve, "no root was found", symmetric=False, who=who)
+    return as_solution(equations, x0, args, solver, "no root was found", symmetric=False, who=who)

@@ -106,7 +106,7 @@ def as_solution(
     equations: Callable[[Any, Any, Any], Any],
     x0: Any,
     args: Any,
-    solve: Callable[[Any, Any], Any],
+    solver: Callable[..., Any],
     failed: str,
     *,
     symmetric: bool,
@@ -120,8 +120,10 @@ def as_solution(
         ``equations(x, unravel, args) -> vector``, zero at the solution; x is a vector, and
         ``unravel(x)`` the tree.
     x0, args : pytree
-    solve : callable
-        ``solve(x0, args)`` gives a result with ``x``, ``success`` and ``message``.
+    solver : callable
+        ``solver(tree)`` gives ``solve(x0, leaves)``, whose result has ``x``, ``success`` and
+        ``message``; ``tree(leaves)`` are the arguments. It is called once, and the function that
+        it gives in each replay, so that what this plans is planned once.
     failed : str
         What is said where it has no success.
     symmetric, who
@@ -136,10 +138,11 @@ def as_solution(
     start, unravel = ravel(x0)
     floats = Floats(args)
     results: list[Any] = []
+    solve = solver(floats.tree)
 
-    def solver(parameters: Any) -> Any:
+    def solved(parameters: Any) -> Any:
         x0, *leaves = parameters
-        found = solve(unravel(x0), floats.tree(leaves))
+        found = solve(unravel(x0), leaves)
         if not found.success:
             raise NotConvergedError(
                 f"{who}: {failed}, and derivatives of the result would be wrong. {found.message}"
@@ -150,7 +153,7 @@ def as_solution(
     def vanishing(x: Any, parameters: Any) -> Any:
         return equations(x, unravel, floats.tree(parameters[1:]))
 
-    system = Equations(vanishing, solver, start.shape[0], symmetric, who)
+    system = Equations(vanishing, solved, start.shape[0], symmetric, who)
     x = unravel(solution(system, [start, *floats.leaves]))
     single = results and not any(isinstance(leaf, Batched) for leaf in trees.leaves(x))
     return x, results[-1] if single else None
