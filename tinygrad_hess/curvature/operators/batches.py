@@ -132,8 +132,10 @@ class Batches:
 
     def _pieces(self, read: Iterator[Any], most: int) -> Iterator[Any]:
         for number, batch in enumerate(read):
-            for first in range(0, batch_size(batch, self.who, number), most):
-                yield examples(batch, first, first + most)
+            n = batch_size(batch, self.who, number)
+            size = -(-n // -(-n // most)) if n else most  # pieces of one size, for one plan
+            for first in range(0, n, size):
+                yield examples(batch, first, first + size)
 
     @property
     def holds_data(self) -> bool:

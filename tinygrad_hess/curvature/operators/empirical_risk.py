@@ -59,6 +59,7 @@ class StreamedOperator(SymmetricOperator):
         self._unchecked = check
         self._precision = dtype
         self._measured: tuple[Any, Array] | None = None
+        self._program: Any = None  # that all batches replay
         self.memory_limit: int | None = None
         self.vector_memory: memory.VectorMemory | None = None
         if memory_limit is not None:
@@ -70,11 +71,13 @@ class StreamedOperator(SymmetricOperator):
     # Tapes and plans are not copied: they are made again with the next product.
 
     def __getstate__(self) -> dict[str, Any]:
-        return picklable(self, ("_passes", "_converted"))
+        return picklable(self, ("_passes", "_converted", "_program"))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         restore(self, state)
-        self._converted = converted(self._precision)
+        self._converted, self._program = converted(self._precision), None
+        if self.memory_limit is not None and not self.tape_memory:
+            self._plan_once()
         self._passes = self._make_passes(self)
 
     def _fit(self, limit: int) -> None:
@@ -85,14 +88,32 @@ class StreamedOperator(SymmetricOperator):
                 f"{who}: memory_limit is for products in this process; with an executor, give "
                 "shard_size= to ShardedData and tape_memory= (of each worker) instead"
             )
-        record = lambda batch: self._record(batch, 0)
-        plan = memory.fit(who, record, self._batches, at.size, at.dtype.itemsize, limit)
+        fit = functools.partial(
+            memory.fit, who, batches=self._batches, size=at.size, itemsize=at.dtype.itemsize,
+            limit=limit,
+        )  # fmt: skip
+        plan = fit(record=lambda batch: self._record(batch, 0))
+        if plan.piece is not None and self._plan_once():
+            try:
+                plan = fit(record=self._planned_anew, keeps_tapes=False)
+                self._plan_once()
+            except ValueError:  # to plan takes more than to record, where it is close
+                self._program = None
         self.memory_limit, self.tape_memory = limit, plan.tape_memory
         self.vector_memory = memory.VectorMemory(limit, plan.vectors)
         if self.chunk_size is None:
             self.chunk_size = 1  # side by side, sweeps take the memory of each
         if plan.piece is not None:
             self._batches = self._batches.in_pieces(plan.piece)
+
+    def _plan_once(self) -> bool:
+        """Have all batches replay one program from now on; whether there is one."""
+        return False
+
+    def _planned_anew(self, batch: Any) -> Recorded:
+        """A batch with a program of its own, so that what that holds is measured."""
+        self._plan_once()
+        return self._record(batch, 0)
 
     def to_dense(self) -> Array:
         """The matrix, by products with the unit vectors.

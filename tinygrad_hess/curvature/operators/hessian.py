@@ -14,9 +14,10 @@ from ...core.tensor import unrecorded
 from ...transforms.recording import Recording
 from . import checks
 from .empirical_risk import StreamedOperator
-from .linearization import RecordedGradient
+from .linearization import Recorded, RecordedGradient
 from .passes import TAPE_MEMORY
 from .per_example.forms import Layout, RecordedCopies, recorded_copies
+from .replayed import GradientProgram, ReplayedGradient
 from .sharded import check_arguments
 
 
@@ -66,10 +67,12 @@ class HessianOperator(StreamedOperator):
         Into how many shards one batch is cut for them; by default 8.
     memory_limit : str or int, optional
         Bytes that products and estimates may take beyond data in memory, such as ``"2GB"``. It
-        sets ``tape_memory``, and how many examples of a batch go on a tape at a time, by products
-        with a few examples of which the memory is measured; half of what the least of these leave
-        is for vectors that estimates keep. ``loss`` must then be a mean (or sum) over examples
-        also with one batch. Traces take plain probes, which need no copies.
+        says how many examples of a batch are read at a time, by products with a few examples of
+        which the memory is measured; half of what the least of these leave is for vectors that
+        estimates keep. Where not all fit at once, loss and gradient are computed again with each
+        product, by a program that is planned once and replayed on all. ``loss`` must then be a
+        mean (or sum) over examples also with one batch. Traces take plain probes, which need no
+        copies.
 
     Attributes
     ----------
@@ -154,8 +157,14 @@ class HessianOperator(StreamedOperator):
         )
         check_arguments(self._batches, args, "HessianOperator")
 
-    def _record(self, batch: Any, number: int) -> RecordedGradient:
+    def _record(self, batch: Any, number: int) -> Recorded:
+        if self._program is not None:
+            return ReplayedGradient(self._program, self._arguments(batch))
         return RecordedGradient(self.loss, self._at, self._arguments(batch))
+
+    def _plan_once(self) -> bool:
+        self._program = GradientProgram(self.loss, self._at)
+        return True
 
     def _record_copies(self, batch: Any, number: int, layout: Layout | None) -> RecordedCopies:
         arguments = (self._at.tree(), *self._arguments(batch))

@@ -135,6 +135,8 @@ def fit(
     size: int,
     itemsize: int,
     limit: int,
+    *,
+    keeps_tapes: bool = True,
 ) -> Plan:
     """Plan passes over some data.
 
@@ -148,6 +150,8 @@ def fit(
         Parameters, and bytes of each.
     limit : int
         Bytes, beside the data that are in memory already.
+    keeps_tapes : bool
+        Whether what is recorded is worth keeping; else it has buffers for each shape of batches.
 
     Raises
     ------
@@ -180,10 +184,12 @@ def fit(
     )  # fmt: skip
     estimates = int((limit - fixed - MARGIN * each) / 2)
     left = limit - fixed - estimates
-    if batches.single and MARGIN * each * n <= left:
+    if batches.single and keeps_tapes and MARGIN * each * n <= left:
         return Plan(None, limit, estimates)
-    # Half of it is for the piece at work, the rest for tapes that are kept.
+    # Half of it is for the piece at work, the rest for tapes that are kept, or another shape.
     piece = max(1, min(n, int(left / 2 / (MARGIN * max(each, 1)))))
+    if not keeps_tapes:
+        return Plan(piece, 0, estimates)
     left -= MARGIN * each * piece
     tapes = int(left * tape / (MARGIN * max(kept, tape, 1)))
     return Plan(piece, max(tapes, 0), estimates)

@@ -156,7 +156,8 @@ class Run:
         cost = product + self.pace.gradient
         self._run_part("model", lambda: quadratic_model(self.op), cost)
         # Where all eigenvalues take too long, both ends alone, in a share of what is left.
-        end = 2 * P if few else int(np.clip(share("point", 0.15) / product, 24, P - 1))
+        allowed = share("point", 0.15) / product
+        end = 2 * P if few and allowed >= P else int(np.clip(allowed, 24, max(P - 1, 24)))
         self._run_part(
             "point",
             lambda: classify_critical_point(

@@ -1,0 +1,115 @@
+"""A loss and its gradient as programs of a batch: planned once, replayed on each batch of a shape.
+
+    GradientProgram  : loss, point -> what is planned
+    ReplayedGradient : program, batch -> value, gradient, H v
+
+A tape serves many products with one batch; a program serves one product with each of many batches,
+which come by one after the other and are not kept. It computes loss and gradient again with each
+product, and needs no tape.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...core import trees
+from ...replay import Replayed
+from ...transforms.gradients import jvp, value_and_grad
+from .flattening import Array, Flattening
+
+SHAPES = 2
+"""Shapes of batches whose plans are kept: that of all, and that of the last."""
+
+
+class GradientProgram:
+    """``loss`` and its derivatives at the flattened parameters, as functions of a batch.
+
+    A loss that looks at values of the batch is called as it is.
+    """
+
+    def __init__(self, loss: Callable[..., Any], at: Flattening):
+        self.at = at
+        self._loss = loss
+        self._shapes: set[Any] = set()
+        self._forget()
+
+    def measured(self, args: Any) -> tuple[Any, Array]:
+        """The loss and its gradient, shape (P,)."""
+        self._note(args)
+        value, gradient = self._measured(args)
+        return value, self.at.join(gradient)
+
+    def product(self, vector: Array, args: Any) -> tuple[Any, Array]:
+        """The loss and ``H v``, shape (P,)."""
+        self._note(args)
+        value, product = self._product(self.at.leaves(vector), args)
+        return value, self.at.join(product)
+
+    def _note(self, args: Any) -> None:
+        shapes = tuple([(np.shape(x), getattr(x, "dtype", None)) for x in trees.leaves_every(args)])
+        if shapes not in self._shapes:
+            if len(self._shapes) == SHAPES:
+                self._forget()
+            self._shapes.add(shapes)
+
+    def _forget(self) -> None:
+        """Plans hold buffers of the size of a tape."""
+        self._shapes.clear()
+        self._measured = Replayed(functools.partial(_measured, self._loss, self.at))
+        self._product = Replayed(functools.partial(_product, self._loss, self.at))
+
+
+class ReplayedGradient:
+    """What a sum over batches needs of one batch.
+
+    Parameters
+    ----------
+    program : GradientProgram
+    args : tuple
+        Of the loss, behind the parameters.
+    """
+
+    def __init__(self, program: GradientProgram, args: Any):
+        self._program, self._args = program, args
+        self._value: Any = None
+        self.nbytes = sum(np.asarray(x).nbytes for x in trees.leaves_every(args))
+
+    @functools.cached_property
+    def gradient(self) -> Array:
+        """Shape (P,)."""
+        self._value, found = self._program.measured(self._args)
+        return found
+
+    @property
+    def value(self) -> Any:
+        """The loss, which comes with whatever is computed first."""
+        if self._value is None:
+            _ = self.gradient
+        return self._value
+
+    def product(self, vector: Array) -> Array:
+        """``H v``."""
+        self._value, found = self._program.product(vector, self._args)
+        return found
+
+    def products(self, vectors: Array, chunk_size: int | None = None) -> Array:
+        """``H V``, a column at a time."""
+        return np.stack([self.product(v) for v in vectors.T], axis=1)
+
+
+def _measured(loss: Callable[..., Any], at: Flattening, args: Any) -> tuple[Any, list[Any]]:
+    value, gradient = value_and_grad(loss)(at.tree(), *args)
+    return value, trees.leaves(gradient)
+
+
+def _product(
+    loss: Callable[..., Any], at: Flattening, tangents: list[Any], args: Any
+) -> tuple[Any, list[Any]]:
+    both = lambda params: value_and_grad(loss)(params, *args)
+    tangent = trees.unflatten(at.spec, tangents)
+    (value, _), (_, product) = jvp(both, (at.tree(),), (tangent,))
+    return value, trees.leaves(product)
