@@ -155,20 +155,24 @@ def test_kronecker_factors(mode: str) -> None:
         return layers["last"](np.tanh(h))
 
     np.testing.assert_allclose(of_layers(layers, BATCH[0]), outputs({}, BATCH[0]), rtol=1e-12)
-    got = curvature.KroneckerFactors(predict, nn.cross_entropy, model, BATCH)
-    want = curvature.KroneckerFactors(of_layers, nn.cross_entropy, layers, BATCH)
+    options: Any = {"expectation": "empirical" if mode == "train" else "exact"}
+    got = curvature.KroneckerFactors(predict, nn.cross_entropy, model, BATCH, **options)
+    want = curvature.KroneckerFactors(of_layers, nn.cross_entropy, layers, BATCH, **options)
     assert got.shape == (26, 26) and list(got.blocks) == ["layers[0]", "layers[6]"]
     np.testing.assert_allclose(got.to_dense(), want.to_dense(), rtol=1e-9, atol=1e-15)
+    if mode == "train":
+        with pytest.raises(ValueError, match="depend on others of its batch, as batch norm"):
+            curvature.KroneckerFactors(predict, nn.cross_entropy, model, BATCH)
+        return
     # the last layer's B is the mean of the loss's Hessian in its outputs, diag(p) - p pᵀ
     z = outputs({}, BATCH[0])
     p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
     B = np.mean([np.diag(q) - np.outer(q, q) for q in p], axis=0)
     np.testing.assert_allclose(got.blocks["layers[6]"].B, B, rtol=1e-9)
-    if mode == "eval":
-        options: Any = {"structure": "kfac", "prior_precision": PRIOR}
-        a = curvature.laplace(predict, nn.cross_entropy, model, BATCH, **options)
-        b = curvature.laplace(of_layers, nn.cross_entropy, layers, BATCH, **options)
-        np.testing.assert_allclose(a.log_marginal_likelihood, b.log_marginal_likelihood, rtol=1e-10)
+    options = {"structure": "kfac", "prior_precision": PRIOR}
+    a = curvature.laplace(predict, nn.cross_entropy, model, BATCH, **options)
+    b = curvature.laplace(of_layers, nn.cross_entropy, layers, BATCH, **options)
+    np.testing.assert_allclose(a.log_marginal_likelihood, b.log_marginal_likelihood, rtol=1e-10)
 
 
 @pytest.mark.parametrize("jit", [True, False])

@@ -77,7 +77,8 @@ class KroneckerFactors(SymmetricOperator):
     ------
     ValueError
         For a parameter outside those layers, a layer that is not called or is used in another way,
-        a loss that is not convex, batches of unclear size.
+        a loss that is not convex, batches of unclear size; where examples of a batch depend on one
+        another (batch norm in training) and ``expectation`` is exact.
 
     Notes
     -----
@@ -251,6 +252,8 @@ class KroneckerFactors(SymmetricOperator):
             # each example's own gradient is n times its share of the mean
             return run, output_gradient(self.loss, run.outputs, y, who)[None], weight * weight
         roots = output_roots(self.loss, run.outputs, y, who)
+        if self.expectation == "exact" and check:
+            self._check_separate(run)
         if self.expectation == "monte_carlo":
             rng = np.random.default_rng((self.seed, number))  # the same in every pass over the data
             shape = (self.samples, len(roots), run.n)
@@ -258,6 +261,21 @@ class KroneckerFactors(SymmetricOperator):
             roots = np.einsum("skn,kn...->sn...", signs, roots)
             weight /= self.samples
         return run, roots, weight
+
+    def _check_separate(self, run: TappedPass) -> None:
+        """Check that outputs of an example do not depend on others of its batch.
+
+        One pass sends back the same column of all examples' roots, whose signs are arbitrary: what
+        arrives from several of them at one example would depend on these.
+        """
+        seed = np.zeros((1, *run.outputs.shape), run.outputs.dtype)
+        seed[0, 0] = np.random.default_rng(0).normal(size=run.outputs.shape[1:])
+        if any(g[:, 1:].any() for arrived in run.cotangents(seed) for g in arrived):
+            raise ValueError(
+                "KroneckerFactors: the outputs of an example depend on others of its batch, as "
+                "batch norm makes them in training. Measure with model.eval(), or write "
+                "expectation='monte_carlo' or 'empirical'."
+            )
 
     def _scale(self) -> float:
         return 1 / self.examples if self.reduction == "mean" else 1.0
