@@ -36,17 +36,23 @@ def arrays_of(model: Any) -> Any:
     return model.state_dict().values()
 
 
+def accuracy(model: Any, batch: Any) -> float:
+    return float((np.asarray(model(batch[0])).argmax(1) == batch[1]).mean())
+
+
 def trained(executor: Any, **options: Any) -> list[Any]:
-    """Weights, moments and losses of a net after some steps on uneven batches."""
+    """Weights, moments, losses and what is measured, after some steps on uneven batches."""
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(47, 6)).astype(np.float32), rng.integers(0, 3, 47)
     batches = [(x[:20], y[:20]), (x[20:40], y[20:40]), (x[40:], y[40:])]
     model = nn.MLP([6, 16, 3], seed=0, dtype=np.float32)
     opt = optim.Adam(lr=0.01, max_norm=1.0)
     found = optim.fit(
-        net_loss, model, batches, opt, epochs=3, executor=executor, shards=3, **options
-    )
-    return [*arrays_of(found.params), *sum(found.state.slots, ()), found.losses]
+        net_loss, model, batches, opt, epochs=3, executor=executor, shards=3,
+        validation=[(x[:30], y[:30]), (x[30:], y[30:])], metrics={"accuracy": accuracy}, **options,
+    )  # fmt: skip
+    measured = [np.array(found.history[name]) for name in ("val_loss", "accuracy")]
+    return [*arrays_of(found.params), *sum(found.state.slots, ()), found.losses, *measured]
 
 
 def test_the_same_bits_for_any_workers(processes: Executor) -> None:
@@ -110,11 +116,15 @@ def test_it_goes_on_from_a_checkpoint_with_other_workers(
 ) -> None:
     batches = lambda: data.batches(X, Y, 16, seed=np.random.default_rng(3))
     fit = partial(optim.fit, squared, START, optimizer=optim.Adam(lr=0.1), shards=3)
+    fit = partial(fit, validation=[(X[:20], Y[:20]), (X[20:], Y[20:])], accumulate=2, patience=3)
     whole = fit(batches(), epochs=4, executor=threads)
     fit(batches(), epochs=2, executor=threads, checkpoint=tmp_path)
     found = fit(batches(), epochs=4, executor=processes, checkpoint=tmp_path, resume=True)
-    np.testing.assert_array_equal(found.params["w"], whole.params["w"])
-    np.testing.assert_array_equal(found.losses, whole.losses)
+    for name in ("w", "b"):
+        np.testing.assert_array_equal(found.params[name], whole.params[name])
+        np.testing.assert_array_equal(found.best[name], whole.best[name])
+    for name in ("loss", "val_loss"):
+        np.testing.assert_array_equal(found.history[name], whole.history[name])
 
 
 def dies(p: Any, batch: Any, flags: str) -> Any:
@@ -122,6 +132,40 @@ def dies(p: Any, batch: Any, flags: str) -> Any:
         flag.unlink()
         os.kill(os.getpid(), signal.SIGKILL)
     return squared(p, batch)
+
+
+def largest_error(p: Any, batch: Any) -> Any:
+    return abs(batch[0] @ p["w"] + p["b"] - batch[1]).max()
+
+
+def test_workers_measure_on_validation_data(threads: Executor, processes: Executor) -> None:
+    """Whole batches, so that a metric may be no mean; whatever gives them, and with patience."""
+    parts = [(0, 30), (30, 31), (31, 53)]
+    batches = [rows(*part) for part in parts]
+    fit = partial(
+        optim.fit, squared, START, (X, Y), optim.SGD(lr=0.1), epochs=4,
+        metrics={"largest": largest_error}, executor=processes,
+    )  # fmt: skip
+    found = fit(validation=batches)
+    p = found.params
+    errors = [abs(x @ p["w"] + p["b"] - y) for x, y in batches]
+    weights = np.array([len(e) for e in errors]) / 53
+    largest = sum(w * e.max() for w, e in zip(weights, errors))
+    np.testing.assert_allclose(found.history["largest"][-1], largest, rtol=1e-12)
+    mean = sum(w * (e**2).mean() for w, e in zip(weights, errors))
+    np.testing.assert_allclose(found.history["val_loss"][-1], mean, rtol=1e-12)
+    opened = fit(validation=[partial(rows, *part) for part in parts], executor=threads)
+    loader = fit(validation=data.batches(X, Y, 16))
+    for name in ("largest", "val_loss"):
+        np.testing.assert_array_equal(opened.history[name], found.history[name])
+    np.testing.assert_allclose(loader.history["val_loss"], found.history["val_loss"], rtol=1e-12)
+    rising = fit(validation=(X, -Y), patience=2, epochs=50)
+    here = fit(validation=(X, -Y), patience=2, epochs=50, executor=None)
+    assert rising.stopped == here.stopped == "patience"
+    assert len(rising.losses) == len(here.losses) < 50
+    with pytest.raises(ValueError, match=r"fit: metrics\['all'\] must give a number") as error:
+        fit(validation=batches, metrics={"all": lambda p, batch: batch[1]})
+    assert "fit: on a worker, in shard 0 of 3" in error.value.__notes__
 
 
 def test_a_killed_worker_is_replaced_and_changes_nothing(tmp_path: Path, threads: Executor) -> None:

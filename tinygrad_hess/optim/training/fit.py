@@ -119,7 +119,8 @@ def fit(
         Record the step once for each kind of batch, and replay it. A loss that cannot be replayed
         (it draws random numbers, or branches on values) is recorded each time instead.
     executor : Executor, callable, or list of them, optional
-        Who computes the gradients, a shard of a batch at a time: threads, processes, Dask; see
+        Who computes the gradients, a shard of a batch at a time, and what is measured on
+        validation data, a batch at a time: threads, processes, Dask; see
         :class:`tinygrad_hess.curvature.ShardedData`. ``loss`` must be a mean over examples. Data
         may be functions without arguments, which workers call to open a batch.
     shards : int, optional
@@ -185,7 +186,7 @@ def fit(
     if patience is not None:
         patience = arguments.integer("fit", "patience", patience, least=1)
     workers = _workers(executor, shards, takes_batch, data)
-    measure = _validation(loss, params, validation, metrics, jit, takes_batch)
+    measure = _validation(loss, params, validation, metrics, jit, takes_batch, workers)
     if workers is None:
         step = _step_of_batches(optimizer, loss, accumulate, jit, takes_batch)
         loader = Loader(data, "fit", "data")
@@ -285,7 +286,13 @@ def _workers(executor: Any, shards: int | None, takes_batch: bool, data: Any) ->
 
 
 def _validation(
-    loss: Callable[..., Any], params: Any, data: Any, metrics: Any, jit: bool, takes_batch: bool
+    loss: Callable[..., Any],
+    params: Any,
+    data: Any,
+    metrics: Any,
+    jit: bool,
+    takes_batch: bool,
+    workers: Workers | None,
 ) -> Validation | None:
     if data is None and metrics:
         raise ValueError(
@@ -301,7 +308,7 @@ def _validation(
         )
     if not takes_batch:
         raise ValueError("fit: validation data need a loss(params, batch), got one without a batch")
-    measure = Validation(loss, data, metrics, jit=jit)
+    measure = Validation(loss, data, metrics, jit=jit, workers=workers)
     for name, metric in measure.metrics.items():
         arguments.of_params("fit", f"metrics[{name!r}]", metric, params)
     return measure
