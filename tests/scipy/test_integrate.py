@@ -13,6 +13,7 @@ from differencing import differences
 import tinygrad_hess as tg
 from tinygrad_hess.core.errors import NonDifferentiableError
 from tinygrad_hess.scipy import integrate
+from tinygrad_hess.scipy.integrate import systems
 
 TIGHT: dict[str, Any] = {"rtol": 1e-11, "atol": 1e-11}
 A = np.array([[-0.3, 1.1, 0.2], [-0.9, -0.1, 0.4], [0.1, -0.5, -0.2]])
@@ -37,6 +38,14 @@ RATES = {"birth": 1.1, "kill": 0.4, "feed": 0.1, "death": np.float64(0.4)}
 WEIGHTS = np.cos(np.arange(12.0)).reshape(4, 3)
 
 
+@pytest.fixture(params=["sensitivities", "adjoint"])
+def reverse(request: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """By which equation cotangents are found."""
+    if request.param == "adjoint":
+        monkeypatch.setattr(systems, "FEW", 0)
+    return str(request.param)
+
+
 def closed(y0: Any, t: Any, a: Any) -> Any:
     return np.stack([scipy.linalg.expm(a * (s - t[0])) @ y0 for s in t])
 
@@ -55,6 +64,7 @@ def test_odeint_gives_scipys_values() -> None:
 
 
 @pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.usefixtures("reverse")
 def test_first_derivatives_in_everything(order: int) -> None:
     times = TIMES[::order]
     f = lambda y0, t, a: (WEIGHTS * integrate.odeint(linear, y0, t, (a,), **TIGHT)).sum()
@@ -83,6 +93,7 @@ def test_first_derivatives_in_everything(order: int) -> None:
     np.testing.assert_allclose(t, inner, atol=1e-9)
 
 
+@pytest.mark.usefixtures("reverse")
 def test_second_derivatives_in_everything() -> None:
     """Against our own derivatives of the matrix exponential, which are tested by themselves."""
 
@@ -195,6 +206,7 @@ def test_a_time_dependent_right_hand_side() -> None:
             np.testing.assert_allclose(derive(end, i)(span, w), want, atol=1e-8)
 
 
+@pytest.mark.usefixtures("reverse")
 def test_a_dissipative_equation_is_not_integrated_backward() -> None:
     """Backward in time its solutions grow by e^200, so that their errors would drown the rest."""
     f = lambda k: integrate.solve_ivp(
@@ -220,6 +232,7 @@ def test_the_adjoint_does_not_ask_for_times_outside() -> None:
     assert min(seen) >= 0
 
 
+@pytest.mark.usefixtures("reverse")
 def test_repeated_times_and_one_time() -> None:
     times = np.array([0.0, 0.5, 0.5, 1.0])
     solve = lambda y0, t: integrate.odeint(lambda y, t: -y, y0, t, **TIGHT)
@@ -234,6 +247,7 @@ def test_repeated_times_and_one_time() -> None:
     np.testing.assert_array_equal(tg.jacobian(steps)(y0).ravel(), [1.0])
 
 
+@pytest.mark.usefixtures("reverse")
 def test_cotangents_of_any_size_are_as_accurate() -> None:
     """The absolute tolerance is relative to the largest cotangent or tangent."""
     solve = lambda k: integrate.odeint(lambda y, t, k: -k * y, 1.0, [0.0, 1.0], (k,))[-1, 0]
@@ -329,6 +343,20 @@ def test_a_right_hand_side_may_look_at_values() -> None:
     want = -0.5 * np.exp(-0.35) + 0.5
     np.testing.assert_allclose(tg.grad(end)(0.7), want, atol=3e-2)
     np.testing.assert_allclose(tg.jit(tg.grad(at))(0.7), want, atol=3e-2)
+
+
+@pytest.mark.parametrize(("times", "starts"), [(2, 2), (100, 2)])
+def test_a_gradient_starts_the_solver_once_more(
+    times: int, starts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, solver = [], scipy.integrate.odeint
+    monkeypatch.setattr(
+        scipy.integrate, "odeint", lambda *a, **k: calls.append(len(a[1])) or solver(*a, **k)
+    )
+    t = np.linspace(0.0, 2.0, times)
+    f = lambda k: integrate.odeint(lambda y, t, k: -k * y, 1.0, t, (k,), **TIGHT).sum()
+    np.testing.assert_allclose(tg.grad(f)(0.7), (-t * np.exp(-0.7 * t)).sum(), rtol=1e-8)
+    assert calls == [1, 3] and len(calls) == starts  # y; then y and its derivatives by y0 and k
 
 
 def test_shapes_and_types() -> None:

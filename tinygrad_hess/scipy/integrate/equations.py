@@ -72,9 +72,12 @@ def odeint(
 
     Notes
     -----
-    Forward mode solves the variational equation along with y. Reverse mode solves the adjoint
-    equation backward from one time to the one before, so it costs a start of the solver for each
-    time; y is read off a solution forward in time, so that a dissipative equation does no harm.
+    Forward mode solves the variational equation along with y. Reverse mode solves for all
+    derivatives of y along with it where y0 and ``args`` have few numbers (of n and p, at most 300
+    components ``n (1 + n + p)``, and ``n + p`` at most 16 for each time). Otherwise it solves the
+    adjoint equation backward from one time to the one before, so it costs a start of the solver for
+    each time; y is read off a solution forward in time, which does no harm where the equation is
+    dissipative.
     Under ``vmap`` each example is solved by itself, with its own steps; under ``jit`` the solver
     runs anew in each replay.
 

@@ -23,7 +23,7 @@ from ...core.tensor import Tensor, tensor_or_array
 from ...ops import astype, concatenate, isfinite, stack, sum, where
 from ...transforms.gradients import jvp, vjp
 from .parameters import Parameters, as_double, flat, plain
-from .systems import often
+from .systems import Planned
 
 
 class Integrand:
@@ -48,7 +48,7 @@ class Integrand:
         is_derivative: bool = False,
     ):  # fmt: skip
         self.f, self.who, self.options, self.size = f, who, options, size
-        self.values: Callable[..., Any] = often(f) if is_derivative else self._values
+        self.values: Callable[..., Any] = Planned(f) if is_derivative else self._values
 
     def __repr__(self) -> str:
         return f"<{self.who}>"

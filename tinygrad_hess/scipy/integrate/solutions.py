@@ -8,7 +8,9 @@ that is a solution again, of the system of (y, v). Reverse, the adjoint equation
 back in time from one given time to the one before, with jumps by G, and p̄' = -f_pᵀ λ
 (Pontryagin et al., 1962; Chen, Rubanova, Bettencourt and Duvenaud, "Neural ordinary differential
 equations", 2018, appendix B). In it, y is read off the interpolant of a solution forward in time:
-to solve for y backward is unstable where the equation is dissipative.
+to solve for y backward is unstable where the equation is dissipative. A solver starts anew at each
+jump. So where components and parameters are few, beside the times, all derivatives of y are solved
+along with it instead (Hindmarsh et al., "SUNDIALS", 2005, section 3.2), and multiplied by G.
 
 The derivative of the adjoint is the adjoint of the system of (y, v), so the two close under
 differentiation.
@@ -66,8 +68,10 @@ def _adjoint(y0: Any, t: Any, p: Any, g: Any, *, system: System) -> Any:
     dtype = np.result_type(y0, t, p, g)
     y0, t, p, g = (np.array(x, np.float64) for x in (y0, t, p, g))
     scale = _largest(g)
+    by_sensitivities = system.has_few(len(p), len(t)) and t[0] != t[-1]
+    integrate = _integrate_sensitivities if by_sensitivities else _integrate_backward
     with modes.untraced():
-        out = _integrate_backward(y0, t, p, g / scale, system)
+        out = integrate(y0, t, p, g / scale, system)
     return (scale * out).astype(dtype)
 
 
@@ -87,6 +91,20 @@ def _integrate_backward(y0: Any, t: Any, p: Any, g: Any, system: System) -> Any:
             costate, p_cotangent = z[:n], p_cotangent + z[n:]
     t_cotangent[0] = -costate @ rates(t[0], y0)
     return np.concatenate([costate + g[0], t_cotangent, p_cotangent])
+
+
+def _integrate_sensitivities(y0: Any, t: Any, p: Any, g: Any, system: System) -> Any:
+    """The same from all derivatives of y, solved along with it: the solver starts once."""
+    n, m = len(y0), len(p)
+    start = np.concatenate([y0, np.eye(n + m, n).ravel()])
+    atol = np.tile(system.atol, 1 + n + m)
+    found = system.solved(system.sensitivity_rates_at(p), start, t, atol)
+    y, by_start = found[:, :n], found[:, n:].reshape(len(t), n + m, n)
+    cotangents = np.einsum("ijk,ik->j", by_start[1:], g[1:])
+    rates = system.rates_at(p)
+    t_cotangent = np.array([x @ rates(s, at) for x, s, at in zip(g, t, y, strict=True)])
+    t_cotangent[0] = -cotangents[:n] @ rates(t[0], y0)
+    return np.concatenate([cotangents[:n] + g[0], t_cotangent, cotangents[n:]])
 
 
 # ---- derivatives --------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import warnings
 from collections.abc import Callable
@@ -9,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ...ops import concatenate
-from ...replay import Replayed
+from ...core import modes
+from ...ops import concatenate, ravel, reshape
+from ...replay.jitted import Jitted
 from ...transforms.gradients import jvp, vjp
+from ...transforms.vectorize import vmap
 from .parameters import plain
 
 Rates = Callable[[Any, Any], Any]
@@ -20,9 +23,39 @@ Rates = Callable[[Any, Any], Any]
 PATIENCE = 24
 """Calls by a solver after which planning a replay, which costs about as many, begins to pay."""
 
-often = functools.partial(Replayed, after=PATIENCE, errors=(Exception,))
-"""For functions that a solver calls again and again; one that raises while it is recorded is called
-as it is from then on."""
+FEW = 300
+"""Components up to which the sensitivities are one system: a solver may factor a matrix of them."""
+
+RESTART = 16
+"""How many directions of a sensitivity cost about as much as a new start of the solver."""
+
+
+class Planned:
+    """A right-hand side that a solver calls again and again with arrays of the same kinds.
+
+    Its first calls are as it is. Then it is planned, and the plan called without another look at
+    what kinds the arrays are of. One that raises while it is recorded stays as it is.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(t, *arrays) -> array``, all of them in float64.
+    after : int
+        The call by which it is planned.
+    """
+
+    def __init__(self, f: Callable[..., Any], after: int = PATIENCE):
+        self.f, self._after, self._calls = f, after, 0
+        self._replay: Callable[[Any], Any] | None = None
+
+    def __call__(self, t: float, *arrays: Any) -> Any:
+        if self._replay is not None and not modes.is_debugging_nans():
+            return self._replay([np.float64(t), *arrays])
+        self._calls += 1
+        if self._calls == self._after:
+            with contextlib.suppress(Exception):  # f raises what is its own below
+                self._replay = Jitted(self.f).plan_for(np.float64(t), *arrays)[0].replay
+        return self.f(t, *arrays)
 
 
 class System:
@@ -77,7 +110,33 @@ class System:
         def rates(t: Any, y: Any, p: Any, costate: Any) -> Any:
             return -concatenate(vjp(lambda y, p: self.f(t, y, p), y, p)[1](costate))
 
-        return often(rates)
+        return Planned(rates)
+
+    def has_few(self, parameters: int, times: int) -> bool:
+        """Whether sensitivities cost less than an adjoint that starts anew at each time."""
+        n = len(self.atol)
+        directions = n + parameters
+        return n * (1 + directions) <= FEW and directions <= RESTART * (times - 1)
+
+    def sensitivity_rates_at(self, p: Any) -> Rates:
+        """The right-hand side of y and of its derivatives by y0 and p: ``(t, [y, V])``.
+
+        V has a row for each direction, n + len(p) of them, and their rates are ``V f_yᵀ + q f_pᵀ``.
+        """
+        return lambda t, z: self._sensitivity_rates(t, z, p)
+
+    @functools.cached_property
+    def _sensitivity_rates(self) -> Callable[..., Any]:
+        n = len(self.atol)
+
+        def rates(t: Any, z: Any, p: Any) -> Any:
+            y, m = z[:n], p.shape[0]
+            by_p = np.concatenate([np.zeros((n, m)), np.eye(m)])
+            pushed = lambda v, q: jvp(lambda y, p: self.f(t, y, p), (y, p), (v, q))[1]
+            found = vmap(pushed)(reshape(z[n:], shape=(n + m, n)), by_p)
+            return concatenate([self.f(t, y, p), ravel(found)])
+
+        return Planned(rates, after=2)
 
     @functools.cached_property
     def with_tangent(self) -> System:
@@ -88,7 +147,7 @@ class System:
             point, direction = (yv[:n], pq[:m]), (yv[n:], pq[m:])
             return concatenate(jvp(lambda y, p: self.f(t, y, p), point, direction))
 
-        rates = often(f)
+        rates = Planned(f)
         rates_at = lambda p: lambda t, y: rates(t, y, p)
         atol = np.tile(self.atol, 2)
         return System(f, self.who, self._solve, self.options, atol, rates_at, True)
