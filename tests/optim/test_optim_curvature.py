@@ -304,11 +304,17 @@ def test_hessian_free_follows_the_papers_algorithm(jit: bool) -> None:
     opt = optim.HessianFree(predict, nn.mse, damping=0.3)
     w = np.zeros(4)
     step, state = opt.stepper(loss, jit=jit), opt.init(w)
-    for expected, before, damping in hessian_free_by_hand(12, 0.3):
+    falling = 0
+    for expected, before, damping in hessian_free_by_hand(100 if jit else 12, 0.3):
         value, w, state = step(w, state, (X, Y))
-        np.testing.assert_allclose(value, before, rtol=1e-8)
-        np.testing.assert_allclose(w, expected, rtol=1e-7, atol=1e-8)
-        np.testing.assert_allclose(state.shared[0], damping, rtol=1e-12)
+        np.testing.assert_allclose(value, before, rtol=1e-10)
+        if loss(expected, (X, Y)) < (1 - 1e-13) * before:  # below, rounding decides
+            np.testing.assert_allclose(w, expected, rtol=1e-10, atol=1e-10)
+            np.testing.assert_allclose(state.shared[0], damping, rtol=1e-12)
+            falling += 1
+        np.testing.assert_allclose(w, expected, rtol=1e-9, atol=1e-9)
+    assert falling >= 8
+    np.testing.assert_allclose(w, expected, rtol=1e-10, atol=1e-10)
 
 
 def test_hessian_free_never_raises_the_loss_and_fits_a_net() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -397,6 +398,23 @@ def test_sam_steps_by_the_gradient_uphill(adaptive: bool, jit: bool) -> None:
     close(params, expected)
 
 
+IN_OTHER_FILES = {
+    "SGD": "test_optim.py", "Adam": "test_optim.py", "AdamW": "test_optim.py",
+    "NaturalGradient": "test_optim_curvature.py", "KFAC": "test_optim_curvature.py",
+    "HessianFree": "test_optim_curvature.py",
+}  # fmt: skip
+"""Where the rules are compared with a formula that are not here."""
+
+
+def test_every_rule_is_compared_with_a_formula() -> None:
+    here = {case[0].__name__ for case in (*BY_GRADIENT, *BY_DIAGONAL)} | {"SAM", "ASAM"}
+    kinds = {name: getattr(optim, name) for name in dir(optim)}
+    rules = {k for k, v in kinds.items() if isinstance(v, type) and issubclass(v, optim.Optimizer)}
+    assert rules - {"Optimizer"} == here | IN_OTHER_FILES.keys()
+    for name, file in IN_OTHER_FILES.items():
+        assert f"optim.{name}" in (Path(__file__).parent / file).read_text(encoding="utf-8")
+
+
 # ---- what holds for all -------------------------------------------------------------------------
 
 EVERY: list[Callable[..., Any]] = [
@@ -445,6 +463,27 @@ def test_leaves_that_a_group_holds_still_stay(make: Callable[..., Any]) -> None:
     found = optim.fit(quartic, start(), np.float64(0.5), opt, epochs=14, jit=False).params
     np.testing.assert_array_equal(found["matrix"], start()["matrix"])
     assert all((np.asarray(found[k]) != start()[k]).any() for k in ("bias", "kernel", "scalar"))
+
+
+@pytest.mark.parametrize("make", EVERY, ids=NAMES)
+def test_updates_inside_vmap_say_what_to_write_and_that_works(make: Callable[..., Any]) -> None:
+    rng, opt = np.random.default_rng(8), make()
+    p, g, d = rng.normal(size=(3, 2, 4, 3))  # two examples
+    more = [abs(d)] if "diagonal" in opt.observes else []
+
+    def updated(p: Any, g: Any, *more: Any) -> Any:
+        state = opt.init(p)
+        for _ in range(3):
+            p, state = opt.update(p, g, state, *more)
+        return p
+
+    advice = "leading axis" if opt.elementwise else "in a loop"
+    for mapped in (tg.vmap(updated), tg.jit(tg.vmap(updated))):
+        with pytest.raises(tg.NonDifferentiableError, match=f"updates are not mapped.*{advice}"):
+            mapped(p, g, *more)
+    if opt.elementwise:
+        one_by_one = [updated(p[i], g[i], *[d[i] for d in more]) for i in range(2)]
+        np.testing.assert_allclose(updated(p, g, *more), one_by_one, rtol=1e-12)
 
 
 # ---- groups and clipping ------------------------------------------------------------------------

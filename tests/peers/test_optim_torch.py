@@ -98,6 +98,25 @@ def test_clipping_and_groups_equal_pytorch(torch: Any) -> None:
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_muon_equals_pytorch_in_double_precision(
+    torch: Any, monkeypatch: pytest.MonkeyPatch, nesterov: bool
+) -> None:
+    if not hasattr(torch.optim, "Muon"):
+        pytest.skip("this PyTorch has no Muon")
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.clone)  # else they iterate in 8 bits
+    settings: dict[str, Any] = {"lr": 0.02, "weight_decay": 0.1, "nesterov": nesterov}
+    leaf = torch.tensor(start()[0].T, requires_grad=True)  # outputs first
+    theirs = torch.optim.Muon([leaf], **settings)
+    params, opt = start()[:1], optim.Muon(**settings)
+    state = opt.init(params)
+    for grads in gradients():
+        leaf.grad = torch.tensor(grads[0].T)
+        theirs.step()
+        params, state = opt.update(params, grads[:1], state)
+        close([params], [[leaf.detach().numpy().T]])
+
+
 def test_muon_is_near_pytorch_in_half_precision(torch: Any) -> None:
     if not hasattr(torch.optim, "Muon"):
         pytest.skip("this PyTorch has no Muon")
@@ -160,7 +179,7 @@ def test_trajectories_equal_optax(jax: Any, optax: Any, ours: Any, theirs: Any) 
 
 
 def test_muon_equals_optax_on_matrices(jax: Any, optax: Any) -> None:
-    rule = optax.contrib.muon(0.02, beta=0.95, nesterov=False)  # theirs corrects the bias
+    rule = optax.contrib.muon(0.02, beta=0.95, nesterov=False, eps=0.0)  # theirs corrects the bias
     params = [jax.numpy.asarray(start()[0])]
     state, ours = rule.init(params), start()[:1]
     opt = optim.Muon(lr=0.02, nesterov=False)
@@ -169,7 +188,28 @@ def test_muon_equals_optax_on_matrices(jax: Any, optax: Any) -> None:
         updates, state = rule.update([jax.numpy.asarray(grads[0])], state, params)
         params = optax.apply_updates(params, updates)
         ours, own = opt.update(ours, grads[:1], own)
-    np.testing.assert_allclose(ours[0], np.asarray(params[0]), rtol=1e-6, atol=1e-6)
+        close([ours], [[np.asarray(params[0])]])
+
+
+def test_sophia_equals_optax_of_the_same_diagonals(jax: Any, optax: Any) -> None:
+    diagonals = [[np.square(g) + 0.1 for g in grads] for grads in gradients()]
+    given = optax.GradientTransformationExtraArgs(
+        lambda params: optax.EmptyState(),
+        lambda updates, state, params=None, *, diagonal: (diagonal, state),
+    )
+    rule = optax.contrib.sophia(
+        0.01, b1=0.96, b2=0.99, eps=1e-12, gamma=0.5, weight_decay=0.1, update_interval=7,
+        hessian_diagonal_fn=given,
+    )  # fmt: skip
+    opt = optim.Sophia(lr=0.01, gamma=0.5, every=7, weight_decay=0.1)
+    theirs, ours = [jax.numpy.asarray(p) for p in start()], start()
+    state, own = rule.init(theirs), opt.init(ours)
+    for t, (grads, diagonal) in enumerate(zip(gradients(), diagonals, strict=True)):
+        asarray = lambda tree: [jax.numpy.asarray(x) for x in tree]
+        updates, state = rule.update(asarray(grads), state, theirs, diagonal=asarray(diagonal))
+        theirs = optax.apply_updates(theirs, updates)
+        ours, own = opt.update(ours, grads, own, *([] if t % 7 else [diagonal]))
+        close([ours], [[np.asarray(p) for p in theirs]])
 
 
 def test_sam_equals_optax(jax: Any, optax: Any) -> None:
@@ -190,4 +230,4 @@ def test_sam_equals_optax(jax: Any, optax: Any) -> None:
         )
         theirs = optax.apply_updates(theirs, updates)
         _, ours, own = step(ours, own, y)
-        np.testing.assert_allclose(ours, np.asarray(theirs), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(ours, np.asarray(theirs), rtol=1e-10, atol=1e-10)

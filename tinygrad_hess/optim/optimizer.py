@@ -189,7 +189,8 @@ class Optimizer:
         ValueError
             When structures or shapes differ.
         NonDifferentiableError
-            When a leaf is a tensor on a tape: updates are not differentiated.
+            When a leaf is a tensor on a tape, or inside ``vmap``: updates are neither
+            differentiated nor mapped. Elementwise rules take stacked examples as they are.
         """
         who = f"{type(self).__name__}.update"
         require_state(who, state)
@@ -461,6 +462,17 @@ class Optimizer:
 
     def _array(self, x: Any, what: str) -> Array:
         who = type(self).__name__
+        if isinstance(x, Batched):
+            advice = (
+                "The rule is elementwise: stack the examples along a leading axis, as in "
+                "opt.update(stacked, tg.vmap(tg.grad(loss))(stacked, ...), opt.init(stacked))."
+                if self.elementwise and self.max_norm is None
+                else "Update the examples in a loop."
+            )
+            raise NonDifferentiableError(
+                f"{who}: {what} hold a {describe(x)} tensor inside vmap, and updates are not "
+                f"mapped. {advice}"
+            )
         if isinstance(x, Tensor):
             if x.prim is not None:
                 raise NonDifferentiableError(
@@ -468,7 +480,7 @@ class Optimizer:
                     "not differentiated. Pass arrays (model.arrays(), x.numpy()), or for tensors "
                     "use loss.backward() and opt.step()."
                 )
-            x = x.numpy() if isinstance(x, Batched) else x.value  # an error
+            x = x.value
         x = np.asarray(x)
         if x.dtype.kind != "f":
             advice = " (for z = x + iy, make x and y the parameters)" if x.dtype.kind == "c" else ""

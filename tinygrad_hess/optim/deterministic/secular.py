@@ -81,7 +81,7 @@ class Model:
             coordinates = -self._lengths(low)
             lowest = self.values <= self.values[0] + 1e-14 * scale
             coordinates[lowest] = 0.0
-            if least > 1e-14 * scale:  # else the model is flat along it, and nothing is to be gained
+            if least > 1e-14 * scale:  # else the model is flat along it
                 missing = radius_at(low) ** 2 - float(coordinates @ coordinates)
                 towards = -1.0 if self.components[0] > 0 else 1.0
                 coordinates[0] = towards * math.sqrt(max(missing, 0.0))
