@@ -14,7 +14,16 @@ import numpy as np
 from ...core.kinds import elementwise, zero
 from ...core.tensor import Tensor
 from .._types import Array, ArrayLike
-from .comparison import equal, floor_divide, isnan, sign
+from .comparison import (
+    equal,
+    floor_divide,
+    greater,
+    isnan,
+    logical_and,
+    logical_not,
+    logical_or,
+    sign,
+)
 from .identity import astype, conjugate, copied
 
 _FLOAT = np.dtype(float)
@@ -270,10 +279,24 @@ def _tie_share(a: Array, b: Array) -> Array:
     return np.where((a == b) | (nan_a & nan_b), half, (a > b) | (nan_a & ~nan_b))
 
 
+def _lowered_tie_share(emit: Any, a: Any, b: Any) -> Any:
+    kinds = [np.dtype(x.dtype or type(x.value)) for x in (a, b)]
+    dtype = np.result_type(*[x.dtype for x in (a, b) if x.dtype is not None])
+    if dtype.kind != "f" or any(k.kind == "c" for k in kinds):
+        return None
+    nan_a, nan_b = emit(isnan, a), emit(isnan, b)
+    is_tie = emit(logical_or, emit(equal, a, b), emit(logical_and, nan_a, nan_b))
+    nan_a_alone = emit(logical_and, nan_a, emit(logical_not, nan_b))
+    is_greater = emit(logical_or, emit(greater, a, b), nan_a_alone)
+    half, one, nothing = (emit.constant(dtype.type(n)) for n in (0.5, 1, 0))
+    return emit(where, is_tie, half, emit(where, is_greater, one, nothing))
+
+
 greater_share = zero(
     "greater_share",
     _tie_share,
     operands=2,
+    lowered=_lowered_tie_share,
     label="share",
     edges=[((1.0, 1.0), (0.0, 0.0))],
     doc=_tie_share.__doc__ or "",

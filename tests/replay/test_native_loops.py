@@ -51,7 +51,7 @@ def filled(call: Call, operands: Any, out: Any) -> bool:
     fixed: dict[str, Any] = {}
     words: list[int] = []
     pointers: list[int] = []
-    for row, at in operations:
+    for row, at, *_ in operations:
         for k, place in enumerate(at):
             fixed.setdefault(place.owner, place.array)
             owner = [*fixed].index(place.owner)

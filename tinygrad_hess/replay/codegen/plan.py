@@ -272,19 +272,19 @@ class Plan:
             self._memory[buffer.name] = buffer.name
         self._samples[i.out] = self._made[buffer.name]
         text = self._filled(writer.into, buffer.name)
+        outs = {"OUT": buffer.name, "OUT_T": f"{buffer.name}_T"}
+        calls = tuple([replace(c, out=outs[c.out]) for c in writer.calls if not i.effects])
         if writer.template is None or buffer.nbytes < LARGE:
-            outs = {"OUT": buffer.name, "OUT_T": f"{buffer.name}_T"}
-            calls = tuple([replace(c, out=outs[c.out]) for c in writer.calls])
-            return Line(text, calls=calls if not i.effects else ())
+            return Line(text, calls=calls)
         known = (
             a.text in self._memory or s in self._apart for a, s in zip(args, i.args, strict=True)
         )
         if not all(known):  # an operand may be a view of a buffer
-            return Line(text)
+            return Line(text, calls=calls)
         touched = [Touched(a.text, a.shape, self._memory.get(a.text)) for a in args]
         out = Touched(buffer.name, i.shape, buffer.name)
         run = Run(writer.template, (*touched, out), i.shape, writer.order, buffer.nbytes)
-        return Line(text, run)
+        return Line(text, run, calls=calls)
 
     def _filled(self, line: str, name: str) -> str:
         if "OUT_T" in line:

@@ -19,9 +19,20 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <structmember.h>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <sys/mman.h>
+#define HAS_MMAP
+#endif
+
+#ifndef Py_T_PYSSIZET /* before Python 3.12 */
+#define Py_T_PYSSIZET T_PYSSIZET
+#define Py_READONLY READONLY
+#endif
 
 enum { SIZE, LOOP, DATA, OPERANDS, DIMENSIONS, STEPS, AXES, HEAD };
-enum { MOST_OPERANDS = 8, MOST_AXES = 32 };
+enum { MOST_OPERANDS = 40, MOST_AXES = 32 };
 
 static void run_operation(const npy_intp *op) {
     const PyUFuncGenericFunction loop = (PyUFuncGenericFunction)op[LOOP];
@@ -38,7 +49,7 @@ static void run_operation(const npy_intp *op) {
     }
     npy_intp index[MOST_AXES] = {0};
     for (;;) {
-        memcpy(given, at, sizeof at);
+        memcpy(given, at, count * sizeof *at);
         loop(given, dimensions, steps, data);
         npy_intp k = axes - 1;
         for (; k >= 0; k--) {
@@ -417,6 +428,81 @@ static PyTypeObject run_type = {
     .tp_dealloc = run_dealloc,
 };
 
+/* ---- machine code ----------------------------------------------------------------------------- */
+
+/* Memory of its own for a function: written, then made executable, never both at once. */
+
+typedef struct {
+    PyObject_HEAD
+    void *memory;
+    Py_ssize_t size;
+} Code;
+
+#ifdef HAS_MMAP
+
+static PyObject *code_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    Py_buffer given;
+    if (!PyArg_ParseTuple(args, "y*:Code", &given)) return NULL;
+    Code *const self = (Code *)type->tp_alloc(type, 0);
+    if (self == NULL) goto failed;
+    self->size = given.len;
+    void *const memory =
+        mmap(NULL, given.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory != MAP_FAILED) {
+        self->memory = memory;
+        memcpy(memory, given.buf, given.len);
+    }
+    if (memory == MAP_FAILED || mprotect(memory, given.len, PROT_READ | PROT_EXEC) != 0) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        Py_CLEAR(*(PyObject **)&self);
+    }
+failed:
+    PyBuffer_Release(&given);
+    return (PyObject *)self;
+}
+
+static void code_dealloc(PyObject *object) {
+    Code *const self = (Code *)object;
+    if (self->memory) munmap(self->memory, self->size);
+    Py_TYPE(object)->tp_free(object);
+}
+
+#else
+
+static PyObject *code_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    PyErr_SetString(PyExc_OSError, "this system gives no executable memory");
+    return NULL;
+}
+
+static void code_dealloc(PyObject *object) { Py_TYPE(object)->tp_free(object); }
+
+#endif
+
+static PyMemberDef code_members[] = {
+    {"address", Py_T_PYSSIZET, offsetof(Code, memory), Py_READONLY, "Where the function begins."},
+    {NULL},
+};
+
+static PyTypeObject code_type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "tinygrad_hess.replay.native._runner.Code",
+    .tp_doc = "Code(bytes)\n\nMachine code in executable memory, as long as this object lives.",
+    .tp_basicsize = sizeof(Code),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_members = code_members,
+    .tp_new = code_new,
+    .tp_dealloc = code_dealloc,
+};
+
+/* Whether the processor has the instructions that kernels are made of. */
+static int has_avx2(void) {
+#if defined(HAS_MMAP) && defined(__x86_64__) && defined(__GNUC__)
+    return __builtin_cpu_supports("avx2") != 0;
+#else
+    return 0;
+#endif
+}
+
 /* ---- what NumPy says of a ufunc ---------------------------------------------------------------- */
 
 static PyObject *structure(PyObject *module, PyObject *object) {
@@ -464,6 +550,9 @@ PyMODINIT_FUNC PyInit__runner(void) {
     PyObject *const module = PyModule_Create(&definition);
     if (module == NULL) return NULL;
     if (PyType_Ready(&run_type) < 0 || PyModule_AddObjectRef(module, "Run", (PyObject *)&run_type) < 0 ||
+        PyType_Ready(&code_type) < 0 ||
+        PyModule_AddObjectRef(module, "Code", (PyObject *)&code_type) < 0 ||
+        PyModule_AddIntConstant(module, "AVX2", has_avx2()) < 0 ||
         PyModule_AddObject(module, "COPY", PyLong_FromSsize_t((Py_ssize_t)copy)) < 0 ||
         PyModule_AddObject(module, "COPY_WHERE", PyLong_FromSsize_t((Py_ssize_t)copy_where)) < 0 ||
         PyModule_AddObject(module, "OWN",

@@ -90,6 +90,34 @@ def run(
     )
 
 
+def run_once(rows: Sequence[Row], operands: Sequence[Any]) -> None:
+    """Run operations now, each on the same operands."""
+    words: list[int] = []
+    pointers: list[int] = []
+    for row in rows:
+        for k in range(row.operands):
+            pointers += (len(words) + HEAD + k, k, 0)
+        words += row.words()
+    both = np.array(words, np.intp), np.array(pointers, np.intp)
+    run(None, (), (), operands, *both, False)()
+
+
+def code(machine_code: bytes) -> Any:
+    """Machine code in executable memory, at its ``address`` as long as the object lives.
+
+    Raises
+    ------
+    OSError
+        If the system gives no such memory.
+    """
+    return _runner.Code(machine_code)
+
+
+def has_avx2() -> bool:
+    """Whether machine code for AVX2 may be run."""
+    return bool(_runner.AVX2)
+
+
 # ---- whether it may be used ---------------------------------------------------------------------
 
 
@@ -112,7 +140,7 @@ def why_python() -> str | None:
 def _unusable() -> str | None:
     if _runner is None:
         return _missing
-    if not hasattr(_runner, "OWN"):
+    if not hasattr(_runner, "Code"):
         return "the C extension is of an earlier version: install the package again"
     for ufunc in (np.add, np.exp, np.matmul):
         if not _is_read_rightly(ufunc):
@@ -185,9 +213,7 @@ def _agrees(ufunc: np.ufunc, types: tuple[int, ...], found: Loop) -> bool:
             operands, out = [a, a.T], np.empty((2, 2), out.dtype)
             steps = (0, 0, 0, *a.strides, *a.T.strides, *out.strides)
             row = Row(found, 3, (1, 2, 3, 2), steps)
-        pointers = [word for k in range(len(given)) for word in (HEAD + k, k, 0)]
-        words = np.array(row.words(), np.intp)
-        run(None, (), (), (*operands, out), words, np.array(pointers, np.intp), False)()
+        run_once([row], [*operands, out])
         want = ufunc(*operands)
     return bool(want.dtype == out.dtype and want.tobytes() == out.tobytes())
 
@@ -215,6 +241,5 @@ def most_reduced() -> float:
     if sums is None:
         return 0
     row = Row(sums, 3, (x.size,), (0, x.itemsize, 0))
-    pointers = np.array([HEAD, 0, 0, HEAD + 1, 1, 0, HEAD + 2, 0, 0], np.intp)
-    run(None, (), (), (total, x), np.array(row.words(), np.intp), pointers, False)()
+    run_once([row], [total, x, total])
     return np.inf if total == x.sum() else size

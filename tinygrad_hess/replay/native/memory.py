@@ -13,10 +13,11 @@ import numpy as np
 
 from ..codegen.cache_blocking import Line
 from ..codegen.writers import Call
+from . import fused
 from .operations import NUMBERS, Operation, Place, lowered
 
 LARGE = 2**16
-"""Elements of an operand from which a line stays Python: there, the call does not weigh."""
+"""Elements of an operand above which a call does not weigh: what cannot be fused stays Python."""
 
 
 class Memory:
@@ -68,10 +69,8 @@ class Memory:
             if len(known) < len(operands):
                 return None
             out = self._result(line, call, known)
-            if out is None or max(p.array.size for p in (*known, out)) > LARGE:
-                return None
-            operations = lowered(call, known, out)
-            if operations is None:
+            operations = None if out is None else lowered(call, known, out)
+            if operations is None or not all([_is_worth_it(o) for o in operations]):
                 return None
             found += operations
         for place in (p for o in found for p in o.places):
@@ -121,6 +120,12 @@ class Memory:
         if not isinstance(part, np.ndarray) or not np.may_share_memory(part, out.array):
             return None
         return Place(out.owner, part, _offset(out, part))
+
+
+def _is_worth_it(operation: Operation) -> bool:
+    """Whether it gains by running without Python: as it is small, or may be fused with others."""
+    is_small = max(p.array.size for p in operation.places) <= LARGE
+    return is_small or (fused.why_not() is None and fused.is_fusible(operation))
 
 
 def _offset(base: Place, view: Any) -> int:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...core import vectorised
 from ..codegen.writers import Call
 from .library import (
     FEW,
@@ -36,10 +37,10 @@ EXACT = frozenset({
     np.logical_not, np.logical_or, np.logical_xor, np.maximum, np.minimum, np.multiply, np.negative,
     np.not_equal, np.positive, np.reciprocal, np.rint, np.sign, np.signbit, np.sqrt, np.square,
     np.subtract, np.trunc,
-})  # fmt: skip
+}) | ({vectorised.exp, vectorised.tanh} - {np.exp, np.tanh})  # fmt: skip
 """Of real numbers, correctly rounded: the same bits however the loop goes through memory, but for
 the sign of a NaN where two of them meet, which NumPy's own loops take from either one. (Of zeros of
-both signs, ``fmax`` and ``fmin`` choose as they go.)"""
+both signs, ``fmax`` and ``fmin`` choose as they go.) So are loops of this library's own."""
 
 
 class Place(NamedTuple):
@@ -51,10 +52,13 @@ class Place(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """A row, and the places of its operands."""
+    """A row, and the places of its operands; the last one is that of the result."""
 
     row: Row
     places: tuple[Place, ...]
+    function: Any = None  # the ufunc, or copyto, that it is element by element
+    reads_result: bool = False
+    code: Any = None  # the machine code that the row is a loop of
 
 
 def lowered(call: Call, operands: Sequence[Place], out: Place) -> list[Operation] | None:
@@ -80,7 +84,7 @@ def lowered(call: Call, operands: Sequence[Place], out: Place) -> list[Operation
     row = _looped(found, arrays)
     if row is None and call.function in EXACT and not any([x.dtype.kind == "c" for x in arrays]):
         row = _nested(found, own, arrays)
-    return None if row is None else [Operation(row, (*operands, out))]
+    return None if row is None else [Operation(row, (*operands, out), call.function)]
 
 
 def _is_plain(x: Any) -> bool:
@@ -126,7 +130,7 @@ def _nested(found: Loop, own: Loop | None, arrays: Sequence[Any]) -> Row | None:
     axes = _merged(out.shape, [_spread(x, out.shape) for x in arrays])
     if out.size > 1 and axes[-1][-1] != out.itemsize:
         return None
-    longer = _longest_inside(axes)
+    longer = longest_inside(axes)
     return _row(found, axes) if own is None or longer is axes else _row(own, longer)
 
 
@@ -135,7 +139,7 @@ SHORT = 16
 elements costs as much as a dozen of them."""
 
 
-def _longest_inside(axes: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+def longest_inside(axes: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
     """The axes with a long one last, if the last is short."""
     k = max(range(len(axes)), key=lambda k: (axes[k][0], k))
     if axes[-1][0] >= SHORT or axes[k][0] < 2 * axes[-1][0]:
@@ -161,14 +165,19 @@ def _merged(shape: tuple[int, ...], strides: Sequence[tuple[int, ...]]) -> list[
     continues another."""
     axes = [k for k, n in enumerate(shape) if n != 1]
     axes.sort(key=lambda k: -abs(strides[-1][k]))
+    found = joined([(shape[k], *[s[k] for s in strides]) for k in axes])
+    return found or [(1, *[0] * len(strides))]
+
+
+def joined(axes: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Axes, each with the strides of all operands, merged where one continues another."""
     found: list[tuple[int, ...]] = []
-    for k in axes:
-        n, *steps = axis = (shape[k], *[s[k] for s in strides])
+    for n, *steps in axes:
         if found and all([outer == n * s for outer, s in zip(found[-1][1:], steps, strict=True)]):
             found[-1] = (found[-1][0] * n, *steps)
         else:
-            found.append(axis)
-    return found or [(1, *[0] * len(strides))]
+            found.append((n, *steps))
+    return found
 
 
 def _copied(operands: Sequence[Place], out: Place) -> list[Operation] | None:
@@ -181,7 +190,7 @@ def _copied(operands: Sequence[Place], out: Place) -> list[Operation] | None:
     if any(p.array.ndim > len(shape) for p in operands):
         return None
     axes = _merged(shape, [_spread(p.array, shape) for p in places])
-    return [Operation(_row(found, axes), places)]
+    return [Operation(_row(found, axes), places, np.copyto, bool(mask))]
 
 
 # ---- sums and maxima over axes ------------------------------------------------------------------
@@ -223,7 +232,9 @@ def _reduced(
             return None
         zero = Place(f"start_of_sum_{x.array.dtype.char}", np.array(begin, x.array.dtype))
         fill = _copied([zero], out)
-        return None if fill is None else [*fill, Operation(_row(found, whole), places)]
+        if fill is None:
+            return None
+        return [*fill, Operation(_row(found, whole), places, reads_result=True)]
     if len(inner) > 1:
         return None
     # others begin with the first element, and go on with the second
@@ -233,7 +244,7 @@ def _reduced(
     first = Operation(_row(copy(x.array.itemsize), kept_axes), (x, out))
     whole[k] = (length - 1, 0, step, 0)
     rest = x._replace(offset=x.offset + step)
-    return [first, Operation(_row(found, whole), (out, rest, out))]
+    return [first, Operation(_row(found, whole), (out, rest, out), reads_result=True)]
 
 
 def _is_in_order(strides: Sequence[tuple[int, ...]]) -> bool:

@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..codegen.cache_blocking import Line
-from . import library
+from . import fused, library
+from .liveness import Roots, live_after
 from .memory import Memory
 from .operations import Operation, work
 
@@ -44,6 +45,8 @@ class Run(NamedTuple):
     pointers: Any
     release: bool
     lines: list[Line]  # the same in Python, with the views that they read
+    live: list[str]  # names of arrays that stay where they are, and are read after it
+    code: list[Any]  # machine code that the words call
 
     @property
     def returned(self) -> str:
@@ -89,7 +92,7 @@ class Lines:
         if args is not None:
             inputs = {name: _like(x) for name, x in zip(run.args, args, strict=True)}
             fixed = {name: x for name, x in own.items() if type(x) is np.ndarray}
-            found = lower(lines, run.returned, inputs, fixed)
+            found = lower(lines, " ".join([run.returned, *run.live]), inputs, fixed)
             own, lines = {**own, **found.functions(own)}, found.lines
         code = compile(run.source(lines), "<jit>", "exec").co_consts[0]
         return types.FunctionType(code, own)
@@ -145,7 +148,7 @@ def lower(
     ----------
     lines : sequence of Line
     returned : str
-        The expression that the program returns.
+        The expression that the program returns, and names of other arrays that are read after it.
     inputs, fixed : mapping of str to ndarray
         Arrays like the inputs, and those that are the same memory in each call.
     """
@@ -161,8 +164,10 @@ class _Lowering:
         fixed: Mapping[str, Any],
     ):
         self.lines = lines
+        self.inputs, self.fixed = inputs, fixed
         self.memory = Memory(inputs, fixed)
         self.reads = [set(_LOCAL.findall(line.text)) for line in lines]
+        self.text = returned
         self.returned = set(_LOCAL.findall(returned))
         self.views: dict[str, int] = {}  # local -> the line that makes it, where that is a view
         self.made: set[str] = set()  # those that are made in the program itself
@@ -180,17 +185,29 @@ class _Lowering:
                 self.views[str(line.local)] = k
             operations.append(found)
         self.last = self._last_reads()
+        self.roots = Roots(self.fixed, self._may_be_views(operations))
+        read = self.roots.read_in(self.text)
+        self.live = live_after(lines, operations, self.roots, read)
         waiting: list[int] = []
         for k, found in enumerate(operations):
             if found is not None:
                 waiting.append(k)
                 continue
-            self._flush(waiting, operations)
+            self._flush(waiting, operations, k)
             waiting = []
             self._write(k)
-        self._flush(waiting, operations)
+        self._flush(waiting, operations, len(lines))
         self._make(self.returned)
         return Lowered(self.found, self.runs, self.count, self.memory.constants)
+
+    def _may_be_views(self, operations: Sequence[Any]) -> set[str]:
+        """Locals that Python makes, perhaps of memory that stays where it is."""
+        lines = zip(self.lines, operations, strict=True)
+        return {
+            str(line.local)
+            for line, found in lines
+            if found is None and (line.is_view or not line.calls)
+        }
 
     def _last_reads(self) -> dict[str, int]:
         last = dict.fromkeys(self.returned, len(self.lines))
@@ -215,22 +232,22 @@ class _Lowering:
                 self.made.add(name)
                 self._write(self.views[name])
 
-    def _flush(self, waiting: Sequence[int], operations: Sequence[Any]) -> None:
-        """What waits, as a run or line by line; views wait on."""
+    def _flush(self, waiting: Sequence[int], operations: Sequence[Any], end: int) -> None:
+        """What waits before a line, as a run or line by line; views wait on."""
         body = [k for k in waiting if operations[k]]
         if len(body) < LEAST:
             for k in body:
                 self._write(k)
             return
         self.count += len(body)
-        run = self._run(body, [o for k in body for o in operations[k]])
+        run = self._run(body, [o for k in body for o in operations[k]], self.live[end - 1])
         self.runs.append(run)
         call = f"{run.name}({', '.join(run.args)})"
         self.found.append(Line(f"{', '.join(run.results)}, = {call}" if run.results else call))
 
     # ---- a run ----------------------------------------------------------------------------------
 
-    def _run(self, body: Sequence[int], operations: Sequence[Operation]) -> Run:
+    def _run(self, body: Sequence[int], operations: Sequence[Operation], live: set[Any]) -> Run:
         name = f"run{len(self.runs)}"
         own = {self.lines[k].local for k in body} - {None}
         like = self.memory.like
@@ -245,13 +262,15 @@ class _Lowering:
         lines, read = self._lines(body)
         outside = read | {p.owner for o in operations for p in o.places if p.owner in like}
         args = {n: like[n] for n in sorted(outside - own)}
+        if fused.why_not() is None:
+            operations = fused.fuse(operations, self.roots, live | results.keys())
         owners = [*args, *results]
         number = {n: k for k, n in enumerate(owners)}
         words: list[int] = []
         pointers: list[int] = []
-        for row, places in operations:
-            at = len(words) + library.HEAD
-            for k, place in enumerate(places):
+        for operation in operations:
+            at, row = len(words) + library.HEAD, operation.row
+            for k, place in enumerate(operation.places):
                 owner, offset = place.owner, place.offset
                 if owner in numbers:
                     owner, offset = SCRATCH, offset + numbers[owner]
@@ -262,7 +281,8 @@ class _Lowering:
         fixed = [*number][len(owners) :]
         release = sum(map(work, operations)) > RELEASED
         both = np.array(words, np.intp), np.array(pointers, np.intp)
-        return Run(name, args, results, fixed, *both, release, lines)
+        code = [o.code for o in operations if o.code is not None]
+        return Run(name, args, results, fixed, *both, release, lines, self.roots.names(live), code)
 
     def _lines(self, body: Sequence[int]) -> tuple[list[Line], set[str]]:
         """The lines of a run with the views that they read, and the locals from outside."""

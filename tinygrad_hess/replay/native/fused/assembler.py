@@ -1,0 +1,238 @@
+"""Machine code for x86-64 with AVX2: the few instructions that kernels are made of.
+
+    Assembler : instructions, one method each -> bytes
+
+Encodings are those of the Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2.
+A vector register is its number. Vectors have ``width`` numbers of 64 bits: 4, 2 or 1.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 = range(16)
+
+CALLEE_SAVED = (RBX, RBP, R12, R13, R14, R15)
+"""By the System V ABI, registers that a function leaves as it found them."""
+
+
+@dataclass(frozen=True)
+class At:
+    """An operand in memory: ``base + index * scale + offset``."""
+
+    base: int
+    index: int | None = None
+    scale: int = 1
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Constant:
+    """An operand in memory: eight bytes behind the code."""
+
+    bits: int
+
+
+Operand = int | At | Constant
+
+# prefix (by the number that stands for it in VEX), map of opcodes, opcode
+_66, _F3, _F2 = 1, 2, 3
+_0F, _0F38, _0F3A = 1, 2, 3
+
+ARITHMETIC = {
+    "add": 0x58, "multiply": 0x59, "subtract": 0x5C, "minimum": 0x5D, "divide": 0x5E,
+    "maximum": 0x5F, "and": 0x54, "and_not": 0x55, "or": 0x56, "xor": 0x57,
+}  # fmt: skip
+"""Opcodes of instructions of two vectors. ``and_not`` is ``~x & y``."""
+
+
+class Assembler:
+    """Code as it grows; labels are resolved, and constants appended, by :meth:`code`."""
+
+    def __init__(self) -> None:
+        self._code = bytearray()
+        self._labels: dict[str, int] = {}
+        self._jumps: list[tuple[int, str]] = []  # where four bytes wait for a distance, and to what
+        self._constants: dict[int, list[int]] = {}  # bits -> where distances to them wait
+
+    def code(self) -> bytes:
+        """The finished code."""
+        code = self._code
+        for at, label in self._jumps:
+            struct.pack_into("<i", code, at, self._labels[label] - (at + 4))
+        code += bytes(-len(code) % 8)
+        for bits, places in self._constants.items():
+            for at, behind in [divmod(place, 256) for place in places]:
+                struct.pack_into("<i", code, at, len(code) - (at + 4 + behind))
+            code += struct.pack("<Q", bits)
+        return bytes(code)
+
+    # ---- addresses and counters -----------------------------------------------------------------
+
+    def load(self, to: int, x: At) -> None:
+        """``to = x``, 64 bits."""
+        self._plain(0x8B, to, x)
+
+    def store(self, to: At, x: int) -> None:
+        """``to = x``, 64 bits."""
+        self._plain(0x89, x, to)
+
+    def load_byte(self, to: int, x: At) -> None:
+        """``to = x``, of one byte."""
+        self._plain(0x0FB6, to, x)
+
+    def address(self, to: int, x: At) -> None:
+        """``to`` = the address of ``x``."""
+        self._plain(0x8D, to, x)
+
+    def add_to(self, register: int, number: int) -> None:
+        """``register += number``."""
+        self._code += bytes([0x48 | register >> 3, 0x81, 0xC0 | register & 7])
+        self._code += struct.pack("<i", number)
+
+    def negate(self, to: int, x: int) -> None:
+        """``to = -x``."""
+        self._code += bytes([0x48 | (x >> 3) << 2 | to >> 3, 0x89, 0xC0 | (x & 7) << 3 | to & 7])
+        self._code += bytes([0x48 | to >> 3, 0xF7, 0xD8 | to & 7])
+
+    def push(self, register: int) -> None:
+        """Keep a register on the stack."""
+        self._code += bytes([0x40 | register >> 3, 0x50 | register & 7])
+
+    def pop(self, register: int) -> None:
+        """Have it back."""
+        self._code += bytes([0x40 | register >> 3, 0x58 | register & 7])
+
+    def label(self, name: str) -> None:
+        """The place that a jump goes to."""
+        self._labels[name] = len(self._code)
+
+    def jump(self, label: str) -> None:
+        """Go on there."""
+        self._code += b"\xe9"
+        self._wait(label)
+
+    def jump_if_greater(self, register: int, number: int, label: str) -> None:
+        """Go on there if ``register > number``, a small one."""
+        self._code += bytes([0x48 | register >> 3, 0x83, 0xF8 | register & 7, number & 0xFF])
+        self._code += b"\x0f\x8f"
+        self._wait(label)
+
+    def end(self) -> None:
+        """Return from the function, with vectors as code without AVX wants them."""
+        self._code += b"\xc5\xf8\x77\xc3"
+
+    # ---- vectors --------------------------------------------------------------------------------
+
+    def binary(self, name: str, width: int, to: int, x: int, y: Operand) -> None:
+        """``to = name(x, y)``, one of :data:`ARITHMETIC`."""
+        self._vex(_66, _0F, ARITHMETIC[name], width == 4, to, x, y)
+
+    def square_root(self, width: int, to: int, x: int) -> None:
+        """``to = sqrt(x)``."""
+        self._vex(_66, _0F, 0x51, width == 4, to, 0, x)
+
+    def compare(self, predicate: int, width: int, to: int, x: int, y: int) -> None:
+        """``to`` = all bits set where the predicate (of VCMPPD) holds."""
+        self._vex(_66, _0F, 0xC2, width == 4, to, x, y, bytes([predicate]))
+
+    def choose(self, width: int, to: int, no: int, yes: int, mask: int) -> None:
+        """``to = yes where mask else no``."""
+        self._vex(_66, _0F3A, 0x4B, width == 4, to, no, yes, bytes([mask << 4]))
+
+    def round(self, mode: int, width: int, to: int, x: int) -> None:
+        """``to`` = whole numbers: nearest (0), below (1), above (2) or towards zero (3)."""
+        self._vex(_66, _0F3A, 0x09, width == 4, to, 0, x, bytes([8 | mode]))
+
+    def load_numbers(self, width: int, to: int, x: At) -> None:
+        """``to = x``, that many doubles."""
+        self._vex(_F2 if width == 1 else _66, _0F, 0x10, width == 4, to, 0, x)
+
+    def store_numbers(self, width: int, to: At, x: int) -> None:
+        """``to = x``, that many doubles."""
+        self._vex(_F2 if width == 1 else _66, _0F, 0x11, width == 4, x, 0, to)
+
+    def broadcast(self, to: int, x: Operand) -> None:
+        """``to`` = four times the double ``x``."""
+        self._vex(_66, _0F38, 0x19, True, to, 0, x)
+
+    def load_mask(self, width: int, to: int, x: At, zero: int, spare: int) -> None:
+        """``to`` = all bits set where bytes are not zero; ``zero`` is a vector that is set to 0."""
+        if width == 1:
+            self.load_byte(spare, x)
+            self._vex(_66, _0F, 0x6E, False, to, 0, spare, wide=True)
+        else:
+            self._vex(_66, _0F38, 0x32, width == 4, to, 0, x)
+        self._vex(_66, _0F, 0xEF, width == 4, zero, zero, zero)
+        self._vex(_66, _0F38, 0x37, width == 4, to, to, zero)
+
+    def store_mask(self, width: int, to: At, x: int, spare: int) -> None:
+        """``to`` = bytes that are 1 where ``x`` is set; ``spare`` is overwritten."""
+        if width == 4:
+            self._vex(_66, _0F3A, 0x19, True, x, 0, spare, b"\1")  # the upper half
+            self._vex(_66, _0F, 0x6B, False, spare, x, spare)
+        else:
+            self._vex(_66, _0F, 0x6B, False, spare, x, x)
+        self._vex(_66, _0F, 0x6B, False, spare, spare, spare)
+        self._vex(_66, _0F, 0x63, False, spare, spare, spare)
+        self._vex(_66, _0F38, 0x1C, False, spare, 0, spare)  # from -1 to 1
+        if width == 4:
+            self._vex(_66, _0F, 0x7E, False, spare, 0, to)
+        else:
+            self._vex(_66, _0F3A, 0x15 if width == 2 else 0x14, False, spare, 0, to, b"\0")
+
+    # ---- encoding -------------------------------------------------------------------------------
+
+    def _wait(self, label: str) -> None:
+        self._jumps.append((len(self._code), label))
+        self._code += bytes(4)
+
+    def _plain(self, opcode: int, register: int, x: At) -> None:
+        index = x.index or 0
+        self._code.append(0x48 | (register >> 3) << 2 | (index >> 3) << 1 | x.base >> 3)
+        self._code += opcode.to_bytes(1 + (opcode > 0xFF), "big")
+        self._memory(register, x)
+
+    def _vex(
+        self,
+        prefix: int,
+        table: int,
+        opcode: int,
+        long: bool,
+        register: int,
+        other: int,
+        x: Operand,
+        immediate: bytes = b"",
+        wide: bool = False,
+    ) -> None:
+        """An instruction with a VEX prefix of three bytes, in which ``other`` is a register."""
+        base = x.base if isinstance(x, At) else x if isinstance(x, int) else 0
+        index = (x.index or 0) if isinstance(x, At) else 0
+        inverted = (register < 8) << 7 | (index < 8) << 6 | (base < 8) << 5
+        self._code += bytes([
+            0xC4, inverted | table, wide << 7 | (~other & 15) << 3 | long << 2 | prefix, opcode
+        ])  # fmt: skip
+        if isinstance(x, int):
+            self._code.append(0xC0 | (register & 7) << 3 | x & 7)
+        elif isinstance(x, At):
+            self._memory(register, x)
+        else:
+            self._code.append((register & 7) << 3 | 5)  # from the next instruction on
+            where = len(self._code) << 8 | len(immediate)
+            self._constants.setdefault(x.bits, []).append(where)
+            self._code += bytes(4)
+        self._code += immediate
+
+    def _memory(self, register: int, x: At) -> None:
+        """The bytes that say which operand in memory, always with an offset."""
+        short = -128 <= x.offset < 128
+        mode = 0x40 if short else 0x80
+        if x.index is None and x.base & 7 != RSP:
+            self._code.append(mode | (register & 7) << 3 | x.base & 7)
+        else:
+            index = RSP if x.index is None else x.index & 7  # which stands for none
+            scale = {1: 0, 2: 1, 4: 2, 8: 3}[x.scale]
+            self._code.append(mode | (register & 7) << 3 | RSP)
+            self._code.append(scale << 6 | index << 3 | x.base & 7)
+        self._code += struct.pack("<b" if short else "<i", x.offset)

@@ -1,0 +1,318 @@
+"""Which operations are computed together, and what of them is written to memory.
+
+    fuse : operations, what is read later -> fewer operations
+
+Operations of one shape join the last group that they may join: between it and them, nothing may
+write what they read, or read or write what they write. In a group, two of them may share memory
+only element by element.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import library
+from ..liveness import UNKNOWN, Roots
+from ..operations import Operation, Place, joined, longest_inside
+from .kernels import Operand, Step, kernel
+from .rules import MASKS, NUMBERS, Steps
+
+MOST_OPERANDS = 32
+MOST_STEPS = 250
+LOOKED_BACK = 24
+"""Groups before an operation of which it may join one."""
+
+Loops = list[tuple[int, ...]]  # outermost first: a length, and the stride of each operand
+
+
+class Access(NamedTuple):
+    """How a loop walks through memory: whose it is, the first byte, and a stride for each axis."""
+
+    root: Any
+    start: int
+    strides: tuple[int, ...]
+
+
+# ---- groups -------------------------------------------------------------------------------------
+
+
+class _Member:
+    """An operation with what is asked of it many times."""
+
+    def __init__(self, operation: Operation, roots: Roots):
+        self.operation = operation
+        self.loops = _loops(operation)
+        self.lengths = [axis[0] for axis in self.loops]
+        self.touched = [roots.touched(p) for p in operation.places]
+        self.starts = [roots.find(p) for p in operation.places]
+        *read, out = self.touched
+        self.written = out
+        self.read = [*read, out] if operation.reads_result else read
+        self.roots = {x.root for x in self.touched}
+        self.is_fusible = is_fusible(operation)
+        self._lengths: Sequence[int] = ()
+        self._accesses: list[Access] = []
+
+    def may_share(self, other: _Member) -> bool:
+        """Whether it may write what the other uses, or the other way round."""
+        return (
+            self.written.root in other.roots
+            or other.written.root in self.roots
+            or UNKNOWN in self.roots
+            or UNKNOWN in other.roots
+        )
+
+    def meets(self, later: _Member) -> bool:
+        """Whether a later operation must stay behind it."""
+        return self.may_share(later) and (
+            any(self.written.meets(x) for x in (*later.read, later.written))
+            or any(x.meets(later.written) for x in self.read)
+        )
+
+    def accesses(self, lengths: Sequence[int]) -> list[Access]:
+        """Of each operand, with loops of such lengths."""
+        if self._lengths != lengths:
+            strides = [*zip(*[axis[1:] for axis in _refined(self.loops, lengths)], strict=True)]
+            walks = zip(self.starts, strides, strict=True)
+            self._lengths, self._accesses = lengths, [Access(*start, s) for start, s in walks]
+        return self._accesses
+
+
+class _Group:
+    """Operations that go together, or one that is left as it is."""
+
+    def __init__(self, member: _Member):
+        self.members = [member]
+        self.lengths = member.lengths
+
+    def meets(self, new: _Member) -> bool:
+        """Whether an operation must come after this group."""
+        return any(m.meets(new) for m in self.members)
+
+    def join(self, new: _Member) -> bool:
+        """Take an operation in, if it may be computed together with these."""
+        if not (self.members[0].is_fusible and new.is_fusible):
+            return False
+        lengths = _common(self.lengths, new.lengths)
+        if lengths is None or any(_is_torn(m, new, lengths) for m in self.members):
+            return False
+        self.members.append(new)
+        self.lengths = lengths
+        return True
+
+
+def _is_torn(one: _Member, two: _Member, lengths: Sequence[int]) -> bool:
+    """Whether two operations write and use the same memory, but not element by element."""
+    if not one.may_share(two):
+        return False
+    last = len(one.touched) - 1, len(two.touched) - 1
+    shared = [
+        (j, k)
+        for j, x in enumerate(one.touched)
+        for k, y in enumerate(two.touched)
+        if (j == last[0] or k == last[1]) and x.meets(y)
+    ]
+    if not shared:
+        return False
+    left, right = one.accesses(lengths), two.accesses(lengths)
+    return any(left[j] != right[k] or left[j].root is UNKNOWN for j, k in shared)
+
+
+def is_fusible(operation: Operation) -> bool:
+    """Whether an operation may be computed together with others."""
+    return _rule(operation) is not None
+
+
+def _rule(operation: Operation) -> Any:
+    """What it is in steps; None where it is something else."""
+    kinds = {p.array.dtype.char for p in operation.places[:-1]}
+    if operation.function is np.copyto:
+        kinds = {operation.places[0].array.dtype.char}
+        return _copied if kinds <= {"d", "?"} else None
+    table = NUMBERS if kinds == {"d"} else MASKS if kinds == {"?"} else {}
+    return table.get(operation.function)
+
+
+def _copied(steps: Steps, value: int, *mask_and_old: int) -> int:
+    if not mask_and_old:
+        return value
+    mask, old = mask_and_old
+    return steps.add("choose", old, value, mask)
+
+
+def _loops(operation: Operation) -> Loops:
+    """Its loops without those of length one."""
+    row = operation.row
+    found = [axis for axis in (*row.axes, (*row.dimensions, *row.steps)) if axis[0] != 1]
+    return found or [(1, *[0] * row.operands)]
+
+
+def _common(a: list[int], b: list[int]) -> list[int] | None:
+    """Lengths of loops into which those of both can be cut; None where there are none."""
+    if a == b:
+        return a
+    if math.prod(a) != math.prod(b):
+        return None
+    left, right = list(a), list(b)
+    found: list[int] = []
+    while left:
+        m, n = left.pop(), right.pop()
+        least = min(m, n)
+        if m % least or n % least:
+            return None
+        found.append(least)
+        left += [m // least] if m > least else []
+        right += [n // least] if n > least else []
+    return found[::-1]
+
+
+def _refined(loops: Loops, lengths: Sequence[int]) -> Loops:
+    """The same loops, cut into such lengths."""
+    if len(loops) == len(lengths):
+        return loops
+    rest = list(loops)
+    found: Loops = []
+    for n in reversed(lengths):
+        length, *strides = rest.pop()
+        found.append((n, *strides))
+        if length > n:
+            rest.append((length // n, *[s * n for s in strides]))
+    return found[::-1]
+
+
+# ---- operations to fewer ------------------------------------------------------------------------
+
+
+def fuse(operations: Sequence[Operation], roots: Roots, live: Collection[Any]) -> list[Operation]:
+    """Fewer operations that leave the same in all memory that is read later.
+
+    Parameters
+    ----------
+    operations : sequence of Operation
+    roots : Roots
+    live : collection
+        The roots that are read after them.
+    """
+    groups: list[_Group] = []
+    for operation in operations:
+        new = _Member(operation, roots)
+        for group in reversed(groups[-LOOKED_BACK:]):
+            if group.join(new):
+                break
+            if group.meets(new):
+                groups.append(_Group(new))
+                break
+        else:
+            groups.append(_Group(new))
+    found: list[list[Operation]] = []
+    live = set(live)
+    for group in reversed(groups):
+        together = _Together(group, live).operation() if len(group.members) > 1 else None
+        operations = [m.operation for m in group.members]
+        found.append(operations if together is None else [together])
+        for operation in reversed(operations):
+            roots.step_back(live, operation)
+    return [operation for part in reversed(found) for operation in part]
+
+
+class _Together:
+    """A group as one operation: a loop that goes through memory as they all do."""
+
+    def __init__(self, group: _Group, live: Collection[Any]):
+        self.walked = []  # by operation: where its operands are, and how a loop goes through them
+        self.loaded: dict[Access, Place] = {}  # what is in memory before
+        self.stored: dict[Access, tuple[Place, int]] = {}  # and after which operation it is written
+        for n, member in enumerate(group.members):
+            operation, accesses = member.operation, member.accesses(group.lengths)
+            count = len(member.read)
+            for access, place in zip(accesses[:count], operation.places, strict=False):
+                if access not in self.stored:
+                    self.loaded[access] = place
+            self.stored[accesses[-1]] = operation.places[-1], n
+            self.walked.append((operation, accesses))
+        self.stored = {a: x for a, x in self.stored.items() if a.root in live}
+        operands = [(a, x, "load") for a, x in self.loaded.items()]
+        operands += [(a, x, "store") for a, (x, _) in self.stored.items()]
+        walks = zip(group.lengths, *[a.strides for a, _, _ in operands], strict=True)
+        *self.outer, (self.length, *self.inner) = longest_inside(joined(list(walks)))
+        self.places = tuple([x for _, x, _ in operands])
+        self.number = {(a, way): k for k, (a, _, way) in enumerate(operands)}
+
+    def operation(self) -> Operation | None:
+        """As one operation; None where it would be too long, or nothing of it is read."""
+        if not self.stored or len(self.places) > MOST_OPERANDS:
+            return None
+        steps = self._steps()
+        if len(steps) > MOST_STEPS:
+            return None
+        sizes = [x.array.itemsize for x in self.places]
+        code = _code(tuple(steps), tuple(map(Operand, sizes, self.inner)))
+        loop = (code.address, 0)
+        row = library.Row(loop, len(sizes), (self.length,), tuple(self.inner), tuple(self.outer))
+        return Operation(row, self.places, code=code)
+
+    def _steps(self) -> Steps:
+        steps = Steps()
+        values: dict[Access, int] = {}
+        for access, x in self.loaded.items():
+            k = self.number[access, "load"]
+            name = "load" if x.array.dtype == float else "load mask"
+            if name == "load" and not self.inner[k]:
+                name = "broadcast"
+            values[access] = steps.add(name, detail=k)
+        for n, (operation, accesses) in enumerate(self.walked):
+            *given, out = accesses
+            arguments = [values[a] for a in given]
+            if operation.reads_result:
+                arguments.append(values[out])
+            values[out] = _rule(operation)(steps, *arguments)
+            place, last = self.stored.get(out, (None, None))
+            if place is not None and n == last:
+                name = "store" if place.array.dtype == float else "store mask"
+                steps.add(name, values[out], detail=self.number[out, "store"])
+        return steps
+
+
+@functools.lru_cache(maxsize=1024)
+def _code(steps: tuple[Step, ...], operands: tuple[Operand, ...]) -> Any:
+    return library.code(kernel(steps, operands))
+
+
+@functools.cache
+def why_not() -> str | None:
+    """Why no operations are fused here; None where they are."""
+    if not library.has_avx2():
+        return "operations are not fused: that needs a processor with AVX2, on Linux or macOS"
+    try:
+        _code((Step("broadcast"), Step("store", (0,), 1)), (Operand(8, 0), Operand(8, 8)))
+    except OSError as error:
+        return f"operations are not fused: {error}"
+    for table, dtype in ((NUMBERS, float), (MASKS, bool)):
+        for ufunc in table:
+            if not _agrees(ufunc, dtype):
+                return f"operations are not fused: numpy.{ufunc.__name__} gives other bits"
+    return None
+
+
+_SAMPLE = [np.nan, np.inf, -np.inf, 1e308, -5e-324, 0.0, -0.0, 0.5, -1.5, 2.5, -3.7, 40.0, 1e-3]
+
+
+def _agrees(ufunc: Any, dtype: Any) -> bool:
+    """Whether fused code gives what the ufunc gives on all pairs of a sample, bit by bit."""
+    given = [x.ravel().astype(dtype) for x in np.meshgrid(_SAMPLE, _SAMPLE)[: ufunc.nin]]
+    with np.errstate(all="ignore"):
+        want = ufunc(*given)
+    out = np.empty_like(want)
+    places = tuple([Place(f"x{n}", x) for n, x in enumerate((*given, out))])
+    steps = [x.itemsize for x in (*given, out)]
+    row = library.Row((0, 0), len(steps), (out.size,), tuple(steps))
+    group = _Group(_Member(Operation(row, places, ufunc), Roots({})))
+    made = _Together(group, {places[-1].owner}).operation()
+    assert made is not None
+    library.run_once([made.row], [x.array for x in made.places])
+    return bool(out.tobytes() == want.tobytes())

@@ -1,0 +1,291 @@
+"""From elementwise steps to the machine code of one loop over all of them.
+
+    kernel : (steps, operands) -> code of an inner loop, with the arguments of NumPy's own
+
+Each element is computed from the operands to the results in registers, where a loop for each step
+would read and write memory in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .assembler import (
+    CALLEE_SAVED,
+    R8,
+    R9,
+    R10,
+    R11,
+    RAX,
+    RCX,
+    RDI,
+    RDX,
+    RSI,
+    RSP,
+    Assembler,
+    At,
+    Constant,
+)  # fmt: skip
+
+
+class Step(NamedTuple):
+    """One instruction on vectors; its number is that of the value that it makes.
+
+    ``arguments`` are the numbers of steps before it.
+    """
+
+    name: str
+    arguments: tuple[int, ...] = ()
+    detail: int = 0  # an operand; the bits of a constant; a predicate; a mode of rounding
+
+
+OPERANDS = frozenset({"load", "load mask", "broadcast"})
+STORES = frozenset({"store", "store mask"})
+
+
+class Operand(NamedTuple):
+    """What the loop is called with: bytes of an element, and from one to the next.
+
+    A step of 0 is that of an operand that is broadcast, an ``itemsize`` of 1 that of a mask.
+    """
+
+    itemsize: int
+    step: int
+
+
+REGISTERS = 16
+HOISTED = 6
+"""Registers for what is the same for all elements, as long as others are left."""
+
+
+def kernel(steps: Sequence[Step], operands: Sequence[Operand]) -> bytes:
+    """Machine code of ``void loop(char **args, intp *dimensions, intp *steps, void *data)``.
+
+    Parameters
+    ----------
+    steps : sequence of Step
+        In order. A store comes after all that reads what it overwrites.
+    operands : sequence of Operand
+        The arguments of the loop. If each is contiguous or broadcast, four elements are computed
+        at a time.
+
+    Returns
+    -------
+    bytes
+        Position-independent code for x86-64 with AVX2, by the System V ABI. The number of
+        elements is the first of its dimensions; steps and data are not read.
+    """
+    return _Kernel(steps, operands).code()
+
+
+class _Placed(NamedTuple):
+    """A step with its registers, or a move between a register and the stack."""
+
+    name: str
+    to: int
+    arguments: tuple[int, ...]
+    detail: int
+    spare: int
+
+
+class _Kernel:
+    def __init__(self, steps: Sequence[Step], operands: Sequence[Operand]):
+        self.steps, self.operands = steps, operands
+        self.is_dense = all(x.step in (0, x.itemsize) for x in operands)
+        self.uses: list[list[int]] = [[] for _ in steps]
+        for at, step in enumerate(steps):
+            for a in step.arguments:
+                self.uses[a].append(at)
+        shared = [k for k, s in enumerate(steps) if s.name in ("broadcast", "constant")]
+        shared.sort(key=lambda k: -len(self.uses[k]))
+        self.hoisted = {k: REGISTERS - 1 - n for n, k in enumerate(shared[:HOISTED])}
+        self.slots: dict[int, int] = {}  # value -> where on the stack it is
+        self.placed = self._allocate()
+        read = {s.detail for k, s in enumerate(steps) if k not in self.hoisted and _has_pointer(s)}
+        free = [RCX, RDX, R8, R9, R10, *CALLEE_SAVED]
+        self.pointers = dict(zip(sorted(read), free, strict=False))
+        self.moving = [k for k in sorted(read) if operands[k].step]
+
+    # ---- registers ------------------------------------------------------------------------------
+
+    def _allocate(self) -> list[_Placed]:
+        """Steps in order, each with registers; what is read last of all makes room (Belady)."""
+        self._free = list(range(REGISTERS - len(self.hoisted)))[::-1]
+        self._where = dict(self.hoisted)
+        self._found: list[_Placed] = []
+        for at, step in enumerate(self.steps):
+            if step.name in OPERANDS or step.name == "constant":
+                continue  # where it is read
+            self._at, self._locked = at, set(step.arguments)
+            registers = tuple([self._register(a) for a in step.arguments])
+            spare = self._take() if step.name == "store mask" else 0
+            for a in {*step.arguments}:
+                self._give_back(a)
+            to = 0
+            if step.name not in STORES:
+                to = self._take()
+                self._where[at] = to
+            self._found.append(_Placed(step.name, to, registers, step.detail, spare))
+            if step.name == "store mask":
+                self._free.append(spare)
+            elif step.name not in STORES and not self.uses[at]:
+                self._free.append(self._where.pop(at))
+        return self._found
+
+    def _register(self, value: int) -> int:
+        """A register that holds a value now."""
+        if value not in self._where:
+            step, to = self.steps[value], self._take()
+            spare = 0
+            if step.name == "load mask":
+                spare = self._take()
+                self._free.append(spare)
+            name, detail = step.name, step.detail
+            if name not in OPERANDS and name != "constant":
+                name, detail = "reload", self.slots[value]
+            self._found.append(_Placed(name, to, (), detail, spare))
+            self._where[value] = to
+        return self._where[value]
+
+    def _take(self) -> int:
+        if not self._free:
+            value = max(
+                (v for v in self._where if v not in self._locked and v not in self.hoisted),
+                key=self._next_use,
+            )
+            register = self._where.pop(value)
+            name = self.steps[value].name
+            if name not in OPERANDS and name != "constant" and value not in self.slots:
+                self.slots[value] = len(self.slots)
+                self._found.append(_Placed("spill", 0, (register,), self.slots[value], 0))
+            self._free.append(register)
+        return self._free.pop()
+
+    def _next_use(self, value: int) -> int:
+        return min([u for u in self.uses[value] if u >= self._at], default=len(self.steps))
+
+    def _give_back(self, value: int) -> None:
+        if value not in self.hoisted and self.uses[value][-1] <= self._at:
+            self._free.append(self._where.pop(value))
+
+    # ---- code -----------------------------------------------------------------------------------
+
+    def code(self) -> bytes:
+        a = self.assembler = Assembler()
+        kept = [r for r in self.pointers.values() if r in CALLEE_SAVED]
+        for r in kept:
+            a.push(r)
+        room = 32 * len(self.slots)
+        if room:
+            a.add_to(RSP, -room)
+        a.load(RSI, At(RSI))
+        self._begin()
+        if self.is_dense:
+            self._dense()
+        else:
+            self._strided()
+        a.label("end")
+        if room:
+            a.add_to(RSP, room)
+        for r in reversed(kept):
+            a.pop(r)
+        a.end()
+        return a.code()
+
+    def _begin(self) -> None:
+        """What is done once: values that are broadcast, and pointers."""
+        a = self.assembler
+        for value, register in self.hoisted.items():
+            step = self.steps[value]
+            if step.name == "constant":
+                a.broadcast(register, Constant(step.detail))
+            else:
+                a.load(R11, At(RDI, offset=8 * step.detail))
+                a.broadcast(register, At(R11))
+        for k, register in self.pointers.items():
+            a.load(register, At(RDI, offset=8 * k))
+        if not self.is_dense:
+            return
+        for k in self.moving:  # to the end, from which the index counts
+            to = self.pointers.get(k, R11)
+            if to == R11:
+                a.load(to, At(RDI, offset=8 * k))
+            a.address(to, At(to, RSI, self.operands[k].itemsize))
+            if to == R11:
+                a.store(At(RDI, offset=8 * k), to)
+
+    def _dense(self) -> None:
+        a = self.assembler
+        a.negate(RAX, RSI)
+        a.label("four")
+        a.jump_if_greater(RAX, -4, "fewer")
+        self._body(4)
+        a.add_to(RAX, 4)
+        a.jump("four")
+        a.label("fewer")
+        for width, rest in ((2, "one"), (1, "end")):
+            a.jump_if_greater(RAX, -width, rest)
+            self._body(width)
+            a.add_to(RAX, width)
+            a.label("one") if width == 2 else None
+
+    def _strided(self) -> None:
+        a = self.assembler
+        a.label("next")
+        a.negate(RAX, RSI)
+        a.jump_if_greater(RAX, -1, "end")
+        self._body(1)
+        a.add_to(RSI, -1)
+        for k in self.moving:
+            register, at = self.pointers.get(k, R11), At(RDI, offset=8 * k)
+            if register == R11:
+                a.load(R11, at)
+            a.add_to(register, self.operands[k].step)
+            if register == R11:
+                a.store(at, R11)
+        a.jump("next")
+
+    def _element(self, k: int) -> At:
+        """Where the elements of an operand are that are computed now."""
+        pointer = self.pointers.get(k, R11)
+        if pointer == R11:
+            self.assembler.load(R11, At(RDI, offset=8 * k))
+        moves = self.is_dense and self.operands[k].step
+        return At(pointer, RAX, self.operands[k].itemsize) if moves else At(pointer)
+
+    def _body(self, width: int) -> None:
+        a = self.assembler
+        for name, to, arguments, detail, spare in self.placed:
+            match name:
+                case "load":
+                    a.load_numbers(width, to, self._element(detail))
+                case "load mask":
+                    a.load_mask(width, to, self._element(detail), spare, R11)
+                case "broadcast":
+                    a.broadcast(to, self._element(detail))
+                case "constant":
+                    a.broadcast(to, Constant(detail))
+                case "store":
+                    a.store_numbers(width, self._element(detail), *arguments)
+                case "store mask":
+                    (x,) = arguments
+                    a.store_mask(width, self._element(detail), x, spare)
+                case "spill":
+                    a.store_numbers(4, At(RSP, offset=32 * detail), *arguments)
+                case "reload":
+                    a.load_numbers(4, to, At(RSP, offset=32 * detail))
+                case "square root":
+                    a.square_root(width, to, *arguments)
+                case "compare":
+                    a.compare(detail, width, to, *arguments)
+                case "choose":
+                    a.choose(width, to, *arguments)
+                case "round":
+                    a.round(detail, width, to, *arguments)
+                case _:
+                    a.binary(name, width, to, *arguments)
+
+
+def _has_pointer(step: Step) -> bool:
+    return step.name in OPERANDS or step.name in STORES
