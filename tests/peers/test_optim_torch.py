@@ -104,7 +104,9 @@ def test_muon_equals_pytorch_in_double_precision(
 ) -> None:
     if not hasattr(torch.optim, "Muon"):
         pytest.skip("this PyTorch has no Muon")
-    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.clone)  # else they iterate in 8 bits
+    monkeypatch.setattr(
+        torch.Tensor, "bfloat16", lambda x: x.clone()
+    )  # else they iterate in 8 bits
     settings: dict[str, Any] = {"lr": 0.02, "weight_decay": 0.1, "nesterov": nesterov}
     leaf = torch.tensor(start()[0].T, requires_grad=True)  # outputs first
     theirs = torch.optim.Muon([leaf], **settings)
