@@ -42,10 +42,9 @@ def of_each_thread(executor: Any) -> list[tuple[Any, bool]]:
     if "workers" in options:
         return [(client.get_executor(**options), False)]
     options["allow_other_workers"] = True
-    workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    # a worker that is started again has its name, and another address
-    threads = sorted((str(w["name"]), w["name"]) for w in workers for _ in range(w["nthreads"]))
-    each = [client.get_executor(**options, workers=[name]) for _, name in threads]
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    threads = [address for address in sorted(workers) for _ in range(workers[address]["nthreads"])]
+    each = [client.get_executor(**options, workers=[address]) for address in threads]
     return [(one, True) for one in each] or [(client.get_executor(**options), False)]
 
 
@@ -53,3 +52,14 @@ def is_loss(error: Exception) -> bool:
     """Whether it says that the workers which had a call were lost, as Dask says after some."""
     dask = sys.modules.get("distributed")
     return dask is not None and isinstance(error, dask.KilledWorker)
+
+
+def is_deserted(executor: Any) -> bool:
+    """Whether it is for one worker of a cluster that has none now; the scheduler waits for others.
+
+    A worker that ends is started again by Dask, but not one that ends while it starts.
+    """
+    client, options = getattr(executor, "_client", None), getattr(executor, "_kwargs", {})
+    if client is None or "workers" not in options or client.status != "running":
+        return False
+    return not client.scheduler_info(n_workers=1)["workers"]

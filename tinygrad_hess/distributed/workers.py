@@ -28,7 +28,7 @@ from typing import Any
 
 from ..core import arguments, modes
 from ..core.blas_threads import one_blas_thread
-from .dask import is_loss, of_each_thread
+from .dask import is_deserted, is_loss, of_each_thread
 from .shards import opened
 from .transport import Folder, Result, Sent, Stored, checked_folder, finalize
 
@@ -37,6 +37,9 @@ TRIES = 5
 
 PATIENCE = 5.0
 """Seconds between two looks at whether a pool that owes an answer has broken."""
+
+DESERTED = 120.0
+"""Seconds without any worker after which a Dask cluster that had some is given up."""
 
 ADVICE = (
     "Give a concurrent.futures.Executor, such as ThreadPoolExecutor(2); or a function that makes "
@@ -163,17 +166,33 @@ class _Calls:
         """What was found for a shard, as soon as it is there."""
         while number not in self._answers:
             message = next(m for m in self._messages if number in m.calls)
-            wait_for([message])
+            self._wait_for([message])
             self._receive(message)
         return self._read(number)
 
     def as_completed(self) -> Iterator[tuple[int, Any]]:
         """Numbers and what was found, in the order in which answers arrive."""
         while self._messages:
-            for message in wait_for(self._messages):
+            for message in self._wait_for(self._messages):
                 self._receive(message)
             for number in list(self._answers):
                 yield number, self._read(number)
+
+    def _wait_for(self, messages: Sequence[_Message]) -> list[_Message]:
+        """Those that were answered, or never will be; at least one."""
+        futures = [message.future for message in messages if message.future is not None]
+        deserted = 0.0
+        while True:
+            done, _ = wait(futures, timeout=PATIENCE, return_when=FIRST_COMPLETED)
+            if found := [m for m in messages if m.future in done or m.is_forgotten()]:
+                return found
+            deserted = deserted + PATIENCE if is_deserted(messages[0].executor) else 0.0
+            if deserted >= DESERTED:
+                raise RuntimeError(
+                    f"{self._who}: for {deserted:.0f} s, the Dask cluster has had no worker, and "
+                    f"{self._noun} {next(iter(messages[0].calls))} of {self._count} needs one. "
+                    "Start some, as with cluster.scale(2)."
+                )
 
     def _receive(self, message: _Message) -> None:
         """The answers of a message; or it is sent again, its worker being lost."""
@@ -259,17 +278,6 @@ class _Message:
         """Whether there will be no answer: Python before 3.12 lets go of calls, rarely."""
         assert self.future is not None
         return not self.future.done() and is_broken(self.executor)
-
-
-def wait_for(messages: Sequence[_Message]) -> list[_Message]:
-    """Those that were answered, or never will be; at least one."""
-    while True:
-        futures = [message.future for message in messages if message.future is not None]
-        done, _ = wait(futures, timeout=PATIENCE, return_when=FIRST_COMPLETED)
-        if found := [m for m in messages if m.future in done]:
-            return found
-        if found := [m for m in messages if m.is_forgotten()]:
-            return found
 
 
 class _Slot:
