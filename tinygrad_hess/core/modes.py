@@ -45,6 +45,7 @@ _nan_safe: Stack = ContextVar("nan_safe", default=())
 _debug_nans: Stack = ContextVar("debug_nans", default=())
 _tracing: Stack = ContextVar("tracing", default=())
 _noting_lines: Stack = ContextVar("noting_lines", default=())
+_shapes_alone: Stack = ContextVar("shapes_alone", default=())
 
 
 class Block(ContextDecorator):
@@ -219,6 +220,16 @@ def is_nan_safe() -> bool:
 def tracing() -> Block:
     """A block in which recorded values stand for all others of their shape and type."""
     return Block(_tracing, True)
+
+
+def shapes_alone() -> Block:
+    """A block in which nodes keep shapes and types alone: one element stands for all of a value."""
+    return Block(_shapes_alone, True)
+
+
+def are_shapes_alone() -> bool:
+    """Whether nodes keep shapes and types alone here."""
+    return bool(special[0]) and value(_shapes_alone, False)
 
 
 def untraced() -> Any:

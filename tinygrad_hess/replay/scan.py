@@ -118,7 +118,7 @@ def scan(
         return after, [tensor_or_array(y) for y in ys]
 
     size = _segment(checkpoint, n)
-    if n and modes.is_debugging_nans():
+    if n and (modes.is_debugging_nans() or modes.are_shapes_alone()):
         after, ys = _one_by_one(step, given, inputs, n, reverse)
     elif size is None:
         after, ys = run(step, (), (), [], given, inputs, n, reverse)
@@ -176,7 +176,7 @@ def _unboxed(y: Any) -> Any:
 def _one_by_one(
     step: Step, carry: Leaves, xs: Leaves, n: int, backward: bool
 ) -> tuple[Leaves, Leaves]:
-    """Each step recorded by itself, so that each of its operations is looked at."""
+    """Each step recorded by itself: each of its operations is looked at, or may end a segment."""
     boxed = lambda leaves: [x if isinstance(x, Tensor) else constant(x) for x in leaves]
     carry, xs = boxed(carry), boxed(xs)
     ys: list[Leaves] = [[]] * n

@@ -10,6 +10,9 @@ from typing import Any, Self
 import numpy as np
 
 from ...core import arguments
+from ...distributed.shards import examples
+from ...replay.program import Program
+from ...replay.recomputation import bounds
 from . import checks, memory
 from .blocks import BlockDiagonalOperator, subparameters
 from .flattening import Array, Flattening, converted
@@ -60,6 +63,7 @@ class StreamedOperator(SymmetricOperator):
         self._precision = dtype
         self._measured: tuple[Any, Array] | None = None
         self._program: Any = None  # that all batches replay
+        self._budget: float | None = None  # of its sweeps, where they compute values again
         self.memory_limit: int | None = None
         self.vector_memory: memory.VectorMemory | None = None
         if memory_limit is not None:
@@ -88,9 +92,23 @@ class StreamedOperator(SymmetricOperator):
                 f"{who}: memory_limit is for products in this process; with an executor, give "
                 "shard_size= to ShardedData and tape_memory= (of each worker) instead"
             )
+        self.memory_limit = limit
+        if self.chunk_size is None:
+            self.chunk_size = 1  # side by side, sweeps take the memory of each
+        batch = next(iter(self._batches))
+        one = batch if batch is None else examples(batch, 0, 1)
+        program, sample = self._by_shapes(one), memory.SAMPLE
+        if program is not None:
+            room = limit - memory.fixed(self._batches, batch, at.size * at.dtype.itemsize)
+            whole, least = (memory.MARGIN * size for size in bounds(program))
+            recorded = memory.RECORDED * whole
+            if recorded > room:
+                self._recompute(limit, room, least, recorded, batch)
+                return
+            sample = int(min(sample, room / recorded))
         fit = functools.partial(
             memory.fit, who, batches=self._batches, size=at.size, itemsize=at.dtype.itemsize,
-            limit=limit,
+            limit=limit, sample=sample,
         )  # fmt: skip
         plan = fit(record=lambda batch: self._record(batch, 0))
         if plan.piece is not None and self._plan_once():
@@ -99,12 +117,30 @@ class StreamedOperator(SymmetricOperator):
                 self._plan_once()
             except ValueError:  # to plan takes more than to record, where it is close
                 self._program = None
-        self.memory_limit, self.tape_memory = limit, plan.tape_memory
+        self.tape_memory = plan.tape_memory
         self.vector_memory = memory.VectorMemory(limit, plan.vectors)
-        if self.chunk_size is None:
-            self.chunk_size = 1  # side by side, sweeps take the memory of each
         if plan.piece is not None:
             self._batches = self._batches.in_pieces(plan.piece)
+
+    def _recompute(
+        self, limit: int, room: float, least: float, recorded: float, batch: Any
+    ) -> None:
+        """Have sweeps over an example, or over a loss without data, take what fits of their tape.
+
+        ``room`` is there for them, of which they need at least ``least``, ``recorded`` for all.
+        """
+        what = "a product in segments" + ("" if batch is None else " with one example at a time")
+        memory.refuse(self._at.who, what, limit, limit - room + least)
+        estimates = (room - least) / 2
+        self.vector_memory = memory.VectorMemory(limit, int(estimates), int(recorded))
+        self.tape_memory, self._budget = 0, (room - estimates) / memory.MARGIN
+        self._plan_once()
+        if batch is not None:
+            self._batches = self._batches.in_pieces(1)
+
+    def _by_shapes(self, batch: Any) -> Program | None:
+        """What a product records of a batch, at no memory; None where that cannot be known."""
+        return None
 
     def _plan_once(self) -> bool:
         """Have all batches replay one program from now on; whether there is one."""

@@ -11,12 +11,14 @@ import numpy as np
 from ...core import arguments
 from ...core.finite import why_not
 from ...core.tensor import unrecorded
+from ...replay.program import Program
 from ...transforms.recording import Recording
 from . import checks
 from .empirical_risk import StreamedOperator
 from .linearization import Recorded, RecordedGradient
 from .passes import TAPE_MEMORY
 from .per_example.forms import Layout, RecordedCopies, recorded_copies
+from .recomputed import RecomputedProgram, product_by_shapes
 from .replayed import GradientProgram, ReplayedGradient
 from .sharded import check_arguments
 
@@ -70,7 +72,9 @@ class HessianOperator(StreamedOperator):
         says how many examples of a batch are read at a time, by products with a few examples of
         which the memory is measured; half of what the least of these leave is for vectors that
         estimates keep. Where not all fit at once, loss and gradient are computed again with each
-        product, by a program that is planned once and replayed on all. ``loss`` must then be a
+        product, by a program that is planned once and replayed on all; where not even one example
+        fits (or a loss without data), sweeps keep some of the values and compute others again, in
+        the fewest steps (Griewank and Walther 2000, Revolve). ``loss`` must then be a
         mean (or sum) over examples also with one batch. Traces take plain probes, which need no
         copies.
 
@@ -163,8 +167,14 @@ class HessianOperator(StreamedOperator):
         return RecordedGradient(self.loss, self._at, self._arguments(batch))
 
     def _plan_once(self) -> bool:
-        self._program = GradientProgram(self.loss, self._at)
+        if self._budget is None:
+            self._program = GradientProgram(self.loss, self._at)
+        else:
+            self._program = RecomputedProgram(self.loss, self._at, self._budget)
         return True
+
+    def _by_shapes(self, batch: Any) -> Program | None:
+        return product_by_shapes(self.loss, self._at, self._arguments(batch))
 
     def _record_copies(self, batch: Any, number: int, layout: Layout | None) -> RecordedCopies:
         arguments = (self._at.tree(), *self._arguments(batch))

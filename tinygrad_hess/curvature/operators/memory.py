@@ -34,6 +34,9 @@ MARGIN = 1.25
 ONCE = 2**20
 """Bytes of what is made once: code of plans, and what the library caches."""
 
+RECORDED = 5
+"""What a gradient on a tape and the plan of its products take, over one sweep for a product."""
+
 READ = 3
 """Batches of a stream that are there at once: one in use, and the next with what it is made of."""
 
@@ -91,10 +94,13 @@ class VectorMemory:
         The whole of it, in bytes.
     share : int
         Half of what the least of products leaves.
+    tape : int
+        Bytes that the tape takes which a larger limit would hold.
     """
 
     limit: int
     share: int
+    tape: int = 0
 
     def columns(self, who: str, size: int, least: int) -> int:
         """Vectors of so many bytes that an estimate may keep; as many again are at work.
@@ -105,7 +111,9 @@ class VectorMemory:
             When they are fewer than it needs.
         """
         more = 2 * least * size - self.share
-        refuse(who, f"the {least} vectors that it keeps", self.limit, self.limit + 2 * more)
+        refuse(
+            who, f"the {least} vectors that it keeps", self.limit, self.limit + 2 * more + self.tape
+        )
         return self.share // 2 // size
 
 
@@ -137,6 +145,7 @@ def fit(
     limit: int,
     *,
     keeps_tapes: bool = True,
+    sample: int = SAMPLE,
 ) -> Plan:
     """Plan passes over some data.
 
@@ -152,6 +161,8 @@ def fit(
         Bytes, beside the data that are in memory already.
     keeps_tapes : bool
         Whether what is recorded is worth keeping; else it has buffers for each shape of batches.
+    sample : int
+        Examples on which memory is measured.
 
     Raises
     ------
@@ -163,27 +174,26 @@ def fit(
     What is kept and the peak are measured (:mod:`tracemalloc`) while a product is taken on a few
     examples, and on twice as many: both are linear in their number.
     """
-    vectors = VECTORS * size * itemsize
     batch = next(iter(batches))
+    beside = fixed(batches, batch, size * itemsize)
     if batch is None:
         _, peak, _ = _measure(record, None, size)
-        least = MARGIN * peak + vectors + ONCE
+        least = MARGIN * peak + beside
         refuse(who, "a product", limit, least)
         return Plan(None, limit, int((limit - least) / 2))
     n = batch_size(batch, who, 0)
-    read = 0 if batches.holds_data else sum(np.asarray(x).nbytes for x in trees.leaves(batch))
-    few, more = max(1, min(SAMPLE, n // 2)), max(1, min(2 * SAMPLE, n))
+    few, more = max(1, min(sample, n // 2)), max(1, min(2 * sample, n))
     _measure(record, examples(batch, 0, few), size)  # what is made once, for all time
     a = _measure(record, examples(batch, 0, few), size)
     b = _measure(record, examples(batch, 0, more), size)
     kept, each, tape = ((y - x) / max(more - few, 1) for x, y in zip(a, b, strict=True))
-    fixed = MARGIN * max(a[1] - each * few, 0) + vectors + ONCE + READ * read
+    beside += MARGIN * max(a[1] - each * few, 0)
     refuse(
-        who, "a product with one example at a time", limit, fixed + MARGIN * each,
-        "; or give smaller batches" if read else "",
+        who, "a product with one example at a time", limit, beside + MARGIN * each,
+        "" if batches.holds_data else "; or give smaller batches",
     )  # fmt: skip
-    estimates = int((limit - fixed - MARGIN * each) / 2)
-    left = limit - fixed - estimates
+    estimates = int((limit - beside - MARGIN * each) / 2)
+    left = limit - beside - estimates
     if batches.single and keeps_tapes and MARGIN * each * n <= left:
         return Plan(None, limit, estimates)
     # Half of it is for the piece at work, the rest for tapes that are kept, or another shape.
@@ -193,6 +203,12 @@ def fit(
     left -= MARGIN * each * piece
     tapes = int(left * tape / (MARGIN * max(kept, tape, 1)))
     return Plan(piece, max(tapes, 0), estimates)
+
+
+def fixed(batches: Batches, batch: Any, vector: int) -> float:
+    """Bytes beside tapes: vectors of so many bytes, batches that are read, what is made once."""
+    leaves = [] if batches.holds_data else trees.leaves(batch)
+    return VECTORS * vector + ONCE + READ * sum(np.asarray(x).nbytes for x in leaves)
 
 
 def _measure(record: Callable[[Any], Any], batch: Any, size: int) -> tuple[int, int, int]:
