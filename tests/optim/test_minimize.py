@@ -393,6 +393,43 @@ def test_unbounded_below_is_no_success_and_ends(method: str) -> None:
     assert found.message
 
 
+@pytest.mark.parametrize("method", ["gradient-descent", "trust-region"])
+def test_iterates_that_diverge_are_told(method: str) -> None:
+    found = optim.minimize(lambda x: x.sum(), np.ones(2), method=method)
+    assert not found.success and found.status == 5 and found.nit < 300
+    assert "diverge" in found.message and "bounded below" in found.message
+
+
+@pytest.mark.parametrize("method", OF_LOSSES)
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.abs(x).sum(),
+        lambda x: np.max(np.abs(x - 1.0)),
+        lambda x: np.maximum(x - 1, 0).sum() + 0.1 * np.maximum(-x, 0).sum(),
+        lambda x: -(x**4).sum(),
+        lambda x: 1e200 * (x**2).sum(),
+    ],
+    ids=["abs", "max", "hinges", "no minimum", "huge"],
+)
+def test_no_run_ends_in_an_error_or_a_warning(f: Any, method: str) -> None:
+    """And what is called a success is one: no method may stop above the least value by more."""
+    found = optim.minimize(f, np.array([1.5, -0.3]), method=method, maxiter=100)
+    assert found.message and found.nit <= 100
+    assert found.fun <= f(np.array([1.5, -0.3]))
+    if found.success:
+        assert found.fun < 1e-9
+
+
+@pytest.mark.parametrize("method", OF_LOSSES)
+def test_a_variable_without_influence_stays(method: str) -> None:
+    found = optim.minimize(
+        lambda x: (x[0] - 1) ** 2 + 0 * x[1], np.array([3.0, 5.0]), method=method
+    )
+    assert found.success and found.x[1] == 5.0
+    assert found.x[0] == pytest.approx(1, abs=1e-6)
+
+
 def test_limits_and_callbacks() -> None:
     p = problems.named("rosenbrock")
     found = optim.minimize(p.loss, p.start, method="bfgs", maxiter=3)

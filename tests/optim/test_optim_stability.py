@@ -12,6 +12,7 @@ import tinygrad_hess as tg
 from tinygrad_hess import nn, optim
 from tinygrad_hess.curvature import Monitor, contraction, explain_step, stability_threshold
 from tinygrad_hess.curvature.training.preconditioners import preconditioner
+from tinygrad_hess.optim.deterministic.minimization import METHODS
 
 SCALE = np.array([4.0, 1.0, 0.25])
 
@@ -122,6 +123,48 @@ def test_the_monitor_says_why_there_is_no_threshold(opt: Any, reason: str) -> No
     if opt.dynamics is None:
         with pytest.raises(TypeError, match=reason):
             stability_threshold(opt)
+
+
+RULES = {name: getattr(optim, name) for name in dir(optim)}
+OF_MODELS = {"KFAC", "NaturalGradient", "HessianFree"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name, kind in RULES.items()
+        if isinstance(kind, type) and issubclass(kind, optim.Optimizer) and name != "Optimizer"
+    ],
+)
+def test_every_rule_has_a_threshold_or_a_reason_of_its_own(name: str) -> None:
+    if name in OF_MODELS:
+        opt = RULES[name](lambda w, x: w, nn.mse)
+    else:
+        opt = RULES[name](optim.SGD()) if name in ("SAM", "ASAM") else RULES[name]()
+    if opt.dynamics is None:
+        assert opt.unknown_stability != optim.Optimizer.unknown_stability
+    else:
+        assert 0 < stability_threshold(opt) < np.inf
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_deterministic_methods_are_watched(method: str) -> None:
+    residuals = lambda w: np.sqrt(SCALE) * (w - 1)
+    squares = lambda w, batch=None: (residuals(w) ** 2).sum() / 2
+    monitor = Monitor(squares, optimizer=method, k=3, every=1, dtype=None, rtol=1e-8)
+    follow = lambda r: monitor(r.nit, r.x, r.fun)
+    f = residuals if METHODS[method].needs_residuals else squares
+    found = optim.minimize(f, np.array([3.0, -1.0, 2.0]), method=method, callback=follow)
+    assert [record["step"] for record in monitor.records] == list(range(1, found.nit + 1))
+    for record, loss, norm in zip(
+        monitor.records, found.history.loss[1:], found.history.gradient_norm[1:], strict=True
+    ):
+        assert record["threshold"] is None
+        assert record["unknown_threshold"] == f"{method} chooses the length of each step anew"
+        np.testing.assert_allclose(record["top_eigenvalues"]["values"], SCALE, rtol=1e-7)
+        assert record["loss"] == loss
+        assert record["gradient_norm"] == pytest.approx(norm, rel=1e-6, abs=1e-12)
 
 
 def test_sam_of_radius_zero_has_the_threshold_of_its_optimiser() -> None:

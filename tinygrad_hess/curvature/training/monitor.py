@@ -54,8 +54,10 @@ class Monitor:
     ----------
     loss, data, *args, reduction
         As for :class:`HessianOperator`. A part of the training data makes it cheaper.
-    optimizer : Optimizer or float, optional
-        Or the learning rate of plain gradient descent: for the threshold of stability, 2/rate,
+    optimizer : Optimizer, float or str, optional
+        Or the name of a method of :func:`tinygrad_hess.optim.minimize`, none of which has a
+        threshold, and which is followed by ``callback=lambda r: monitor(r.nit, r.x, r.fun)``. Or
+        the learning rate of plain gradient descent: for the threshold of stability, 2/rate,
         (2 + 2β)/rate with momentum, (2 + 2β₁)/((1 - β₁) rate) for Adam. Adam's is about the
         preconditioned Hessian ``D^-½ H D^-½``, D = (1 - β₁ᵗ)(sqrt(v̂) + eps); where the optimiser's
         state is known (one made with parameters, or ``state=`` in the call), the eigenvalues are
@@ -144,7 +146,7 @@ class Monitor:
         loss: Callable[..., Any],
         data: Any = None,
         *args: Any,
-        optimizer: Rule | float | None = None,
+        optimizer: Rule | float | str | None = None,
         quantities: Sequence[str | Callable[[Any], Any]] = ("top_eigenvalues", "gradient_norm"),
         k: int = 5,
         every: int = 50,

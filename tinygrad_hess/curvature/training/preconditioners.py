@@ -82,6 +82,8 @@ def stability_of(optimizer: Any, made: int, preconditioned: bool) -> Stability:
     """
     if optimizer is None:
         return Stability(unknown="no optimizer was given")
+    if isinstance(optimizer, str):
+        return Stability(unknown=f"{optimizer} chooses the length of each step anew")
     if not isinstance(optimizer, Rule):
         rate = float(optimizer)
         if rate > 0:

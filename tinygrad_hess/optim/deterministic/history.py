@@ -61,6 +61,7 @@ class Recorder:
         self._counts, self._began = counts, time.perf_counter()
         self._rows: list[tuple[float, ...]] = []
 
+    @np.errstate(over="ignore")  # a norm may be infinite where the gradient is not
     def append(self, point: Point, step: float = np.nan, radius: float = np.nan) -> None:
         """One more iteration, which led to ``point``."""
         c = self._counts
