@@ -11,7 +11,8 @@ import numpy as np
 from ...core import signatures, vectorised
 from ...core.kinds import elementwise, structured
 from .._types import Array, ArrayLike
-from ..elementwise.arithmetic import add, divide, subtract
+from ..elementwise.arithmetic import add, divide, subtract, where
+from ..elementwise.comparison import equal, isfinite, isnan, logical_or
 from ..elementwise.exponential import exp, log
 from ..shape.axes import canonical_axes, shape_of
 from ..shape.broadcasting import reduce_sum, reshape, restore_axes
@@ -38,6 +39,13 @@ shift: Any = elementwise(
     domain=((-2, 2), (-2, 2)),
     doc="x - top, where equal infinities are equal numbers, and others infinitely far apart.",
 )
+
+
+def _lowered_shift(emit: Any, x: Any, top: Any) -> Any:
+    zero, apart = (emit.constant(x.dtype.type(n)) for n in (0, -np.inf))
+    is_number = emit(logical_or, emit(isfinite, top), emit(isnan, top))
+    usual = emit(where, is_number, emit(subtract, x, top), apart)
+    return emit(where, emit(equal, x, top), zero, usual)
 
 
 def _exp_shifted(x: Array, axis: Any) -> tuple[Array, Array, Array]:
@@ -82,7 +90,7 @@ def _lowered_exp(emit: Any, x: Any, axis: Any) -> Any:
     if not x.size or x.dtype.kind != "f":
         return None
     top = emit(reduce_max, x, axis=axis, keepdims=True)
-    shifted = emit(shift, x, top)
+    shifted = _lowered_shift(emit, x, top) if emit.fuses else emit(shift, x, top)
     e = emit(exp, shifted)
     return e, emit(reduce_sum, e, axis=axis, keepdims=True), shifted, top
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...core.kinds import linear
 from .._types import Array, ArrayLike
+from ..elementwise.arithmetic import where
 from .axes import shape_of
 from .broadcasting import broadcast_to, ravel
 
@@ -24,6 +25,17 @@ _parts: list[Any] = [
     ([(0, 3)], {"k": 0}),
 ]
 
+
+def _lowered_triangle(of: Any) -> Any:
+    """As a choice by a mask; ``of`` makes the mask from ones."""
+
+    def lowered(emit: Any, x: Any, *, k: int) -> Any:
+        mask = emit.constant(of(np.ones(x.shape[-2:], bool), k))
+        return emit(where, mask, x, emit.constant(x.dtype.type(0)))
+
+    return lowered
+
+
 _triangles: dict[str, Any] = {
     "analytic": True, "signature": "(m,n)->(m,n)", "moves": True, "cases": _parts,
 }  # fmt: skip
@@ -32,12 +44,14 @@ lower: Any = linear(
     "tril",
     lambda x, *, k: np.tril(x, k),
     lambda g, y, x, k: lower(g, k=k),
+    lowered=_lowered_triangle(np.tril),
     **_triangles,
 )
 upper: Any = linear(
     "triu",
     lambda x, *, k: np.triu(x, k),
     lambda g, y, x, k: upper(g, k=k),
+    lowered=_lowered_triangle(np.triu),
     **_triangles,
 )
 

@@ -48,9 +48,19 @@ class Emitter:
     ----------
     new_slot : callable
         Gives a number that no slot has yet.
+    constants : dict of int to array or number, optional
+        By slot, those that there are.
+    fuses : bool, optional
+        Whether elementwise operations in a row are one loop: then one more costs next to nothing.
     """
 
-    def __init__(self, new_slot: Callable[[], int], constants: dict[int, Any] | None = None):
+    def __init__(
+        self,
+        new_slot: Callable[[], int],
+        constants: dict[int, Any] | None = None,
+        fuses: bool = False,
+    ):
+        self.fuses = fuses
         self.instructions: list[Instruction] = []
         self.constants: dict[int, Any] = dict(constants or {})
         self._new_slot = new_slot

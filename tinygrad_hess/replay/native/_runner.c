@@ -32,7 +32,7 @@
 #endif
 
 enum { SIZE, LOOP, DATA, OPERANDS, DIMENSIONS, STEPS, AXES, HEAD };
-enum { MOST_OPERANDS = 40, MOST_AXES = 32 };
+enum { MOST_OPERANDS = 64, MOST_AXES = 32 };
 
 static void run_operation(const npy_intp *op) {
     const PyUFuncGenericFunction loop = (PyUFuncGenericFunction)op[LOOP];

@@ -14,7 +14,7 @@ import numpy as np
 from ..codegen.cache_blocking import Line
 from ..codegen.writers import Call
 from . import fused
-from .operations import NUMBERS, Operation, Place, lowered
+from .operations import NO_LOOP, NUMBERS, Operation, Place, lowered
 
 LARGE = 2**16
 """Elements of an operand above which a call does not weigh: what cannot be fused stays Python."""
@@ -123,8 +123,9 @@ class Memory:
 
 
 def _is_worth_it(operation: Operation) -> bool:
-    """Whether it gains by running without Python: as it is small, or may be fused with others."""
+    """Whether it can run without Python and gains by that: it is small, or may be fused."""
     is_small = max(p.array.size for p in operation.places) <= LARGE
+    is_small = is_small and operation.row.loop != NO_LOOP
     return is_small or (fused.why_not() is None and fused.is_fusible(operation))
 
 

@@ -76,6 +76,8 @@ def lowered(call: Call, operands: Sequence[Place], out: Place) -> list[Operation
         return _reduced(call.function, call.axis, operands[0], out)
     types = tuple([x.dtype.num for x in arrays])
     found = loop(call.function, types)
+    if found is None and call.function in EXACT and is_of_numbers((*operands, out)):
+        found = NO_LOOP
     if found is None:
         return None
     own = own_loop(call.function, types)
@@ -85,6 +87,16 @@ def lowered(call: Call, operands: Sequence[Place], out: Place) -> list[Operation
     if row is None and call.function in EXACT and not any([x.dtype.kind == "c" for x in arrays]):
         row = _nested(found, own, arrays)
     return None if row is None else [Operation(row, (*operands, out), call.function)]
+
+
+NO_LOOP: Loop = (0, 0)
+"""Of an operation that NumPy does by casting masks to numbers: only as machine code."""
+
+
+def is_of_numbers(places: Sequence[Place]) -> bool:
+    """Whether operands are doubles, or some of them masks that count as such."""
+    kinds = [p.array.dtype.char for p in places]
+    return "d" in kinds[:-1] and {*kinds} <= {"d", "?"}
 
 
 def _is_plain(x: Any) -> bool:
@@ -183,9 +195,13 @@ def joined(axes: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
 def _copied(operands: Sequence[Place], out: Place) -> list[Operation] | None:
     """``copyto(out, value)``, and ``copyto(out, value, where=mask)``."""
     value, *mask = operands
-    if value.array.dtype != out.array.dtype or any(m.array.dtype != bool for m in mask):
+    if any(m.array.dtype != bool for m in mask):
         return None
     found = (copy_where if mask else copy)(out.array.itemsize)
+    if value.array.dtype != out.array.dtype:
+        if value.array.dtype != bool or out.array.dtype != float:
+            return None
+        found = NO_LOOP
     places, shape = (*operands, out), out.array.shape
     if any(p.array.ndim > len(shape) for p in operands):
         return None

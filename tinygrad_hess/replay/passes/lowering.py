@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..emitter import Emitter, Operand
+from ..native import fuses
 from ..program import Program
 
 
@@ -15,7 +16,7 @@ def lower(program: Program) -> Program:
     so have the derivatives of one ``tanh``.
     """
     known = program.shapes()
-    emit = Emitter(program.fresh_slots().__next__, program.constants)
+    emit = Emitter(program.fresh_slots().__next__, program.constants, fuses())
     new: dict[int, int] = {}
     for old in program.instructions:
         i = old.reading(new)

@@ -18,11 +18,12 @@ import numpy as np
 
 from .. import library
 from ..liveness import UNKNOWN, Roots
-from ..operations import Operation, Place, joined, longest_inside
+from ..operations import NO_LOOP, Operation, Place, is_of_numbers, joined, longest_inside
 from .kernels import Operand, Step, kernel
-from .rules import MASKS, NUMBERS, Steps
+from .rules import MASKS, NUMBERS, Steps, number
 
-MOST_OPERANDS = 32
+MOST_OPERANDS = 60
+MOST_ROOTS = 24
 MOST_STEPS = 250
 LOOKED_BACK = 24
 """Groups before an operation of which it may join one."""
@@ -89,6 +90,7 @@ class _Group:
     def __init__(self, member: _Member):
         self.members = [member]
         self.lengths = member.lengths
+        self.roots = member.roots
 
     def meets(self, new: _Member) -> bool:
         """Whether an operation must come after this group."""
@@ -98,12 +100,29 @@ class _Group:
         """Take an operation in, if it may be computed together with these."""
         if not (self.members[0].is_fusible and new.is_fusible):
             return False
+        if len(self.roots | new.roots) > MOST_ROOTS or len(self.members) > MOST_STEPS // 4:
+            return False
         lengths = _common(self.lengths, new.lengths)
         if lengths is None or any(_is_torn(m, new, lengths) for m in self.members):
             return False
         self.members.append(new)
         self.lengths = lengths
+        self.roots = self.roots | new.roots
         return True
+
+    def operations(self, live: Collection[Any]) -> list[Operation]:
+        """As one operation, if it can be one; ``live`` are the roots that are read later."""
+        alone = [m.operation for m in self.members]
+        if len(alone) == 1 and alone[0].row.loop != NO_LOOP:
+            return alone
+        together = _Together(self, live)
+        if not together.stored:
+            return []
+        found = together.operation()
+        if found is not None:
+            return [found]
+        everything = {m.written.root for m in self.members}
+        return [x for m in self.members for x in _Group(m).operations(everything)]
 
 
 def _is_torn(one: _Member, two: _Member, lengths: Sequence[int]) -> bool:
@@ -130,12 +149,12 @@ def is_fusible(operation: Operation) -> bool:
 
 def _rule(operation: Operation) -> Any:
     """What it is in steps; None where it is something else."""
-    kinds = {p.array.dtype.char for p in operation.places[:-1]}
+    kinds = {p.array.dtype.char for p in operation.places}
+    if not kinds <= {"d", "?"}:
+        return None
     if operation.function is np.copyto:
-        kinds = {operation.places[0].array.dtype.char}
-        return _copied if kinds <= {"d", "?"} else None
-    table = NUMBERS if kinds == {"d"} else MASKS if kinds == {"?"} else {}
-    return table.get(operation.function)
+        return _copied
+    return (NUMBERS if is_of_numbers(operation.places) else MASKS).get(operation.function)
 
 
 def _copied(steps: Steps, value: int, *mask_and_old: int) -> int:
@@ -212,11 +231,9 @@ def fuse(operations: Sequence[Operation], roots: Roots, live: Collection[Any]) -
     found: list[list[Operation]] = []
     live = set(live)
     for group in reversed(groups):
-        together = _Together(group, live).operation() if len(group.members) > 1 else None
-        operations = [m.operation for m in group.members]
-        found.append(operations if together is None else [together])
-        for operation in reversed(operations):
-            roots.step_back(live, operation)
+        found.append(group.operations(live))
+        for member in reversed(group.members):
+            roots.step_back(live, member.operation)
     return [operation for part in reversed(found) for operation in part]
 
 
@@ -244,8 +261,8 @@ class _Together:
         self.number = {(a, way): k for k, (a, _, way) in enumerate(operands)}
 
     def operation(self) -> Operation | None:
-        """As one operation; None where it would be too long, or nothing of it is read."""
-        if not self.stored or len(self.places) > MOST_OPERANDS:
+        """As one operation; None where it would be too long."""
+        if len(self.places) > MOST_OPERANDS:
             return None
         steps = self._steps()
         if len(steps) > MOST_STEPS:
@@ -268,6 +285,10 @@ class _Together:
         for n, (operation, accesses) in enumerate(self.walked):
             *given, out = accesses
             arguments = [values[a] for a in given]
+            if operation.row.loop == NO_LOOP:  # it casts masks to numbers
+                masks = [p.array.dtype == bool for p in operation.places]
+                cast = zip(arguments, masks, strict=False)
+                arguments = [number(steps, v) if is_mask else v for v, is_mask in cast]
             if operation.reads_result:
                 arguments.append(values[out])
             values[out] = _rule(operation)(steps, *arguments)
@@ -310,7 +331,7 @@ def _agrees(ufunc: Any, dtype: Any) -> bool:
     out = np.empty_like(want)
     places = tuple([Place(f"x{n}", x) for n, x in enumerate((*given, out))])
     steps = [x.itemsize for x in (*given, out)]
-    row = library.Row((0, 0), len(steps), (out.size,), tuple(steps))
+    row = library.Row((1, 0), len(steps), (out.size,), tuple(steps))
     group = _Group(_Member(Operation(row, places, ufunc), Roots({})))
     made = _Together(group, {places[-1].owner}).operation()
     assert made is not None

@@ -44,6 +44,11 @@ class Steps(list[Step]):
         return self.add("constant", detail=bits)
 
 
+def number(s: Steps, mask: int) -> int:
+    """1 where a mask is set, and 0 elsewhere."""
+    return s.add("and", mask, s.constant(_bits(1.0)))
+
+
 Rule = Callable[..., int]
 
 
