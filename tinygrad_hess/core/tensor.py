@@ -33,7 +33,7 @@ from .errors import (
     refuse_subclass,
     why_no_gradient,
 )
-from .views import View, note_view
+from .views import View, note_view, one_element
 
 if TYPE_CHECKING:
     from ..tensor_methods._stubs import TensorMethods
@@ -523,27 +523,16 @@ def record(
     params: dict[str, Any] | None = None,
 ) -> Tensor:
     """Append one node. ``value`` may be a batched constant; then the node is batched too."""
-    if modes.special[0] and modes.are_shapes_alone():
-        value = _one_element(value)
     if type(value) is Batched:
         out: Tensor = _new(Batched)
         out.value, out.axes = value.value, value.axes  # type: ignore[attr-defined]
     else:
         out = _new(Tensor)
         out.value = value
+    if modes.special[0] and modes.are_shapes_alone():
+        out.value = one_element(out.value)
     out.prim, out.args, out.parents, out.params, out.time = prim, args, parents, params, tick()
     return out
-
-
-def _one_element(value: Any) -> Any:
-    """An array of the same shape and type that takes the memory of one element."""
-    if type(value) is Parts:
-        return Parts(map(_one_element, value))
-    if type(value) is Batched:
-        return batched(_one_element(value.value), value.axes)
-    if isinstance(value, np.ndarray) and value.dtype.kind in "fc" and value.size > 1:
-        return np.broadcast_to(value[(0,) * value.ndim], value.shape)
-    return value
 
 
 class _Leaf:

@@ -1,7 +1,8 @@
 """Tensors that share their elements with another, as NumPy's views do.
 
-View      : how a tensor is a view of its base
-read_only : what shows the elements of another and cannot be written to
+View        : how a tensor is a view of its base
+read_only   : what shows the elements of another and cannot be written to
+one_element : an array that shows one element at all places
 """
 
 from __future__ import annotations
@@ -57,3 +58,20 @@ def shares_memory(x: Tensor, base: Any) -> bool:
     if getattr(x, "axes", ()) != getattr(base, "axes", ()):
         return False
     return np.may_share_memory(x.value, getattr(base, "value", base))
+
+
+def one_element(value: Any) -> Any:
+    """An array of the same shape and type, or a tuple of them, with the memory of one element.
+
+    Integers, which may be indices, stay as they are.
+
+    Examples
+    --------
+    >>> one_element(np.arange(6.0).reshape(2, 3) + 1).tolist()
+    [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+    """
+    if isinstance(value, tuple):
+        return type(value)(map(one_element, value))
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fc" and value.size > 1:
+        return np.broadcast_to(value[(0,) * value.ndim], value.shape)
+    return value
