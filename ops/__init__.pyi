@@ -373,11 +373,12 @@ from tinygrad_hess.ops.reductions.without_nan import nanvar as nanvar
 from tinygrad_hess.ops.special.distributions import nbdtr as nbdtr
 from tinygrad_hess.ops.special.distributions import nbdtrc as nbdtrc
 from tinygrad_hess.ops.special.distributions import nbdtri as nbdtri
-from tinygrad_hess.ops.special.error import ndtr as ndtr
+from tinygrad_hess.ops.nn.activation import ndtr as ndtr
 from tinygrad_hess.ops.special.error import ndtri as ndtri
 from tinygrad_hess.ops.special.distributions import ndtri_exp as ndtri_exp
 from tinygrad_hess.ops.elementwise.arithmetic import negative as negative
 from tinygrad_hess.ops.reductions.norms import norm as norm
+from tinygrad_hess.ops.nn.activation import normal_density as normal_density
 from tinygrad_hess.ops.elementwise.comparison import not_equal as not_equal
 from tinygrad_hess.ops.indexing.selecting import one_hot as one_hot
 from tinygrad_hess.ops.elementwise.trigonometric import one_minus_square as one_minus_square
@@ -466,6 +467,7 @@ from tinygrad_hess.ops.special.integrals import shichi as shichi
 from tinygrad_hess.ops.reductions.softmax import shift as shift
 from tinygrad_hess.ops.special.integrals import sici as sici
 from tinygrad_hess.ops.elementwise.exponential import sigmoid as sigmoid
+from tinygrad_hess.ops.elementwise.exponential import sigmoid_slope as sigmoid_slope
 from tinygrad_hess.ops.elementwise.complexes import sign as sign
 from tinygrad_hess.ops.elementwise.comparison import signbit as signbit
 from tinygrad_hess.ops.special.bessel import signed_ive as signed_ive

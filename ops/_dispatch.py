@@ -52,7 +52,7 @@ def on_tensors(
     prepare = lists or as_array
 
     def decorate(function: Function) -> Function:
-        theirs, ours = _Parameters(original), _Parameters(function)
+        theirs, ours = Parameters(original), Parameters(function)
         shared = ours.shared_with(theirs)
         simple = shared > 0 and constants and not narrow
         who = getattr(original, "__name__", function.__name__)
@@ -119,21 +119,26 @@ def on_tensors(
         def composed(args: Any, kwargs: Any) -> Any:
             if kwargs and not ours.accept(kwargs):
                 args, kwargs = theirs.by_position(args, kwargs)
-            for x in args:
-                if type(x) in _NESTED:
-                    args = [prepare(x) if holds_in_list(x) else x for x in args]
-                    break
+            kinds = [type(x) for x in args]
+            if list in kinds or tuple in kinds:
+                args = [prepare(x) if holds_in_list(x) else x for x in args]
             if kwargs:
                 kwargs = {k: prepare(x) if holds_in_list(x) else x for k, x in kwargs.items()}
-            unlike = modes.is_tracing() or any(type(x) is Batched for x in args)
+            unlike = Batched in kinds or (modes.special[0] and modes.is_tracing())
             if not (unlike and _is_of_integers((args, kwargs))):
                 return function(*args, **kwargs)
             plain, options = theirs.arguments(ours, shared, args, kwargs)
             return _in_numpys_types(original, function, (args, kwargs), (plain, options))
 
+        call.shared = shared  # type: ignore[attr-defined]
         return call  # type: ignore[return-value]
 
     return decorate
+
+
+def takes_as_given(function: Any, args: Sequence[Any]) -> bool:
+    """Whether arguments of NumPy's function, by position, are those of what stands for it here."""
+    return len(args) <= getattr(function, "shared", 1)
 
 
 _NESTED = (list, tuple)
@@ -212,15 +217,18 @@ def _in_numpys_types(original: Any, function: Any, given: Any, plain: Any) -> An
     return trees.unflatten(shape, [entered(y, axes) for y in found])
 
 
-class _Parameters:
+class Parameters:
     """What a function calls its arguments."""
 
     def __init__(self, function: Callable[..., Any]):
-        self.signature = signature_of(function)
-        self.all = self.signature.parameters if self.signature else {}
+        self.signature = _signature_of(function)
+        self.all = dict(self.signature.parameters) if self.signature else {}
+        self.defaults = {p.name: p.default for p in self.all.values()}
         ordinary = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         self.positional = [p.name for p in self.all.values() if p.kind in ordinary]
         self.unnamed = [p.name for p in self.all.values() if p.kind is ordinary[0]]
+        self.required = [name for name, default in self.defaults.items() if default is _EMPTY]
+        self.is_ordered = self.required == self.positional[: len(self.required)]
         self.any_number = not self.all or any(
             p.kind is inspect.Parameter.VAR_POSITIONAL for p in self.all.values()
         )
@@ -230,15 +238,15 @@ class _Parameters:
 
     def accept(self, names: Iterable[str]) -> bool:
         """Whether these are names of arguments."""
-        return self.any_name or all(name in self.all for name in names)
+        return self.any_name or self.all.keys() >= set(names)
 
-    def shared_with(self, other: _Parameters) -> int:
+    def shared_with(self, other: Parameters) -> int:
         """How many arguments mean the same by position in both functions."""
         if self.any_number or other.any_number:
             return 1 << 30
         n = 0
         for mine, name in zip(self.positional, other.positional, strict=False):
-            if mine != name and other.all[name].default is not inspect.Parameter.empty:
+            if mine != name and other.defaults[name] is not _EMPTY:
                 break
             n += 1
         return n
@@ -255,11 +263,11 @@ class _Parameters:
         named = dict(zip(self.positional[shared:], args[shared:], strict=False))
         if twice := named.keys() & kwargs.keys():
             raise TypeError(f"{who}: got several values for {min(twice)}")
-        given = {n: x for n, x in named.items() if x is not self.all[n].default}
+        given = {n: x for n, x in named.items() if x is not self.defaults[n]}
         return args[:shared], {**given, **kwargs}
 
     def arguments(
-        self, other: _Parameters, shared: int, args: Any, kwargs: dict[str, Any]
+        self, other: Parameters, shared: int, args: Any, kwargs: dict[str, Any]
     ) -> tuple[Any, dict[str, Any]]:
         """Arguments that were given to the other function as this one takes them."""
         if shared < len(args) <= len(other.positional):
@@ -273,32 +281,38 @@ class _Parameters:
 
     def by_position(self, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """The arguments of a call, the required ones by position."""
-        if self.signature is None or self.any_number or self.any_name:
+        if self.any_number or self.any_name:
             return args, kwargs
-        return split_arguments(self.signature, args, kwargs)
+        required, options = [], {}
+        for name, value in self._bound(args, kwargs).items():
+            default = self.defaults[name]
+            if default is _EMPTY:
+                required.append(value)
+            elif value is not default:
+                options[name] = value
+        return required, options
+
+    def _bound(self, args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments by name, those that are required first and in order."""
+        names = self.positional
+        if len(self.required) <= len(args) <= len(names) and self.is_ordered:
+            given = {**dict(zip(names, args, strict=False)), **kwargs}
+            known = given.keys() <= self.all.keys() and kwargs.keys().isdisjoint(self.unnamed)
+            if known and len(given) == len(args) + len(kwargs):
+                return given
+        assert self.signature is not None
+        return self.signature.bind(*args, **kwargs).arguments  # slower; says what does not fit
 
 
-@functools.lru_cache(maxsize=512)
-def signature_of(function: Any) -> inspect.Signature | None:
-    """The parameters of a function, or None where Python cannot tell."""
+_EMPTY = inspect.Parameter.empty
+
+
+def _signature_of(function: Any) -> inspect.Signature | None:
+    """The signature of a function, or None where Python cannot tell."""
     try:
         return inspect.signature(function)
     except (TypeError, ValueError):
         return None
-
-
-def split_arguments(
-    signature: inspect.Signature, args: Any, kwargs: dict[str, Any]
-) -> tuple[list[Any], dict[str, Any]]:
-    """What NumPy requires by position, and the options that differ from NumPy's default by name."""
-    required, options = [], {}
-    for name, value in signature.bind(*args, **kwargs).arguments.items():
-        default = signature.parameters[name].default
-        if default is inspect.Parameter.empty:
-            required.append(value)
-        elif value is not default:
-            options[name] = value
-    return required, options
 
 
 def dispatched(

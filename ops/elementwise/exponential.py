@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...core import vectorised
 from ...core.kinds import elementwise
-from .arithmetic import where
+from .arithmetic import multiply, subtract, where
 from .comparison import equal, isinf
 
 _any = (-2, 2)
@@ -76,10 +78,23 @@ def _softplus(x, out=None):  # type: ignore[no-untyped-def]
     return np.logaddexp(_inexact(x), 0, out)
 
 
+# g y (1 - y) as one node, as that of tanh.
+sigmoid_slope: Any = elementwise(
+    "sigmoid_slope",
+    lambda g, y: g * (y * (1 - y)),
+    lambda t, out, g, y: sigmoid_slope(t, y),
+    lambda t, out, g, y: t * (g * (1 - 2 * y)),
+    lowered=lambda emit, g, y: emit(
+        multiply, g, emit(multiply, y, emit(subtract, emit.constant(1), y))
+    ),
+    label="sigmoid'",
+    analytic=True,
+    domain=(_any, _any),
+)
 sigmoid = elementwise(
     "sigmoid",
     _sigmoid,
-    lambda g, y, x: g * (y * (1 - y)),
+    lambda g, y, x: sigmoid_slope(g, y),
     on_complex=True,
     domain=_any,
     edges=[((800.0,), (0.0,)), ((-800.0,), (0.0,)), ((0.0,), (0.25,))],

@@ -60,7 +60,8 @@ cosh: Any = elementwise("cosh", np.cosh, lambda g, y, x: g * sinh(x), **_smooth)
 
 
 def _tanh_slope(g: Array, y: Array) -> Array:
-    if type(y) is not np.ndarray or not y.ndim or np.shape(g) != y.shape or g.dtype != y.dtype:
+    both = type(g) is type(y) is np.ndarray and y.ndim
+    if not both or g.shape != y.shape or g.dtype != y.dtype:
         return g * (1 - y * y)
     out = y * y
     np.subtract(1, out, out=out)

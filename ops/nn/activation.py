@@ -6,12 +6,14 @@ At a kink the derivative is the mean of its two sides, but for that of relu itse
 from __future__ import annotations
 
 import math
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 
 from ...core.kinds import elementwise
 from .._types import Array, ArrayLike
-from ..elementwise.arithmetic import absolute, clip, maximum, minimum, where
+from ..elementwise.arithmetic import absolute, clip, maximum, minimum, multiply, where
 from ..elementwise.comparison import greater, sign
 from ..elementwise.exponential import exp, expm1, sigmoid, softplus
 from ..elementwise.trigonometric import tanh
@@ -50,20 +52,48 @@ def hard_tanh(x: ArrayLike) -> Array:
     return where(greater(abs(x), 1), sign(x), x)
 
 
-def _erf(x: Array) -> Array:
-    from scipy.special import erf as scipy_erf
+def _of_scipy(name: str) -> Any:
+    """A function of ``scipy.special``, loaded when it is first called; half precision is kept."""
 
-    y: Array = scipy_erf(x)
-    return y.astype(np.float16)[()] if getattr(x, "dtype", None) == np.float16 else y
+    def fn(x: Array, out: Array = None) -> Array:
+        y: Array = getattr(import_module("scipy.special"), name)(x, out)
+        return y.astype(np.float16)[()] if getattr(x, "dtype", None) == np.float16 else y
+
+    return fn
 
 
 erf = elementwise(
     "erf",
-    _erf,
+    _of_scipy("erf"),
     lambda g, y, x: g * (2 / math.sqrt(math.pi) * exp(-x * x)),
     domain=(-2, 2),
     analytic=True,
     doc="The error function.",
+)
+_1_ROOT_2PI = 1 / math.sqrt(2 * math.pi)
+normal_density: Any = elementwise(
+    "normal_density",
+    lambda x: exp(-0.5 * x * x) * _1_ROOT_2PI,
+    lambda g, y, x: g * (-x * y),
+    lowered=lambda emit, x: emit(
+        multiply,
+        emit(exp, emit(multiply, emit(multiply, x, x), emit.constant(-0.5))),
+        emit.constant(_1_ROOT_2PI),
+    ),
+    label="φ",
+    analytic=True,
+    domain=(-2, 2),
+    edges=[((0.0,), (0.0,))],
+    doc="The standard normal density φ.",
+)
+ndtr = elementwise(
+    "ndtr",
+    _of_scipy("ndtr"),
+    lambda g, y, x: g * normal_density(x),
+    analytic=True,
+    domain=(-2, 2),
+    edges=[((np.inf,), (0.0,)), ((-np.inf,), (0.0,)), ((0.0,), (_1_ROOT_2PI,))],
+    doc="The standard normal distribution function Φ.",
 )
 
 
@@ -71,7 +101,7 @@ def gelu(x: ArrayLike, approximate: bool = False) -> Array:
     """x Φ(x), Φ the normal distribution function; or its tanh approximation (Hendrycks 2016)."""
     if approximate:
         return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
-    return x * (0.5 * (1 + erf(x * math.sqrt(0.5))))
+    return x * ndtr(x)
 
 
 def relu6(x: ArrayLike) -> Array:

@@ -53,6 +53,8 @@ def _is_several(x: Any) -> bool:
 
 def canonical_shape(shape: Any, who: str) -> tuple[int, ...]:
     """A shape given as a number or a sequence, as a tuple of Python integers."""
+    if type(shape) is tuple and {int}.issuperset(map(type, shape)):
+        return shape
     given = shape if _is_several(shape) else (shape,)
     try:
         return tuple(operator.index(n) for n in given)

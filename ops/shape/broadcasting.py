@@ -29,17 +29,18 @@ def restore_axes(
     g: ArrayLike, shape: tuple[int, ...], axis: tuple[int, ...], keepdims: bool
 ) -> Array:
     """Give back to a reduced array the axes that the reduction took, as length 1."""
-    return g if keepdims else reshape(g, shape=expanded_shape(shape, axis))
+    if keepdims:
+        return g
+    whole = expanded_shape(shape, axis)
+    return g.reshape(whole) if type(g) is np.ndarray else reshape(g, shape=whole)
 
 
 def _sum_transpose(g: Array, y: Array, x: Array, *, axis: Any, keepdims: bool) -> Array:
     shape = x.shape
     if len(axis) == len(shape):  # a scalar, or ones all over: it broadcasts as it is
         return broadcast_to(g, shape=shape) if isinstance(g, Tensor) else _broadcast(g, shape=shape)
-    if type(g) is np.ndarray:
-        g = g if keepdims else g.reshape(expanded_shape(shape, axis))
-        return _broadcast(g, shape=shape)
-    return broadcast_to(restore_axes(g, x.shape, axis, keepdims), shape=x.shape)
+    g = restore_axes(g, shape, axis, keepdims)
+    return (_broadcast if type(g) is np.ndarray else broadcast_to)(g, shape=shape)
 
 
 def _sum(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
@@ -175,17 +176,19 @@ broadcast_to: Any = linear(
 
 def resolve_shape(x: ArrayLike, shape: Any, who: str) -> tuple[int, ...]:
     """Replace -1 in a shape by the length that fits, and check the size."""
-    given = canonical_shape(shape, who)
-    have = int(np.prod(shape_of(x), dtype=int))
+    return _resolved(shape_of(x), canonical_shape(shape, who), who)
+
+
+@functools.lru_cache(maxsize=4096)
+def _resolved(shape: tuple[int, ...], given: tuple[int, ...], who: str) -> tuple[int, ...]:
+    have = math.prod(shape)
     unknown = [i for i, n in enumerate(given) if n == -1]
     known = math.prod(n for n in given if n != -1)
     if len(unknown) == 1 and known and have % known == 0:
         i = unknown[0]
         given = (*given[:i], have // known, *given[i + 1 :])
     elif unknown or known != have:
-        raise ValueError(
-            f"{who}: an array of shape {shape_of(x)} ({have} elements) does not fit {given}"
-        )
+        raise ValueError(f"{who}: an array of shape {shape} ({have} elements) does not fit {given}")
     return given
 
 

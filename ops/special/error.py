@@ -17,6 +17,7 @@ from .._types import Array
 from ..elementwise.arithmetic import where
 from ..elementwise.comparison import less
 from ..elementwise.exponential import exp, sigmoid
+from ..nn.activation import ndtr
 
 _any = (-2, 2)
 _ROOT_PI = math.sqrt(math.pi)
@@ -159,15 +160,6 @@ def _hazard(x: Array) -> Array:
     return where(left, tail, body)
 
 
-ndtr = elementwise(
-    "ndtr",
-    special.ndtr,
-    lambda g, y, x: g * (exp(-0.5 * x * x) / _ROOT_2PI),
-    analytic=True,
-    domain=_any,
-    edges=[((np.inf,), (0.0,)), ((-np.inf,), (0.0,)), ((0.0,), (1 / _ROOT_2PI,))],
-    doc="The standard normal distribution function Φ.",
-)
 log_ndtr = elementwise(
     "log_ndtr",
     special.log_ndtr,

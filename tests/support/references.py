@@ -140,6 +140,8 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "one_minus_square": lambda x: 1 - x * x,
     "hyperbola": lambda x: np.sqrt(x * x - 1),
     "tanh_slope": lambda g, y: g * (1 - y * y),
+    "sigmoid_slope": lambda g, y: g * y * (1 - y),
+    "normal_density": lambda x: np.exp(-x * x / 2) / (2 * np.pi) ** 0.5,
     "astype": np.asarray,
     "astype_integer": np.asarray,
     "alias": _identity,

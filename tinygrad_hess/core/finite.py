@@ -2,6 +2,7 @@
 
 check_finite  : tree -> the same tree, or an error that names the leaf and the element
 why_not       : function, arguments -> whether its value overflowed, in words
+refuse_nan    : the value of an operation -> an error, if it made a NaN
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from . import trees
-from .errors import describe
+from .callers import user_line
+from .errors import NanError, describe, operands
 from .interchange import to_arrays
 from .modes import no_grad
-from .tensor import unrecorded
+from .tensor import Parts, Tensor, unrecorded
 
 Tree = TypeVar("Tree")
 
@@ -146,3 +148,18 @@ def _widened(x: Any) -> Any:
 def _is_narrow(dtype: np.dtype[Any]) -> bool:
     """Whether floats of float64 have a wider range."""
     return dtype.kind == "f" and dtype.itemsize < 8
+
+
+def has_nan(x: Any) -> bool:
+    """Whether there is a NaN in an array, a tensor, or the parts of either."""
+    raw = x.value if isinstance(x, Tensor) else x
+    if isinstance(raw, Parts):
+        return any(map(has_nan, raw))
+    raw = np.asarray(raw)
+    return raw.dtype.kind in "fc" and bool(np.isnan(raw).any())
+
+
+def refuse_nan(name: str, value: Any, args: Sequence[Any], params: dict[str, Any] | None) -> None:
+    """Refuse the value of an operation with a NaN that none of its operands has."""
+    if has_nan(value) and not any(map(has_nan, args)):
+        raise NanError(f"{name}({operands(args, params)}) made a NaN; called at {user_line()}")

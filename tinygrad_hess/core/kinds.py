@@ -51,7 +51,8 @@ def elementwise(
         total = None
         for rule, t in zip(rules, tangents, strict=True):
             if t is not None and rule is not None:
-                total = plus(total, rule(t, y, *args, **params) if params else rule(t, y, *args))
+                term = rule(t, y, *args, **params) if params else rule(t, y, *args)
+                total = term if total is None else plus(total, term)
         return total
 
     prim = Primitive(
@@ -121,14 +122,11 @@ def linear(
         pushforward=pushforward,
         **row,
     )
-    alone = unary_with_params(prim)
-    if others:
-        call = lambda x, *rest, **params: (
-            bind(prim, (x, *rest), params) if rest else alone(x, **params)
-        )
-        prim.call = named(call, prim)
-    else:
-        prim.call = alone
+    alone, with_others = unary_with_params(prim), prim.call
+    call = lambda x, *rest, **params: (
+        with_others(x, *rest, **params) if rest else alone(x, **params)
+    )
+    prim.call = named(call, prim) if others else alone
     return prim.call
 
 

@@ -14,7 +14,6 @@ canonical when they reach a primitive: negative, so that leading batch axes do n
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,7 +21,9 @@ import numpy as np
 
 from . import modes, signatures
 from .batching import broadcast_batch, full_lead, line_up, line_up_loops
-from .errors import NanError, NonDifferentiableError, add_context, operands, refuse_subclass
+from .callers import declaring_module, user_line
+from .errors import NonDifferentiableError, add_context, operands, refuse_subclass
+from .finite import refuse_nan
 from .interchange import to_array
 from .registry import REGISTRY
 from .tensor import Axis, Batched, Parts, Tensor, batched, constant, record, tick, unrecorded
@@ -173,7 +174,7 @@ class Primitive:
         self.on_complex = analytic if on_complex is None else on_complex
         self.label, self.doc = label or name, doc
         self.flops = flops or (lambda y, *args, **params: int(np.size(y)))
-        self.module = _declaring_module()
+        self.module = declaring_module()
         if isinstance(signature, str):
             results = signatures.parsed(signature).results  # raises for one that cannot be read
             if len(results) > 1 and kind != "structured":
@@ -312,7 +313,7 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) 
             raise
         raise add_context(error, prim.name, args, params) from error
     if modes.is_debugging_nans():
-        _refuse_nan(prim, value, args, params)
+        refuse_nan(prim.name, value, args, params)
     if not boxed:
         return value
     raw = value.value if has_batch else value
@@ -403,47 +404,43 @@ def _bind_batched(
     return batched(prim.batch(values, ndims, lead, params), order)
 
 
-# ---- where things were declared, and called -----------------------------------------------------
+# ---- fast paths ---------------------------------------------------------------------------------
 
-
-def _declaring_module() -> str:
-    """The module that a row stands in."""
-    frame = sys._getframe(1)
-    while frame.f_globals.get("__package__") == __package__ and frame.f_back is not None:
-        frame = frame.f_back
-    return str(frame.f_globals.get("__name__", __name__))
-
-
-def user_line() -> str:
-    """The file and line of the innermost caller outside this library."""
-    frame = sys._getframe(1)
-    package = _PACKAGE.rstrip(".")
-    while frame.f_back is not None:
-        module = frame.f_globals.get("__name__", "")
-        if not (module == package or module.startswith(package + ".")):
-            break
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def has_nan(x: Any) -> bool:
-    """Whether there is a NaN in an array, a tensor, or the parts of either."""
-    raw = x.value if isinstance(x, Tensor) else x
-    if isinstance(raw, Parts):
-        return any(map(has_nan, raw))
-    raw = np.asarray(raw)
-    return raw.dtype.kind in "fc" and bool(np.isnan(raw).any())
-
-
-def _refuse_nan(prim: Primitive, value: Any, args: Any, params: Any) -> None:
-    if has_nan(value) and not any(map(has_nan, args)):
-        what = f"{prim.name}({operands(args, params)})"
-        raise NanError(f"{what} made a NaN; called at {user_line()}")
+_SCALARS = frozenset((float, int, complex, np.float64, np.float32, np.complex128, np.complex64))
+_PLAIN = _SCALARS | {Tensor, _ndarray}
 
 
 def _general(prim: Primitive) -> Callable[..., Any]:
+    """The fast path of any number of operands, with static parameters or without."""
+    fn, real_only = prim.fn, not prim.on_complex
+
     def call(*args: Any, **params: Any) -> Any:
-        return bind(prim, args, params)
+        kinds = set(map(type, args))
+        if _special[0] or not kinds <= _PLAIN:
+            return bind(prim, args, params)
+        values = args
+        if Tensor in kinds:
+            values = tuple([a.value if type(a) is Tensor else snapshot(a, prim.name) for a in args])
+            parents = tuple([a if type(a) is Tensor and a.prim is not None else None for a in args])
+            on_tape = any([p is not None for p in parents])
+            if not on_tape or (real_only and any(map(_is_complex, values))):
+                return bind(prim, args, params)
+        try:
+            made = fn(*values, **params)
+        except Exception as error:
+            if prim.effects and prim.is_ours:  # of a function that the user gave
+                raise
+            raise add_context(error, prim.name, args, params) from error
+        if values is args:
+            return made
+        out = _new(Tensor)
+        out.value = made
+        out.prim = prim
+        out.args = values
+        out.parents = parents
+        out.params = params
+        out.time = tick()
+        return out
 
     return named(call, prim)
 
@@ -508,8 +505,7 @@ def unary_with_params(prim: Primitive) -> Callable[..., Any]:
 
 def binary(prim: Primitive, fallback: Callable[..., Any] = bind) -> Callable[[Any, Any], Any]:
     """The fast path of two operands without parameters; all other cases take ``fallback``."""
-    fn, real_only = prim.fn, not prim.on_complex
-    scalars = frozenset((float, int, complex, np.float64, np.float32, np.complex128, np.complex64))
+    fn, real_only, scalars = prim.fn, not prim.on_complex, _SCALARS
 
     def call(a: Any, b: Any) -> Any:
         ta, tb = type(a), type(b)

@@ -19,7 +19,7 @@ from ..core.deferring import PRIORITY, comes_first
 from ..core.errors import NonDifferentiableError, operands
 from ..core.tensor import Tensor
 from ..ops import cummax, cummin
-from ..ops._dispatch import is_recorded, signature_of, split_arguments, values
+from ..ops._dispatch import Parameters, is_recorded, takes_as_given, values
 from ..ops._rows import row_of
 from ..ops.indexing.scatter import add_at, combine_at
 
@@ -136,32 +136,25 @@ def _array_function(self: Tensor, func: Any, kinds: Any, args: Any, kwargs: Any)
         return func(*values(args), **values(kwargs))  # nothing to differentiate
     if function is None:
         _refuse(name, args, _no_derivative(func.__name__))
-    signature = _signature(func)
-    if signature is not None:
-        args, kwargs = split_arguments(signature, args, kwargs)
+    if kwargs or not takes_as_given(function, args):
+        args, kwargs = _parameters(func).by_position(args, kwargs)
     return _call(function, name, args, kwargs)
 
 
-@functools.lru_cache(maxsize=512)
-def _signature(function: Any) -> Any:
-    """The parameters of a function, if it names each."""
-    found = signature_of(function)
-    if found is None or any(
-        p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in found.parameters.values()
-    ):
-        return None
-    return found
+_parameters = functools.lru_cache(maxsize=512)(Parameters)
 
 
 def _call(function: Any, name: str, args: Any, kwargs: dict[str, Any]) -> Any:
+    if not kwargs:
+        return function(*args)
     options = {
         k: v
         for k, v in kwargs.items()
         if v is not np._NoValue and (v is not None or k == "axis")  # None is a choice of axis
     }
-    signature = _signature(function)
-    unknown = [] if signature is None else [k for k in options if k not in signature.parameters]
-    if unknown:
+    parameters = _parameters(function)
+    if not parameters.accept(options):
+        unknown = [k for k in options if not parameters.accept([k])]
         _refuse(name, args, f"the argument {unknown[0]!r} is not supported here.")
     return function(*args, **options)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..core import modes
 from ..core.errors import NanError, TapeReleasedError, describe, operands
-from ..core.primitive import has_nan
+from ..core.finite import has_nan
 from ..core.tape import Tape
 from ..core.tensor import Axis, Batched, Parts, Tensor, record, tick, unrecorded
 from ..ops.elementwise.arithmetic import where
@@ -273,7 +273,7 @@ def _forward(
         if not parents:
             continue
         ts = [None if p is None else get(p.time) for p in parents]
-        if any(t is not None for t in ts):
+        if any([t is not None for t in ts]):
             if begun is not None:
                 begun.append((tick(), node))
             if recorded:
@@ -310,6 +310,7 @@ _NO_AXES: frozenset[Axis] = frozenset()
 
 def _operands(node: Tensor) -> tuple[Any, ...]:
     """The operands as the tape's tensors where they are on it, raw elsewhere."""
+    found = []
     for p, a in zip(node.parents, node.args, strict=True):
         if type(p) is Tensor and p.value is not a:
             raise TapeReleasedError(
@@ -317,7 +318,8 @@ def _operands(node: Tensor) -> tuple[Any, ...]:
                 "was recorded (an optimiser's step does that), so a sweep over it cannot be "
                 "recorded. Compute the loss again first."
             )
-    return tuple(a if p is None else p for p, a in zip(node.parents, node.args, strict=True))
+        found.append(a if p is None else p)
+    return tuple(found)
 
 
 def _batch_axes(tape: Tape, cotangents: Cotangents) -> frozenset[Axis]:
