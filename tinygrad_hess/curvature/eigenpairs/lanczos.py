@@ -162,7 +162,8 @@ class KrylovSpace:
         with coefficients S; return how many these are, but for what is small.
         """
         T, B, D = self.at
-        U, sizes, _ = np.linalg.svd(B @ S)
+        with one_blas_thread:
+            U, sizes, _ = np.linalg.svd(B @ S)
         p, n = self.known, self.total
         self.whole = False
         self.V[:, p:n] = self.V[:, p:n] @ U.astype(self.A.dtype)
@@ -172,8 +173,9 @@ class KrylovSpace:
 
     def ritz(self) -> Ritz:
         """All Ritz pairs of the part with known products."""
-        values, S = np.linalg.eigh(self.at.T)
-        return Ritz(values, S, self.residuals(S))
+        with one_blas_thread:  # more make small matrices slower, on a busy machine a hundred times
+            values, S = np.linalg.eigh(self.at.T)
+            return Ritz(values, S, self.residuals(S))
 
     def residuals(self, S: Any, first: int = 0) -> Any:
         """Residual norms of Ritz vectors that combine the columns from ``first`` on."""

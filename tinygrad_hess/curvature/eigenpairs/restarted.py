@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.blas_threads import one_blas_thread
 from ..estimates.budget import INTERRUPTED, Budget
 from ..estimates.checkpoints import Checkpoint
 from ..estimates.operands import Counted, over_unit
@@ -246,10 +247,11 @@ class RestartedLanczos:
         space, first = self.space, self.kept
         if space.known == first:
             return not space.pending
-        values, S = np.linalg.eigh(space.at.T[first:, first:])
-        residuals = space.residuals(S, first)
+        with one_blas_thread:
+            values, S = np.linalg.eigh(space.at.T[first:, first:])
+            residuals = space.residuals(S, first)
+            everything = np.linalg.eigvalsh(space.at.T)
         small = 1e-2 * np.maximum(np.abs(values), self.scale)
-        everything = np.linalg.eigvalsh(space.at.T)
         for edge, sign, at in ((upper, 1.0, -1), (lower, -1.0, 0)):
             if edge is None or residuals[at] <= small[at]:
                 continue
