@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 INSTALLED := pyproject.toml setup.py $(wildcard tinygrad_hess/*/*/_*.[ch])
 
-.PHONY: demo test slow fuzz hard versions peers lint docs dist bench sizes accuracy supported names clean help
+.PHONY: demo test slow fuzz hard versions peers lint docs dist bench limits sizes accuracy supported names clean help
 
 help:  ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -77,6 +77,9 @@ packages: $(VENV)/.test  ## Run the tests of packages that use autograd, on auto
 
 bench: $(BENCH)/.made $(if $(TORCH),$(BENCH)/.torch)  ## Time everything beside autograd and JAX; TORCH=1: and PyTorch (gigabytes)
 	$(BENCH)/bin/python -m benchmarks $(if $(TORCH),--torch) $(ARGS)
+
+limits: $(BENCH)/.made $(if $(TORCH),$(BENCH)/.torch)  ## Time against size beside other libraries, and the machine's limits
+	$(BENCH)/bin/python -m benchmarks.limits $(if $(TORCH),--torch) $(ARGS)
 
 sizes: $(VENV)/.viz  ## Print lines a file, and microseconds an operation
 	@git ls-files 'ops/*.py' 'tinygrad_hess/*.py' | xargs wc -l | sort -n

@@ -9,7 +9,6 @@ python -m benchmarks --torch                   with PyTorch
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import itertools
 import json
 import re
@@ -20,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from . import machine, report
-from .chart import draw
 from .measuring import Measured, measure
 from .processes import OURS, Worker, installed
 from .tasks import Cell, cells
@@ -36,7 +34,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", type=re.compile, help="a regular expression; saves nothing")
     parser.add_argument("--pin", action=argparse.BooleanOptionalAction, help="one core only")
     parser.add_argument("--torch", action="store_true", help="with PyTorch")
-    parser.add_argument("--save", type=Path, help="a folder for RESULTS.md, .svg and .json")
+    parser.add_argument("--save", type=Path, help="a folder for RESULTS.md and .json")
     options = parser.parse_args(argv)
     options.rounds = options.rounds or (2 if options.quick else ROUNDS)
     if options.save is None and not (options.quick or options.only):
@@ -68,8 +66,6 @@ def main(argv: list[str] | None = None) -> int:
     libraries, chosen = installed(options.torch), _chosen(options)
     if options.torch and "torch" not in libraries:
         raise SystemExit("PyTorch is not installed; `make bench TORCH=1` does it")
-    if options.save and importlib.util.find_spec("matplotlib") is None:
-        raise SystemExit("the chart needs matplotlib: pip install '.[viz]'")
     if not chosen:
         raise SystemExit("--only matches nothing that is measured")
     print(f"ours over theirs, {options.rounds} alternations; peers: {', '.join(libraries[1:])}")
@@ -97,10 +93,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def save(folder: Path, measured: list[Measured], about: dict[str, Any]) -> None:
-    """Write RESULTS.md, the chart, and all times."""
+    """Write RESULTS.md, and all times."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "RESULTS.md").write_text(report.markdown(measured, about))
-    draw(measured, folder / "RESULTS.svg")
     plain = {"about": about, "measured": [m.to_dict() for m in measured]}
     (folder / "RESULTS.json").write_text(json.dumps(plain, indent=None) + "\n")
 

@@ -10,21 +10,23 @@ from .measuring import Measured
 from .problems import problem
 from .processes import OURS
 from .report import PLACES
-from .tasks import GRADIENT, HVP, SPARSE
+from .tasks import EIGENVALUES, GRADIENT, HESSIAN, HVP, SPARSE
 
 # Okabe and Ito's colours, which people of all kinds of sight can tell apart
 STYLES: dict[tuple[str, str], dict[str, Any]] = {
-    (OURS, "jit"): {"label": "tinygrad_hess, jit", "color": "#D55E00", "marker": "o"},
+    (OURS, "jit"): {"label": "tinygrad_hess, jit", "color": "#D55E00", "marker": "o", "zorder": 3},
     (OURS, "recorded"): {
         "label": "tinygrad_hess, recorded", "color": "#E69F00", "marker": "o", "linestyle": "--",
     },
-    ("jax", ""): {"label": "JAX", "color": "#0072B2", "marker": "s"},
-    ("torch", ""): {"label": "PyTorch", "color": "#CC79A7", "marker": "^"},
+    ("jax", ""): {"label": "jax.jit", "color": "#0072B2", "marker": "s"},
+    ("torch", ""): {"label": "PyTorch, eager", "color": "#CC79A7", "marker": "^"},
     ("autograd", ""): {"label": "autograd", "color": "#009E73", "marker": "D"},
 }  # fmt: skip
 PANELS = {
     GRADIENT: ("Value and gradient of a tanh net", "parameters (64-w-w-10, batch 256)"),
     HVP: ("Hessian-vector product of a tanh net", "parameters (64-w-w-10, batch 256)"),
+    HESSIAN: ("Hessian of a tanh net", "parameters (2-w-w-2, batch 64)"),
+    EIGENVALUES: ("Ten largest eigenvalues of its Hessian", "parameters (64-w-w-10, batch 256)"),
     SPARSE: ("Hessian of Rosenbrock's function\n(ours sparse, peers' full)", "variables"),
 }
 
@@ -43,18 +45,19 @@ def draw(measured: Sequence[Measured], path: Path) -> None:
     from matplotlib.figure import Figure
 
     with mpl.rc_context({"svg.hashsalt": "benchmarks", "font.size": 9}):
-        figure = Figure(figsize=(11, 4.2), layout="constrained")
-        panels = figure.subplots(1, len(PANELS))
+        figure = Figure(figsize=(11, 7), layout="constrained")
+        *panels, legend = figure.subplots(2, 3).ravel()
         for ax, (task, (title, unit)) in zip(panels, PANELS.items(), strict=True):
             _panel(ax, [m for m in growing if m.cell.task == task])
-            ax.set(xscale="log", yscale="log", title=title, xlabel=unit)
+            ax.set(xscale="log", yscale="log", title=title, xlabel=unit, ylabel="seconds")
             ax.grid(which="major", color="0.9")
             ax.spines[["top", "right"]].set_visible(False)
-        panels[0].set_ylabel(f"seconds a call, float64, {PLACES[growing[0].cell.cores]}")
         named = {h.get_label(): h for ax in panels for h in ax.get_legend_handles_labels()[0]}
-        figure.legend(
-            handles=list(named.values()), loc="outside lower center", ncols=5, frameon=False
-        )
+        legend.axis("off")
+        legend.legend(
+            handles=list(named.values()), loc="center", frameon=False, fontsize=11,
+            title=f"float64, {PLACES[growing[0].cell.cores]};\nlines: medians, shades: quartiles",
+        )  # fmt: skip
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else {})
 
 

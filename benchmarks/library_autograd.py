@@ -12,12 +12,14 @@ import autograd.scipy.signal
 from autograd.misc import flatten
 from autograd.scipy.special import logsumexp
 
+from .eigenvalues import eigenvalues
 from .models import MODELS, Functions, Model, adam
 from .problems import DIRECTIONS, JACOBIAN_EXAMPLES, Problem, problem
 from .tasks import (
     ADAM,
     AGAIN,
     EACH,
+    EIGENVALUES,
     GRADIENT,
     HESSIAN,
     HVP,
@@ -122,6 +124,16 @@ def _hessian(m: Model, p: Problem) -> Run:
     return lambda: f(start)
 
 
+def _eigenvalues(m: Model, p: Problem) -> Run:
+    start, unflatten = flatten(p.params)
+
+    def largest() -> Any:
+        product = autograd.make_hvp(lambda flat: m.loss(unflatten(flat), *p.args))(start)[0]
+        return eigenvalues(product, start.size)
+
+    return largest
+
+
 def _adam(m: Model, p: Problem) -> Run:
     f, state = autograd.value_and_grad(m.loss), p.stepped()
 
@@ -143,5 +155,6 @@ TASKS: dict[str, Callable[[Model, Problem], Run]] = {
     JACOBIAN: _jacobian,
     HESSIAN: _hessian,
     SPARSE: _hessian,
+    EIGENVALUES: _eigenvalues,
     ADAM: _adam,
 }

@@ -7,8 +7,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import solve_triangular
 
+from .eigenvalues import eigenvalues
 from .models import MODELS, Functions, Model, adam, runge_kutta
 from .problems import JACOBIAN_EXAMPLES, Problem, problem
 from .tasks import (
@@ -16,6 +19,7 @@ from .tasks import (
     AGAIN,
     DENSE_LIMIT,
     EACH,
+    EIGENVALUES,
     GRADIENT,
     HESSIAN,
     HVP,
@@ -117,6 +121,17 @@ def _sparse(m: Model, p: Problem) -> Forms:
     return _hessian(m, p) if sum(p.sizes) <= DENSE_LIMIT else {}
 
 
+def _eigenvalues(m: Model, p: Problem) -> Forms:
+    params, args = jax.device_put(p.params), jax.device_put(p.args)
+    start, unravel = ravel_pytree(params)
+
+    @jax.jit
+    def product(v: Any) -> Any:
+        return ravel_pytree(_hvp(m.loss)(params, unravel(v), *args))[0]
+
+    return {"jit": lambda: eigenvalues(lambda v: np.asarray(product(v)), start.size)}
+
+
 def _adam(m: Model, p: Problem) -> Forms:
     @jax.jit
     def step(params: Any, count: Any, a: Any, b: Any, *args: Any) -> Any:
@@ -143,5 +158,6 @@ TASKS: dict[str, Callable[[Model, Problem], Forms]] = {
     JACOBIAN: _jacobian,
     HESSIAN: _hessian,
     SPARSE: _sparse,
+    EIGENVALUES: _eigenvalues,
     ADAM: _adam,
 }

@@ -11,7 +11,22 @@ import tinygrad_hess as tg
 
 from .models import MODELS, Functions, Model
 from .problems import JACOBIAN_EXAMPLES, Problem, problem
-from .tasks import ADAM, AGAIN, EACH, GRADIENT, HESSIAN, HVP, JACOBIAN, MANY, SPARSE, VALUE, Forms
+from .tasks import (
+    ADAM,
+    AGAIN,
+    EACH,
+    EIGEN_TOL,
+    EIGENPAIRS,
+    EIGENVALUES,
+    GRADIENT,
+    HESSIAN,
+    HVP,
+    JACOBIAN,
+    MANY,
+    SPARSE,
+    VALUE,
+    Forms,
+)
 
 FUNCTIONS = Functions(
     numpy=np,
@@ -85,6 +100,21 @@ def _sparse(m: Model, p: Problem) -> Forms:
     return {"recorded": lambda: hessian(p.params, *p.args)}
 
 
+def _eigenvalues(m: Model, p: Problem) -> Forms:
+    def largest() -> Any:
+        hessian = tg.curvature.HessianOperator(
+            lambda params, batch: m.loss(params, *batch), p.params, p.args
+        )
+        found = tg.curvature.top_eigenpairs(hessian, EIGENPAIRS, tol=EIGEN_TOL)
+        return np.sort(found.values)
+
+    def recorded() -> Any:
+        with tg.no_replay():
+            return largest()
+
+    return {"jit": largest, "recorded": recorded}
+
+
 def _adam(m: Model, p: Problem) -> Forms:
     return {"jit": Training(m.loss, p, tg.jit), "recorded": Training(m.loss, p, lambda f: f)}
 
@@ -117,5 +147,6 @@ TASKS: dict[str, Callable[[Model, Problem], Forms]] = {
     JACOBIAN: _jacobian,
     HESSIAN: _hessian,
     SPARSE: _sparse,
+    EIGENVALUES: _eigenvalues,
     ADAM: _adam,
 }

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.func import grad, grad_and_value, hessian, jacrev, jvp, linearize, vmap
 
+from .eigenvalues import eigenvalues
 from .models import MODELS, Functions, Model
 from .problems import JACOBIAN_EXAMPLES, Problem, problem
 from .tasks import (
@@ -16,6 +17,7 @@ from .tasks import (
     AGAIN,
     DENSE_LIMIT,
     EACH,
+    EIGENVALUES,
     GRADIENT,
     HESSIAN,
     HVP,
@@ -147,6 +149,21 @@ def _sparse(m: Model, p: Problem) -> Forms:
     return _hessian(m, p) if sum(p.sizes) <= DENSE_LIMIT else {}
 
 
+def _eigenvalues(m: Model, p: Problem) -> Forms:
+    params, args = _leaves(p), _there(p.args)
+
+    def largest() -> Any:
+        gradient = torch.cat([g.ravel() for g in _gradient(m, params, args)])
+
+        def product(v: Any) -> Any:
+            found = torch.autograd.grad(gradient, params, torch.from_numpy(v), retain_graph=True)
+            return torch.cat([x.ravel() for x in found]).numpy()
+
+        return eigenvalues(product, gradient.numel())
+
+    return {"backward": largest}
+
+
 def _adam(m: Model, p: Problem) -> Forms:
     return {form: _training(m, p, fused=form == "fused") for form in ("default", "fused")}
 
@@ -174,5 +191,6 @@ TASKS: dict[str, Callable[[Model, Problem], Forms]] = {
     JACOBIAN: _jacobian,
     HESSIAN: _hessian,
     SPARSE: _sparse,
+    EIGENVALUES: _eigenvalues,
     ADAM: _adam,
 }

@@ -15,6 +15,7 @@ from .tasks import MEANINGS
 
 PLACES = {"all": "default threads", "one": "everything pinned to one core"}
 NO_RATIO = "–"
+MISSED = " (missed)"
 
 
 def seconds(x: float | None) -> str:
@@ -78,19 +79,47 @@ def _present(measured: Sequence[Measured]) -> list[str]:
 
 def _goals(measured: Sequence[Measured]) -> str:
     figures = {cores: Figures(measured, cores) for cores in PLACES}
-    rows = []
+    missed, reached = [], []
     for goal in GOALS:
         found = {cores: goal.figure(f) for cores, f in figures.items()}
         limits = {"all": goal.limit, "one": goal.pinned}
         if any(x is not None for x in found.values()):
-            rows.append([goal.what, *(_against(found[c], limits[c]) for c in PLACES)])
-    return table(["at most", *PLACES.values()], rows) if rows else ""
+            row = [goal.what, *(_against(found[c], limits[c]) for c in PLACES)]
+            (missed if any(MISSED in cell for cell in row) else reached).append(row)
+    if not missed and not reached:
+        return ""
+    said = f"{len(missed)} of {len(missed) + len(reached)} are missed, which stand first."
+    return f"{said}\n\n{table(['at most', *PLACES.values()], missed + reached)}"
+
+
+def _behind(measured: Sequence[Measured], peers: Sequence[str]) -> str:
+    """Of each peer, the median over all lines, and those on which it was faster, worst first."""
+    lines = []
+    for cores, place in PLACES.items():
+        for peer in peers:
+            ratios = {
+                m.cell: float(np.median(r))
+                for m in measured
+                if m.cell.section == "tasks" and m.cell.cores == cores
+                if (r := m.ratios(peer)) is not None
+            }
+            if ratios:
+                slower = sorted((c for c in ratios if ratios[c] > 1), key=lambda c: -ratios[c])
+                middle = _ratio(float(np.median(list(ratios.values()))))
+                lines.append(
+                    f"- {peer}, {place}: a median of {middle} over {len(ratios)} lines; "
+                    f"slower on {len(slower)}"
+                )
+                lines += [
+                    f"  - {_ratio(ratios[c])} {c.workload}, {c.task}, {c.dtype}" for c in slower
+                ]
+    return "\n".join(lines)
 
 
 def _against(figure: float | None, limit: float | None) -> str:
     if figure is None or limit is None:
         return NO_RATIO
-    return f"{figure:.2g} of {limit:.2g}{'' if figure <= limit else ' (missed)'}"
+    return f"{figure:.2g} of {limit:.2g}{'' if figure <= limit else MISSED}"
 
 
 def _tables(measured: Sequence[Measured], peers: Sequence[str]) -> list[str]:
@@ -131,7 +160,6 @@ def _growth(measured: Sequence[Measured], peers: Sequence[str]) -> list[str]:
     cores = PLACES[lines[0].cell.cores]
     return [
         f"## Growth with size: float64, {cores}",
-        "![Time against size for each library](RESULTS.svg)",
         table(names, rows),
     ]
 
@@ -140,7 +168,7 @@ def markdown(measured: Sequence[Measured], about: dict[str, Any]) -> str:
     """RESULTS.md: everything that was measured."""
     peers = _present(measured)
     notes = [f"- {m.cell}: {note}" for m in measured for note in m.notes]
-    goals = _goals(measured)
+    goals, behind = _goals(measured), _behind(measured, peers)
     parts = [
         "# Times beside other libraries",
         f"Made by `{about['command']}`; see [README.md](README.md) for how.",
@@ -153,6 +181,7 @@ def markdown(measured: Sequence[Measured], about: dict[str, Any]) -> str:
         f"{about['rounds']} alternations, with the quartiles in brackets. \"jit\" and "
         '"recorded" are our two forms; ratios to peers are of the jitted one where there is one. '
         "Of PyTorch's forms the fastest counts, and is named.",
+        *(["## Where ours is slower", behind] if behind else []),
         *(["## Goals", goals] if goals else []),
         *_tables(measured, peers),
         *_growth(measured, peers),

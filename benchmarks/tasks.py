@@ -9,6 +9,7 @@ from typing import Any
 VALUE, GRADIENT, HVP, AGAIN = "value", "value and grad", "HVP", "HVP again"
 MANY, EACH, JACOBIAN = "64 HVPs", "gradient of each example", "Jacobian of outputs"
 HESSIAN, SPARSE, ADAM = "Hessian", "sparse Hessian", "Adam step"
+EIGENVALUES = "10 eigenvalues"
 
 MEANINGS = {
     VALUE: "the loss",
@@ -20,6 +21,8 @@ MEANINGS = {
     JACOBIAN: "of the outputs of 16 examples by all parameters",
     HESSIAN: "the full matrix",
     SPARSE: "the matrix as scipy.sparse, the pattern found anew; peers: the full matrix",
+    EIGENVALUES: "the largest of the Hessian; ours: everything from its recording on; peers: by "
+    "SciPy's eigsh on their products, compiled before",
     ADAM: "gradient and update, the state carried on",
 }
 
@@ -57,7 +60,17 @@ QUICK = ("net 64x2-16-16-2", "rosenbrock 1000", "net 64x2-8-8-2")
 
 STARTED = "net 64x2-16-16-2"
 PLANNED = (STARTED, "net 256x64-64-64-10", LARGEST)
-WIDTHS = (8, 16, 32, 64, 128, 256, 512)
+WIDTHS = {
+    GRADIENT: (8, 16, 32, 64, 128, 256, 512),
+    HVP: (8, 16, 32, 64, 128, 256, 512),
+    HESSIAN: (4, 8, 16, 32),
+    EIGENVALUES: (8, 16, 32, 64, 128),
+}
+"""Of the layers of nets, for the chart."""
+
+EIGENPAIRS, EIGEN_TOL = 10, 1e-6
+"""How many, and the size of residuals beside the eigenvalue's."""
+
 VARIABLES = (100, 300, 1_000, 10_000, 100_000)
 DENSE_LIMIT = 1_000
 """Variables up to which a peer makes the full matrix where ours makes the sparse one."""
@@ -71,7 +84,7 @@ class Cell:
     ----------
     section : {"tasks", "start", "compile", "growth"}
         Time of a call; from process start to the first result; of the first call beyond the
-        second; of a call against size.
+        second; of a call against size, where nothing is compiled that takes seconds.
     workload, task, dtype : str
     cores : {"all", "one"}
         Each library's default threads, or everything pinned to one core.
@@ -92,7 +105,8 @@ class Cell:
 def cells(cores: list[str], quick: bool) -> Iterator[Cell]:
     """All that is measured, in order."""
     for where in cores:
-        for dtype in ("float64",) if quick else ("float64", "float32"):
+        # a quarter of the time would go into what the other three parts say
+        for dtype in ("float64",) if quick or where == "one" else ("float64", "float32"):
             for workload, tasks in WORKLOADS.items():
                 for task in tasks if not quick or workload in QUICK else ():
                     yield Cell("tasks", workload, task, dtype, where)
@@ -102,15 +116,17 @@ def cells(cores: list[str], quick: bool) -> Iterator[Cell]:
             for task in (GRADIENT, HVP):
                 yield Cell("compile", workload, task, "float64", where)
     if not quick:
-        yield from growth(cores[0])
+        for n in VARIABLES:
+            yield Cell("growth", f"rosenbrock {n}", SPARSE, "float64", cores[0])
 
 
-def growth(where: str) -> Iterator[Cell]:
+def growth(where: str, quick: bool = False) -> Iterator[Cell]:
     """For the chart: nets of growing width, and Rosenbrock's function of more variables."""
-    for task in (GRADIENT, HVP):
-        for width in WIDTHS:
-            yield Cell("growth", f"net 256x64-{width}-{width}-10", task, "float64", where)
-    for n in VARIABLES:
+    for task, widths in WIDTHS.items():
+        net = "net 64x2-{0}-{0}-2" if task == HESSIAN else "net 256x64-{0}-{0}-10"
+        for width in widths[:2] if quick else widths:
+            yield Cell("growth", net.format(width), task, "float64", where)
+    for n in VARIABLES[:2] if quick else VARIABLES:
         yield Cell("growth", f"rosenbrock {n}", SPARSE, "float64", where)
 
 

@@ -24,6 +24,7 @@ from benchmarks.tasks import (
     ADAM,
     AGAIN,
     EACH,
+    EIGENVALUES,
     GRADIENT,
     HESSIAN,
     HVP,
@@ -34,6 +35,7 @@ from benchmarks.tasks import (
     WORKLOADS,
     Cell,
     cells,
+    growth,
 )  # fmt: skip
 
 close = functools.partial(comparing.close, rtol=1e-9, atol=1e-10, elementwise=True)
@@ -135,6 +137,7 @@ def test_tasks_of_a_library_fit_together(library: str) -> None:
     hessian = of(HESSIAN).reshape(direction.size, direction.size)
     close(of(HVP), hessian @ direction)
     close(of(AGAIN), of(HVP))
+    np.testing.assert_allclose(of(EIGENVALUES), np.linalg.eigvalsh(hessian)[-10:], atol=1e-7)
     first = [a.reshape(64, -1)[0] for a in np.split(of(MANY), 64 * np.cumsum(p.sizes)[:-1])]
     close(np.concatenate(first), of(HVP))
     each = np.split(of(EACH), 20 * np.cumsum(p.sizes)[:-1])
@@ -287,7 +290,8 @@ def test_what_is_measured_is_listed_once() -> None:
     full, quick = list(cells(["all", "one"], quick=False)), list(cells(["all"], quick=True))
     assert len(set(full)) == len(full) and set(quick) < set(full)
     tasks = {(c.workload, c.task, c.dtype, c.cores) for c in full if c.section == "tasks"}
-    assert len(tasks) == 4 * sum(map(len, WORKLOADS.values()))
+    assert len(tasks) == 3 * sum(map(len, WORKLOADS.values()))
+    assert {c.section for c in full} == {"tasks", "start", "compile", "growth"}
 
 
 @pytest.mark.parametrize(
@@ -350,18 +354,55 @@ def test_the_report_holds_everything(tmp_path: Path) -> None:
     }  # fmt: skip
     command.save(tmp_path, measured, about)
     text = (tmp_path / "RESULTS.md").read_text()
-    for dtype in ("float64", "float32"):
-        for place in ("default threads", "everything pinned to one core"):
-            assert f"## A call: {dtype}, {place}\n" in text
+    alone, shared = "everything pinned to one core", "default threads"
+    for part in (f"float64, {shared}", f"float64, {alone}", f"float32, {shared}"):
+        assert f"## A call: {part}\n" in text
     assert (
-        sum(line.startswith("| net 64x2-16-16-2 ") for line in text.splitlines()) == 4 * 8 + 2 * 4
+        sum(line.startswith("| net 64x2-16-16-2 ") for line in text.splitlines()) == 3 * 8 + 2 * 4
     )
     assert "2 of 0.6 (missed)" in text and "a processor, 2 cores" in text
     assert f"- {measured[0].cell}: jax jit: differs\n" in text
-    picture = (tmp_path / "RESULTS.svg").read_text()
-    assert picture.startswith("<?xml") and "tinygrad_hess, jit" in picture
+    assert "are missed, which stand first.\n\n|" in text
+    assert "- jax, default threads: a median of 2.00 over " in text
+    assert "  - 2.00 net 64x2-16-16-2, HVP, float64\n" in text
     again = json.loads((tmp_path / "RESULTS.json").read_text())["measured"]
     assert [Measured.from_dict(m) for m in again] == measured
+
+
+@pytest.mark.parametrize("numbers", [[0.5, 0.7, 3.0, 2.0], [0.5, 0.5, 0.5, 0.5]])
+def test_slower_lines_stand_first_worst_before_others(numbers: list[float]) -> None:
+    measured = [
+        Measured(cell(workload=f"chain {i}"), {f"{OURS} jit": [x] * 3, "jax jit": [1.0] * 3})
+        for i, x in enumerate(numbers)
+    ]
+    first, *slower = report._behind(measured, ["jax"]).splitlines()
+    count = sum(x > 1 for x in numbers)
+    middle = f"{np.median(numbers):.2f}"
+    assert first == (
+        f"- jax, default threads: a median of {middle} over 4 lines; slower on {count}"
+    )
+    said = ["  - 3.00 chain 2, HVP, float64", "  - 2.00 chain 3, HVP, float64"]
+    assert slower == said[:count]
+
+
+def growing(factor: float) -> list[Measured]:
+    """Lines of the chart, our times so many times a peer's."""
+    return [
+        Measured(
+            c,
+            {f"{OURS} jit": [factor] * 2, f"{OURS} recorded": [2 * factor] * 2}
+            | {f"{p} jit": [1.0] * 2 for p in PEERS},
+        )
+        for c in growth("all")
+    ]
+
+
+def test_the_chart_has_a_line_for_each_library(tmp_path: Path) -> None:
+    draw(growing(0.5), tmp_path / "chart.svg")
+    picture = (tmp_path / "chart.svg").read_text()
+    for name in ("tinygrad_hess, jit", "tinygrad_hess, recorded", "jax.jit", "autograd"):
+        assert name in picture
+    assert "PyTorch, eager" in picture and "Ten largest eigenvalues" in picture
 
 
 def test_no_chart_without_growth(tmp_path: Path) -> None:
