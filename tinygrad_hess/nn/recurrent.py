@@ -87,8 +87,8 @@ class _Cell(Module):
         out = ops.matmul(h, self.hidden_weight)
         return out if self.hidden_bias is None else out + self.hidden_bias
 
-    def _gate(self, gates: Any, number: int) -> Any:
-        part = slice(number * self.hidden, (number + 1) * self.hidden)
+    def _gate(self, gates: Any, number: int, count: int = 1) -> Any:
+        part = slice(number * self.hidden, (number + count) * self.hidden)
         return ops.index(gates, (Ellipsis, part))
 
 
@@ -145,7 +145,8 @@ class GRUCell(_Cell):
     def step(self, projected: Any, state: State) -> State:
         """The next hidden state."""
         own = self._from_state(state)
-        r, z = (ops.sigmoid(self._gate(projected, i) + self._gate(own, i)) for i in (0, 1))
+        both = ops.sigmoid(self._gate(projected, 0, 2) + self._gate(own, 0, 2))
+        r, z = self._gate(both, 0), self._gate(both, 1)
         n = ops.tanh(self._gate(projected, 2) + r * self._gate(own, 2))
         return n + z * (state - n)
 
@@ -171,7 +172,8 @@ class LSTMCell(_Cell):
         """The next pair (h, c)."""
         h, c = state
         gates = projected + self._from_state(h)
-        i, f, o = (ops.sigmoid(self._gate(gates, n)) for n in (0, 1, 3))
+        both, o = ops.sigmoid(self._gate(gates, 0, 2)), ops.sigmoid(self._gate(gates, 3))
+        i, f = self._gate(both, 0), self._gate(both, 1)
         c = f * c + i * ops.tanh(self._gate(gates, 2))
         return o * ops.tanh(c), c
 
