@@ -17,15 +17,6 @@ QUICK = bool(os.environ.get("TINYGRAD_HESS_QUICK"))
 EPOCHS, LENGTH, SIZE = (1 if QUICK else 20), 20, 64
 
 
-class Predictor(nn.Module):
-    def __init__(self, seed):
-        self.lstm, self.head = nn.LSTM(1, 16, seed=seed), nn.Linear(16, 1, seed=seed)
-
-    def __call__(self, x):
-        outputs, _ = self.lstm(x)  # (n, length, 16)
-        return self.head(outputs)
-
-
 def loss(model, batch):
     return nn.mse(model(batch[0]), batch[1])
 
@@ -39,8 +30,10 @@ def waves(n, rng):
 def main():
     rng = np.random.default_rng(0)
     batches, new = tg.data.batches(*waves(640, rng), SIZE, seed=rng), waves(300, rng)
+    # of outputs (n, length, 16) and the last state, the head reads the outputs
+    model = nn.Sequential(nn.LSTM(1, 16, seed=rng), lambda x: x[0], nn.Linear(16, 1, seed=rng))
     adam = tg.optim.Adam(lr=tg.optim.cosine(0.03, EPOCHS * len(batches)), max_norm=1.0)
-    fitted = tg.optim.fit(loss, Predictor(rng), batches, adam, epochs=EPOCHS, validation=new)
+    fitted = tg.optim.fit(loss, model, batches, adam, epochs=EPOCHS, validation=new)
     print(f"{fitted}\nmean square error {fitted.history['val_loss'][-1]:.3f} on new waves")
     print(tg.curvature.report(loss, fitted.params, new, budget=1 if QUICK else 30).text)
 
