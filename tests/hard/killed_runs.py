@@ -30,10 +30,20 @@ rng = np.random.default_rng(0)
 X, Y = rng.normal(size=(400, 8)), rng.integers(0, 3, 400)
 
 
+LOSS = nn.cross_entropy
+
+
+def net(params, x):
+    return np.tanh(x @ params["w"] + params["b"]) @ params["v"]
+
+
 def loss(params, batch):
-    x, y = batch
-    h = np.tanh(x @ params["w"] + params["b"])
-    return nn.cross_entropy(h @ params["v"], y)
+    return LOSS(net(params, batch[0]), batch[1])
+
+
+def loss_with_prior(params, batch):
+    """With a minimum near enough for a positive definite matrix."""
+    return loss(params, batch) + sum((x**2).sum() for x in params.values())
 
 
 PARAMS = {
@@ -89,6 +99,25 @@ RUNS = {
         op(SMALL), region=BALL, samples=4, **k
     ),
     "is_convex_on": lambda **k: curvature.is_convex_on(op(SMALL), region=BALL, samples=4, **k),
+    "gradient_noise_scale": lambda **k: curvature.gradient_noise_scale(loss, PARAMS, DATA, **k),
+    "influence": lambda **k: curvature.influence(
+        loss,
+        SMALL,
+        DATA,
+        DATA[0],
+        damping=1.0,
+        op=curvature.GGNOperator(net, LOSS, SMALL, DATA),
+        **k,
+    ),
+    "observed_information": lambda **k: curvature.observed_information(
+        loss_with_prior, SMALL, DATA, robust=True, **k
+    ),
+    "laplace": lambda **k: curvature.laplace(
+        net, LOSS, PARAMS, DATA, structure="block", **k
+    ).to_dict(),
+    "explain_step": lambda **k: curvature.explain_step(
+        loss, PARAMS, {n: 0.9 * x for n, x in PARAMS.items()}, DATA, rtol=1e-6, **k
+    ),
     "report": lambda **k: curvature.report(op(SMALL), budget="1h", **k),
 }
 

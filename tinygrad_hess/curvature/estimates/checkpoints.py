@@ -8,17 +8,95 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from ...core import arguments
 from ...core.archives import read_npz, write_npz
 from ...core.pace import Pace
-from .operands import Array, Counted
+from .operands import Array
 
 FORMAT = 1
+
+
+class Identified(Protocol):
+    """What a run is about: an operator that counts its products, or a :class:`Point`."""
+
+    matvecs: int
+
+    @property
+    def who(self) -> str:
+        """The caller."""
+
+    @property
+    def size(self) -> int:
+        """Parameters."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of numbers."""
+
+    @property
+    def eps(self) -> float:
+        """Rounding of the type."""
+
+    @property
+    def unit(self) -> float:
+        """What products are divided by."""
+
+    @property
+    def fingerprint(self) -> Array:
+        """A few numbers that tell it from others."""
+
+
+@dataclass
+class Point:
+    """The point of a run that makes no products: told from others by parameters and a loss.
+
+    Parameters
+    ----------
+    who : str
+        The caller.
+    vector : ndarray, shape (P,)
+        The parameters.
+    value : float
+        The loss of some of the data there.
+
+    Examples
+    --------
+    >>> Point("example", np.arange(3.0), 0.5).fingerprint
+    array([3. , 5. , 0.5])
+    """
+
+    who: str
+    vector: Array
+    value: float = 0.0
+    matvecs: int = 0
+    unit: float = 1.0
+
+    @property
+    def size(self) -> int:
+        """Parameters."""
+        return len(self.vector)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the parameters."""
+        return self.vector.dtype
+
+    @property
+    def eps(self) -> float:
+        """Rounding of the type."""
+        return float(np.finfo(self.dtype).eps)
+
+    @property
+    def fingerprint(self) -> Array:
+        """Sum and sum of squares of the parameters, and the loss."""
+        v = self.vector.astype(np.float64)
+        return np.array([v.sum(), v @ v, self.value])
 
 
 class Checkpoint:
@@ -31,7 +109,7 @@ class Checkpoint:
     ----------
     path : path-like, optional
         The file. With None nothing is saved and nothing is spent.
-    A : Counted
+    A : Counted or Point
     options : dict
         Plain values that the course of the run depends on. Budgets and accuracies are no part of
         them: a run may go on with more.
@@ -52,7 +130,7 @@ class Checkpoint:
     >>> folder.cleanup()
     """
 
-    def __init__(self, path: Any, A: Counted, options: Mapping[str, Any]):
+    def __init__(self, path: Any, A: Identified, options: Mapping[str, Any]):
         self.path = None if path is None else arguments.path(A.who, path, "checkpoint")
         if self.path is None:
             return

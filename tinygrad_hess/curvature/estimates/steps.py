@@ -6,7 +6,7 @@ Steps : name, function -> what the function gives
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -15,8 +15,7 @@ from ...core import arguments
 from ...core.encoding import decode, encode
 from ...core.progress import progress_bar
 from .budget import was_interrupted
-from .checkpoints import Checkpoint
-from .operands import Counted
+from .checkpoints import Checkpoint, Identified
 from .result import Result
 
 T = TypeVar("T")
@@ -29,9 +28,9 @@ class Steps:
     ----------
     path : path-like, optional
         With None nothing is saved.
-    A : Counted
-        The operator, which tells the run from others. Products that it counts in a step are
-        counted where the step is not repeated, too.
+    A : Counted or Point
+        The operator, or the point, which tells the run from others. Products that it counts in a
+        step are counted where the step is not repeated, too.
     options : dict
         Plain values that the course of the run depends on.
     progress : bool
@@ -55,6 +54,7 @@ class Steps:
     Examples
     --------
     >>> import tempfile, numpy as np
+    >>> from tinygrad_hess.curvature.estimates.operands import Counted
     >>> folder = tempfile.TemporaryDirectory()
     >>> path, A = folder.name + "/run.npz", Counted(np.eye(2), "example")
     >>> with Steps(path, A, {"seed": 0}) as steps:
@@ -69,7 +69,7 @@ class Steps:
     def __init__(
         self,
         path: Any,
-        A: Counted,
+        A: Identified,
         options: Mapping[str, Any],
         *,
         progress: bool = False,
@@ -82,6 +82,7 @@ class Steps:
         saved = self._checkpoint.load()
         self._fresh = self._unsaved = saved is None
         self._done: dict[str, Mapping[str, Any]] = _by_step(saved or {})
+        self._total: tuple[str, Any] | None = None  # of a fold: of how many parts, and their sum
         self._files: list[tuple[str, Path]] = []  # of steps that are at work
 
     def __call__(self, name: str, compute: Callable[[], T]) -> T:
@@ -99,6 +100,27 @@ class Steps:
             if self._checkpoint.due():
                 self.save()
         return found
+
+    def fold(
+        self, name: str, start: T, parts: Iterable[Callable[[], Any]], add: Callable[[T, Any], T]
+    ) -> T:
+        """``add(total, part())`` for all parts, of which a file keeps the total alone.
+
+        ``add`` gives another total, and leaves the one that it was given.
+        """
+        known = self._done.get(name)
+        done, total = (0, start) if known is None else decode(known, Result)
+        for number, compute in enumerate(parts):
+            if number < done:
+                continue
+            total = add(total, compute())
+            done = number + 1
+            if self._checkpoint.path is not None:
+                self._total, self._unsaved = (name, (done, total)), True
+                if self._checkpoint.due():
+                    self.save()
+            self.advance(done, name)
+        return total
 
     def beside(self, name: str) -> Path | None:
         """Where the step ``name`` may save what it has done so far.
@@ -122,6 +144,9 @@ class Steps:
 
     def save(self) -> None:
         """Save all steps that are finished; the files of those that were at work go."""
+        if self._total is not None:
+            name, total = self._total
+            self._done[name] = encode(total, Result)
         state = {f"{s}/{name}": x for s, arrays in self._done.items() for name, x in arrays.items()}
         self._checkpoint.save(state)
         self._unsaved = False

@@ -15,6 +15,7 @@ import numpy as np
 from ...core import arguments
 from ...core.plotting import BLUE, GREY, axes
 from ...transforms.gradients import value_and_grad
+from ..estimates.budget import INTERRUPTED
 from ..estimates.operands import as_operator
 from ..estimates.result import Result
 from ..operators import checks
@@ -22,7 +23,7 @@ from ..operators.batches import Batches
 from ..operators.flattening import Array, Flattening
 from ..operators.hessian import HessianOperator
 from ..operators.inverse import InverseOperator
-from .per_example import over_gradient_rows
+from .per_example import over_gradient_rows, steps_at
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +100,8 @@ def influence(
     tol: float = 1e-8,
     max_iterations: int = 1000,
     chunk_size: int | None = None,
+    progress: bool = False,
+    checkpoint: Any = None,
 ) -> Influence:
     """The influence of each training example on a test loss.
 
@@ -132,11 +135,17 @@ def influence(
         Of conjugate gradients.
     chunk_size : int, optional
         Examples whose gradients are in memory at a time; by default as many as fit into 64 MiB.
+    progress : bool
+        Show a progress bar.
+    checkpoint : path-like, optional
+        A file that keeps what was done, batch by batch; a run that finds it goes on with the same
+        numbers, after a kill as after Ctrl-C.
 
     Returns
     -------
     Influence
-        With ``converged=False`` where the solve did not reach its tolerance.
+        With ``converged=False`` where the solve did not reach its tolerance. After Ctrl-C, the
+        scores of the examples that it came to.
 
     Raises
     ------
@@ -175,10 +184,23 @@ def influence(
     slope = at.flatten(slope)
     checks.check_finite(who, 0, value, slope)
     inverse = InverseOperator(op, damping=damping, tol=tol, max_iterations=max_iterations)
-    solution = inverse.solve(slope)
-    rows = list(over_gradient_rows(np.matmul, loss, at, batches, chunk_size, solution.x))
-    batches.reread()
-    n = sum(map(len, rows))
+    options = {"damping": damping, "tol": tol, "max_iterations": max_iterations}
+    of_test = {"test": float(value), "slope": float(np.abs(slope).sum()), "chunk_size": chunk_size}
+    rows: list[Array] = []
+    stopped = ""
+    with steps_at(checkpoint, at, batches, loss, options | of_test, progress) as steps:
+        solution = steps("solution", lambda: inverse.solve(slope))
+        scores_of = over_gradient_rows(
+            np.matmul, loss, at, batches, chunk_size, solution.x, steps=steps, name="scores"
+        )
+        try:
+            rows.extend(scores_of)
+            batches.reread()
+        except KeyboardInterrupt:
+            if not rows:
+                raise
+            stopped = INTERRUPTED
+    n = sum(batches.sizes()) if stopped else sum(map(len, rows))
     if n == 0:
         raise ValueError(f"{who}: data hold no example")
     scores = np.concatenate(rows)
@@ -188,7 +210,7 @@ def influence(
         damping=damping,
         residual=float(solution.residuals.max()),
         matvecs=solution.matvecs,
-        converged=solution.converged,
+        converged=solution.converged and not stopped,
         seconds=time.perf_counter() - begin,
-        reason=solution.reason,
+        reason=stopped or solution.reason,
     )

@@ -16,7 +16,11 @@ from scipy.special import ndtri
 from ...core import arguments
 from ...core.plotting import BLUE, GREY, axes, literal
 from ..estimates import scaling
+from ..estimates.budget import Budget
+from ..estimates.dense import dense_matrix
+from ..estimates.operands import Counted
 from ..estimates.result import Result, plain
+from ..estimates.steps import Steps
 from ..operators import checks
 from ..operators.batches import Batches
 from ..operators.flattening import Array, Flattening
@@ -131,6 +135,8 @@ def observed_information(
     n: int | None = None,
     robust: bool = False,
     level: float = 0.95,
+    progress: bool = False,
+    checkpoint: Any = None,
 ) -> ObservedInformation:
     """Standard errors and confidence intervals of maximum likelihood estimates.
 
@@ -157,6 +163,11 @@ def observed_information(
         data, and a loss without terms that are no example's own.
     level : float
         Of the intervals, in (0, 1).
+    progress : bool
+        Show a progress bar.
+    checkpoint : path-like, optional
+        A file that keeps what was done, columns of the matrix and sums over batches; a run that
+        finds it goes on with the same numbers, after a kill as after Ctrl-C.
 
     Returns
     -------
@@ -206,18 +217,26 @@ def observed_information(
         n = _count_examples(batches, who)
     op = HessianOperator(loss, params, batches, reduction=reduction)
     scale = float(n) if reduction == "mean" and n is not None else 1.0
-    information = op.to_dense().astype(float) * scale
-    information = (information + information.T) / 2
+    A, unit = Counted(op, who), 1.0
+    meat = np.zeros((at.size, at.size) if robust else 0)
+    with Steps(checkpoint, A, {"scale": scale, "robust": robust}) as steps:
+        own = steps.beside("matrix")
+        matrix, of = steps("matrix", lambda: _matrix(A, Budget(A, progress=progress, path=own)))
+        information = matrix.astype(float) * of * scale
+        information = (information + information.T) / 2
+        if robust and batches is not None:
+            unit = scaling.power_of_two(information)
+            rows = over_gradient_rows(
+                _second_moments, loss, at, batches, None, unit, steps=steps, name="moments"
+            )
+            for part in rows:
+                meat += part
     inverse = _invert_information(
         information, float(np.finfo(at.dtype).eps), _element_names(at), who
     )
     step = inverse @ (op.gradient.astype(float) * scale)
     covariance = inverse
-    if robust and batches is not None:
-        unit = scaling.power_of_two(information)
-        meat = np.zeros((at.size, at.size))
-        for part in over_gradient_rows(_second_moments, loss, at, batches, None, unit):
-            meat += part
+    if robust:
         covariance = (unit * inverse) @ meat @ (unit * inverse)
         covariance = (covariance + covariance.T) / 2
     error = np.sqrt(np.diag(covariance))
@@ -241,11 +260,17 @@ def observed_information(
         examples=n,
         converged=converged,
         newton_step=away,
-        matvecs=op.matvecs,
+        matvecs=A.matvecs,
         seconds=time.perf_counter() - begin,
         reason="" if converged else f"{problem} by {away:.2g} standard errors; minimise further",
         _vectors=vectors,
     )
+
+
+def _matrix(A: Counted, budget: Budget) -> tuple[Array, float]:
+    """The matrix over its unit, and the unit."""
+    with budget:
+        return dense_matrix(A, budget), A.unit
 
 
 def _count_examples(batches: Batches | None, who: str) -> int:

@@ -22,7 +22,7 @@ from ..operators.ggn.output_hessians import check_counts, check_reduction
 from ..operators.ggn.output_roots import output_roots
 from ..operators.kfac.layer_taps import LayerTaps
 from ..operators.kfac.operator import KroneckerFactors, check_model, loss_value, pair
-from .per_example import output_jacobians
+from .per_example import output_jacobians, parts_of_batches, steps_at
 from .posterior import Blocks, Curvature, Diagonal, Kronecker, Laplace, check_dense, check_precision
 
 STRUCTURES = ("full", "block", "diagonal", "kfac", "last_layer")
@@ -37,6 +37,8 @@ def laplace(
     structure: str = "full",
     prior_precision: float | str = 1.0,
     reduction: str = "mean",
+    progress: bool = False,
+    checkpoint: Any = None,
 ) -> Laplace:
     """Laplace's approximation of the posterior of a net's parameters, at trained parameters.
 
@@ -64,6 +66,11 @@ def laplace(
         are.
     reduction : {"mean", "sum"}
         What ``loss`` does over the examples of a batch.
+    progress : bool
+        Show a progress bar.
+    checkpoint : path-like, optional
+        A file that keeps what was done, the sums over batches (but no factors of ``"kfac"``); a run
+        that finds it goes on with the same numbers, after a kill as after Ctrl-C.
 
     Returns
     -------
@@ -114,16 +121,13 @@ def laplace(
     indices = _block_indices(structure, at)
     for index in indices:
         check_dense(len(index), who)
-    total, examples = 0.0, 0
-    blocks = [np.zeros((len(index), len(index))) for index in indices]
-    diagonal = np.zeros(at.size)
     on_batch = _OnBatch(predict, loss, at, indices, structure == "diagonal", reduction)
-    for _, size, (value, more, parts) in batches.each(on_batch, weighted=True):
-        total += value
-        examples += size
-        diagonal += more
-        for block, part in zip(blocks, parts, strict=True):
-            block += part
+    nothing = (0.0, 0, np.zeros(at.size), [np.zeros((len(i), len(i))) for i in indices])
+    of_batch = lambda params, batch: loss(predict(params, batch[0]), batch[1])
+    options = {"structure": structure, "reduction": reduction}
+    with steps_at(checkpoint, at, batches, of_batch, options, progress) as steps:
+        parts = parts_of_batches(batches, on_batch, weighted=True)
+        total, examples, diagonal, blocks = steps.fold("sums", nothing, parts, _added)
     if structure != "kfac":  # the factors read the data themselves
         batches.reread()
     if examples == 0:
@@ -152,6 +156,19 @@ def laplace(
         _whole=whole,
     ).with_prior_precision(prior_precision)
     return dataclasses.replace(found, seconds=time.perf_counter() - begin)
+
+
+Sums = tuple[float, int, Array, list[Array]]
+"""Loss, examples, diagonal and blocks of the matrix."""
+
+
+def _added(total: Sums, part: list[tuple[int, int, Any]]) -> Sums:
+    """The sums with some batches more."""
+    value, examples, diagonal, blocks = total
+    for _, size, (more, on_diagonal, in_blocks) in part:
+        value, examples, diagonal = value + more, examples + size, diagonal + on_diagonal
+        blocks = [block + own for block, own in zip(blocks, in_blocks, strict=True)]
+    return value, examples, diagonal, blocks
 
 
 class _OnBatch:

@@ -17,10 +17,11 @@ from ...core.plotting import BLUE, GREY, axes
 from ..estimates import scaling
 from ..estimates.estimate import student
 from ..estimates.result import Result
+from ..estimates.steps import Steps
 from ..operators import checks
 from ..operators.batches import Batches
 from ..operators.flattening import Array, Flattening
-from .per_example import over_gradient_rows
+from .per_example import over_gradient_rows, steps_at
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,13 @@ class GradientNoiseScale(Result):
 
 
 def gradient_noise_scale(
-    loss: Callable[..., Any], params: Any, data: Any, *, chunk_size: int | None = None
+    loss: Callable[..., Any],
+    params: Any,
+    data: Any,
+    *,
+    chunk_size: int | None = None,
+    progress: bool = False,
+    checkpoint: Any = None,
 ) -> GradientNoiseScale:
     """The batch size at which a gradient's noise is as large as the gradient itself.
 
@@ -108,6 +115,11 @@ def gradient_noise_scale(
         population that the answer is about. Read twice.
     chunk_size : int, optional
         Examples in one sweep; by default as many as keep their gradients below 64 MiB.
+    progress : bool
+        Show a progress bar.
+    checkpoint : path-like, optional
+        A file that keeps what was done, batch by batch; a run that finds it goes on with the same
+        numbers, after a kill as after Ctrl-C.
 
     Returns
     -------
@@ -145,21 +157,18 @@ def gradient_noise_scale(
     checks.check_functions(who, loss=loss)
     at = Flattening(params, who)
     batches = Batches(data, who)
-    total, unit = np.zeros(at.size), 0.0
-    norms: list[Array] = []
-    for other, sums, squares in over_gradient_rows(_sums, loss, at, batches, chunk_size):
-        if other > unit:
-            ratio, unit = unit / other, other
-            total *= ratio
-            norms = [ratio**2 * x for x in norms]
-        ratio = other / (unit or 1.0)
-        total += ratio * sums
-        norms.append(ratio**2 * squares)
-    n, unit = sum(map(len, norms)), unit or 1.0
-    if n < 3:
-        raise ValueError(f"{who}: at least 3 examples are needed, got {n}")
-    mean = total / n
-    products = list(over_gradient_rows(_products, loss, at, batches, chunk_size, unit, mean))
+    options = {"chunk_size": chunk_size}
+    with steps_at(checkpoint, at, batches, loss, options, progress) as steps:
+        total, unit, norms = _norms(loss, at, batches, chunk_size, steps)
+        n = sum(map(len, norms))
+        if n < 3:
+            raise ValueError(f"{who}: at least 3 examples are needed, got {n}")
+        mean = total / n
+        products = [
+            *over_gradient_rows(
+                _products, loss, at, batches, chunk_size, unit, mean, steps=steps, name="products"
+            )
+        ]
     a, b = np.concatenate(norms), np.concatenate(products)
     q = float(mean @ mean)
     S, G2, covariance = _jackknife(a, b, q)
@@ -182,6 +191,24 @@ def gradient_noise_scale(
         if bounded
         else f"{n} examples cannot tell the gradient from zero; give more of them",
     )
+
+
+def _norms(
+    loss: Callable[..., Any], at: Flattening, batches: Batches, chunk_size: int | None, steps: Steps
+) -> tuple[Array, float, list[Array]]:
+    """The sum of all gradients and their squared norms, over the unit in between."""
+    total, unit = np.zeros(at.size), 0.0
+    norms: list[Array] = []
+    rows = over_gradient_rows(_sums, loss, at, batches, chunk_size, steps=steps, name="norms")
+    for other, sums, squares in rows:
+        if other > unit:
+            ratio, unit = unit / other, other
+            total *= ratio
+            norms = [ratio**2 * x for x in norms]
+        ratio = other / (unit or 1.0)
+        total += ratio * sums
+        norms.append(ratio**2 * squares)
+    return total, unit or 1.0, norms
 
 
 def _sums(g: Array) -> tuple[float, Array, Array]:

@@ -7,7 +7,7 @@ output_jacobians      : predict, params, x -> (n, K, P), likewise
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,8 @@ from ...replay import jacrev
 from ...transforms.gradients import grad
 from ...transforms.jacobians import MEMORY_OF_A_SWEEP
 from ...transforms.vectorize import vmap
+from ..estimates.checkpoints import Point
+from ..estimates.steps import Steps
 from ..operators import checks, memory
 from ..operators.batches import Batches
 from ..operators.flattening import Array, Flattening
@@ -144,12 +146,56 @@ def over_gradient_rows(
     batches: Batches,
     chunk_size: int | None = None,
     *args: Any,
+    steps: Steps | None = None,
+    name: str = "",
 ) -> Iterator[Any]:
     """``function(rows, *args)`` of :func:`gradient_rows` of all batches, in order, by whom the
-    batches are taken."""
+    batches are taken; of those alone that are no finished steps of the pass ``name``."""
     on_rows = _OnRows(function, loss, at, chunk_size)
-    for _, _, found in batches.each(on_rows, args, weighted=False):
-        yield from found
+    if steps is None:
+        for _, _, found in batches.each(on_rows, args, weighted=False):
+            yield from found
+    else:
+        for number, part in enumerate(parts_of_batches(batches, on_rows, args, weighted=False)):
+            for _, _, found in steps(f"{name} {number}", part):
+                yield from found
+            steps.advance(number + 1, name)
+
+
+def parts_of_batches(
+    batches: Batches, function: Any, args: tuple[Any, ...] = (), *, weighted: bool
+) -> Iterator[Callable[[], list[tuple[int, int, Any]]]]:
+    """What gives the items of :meth:`Batches.each`, of a batch at a time.
+
+    With workers, who take several at a time, of all.
+    """
+    if batches.workers is not None:
+        yield lambda: list(batches.each(function, args, weighted=weighted))
+        return
+
+    def part(number: int, size: int, batch: Any) -> list[tuple[int, int, Any]]:
+        return [(number, size, function(lambda: batch, number, *args))]
+
+    for found in batches.sized(batches.who, weighted):
+        yield partial(part, *found)
+
+
+def steps_at(
+    checkpoint: Any,
+    at: Flattening,
+    batches: Batches,
+    loss: Callable[[Any, Any], Any],
+    options: Mapping[str, Any],
+    progress: bool,
+) -> Steps:
+    """The steps of a run at a point, which is told from others by the loss of the first batch."""
+    value = 0.0
+    if checkpoint is not None and batches.workers is None:
+        batch = next(iter(batches), None)
+        value = float(np.asarray(unrecorded(loss(at.tensors(), batch))))
+    where = Point(at.who, at.join(at.values), value)
+    total = len(batches.data) if batches.in_memory else None
+    return Steps(checkpoint, where, options, progress=progress, total=total, unit="batches")
 
 
 def output_jacobians(

@@ -101,6 +101,8 @@ def explain_step(
     rtol: float = 1e-2,
     reduction: str = "mean",
     seed: int = 0,
+    progress: bool = False,
+    checkpoint: Any = None,
 ) -> StepExplanation:
     """Explain how a step changed the loss: predicted by the quadratic model, and in truth.
 
@@ -118,6 +120,8 @@ def explain_step(
     rtol : float
         Accuracy of the eigenvalues, relative.
     seed : int
+    progress, checkpoint
+        As for :func:`top_eigenpairs`, which takes most of the time.
 
     Returns
     -------
@@ -149,7 +153,9 @@ def explain_step(
     d = total.flat(after) - total.start
     Hd = op.matvec(d)
     square, twist = float(d @ d), float(d @ Hd)
-    top = top_eigenpairs(op, min(k, op.shape[0]), rtol=rtol, seed=seed)
+    top = top_eigenpairs(
+        op, min(k, op.shape[0]), rtol=rtol, seed=seed, progress=progress, checkpoint=checkpoint
+    )
     along = (top.vectors.T @ d) ** 2
     shares = along / square if square else np.full(len(along), np.nan)
     return StepExplanation(
