@@ -127,6 +127,12 @@ def test_a_system_that_is_not_solved_is_an_error() -> None:
     for b in (np.ones(2) + 1j, np.array([1, 2]), "b"):
         with pytest.raises(TypeError, match="b must hold real floating-point numbers, got"):
             optim.linear_solve(lambda v: v, b)
+    for method in ("cg", "minres", "gmres", "lsmr"):
+        for matvec in (lambda v: 3 * v + 1, lambda v: v**2 + v):
+            with pytest.raises(ValueError, match="matvec must be linear"):
+                optim.linear_solve(matvec, np.ones(2), (), method)
+        with pytest.raises(optim.NotConvergedError, match="holds NaN or infinity"):
+            optim.linear_solve(lambda v: v, np.array([1.0, np.nan]), (), method)
     w = tg.tensor(2.0, requires_grad=True)
     with pytest.raises(tg.NonDifferentiableError, match=r"Pass it in args"):
         optim.linear_solve(lambda v: w * v, np.ones(3))
@@ -301,6 +307,11 @@ def test_what_is_no_solution_has_no_derivative() -> None:
         tg.grad(lambda a: optim.minimize(lambda x, a: (x - a) ** 4, 0.0, (a,), maxiter=1).x)(1.0)
     with pytest.raises(optim.NotConvergedError, match="fixed_point: after at most 50 iterations"):
         optim.fixed_point(lambda x: 2 * x + 1.0, 1.0, method="iteration", maxiter=50)
+    for method in ("newton", "iteration", "anderson"):
+        with pytest.raises(optim.NotConvergedError, match=f"iterations of {method}, f"):
+            optim.fixed_point(lambda x: np.sqrt(x - 5.0), 1.0, method=method)
+    with pytest.raises(optim.NotConvergedError, match="iterations of iteration, f"):
+        optim.fixed_point(lambda x: 2 * x + 1.0, 1.0, method="iteration")  # until it overflows
 
 
 def test_closures_are_refused_not_forgotten() -> None:

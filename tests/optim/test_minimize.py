@@ -146,6 +146,21 @@ def test_gradient_descent_is_linear_at_the_rate_of_exact_searches() -> None:
     np.testing.assert_allclose(ratios, 0.8**2, rtol=1e-6)
 
 
+def test_levenberg_marquardt_is_superlinear_without_residuals() -> None:
+    """The damping vanishes as the loss falls as predicted, and Gauss-Newton's step is left."""
+    t = np.linspace(0, 1, 9)
+    truth = np.array([1.5, -0.7])
+    residuals = lambda x: x[0] * np.exp(x[1] * t) - truth[0] * np.exp(truth[1] * t)
+    _, points = iterates(
+        residuals, np.zeros(2), method="levenberg-marquardt", tol=1e-14, radius=1.0
+    )
+    errors = np.linalg.norm(points - truth, axis=1)
+    errors = errors[errors > 1e-13]
+    ratios = errors[1:] / errors[:-1]
+    assert len(ratios) >= 5
+    assert ratios[-1] < 1e-2 and (np.diff(ratios[-4:]) < 0).all()
+
+
 def test_gauss_newton_is_quadratic_without_residuals_and_linear_with() -> None:
     t = np.linspace(0, 1, 9)
     model = lambda x, y: x[0] * np.exp(x[1] * t) - y

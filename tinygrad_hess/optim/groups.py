@@ -26,6 +26,10 @@ class Group(NamedTuple):
     weight_decay: float | None = None
 
 
+REST = Group("")
+"""The leaves that match no group."""
+
+
 class Groups:
     """The groups of an optimiser, in their order; leaves that match none come last.
 
@@ -139,7 +143,7 @@ class Groups:
         return defaults.weight_decay if own.weight_decay is None else own.weight_decay
 
     def _group_at(self, number: int) -> Group:
-        return self.groups[number] if number < len(self.groups) else Group("")
+        return self.groups[number] if number < len(self.groups) else REST
 
 
 def rate_at(who: str, lr: Rate, step: int) -> float:

@@ -128,10 +128,11 @@ def scipy_minimize(
             derivatives["hessp"] = objective.product
         else:
             derivatives["hess"] = objective.hessian
-    found = scipy.optimize.minimize(
-        objective.loss if by_value else pair, objective.start, method=method, bounds=limits,
-        constraints=given, tol=tol, callback=callback, options=options or None, **derivatives,
-    )  # fmt: skip
+    with np.errstate(all="ignore"):  # a trial may lie where the loss overflows
+        found = scipy.optimize.minimize(
+            objective.loss if by_value else pair, objective.start, method=method, bounds=limits,
+            constraints=given, tol=tol, callback=callback, options=options or None, **derivatives,
+        )  # fmt: skip
     found.x = objective.unravel(found.x)
     return found
 

@@ -75,6 +75,7 @@ class System:
         columns = lambda parameters: jacobian(lambda v: matvec(v, parameters))(at)
         self._columns = Replayed(columns, after=PATIENCE)
         self._is_small = max(shape) <= SMALL
+        self._is_linear = transpose is not None  # that of the transpose follows
 
     @property
     def transpose(self) -> System:
@@ -109,6 +110,7 @@ class System:
         b = np.asarray(b, np.float64)
         if not b.any():
             return np.zeros(self.shape[1])
+        self._require_linear(parameters, b)
         A = self.operator(parameters)
         if self.method == "lsmr":
             return self._least_squares(A, b)
@@ -131,6 +133,21 @@ class System:
                 + (": cg is for positive definite matrices." if self.method == "cg" else ".")
             )
         return x
+
+    def _require_linear(self, parameters: Any, b: Any) -> None:
+        """Once: that twice a vector has twice the product. And that ``b`` is finite."""
+        if not np.isfinite(b).all():
+            raise NotConvergedError(f"{self.who}: the right-hand side holds NaN or infinity")
+        if self._is_linear:
+            return
+        self._is_linear = True
+        v = np.ones(self.shape[1])
+        once, twice = (np.asarray(_plain(self.matvec(k * v, parameters), self.who)) for k in (1, 2))
+        if np.abs(twice - 2 * once).max() > 1e-6 * np.abs(twice).max():
+            raise ValueError(
+                f"{self.who}: matvec must be linear in its first argument, but twice a vector did "
+                "not give twice the product. A constant belongs in b; other equations are for root."
+            )
 
     def _least_squares(self, A: Any, b: Any) -> Any:
         limit = self.maxiter or 20 * max(self.shape) + 100
@@ -160,6 +177,7 @@ class Normal(System):
         b = np.asarray(b, np.float64)
         if not b.any():
             return np.zeros(self.shape[1])
+        self.system._require_linear(parameters, b)
         A = self.system.operator(parameters)
         return self._least_squares(A, self._least_squares(A.T, b))
 
@@ -294,7 +312,7 @@ def linear_solve(
     NotConvergedError
         When the residual is above 100 ``tol`` and 1e-8 of ``b``.
     ValueError
-        When ``matvec`` gives other than a tree like ``b``.
+        When ``matvec`` gives other than a tree like ``b``, or is not linear.
 
     References
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -195,7 +196,9 @@ def fixed_point(
                 start, _ = start_of(who, x0)
                 values = lambda x: system.values(x, leaves)
                 x, error = _iterated(values, start, method, tol, maxiter)
-            if not error <= 100 * tol * (1 + np.linalg.norm(x)):
+            with np.errstate(over="ignore"):
+                size = np.linalg.norm(x)
+            if not error <= 100 * tol * (1 + size) < math.inf:
                 raise NotConvergedError(
                     f"{who}: after at most {maxiter:,} iterations of {method}, f(x) - x is "
                     f"{error:.2g}. Give maxiter=, another method, or a start that is closer."
@@ -249,7 +252,10 @@ class _Equations:
                 jac=slopes if method in BY_JACOBIAN else None, options=options or None,
             )  # fmt: skip
         if not found.success:  # within rounding no progress is seen, and none is needed
-            found.success = bool(np.abs(found.fun).max() <= 100 * tol)
+            left = float(np.abs(found.fun).max())
+            found.success = left <= 100 * tol
+            if found.success:
+                found.message = f"At a root to rounding: of f, {left:.2g} is left."
         found.x = self.unravel(found.x)
         return found
 
@@ -265,6 +271,8 @@ def _iterated(
                 x = scipy.optimize.anderson(gap, x, alpha=-1.0, f_tol=bound, maxiter=maxiter)
             except scipy.optimize.NoConvergence as error:
                 x = np.asarray(error.args[0])
+            except ValueError:  # of an iterate that is not finite, which it does not give
+                return x, math.inf
             return x, float(np.abs(gap(x)).max())
         for _ in range(maxiter):
             change = gap(x)
