@@ -1,26 +1,29 @@
 """A Hessian-vector product by workers: what it costs, and what it would cost with many more.
 
-Writes the constants of this machine, the times of one and two processes beside the model's, and
-what the model and a simulation of it say for many workers:
+Measures the constants of this machine, real products by one and two workers beside the model's and
+a simulation's, and says what those expect of many workers:
 
-    python -m benchmarks.distributed            # the table of docs/scaling.md
-    python -m benchmarks.distributed --tiles 2  # a twentieth of the data, to try it out
+    python -m benchmarks.distributed --write    # the measured part of docs/scaling.md, anew
+    python -m benchmarks.distributed --tiles 2  # printed, with a tenth of the data, to try it out
 
-Times are medians of alternating calls. Run it on a quiet machine.
+Times are medians of alternating calls. Run it on a quiet machine; Dask is measured where it is
+installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import heapq
+import importlib.util
 import multiprocessing
 import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +38,8 @@ from tinygrad_hess.distributed.transport import read, write
 
 SIZES = (64, 256, 256, 10)
 SHARDS = 16
+PAGE = Path(__file__).parents[1] / "docs" / "scaling.md"
+BEGIN, END = "<!-- measured -->", "<!-- end of what was measured -->"
 
 
 def loss(model: Any, batch: Any) -> Any:
@@ -70,14 +75,19 @@ class Costs:
         A call and its answer, without what they carry: for the process that asks.
     byte : float
         Of a vector, to write it, read it or add it up: for the process that asks.
-    latency : float
-        From a call until it begins, and from its end until the answer is known.
+    latencies : tuple of float
+        Of calls that do nothing: from the call until its answer is known, as measured one by one.
     """
 
     example: float
     message: float
     byte: float
-    latency: float
+    latencies: tuple[float, ...]
+
+    @property
+    def latency(self) -> float:
+        """The median."""
+        return statistics.median(self.latencies)
 
     def product(self, examples: float, workers: int, shards: int, vector: int) -> float:
         """Seconds of a product, as docs/scaling.md derives it."""
@@ -87,17 +97,21 @@ class Costs:
         return self.latency + vector * self.byte + max(compute + serial / shards, serial)
 
     def simulated(self, examples: float, workers: int, shards: int, vector: int) -> float:
-        """The same by events: calls go out one by one, and answers are added up in order."""
+        """The same by events: calls go out one by one, and answers are added up in order.
+
+        Each call has one of the latencies that were measured, and its work a spread of 5%.
+        """
         free = [0.0] * min(workers, shards)
         heapq.heapify(free)
         sent, ends = vector * self.byte, []
         rng = np.random.default_rng(0)
         for _ in range(shards):
             sent += self.message / 2
-            begin = max(sent + self.latency / 2, heapq.heappop(free))
+            latency = rng.choice(self.latencies)
+            begin = max(sent + latency / 2, heapq.heappop(free))
             work = (examples / shards) * self.example * rng.lognormal(0, 0.05)
             heapq.heappush(free, begin + work)
-            ends.append(begin + work + self.latency / 2)
+            ends.append(begin + work + latency / 2)
         now = sent
         for end in ends:
             now = max(now, end) + self.message / 2 + vector * self.byte
@@ -120,25 +134,37 @@ def medians(calls: dict[str, Callable[[], Any]], repeats: int) -> dict[str, floa
     return {name: statistics.median(found) for name, found in times.items()}
 
 
+VECTOR = 200_000
+"""Parameters of the loss that costs nothing."""
+
+
 def nothing(w: Any, batch: Any) -> Any:
     """A loss that costs nothing."""
     return (w * w).sum() / 2
 
 
-def measured_costs(example: float, repeats: int) -> Costs:
-    """What messages cost here: products of a loss that costs nothing, with few and many shards."""
+def costless(executors: Any, shards: int, size: int) -> Callable[[], Any]:
+    """A product by the Hessian of a loss that costs nothing: messages and vectors are left."""
+    data = ShardedData(np.zeros((64, 1)), executors, shards=shards)
+    op = HessianOperator(nothing, np.ones(size), data, check=False)
+    return partial(op.matvec, np.ones(size))
+
+
+def measured_costs(repeats: int) -> Costs:
+    """What messages cost here, without the work: from few and many shards, short and long."""
     with one_process() as executor:
         times = {}
-        for size in (1, 200_000):
-            for shards in (1, 33):
-                data = ShardedData(np.zeros((33, 1)), executor, shards=shards)
-                op = HessianOperator(nothing, np.ones(size), data, check=False)
-                v = np.ones(size)
-                times[size, shards] = medians({"": partial(op.matvec, v)}, repeats)[""]
-    message = (times[1, 33] - times[1, 1]) / 32
-    large = (times[200_000, 33] - times[200_000, 1]) / 32
-    byte = max(large - message, 0.0) / (8 * 200_000)
-    return Costs(example, message, byte, max(times[1, 1] - message, 0.0))
+        for size in (1, VECTOR):
+            calls = {str(n): costless(executor, n, size) for n in (1, 33)}
+            found = medians(calls, repeats)
+            times[size] = (found["33"] - found["1"]) / 32
+        latencies = []
+        for _ in range(20 * repeats):
+            begin = time.perf_counter()
+            executor.submit(int).result()
+            latencies.append(time.perf_counter() - begin)
+    byte = max(times[VECTOR] - times[1], 0.0) / (8 * VECTOR)
+    return Costs(0.0, times[1], byte, tuple(latencies))
 
 
 def file_seconds(size: int, repeats: int) -> float:
@@ -155,61 +181,126 @@ def file_seconds(size: int, repeats: int) -> float:
         return medians({"": there_and_back}, repeats)[""]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tiles", type=int, default=20)
-    parser.add_argument("--repeats", type=int, default=7)
-    given = parser.parse_args()
-    model, data = problem(given.tiles)
+@contextlib.contextmanager
+def dask_client() -> Iterator[Any]:
+    """Of a cluster of two processes on this machine; None where Dask is not installed."""
+    if importlib.util.find_spec("distributed") is None:
+        yield None
+        return
+    from dask.distributed import Client, LocalCluster
+
+    options: dict[str, Any] = {"processes": True, "dashboard_address": ":0"}
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, **options) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def table(head: str, rows: Sequence[Sequence[str]]) -> str:
+    """In Markdown."""
+    line = "| " + " | ".join("---" for _ in head.split("|")) + " |"
+    return "\n".join([f"| {head} |", line, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
+
+
+def measured(tiles: int, repeats: int) -> str:
+    """The measured part of the page."""
+    model, data = problem(tiles)
     n, load = len(data[1]), os.getloadavg()[0]
-    slots = [one_process, one_process]
     kwargs: dict[str, Any] = {"check": False, "tape_memory": 4 * 2**30}
-    one = HessianOperator(loss, model, ShardedData(data, slots[:1], shards=SHARDS), **kwargs)
-    two = HessianOperator(loss, model, ShardedData(data, slots, shards=SHARDS), **kwargs)
+    by = lambda workers: HessianOperator(
+        loss, model, ShardedData(data, workers, shards=SHARDS), **kwargs
+    )
     here = HessianOperator(loss, model, data, **kwargs)
-    v = np.random.default_rng(0).standard_normal(one.shape[0])
-    same = bool(np.array_equal(one @ v, two @ v))
+    size = here.shape[0]
+    v = np.random.default_rng(0).standard_normal(size)
 
     def alone() -> None:
         with one_blas_thread:
             here.matvec(v)
 
-    calls: dict[str, Callable[[], Any]] = {
-        "one worker": lambda: one.matvec(v), "two workers": lambda: two.matvec(v),
-        "this process, one thread": alone, "this process, its threads": lambda: here.matvec(v),
-    }  # fmt: skip
-    times = medians(calls, given.repeats)
-    vector = 8 * one.shape[0]
-    costs = measured_costs(0.0, 5 * given.repeats)
+    one, two = by([one_process]), by([one_process] * 2)
+    with dask_client() as client:
+        calls: dict[str, Callable[[], Any]] = {
+            "one worker (a process, one BLAS thread)": lambda: one.matvec(v),
+            "two workers": lambda: two.matvec(v),
+        }
+        answers = [one @ v, two @ v]
+        if client is not None:
+            dask = by(client.get_executor(pure=False))
+            calls["two workers of a Dask `LocalCluster`"] = lambda: dask.matvec(v)
+            answers.append(dask @ v)
+        calls["this process, one thread, no shards"] = alone
+        calls["this process, its own threads, no shards"] = lambda: here.matvec(v)
+        times = medians(calls, repeats)
+    first, second = list(times.values())[:2]
+    same = all(np.array_equal(x, answers[0]) for x in answers)
+    costs = measured_costs(5 * repeats)
+    vector = 8 * size
     overhead = costs.product(0, 1, SHARDS, vector)
-    costs = Costs((times["one worker"] - overhead) / n, costs.message, costs.byte, costs.latency)
-    print(f"{n} examples, {one.shape[0]} parameters, {SHARDS} shards; load {load:.1f} on")
-    print(f"{os.cpu_count()} cores; one and two workers agree to the last bit: {same}\n")
-    print("| product | seconds | of one worker |\n| --- | --- | --- |")
-    for name, seconds in times.items():
-        print(f"| {name} | {seconds:.3f} | {seconds / times['one worker']:.2f} |")
-    print("\n| constant | here |\n| --- | --- |")
-    print(f"| a product, for one example | {1e6 * costs.example:.1f} µs |")
-    print(f"| a call and its answer | {1e3 * costs.message:.2f} ms |")
-    print(f"| a vector's byte | {1e9 * costs.byte:.2f} ns |")
-    print(f"| latency | {1e3 * costs.latency:.2f} ms |")
-    print(f"| a vector of {vector} bytes, written and read | ", end="")
-    print(f"{1e3 * file_seconds(vector, 5 * given.repeats):.2f} ms |")
-    print("\n| examples | workers | shards | model, s | simulation, s | measured, s | speedup |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    rows: list[tuple[float, int, int, str]] = [
-        (n, 1, SHARDS, f"{times['one worker']:.3f}"),
-        (n, 2, SHARDS, f"{times['two workers']:.3f}"),
+    costs = replace(costs, example=(first - overhead) / n)
+    free = replace(costs, example=0.0)
+    many = medians({str(w): costless([one_process] * w, 64, VECTOR) for w in (1, 2)}, 3 * repeats)
+    rows: list[tuple[str, Costs, float, int, int, int, str]] = [
+        (f"{n:,}", costs, n, 1, SHARDS, vector, f"{first:.3g} (c is from this)"),
+        (f"{n:,}", costs, n, 2, SHARDS, vector, f"{second:.3g}"),
+        *[("64, of no cost", free, 64, w, 64, 8 * VECTOR, f"{many[str(w)]:.3g}") for w in (1, 2)],
+        *[
+            (f"10{power}", costs, number, w, w, vector, "")
+            for power, number in (("⁶", 1e6), ("⁹", 1e9))
+            for w in (10, 100, 1000)
+        ],
     ]
-    rows += [(examples, w, w, "") for examples in (1e6, 1e9) for w in (10, 100, 1000)]
-    for examples, workers, shards, found in rows:
-        whole = costs.product(examples, 1, 1, vector)
-        by_model = costs.product(examples, workers, shards, vector)
-        by_events = costs.simulated(examples, workers, shards, vector)
-        print(
-            f"| {examples:.3g} | {workers} | {shards} | {by_model:.3g} | {by_events:.3g} | {found} "
-            f"| {whole / by_model:.1f} |"
+    predictions = [
+        (
+            name, f"{w:,}", f"{shards:,}", f"{of.product(number, w, shards, length):.3g}",
+            f"{of.simulated(number, w, shards, length):.3g}", found,
+            f"{of.product(number, 1, 1, length) / of.product(number, w, shards, length):.2g}",
         )
+        for name, of, number, w, shards, length, found in rows
+    ]  # fmt: skip
+    constants = [
+        ("c, a product for one example", f"{1e6 * costs.example:.3g} µs"),
+        ("m, a call and its answer", f"{1e3 * costs.message:.3g} ms"),
+        ("β, a vector's byte", f"{1e9 * costs.byte:.3g} ns"),
+        ("ℓ, the latency: median, and 99% below", f"{1e3 * costs.latency:.3g} ms, "
+         f"{1e3 * np.quantile(costs.latencies, 0.99):.3g} ms"),
+        (f"a vector of {vector / 1e6:.2f} MB as a file, written and read",
+         f"{1e3 * file_seconds(vector, 5 * repeats):.3g} ms"),
+    ]  # fmt: skip
+    agree = "gave the same bits" if same else "**did not give the same bits**"
+    busy = " **The machine was busy: ratios are rough.**" if load > 0.7 else ""
+    return "\n".join(
+        [
+            f"Measured on {os.cpu_count()} cores at a load of {load:.1f}, with the net "
+            f"{'-'.join(map(str, SIZES))} ({size:,} parameters) on {n:,} digits in {SHARDS} "
+            f"shards. All workers {agree}.{busy}\n",
+            table(
+                "product | seconds | of one worker",
+                [(name, f"{t:.3g}", f"{t / first:.2f}") for name, t in times.items()],
+            ),
+            table("constant | here", constants),
+            "What the model and the simulation expect, and what real runs took:\n",
+            table(
+                "examples | workers | shards | model, s | simulation, s | measured, s | speedup by "
+                "the model",
+                predictions,
+            ),
+        ]
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tiles", type=int, default=20, help="copies of the 1797 digits")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--write", action="store_true", help="into docs/scaling.md")
+    given = parser.parse_args()
+    found = measured(given.tiles, given.repeats)
+    print(found)
+    if given.write:
+        before, rest = PAGE.read_text().split(BEGIN)
+        PAGE.write_text(f"{before}{BEGIN}\n\n{found}\n{END}{rest.split(END)[1]}")
 
 
 if __name__ == "__main__":

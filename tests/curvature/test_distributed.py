@@ -333,8 +333,11 @@ class TestRefusals:
 # ---- hard cases ----------------------------------------------------------------------------------
 
 
+KILLS = 100
+
+
 class Killing:
-    """Kills one worker or another at random moments, while the block runs.
+    """Kills one worker or another at random moments, while the block runs, so many times.
 
     Parameters
     ----------
@@ -351,7 +354,7 @@ class Killing:
 
     def _run(self) -> None:
         rng = random.Random(0)
-        while not self._stop.wait(rng.uniform(0.01, self._seconds)):
+        while self.count < KILLS and not self._stop.wait(rng.uniform(0.01, self._seconds)):
             if pids := self._pids():
                 with contextlib.suppress(ProcessLookupError):  # it has ended just now
                     os.kill(rng.choice(pids), signal.SIGKILL)
@@ -365,8 +368,6 @@ class Killing:
         self._stop.set()
         self._thread.join()
 
-
-KILLS = 100
 
 WIDE = np.random.default_rng(0).normal(size=(2000, 300)), np.arange(2000) % 2 * 1.0
 AT, ALONG = np.linspace(-1, 1, 300) / 30, np.ones(300)
@@ -451,9 +452,8 @@ def test_a_hundred_kills_of_dask_workers_change_no_result() -> None:
     patient = dask.config.set({"distributed.deploy.lost-worker-timeout": "1h"})
     with patient, dask_cluster() as (cluster, client):
 
-        def pids() -> list[int]:  # once both work: Dask gives up one that ends as it starts
+        def pids() -> list[int]:  # of those that work: Dask gives up one that ends as it starts
             found = [nanny.process for nanny in list(cluster.workers.values())]
-            at_work = [p.pid for p in found if p and p.status.name == "running"]
-            return at_work if len(at_work) == 2 else []
+            return [p.pid for p in found if p and p.status.name == "running"]
 
         print(survives(client, pids))
