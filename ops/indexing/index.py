@@ -11,6 +11,7 @@ can differ from example to example, and from call to call of a replayed function
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -391,11 +392,45 @@ def _sum_of_scatters(
                 out[key] += g
         return out
     plain = [(g, params) for g, arrays, params in parts if not arrays]
-    single = [put_pattern(g, *arrays, **params) for g, arrays, params in parts if arrays]
+    by_arrays = _joined([part for part in parts if part[1]], shape)
+    single = [put_pattern(g, *arrays, **params) for g, arrays, params in by_arrays]
     if len(plain) < _MANY:
         single += [put_pattern(g, **params) for g, params in plain]
         return functools.reduce(add, single)
     return functools.reduce(add, [*single, *_disjoint_scatters(plain, shape)])
+
+
+def _joined(
+    parts: Sequence[tuple[Array, Sequence[Any], dict[str, Any]]], shape: tuple[int, ...]
+) -> list[tuple[Array, Sequence[Any], dict[str, Any]]]:
+    """Fewer parts with the same sum: those along one axis are one, with all their positions.
+
+    Each part becomes an array of this shape, of which eight uses of a large table had eight.
+    """
+    found, along = [], dict[Any, list[tuple[Array, Any]]]()
+    for g, arrays, params in parts:
+        pattern = params["pattern"]
+        if len(arrays) == 1 and all(e is ARRAY or e == ALL for e in pattern):
+            key = pattern.index(ARRAY), arrays[0].dtype
+            along.setdefault(key, []).append((g, arrays[0]))
+        else:
+            found.append((g, arrays, params))
+    for (axis, _), several in along.items():
+        before, after = shape[:axis], shape[axis + 1 :]
+        ends = np.cumsum([math.prod(a.shape) for _, a in several]).tolist()
+        slices = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+        gs = [
+            reshape(g, shape=(*before, s.stop - s.start, *after))
+            for s, (g, _) in zip(slices, several, strict=True)
+        ]
+        at = tuple((ALL,) * axis + (s,) + (ALL,) * len(after) for s in slices)
+        joined = scatter_all(*gs, patterns=at, shape=(*before, ends[-1], *after))
+        positions = scatter_all(
+            *(ravel(a) for _, a in several), patterns=tuple((s,) for s in slices), shape=(ends[-1],)
+        )
+        pattern = (ALL,) * axis + (ARRAY,) + (ALL,) * len(after)
+        found.append((joined, [positions], {"pattern": pattern, "shape": shape}))
+    return found
 
 
 def _disjoint_scatters(

@@ -399,6 +399,15 @@ def test_slips_are_told_before_they_become_something_else(
         optim.fit(classify, **{**options, **given})
 
 
+@pytest.mark.parametrize("jit", [True, False])
+def test_a_loss_without_a_gradient_is_no_loss(jit: bool) -> None:
+    for loss in (lambda m, b: classify(m, b).item(), lambda m, b: float(len(b[1]))):
+        with pytest.raises(
+            ValueError, match=r"plain number, through which no gradient.*\.item\(\)"
+        ):
+            optim.fit(loss, nn.MLP([3, 2], seed=0), (X, LABELS), optim.SGD(lr=0.1), jit=jit)
+
+
 def test_an_error_in_the_first_step_says_what_the_loss_was_called_with() -> None:
     with pytest.raises(TypeError, match="cross_entropy") as caught:
         optim.fit(classify, nn.MLP([3, 2]), [X, LABELS], optim.SGD(lr=0.1))

@@ -44,8 +44,9 @@ class Embedding(Module):
     Notes
     -----
     The rows that occur add up in the gradient, which is an array like the table: one, however often
-    the table is used in a recorded sweep. It costs the zeros of the others. Optimisers that hold a
-    row's momentum, and curvature, whose vectors have all elements, need those anyhow.
+    the table is used, replayed and in products with the Hessian too. It costs the zeros of the
+    others. Optimisers that hold a row's momentum, and curvature, whose vectors have all elements,
+    need those anyhow.
 
     Examples
     --------

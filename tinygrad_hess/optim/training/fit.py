@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -137,9 +138,10 @@ def fit(
     FloatingPointError
         When the loss is not finite.
     ValueError
-        When the data hold no batches, or are a generator and ``epochs`` is above 1; when a file is
-        no checkpoint of such a run, or there is one and ``resume`` is False. With an executor, for
-        a loss that assigns to buffers or is no mean over examples.
+        When the loss gives a plain number; when the data hold no batches, or are a generator and
+        ``epochs`` is above 1; when a file is no checkpoint of such a run, or there is one and
+        ``resume`` is False. With an executor, for a loss that assigns to buffers or is no mean over
+        examples.
 
     Notes
     -----
@@ -188,7 +190,7 @@ def fit(
     workers = _workers(executor, shards, takes_batch, data)
     measure = _validation(loss, params, validation, metrics, jit, takes_batch, workers)
     if workers is None:
-        step = _step_of_batches(optimizer, loss, accumulate, jit, takes_batch)
+        step = _step_of_batches(optimizer, _recorded(loss), accumulate, jit, takes_batch)
         loader = Loader(data, "fit", "data")
     else:
         step = data_parallel_stepper(optimizer, loss, workers, jit=jit)
@@ -245,6 +247,24 @@ def _shown(training: Training, bar: Any) -> Iterator[Reached]:
         if bar.update(reached.steps - bar.n):  # it was drawn anew, as it is some times a second
             bar.set_postfix_str(training.history.last())
         yield reached
+
+
+def _recorded(loss: Callable[..., Any]) -> Callable[..., Any]:
+    """The loss, which must not give a plain number where its parameters are recorded."""
+
+    @functools.wraps(loss)
+    def call(params: Any, *batch: Any) -> Any:
+        value = loss(params, *batch)
+        if isinstance(value, (float, np.floating)) and any(
+            isinstance(x, Tensor) for x in trees.leaves(params)
+        ):
+            raise ValueError(
+                "fit: loss gave a plain number, through which no gradient flows: it does not "
+                "depend on params, or ends in .item() or .numpy(). Leave these out."
+            )
+        return value
+
+    return call
 
 
 def _step_of_batches(
