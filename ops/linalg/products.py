@@ -10,14 +10,16 @@ from __future__ import annotations
 import math
 import operator
 import string
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
 
 from ...core.batching import broadcast_batch
 from ...core.kinds import bilinear
-from ..elementwise.arithmetic import multiply
+from ..elementwise.arithmetic import add, multiply
 from ..elementwise.complexes import conjugated
+from ..indexing.index import take_pattern
 from ..shape.axes import canonical_axis, shape_of
 from ..shape.broadcasting import broadcast_to, reduce_sum, reshape
 from ..shape.permutation import permute
@@ -85,6 +87,37 @@ def _lowered_batch(call: Any, emit: Any, operands: Any, ndims: Any, lead: Any, p
     return emit(call, a, b)
 
 
+SHORT, FEW = 4, 64
+"""Length of its sums, and elements, up to which a product is one of elements: a call of BLAS takes
+ten times as long."""
+
+
+def _lowered_short(call: Any, emit: Any, a: Any, b: Any) -> Any:
+    """A product that sums over few elements, as a sum of products of columns with rows."""
+    left, right = call.primitive.product
+    n, rows, columns = (
+        a.shape[-2 if left else -1],
+        a.shape[-1 if left else -2],
+        b.shape[-2 if right else -1],
+    )
+    is_short = 1 <= n <= SHORT and rows * columns <= FEW
+    if not is_short or len(a.shape) + len(b.shape) > 4 or a.dtype != b.dtype or a.dtype.kind != "f":
+        return None
+
+    def vectors(x: Any, axis: int, turned: bool) -> list[Any]:
+        """The rows of a matrix, or its columns along axis 1; of its transpose if it is turned."""
+        everything = [slice(None), slice(None)]
+        found = []
+        for k in range(n):
+            everything[axis ^ turned] = slice(k, k + 1)
+            part = emit(take_pattern, x, pattern=tuple(everything), shape=x.shape)
+            found.append(emit(permute, part, axes=(-1, -2)) if turned else part)
+        return found
+
+    terms = zip(vectors(a, 1, left), vectors(b, 0, right), strict=True)
+    return reduce(partial(emit, add), [emit(multiply, x, y) for x, y in terms])
+
+
 def _flops(inner: int) -> Any:
     return lambda y, a, b: 2 * int(np.size(y)) * int(np.shape(a)[inner])
 
@@ -125,6 +158,7 @@ matmul2: Any = bilinear(
     batch=_batch(_mm, rows=True),
     signature="(m,n),(n,p)->(m,p)",
     product=(False, False),
+    lowered=lambda *operands: _lowered_short(matmul2, *operands),
     lowered_batch=lambda *batch: _lowered_batch(matmul2, *batch),
     **_ROW,
     label="@",
@@ -147,6 +181,7 @@ matmul_nt: Any = bilinear(
     batch=_batch(_nt, rows=True),
     signature="(m,n),(p,n)->(m,p)",
     product=(False, True),
+    lowered=lambda *operands: _lowered_short(matmul_nt, *operands),
     lowered_batch=lambda *batch: _lowered_batch(matmul_nt, *batch),
     **_ROW,
     label="@ᵀ",
@@ -162,6 +197,7 @@ matmul_tn: Any = bilinear(
     batch=_batch(_tn, rows=False),
     signature="(n,m),(n,p)->(m,p)",
     product=(True, False),
+    lowered=lambda *operands: _lowered_short(matmul_tn, *operands),
     lowered_batch=lambda *batch: _lowered_batch(matmul_tn, *batch),
     **_ROW,
     label="ᵀ@",

@@ -57,6 +57,7 @@ class Operation(NamedTuple):
     row: Row
     places: tuple[Place, ...]
     function: Any = None  # the ufunc, or copyto, that it is element by element
+    axes: Sequence[tuple[int, ...]] = ()  # of the row, in the order in which its result lies
     reads_result: bool = False
     code: Any = None  # the machine code that the row is a loop of
 
@@ -83,10 +84,10 @@ def lowered(call: Call, operands: Sequence[Place], out: Place) -> list[Operation
     own = own_loop(call.function, types)
     if own is not None and out.array.size <= FEW:
         found = own
-    row = _looped(found, arrays)
+    row, axes = _looped(found, arrays), ()
     if row is None and call.function in EXACT and not any([x.dtype.kind == "c" for x in arrays]):
-        row = _nested(found, own, arrays)
-    return None if row is None else [Operation(row, (*operands, out), call.function)]
+        row, axes = _nested(found, own, arrays)
+    return None if row is None else [Operation(row, (*operands, out), call.function, axes)]
 
 
 NO_LOOP: Loop = (0, 0)
@@ -133,17 +134,17 @@ def _looped(found: Loop, arrays: Sequence[Any]) -> Row | None:
     return Row(found, len(arrays), (out.size,), tuple(steps))
 
 
-def _nested(found: Loop, own: Loop | None, arrays: Sequence[Any]) -> Row | None:
-    """As loops over axes, as few as there can be; the result is filled without gaps.
+def _nested(found: Loop, own: Loop | None, arrays: Sequence[Any]) -> tuple[Row | None, Any]:
+    """As loops over axes, as few as there can be, and these axes; the result has no gaps.
 
     Where the innermost axis is short, a loop that takes any strides walks along another inside.
     """
     out = arrays[-1]
     axes = _merged(out.shape, [_spread(x, out.shape) for x in arrays])
     if out.size > 1 and axes[-1][-1] != out.itemsize:
-        return None
+        return None, ()
     longer = longest_inside(axes)
-    return _row(found, axes) if own is None or longer is axes else _row(own, longer)
+    return _row(found, axes) if own is None or longer is axes else _row(own, longer), axes
 
 
 SHORT = 16
@@ -206,7 +207,7 @@ def _copied(operands: Sequence[Place], out: Place) -> list[Operation] | None:
     if any(p.array.ndim > len(shape) for p in operands):
         return None
     axes = _merged(shape, [_spread(p.array, shape) for p in places])
-    return [Operation(_row(found, axes), places, np.copyto, bool(mask))]
+    return [Operation(_row(found, axes), places, np.copyto, axes, bool(mask))]
 
 
 # ---- sums and maxima over axes ------------------------------------------------------------------

@@ -157,6 +157,16 @@ class Assembler:
         """``to`` = four times the double ``x``."""
         self._vex(_66, _0F38, 0x19, True, to, 0, x)
 
+    def broadcast_mask(self, to: int, x: At, spare: int) -> None:
+        """``to`` = all bits set if the byte ``x`` is not zero, else none."""
+        self.load_byte(spare, x)
+        r, high = spare & 7, 0x48 | spare >> 3
+        self._code += bytes([high, 0x83, 0xF8 | r, 1])  # borrows from 0 only
+        self._code += bytes([high | (spare >> 3) << 2, 0x19, 0xC0 | r << 3 | r])  # then it is -1
+        self._code += bytes([high, 0xF7, 0xD0 | r])
+        self._vex(_66, _0F, 0x6E, False, to, 0, spare, wide=True)
+        self._vex(_66, _0F38, 0x59, True, to, 0, to)
+
     def load_mask(self, width: int, to: int, x: At, zero: int, spare: int) -> None:
         """``to`` = all bits set where bytes are not zero; ``zero`` is a vector that is set to 0."""
         if width == 1:

@@ -167,7 +167,8 @@ def _copied(steps: Steps, value: int, *mask_and_old: int) -> int:
 def _loops(operation: Operation) -> Loops:
     """Its loops without those of length one."""
     row = operation.row
-    found = [axis for axis in (*row.axes, (*row.dimensions, *row.steps)) if axis[0] != 1]
+    axes = operation.axes or (*row.axes, (*row.dimensions, *row.steps))
+    found = [axis for axis in axes if axis[0] != 1]
     return found or [(1, *[0] * row.operands)]
 
 
@@ -278,9 +279,8 @@ class _Together:
         values: dict[Access, int] = {}
         for access, x in self.loaded.items():
             k = self.number[access, "load"]
-            name = "load" if x.array.dtype == float else "load mask"
-            if name == "load" and not self.inner[k]:
-                name = "broadcast"
+            name = "load" if self.inner[k] else "broadcast"
+            name += "" if x.array.dtype == float else " mask"
             values[access] = steps.add(name, detail=k)
         for n, (operation, accesses) in enumerate(self.walked):
             *given, out = accesses

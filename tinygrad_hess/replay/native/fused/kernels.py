@@ -40,7 +40,8 @@ class Step(NamedTuple):
     detail: int = 0  # an operand; the bits of a constant; a predicate; a mode of rounding
 
 
-OPERANDS = frozenset({"load", "load mask", "broadcast"})
+SHARED = frozenset({"broadcast", "broadcast mask", "constant"})
+OPERANDS = SHARED | {"load", "load mask"}
 STORES = frozenset({"store", "store mask"})
 
 
@@ -97,7 +98,7 @@ class _Kernel:
         for at, step in enumerate(steps):
             for a in step.arguments:
                 self.uses[a].append(at)
-        shared = [k for k, s in enumerate(steps) if s.name in ("broadcast", "constant")]
+        shared = [k for k, s in enumerate(steps) if s.name in SHARED]
         shared.sort(key=lambda k: -len(self.uses[k]))
         self.hoisted = {k: REGISTERS - 1 - n for n, k in enumerate(shared[:HOISTED])}
         self.slots: dict[int, int] = {}  # value -> where on the stack it is
@@ -115,7 +116,7 @@ class _Kernel:
         self._where = dict(self.hoisted)
         self._found: list[_Placed] = []
         for at, step in enumerate(self.steps):
-            if step.name in OPERANDS or step.name == "constant":
+            if step.name in OPERANDS:
                 continue  # where it is read
             self._at, self._locked = at, set(step.arguments)
             registers = tuple([self._register(a) for a in step.arguments])
@@ -142,7 +143,7 @@ class _Kernel:
                 spare = self._take()
                 self._free.append(spare)
             name, detail = step.name, step.detail
-            if name not in OPERANDS and name != "constant":
+            if name not in OPERANDS:
                 name, detail = "reload", self.slots[value]
             self._found.append(_Placed(name, to, (), detail, spare))
             self._where[value] = to
@@ -156,7 +157,7 @@ class _Kernel:
             )
             register = self._where.pop(value)
             name = self.steps[value].name
-            if name not in OPERANDS and name != "constant" and value not in self.slots:
+            if name not in OPERANDS and value not in self.slots:
                 self.slots[value] = len(self.slots)
                 self._found.append(_Placed("spill", 0, (register,), self.slots[value], 0))
             self._free.append(register)
@@ -197,12 +198,10 @@ class _Kernel:
         """What is done once: values that are broadcast, and pointers."""
         a = self.assembler
         for value, register in self.hoisted.items():
-            step = self.steps[value]
-            if step.name == "constant":
-                a.broadcast(register, Constant(step.detail))
-            else:
-                a.load(R11, At(RDI, offset=8 * step.detail))
-                a.broadcast(register, At(R11))
+            name, _, detail = self.steps[value]
+            if name != "constant":
+                a.load(R11, At(RDI, offset=8 * detail))
+            self._share(name, register, At(R11), detail)
         for k, register in self.pointers.items():
             a.load(register, At(RDI, offset=8 * k))
         if not self.is_dense:
@@ -214,6 +213,13 @@ class _Kernel:
             a.address(to, At(to, RSI, self.operands[k].itemsize))
             if to == R11:
                 a.store(At(RDI, offset=8 * k), to)
+
+    def _share(self, name: str, to: int, x: At, bits: int) -> None:
+        """A register with the same value for all elements."""
+        if name == "broadcast mask":
+            self.assembler.broadcast_mask(to, x, R11)
+        else:
+            self.assembler.broadcast(to, Constant(bits) if name == "constant" else x)
 
     def _dense(self) -> None:
         a = self.assembler
@@ -262,10 +268,10 @@ class _Kernel:
                     a.load_numbers(width, to, self._element(detail))
                 case "load mask":
                     a.load_mask(width, to, self._element(detail), spare, R11)
-                case "broadcast":
-                    a.broadcast(to, self._element(detail))
                 case "constant":
-                    a.broadcast(to, Constant(detail))
+                    self._share(name, to, At(R11), detail)
+                case "broadcast" | "broadcast mask":
+                    self._share(name, to, self._element(detail), detail)
                 case "store":
                     a.store_numbers(width, self._element(detail), *arguments)
                 case "store mask":
@@ -288,4 +294,4 @@ class _Kernel:
 
 
 def _has_pointer(step: Step) -> bool:
-    return step.name in OPERANDS or step.name in STORES
+    return step.name in STORES or (step.name in OPERANDS and step.name != "constant")

@@ -1,0 +1,240 @@
+"""Elementwise operations in one loop of machine code, against NumPy itself, bit by bit."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from replayed import one_nan
+
+import tinygrad_hess as tg
+from tinygrad_hess.replay.codegen.writers import Call
+from tinygrad_hess.replay.native import fuses, library
+from tinygrad_hess.replay.native.fused import fuse
+from tinygrad_hess.replay.native.fused.rules import MASKS, NUMBERS
+from tinygrad_hess.replay.native.liveness import Roots
+from tinygrad_hess.replay.native.operations import Place, lowered
+
+pytestmark = pytest.mark.skipif(not fuses(), reason="no operations are fused here")
+
+HOSTILE = np.array([
+    np.nan, -np.nan, np.inf, -np.inf, 1e308, -1e308, 2.2e-308, 5e-324, -1e-310, 0.0, -0.0,
+    0.5, -0.5, 1.5, 2.5, -2.5, 1e16, -3.7,
+])  # fmt: skip
+
+LAYOUTS = {
+    "C": lambda x: x.copy(),
+    "F": lambda x: np.asfortranarray(x),
+    "columns": lambda x: np.repeat(x, 3, axis=-1)[..., ::3],
+    "reversed": lambda x: x[..., ::-1].copy()[..., ::-1],
+    "row": lambda x: x[:1].copy(),
+    "column": lambda x: x[..., :1].copy(),
+    "number": lambda x: x.ravel()[:1].reshape(()).copy(),
+}
+
+
+def draw(rng: Any, shape: tuple[int, ...], dtype: Any = float) -> Any:
+    """A third of it values of which something may be lost."""
+    x = np.where(rng.random(shape) < 0.3, rng.choice(HOSTILE, shape), rng.standard_normal(shape))
+    return x > 0 if dtype is bool else x
+
+
+class Chain:
+    """Calls of ufuncs on named arrays, run by NumPy and as fused operations."""
+
+    def __init__(self, arrays: dict[str, Any]):
+        self.arrays = arrays
+        self.calls: list[tuple[Any, tuple[str, ...], str]] = []
+
+    def by_numpy(self) -> dict[str, Any]:
+        """What is in each array afterwards."""
+        found = {name: x.copy(order="K") for name, x in self.arrays.items()}
+        with np.errstate(all="ignore"):
+            for fn, operands, out in self.calls:
+                given = [found[x] for x in operands]
+                if fn is np.copyto:
+                    np.copyto(found[out], given[0], where=given[1] if given[1:] else True)
+                else:
+                    fn(*given, out=found[out])
+        return found
+
+    def fused(self, live: list[str]) -> tuple[dict[str, Any], int]:
+        """The same after fusing, where only ``live`` are read later; and how many ran as code."""
+        arrays = {name: _kept(x) for name, x in self.arrays.items()}
+        roots = Roots(arrays)
+        operations = []
+        for fn, operands, out in self.calls:
+            places = [Place(x, arrays[x]) for x in operands]
+            made = lowered(Call(fn, operands, out), places, Place(out, arrays[out]))
+            assert made is not None, (fn, operands, out)
+            operations += made
+        read = {root for name in live for root in [roots.find(Place(name, arrays[name]))[0]]}
+        found = fuse(operations, roots, read)
+        for o in found:
+            at = [x.array for x in o.places]
+            library.run_once([o.row], at)
+        return arrays, sum(o.code is not None for o in found)
+
+
+def _kept(x: Any) -> Any:
+    """A copy that lies in memory as the array does."""
+    base = x if x.base is None else x.base
+    if x.base is None:
+        return x.copy(order="K")
+    start = x.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+    return np.ndarray(x.shape, x.dtype, base.copy(order="K"), start, x.strides)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Bit by bit, but for which NaN it is."""
+    return one_nan(np.ascontiguousarray(a)).tobytes() == one_nan(np.ascontiguousarray(b)).tobytes()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 7, 8, 63, 324])
+@pytest.mark.parametrize("ufunc", [*NUMBERS, *MASKS], ids=lambda f: f.__name__)
+def test_each_function_on_all_pairs(ufunc: Any, n: int) -> None:
+    pairs = [x.ravel()[:n].copy() for x in np.meshgrid(HOSTILE, HOSTILE)][: ufunc.nin]
+    if ufunc in MASKS:
+        pairs = [x > 0 for x in pairs]
+    with np.errstate(all="ignore"):
+        out = np.zeros_like(ufunc(*pairs))
+    names = tuple("ab"[: ufunc.nin])
+    chain = Chain({**dict(zip(names, pairs, strict=True)), "y": out, "z": out.copy()})
+    # twice, so that there is something to fuse
+    chain.calls = [(ufunc, names, "y"), (np.copyto, ("y",), "z")]
+    got, codes = chain.fused(["y", "z"])
+    want = chain.by_numpy()
+    assert codes == 1
+    assert same(got["y"], want["y"]) and same(got["z"], want["z"])
+
+
+@pytest.mark.parametrize("first", LAYOUTS)
+@pytest.mark.parametrize("second", LAYOUTS)
+def test_operands_in_any_layout(first: str, second: str) -> None:
+    rng = np.random.default_rng(0)
+    for shape in ((5, 7), (6, 1), (1, 9), (3, 4)):
+        for order in "CF":
+            arrays = {
+                "a": LAYOUTS[first](draw(rng, shape)),
+                "b": LAYOUTS[second](draw(rng, shape)),
+                "m": LAYOUTS[second](draw(rng, shape, bool)),
+                **{k: np.zeros(shape, order=order) for k in "xyz"},
+            }
+            chain = Chain(arrays)
+            chain.calls = [
+                (np.multiply, ("a", "b"), "x"),
+                (np.add, ("x", "a"), "y"),
+                (np.copyto, ("b", "m"), "y"),
+                (np.multiply, ("y", "m"), "z"),
+                (np.subtract, ("z", "b"), "z"),
+            ]
+            got, codes = chain.fused(["x", "y", "z"])
+            want = chain.by_numpy()
+            assert codes >= 1
+            assert all(same(got[k], want[k]) for k in "xyz"), (shape, order)
+
+
+def test_what_is_not_read_later_is_not_written() -> None:
+    a = np.arange(5.0)
+    chain = Chain({"a": a, "x": np.full(5, 7.0), "y": np.zeros(5)})
+    chain.calls = [(np.square, ("a",), "x"), (np.add, ("x", "a"), "y")]
+    got, codes = chain.fused(["y"])
+    assert codes == 1
+    np.testing.assert_array_equal(got["y"], a * a + a)
+    np.testing.assert_array_equal(got["x"], 7.0)
+
+
+def test_memory_that_is_shared_otherwise_than_element_by_element_is_not_fused() -> None:
+    base = np.arange(8.0)
+    shifted = {"a": base[:-1], "b": base[1:], "y": np.zeros(7)}
+    a, b = np.arange(7.0), np.arange(1.0, 8)
+    arrays = {"x": np.zeros(7), **shifted}
+    roots = Roots(arrays)
+    place = lambda name: Place(name, arrays[name])
+    # b is read after a, which it overlaps, is written
+    one = lowered(Call(np.negative, ("a",), "a"), [place("a")], place("a"))
+    two = lowered(Call(np.add, ("b", "b"), "y"), [place("b"), place("b")], place("y"))
+    assert one is not None and two is not None
+    found = fuse([*one, *two], roots, {roots.find(place(n))[0] for n in "ay"})
+    assert [o.code for o in found] == [None, None]
+    for o in found:
+        library.run_once([o.row], [x.array for x in o.places])
+    a = -a
+    b = np.append(a[1:], 7.0)
+    np.testing.assert_array_equal(arrays["y"], 2 * b)
+
+
+def test_more_values_at_once_than_registers() -> None:
+    rng = np.random.default_rng(1)
+    names = [f"a{k}" for k in range(5)]
+    functions = (np.square, np.negative, np.absolute)
+    values = {f"{n}{f.__name__}": np.zeros(37) for n in names for f in functions}
+    chain = Chain({n: rng.standard_normal(37) for n in names} | {"s": np.ones(37)} | values)
+    chain.calls = [(f, (n,), f"{n}{f.__name__}") for n in names for f in functions]
+    chain.calls += [(np.add, ("s", v), "s") for v in reversed(values)]
+    got, codes = chain.fused(["s"])
+    assert codes == 1
+    assert same(got["s"], chain.by_numpy()["s"])
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+def test_random_chains(data: Any) -> None:
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    shape = data.draw(st.sampled_from([(), (1,), (3,), (10,), (4, 3), (3, 17), (2, 3, 5)]))
+    pick = lambda names: data.draw(st.sampled_from(names))
+    arrays: dict[str, Any] = {f"x{k}": np.asarray(draw(rng, shape)) for k in range(4)}
+    arrays |= {f"m{k}": np.asarray(draw(rng, shape, bool)) for k in range(2)}
+    if shape:
+        arrays["row"] = np.asarray(draw(rng, shape[-1:]))
+        arrays["column"] = np.asarray(draw(rng, (*shape[:-1], 1)))
+    arrays["number"] = np.asarray(draw(rng, ()))
+    chain = Chain(arrays)
+    numbers = [n for n in arrays if n[0] != "m"]
+    for _ in range(data.draw(st.integers(2, 25))):
+        fn = pick([*NUMBERS, *MASKS, np.copyto, np.copyto])
+        if fn is np.copyto:
+            mask = (pick(["m0", "m1"]),) if data.draw(st.booleans()) else ()
+            call = (fn, (pick(numbers), *mask), pick([f"x{k}" for k in range(4)]))
+        elif fn in MASKS:
+            call = (fn, tuple(pick(["m0", "m1"]) for _ in range(fn.nin)), pick(["m0", "m1"]))
+        else:
+            with np.errstate(all="ignore"):
+                is_mask = np.asarray(fn(*[1.0] * fn.nin)).dtype == bool
+            out = pick(["m0", "m1"] if is_mask else [f"x{k}" for k in range(4)])
+            call = (fn, tuple(pick(numbers) for _ in range(fn.nin)), out)
+        chain.calls.append(call)
+    live = [n for n in ("x0", "x1", "x2", "x3", "m0", "m1") if data.draw(st.booleans())]
+    got, _ = chain.fused(live)
+    want = chain.by_numpy()
+    assert all(same(got[n], want[n]) for n in live)
+
+
+def test_a_gradient_is_one_loop_between_products() -> None:
+    rng = np.random.default_rng(0)
+    w, x = rng.standard_normal((6, 5)), rng.standard_normal((9, 6))
+
+    def loss(w: Any) -> Any:
+        h = x @ w
+        return (0.5 * h * (1 + h * (0.7978 + 0.0356 * h * h))).sum()
+
+    gradient = tg.grad(loss)
+    want = gradient(w)
+    np.testing.assert_allclose(tg.jit(gradient)(w), want, rtol=1e-12)
+    np.testing.assert_array_equal(tg.jit(gradient)(w), tg.jit(gradient, native=False)(w))
+
+
+def test_code_lives_as_long_as_what_calls_it() -> None:
+    f = tg.jit(lambda x: ((x * 1.25 + 3.0) / x - x * x).sum())
+    x = np.linspace(1, 2, 11)
+    first = f(x)
+    from tinygrad_hess.replay.native.fused import fusing
+
+    fusing._code.cache_clear()
+    gc.collect()
+    again = [tg.jit(lambda x, k=k: ((x + k) * x - x / (x + k)).sum())(x) for k in range(20)]
+    assert len(again) == 20 and f(x) == first
