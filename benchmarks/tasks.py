@@ -20,7 +20,8 @@ MEANINGS = {
     EACH: "the gradient of each example's loss",
     JACOBIAN: "of the outputs of 16 examples by all parameters",
     HESSIAN: "the full matrix",
-    SPARSE: "the matrix as scipy.sparse, the pattern found anew; peers: the full matrix",
+    SPARSE: "the matrix as scipy.sparse, its pattern known from the first call; "
+    "peers: the full matrix",
     EIGENVALUES: "the largest of the Hessian; ours: everything from its recording on; peers: by "
     "SciPy's eigsh on their products, compiled before",
     ADAM: "gradient and update, the state carried on",

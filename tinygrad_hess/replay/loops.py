@@ -19,6 +19,7 @@ import numpy as np
 
 from ..core import modes, trees
 from ..core.composite import Opaque, append, or_zeros, parts
+from ..core.hashing import hashable
 from ..core.tape import Tape
 from ..core.tensor import (
     Axis,
@@ -36,7 +37,7 @@ from ..ops.shape.batch_axes import axes_of, entered, left
 from ..ops.shape.rearranging import moveaxis
 from ..transforms.sweeps import forward, reverse
 from .compiled import CUT, Traced
-from .program import Loop, Program, hashable
+from .program import Loop, Program
 from .record import read
 
 Leaves = list[Any]

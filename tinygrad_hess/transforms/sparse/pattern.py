@@ -96,7 +96,7 @@ def _sets_of_node(node: Tensor, given: Given) -> Sets | None:
     prim: Any = node.prim
     if not isinstance(prim, Primitive):
         return _depends_on_all(node, given)
-    active = [i for i, d in enumerate(given) if d is not None and _has_vjp(prim, i)]
+    active = [i for i, d in enumerate(given) if d is not None and has_vjp(prim, i)]
     if not active:
         return None
     if _only_moves(node):
@@ -107,7 +107,7 @@ def _sets_of_node(node: Tensor, given: Given) -> Sets | None:
     return _union([_through_axes(node, i, given[i], axes) for i in active])
 
 
-def _has_vjp(prim: Primitive, operand: int) -> bool:
+def has_vjp(prim: Primitive, operand: int) -> bool:
     """Whether a derivative flows through an operand."""
     return prim.vjps is None or prim.vjps[operand] is not None
 
@@ -118,7 +118,7 @@ def _has_constant_indices(node: Tensor) -> bool:
     If they are computed on the tape, the pattern may differ at another point.
     """
     prim: Any = node.prim
-    return all(p is None or _has_vjp(prim, i) for i, p in enumerate(node.parents))
+    return all(p is None or has_vjp(prim, i) for i, p in enumerate(node.parents))
 
 
 def _axes_with_batch(node: Tensor) -> Axes:
@@ -153,7 +153,7 @@ def _through_moves(node: Tensor, given: Given, active: Sequence[int]) -> Sets:
         if i in active:
             operands[i] = _element_numbers(x) + first
             first += _size(x)
-        elif _has_vjp(prim, i):
+        elif has_vjp(prim, i):
             operands[i] = _zeros(x)
     indices = _flat(prim.call(*operands, **(node.params or {}))).astype(int) - 1
     sets = found[0] if len(found) == 1 else found[0].stack(found)
@@ -300,7 +300,7 @@ def _by_unit_vectors(node: Tensor, operand: int, axes: Axes) -> Pairs | None:
 def _other_operand(node: Tensor, operand: int, rng: np.random.Generator) -> Any:
     """Another operand, where one is a unit vector: a random factor, or a zero term."""
     x = node.args[operand]
-    if not _has_vjp(node.prim, operand):  # type: ignore[arg-type]
+    if not has_vjp(node.prim, operand):  # type: ignore[arg-type]
         return x
     return _reshape_like(_random(x, rng), x) if node.prim.kind == "bilinear" else _zeros(x)  # type: ignore[union-attr]
 

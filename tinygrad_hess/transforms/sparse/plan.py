@@ -27,6 +27,7 @@ from ..hessian_by_symmetry import is_symmetric
 from ..recording import Recording
 from .coloring import color_columns, color_symmetric
 from .pattern import dependences
+from .structure import structure
 
 
 @dataclass(frozen=True)
@@ -133,10 +134,12 @@ def _canonical(pattern: Any) -> Any:
 class Planner:
     """What a sparse transform keeps from call to call: the pattern it was given, the last plan.
 
+    A tape of the same structure as the last one has the same pattern.
+
     Parameters
     ----------
     given : True, or a matrix
-        Detect the pattern at every call, or take this one.
+        Detect the pattern, anew where a tape has another structure; or take this one.
     who : str
         The transform, for errors.
     """
@@ -145,11 +148,16 @@ class Planner:
         self.given = None if given is True else _as_pattern(given, who)
         self.who = who
         self.last: tuple[Any, str, Plan] | None = None
+        self._key: Any = None  # of the tape that the last plan is of, where it has one
 
     def plan(self, run: Recording, tape: Tape, outputs: Sequence[Any], mode: str) -> Plan:
         """The plan for this recording; colours are found anew only if the pattern is new."""
         _refuse_outer_transforms(run, tape, outputs, self.who)
+        key, last = None, self.last
         if self.given is None:
+            key = structure(tape, run.starts, outputs)
+            if key is not None and key == self._key and last is not None and last[1] == mode:
+                return last[2]
             pattern = dependences(tape, run.starts, outputs)
         else:
             pattern = self.given
@@ -160,10 +168,10 @@ class Planner:
                     f"matrix has shape {want}. Give sparse=True to detect it, or one made by "
                     "sparsity(...) at arguments of these shapes."
                 )
-        last = self.last
         if last is None or last[1] != mode or not _is_same_pattern(last[0], pattern):
             made = plan_hessian(pattern) if mode == "symmetric" else plan_jacobian(pattern, mode)
             self.last = last = (pattern, mode, made)
+        self._key = key
         return last[2]
 
     def jacobian(
