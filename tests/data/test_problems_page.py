@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import problems_page as page
 import pytest
 
+import tinygrad_hess as tg
 from tinygrad_hess.data import problems
 
 ROWS = page.stored()
@@ -33,6 +35,39 @@ def test_outcomes_are_what_the_values_say() -> None:
         if not math.isnan(r.value):
             assert (r.outcome == "found") == p.is_minimum(r.value), r
         assert r.outcome == "found" or r.message, r
+
+
+def test_no_run_of_ours_ends_without_a_result_where_another_of_ours_has_none() -> None:
+    """Runs that were stopped by the clock are few, and of problems that others solve or stop at."""
+    stopped = [r for r in ROWS if r.method in page.OURS and "seconds of the processor" in r.message]
+    for r in stopped:
+        others = [s for s in ROWS if s.problem == r.problem and s.method in page.OURS]
+        assert any(s.outcome != "failed" for s in others), r
+    assert len(stopped) <= 5
+
+
+ELSEWHERE = [r for r in ROWS if r.method in page.OURS and r.outcome == "local"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ELSEWHERE, ids=lambda r: f"{r.problem}-{r.method}")
+def test_what_ends_elsewhere_ends_at_a_minimum(row: page.Row) -> None:
+    """The gradient vanishes there, and the Hessian has no negative eigenvalue."""
+    p = problems.named(row.problem)
+    of_residuals = page.METHODS[row.method].needs_residuals
+    f = p.residuals if of_residuals else p.loss
+    found = tg.optim.minimize(f, p.start, method=row.method, tol=page.TOL, maxiter=page.MAXITER)
+    assert found.success and found.nit < page.MAXITER
+    gradient = tg.grad(p.loss)(found.x) / (2 if of_residuals else 1)
+    if "rounding" not in found.message:
+        assert np.abs(gradient).max() <= page.TOL * (1 + 1e-6)
+    if p.size <= 300:
+        values = np.linalg.eigvalsh(tg.hessian(p.loss)(found.x))
+        assert values[0] >= -1e-7 * np.abs(values).max()
+    else:
+        H = tg.curvature.HessianOperator(p.loss, found.x)
+        values = tg.curvature.top_eigenpairs(H, k=1, which="SA").values
+        assert values[0] >= -1e-7 * np.abs(H @ np.ones(p.size)).max()
 
 
 @pytest.mark.parametrize(
