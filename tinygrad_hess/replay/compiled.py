@@ -173,7 +173,9 @@ class Traced:
         count = self._threads()
         if count == 0:
             return "on one thread: too small to share, or BLAS is limited to one"
-        cut, pieces = self._split, len(chunks(self._split, count))
+        cut, planned = self._split, self._planned(count)
+        assert isinstance(planned, Sharded)
+        pieces = len(planned.bounds)
         arguments = {slot: f"x{n}" for n, slot in enumerate(self.program.inputs)}
         wholes = sorted(c for c in cut.cut.values() if c[0] in arguments)
         named = ", ".join(
