@@ -164,18 +164,21 @@ class ClassNumbers:
     classes : int
     dtype, shape : optional
         Of the logits that they are for, to name them in the error.
+    what : str
+        What the integers are.
     """
 
     who: str
     classes: int
     dtype: Any = None
     shape: tuple[int, ...] = ()
+    what: str = "class numbers"
 
     def __call__(self, labels: Array) -> None:
         if labels.size and (labels.min() < 0 or labels.max() >= self.classes):
             logits = "" if self.dtype is None else f" for logits {self.dtype}{self.shape}"
             raise ValueError(
-                f"{self.who}: class numbers must be from 0 to {self.classes - 1}{logits}, "
+                f"{self.who}: {self.what} must be from 0 to {self.classes - 1}{logits}, "
                 f"got values from {labels.min()} to {labels.max()}"
             )
 

@@ -74,6 +74,10 @@ def fit(**options: Any) -> Any:
             lambda: nn.cross_entropy(X, LABELS, weight={0: 1.0, 1: 2.0}),
             "weight must be a list or an array by class number, got a dict",
         ),
+        (
+            lambda: nn.Sequential(nn.LSTM(2, 3), nn.Linear(3, 1))(X),
+            r"Linear: the input must be one array, got \(float64\(6, 3\), .*lambda x: x\[0\]",
+        ),
         (lambda: loss(nn.Linear(2, 2), data.Dataset(X, LABELS)), r"\(data.x, data.y\) for the b"),
     ],
 )

@@ -388,6 +388,7 @@ def test_a_data_set_is_a_batch_of_inputs_and_targets() -> None:
             ValueError,
             "or other parameters than those of this run",
         ),
+        ({"data": data.split(X, LABELS)}, TypeError, "gives data sets, such as train and test"),
         ({"data": (X[:0], LABELS[:0])}, ValueError, "batch 0 of epoch 0 holds no examples"),
     ],
 )
@@ -412,6 +413,8 @@ def test_an_error_in_the_first_step_says_what_the_loss_was_called_with() -> None
     with pytest.raises(TypeError, match="cross_entropy") as caught:
         optim.fit(classify, nn.MLP([3, 2]), [X, LABELS], optim.SGD(lr=0.1))
     (note,) = caught.value.__notes__
+    with pytest.raises(TypeError, match="cross_entropy"):
+        optim.fit(classify, nn.MLP([3, 2]), map(list, [[X, X]]), optim.SGD(lr=0.1))
     assert "loss(params, batch) was called with params MLP and batch float64(23, 3), " in note
     assert "the first of 2 (one batch is a tuple, such as (x, y), many are a list)" in note
     with pytest.raises(FloatingPointError, match="No update was made yet: look at the data"):

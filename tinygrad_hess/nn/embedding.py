@@ -95,7 +95,7 @@ class Embedding(Module):
                 "them, as in numbers.astype(int)"
             )
         count = self.weight.shape[0]
-        numbers = ops.checked(numbers, ClassNumbers("Embedding", count))
+        numbers = ops.checked(numbers, ClassNumbers("Embedding", count, what="numbers of rows"))
         rows = ops.index(self.weight, (numbers,))
         if self.padding is None:
             return rows

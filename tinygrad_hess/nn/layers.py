@@ -80,6 +80,12 @@ class Linear(Module):
 
     def __call__(self, x: Any) -> Any:
         """(..., in_features) to (..., out_features)."""
+        if type(x) is tuple:
+            raise TypeError(
+                f"Linear: the input must be one array, got {arguments.shown(x)}. Of what a "
+                "recurrent layer gives, take the outputs, as in Sequential(lstm, lambda x: x[0], "
+                "head)."
+            )
         shape = shape_of(x)
         if not shape or shape[-1] != self.weight.shape[0]:
             raise ValueError(

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...core import trees
 from ...core.interchange import is_foreign, to_arrays
-from ...data.dataset import as_batch
+from ...data.dataset import Dataset, as_batch
 from ...distributed.shards import opened
 
 
@@ -95,6 +95,11 @@ class Loader:
 
     def __iter__(self) -> Iterator[Any]:
         for batch in self.batches:
+            if any(isinstance(x, Dataset) for x in (batch if type(batch) is tuple else [batch])):
+                raise TypeError(
+                    f"{self.who}: {self.what} gives data sets, such as train and test; give one of "
+                    "them, or batches of one"
+                )
             if callable(batch):
                 yield opened(batch)
             else:

@@ -287,11 +287,13 @@ def _note(training: Training, steps: int) -> str:
             "notebook, sys.last_value.fitted)"
         )
     batch, many = training.tried[0], training.loader.count()
-    of = f", the first of {many:,} (one batch is a tuple, such as (x, y), many are a list)"
+    of = ""
+    if many and many > 1:
+        of = f", the first of {many:,} (one batch is a tuple, such as (x, y), many are a list)"
     return (
         f"fit: in the first step, loss(params, batch) was called with params "
         f"{arguments.shown(training.reached.params)} and batch {arguments.shown(batch)}"
-        f"{of if many and many > 1 else ''}"
+        f"{of}"
     )
 
 
