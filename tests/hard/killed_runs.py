@@ -112,14 +112,20 @@ RUNS = {
     "observed_information": lambda **k: curvature.observed_information(
         loss_with_prior, SMALL, DATA, robust=True, **k
     ),
-    "laplace": lambda **k: curvature.laplace(
-        net, LOSS, PARAMS, DATA, structure="block", **k
-    ).to_dict(),
+    "laplace": lambda **k: numbers(
+        curvature.laplace(net, LOSS, PARAMS, DATA, structure="block", **k)
+    ),
     "explain_step": lambda **k: curvature.explain_step(
         loss, PARAMS, {n: 0.9 * x for n, x in PARAMS.items()}, DATA, rtol=1e-6, **k
     ),
     "report": lambda **k: curvature.report(op(SMALL), budget="1h", **k),
 }
+
+
+def numbers(posterior):
+    """All that it tells, and a draw, in which its matrix is."""
+    told = {k: v for k, v in posterior.to_dict().items() if k != "seconds"}
+    return told, [np.asarray(x) for x in posterior.sample(1, seed=0)[0].values()]
 
 
 def bits(found) -> str:

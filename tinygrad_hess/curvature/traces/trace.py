@@ -321,9 +321,10 @@ class _Trace:
             budget.restore(saved)
         room = A.columns(SKETCH_MEMORY, PILOT)
         most = min(int(min(budget.left + 2 * x.count, A.size)) // 2, room)
+        whole = budget.state()
         try:
             while not x.count or not x.exact:
-                goal = min(PILOT, most)
+                goal, whole = min(PILOT, most), budget.state()
                 if x.count:
                     value, error = x.estimate()
                     ratio = target.ratio(student(x.count - 1) * error, value)
@@ -347,7 +348,10 @@ class _Trace:
                 raise
             reason = INTERRUPTED
             x.forget_sketch()
-        self.save.save(self._state(x, history))
+            # what the lost block took is not counted, so that a second call comes to the same
+            self.save.save(self._state(x, history[:-1]) | whole)
+        else:
+            self.save.save(self._state(x, history))
         value, error = x.estimate()
         half = student(x.count - 1) * error
         if target.ratio(half, value) > 1 and not reason:
