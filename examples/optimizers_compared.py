@@ -2,9 +2,9 @@
 
 Each has the best of two or three settings by a start that is not counted. KFAC that adapts its
 damping ended at 0.4 of Adam's loss, lower from all ten: 52 steps were as low as Adam's 800, in 1.2
-seconds, not 2.1. With fixed damping it was still above after its 150 steps, from 9. SOAP ended lower
-from 9; 252 steps were as low, in 1.8 seconds. Hessian-free ended lower from all ten: 18 steps were
-as low, but in 5 seconds. (Medians; seconds of a busy processor)
+seconds, not 2.1. With fixed damping it was still above after its 150 steps, from 9. SOAP ended
+lower from 9; 252 steps were as low, in 1.8 seconds. Hessian-free ended lower from all ten: 18 steps
+were as low, but in 5 seconds. (Medians; seconds of a busy processor)
 """
 
 import os
