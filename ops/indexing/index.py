@@ -38,6 +38,7 @@ from .keys import (
     parse,
     plain_pattern,
     slices_before_arrays,
+    with_new_axes,
     without_flags,
 )
 
@@ -490,6 +491,8 @@ def index(x: ArrayLike, key: Any) -> Array:
     plain = plain_pattern(key, len(x.shape))
     if plain is not None:
         return take_pattern(x, pattern=plain, shape=x.shape)
+    if (shape := with_new_axes(key, x.shape)) is not None:
+        return reshape(x, shape=shape)  # whose transpose fills no zeros
     if has_flag(key):
         x, key = without_flags(x, key)
     pattern, arrays = parse(key, x.shape)

@@ -8,6 +8,7 @@ replayed function.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,33 @@ def plain_pattern(key: Any, ndim: int) -> tuple[Any, ...] | None:
                     return None
     missing = ndim - len(pattern)
     return None if missing < 0 else pattern + (ALL,) * missing if missing else pattern
+
+
+def with_new_axes(key: Any, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The shape that a key of new axes and whole axes alone gives; None of other keys.
+
+    Examples
+    --------
+    >>> with_new_axes((..., None, slice(None)), (2, 3))
+    (2, 1, 3)
+    """
+    entries = key if type(key) is tuple else (key,)
+    spared = len(shape) - [type(entry) for entry in entries].count(slice)
+    ellipses = [entry is Ellipsis for entry in entries].count(True)
+    if spared < 0 or ellipses > 1 or not any([entry is None for entry in entries]):
+        return None
+    lengths = iter(shape)
+    found: list[int] = []
+    for entry in entries:
+        if entry is None:
+            found.append(1)
+        elif entry is Ellipsis:
+            found += itertools.islice(lengths, spared)
+        elif type(entry) is slice and entry.start is entry.stop is entry.step is None:
+            found.append(next(lengths))
+        else:
+            return None
+    return (*found, *lengths)
 
 
 def parse(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]]:

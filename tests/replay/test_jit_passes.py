@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from tinygrad_hess.replay.passes import (
     fold_constants,
     fold_signs,
     lower,
+    multiply_by_reciprocals,
     share,
     simplify,
     sink_broadcasts,
@@ -316,6 +318,31 @@ def test_share_with_constants_that_are_nan() -> None:
     applied(share, w.program(*outs), X)
 
 
+def test_share_knows_that_sums_and_products_commute() -> None:
+    x, y = EXTREMES, EXTREMES[::-1].copy()
+    w = Written(x, y)
+    pairs = [(w.op(name, 0, 1), w.op(name, 1, 0)) for name in ("add", "multiply")]
+    squares = w.op("square", 0), w.op("multiply", 0, 0)
+    new = applied(share, w.program(*pairs[0], *pairs[1], *squares), x, y)
+    assert names(new) == ["add", "multiply", "square"]
+
+
+@pytest.mark.parametrize("name", ["maximum", "minimum", "subtract", "divide"])
+def test_share_keeps_the_order_that_can_be_seen(name: str) -> None:
+    """The maximum of two zeros is the first or the second of them."""
+    x, y = np.array([0.0, -0.0, 1.0]), np.array([-0.0, 0.0, 2.0])
+    w = Written(x, y)
+    assert (
+        len(applied(share, w.program(w.op(name, 0, 1), w.op(name, 1, 0)), x, y).instructions) == 2
+    )
+
+
+def test_share_tells_products_of_complex_numbers_and_integers_as_they_are() -> None:
+    for x in (np.array([1 + 2j, np.inf * 1j]), np.arange(3)):
+        w = Written(x, x + 1)
+        applied(share, w.program(w.op("multiply", 0, 1), w.op("multiply", 1, 0)), x, x + 1)
+
+
 # ---- broadcasts ---------------------------------------------------------------------------------
 
 
@@ -443,6 +470,59 @@ def test_sums_of_integers_and_of_nothing_stay() -> None:
         applied(compose_views, w.program(a), x)
 
 
+# ---- divisions -----------------------------------------------------------------------------------
+
+HOSTILE = [0.0, 5e-324, 1.5e-323, 2.2e-308, 1e-300, 1 / 3, 1.0, np.pi, 1e300, 1.7e308, np.inf]
+EXTREMES = np.array([*HOSTILE, *(-x for x in HOSTILE), np.nan])
+
+
+def exactly(x: float, factor: Fraction) -> float:
+    """The product of real numbers, rounded once to float64; of infinities and NaN, by their rules."""
+    if not np.isfinite(x) or x == 0:
+        return x * (1.0 if factor > 0 else -1.0)
+    try:
+        found = float(Fraction(float(x)) * factor)
+    except OverflowError:
+        found = np.inf if (x > 0) == (factor > 0) else -np.inf
+    return found if found else np.copysign(0.0, x if factor > 0 else -x)
+
+
+@pytest.mark.parametrize("c", [2.0, 64, 0.5, -8.0, 2.0**-1000, 2.0**1021, -(2.0**-1022), 1.0])
+def test_dividing_by_a_power_of_two_is_multiplying_exactly(c: float) -> None:
+    w = Written(EXTREMES)
+    new = applied(multiply_by_reciprocals, w.program(w.op("divide", 0, w.constant(c))), EXTREMES)
+    assert names(new) == ["multiply"]
+    want = [exactly(x, 1 / Fraction(c)) for x in EXTREMES]
+    with np.errstate(all="ignore"):
+        same(new.run(EXTREMES), [np.array(want)])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_divisions_in_narrow_types(dtype: Any) -> None:
+    """Where a number or its reciprocal has no exact form in the type, the division stays."""
+    few = np.finfo(dtype)
+    x = np.array([few.smallest_subnormal, few.tiny, 1.1, few.max, np.inf, -0.0], dtype)
+    for c, stays in ((4.0, False), (float(few.tiny), False), (2.0 * float(few.max), True)):
+        w = Written(x)
+        new = applied(multiply_by_reciprocals, w.program(w.op("divide", 0, w.constant(c))), x)
+        assert names(new) == ["divide" if stays else "multiply"]
+
+
+@pytest.mark.parametrize("c", [3.0, 10, 0.0, np.inf, np.nan, 5e-324, 2.0**-1023, True])
+def test_other_divisors_stay(c: float) -> None:
+    w = Written(X)
+    y = w.op("divide", 0, w.constant(c))
+    assert names(applied(multiply_by_reciprocals, w.program(y), X)) == ["divide"]
+    w = Written(X, X)
+    assert names(applied(multiply_by_reciprocals, w.program(w.op("divide", 0, 1)), X, X)) == [
+        "divide"
+    ]
+    k = np.arange(3)
+    w = Written(k)
+    y = w.op("floor_divide", 0, w.constant(2))
+    assert names(applied(multiply_by_reciprocals, w.program(y), k)) == ["floor_divide"]
+
+
 # ---- signs and factors ---------------------------------------------------------------------------
 
 
@@ -476,11 +556,61 @@ def test_other_factors_stay(a: float, b: float) -> None:
     assert names(applied(fold_signs, w.program(y), X)) == ["multiply", "multiply"]
 
 
+@pytest.mark.parametrize("a, b", [(100.0, 2.0), (2.0, 1.1), (0.5, 0.3), (0.1, 0.25), (-4.0, 1e9)])
+def test_joined_factors_round_the_exact_product(a: float, b: float) -> None:
+    """Which two roundings do not where the numbers are subnormal."""
+    w = Written(EXTREMES)
+    before = w.program(w.op("multiply", w.constant(a), w.op("multiply", w.constant(b), 0)))
+    new = drop_dead(fold_signs(before))
+    assert names(new) == ["multiply"]
+    with np.errstate(all="ignore"):
+        (found,), (old,) = new.run(EXTREMES), before.run(EXTREMES)
+    same(found, np.array([exactly(x, Fraction(a) * Fraction(b)) for x in EXTREMES]))
+    normal = np.abs(EXTREMES) >= 2.0**-1000
+    same(found[normal], old[normal])
+    np.testing.assert_allclose(found, old, rtol=0, atol=abs(a * b) * 5e-324 + 5e-324)
+
+
+@pytest.mark.parametrize("size", [2.0**90, 2.0**-90])
+def test_factors_whose_product_a_type_does_not_have_stay(size: float) -> None:
+    x = np.array([1e-30, 1e30, 1.0], np.float32)
+    w = Written(x)
+    y = w.op("multiply", w.constant(size), w.op("multiply", w.constant(size), 0))
+    assert names(applied(fold_signs, w.program(y), x)) == ["multiply", "multiply"]
+
+
+def test_signs_go_through_what_is_linear() -> None:
+    """Sums, moves and products hand a sign on to a subtraction; the sign of a zero may change."""
+    rng = np.random.default_rng(0)
+    m, v, k = rng.normal(size=(3, 4)), rng.normal(size=(2, 3)), rng.normal(size=(4, 5))
+    w = Written(m, v, k)
+    total = w.op("sum", w.op("negative", 0), axis=(-1,), keepdims=False)
+    moved = w.op("reshape", total, shape=(1, 3))
+    y = w.op("add", 1, moved)
+    z = w.op("subtract", w.op("matmul", 0, 2), w.op("matmul", w.op("negative", 0), 2))
+    new = drop_dead(applied(fold_signs, w.program(y, z), m, v, k))
+    assert "negative" not in names(new)
+    assert sorted(names(new)) == ["add", "matmul", "matmul", "reshape", "subtract", "sum"]
+
+
+def test_signs_that_one_reader_needs_stay_where_they_are() -> None:
+    m = np.random.default_rng(0).normal(size=(3, 4))
+    w = Written(m, m[:, 0].copy())
+    minus = w.op("negative", 0)
+    y = w.op("add", 1, w.op("sum", minus, axis=(-1,), keepdims=False))
+    new = applied(fold_signs, w.program(y, w.op("exp", minus)), m, m[:, 0].copy())
+    assert names(new) == ["negative", "sum", "add", "exp"]
+
+
 def test_signs_of_integers_and_of_numbers_that_change_stay() -> None:
     k = np.array([1, -2, 3])
     w = Written(k, k)
     y = w.op("add", 0, w.op("negative", 1))
     assert names(applied(fold_signs, w.program(y), k, k)) == ["negative", "add"]
+    k = np.array([1, 2], np.uint8)  # whose negatives are 255 and 254
+    w = Written(k, np.ones(2))
+    y = w.op("add", 1, w.op("negative", 0))
+    assert names(applied(fold_signs, w.program(y), k, np.ones(2))) == ["negative", "add"]
     w = Written(X, X)
     z = w.op("negative", w.op("multiply", 0, 1))
     assert names(applied(fold_signs, w.program(z), X, X)) == ["multiply", "negative"]

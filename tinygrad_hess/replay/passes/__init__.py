@@ -13,6 +13,7 @@ from .broadcasts import sink_broadcasts
 from .common_subexpressions import share
 from .constants import fold_constants
 from .dead_code import drop_dead
+from .divisions import multiply_by_reciprocals
 from .identities import simplify
 from .lowering import lower
 from .signs import fold_signs
@@ -23,9 +24,11 @@ PASSES: tuple[Callable[[Program], Program], ...] = (
     lower,
     fold_constants,
     simplify,
+    multiply_by_reciprocals,
     compose_views,
     share,
     sink_broadcasts,
+    drop_dead,  # so that signs are asked of readers that matter
     fold_signs,
     simplify,
     drop_dead,

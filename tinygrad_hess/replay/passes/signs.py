@@ -6,20 +6,24 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ...ops.elementwise.arithmetic import add, divide, multiply, negative, subtract
 from ..program import Instruction, Program
 
 _ARITHMETIC: tuple[Any, ...] = (add, subtract, multiply, divide, negative)
 _ADD, _SUBTRACT, _MULTIPLY, _DIVIDE, _NEGATIVE = (f.primitive for f in _ARITHMETIC)
-_LETTING_SIGNS_THROUGH = (_MULTIPLY, _DIVIDE)
+_LINEAR = ("linear", "bilinear")
 
 
 def fold_signs(program: Program) -> Program:
     """Remove negations: x + (-y) is x - y, -(-x) is x, -(2 x) is (-2) x; and 100 (2 x) is 200 x.
 
-    A sign goes through products and quotients, (-x) y = -(x y), where all that read it let it
-    through. All of it is exact. Factors are joined only where one is a power of two, and where the
-    product overflows just when it did before.
+    A sign goes through products, quotients and all that is linear, (-x) y = -(x y) and
+    sum(-x) = -sum(x), where all that read it let it through. All of it is exact, but for the sign
+    of a zero that is a sum of several terms. Factors are joined only where one is a power of two,
+    and where the product overflows just when it did before: then it is rounded once, where twice
+    before, which subnormal numbers alone can tell.
     """
     made = {i.out: i for i in program.instructions}
     constants = dict(program.constants)
@@ -33,9 +37,11 @@ def fold_signs(program: Program) -> Program:
         return made_here
 
     def negated(a: int) -> int | None:
-        """What ``a`` is the negative of."""
+        """What ``a`` is the negative of; of unsigned integers, it would be no negative."""
         i = made.get(a)
-        return i.args[0] if i is not None and i.prim is _NEGATIVE else None
+        if i is None or i.prim is not _NEGATIVE or i.dtype.kind != "f":
+            return None
+        return i.args[0]
 
     def factor(a: int) -> tuple[float, int] | None:
         """``a`` as a number times another slot."""
@@ -69,13 +75,16 @@ def fold_signs(program: Program) -> Program:
             inner, scaled = negated(x), factor(x)
             if inner is not None:
                 i = as_multiple(i, -value, inner)
-            elif scaled is not None and _joins_exactly(value, scaled[0]):
+            elif scaled is not None and _joins_exactly(value, scaled[0], i.dtype):
                 i = as_multiple(i, value * scaled[0], scaled[1])
-        elif i.prim in _LETTING_SIGNS_THROUGH:
-            signs = [negated(a) if a in free else None for a in i.args]
+        elif lets_signs_through(i):
+            signs = [
+                negated(a) if a in free and carries_sign(i, n) else None
+                for n, a in enumerate(i.args)
+            ]
             if any(x is not None for x in signs):
                 args = tuple(a if x is None else x for a, x in zip(i.args, signs, strict=True))
-                if None not in signs:
+                if len(signs) == 2 and None not in signs:
                     i = replace(i, args=args)
                 else:
                     plain = replace(i, args=args, out=slot())
@@ -105,14 +114,26 @@ def _free_signs(program: Program, constants: dict[int, Any]) -> set[int]:
                 or (is_sum_of_two(i) and (n == 1 or i.prim is _ADD) and i.args[0] != i.args[1])
                 or (i.prim is _MULTIPLY and _with_number(i, constants) is not None)
                 or (
-                    i.prim in _LETTING_SIGNS_THROUGH
+                    lets_signs_through(i)
+                    and carries_sign(i, n)
                     and i.out in free
-                    and shapes.get(a, ((),))[0] == i.shape
+                    and (i.prim.kind in _LINEAR or shapes.get(a, ((),))[0] == i.shape)
                 )
             )  # fmt: skip
             if not takes:
                 free.discard(a)
     return free
+
+
+def lets_signs_through(i: Instruction) -> bool:
+    """Whether the result changes its sign with one of its operands."""
+    return i.prim in (_MULTIPLY, _DIVIDE) or (i.prim.kind in _LINEAR and not i.effects)
+
+
+def carries_sign(i: Instruction, position: int) -> bool:
+    """Whether that is such an operand: not one of indices, which have no derivative."""
+    rules = i.prim.vjps
+    return bool(rules) and rules[position] is not None
 
 
 def is_sum_of_two(i: Instruction) -> bool:
@@ -128,10 +149,10 @@ def _with_number(i: Instruction, constants: dict[int, Any]) -> tuple[float, int]
     return None
 
 
-def _joins_exactly(a: float, b: float) -> bool:
-    """Whether (a b) x is a (b x) for each x."""
-    sizes = abs(a), abs(b)
-    if not all(2.0**-100 < s < 2.0**100 for s in sizes):
+def _joins_exactly(a: float, b: float, dtype: np.dtype[Any]) -> bool:
+    """Whether (a b) x rounds the exact product, and overflows just when a (b x) does."""
+    sizes, few = (abs(a), abs(b)), np.finfo(dtype)
+    if not all(float(few.tiny) <= s <= float(few.max) for s in (*sizes, abs(a * b))):
         return False
     power = any(math.frexp(s)[0] == 0.5 for s in sizes)
     return power and (min(sizes) >= 1 or max(sizes) <= 1)
