@@ -87,21 +87,17 @@ def _lowered_batch(call: Any, emit: Any, operands: Any, ndims: Any, lead: Any, p
     return emit(call, a, b)
 
 
-SHORT, FEW = 4, 64
-"""Length of its sums, and elements, up to which a product is one of elements: a call of BLAS takes
-ten times as long."""
+SHORT = 4
+"""Length of its sums up to which a product is one of elements: BLAS takes up to ten times that."""
 
 
 def _lowered_short(call: Any, emit: Any, a: Any, b: Any) -> Any:
     """A product that sums over few elements, as a sum of products of columns with rows."""
     left, right = call.primitive.product
-    n, rows, columns = (
-        a.shape[-2 if left else -1],
-        a.shape[-1 if left else -2],
-        b.shape[-2 if right else -1],
-    )
-    is_short = 1 <= n <= SHORT and rows * columns <= FEW
-    if not is_short or len(a.shape) + len(b.shape) > 4 or a.dtype != b.dtype or a.dtype.kind != "f":
+    n = a.shape[-2 if left else -1]
+    if not (1 <= n <= SHORT and len(a.shape) == 2 == len(b.shape)):
+        return None
+    if a.dtype != b.dtype or a.dtype.kind != "f":
         return None
 
     def vectors(x: Any, axis: int, turned: bool) -> list[Any]:

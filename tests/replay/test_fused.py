@@ -116,7 +116,7 @@ def test_each_function_on_all_pairs(ufunc: Any, n: int) -> None:
 @pytest.mark.parametrize("second", LAYOUTS)
 def test_operands_in_any_layout(first: str, second: str) -> None:
     rng = np.random.default_rng(0)
-    for shape in ((5, 7), (6, 1), (1, 9), (3, 4)):
+    for shape in ((5, 7), (6, 1), (1, 9), (40, 3)):
         for order in "CF":
             arrays = {
                 "a": LAYOUTS[first](draw(rng, shape)),

@@ -81,7 +81,7 @@ def writer_of(i: Instruction, args: Sequence[Name], by_rows: bool = False) -> Wr
     if i.prim.product is not None:
         return _product(i, args, by_rows)
     if i.is_ufunc:
-        return _ufunc(i, args)
+        return _ufunc(i, args, by_rows)
     if i.prim.write is not None and len(args) == _operands_named(i.prim.write):
         return _template(i, args)
     if i.prim.reduction is not None:
@@ -89,14 +89,14 @@ def writer_of(i: Instruction, args: Sequence[Name], by_rows: bool = False) -> Wr
     return _with_out(i, args) if takes_out(i.prim.fn) else None
 
 
-def _ufunc(i: Instruction, args: Sequence[Name]) -> Writer:
+def _ufunc(i: Instruction, args: Sequence[Name], by_rows: bool) -> Writer:
     name, texts = i.fn.__name__, [a.text for a in args]
     out = "out={out}" if i.fn in (np.maximum, np.minimum) else "{out}"  # NumPy wants it so
     template = f"{name}({', '.join(f'{{{n}}}' for n in range(len(args)))}, {out})"
     return Writer(
         template.format(*texts, out="OUT"),
         f"{name}({', '.join(texts)})",
-        _kept_order(i, args),
+        "F" if _is_outer(i, args) and not by_rows else _kept_order(i, args),
         {name: i.fn},
         template,
         frozenset(range(len(args))),
@@ -112,6 +112,11 @@ def _kept_order(i: Instruction, args: Sequence[Name]) -> str:
         if like and _order(x) == "F":
             return "F"
     return "C"
+
+
+def _is_outer(i: Instruction, args: Sequence[Name]) -> bool:
+    """Whether it is a tall product of a column with a row, which is laid out as others are."""
+    return is_by_columns(i.shape) and all(a.shape != i.shape for a in args)
 
 
 def _order(x: Any) -> str:

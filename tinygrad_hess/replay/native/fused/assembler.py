@@ -9,7 +9,7 @@ A vector register is its number. Vectors have ``width`` numbers of 64 bits: 4, 2
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 = range(16)
 
@@ -25,6 +25,10 @@ class At:
     index: int | None = None
     scale: int = 1
     offset: int = 0
+
+    def behind(self, offset: int) -> At:
+        """The operand so many bytes behind it."""
+        return replace(self, offset=self.offset + offset)
 
 
 @dataclass(frozen=True)
@@ -152,6 +156,24 @@ class Assembler:
     def store_numbers(self, width: int, to: At, x: int) -> None:
         """``to = x``, that many doubles."""
         self._vex(_F2 if width == 1 else _66, _0F, 0x11, width == 4, x, 0, to)
+
+    def gather_numbers(self, width: int, to: int, x: At, step: int, spare: int) -> None:
+        """``to`` = doubles that lie ``step`` bytes apart; ``spare`` is overwritten."""
+        for half, at in ((to, x), (spare, x.behind(2 * step)))[: (width + 1) // 2]:
+            self.load_numbers(1, half, at)
+            if width > 1:
+                self._vex(_66, _0F, 0x16, False, half, half, at.behind(step))
+        if width == 4:
+            self._vex(_66, _0F3A, 0x18, True, to, to, spare, b"\1")
+
+    def scatter_numbers(self, width: int, to: At, x: int, step: int, spare: int) -> None:
+        """Doubles to places that lie ``step`` bytes apart; ``spare`` is overwritten."""
+        if width == 4:
+            self._vex(_66, _0F3A, 0x19, True, x, 0, spare, b"\1")
+        for half, at in ((x, to), (spare, to.behind(2 * step)))[: (width + 1) // 2]:
+            self.store_numbers(1, at, half)
+            if width > 1:
+                self._vex(_66, _0F, 0x17, False, half, 0, at.behind(step))
 
     def broadcast(self, to: int, x: Operand) -> None:
         """``to`` = four times the double ``x``."""

@@ -68,8 +68,8 @@ def kernel(steps: Sequence[Step], operands: Sequence[Operand]) -> bytes:
     steps : sequence of Step
         In order. A store comes after all that reads what it overwrites.
     operands : sequence of Operand
-        The arguments of the loop. If each is contiguous or broadcast, four elements are computed
-        at a time.
+        The arguments of the loop. Four elements are computed at a time, unless those of a mask
+        lie apart.
 
     Returns
     -------
@@ -93,7 +93,8 @@ class _Placed(NamedTuple):
 class _Kernel:
     def __init__(self, steps: Sequence[Step], operands: Sequence[Operand]):
         self.steps, self.operands = steps, operands
-        self.is_dense = all(x.step in (0, x.itemsize) for x in operands)
+        self.apart = {k for k, x in enumerate(operands) if x.step not in (0, x.itemsize)}
+        self.width = 1 if any(operands[k].itemsize == 1 for k in self.apart) else 4
         self.uses: list[list[int]] = [[] for _ in steps]
         for at, step in enumerate(steps):
             for a in step.arguments:
@@ -107,6 +108,7 @@ class _Kernel:
         free = [RCX, RDX, R8, R9, R10, *CALLEE_SAVED]
         self.pointers = dict(zip(sorted(read), free, strict=False))
         self.moving = [k for k in sorted(read) if operands[k].step]
+        self.walking = [k for k in self.moving if self.width == 1 or k in self.apart]
 
     # ---- registers ------------------------------------------------------------------------------
 
@@ -120,15 +122,16 @@ class _Kernel:
                 continue  # where it is read
             self._at, self._locked = at, set(step.arguments)
             registers = tuple([self._register(a) for a in step.arguments])
-            spare = self._take() if step.name == "store mask" else 0
+            needs_spare = step.name == "store mask" or step.detail in self.apart
+            spare = self._take() if step.name in STORES and needs_spare else None
             for a in {*step.arguments}:
                 self._give_back(a)
             to = 0
             if step.name not in STORES:
                 to = self._take()
                 self._where[at] = to
-            self._found.append(_Placed(step.name, to, registers, step.detail, spare))
-            if step.name == "store mask":
+            self._found.append(_Placed(step.name, to, registers, step.detail, spare or 0))
+            if spare is not None:
                 self._free.append(spare)
             elif step.name not in STORES and not self.uses[at]:
                 self._free.append(self._where.pop(at))
@@ -139,7 +142,7 @@ class _Kernel:
         if value not in self._where:
             step, to = self.steps[value], self._take()
             spare = 0
-            if step.name == "load mask":
+            if step.name == "load mask" or (step.name == "load" and step.detail in self.apart):
                 spare = self._take()
                 self._free.append(spare)
             name, detail = step.name, step.detail
@@ -182,10 +185,7 @@ class _Kernel:
             a.add_to(RSP, -room)
         a.load(RSI, At(RSI))
         self._begin()
-        if self.is_dense:
-            self._dense()
-        else:
-            self._strided()
+        self._loop()
         a.label("end")
         if room:
             a.add_to(RSP, room)
@@ -204,9 +204,9 @@ class _Kernel:
             self._share(name, register, At(R11), detail)
         for k, register in self.pointers.items():
             a.load(register, At(RDI, offset=8 * k))
-        if not self.is_dense:
-            return
         for k in self.moving:  # to the end, from which the index counts
+            if k in self.walking:
+                continue
             to = self.pointers.get(k, R11)
             if to == R11:
                 a.load(to, At(RDI, offset=8 * k))
@@ -221,49 +221,48 @@ class _Kernel:
         else:
             self.assembler.broadcast(to, Constant(bits) if name == "constant" else x)
 
-    def _dense(self) -> None:
+    def _loop(self) -> None:
+        """All elements, so many at a time, and those that are left over."""
         a = self.assembler
+        widths = [width for width in (4, 2, 1) if width <= self.width]
         a.negate(RAX, RSI)
-        a.label("four")
-        a.jump_if_greater(RAX, -4, "fewer")
-        self._body(4)
-        a.add_to(RAX, 4)
-        a.jump("four")
-        a.label("fewer")
-        for width, rest in ((2, "one"), (1, "end")):
-            a.jump_if_greater(RAX, -width, rest)
+        for width, rest in zip(widths, [*widths[1:], "end"], strict=True):
+            a.label(f"{width}")
+            a.jump_if_greater(RAX, -width, f"{rest}")
             self._body(width)
             a.add_to(RAX, width)
-            a.label("one") if width == 2 else None
+            for k in self.walking:
+                self._walk(k, width * self.operands[k].step)
+            a.jump(f"{width}")
 
-    def _strided(self) -> None:
-        a = self.assembler
-        a.label("next")
-        a.negate(RAX, RSI)
-        a.jump_if_greater(RAX, -1, "end")
-        self._body(1)
-        a.add_to(RSI, -1)
-        for k in self.moving:
-            register, at = self.pointers.get(k, R11), At(RDI, offset=8 * k)
-            if register == R11:
-                a.load(R11, at)
-            a.add_to(register, self.operands[k].step)
-            if register == R11:
-                a.store(at, R11)
-        a.jump("next")
+    def _walk(self, k: int, nbytes: int) -> None:
+        """Move a pointer on."""
+        a, register, at = self.assembler, self.pointers.get(k, R11), At(RDI, offset=8 * k)
+        if register == R11:
+            a.load(R11, at)
+        a.add_to(register, nbytes)
+        if register == R11:
+            a.store(at, R11)
 
     def _element(self, k: int) -> At:
         """Where the elements of an operand are that are computed now."""
         pointer = self.pointers.get(k, R11)
         if pointer == R11:
             self.assembler.load(R11, At(RDI, offset=8 * k))
-        moves = self.is_dense and self.operands[k].step
-        return At(pointer, RAX, self.operands[k].itemsize) if moves else At(pointer)
+        if k in self.moving and k not in self.walking:
+            return At(pointer, RAX, self.operands[k].itemsize)
+        return At(pointer)
 
     def _body(self, width: int) -> None:
         a = self.assembler
         for name, to, arguments, detail, spare in self.placed:
             match name:
+                case "load" if detail in self.apart:
+                    step = self.operands[detail].step
+                    a.gather_numbers(width, to, self._element(detail), step, spare)
+                case "store" if detail in self.apart:
+                    (x,), step = arguments, self.operands[detail].step
+                    a.scatter_numbers(width, self._element(detail), x, step, spare)
                 case "load":
                     a.load_numbers(width, to, self._element(detail))
                 case "load mask":
