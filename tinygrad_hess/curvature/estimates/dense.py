@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextvars import ContextVar
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +24,48 @@ OFTEN = 64
 """Columns at a time where the clock is watched, or what was done is saved."""
 
 METHODS = ("auto", "dense", "lanczos")
+
+
+class _Shared:
+    """The matrix of an operator, once it is known."""
+
+    def __init__(self, op: Any):
+        self.op = op
+        self.matrix: Array | None = None
+
+
+_shared: ContextVar[_Shared | None] = ContextVar("shared matrix", default=None)
+
+
+@contextlib.contextmanager
+def matrix_once(op: Any) -> Iterator[None]:
+    """Inside, estimates of this operator that ask for its whole matrix multiply it out once.
+
+    Runs that are saved multiply for themselves, so that one that goes on gives the same bits.
+
+    Examples
+    --------
+    >>> from tinygrad_hess.curvature.estimates.operands import as_operator
+    >>> op = as_operator(np.diag([3.0, 1.0]), "example")
+    >>> with matrix_once(op):
+    ...     for _ in range(2):
+    ...         A = Counted(op, "example")
+    ...         print(all_eigenvalues(A, Budget(A), "auto"), A.matvecs)
+    [1. 3.] 2
+    [1. 3.] 0
+    """
+    token = _shared.set(_Shared(op))
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
+def _shared_matrix(A: Counted, budget: Budget) -> Array | None:
+    """The matrix over ``A.unit``, shape (P, P), if it was multiplied out for another estimate."""
+    shared = _shared.get()
+    usable = shared is not None and shared.op is A.op and budget.path is None and A.unit == 1
+    return shared.matrix if usable and shared is not None else None
 
 
 def all_eigenvalues(A: Counted, budget: Budget, method: str) -> Array | None:
@@ -46,6 +89,8 @@ def all_eigenvalues(A: Counted, budget: Budget, method: str) -> Array | None:
     arguments.choice(A.who, "method", method, METHODS)
     P = A.size
     needed = P if budget.path is None else P + 1  # what tells operators apart
+    if method != "lanczos" and (known := _shared_matrix(A, budget)) is not None:
+        return _eigenvalues(known)
     if method == "lanczos" or (method == "auto" and (P > DENSE or budget.left < needed)):
         return None
     if method == "auto" and budget.path is not None and Path(budget.path).exists():
@@ -67,6 +112,10 @@ def all_eigenvalues(A: Counted, budget: Budget, method: str) -> Array | None:
         return None
     if why:
         raise ValueError(f"{A.who}: method='dense' needs {P} products, but {why}")
+    return _eigenvalues(matrix)
+
+
+def _eigenvalues(matrix: Array) -> Array:
     matrix = matrix.astype(np.float64, copy=False)
     return np.linalg.eigvalsh((matrix + matrix.T) / 2)
 
@@ -91,15 +140,31 @@ def unit_products(
     Blocks of columns have bounded memory, and are small where ``often`` or where what was done is
     saved: in a file beside the budget's, which ``name`` tells from others.
     """
-    begun = A.matvecs
+    known = _shared_matrix(A, budget)
+    if known is not None:
+        for columns in A.blocks(A.size):
+            yield columns, take(columns, known[:, columns.start : columns.stop])
+        return
+    begun, shared = A.matvecs, _shared.get()
+    own: Array | None = None
+    if shared is not None and shared.op is A.op and budget.path is None:
+        own = np.empty((A.size, A.size), A.dtype)
     width = min(A.width, OFTEN) if often or budget.path is not None else A.width
     with Steps(beside(budget.path, name), A, {}) as steps:
         for first in range(0, A.size, width):
             columns = range(first, min(first + width, A.size))
-            part = lambda own=columns: take(own, A.matmat(A.unit_vectors(own)))
+
+            def part(columns: range = columns) -> T:
+                products = A.matmat(A.unit_vectors(columns))
+                if own is not None:
+                    own[:, columns.start : columns.stop] = products
+                return take(columns, products)
+
             found = steps(str(first), part)
             budget.show(begun + A.size, name)
             yield columns, found
+    if shared is not None and own is not None and A.unit == 1:
+        shared.matrix = own
 
 
 def _whole(columns: range, products: Array) -> Array:

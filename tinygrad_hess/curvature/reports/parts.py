@@ -5,6 +5,7 @@ run_parts : operator, seconds -> parts
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from ..analysis.sharpness import sharpness
 from ..analysis.total_loss import TotalLoss
 from ..eigenpairs.eigenpairs import top_eigenpairs
 from ..estimates.budget import INTERRUPTED, finished, was_interrupted
+from ..estimates.dense import matrix_once
 from ..estimates.operands import Counted
 from ..estimates.result import Result
 from ..estimates.steps import Steps
@@ -133,7 +135,8 @@ class Run:
 
     def all(self) -> dict[str, Part]:
         """Run what the budget allows."""
-        with self.steps:
+        few = self.op.shape[0] <= DENSE
+        with self.steps, matrix_once(self.op) if few else contextlib.nullcontext():
             self._all()
         return self.parts
 
