@@ -17,6 +17,9 @@ from .tasks import EIGENVALUES, Cell
 SECONDS_A_TURN = 0.03
 """How long a library works before the next one does, unless one call takes longer."""
 
+SLOW, FEW_ROUNDS = 5.0, 2
+"""Seconds of a round from which a line of the chart is measured so many times."""
+
 TOLERANCE = {"float64": 1e-9, "float32": 2e-3}
 """Largest difference of two libraries' numbers, as a share of the largest number."""
 
@@ -111,6 +114,8 @@ def _task(found: Measured, workers: Mapping[str, Worker], rounds: int) -> None:
     kept = _best(first)
     repeats = {e: max(1, int(SECONDS_A_TURN / max(first[e], 1e-7))) for e in kept}
     turn = lambda e: workers[e[0]].ask("time", e[1], repeats=repeats[e])
+    if found.cell.section == "growth" and sum(first[e] for e in kept) > SLOW:
+        rounds = min(rounds, FEW_ROUNDS)
     # a single call says little where calls are short: once more, for the number of repeats
     repeats = {e: max(1, int(SECONDS_A_TURN / max(turn(e), 1e-7))) for e in kept}
     _alternate(found, kept, turn, rounds)
