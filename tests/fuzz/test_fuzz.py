@@ -12,6 +12,7 @@ from typing import Any
 import fuzz_run
 import numpy as np
 import pytest
+from figures import note
 
 SHARES = {
     "unnamed": 0.0004,
@@ -102,13 +103,18 @@ def allowed(kind: str, calls: int) -> float:
     return SHARES[kind] * calls + CHANCE if kind in SHARES else 0
 
 
-def judged(calls: int, workers: int) -> None:
-    """Make the calls; fail with a page of the offences by mechanism."""
+def judged(calls: int, workers: int, *, noted: bool = False) -> None:
+    """Make the calls; fail with a page of the offences by mechanism.
+
+    What is ``noted`` stands in docs/reliability.md.
+    """
     offences = fuzz_run.run(calls, seed=0, workers=workers)
     offences = [o for o in offences if (o["name"], o["kind"]) not in KNOWN]
     kinds = collections.Counter(o["kind"] for o in offences)
     too_many = {kind for kind, n in kinds.items() if n > allowed(kind, calls)}
     found = [o for o in offences if o["kind"] in too_many]
+    if noted:
+        note("malformed calls of all public names", calls=calls, offences=len(offences))
     assert not found, fuzz_run.page(found, calls, seed=0)
 
 
@@ -119,7 +125,7 @@ def test_a_sample_of_calls() -> None:
 
 @pytest.mark.fuzz
 def test_a_hundred_thousand_calls() -> None:
-    judged(100_000, workers=2)
+    judged(100_000, workers=2, noted=True)
 
 
 # ---- the fuzz itself ----------------------------------------------------------------------------
