@@ -203,6 +203,11 @@ def table(head: str, rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([f"| {head} |", line, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
 
 
+def shown(x: float) -> str:
+    """With two or three digits."""
+    return f"{x:,.0f}" if x >= 100 else f"{x:.2g}"
+
+
 def measured(tiles: int, repeats: int) -> str:
     """The measured part of the page."""
     model, data = problem(tiles)
@@ -237,7 +242,7 @@ def measured(tiles: int, repeats: int) -> str:
     same = all(np.array_equal(x, answers[0]) for x in answers)
     costs = measured_costs(5 * repeats)
     vector = 8 * size
-    overhead = costs.product(0, 1, SHARDS, vector)
+    overhead = costs.product(0, 1, 1, vector)  # the model, solved for c
     costs = replace(costs, example=(first - overhead) / n)
     free = replace(costs, example=0.0)
     many = medians({str(w): costless([one_process] * w, 64, VECTOR) for w in (1, 2)}, 3 * repeats)
@@ -253,9 +258,9 @@ def measured(tiles: int, repeats: int) -> str:
     ]
     predictions = [
         (
-            name, f"{w:,}", f"{shards:,}", f"{of.product(number, w, shards, length):.3g}",
-            f"{of.simulated(number, w, shards, length):.3g}", found,
-            f"{of.product(number, 1, 1, length) / of.product(number, w, shards, length):.2g}",
+            name, f"{w:,}", f"{shards:,}", shown(of.product(number, w, shards, length)),
+            shown(of.simulated(number, w, shards, length)), found,
+            shown(of.product(number, 1, 1, length) / of.product(number, w, shards, length)),
         )
         for name, of, number, w, shards, length, found in rows
     ]  # fmt: skip
