@@ -17,7 +17,7 @@ from ..core import trees
 from ..core.tensor import constant
 from .arguments import builder_of
 from .codegen.plan import Plan
-from .native import why_python
+from .native import fused, why_python
 from .passes import PASSES
 from .program import Instruction, Program
 from .shard import run
@@ -150,6 +150,7 @@ class Traced:
             f"{self.flops:,} floating-point operations",
             self._parts(),
             self._runs(),
+            *self._fused(),
         ]
         if repeats:
             lines += ["microseconds by line on one thread, slowest first"]
@@ -164,6 +165,13 @@ class Traced:
             return f"{lowered.lines_in_runs} lines in {runs} without Python between them"
         reason = why_python() if self._native else "native=False"
         return f"all lines in Python: {reason or 'no two in a row are plain calls of NumPy'}"
+
+    def _fused(self) -> list[str]:
+        """How many loops are fused ones, or why none can be."""
+        if self.plan.lowered is None:
+            return []
+        loops = sum(len(run.code) for run in self.plan.lowered.runs)
+        return [fused.why_not() or f"{loops} loop{'' if loops == 1 else 's'} of fused operations"]
 
     def _parts(self) -> str:
         if self._split is None:
