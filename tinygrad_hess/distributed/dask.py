@@ -8,12 +8,13 @@ calls.
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import Any
 
 
 def of_each_thread(executor: Any) -> list[tuple[Any, bool]]:
-    """Executors that each prefer one worker of the cluster, one for each of its threads.
+    """What makes executors that prefer one worker of the cluster, one for each of its threads.
 
     Parameters
     ----------
@@ -41,11 +42,36 @@ def of_each_thread(executor: Any) -> list[tuple[Any, bool]]:
     options = {**options, "pure": False}  # pure calls are not repeated
     if "workers" in options:
         return [(client.get_executor(**options), False)]
-    options["allow_other_workers"] = True
-    workers = client.scheduler_info(n_workers=-1)["workers"]
-    threads = [address for address in sorted(workers) for _ in range(workers[address]["nthreads"])]
-    each = [client.get_executor(**options, workers=[address]) for address in threads]
+    count = len(_threads(client))
+    each = [functools.partial(_of_thread, client, options, number) for number in range(count)]
     return [(one, True) for one in each] or [(client.get_executor(**options), False)]
+
+
+def _threads(client: Any) -> list[str]:
+    """The address of the worker of each thread there is now."""
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    return [address for address in sorted(workers) for _ in range(workers[address]["nthreads"])]
+
+
+def _of_thread(client: Any, options: dict[str, Any], number: int) -> Any:
+    """An executor that prefers the worker of one thread; a worker started again is another."""
+    threads = _threads(client)
+    if not threads:
+        return client.get_executor(**options)
+    address = threads[number % len(threads)]
+    return client.get_executor(**options, workers=[address], allow_other_workers=True)
+
+
+def has_left(executor: Any) -> bool:
+    """Whether the worker that it prefers is no more, and there are others.
+
+    A call that found no worker at all waits for that one for ever, though it may go to others.
+    """
+    client, options = getattr(executor, "_client", None), getattr(executor, "_kwargs", {})
+    if client is None or "workers" not in options or client.status != "running":
+        return False
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    return bool(workers) and options["workers"][0] not in workers
 
 
 def is_loss(error: Exception) -> bool:

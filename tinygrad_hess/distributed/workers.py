@@ -28,7 +28,7 @@ from typing import Any
 
 from ..core import arguments, modes
 from ..core.blas_threads import one_blas_thread
-from .dask import is_deserted, is_loss, of_each_thread
+from .dask import has_left, is_deserted, is_loss, of_each_thread
 from .shards import opened
 from .transport import Folder, Result, Sent, Stored, checked_folder, finalize
 
@@ -277,7 +277,7 @@ class _Message:
     def is_forgotten(self) -> bool:
         """Whether there will be no answer: Python before 3.12 lets go of calls, rarely."""
         assert self.future is not None
-        return not self.future.done() and is_broken(self.executor)
+        return not self.future.done() and (is_broken(self.executor) or has_left(self.executor))
 
 
 class _Slot:
@@ -337,7 +337,8 @@ def _end_workers(executor: Any) -> None:
 
 
 def _shut_down(executor: Executor) -> None:
-    executor.shutdown(wait=False, cancel_futures=True)
+    with contextlib.suppress(TypeError):  # Dask's takes no such argument, and holds nothing
+        executor.shutdown(wait=False, cancel_futures=True)
 
 
 # ---- in the worker -------------------------------------------------------------------------------
