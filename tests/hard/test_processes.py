@@ -6,40 +6,13 @@ import multiprocessing
 import os
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from typing import Any
 
-import numpy as np
 import pytest
 from figures import note
-
-import tinygrad_hess as tg
-from tinygrad_hess import curvature
+from recorded_functions import POINTS, answers, gradient, product, slope
 
 pytestmark = pytest.mark.hard
 THREADS, CALLS, CHILDREN = 16, 200, 20
-
-W = np.random.default_rng(0).normal(size=(12, 12)) / 4
-POINTS = np.random.default_rng(1).normal(size=(40, 12))
-
-
-def energy(x: Any) -> Any:
-    def step(c: Any, w: Any) -> Any:
-        c = np.tanh(w @ c + x)
-        return c, (c * c).sum()
-
-    c, ys = tg.scan(step, x, np.stack([W, W.T, W]))
-    return (c**2).sum() + ys.sum()
-
-
-gradient = tg.jit(tg.grad(energy))
-product = tg.jit(lambda x: tg.hvp(energy, x, x))
-
-
-def answers() -> list[bytes]:
-    operator = curvature.HessianOperator(energy, POINTS[0])
-    return [f(x).tobytes() for x in POINTS[:8] for f in (gradient, product)] + [
-        operator.matvec(x).tobytes() for x in POINTS[:8]
-    ]
 
 
 def test_threads_share_one_jitted_function() -> None:
@@ -83,7 +56,7 @@ def test_spawned_children_record_for_themselves() -> None:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context) as pool:
         found = [f.result() for f in [pool.submit(answers) for _ in range(6)]]
-        sent = pool.submit(gradient, POINTS[0]).result()  # a jitted function as an argument
+        sent = pool.submit(slope, POINTS[0]).result()  # a jitted function as an argument
     wrong = sum(one != expected for one in found)
     note("spawned children", calls=6, wrong=wrong)
     assert wrong == 0 and sent.tobytes() == expected[0]
