@@ -193,27 +193,6 @@ def test_muon_equals_optax_on_matrices(jax: Any, optax: Any) -> None:
         close([ours], [[np.asarray(params[0])]])
 
 
-def test_sophia_equals_optax_of_the_same_diagonals(jax: Any, optax: Any) -> None:
-    diagonals = [[np.square(g) + 0.1 for g in grads] for grads in gradients()]
-    given = optax.GradientTransformationExtraArgs(
-        lambda params: optax.EmptyState(),
-        lambda updates, state, params=None, *, diagonal: (diagonal, state),
-    )
-    rule = optax.contrib.sophia(
-        0.01, b1=0.96, b2=0.99, eps=1e-12, gamma=0.5, weight_decay=0.1, update_interval=7,
-        hessian_diagonal_fn=given,
-    )  # fmt: skip
-    opt = optim.Sophia(lr=0.01, gamma=0.5, every=7, weight_decay=0.1)
-    theirs, ours = [jax.numpy.asarray(p) for p in start()], start()
-    state, own = rule.init(theirs), opt.init(ours)
-    for t, (grads, diagonal) in enumerate(zip(gradients(), diagonals, strict=True)):
-        asarray = lambda tree: [jax.numpy.asarray(x) for x in tree]
-        updates, state = rule.update(asarray(grads), state, theirs, diagonal=asarray(diagonal))
-        theirs = optax.apply_updates(theirs, updates)
-        ours, own = opt.update(ours, grads, own, *([] if t % 7 else [diagonal]))
-        close([ours], [[np.asarray(p) for p in theirs]])
-
-
 def test_sam_equals_optax(jax: Any, optax: Any) -> None:
     weights, targets = np.arange(1.0, 5.0), np.random.default_rng(2).normal(size=(STEPS, 4))
     loss = lambda w, y: (weights * (w - y) ** 4).sum() / 10
