@@ -17,8 +17,9 @@ from .operations import Operation, Place
 
 _NAME = re.compile(r"\b[A-Za-z_]\w*\b")
 
-UNKNOWN = object()
-"""The root of an argument that may be a view of any other memory."""
+
+class Unknown(str):
+    """The root of an argument that may be a view of any other memory, by the argument's name."""
 
 
 class Touched(NamedTuple):
@@ -31,8 +32,8 @@ class Touched(NamedTuple):
     def meets(self, other: Touched) -> bool:
         """Whether some bytes may be in both."""
         if self.root == other.root:
-            return self.root is UNKNOWN or (self.begin < other.end and other.begin < self.end)
-        return self.root is UNKNOWN or other.root is UNKNOWN
+            return bool(self.begin < other.end and other.begin < self.end)
+        return isinstance(self.root, Unknown) or isinstance(other.root, Unknown)
 
 
 class Roots:
@@ -58,7 +59,7 @@ class Roots:
     def find(self, place: Place) -> tuple[Any, int]:
         """The memory of an operand, and the byte at which it begins there."""
         if place.owner in self._unknown:
-            return UNKNOWN, 0
+            return Unknown(place.owner), place.offset
         root, start = self._fixed.get(place.owner, (place.owner, 0))
         return root, start + place.offset
 

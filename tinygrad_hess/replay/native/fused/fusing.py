@@ -17,14 +17,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import library
-from ..liveness import UNKNOWN, Roots
+from ..liveness import Roots, Unknown
 from ..operations import NO_LOOP, Operation, Place, is_of_numbers, joined, longest_inside
-from .kernels import Operand, Step, kernel
+from .kernels import OPERANDS, Operand, Step, kernel
 from .rules import MASKS, NUMBERS, Steps, number
 
-MOST_OPERANDS = 60
-MOST_ROOTS = 24
-MOST_STEPS = 250
+MOST_OPERANDS, MOST_ROOTS, MOST_STEPS = 60, 24, 250
+"""Of one loop: the C runner has room for 64 operands, and code has to stay small."""
+
 LOOKED_BACK = 24
 """Groups before an operation of which it may join one."""
 
@@ -55,6 +55,7 @@ class _Member:
         self.written = out
         self.read = [*read, out] if operation.reads_result else read
         self.roots = {x.root for x in self.touched}
+        self.has_unknown = any(isinstance(root, Unknown) for root in self.roots)
         self.is_fusible = is_fusible(operation)
         self._lengths: Sequence[int] = ()
         self._accesses: list[Access] = []
@@ -64,8 +65,8 @@ class _Member:
         return (
             self.written.root in other.roots
             or other.written.root in self.roots
-            or UNKNOWN in self.roots
-            or UNKNOWN in other.roots
+            or self.has_unknown
+            or other.has_unknown
         )
 
     def meets(self, later: _Member) -> bool:
@@ -103,7 +104,7 @@ class _Group:
         if len(self.roots | new.roots) > MOST_ROOTS or len(self.members) > MOST_STEPS // 4:
             return False
         lengths = _common(self.lengths, new.lengths)
-        if lengths is None or any(_is_torn(m, new, lengths) for m in self.members):
+        if lengths is None or any(_conflict(m, new, lengths) for m in self.members):
             return False
         self.members.append(new)
         self.lengths = lengths
@@ -125,8 +126,8 @@ class _Group:
         return [x for m in self.members for x in _Group(m).operations(everything)]
 
 
-def _is_torn(one: _Member, two: _Member, lengths: Sequence[int]) -> bool:
-    """Whether two operations write and use the same memory, but not element by element."""
+def _conflict(one: _Member, two: _Member, lengths: Sequence[int]) -> bool:
+    """Whether one writes memory that the other uses, but not element by element."""
     if not one.may_share(two):
         return False
     last = len(one.touched) - 1, len(two.touched) - 1
@@ -139,7 +140,7 @@ def _is_torn(one: _Member, two: _Member, lengths: Sequence[int]) -> bool:
     if not shared:
         return False
     left, right = one.accesses(lengths), two.accesses(lengths)
-    return any(left[j] != right[k] or left[j].root is UNKNOWN for j, k in shared)
+    return any(left[j] != right[k] for j, k in shared)
 
 
 def is_fusible(operation: Operation) -> bool:
@@ -277,6 +278,9 @@ class _Together:
     def _steps(self) -> Steps:
         steps = Steps()
         values: dict[Access, int] = {}
+        overwritten = {
+            k for (a, way), k in self.number.items() if way == "load" and a in self.stored
+        }
         for access, x in self.loaded.items():
             k = self.number[access, "load"]
             name = "load" if self.inner[k] else "broadcast"
@@ -291,7 +295,10 @@ class _Together:
                 arguments = [number(steps, v) if is_mask else v for v, is_mask in cast]
             if operation.reads_result:
                 arguments.append(values[out])
-            values[out] = _rule(operation)(steps, *arguments)
+            found = _rule(operation)(steps, *arguments)
+            if steps[found].detail in overwritten and steps[found].name in OPERANDS:
+                found = steps.add("or", found, found)  # a copy, which later steps may need
+            values[out] = found
             place, last = self.stored.get(out, (None, None))
             if place is not None and n == last:
                 name = "store" if place.array.dtype == float else "store mask"
