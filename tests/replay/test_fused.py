@@ -13,7 +13,7 @@ from replayed import one_nan
 
 import tinygrad_hess as tg
 from tinygrad_hess.replay.codegen.writers import Call
-from tinygrad_hess.replay.native import fuses, library
+from tinygrad_hess.replay.native import fused, fuses, library
 from tinygrad_hess.replay.native.fused import fuse
 from tinygrad_hess.replay.native.fused.rules import MASKS, NUMBERS
 from tinygrad_hess.replay.native.liveness import Roots
@@ -257,9 +257,28 @@ def test_code_lives_as_long_as_what_calls_it() -> None:
     f = tg.jit(lambda x: ((x * 1.25 + 3.0) / x - x * x).sum())
     x = np.linspace(1, 2, 11)
     first = f(x)
-    from tinygrad_hess.replay.native.fused import fusing
-
-    fusing._code.cache_clear()
+    fused.fusing._code.cache_clear()
     gc.collect()
     again = [tg.jit(lambda x, k=k: ((x + k) * x - x / (x + k)).sum())(x) for k in range(20)]
     assert len(again) == 20 and f(x) == first
+
+
+def test_without_executable_memory_loops_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: bytes) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    f, x = (lambda x: ((x * 1.25 + 3.0) / x - x * x).sum()), np.linspace(1, 2, 11)
+    want = tg.jit(f)(x)
+    caches = (fused.fusing.why_not, fused.fusing._code)
+    try:
+        monkeypatch.setattr(library, "code", refused)
+        for cache in caches:
+            cache.cache_clear()
+        apart = tg.jit(f)
+        assert apart(x) == want
+        assert "not fused: [Errno 13] Permission denied" in apart.explain(x, repeats=0)
+    finally:
+        monkeypatch.undo()
+        for cache in caches:
+            cache.cache_clear()
+    assert "of fused operations" in tg.jit(f).explain(x, repeats=0)
