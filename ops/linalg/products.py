@@ -87,17 +87,19 @@ def _lowered_batch(call: Any, emit: Any, operands: Any, ndims: Any, lead: Any, p
     return emit(call, a, b)
 
 
-SHORT = 4
-"""Length of its sums up to which a product is one of elements: BLAS takes up to ten times that."""
+TINY = 4
+"""Terms of a sum, and elements of a result, up to which a call of BLAS takes ten times as long as
+the arithmetic."""
 
 
-def _lowered_short(call: Any, emit: Any, a: Any, b: Any) -> Any:
-    """A product that sums over few elements, as a sum of products of columns with rows."""
-    left, right = call.primitive.product
-    n = a.shape[-2 if left else -1]
-    if not (1 <= n <= SHORT and len(a.shape) == 2 == len(b.shape)):
+def _lowered_tiny(call: Any, emit: Any, a: Any, b: Any) -> Any:
+    """A product of few elements, or of a column with a row, by products of elements and sums."""
+    if len(a.shape) > 2 or len(b.shape) > 2 or a.dtype != b.dtype or a.dtype.kind != "f":
         return None
-    if a.dtype != b.dtype or a.dtype.kind != "f":
+    left, right = call.primitive.product
+    rows, n = a.shape[::-1] if left else a.shape
+    columns = b.shape[-2 if right else -1]
+    if not (1 <= n <= TINY and rows * columns <= TINY) and n != 1:
         return None
 
     def vectors(x: Any, axis: int, turned: bool) -> list[Any]:
@@ -154,7 +156,7 @@ matmul2: Any = bilinear(
     batch=_batch(_mm, rows=True),
     signature="(m,n),(n,p)->(m,p)",
     product=(False, False),
-    lowered=lambda *operands: _lowered_short(matmul2, *operands),
+    lowered=lambda *operands: _lowered_tiny(matmul2, *operands),
     lowered_batch=lambda *batch: _lowered_batch(matmul2, *batch),
     **_ROW,
     label="@",
@@ -177,7 +179,7 @@ matmul_nt: Any = bilinear(
     batch=_batch(_nt, rows=True),
     signature="(m,n),(p,n)->(m,p)",
     product=(False, True),
-    lowered=lambda *operands: _lowered_short(matmul_nt, *operands),
+    lowered=lambda *operands: _lowered_tiny(matmul_nt, *operands),
     lowered_batch=lambda *batch: _lowered_batch(matmul_nt, *batch),
     **_ROW,
     label="@ᵀ",
@@ -193,7 +195,7 @@ matmul_tn: Any = bilinear(
     batch=_batch(_tn, rows=False),
     signature="(n,m),(n,p)->(m,p)",
     product=(True, False),
-    lowered=lambda *operands: _lowered_short(matmul_tn, *operands),
+    lowered=lambda *operands: _lowered_tiny(matmul_tn, *operands),
     lowered_batch=lambda *batch: _lowered_batch(matmul_tn, *batch),
     **_ROW,
     label="ᵀ@",

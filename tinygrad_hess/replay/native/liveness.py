@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from ..codegen.cache_blocking import Line
 from .operations import Operation, Place
@@ -49,12 +49,17 @@ class Roots:
 
     def __init__(self, fixed: Mapping[str, Any], unknown: Collection[str] = ()):
         self._unknown = unknown
-        self._fixed = {name: _root(x) for name, x in fixed.items()}
-        ends: dict[int, tuple[int, int]] = {}
-        for (root, start), x in zip(self._fixed.values(), fixed.values(), strict=True):
-            begin, end = ends.get(root, (start, start))
-            ends[root] = min(begin, start), max(end, start + x.nbytes)
-        self._size = {root: end - begin for root, (begin, end) in ends.items()}
+        bounds = {name: byte_bounds(x) for name, x in fixed.items()}
+        self._size: dict[int, int] = {}  # by root
+        roots: dict[tuple[int, int], int] = {}
+        root = end = 0
+        for low, high in sorted({*bounds.values()}):
+            root, end = (low, high) if low >= end else (root, max(end, high))
+            roots[low, high], self._size[root] = root, end - root
+        self._fixed = {
+            name: (roots[bounds[name]], _address(x) - roots[bounds[name]])
+            for name, x in fixed.items()
+        }
 
     def find(self, place: Place) -> tuple[Any, int]:
         """The memory of an operand, and the byte at which it begins there."""
@@ -94,13 +99,8 @@ class Roots:
         live.update([self.find(x)[0] for x in read])
 
 
-def _root(x: Any) -> tuple[int, int]:
-    """The address of the array whose memory an array is in, and the byte at which it begins."""
-    base = x
-    while isinstance(base.base, np.ndarray):
-        base = base.base
-    at, start = (a.__array_interface__["data"][0] for a in (base, x))
-    return at, start - at
+def _address(x: Any) -> int:
+    return int(x.__array_interface__["data"][0])
 
 
 def live_after(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,6 +46,9 @@ class Run(NamedTuple):
     release: bool
     lines: list[Line]  # the same in Python, with the views that they read
     live: list[str]  # names of arrays that stay where they are, and are read after it
+    unknown: set[
+        str
+    ]  # arguments that may be views of others, or of arrays that stay where they are
     code: list[Any]  # machine code that the words call
 
     @property
@@ -92,7 +95,8 @@ class Lines:
         if args is not None:
             inputs = {name: _like(x) for name, x in zip(run.args, args, strict=True)}
             fixed = {name: x for name, x in own.items() if type(x) is np.ndarray}
-            found = lower(lines, " ".join([run.returned, *run.live]), inputs, fixed)
+            read = " ".join([run.returned, *run.live])
+            found = lower(lines, read, inputs, fixed, run.unknown)
             own, lines = {**own, **found.functions(own)}, found.lines
         code = compile(run.source(lines), "<jit>", "exec").co_consts[0]
         return types.FunctionType(code, own)
@@ -141,6 +145,7 @@ def lower(
     returned: str,
     inputs: Mapping[str, Any],
     fixed: Mapping[str, Any],
+    unknown: Collection[str] = (),
 ) -> Lowered:
     """Put lines that are plain calls of NumPy, and follow each other, in runs.
 
@@ -151,8 +156,10 @@ def lower(
         The expression that the program returns, and names of other arrays that are read after it.
     inputs, fixed : mapping of str to ndarray
         Arrays like the inputs, and those that are the same memory in each call.
+    unknown : collection of str, optional
+        Inputs that may be views of others, or of those arrays.
     """
-    return _Lowering(lines, returned, inputs, fixed).lowered()
+    return _Lowering(lines, returned, inputs, fixed, unknown).lowered()
 
 
 class _Lowering:
@@ -162,8 +169,10 @@ class _Lowering:
         returned: str,
         inputs: Mapping[str, Any],
         fixed: Mapping[str, Any],
+        unknown: Collection[str],
     ):
         self.lines = lines
+        self.unknown = set(unknown)
         self.inputs, self.fixed = inputs, fixed
         self.memory = Memory(inputs, fixed)
         self.reads = [set(_LOCAL.findall(line.text)) for line in lines]
@@ -185,7 +194,8 @@ class _Lowering:
                 self.views[str(line.local)] = k
             operations.append(found)
         self.last = self._last_reads()
-        self.roots = Roots(self.fixed, self._may_be_views(operations))
+        self.unknown |= self._may_be_views(operations)
+        self.roots = Roots(self.fixed, self.unknown)
         read = self.roots.read_in(self.text)
         self.live = live_after(lines, operations, self.roots, read)
         waiting: list[int] = []
@@ -282,7 +292,8 @@ class _Lowering:
         release = sum(map(work, operations)) > RELEASED
         both = np.array(words, np.intp), np.array(pointers, np.intp)
         code = [o.code for o in operations if o.code is not None]
-        return Run(name, args, results, fixed, *both, release, lines, self.roots.names(live), code)
+        later, unknown = self.roots.names(live), self.unknown & args.keys()
+        return Run(name, args, results, fixed, *both, release, lines, later, unknown, code)
 
     def _lines(self, body: Sequence[int]) -> tuple[list[Line], set[str]]:
         """The lines of a run with the views that they read, and the locals from outside."""

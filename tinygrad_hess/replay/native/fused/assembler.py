@@ -45,10 +45,10 @@ _66, _F3, _F2 = 1, 2, 3
 _0F, _0F38, _0F3A = 1, 2, 3
 
 ARITHMETIC = {
-    "add": 0x58, "multiply": 0x59, "subtract": 0x5C, "minimum": 0x5D, "divide": 0x5E,
-    "maximum": 0x5F, "and": 0x54, "and_not": 0x55, "or": 0x56, "xor": 0x57,
+    "vaddpd": 0x58, "vmulpd": 0x59, "vsubpd": 0x5C, "vminpd": 0x5D, "vdivpd": 0x5E,
+    "vmaxpd": 0x5F, "vandpd": 0x54, "vandnpd": 0x55, "vorpd": 0x56, "vxorpd": 0x57,
 }  # fmt: skip
-"""Opcodes of instructions of two vectors. ``and_not`` is ``~x & y``."""
+"""Opcodes of instructions of two vectors. VANDNPD is ``~x & y``."""
 
 
 class Assembler:

@@ -162,7 +162,7 @@ def _copied(steps: Steps, value: int, *mask_and_old: int) -> int:
     if not mask_and_old:
         return value
     mask, old = mask_and_old
-    return steps.add("choose", old, value, mask)
+    return steps.add("vblendvpd", old, value, mask)
 
 
 def _loops(operation: Operation) -> Loops:
@@ -283,7 +283,7 @@ class _Together:
         }
         for access, x in self.loaded.items():
             k = self.number[access, "load"]
-            name = "load" if self.inner[k] else "broadcast"
+            name = "load" if self.inner[k] else "load one"
             name += "" if x.array.dtype == float else " mask"
             values[access] = steps.add(name, detail=k)
         for n, (operation, accesses) in enumerate(self.walked):
@@ -297,7 +297,7 @@ class _Together:
                 arguments.append(values[out])
             found = _rule(operation)(steps, *arguments)
             if steps[found].detail in overwritten and steps[found].name in OPERANDS:
-                found = steps.add("or", found, found)  # a copy, which later steps may need
+                found = steps.add("vorpd", found, found)  # a copy, which later steps may need
             values[out] = found
             place, last = self.stored.get(out, (None, None))
             if place is not None and n == last:
@@ -317,7 +317,7 @@ def why_not() -> str | None:
     if not library.has_avx2():
         return "operations are not fused: that needs a processor with AVX2, on Linux or macOS"
     try:
-        _code((Step("broadcast"), Step("store", (0,), 1)), (Operand(8, 0), Operand(8, 8)))
+        _code((Step("load one"), Step("store", (0,), 1)), (Operand(8, 0), Operand(8, 8)))
     except OSError as error:
         return f"operations are not fused: {error}"
     for table, dtype in ((NUMBERS, float), (MASKS, bool)):

@@ -40,7 +40,7 @@ class Step(NamedTuple):
     detail: int = 0  # an operand; the bits of a constant; a predicate; a mode of rounding
 
 
-SHARED = frozenset({"broadcast", "broadcast mask", "constant"})
+SHARED = frozenset({"load one", "load one mask", "constant"})
 OPERANDS = SHARED | {"load", "load mask"}
 STORES = frozenset({"store", "store mask"})
 
@@ -216,7 +216,7 @@ class _Kernel:
 
     def _share(self, name: str, to: int, x: At, bits: int) -> None:
         """A register with the same value for all elements."""
-        if name == "broadcast mask":
+        if name == "load one mask":
             self.assembler.broadcast_mask(to, x, R11)
         else:
             self.assembler.broadcast(to, Constant(bits) if name == "constant" else x)
@@ -269,7 +269,7 @@ class _Kernel:
                     a.load_mask(width, to, self._element(detail), spare, R11)
                 case "constant":
                     self._share(name, to, At(R11), detail)
-                case "broadcast" | "broadcast mask":
+                case "load one" | "load one mask":
                     self._share(name, to, self._element(detail), detail)
                 case "store":
                     a.store_numbers(width, self._element(detail), *arguments)
@@ -280,13 +280,13 @@ class _Kernel:
                     a.store_numbers(4, At(RSP, offset=32 * detail), *arguments)
                 case "reload":
                     a.load_numbers(4, to, At(RSP, offset=32 * detail))
-                case "square root":
+                case "vsqrtpd":
                     a.square_root(width, to, *arguments)
-                case "compare":
+                case "vcmppd":
                     a.compare(detail, width, to, *arguments)
-                case "choose":
+                case "vblendvpd":
                     a.choose(width, to, *arguments)
-                case "round":
+                case "vroundpd":
                     a.round(detail, width, to, *arguments)
                 case _:
                     a.binary(name, width, to, *arguments)
