@@ -33,6 +33,7 @@ class TestFisher:
         op = FisherOperator(predict, loss, problem.params, (problem.x, y))
         close(op.to_dense(), problem.J.T @ M @ problem.J / count, 1e-12)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["labels", "kl", "binary", "squared", "half"])
     @pytest.mark.parametrize("reduction", ["mean", "sum"])
     def test_monte_carlo_has_the_exact_one_as_its_mean(self, problem, name, reduction):

@@ -55,6 +55,7 @@ def test_the_closed_form_in_pieces() -> None:
     np.testing.assert_allclose(G @ V, EXACT @ V, rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_a_loss_that_looks_at_values_and_batches_of_many_lengths() -> None:
     def looking(w: Any, batch: Any) -> Any:
         return logistic(w, batch) * (1.0 if float(batch[0][0, 0]) < np.inf else 0.0)
@@ -76,6 +77,7 @@ def test_whole_where_there_is_room_and_blocks() -> None:
     np.testing.assert_allclose(H.to_dense(), EXACT, rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_data_that_are_opened_again() -> None:
     opened = []
 

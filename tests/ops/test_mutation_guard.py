@@ -311,6 +311,7 @@ def test_the_battery_notices(
         battery.run_all(row)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted({name for name, _, _ in MUTANTS}))
 def test_nothing_is_noticed_without_a_mutation(name: str) -> None:
     """The rows are whole again, so what was noticed above was the mutation."""

@@ -50,7 +50,7 @@ def _row_functions(row: Primitive, p: Point) -> dict[str, Callable[..., Any]]:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("dtype", [np.float64, pytest.param(np.float32, marks=pytest.mark.slow)])
 def test_every_primitive_is_replayed_as_recorded(row: Primitive, dtype: Any) -> None:
     """At other values, and in other layouts than those that were recorded."""
     for sample in samples(row):
