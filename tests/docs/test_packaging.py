@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -51,6 +52,18 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
             target.write_bytes((ROOT / name).read_bytes())
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", out, source)
     return out
+
+
+def test_every_package_is_named() -> None:
+    named = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    places = {"tinygrad_hess": ROOT / "tinygrad_hess", "tinygrad_hess.ops": ROOT / "ops"}
+    found = {
+        ".".join((top, *file.parent.relative_to(folder).parts))
+        for top, folder in places.items()
+        for file in folder.rglob("__init__.py")
+        if "ops" not in file.parent.relative_to(folder).parts
+    }
+    assert found <= set(named)  # which has folders of data too
 
 
 @pytest.mark.slow
