@@ -445,3 +445,23 @@ def test_the_plan_says_what_runs_without_python() -> None:
 def test_native_is_true_or_false() -> None:
     with pytest.raises(TypeError, match="jit: native must be True or False, got 'no'"):
         tg.jit(_module_level, native="no")  # type: ignore[arg-type]
+
+
+@needs_it
+def test_numbers_that_python_makes_are_no_reason_to_fall_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A rate that a schedule computes is a Python float in each call."""
+
+    def refused(*_: Any) -> Any:
+        raise AssertionError("a run fell back to Python")
+
+    rng = np.random.default_rng(0)
+    adam = tg.optim.Adam(lr=tg.optim.cosine(0.1, steps=20))
+    for size in (7, 50_000):
+        p, g = rng.normal(size=(2, size))
+        in_python = tg.jit(adam.update, native=False)(p, g, adam.init(p))
+        with monkeypatch.context() as patch:
+            patch.setattr(runs.Lines, "__call__", refused)
+            in_c = tg.jit(adam.update)(p, g, adam.init(p))
+        assert bits(in_c) == bits(in_python)

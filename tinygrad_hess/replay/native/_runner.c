@@ -201,10 +201,17 @@ static char *address(const Run *self, Py_ssize_t i, PyObject *x) {
         PyArrayObject *const a = (PyArrayObject *)x;
         const int plain = PyArray_TYPE(a) == PyArray_TYPE(like) && PyArray_NDIM(a) == ndim &&
                           PyArray_ISALIGNED(a) && PyArray_ISNOTSWAPPED(a) && lies_like(a, like);
-        return plain ? PyArray_BYTES(a) : NULL;
+        if (!plain || ndim) return plain ? PyArray_BYTES(a) : NULL;
+        /* a number is copied, so that it shares no memory with what the operations write */
+        return memcpy(self->numbers + i, PyArray_BYTES(a), PyArray_ITEMSIZE(a));
     }
-    if (ndim || Py_TYPE(x) != self->scalars[i]) return NULL;
-    PyArray_ScalarAsCtype(x, self->numbers + i);
+    if (ndim) return NULL;
+    if (PyFloat_CheckExact(x) && PyArray_TYPE(like) == NPY_DOUBLE)
+        self->numbers[i].d[0] = PyFloat_AS_DOUBLE(x);
+    else if (Py_TYPE(x) == self->scalars[i])
+        PyArray_ScalarAsCtype(x, self->numbers + i);
+    else
+        return NULL;
     return (char *)(self->numbers + i);
 }
 
@@ -443,7 +450,7 @@ typedef struct {
 static PyObject *code_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     Py_buffer given;
     if (!PyArg_ParseTuple(args, "y*:Code", &given)) return NULL;
-    Code *const self = (Code *)type->tp_alloc(type, 0);
+    Code *self = (Code *)type->tp_alloc(type, 0);
     if (self == NULL) goto failed;
     self->size = given.len;
     void *const memory =
@@ -454,7 +461,8 @@ static PyObject *code_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) 
     }
     if (memory == MAP_FAILED || mprotect(memory, given.len, PROT_READ | PROT_EXEC) != 0) {
         PyErr_SetFromErrno(PyExc_OSError);
-        Py_CLEAR(*(PyObject **)&self);
+        Py_DECREF(self);
+        self = NULL;
     }
 failed:
     PyBuffer_Release(&given);

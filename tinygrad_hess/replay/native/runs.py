@@ -211,13 +211,10 @@ class _Lowering:
         return Lowered(self.found, self.runs, self.count, self.memory.constants)
 
     def _may_be_views(self, operations: Sequence[Any]) -> set[str]:
-        """Locals that Python makes, perhaps of memory that stays where it is."""
-        lines = zip(self.lines, operations, strict=True)
-        return {
-            str(line.local)
-            for line, found in lines
-            if found is None and (line.is_view or not line.calls)
-        }
+        """Locals that Python makes, perhaps of memory that stays where it is, but for numbers."""
+        made = zip(self.lines, operations, strict=True)
+        unknown = (x for x, found in made if found is None and (x.is_view or not x.calls))
+        return {str(x.local) for x in unknown if x.kind is None or x.kind[0]}
 
     def _last_reads(self) -> dict[str, int]:
         last = dict.fromkeys(self.returned, len(self.lines))
