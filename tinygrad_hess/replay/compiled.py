@@ -82,8 +82,11 @@ class Traced:
         self._may_gain = self.flops >= CUT and _may_gain(program, lines)
         self._split = split(program) if self._may_gain else None
         self._is_shared = self._split is not None and _is_worth_sharing(self._split, lines)
-        # whether one thread alone works off chunks too, for the sake of its cache
-        self._cut_alone = self._split is not None and len(chunks(self._split, 1)) > 1
+        # whether one thread alone works off chunks too, for the sake of its cache: chunks of a sum
+        # are added, those of an array would have to be copied into one
+        self._cut_alone = (
+            self._split is not None and bool(self._split.sums) and len(chunks(self._split, 1)) > 1
+        )
         self._sharded: dict[int, Sharded] = {}
         # BLAS's own threads are for single products that are large, where nothing can be cut
         small = self.flops < BLAS_THREADS or (
