@@ -9,6 +9,7 @@ A vector register is its number. Vectors have ``width`` numbers of 64 bits: 4, 2
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 = range(16)
@@ -44,11 +45,19 @@ Operand = int | At | Constant
 _66, _F3, _F2 = 1, 2, 3
 _0F, _0F38, _0F3A = 1, 2, 3
 
-ARITHMETIC = {
-    "vaddpd": 0x58, "vmulpd": 0x59, "vsubpd": 0x5C, "vminpd": 0x5D, "vdivpd": 0x5E,
-    "vmaxpd": 0x5F, "vandpd": 0x54, "vandnpd": 0x55, "vorpd": 0x56, "vxorpd": 0x57,
+INSTRUCTIONS = {
+    "vaddpd": (_0F, 0x58), "vmulpd": (_0F, 0x59), "vsubpd": (_0F, 0x5C), "vminpd": (_0F, 0x5D),
+    "vdivpd": (_0F, 0x5E), "vmaxpd": (_0F, 0x5F), "vandpd": (_0F, 0x54), "vandnpd": (_0F, 0x55),
+    "vorpd": (_0F, 0x56), "vxorpd": (_0F, 0x57), "vsqrtpd": (_0F, 0x51), "vcmppd": (_0F, 0xC2),
+    "vroundpd": (_0F3A, 0x09), "vblendvpd": (_0F3A, 0x4B),
 }  # fmt: skip
-"""Opcodes of instructions of two vectors. VANDNPD is ``~x & y``."""
+"""Map and opcode of instructions on vectors of doubles.
+
+VANDNPD is ``~x & y``; VBLENDVPD takes the second operand where the third, a mask, is set.
+"""
+
+IMMEDIATE = frozenset({"vcmppd", "vroundpd"})
+"""Those that take a number too: a predicate, or a mode of rounding."""
 
 
 class Assembler:
@@ -129,25 +138,15 @@ class Assembler:
 
     # ---- vectors --------------------------------------------------------------------------------
 
-    def binary(self, name: str, width: int, to: int, x: int, y: Operand) -> None:
-        """``to = name(x, y)``, one of :data:`ARITHMETIC`."""
-        self._vex(_66, _0F, ARITHMETIC[name], width == 4, to, x, y)
-
-    def square_root(self, width: int, to: int, x: int) -> None:
-        """``to = sqrt(x)``."""
-        self._vex(_66, _0F, 0x51, width == 4, to, 0, x)
-
-    def compare(self, predicate: int, width: int, to: int, x: int, y: int) -> None:
-        """``to`` = all bits set where the predicate (of VCMPPD) holds."""
-        self._vex(_66, _0F, 0xC2, width == 4, to, x, y, bytes([predicate]))
-
-    def choose(self, width: int, to: int, no: int, yes: int, mask: int) -> None:
-        """``to = yes where mask else no``."""
-        self._vex(_66, _0F3A, 0x4B, width == 4, to, no, yes, bytes([mask << 4]))
-
-    def round(self, mode: int, width: int, to: int, x: int) -> None:
-        """``to`` = whole numbers: nearest (0), below (1), above (2) or towards zero (3)."""
-        self._vex(_66, _0F3A, 0x09, width == 4, to, 0, x, bytes([8 | mode]))
+    def apply(
+        self, name: str, width: int, to: int, operands: Sequence[int], number: int = 0
+    ) -> None:
+        """``to = name(*operands)``, one of :data:`INSTRUCTIONS`."""
+        immediate = bytes([number]) if name in IMMEDIATE else b""
+        if len(operands) == 3:  # the mask is a register in the last byte
+            immediate, operands = bytes([operands[2] << 4]), operands[:2]
+        first = operands[0] if len(operands) == 2 else 0
+        self._vex(_66, *INSTRUCTIONS[name], width == 4, to, first, operands[-1], immediate)
 
     def load_numbers(self, width: int, to: int, x: At) -> None:
         """``to = x``, that many doubles."""

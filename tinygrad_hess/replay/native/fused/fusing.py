@@ -19,7 +19,7 @@ import numpy as np
 from .. import library
 from ..liveness import Roots, Unknown
 from ..operations import NO_LOOP, Operation, Place, is_of_numbers, joined, longest_inside
-from .kernels import OPERANDS, Operand, Step, kernel
+from .kernels import LOAD, STORE, Operand, Step, kernel
 from .rules import MASKS, NUMBERS, Steps, number
 
 MOST_OPERANDS, MOST_ROOTS, MOST_STEPS = 60, 24, 250
@@ -255,8 +255,8 @@ class _Together:
             self.stored[accesses[-1]] = operation.places[-1], n
             self.walked.append((operation, accesses))
         self.stored = {a: x for a, x in self.stored.items() if a.root in live}
-        operands = [(a, x, "load") for a, x in self.loaded.items()]
-        operands += [(a, x, "store") for a, (x, _) in self.stored.items()]
+        operands = [(a, x, LOAD) for a, x in self.loaded.items()]
+        operands += [(a, x, STORE) for a, (x, _) in self.stored.items()]
         walks = zip(group.lengths, *[a.strides for a, _, _ in operands], strict=True)
         *self.outer, (self.length, *self.inner) = longest_inside(joined(list(walks)))
         self.places = tuple([x for _, x, _ in operands])
@@ -278,14 +278,9 @@ class _Together:
     def _steps(self) -> Steps:
         steps = Steps()
         values: dict[Access, int] = {}
-        overwritten = {
-            k for (a, way), k in self.number.items() if way == "load" and a in self.stored
-        }
-        for access, x in self.loaded.items():
-            k = self.number[access, "load"]
-            name = "load" if self.inner[k] else "load one"
-            name += "" if x.array.dtype == float else " mask"
-            values[access] = steps.add(name, detail=k)
+        overwritten = {k for (a, way), k in self.number.items() if way == LOAD and a in self.stored}
+        for access in self.loaded:
+            values[access] = steps.add(LOAD, detail=self.number[access, LOAD])
         for n, (operation, accesses) in enumerate(self.walked):
             *given, out = accesses
             arguments = [values[a] for a in given]
@@ -296,13 +291,11 @@ class _Together:
             if operation.reads_result:
                 arguments.append(values[out])
             found = _rule(operation)(steps, *arguments)
-            if steps[found].detail in overwritten and steps[found].name in OPERANDS:
+            if steps[found].name == LOAD and steps[found].detail in overwritten:
                 found = steps.add("vorpd", found, found)  # a copy, which later steps may need
             values[out] = found
-            place, last = self.stored.get(out, (None, None))
-            if place is not None and n == last:
-                name = "store" if place.array.dtype == float else "store mask"
-                steps.add(name, values[out], detail=self.number[out, "store"])
+            if out in self.stored and self.stored[out][1] == n:
+                steps.add(STORE, found, detail=self.number[out, STORE])
         return steps
 
 
@@ -317,7 +310,7 @@ def why_not() -> str | None:
     if not library.has_avx2():
         return "operations are not fused: that needs a processor with AVX2, on Linux or macOS"
     try:
-        _code((Step("load one"), Step("store", (0,), 1)), (Operand(8, 0), Operand(8, 8)))
+        _code((Step(LOAD), Step(STORE, (0,), 1)), (Operand(8, 0), Operand(8, 8)))
     except OSError as error:
         return f"operations are not fused: {error}"
     for table, dtype in ((NUMBERS, float), (MASKS, bool)):

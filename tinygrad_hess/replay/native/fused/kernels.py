@@ -35,14 +35,14 @@ class Step(NamedTuple):
     ``arguments`` are the numbers of steps before it.
     """
 
-    name: str
+    name: str  # an instruction of the assembler's, or LOAD, CONSTANT, STORE
     arguments: tuple[int, ...] = ()
-    detail: int = 0  # an operand; the bits of a constant; a predicate; a mode of rounding
+    detail: int = 0  # an operand; the bits of a constant; the instruction's own number
 
 
-SHARED = frozenset({"load one", "load one mask", "constant"})
-OPERANDS = SHARED | {"load", "load mask"}
-STORES = frozenset({"store", "store mask"})
+LOAD, CONSTANT, STORE = "load", "constant", "store"
+GIVEN = frozenset({LOAD, CONSTANT})
+"""What is not computed: its value can be had again at any time."""
 
 
 class Operand(NamedTuple):
@@ -80,6 +80,9 @@ def kernel(steps: Sequence[Step], operands: Sequence[Operand]) -> bytes:
     return _Kernel(steps, operands).code()
 
 
+SPILL, RELOAD = "spill", "reload"
+
+
 class _Placed(NamedTuple):
     """A step with its registers, or a move between a register and the stack."""
 
@@ -99,12 +102,13 @@ class _Kernel:
         for at, step in enumerate(steps):
             for a in step.arguments:
                 self.uses[a].append(at)
-        shared = [k for k, s in enumerate(steps) if s.name in SHARED]
+        shared = [k for k, s in enumerate(steps) if s.name in GIVEN and self._is_shared(s)]
         shared.sort(key=lambda k: -len(self.uses[k]))
         self.hoisted = {k: REGISTERS - 1 - n for n, k in enumerate(shared[:HOISTED])}
         self.slots: dict[int, int] = {}  # value -> where on the stack it is
         self.placed = self._allocate()
-        read = {s.detail for k, s in enumerate(steps) if k not in self.hoisted and _has_pointer(s)}
+        moves = [s for k, s in enumerate(steps) if k not in self.hoisted]
+        read = {s.detail for s in moves if s.name in (LOAD, STORE)}
         free = [RCX, RDX, R8, R9, R10, *CALLEE_SAVED]
         self.pointers = dict(zip(sorted(read), free, strict=False))
         self.moving = [k for k in sorted(read) if operands[k].step]
@@ -118,22 +122,21 @@ class _Kernel:
         self._where = dict(self.hoisted)
         self._found: list[_Placed] = []
         for at, step in enumerate(self.steps):
-            if step.name in OPERANDS:
+            if step.name in GIVEN:
                 continue  # where it is read
             self._at, self._locked = at, set(step.arguments)
             registers = tuple([self._register(a) for a in step.arguments])
-            needs_spare = step.name == "store mask" or step.detail in self.apart
-            spare = self._take() if step.name in STORES and needs_spare else None
+            spare = self._take() if self._needs_spare(step) else None
             for a in {*step.arguments}:
                 self._give_back(a)
             to = 0
-            if step.name not in STORES:
+            if step.name != STORE:
                 to = self._take()
                 self._where[at] = to
             self._found.append(_Placed(step.name, to, registers, step.detail, spare or 0))
             if spare is not None:
                 self._free.append(spare)
-            elif step.name not in STORES and not self.uses[at]:
+            elif step.name != STORE and not self.uses[at]:
                 self._free.append(self._where.pop(at))
         return self._found
 
@@ -142,12 +145,12 @@ class _Kernel:
         if value not in self._where:
             step, to = self.steps[value], self._take()
             spare = 0
-            if step.name == "load mask" or (step.name == "load" and step.detail in self.apart):
+            if self._needs_spare(step):
                 spare = self._take()
                 self._free.append(spare)
             name, detail = step.name, step.detail
-            if name not in OPERANDS:
-                name, detail = "reload", self.slots[value]
+            if name not in GIVEN:
+                name, detail = RELOAD, self.slots[value]
             self._found.append(_Placed(name, to, (), detail, spare))
             self._where[value] = to
         return self._where[value]
@@ -160,9 +163,9 @@ class _Kernel:
             )
             register = self._where.pop(value)
             name = self.steps[value].name
-            if name not in OPERANDS and value not in self.slots:
+            if name not in GIVEN and value not in self.slots:
                 self.slots[value] = len(self.slots)
-                self._found.append(_Placed("spill", 0, (register,), self.slots[value], 0))
+                self._found.append(_Placed(SPILL, 0, (register,), self.slots[value], 0))
             self._free.append(register)
         return self._free.pop()
 
@@ -172,6 +175,18 @@ class _Kernel:
     def _give_back(self, value: int) -> None:
         if value not in self.hoisted and self.uses[value][-1] <= self._at:
             self._free.append(self._where.pop(value))
+
+    def _is_shared(self, step: Step) -> bool:
+        """Whether a given value is the same for all elements."""
+        return step.name == CONSTANT or not self.operands[step.detail].step
+
+    def _is_mask(self, step: Step) -> bool:
+        return self.operands[step.detail].itemsize == 1
+
+    def _needs_spare(self, step: Step) -> bool:
+        """Whether it moves vectors by way of another register."""
+        moves = step.name == STORE or (step.name == LOAD and not self._is_shared(step))
+        return moves and (self._is_mask(step) or step.detail in self.apart)
 
     # ---- code -----------------------------------------------------------------------------------
 
@@ -199,9 +214,11 @@ class _Kernel:
         a = self.assembler
         for value, register in self.hoisted.items():
             name, _, detail = self.steps[value]
-            if name != "constant":
+            if name == CONSTANT:
+                a.broadcast(register, Constant(detail))
+            else:
                 a.load(R11, At(RDI, offset=8 * detail))
-            self._share(name, register, At(R11), detail)
+                self._load(4, register, detail, At(R11), 0)
         for k, register in self.pointers.items():
             a.load(register, At(RDI, offset=8 * k))
         for k in self.moving:  # to the end, from which the index counts
@@ -213,13 +230,6 @@ class _Kernel:
             a.address(to, At(to, RSI, self.operands[k].itemsize))
             if to == R11:
                 a.store(At(RDI, offset=8 * k), to)
-
-    def _share(self, name: str, to: int, x: At, bits: int) -> None:
-        """A register with the same value for all elements."""
-        if name == "load one mask":
-            self.assembler.broadcast_mask(to, x, R11)
-        else:
-            self.assembler.broadcast(to, Constant(bits) if name == "constant" else x)
 
     def _loop(self) -> None:
         """All elements, so many at a time, and those that are left over."""
@@ -256,41 +266,40 @@ class _Kernel:
     def _body(self, width: int) -> None:
         a = self.assembler
         for name, to, arguments, detail, spare in self.placed:
-            match name:
-                case "load" if detail in self.apart:
-                    step = self.operands[detail].step
-                    a.gather_numbers(width, to, self._element(detail), step, spare)
-                case "store" if detail in self.apart:
-                    (x,), step = arguments, self.operands[detail].step
-                    a.scatter_numbers(width, self._element(detail), x, step, spare)
-                case "load":
-                    a.load_numbers(width, to, self._element(detail))
-                case "load mask":
-                    a.load_mask(width, to, self._element(detail), spare, R11)
-                case "constant":
-                    self._share(name, to, At(R11), detail)
-                case "load one" | "load one mask":
-                    self._share(name, to, self._element(detail), detail)
-                case "store":
-                    a.store_numbers(width, self._element(detail), *arguments)
-                case "store mask":
-                    (x,) = arguments
-                    a.store_mask(width, self._element(detail), x, spare)
-                case "spill":
-                    a.store_numbers(4, At(RSP, offset=32 * detail), *arguments)
-                case "reload":
-                    a.load_numbers(4, to, At(RSP, offset=32 * detail))
-                case "vsqrtpd":
-                    a.square_root(width, to, *arguments)
-                case "vcmppd":
-                    a.compare(detail, width, to, *arguments)
-                case "vblendvpd":
-                    a.choose(width, to, *arguments)
-                case "vroundpd":
-                    a.round(detail, width, to, *arguments)
-                case _:
-                    a.binary(name, width, to, *arguments)
+            if name == CONSTANT:
+                a.broadcast(to, Constant(detail))
+            elif name == LOAD:
+                self._load(width, to, detail, self._element(detail), spare)
+            elif name == STORE:
+                self._store(width, arguments[0], detail, self._element(detail), spare)
+            elif name == SPILL:
+                a.store_numbers(4, At(RSP, offset=32 * detail), *arguments)
+            elif name == RELOAD:
+                a.load_numbers(4, to, At(RSP, offset=32 * detail))
+            else:
+                a.apply(name, width, to, arguments, detail)
 
+    def _load(self, width: int, to: int, k: int, x: At, spare: int) -> None:
+        """A vector of the elements of an operand, of which the first is ``x``."""
+        a, (itemsize, step) = self.assembler, self.operands[k]
+        if itemsize == 1:
+            if step:
+                a.load_mask(width, to, x, spare, R11)
+            else:
+                a.broadcast_mask(to, x, R11)
+        elif not step:
+            a.broadcast(to, x)
+        elif k in self.apart:
+            a.gather_numbers(width, to, x, step, spare)
+        else:
+            a.load_numbers(width, to, x)
 
-def _has_pointer(step: Step) -> bool:
-    return step.name in STORES or (step.name in OPERANDS and step.name != "constant")
+    def _store(self, width: int, value: int, k: int, to: At, spare: int) -> None:
+        """The same the other way round."""
+        a, (itemsize, step) = self.assembler, self.operands[k]
+        if itemsize == 1:
+            a.store_mask(width, to, value, spare)
+        elif k in self.apart:
+            a.scatter_numbers(width, to, value, step, spare)
+        else:
+            a.store_numbers(width, to, value)

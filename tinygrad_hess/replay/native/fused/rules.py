@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .kernels import Step
+from .kernels import CONSTANT, Step
 
 
 def _bits(x: float) -> int:
@@ -41,7 +41,7 @@ class Steps(list[Step]):
 
     def constant(self, bits: int) -> int:
         """Eight bytes."""
-        return self.add("constant", detail=bits)
+        return self.add(CONSTANT, detail=bits)
 
 
 def number(s: Steps, mask: int) -> int:
