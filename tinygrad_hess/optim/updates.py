@@ -4,7 +4,8 @@ update_leaves : optimiser, group, step, values, gradients, ..., moments -> value
 update_leaf   : the same of one leaf, at its own count
 
 While ``jit`` records, the rule goes on the tape like any other arithmetic, so that its program runs
-with that of the gradient. Large leaves and rules that are not elementwise stay calls.
+with that of the gradient. Rules that are not elementwise stay calls, and so do large leaves whose
+operations would each go through memory.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 
 from ..core.composite import opaque
 from ..core.tensor import Tensor, constant, is_tracked, unrecorded
+from ..replay.native import fuses
 from .blocks import LARGE, Blocked
 from .clipping import clip_by_global_norm, clipping_factor
 
@@ -128,7 +130,7 @@ def _recorded(
     for *leaf, moments in zip(*columns, slots, strict=True):
         dtype = leaf[0].dtype
         arrays = [x if x.dtype == dtype else x.astype(dtype) for x in (*leaf, *moments)]
-        if opt.elementwise and leaf[0].nbytes < LARGE:
+        if opt.elementwise and (leaf[0].nbytes < LARGE or fuses(dtype)):
             value, *new = rule([_as(dtype, n) for n in numbers], arrays)
         else:
             call: Any = Blocked(rule) if opt.elementwise else rule
