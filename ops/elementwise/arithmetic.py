@@ -280,9 +280,8 @@ def _tie_share(a: Array, b: Array) -> Array:
 
 
 def _lowered_tie_share(emit: Any, a: Any, b: Any) -> Any:
-    kinds = [np.dtype(x.dtype or type(x.value)) for x in (a, b)]
-    dtype = np.result_type(*[x.dtype for x in (a, b) if x.dtype is not None])
-    if dtype.kind != "f" or any(k.kind == "c" for k in kinds):
+    dtype = np.result_type(*[x.dtype for x in (a, b) if x.dtype is not None])  # others are numbers
+    if dtype.kind != "f":
         return None
     nan_a, nan_b = emit(isnan, a), emit(isnan, b)
     is_tie = emit(logical_or, emit(equal, a, b), emit(logical_and, nan_a, nan_b))
