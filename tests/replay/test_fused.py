@@ -21,10 +21,12 @@ from tinygrad_hess.replay.native.operations import Place, lowered
 
 pytestmark = pytest.mark.skipif(not fuses(), reason="no operations are fused here")
 
-HOSTILE = np.array([
-    np.nan, -np.nan, np.inf, -np.inf, 1e308, -1e308, 2.2e-308, 5e-324, -1e-310, 0.0, -0.0,
-    0.5, -0.5, 1.5, 2.5, -2.5, 1e16, -3.7,
-])  # fmt: skip
+_USUAL = [np.nan, -np.nan, np.inf, -np.inf, 0.0, -0.0, 0.5, -0.5, 1.5, 2.5, -2.5, 1e16, -3.7]
+_EXTREME = {
+    "d": [1e308, -1e308, 2.2e-308, 5e-324, -1e-310],
+    "f": [3e38, -3e38, 1e-38, 1e-45, -1e-41],
+}
+HOSTILE = {t: np.array([*_USUAL, *x], t) for t, x in _EXTREME.items()}
 
 LAYOUTS = {
     "C": lambda x: x.copy(),
@@ -37,10 +39,11 @@ LAYOUTS = {
 }
 
 
-def draw(rng: Any, shape: tuple[int, ...], dtype: Any = float) -> Any:
+def draw(rng: Any, shape: tuple[int, ...], dtype: str = "d") -> Any:
     """A third of it values of which something may be lost."""
-    x = np.where(rng.random(shape) < 0.3, rng.choice(HOSTILE, shape), rng.standard_normal(shape))
-    return x > 0 if dtype is bool else x
+    hostile = HOSTILE.get(dtype, HOSTILE["d"])
+    x = np.where(rng.random(shape) < 0.3, rng.choice(hostile, shape), rng.standard_normal(shape))
+    return x > 0 if dtype == "?" else x.astype(dtype)
 
 
 class Chain:
@@ -94,10 +97,12 @@ def same(a: Any, b: Any) -> bool:
     return one_nan(np.ascontiguousarray(a)).tobytes() == one_nan(np.ascontiguousarray(b)).tobytes()
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 7, 8, 63, 324])
+@pytest.mark.parametrize("dtype", "df")
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 7, 8, 13, 63, 324])
 @pytest.mark.parametrize("ufunc", [*NUMBERS, *MASKS], ids=lambda f: f.__name__)
-def test_each_function_on_all_pairs(ufunc: Any, n: int) -> None:
-    pairs = [x.ravel()[:n].copy() for x in np.meshgrid(HOSTILE, HOSTILE)][: ufunc.nin]
+def test_each_function_on_all_pairs(ufunc: Any, n: int, dtype: str) -> None:
+    hostile = HOSTILE[dtype]
+    pairs = [x.ravel()[:n].copy() for x in np.meshgrid(hostile, hostile)][: ufunc.nin]
     if ufunc in MASKS:
         pairs = [x > 0 for x in pairs]
     with np.errstate(all="ignore"):
@@ -112,17 +117,18 @@ def test_each_function_on_all_pairs(ufunc: Any, n: int) -> None:
     assert same(got["y"], want["y"]) and same(got["z"], want["z"])
 
 
+@pytest.mark.parametrize("dtype", "df")
 @pytest.mark.parametrize("first", LAYOUTS)
 @pytest.mark.parametrize("second", LAYOUTS)
-def test_operands_in_any_layout(first: str, second: str) -> None:
+def test_operands_in_any_layout(first: str, second: str, dtype: str) -> None:
     rng = np.random.default_rng(0)
     for shape in ((5, 7), (6, 1), (1, 9), (40, 3)):
         for order in "CF":
             arrays = {
-                "a": LAYOUTS[first](draw(rng, shape)),
-                "b": LAYOUTS[second](draw(rng, shape)),
-                "m": LAYOUTS[second](draw(rng, shape, bool)),
-                **{k: np.zeros(shape, order=order) for k in "xyz"},
+                "a": LAYOUTS[first](draw(rng, shape, dtype)),
+                "b": LAYOUTS[second](draw(rng, shape, dtype)),
+                "m": LAYOUTS[second](draw(rng, shape, "?")),
+                **{k: np.zeros(shape, dtype, order=order) for k in "xyz"},
             }
             chain = Chain(arrays)
             chain.calls = [
@@ -212,12 +218,13 @@ def test_random_chains(data: Any) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     shape = data.draw(st.sampled_from([(), (1,), (3,), (10,), (4, 3), (3, 17), (2, 3, 5)]))
     pick = lambda names: data.draw(st.sampled_from(names))
-    arrays: dict[str, Any] = {f"x{k}": np.asarray(draw(rng, shape)) for k in range(4)}
-    arrays |= {f"m{k}": np.asarray(draw(rng, shape, bool)) for k in range(2)}
+    t = data.draw(st.sampled_from("df"))
+    arrays: dict[str, Any] = {f"x{k}": np.asarray(draw(rng, shape, t)) for k in range(4)}
+    arrays |= {f"m{k}": np.asarray(draw(rng, shape, "?")) for k in range(2)}
     if shape:
-        arrays["row"] = np.asarray(draw(rng, shape[-1:]))
-        arrays["column"] = np.asarray(draw(rng, (*shape[:-1], 1)))
-    arrays["number"] = np.asarray(draw(rng, ()))
+        arrays["row"] = np.asarray(draw(rng, shape[-1:], t))
+        arrays["column"] = np.asarray(draw(rng, (*shape[:-1], 1), t))
+    arrays["number"] = np.asarray(draw(rng, (), t))
     chain = Chain(arrays)
     numbers = [n for n in arrays if n[0] != "m"]
     for _ in range(data.draw(st.integers(2, 25))):
@@ -237,6 +244,38 @@ def test_random_chains(data: Any) -> None:
     got, _ = chain.fused(live)
     want = chain.by_numpy()
     assert all(same(got[n], want[n]) for n in live)
+
+
+def test_types_are_not_mixed_in_a_loop() -> None:
+    rng = np.random.default_rng(2)
+    x, y = draw(rng, (19,)), draw(rng, (19,), "f")
+    arrays = {"x": x, "y": y, "m": x > 0, "u": x.copy(), "v": y.copy(), "n": x > 1}
+    chain = Chain(arrays)
+    chain.calls = [
+        (np.multiply, ("x", "m"), "u"),
+        (np.multiply, ("y", "m"), "v"),
+        (np.add, ("u", "x"), "u"),
+        (np.add, ("v", "y"), "v"),
+        (np.less, ("v", "y"), "m"),
+        (np.less, ("u", "x"), "n"),
+        (np.logical_or, ("m", "n"), "m"),
+    ]
+    got, codes = chain.fused([*arrays])
+    want = chain.by_numpy()
+    assert codes >= 2
+    assert all(same(got[k], want[k]) for k in arrays)
+
+
+def test_masks_in_and_out_with_numbers_between() -> None:
+    for dtype in "df":
+        m = np.arange(21) % 3 == 0
+        arrays = {"m": m, "n": ~m, "x": np.zeros(21, dtype), "half": np.asarray(0.5, dtype)}
+        chain = Chain(arrays)
+        calls = [(np.copyto, ("m",), "x"), (np.subtract, ("x", "half"), "x")]
+        chain.calls = [*calls, (np.isfinite, ("x",), "n"), (np.sign, ("x",), "x")]
+        chain.calls += [(np.less, ("x", "half"), "n")]
+        got, codes = chain.fused(["n"])
+        assert codes == 1 and same(got["n"], ~m)
 
 
 def test_a_gradient_is_one_loop_between_products() -> None:

@@ -24,4 +24,4 @@ from .runs import lower as lower
 
 def fuses(dtype: Any = float) -> bool:
     """Whether elementwise operations in a row on such numbers are one loop of machine code."""
-    return np.dtype(dtype).char == "d" and why_python() is None and fused.why_not() is None
+    return np.dtype(dtype).char in "df" and why_python() is None and fused.why_not() is None

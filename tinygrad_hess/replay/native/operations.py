@@ -94,10 +94,15 @@ NO_LOOP: Loop = (0, 0)
 """Of an operation that NumPy does by casting masks to numbers: only as machine code."""
 
 
+def types_of_numbers(places: Sequence[Place]) -> set[str]:
+    """Of what types operands are that are no masks, as NumPy writes types in one character."""
+    return {p.array.dtype.char for p in places} - {"?"}
+
+
 def is_of_numbers(places: Sequence[Place]) -> bool:
-    """Whether operands are doubles, or some of them masks that count as such."""
-    kinds = [p.array.dtype.char for p in places]
-    return "d" in kinds[:-1] and {*kinds} <= {"d", "?"}
+    """Whether operands are doubles or floats, or some of them masks that count as such."""
+    *operands, _ = places
+    return bool(types_of_numbers(operands)) and types_of_numbers(places) in ({"d"}, {"f"})
 
 
 def _is_plain(x: Any) -> bool:
@@ -200,7 +205,7 @@ def _copied(operands: Sequence[Place], out: Place) -> list[Operation] | None:
         return None
     found = (copy_where if mask else copy)(out.array.itemsize)
     if value.array.dtype != out.array.dtype:
-        if value.array.dtype != bool or out.array.dtype != float:
+        if value.array.dtype != bool or out.array.dtype.char not in "df":
             return None
         found = NO_LOOP
     places, shape = (*operands, out), out.array.shape

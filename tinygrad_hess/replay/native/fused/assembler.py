@@ -3,7 +3,8 @@
     Assembler : instructions, one method each -> bytes
 
 Encodings are those of the Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2.
-A vector register is its number. Vectors have ``width`` numbers of 64 bits: 4, 2 or 1.
+A vector register is its number. A vector has ``nbytes``: 32, 16, or those of one element, of which
+``itemsize`` is 8 (doubles) or 4.
 """
 
 from __future__ import annotations
@@ -42,21 +43,31 @@ class Constant:
 Operand = int | At | Constant
 
 # prefix (by the number that stands for it in VEX), map of opcodes, opcode
-_66, _F3, _F2 = 1, 2, 3
+_NONE, _66, _F3, _F2 = range(4)
 _0F, _0F38, _0F3A = 1, 2, 3
 
 INSTRUCTIONS = {
-    "vaddpd": (_0F, 0x58), "vmulpd": (_0F, 0x59), "vsubpd": (_0F, 0x5C), "vminpd": (_0F, 0x5D),
-    "vdivpd": (_0F, 0x5E), "vmaxpd": (_0F, 0x5F), "vandpd": (_0F, 0x54), "vandnpd": (_0F, 0x55),
-    "vorpd": (_0F, 0x56), "vxorpd": (_0F, 0x57), "vsqrtpd": (_0F, 0x51), "vcmppd": (_0F, 0xC2),
-    "vroundpd": (_0F3A, 0x09), "vblendvpd": (_0F3A, 0x4B),
-}  # fmt: skip
-"""Map and opcode of instructions on vectors of doubles.
+    "vadd": {8: (_66, _0F, 0x58), 4: (_NONE, _0F, 0x58)},
+    "vand": {8: (_66, _0F, 0x54), 4: (_NONE, _0F, 0x54)},
+    "vandn": {8: (_66, _0F, 0x55), 4: (_NONE, _0F, 0x55)},
+    "vblendv": {8: (_66, _0F3A, 0x4B), 4: (_66, _0F3A, 0x4A)},
+    "vcmp": {8: (_66, _0F, 0xC2), 4: (_NONE, _0F, 0xC2)},
+    "vdiv": {8: (_66, _0F, 0x5E), 4: (_NONE, _0F, 0x5E)},
+    "vmax": {8: (_66, _0F, 0x5F), 4: (_NONE, _0F, 0x5F)},
+    "vmin": {8: (_66, _0F, 0x5D), 4: (_NONE, _0F, 0x5D)},
+    "vmul": {8: (_66, _0F, 0x59), 4: (_NONE, _0F, 0x59)},
+    "vor": {8: (_66, _0F, 0x56), 4: (_NONE, _0F, 0x56)},
+    "vround": {8: (_66, _0F3A, 0x09), 4: (_66, _0F3A, 0x08)},
+    "vsqrt": {8: (_66, _0F, 0x51), 4: (_NONE, _0F, 0x51)},
+    "vsub": {8: (_66, _0F, 0x5C), 4: (_NONE, _0F, 0x5C)},
+    "vxor": {8: (_66, _0F, 0x57), 4: (_NONE, _0F, 0x57)},
+}
+"""Instructions on vectors by mnemonic and size of an element (``...pd`` and ``...ps``).
 
-VANDNPD is ``~x & y``; VBLENDVPD takes the second operand where the third, a mask, is set.
+VANDN is ``~x & y``; VBLENDV takes the second operand where the third, a mask, is set.
 """
 
-IMMEDIATE = frozenset({"vcmppd", "vroundpd"})
+IMMEDIATE = frozenset({"vcmp", "vround"})
 """Those that take a number too: a predicate, or a mode of rounding."""
 
 
@@ -139,44 +150,62 @@ class Assembler:
     # ---- vectors --------------------------------------------------------------------------------
 
     def apply(
-        self, name: str, width: int, to: int, operands: Sequence[int], number: int = 0
+        self,
+        name: str,
+        itemsize: int,
+        nbytes: int,
+        to: int,
+        operands: Sequence[int],
+        number: int = 0,
     ) -> None:
         """``to = name(*operands)``, one of :data:`INSTRUCTIONS`."""
         immediate = bytes([number]) if name in IMMEDIATE else b""
         if len(operands) == 3:  # the mask is a register in the last byte
             immediate, operands = bytes([operands[2] << 4]), operands[:2]
         first = operands[0] if len(operands) == 2 else 0
-        self._vex(_66, *INSTRUCTIONS[name], width == 4, to, first, operands[-1], immediate)
+        self._vex(*INSTRUCTIONS[name][itemsize], nbytes == 32, to, first, operands[-1], immediate)
 
-    def load_numbers(self, width: int, to: int, x: At) -> None:
-        """``to = x``, that many doubles."""
-        self._vex(_F2 if width == 1 else _66, _0F, 0x10, width == 4, to, 0, x)
+    def load_numbers(self, nbytes: int, to: int, x: At) -> None:
+        """``to = x``, that many bytes."""
+        self._vex(_MOVES[nbytes], _0F, 0x10, nbytes == 32, to, 0, x)
 
-    def store_numbers(self, width: int, to: At, x: int) -> None:
-        """``to = x``, that many doubles."""
-        self._vex(_F2 if width == 1 else _66, _0F, 0x11, width == 4, x, 0, to)
+    def store_numbers(self, nbytes: int, to: At, x: int) -> None:
+        """``to = x``, that many bytes."""
+        self._vex(_MOVES[nbytes], _0F, 0x11, nbytes == 32, x, 0, to)
 
-    def gather_numbers(self, width: int, to: int, x: At, step: int, spare: int) -> None:
-        """``to`` = doubles that lie ``step`` bytes apart; ``spare`` is overwritten."""
-        for half, at in ((to, x), (spare, x.behind(2 * step)))[: (width + 1) // 2]:
-            self.load_numbers(1, half, at)
-            if width > 1:
-                self._vex(_66, _0F, 0x16, False, half, half, at.behind(step))
-        if width == 4:
+    def gather_numbers(
+        self, itemsize: int, nbytes: int, to: int, x: At, step: int, spare: int
+    ) -> None:
+        """``to`` = numbers that lie ``step`` bytes apart; ``spare`` is overwritten."""
+        for half, n in _elements(itemsize, nbytes):
+            register, at = (spare if half else to), x.behind((half * 16 // itemsize + n) * step)
+            if not n:
+                self.load_numbers(itemsize, register, at)
+            elif itemsize == 8:
+                self._vex(_66, _0F, 0x16, False, register, register, at)
+            else:
+                self._vex(_66, _0F3A, 0x21, False, register, register, at, bytes([n << 4]))
+        if nbytes == 32:
             self._vex(_66, _0F3A, 0x18, True, to, to, spare, b"\1")
 
-    def scatter_numbers(self, width: int, to: At, x: int, step: int, spare: int) -> None:
-        """Doubles to places that lie ``step`` bytes apart; ``spare`` is overwritten."""
-        if width == 4:
+    def scatter_numbers(
+        self, itemsize: int, nbytes: int, to: At, x: int, step: int, spare: int
+    ) -> None:
+        """Numbers to places that lie ``step`` bytes apart; ``spare`` is overwritten."""
+        if nbytes == 32:
             self._vex(_66, _0F3A, 0x19, True, x, 0, spare, b"\1")
-        for half, at in ((x, to), (spare, to.behind(2 * step)))[: (width + 1) // 2]:
-            self.store_numbers(1, at, half)
-            if width > 1:
-                self._vex(_66, _0F, 0x17, False, half, 0, at.behind(step))
+        for half, n in _elements(itemsize, nbytes):
+            register, at = (spare if half else x), to.behind((half * 16 // itemsize + n) * step)
+            if not n:
+                self.store_numbers(itemsize, at, register)
+            elif itemsize == 8:
+                self._vex(_66, _0F, 0x17, False, register, 0, at)
+            else:
+                self._vex(_66, _0F3A, 0x17, False, register, 0, at, bytes([n]))
 
-    def broadcast(self, to: int, x: Operand) -> None:
-        """``to`` = four times the double ``x``."""
-        self._vex(_66, _0F38, 0x19, True, to, 0, x)
+    def broadcast(self, itemsize: int, to: int, x: Operand) -> None:
+        """``to`` = the number ``x`` in each place."""
+        self._vex(_66, _0F38, 0x19 if itemsize == 8 else 0x18, True, to, 0, x)
 
     def broadcast_mask(self, to: int, x: At, spare: int) -> None:
         """``to`` = all bits set if the byte ``x`` is not zero, else none."""
@@ -188,30 +217,36 @@ class Assembler:
         self._vex(_66, _0F, 0x6E, False, to, 0, spare, wide=True)
         self._vex(_66, _0F38, 0x59, True, to, 0, to)
 
-    def load_mask(self, width: int, to: int, x: At, zero: int, spare: int) -> None:
+    def load_mask(self, itemsize: int, nbytes: int, to: int, x: At, zero: int, spare: int) -> None:
         """``to`` = all bits set where bytes are not zero; ``zero`` is a vector that is set to 0."""
-        if width == 1:
+        if nbytes == itemsize:
             self.load_byte(spare, x)
             self._vex(_66, _0F, 0x6E, False, to, 0, spare, wide=True)
         else:
-            self._vex(_66, _0F38, 0x32, width == 4, to, 0, x)
-        self._vex(_66, _0F, 0xEF, width == 4, zero, zero, zero)
-        self._vex(_66, _0F38, 0x37, width == 4, to, to, zero)
+            self._vex(_66, _0F38, 0x32 if itemsize == 8 else 0x31, nbytes == 32, to, 0, x)
+        self._vex(_66, _0F, 0xEF, nbytes == 32, zero, zero, zero)
+        greater = (_0F38, 0x37) if itemsize == 8 else (_0F, 0x66)
+        self._vex(_66, *greater, nbytes == 32, to, to, zero)
 
-    def store_mask(self, width: int, to: At, x: int, spare: int) -> None:
+    def store_mask(self, itemsize: int, nbytes: int, to: At, x: int, spare: int) -> None:
         """``to`` = bytes that are 1 where ``x`` is set; ``spare`` is overwritten."""
-        if width == 4:
+        if nbytes == 32:
             self._vex(_66, _0F3A, 0x19, True, x, 0, spare, b"\1")  # the upper half
             self._vex(_66, _0F, 0x6B, False, spare, x, spare)
         else:
             self._vex(_66, _0F, 0x6B, False, spare, x, x)
-        self._vex(_66, _0F, 0x6B, False, spare, spare, spare)
+        if itemsize == 8:
+            self._vex(_66, _0F, 0x6B, False, spare, spare, spare)
         self._vex(_66, _0F, 0x63, False, spare, spare, spare)
         self._vex(_66, _0F38, 0x1C, False, spare, 0, spare)  # from -1 to 1
-        if width == 4:
-            self._vex(_66, _0F, 0x7E, False, spare, 0, to)
-        else:
-            self._vex(_66, _0F3A, 0x15 if width == 2 else 0x14, False, spare, 0, to, b"\0")
+        move = {
+            8: (_0F, 0xD6, b""),
+            4: (_0F, 0x7E, b""),
+            2: (_0F3A, 0x15, b"\0"),
+            1: (_0F3A, 0x14, b"\0"),
+        }
+        table, opcode, immediate = move[nbytes // itemsize]
+        self._vex(_66, table, opcode, False, spare, 0, to, immediate)
 
     # ---- encoding -------------------------------------------------------------------------------
 
@@ -267,3 +302,12 @@ class Assembler:
             self._code.append(mode | (register & 7) << 3 | RSP)
             self._code.append(scale << 6 | index << 3 | x.base & 7)
         self._code += struct.pack("<b" if short else "<i", x.offset)
+
+
+_MOVES = {32: _NONE, 16: _NONE, 8: _F2, 4: _F3}
+"""Prefixes of VMOVUPS, VMOVSD and VMOVSS, by the bytes that they move."""
+
+
+def _elements(itemsize: int, nbytes: int) -> list[tuple[int, int]]:
+    """The half of a vector, and the place in it, of each element."""
+    return [divmod(n, 16 // itemsize) for n in range(nbytes // itemsize)]

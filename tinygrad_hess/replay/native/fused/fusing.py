@@ -18,12 +18,23 @@ import numpy as np
 
 from .. import library
 from ..liveness import Roots, Unknown
-from ..operations import NO_LOOP, Operation, Place, is_of_numbers, joined, longest_inside
+from ..operations import (
+    NO_LOOP,
+    Operation,
+    Place,
+    is_of_numbers,
+    joined,
+    longest_inside,
+    types_of_numbers,
+)
 from .kernels import LOAD, STORE, Operand, Step, kernel
 from .rules import MASKS, NUMBERS, Steps, number
 
 MOST_OPERANDS, MOST_ROOTS, MOST_STEPS = 60, 24, 250
 """Of one loop: the C runner has room for 64 operands, and code has to stay small."""
+
+MOST_STEP = 2**31 // 8 - 1
+"""From an element to the next, in bytes: eight of them must fit into an instruction."""
 
 LOOKED_BACK = 24
 """Groups before an operation of which it may join one."""
@@ -55,6 +66,7 @@ class _Member:
         self.written = out
         self.read = [*read, out] if operation.reads_result else read
         self.roots = {x.root for x in self.touched}
+        self.types = types_of_numbers(operation.places)
         self.has_unknown = any(isinstance(root, Unknown) for root in self.roots)
         self.is_fusible = is_fusible(operation)
         self._lengths: Sequence[int] = ()
@@ -92,6 +104,7 @@ class _Group:
         self.members = [member]
         self.lengths = member.lengths
         self.roots = member.roots
+        self.types = member.types
 
     def meets(self, new: _Member) -> bool:
         """Whether an operation must come after this group."""
@@ -99,7 +112,7 @@ class _Group:
 
     def join(self, new: _Member) -> bool:
         """Take an operation in, if it may be computed together with these."""
-        if not (self.members[0].is_fusible and new.is_fusible):
+        if not (self.members[0].is_fusible and new.is_fusible and len(self.types | new.types) < 2):
             return False
         if len(self.roots | new.roots) > MOST_ROOTS or len(self.members) > MOST_STEPS // 4:
             return False
@@ -109,6 +122,7 @@ class _Group:
         self.members.append(new)
         self.lengths = lengths
         self.roots = self.roots | new.roots
+        self.types = self.types | new.types
         return True
 
     def operations(self, live: Collection[Any]) -> list[Operation]:
@@ -150,8 +164,7 @@ def is_fusible(operation: Operation) -> bool:
 
 def _rule(operation: Operation) -> Any:
     """What it is in steps; None where it is something else."""
-    kinds = {p.array.dtype.char for p in operation.places}
-    if not kinds <= {"d", "?"}:
+    if types_of_numbers(operation.places) not in ({"d"}, {"f"}, set()):
         return None
     if operation.function is np.copyto:
         return _copied
@@ -162,7 +175,7 @@ def _copied(steps: Steps, value: int, *mask_and_old: int) -> int:
     if not mask_and_old:
         return value
     mask, old = mask_and_old
-    return steps.add("vblendvpd", old, value, mask)
+    return steps.add("vblendv", old, value, mask)
 
 
 def _loops(operation: Operation) -> Loops:
@@ -243,6 +256,7 @@ class _Together:
     """A group as one operation: a loop that goes through memory as they all do."""
 
     def __init__(self, group: _Group, live: Collection[Any]):
+        self.type = next(iter(group.types), "f")
         self.walked = []  # by operation: where its operands are, and how a loop goes through them
         self.loaded: dict[Access, Place] = {}  # what is in memory before
         self.stored: dict[Access, tuple[Place, int]] = {}  # and after which operation it is written
@@ -264,19 +278,20 @@ class _Together:
 
     def operation(self) -> Operation | None:
         """As one operation; None where it would be too long."""
-        if len(self.places) > MOST_OPERANDS:
+        if len(self.places) > MOST_OPERANDS or max(map(abs, self.inner)) > MOST_STEP:
             return None
         steps = self._steps()
         if len(steps) > MOST_STEPS:
             return None
         sizes = [x.array.itemsize for x in self.places]
-        code = _code(tuple(steps), tuple(map(Operand, sizes, self.inner)))
+        operands = tuple(map(Operand, sizes, self.inner))
+        code = _code(tuple(steps), operands, np.dtype(self.type).itemsize)
         loop = (code.address, 0)
         row = library.Row(loop, len(sizes), (self.length,), tuple(self.inner), tuple(self.outer))
         return Operation(row, self.places, code=code)
 
     def _steps(self) -> Steps:
-        steps = Steps()
+        steps = Steps(self.type)
         values: dict[Access, int] = {}
         overwritten = {k for (a, way), k in self.number.items() if way == LOAD and a in self.stored}
         for access in self.loaded:
@@ -292,7 +307,7 @@ class _Together:
                 arguments.append(values[out])
             found = _rule(operation)(steps, *arguments)
             if steps[found].name == LOAD and steps[found].detail in overwritten:
-                found = steps.add("vorpd", found, found)  # a copy, which later steps may need
+                found = steps.add("vor", found, found)  # a copy, which later steps may need
             values[out] = found
             if out in self.stored and self.stored[out][1] == n:
                 steps.add(STORE, found, detail=self.number[out, STORE])
@@ -300,8 +315,8 @@ class _Together:
 
 
 @functools.lru_cache(maxsize=1024)
-def _code(steps: tuple[Step, ...], operands: tuple[Operand, ...]) -> Any:
-    return library.code(kernel(steps, operands))
+def _code(steps: tuple[Step, ...], operands: tuple[Operand, ...], itemsize: int) -> Any:
+    return library.code(kernel(steps, operands, itemsize))
 
 
 @functools.cache
@@ -310,22 +325,24 @@ def why_not() -> str | None:
     if not library.has_avx2():
         return "operations are not fused: that needs a processor with AVX2, on Linux or macOS"
     try:
-        _code((Step(LOAD), Step(STORE, (0,), 1)), (Operand(8, 0), Operand(8, 8)))
+        _code((Step(LOAD), Step(STORE, (0,), 1)), (Operand(8, 0), Operand(8, 8)), 8)
     except OSError as error:
         return f"operations are not fused: {error}"
-    for table, dtype in ((NUMBERS, float), (MASKS, bool)):
+    for table, dtype in ((NUMBERS, "d"), (NUMBERS, "f"), (MASKS, "?")):
         for ufunc in table:
             if not _agrees(ufunc, dtype):
                 return f"operations are not fused: numpy.{ufunc.__name__} gives other bits"
     return None
 
 
-_SAMPLE = [np.nan, np.inf, -np.inf, 1e308, -5e-324, 0.0, -0.0, 0.5, -1.5, 2.5, -3.7, 40.0, 1e-3]
+_SAMPLE = [np.nan, np.inf, -np.inf, 0.0, -0.0, 0.5, -1.5, 2.5, -3.7, 40.0, 1e-3]
 
 
-def _agrees(ufunc: Any, dtype: Any) -> bool:
+def _agrees(ufunc: Any, dtype: str) -> bool:
     """Whether fused code gives what the ufunc gives on all pairs of a sample, bit by bit."""
-    given = [x.ravel().astype(dtype) for x in np.meshgrid(_SAMPLE, _SAMPLE)[: ufunc.nin]]
+    extremes = [] if dtype == "?" else [np.finfo(dtype).max, -np.finfo(dtype).smallest_subnormal]
+    sample = np.array([*_SAMPLE, *extremes]).astype(dtype)
+    given = [x.ravel() for x in np.meshgrid(sample, sample)[: ufunc.nin]]
     with np.errstate(all="ignore"):
         want = ufunc(*given)
     out = np.empty_like(want)

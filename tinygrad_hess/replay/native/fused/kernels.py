@@ -60,7 +60,7 @@ HOISTED = 6
 """Registers for what is the same for all elements, as long as others are left."""
 
 
-def kernel(steps: Sequence[Step], operands: Sequence[Operand]) -> bytes:
+def kernel(steps: Sequence[Step], operands: Sequence[Operand], itemsize: int) -> bytes:
     """Machine code of ``void loop(char **args, intp *dimensions, intp *steps, void *data)``.
 
     Parameters
@@ -68,8 +68,10 @@ def kernel(steps: Sequence[Step], operands: Sequence[Operand]) -> bytes:
     steps : sequence of Step
         In order. A store comes after all that reads what it overwrites.
     operands : sequence of Operand
-        The arguments of the loop. Four elements are computed at a time, unless those of a mask
-        lie apart.
+        The arguments of the loop. 32 bytes of elements are computed at a time, unless those of
+        a mask lie apart.
+    itemsize : int
+        Of numbers: 8 for doubles, or 4.
 
     Returns
     -------
@@ -77,7 +79,7 @@ def kernel(steps: Sequence[Step], operands: Sequence[Operand]) -> bytes:
         Position-independent code for x86-64 with AVX2, by the System V ABI. The number of
         elements is the first of its dimensions; steps and data are not read.
     """
-    return _Kernel(steps, operands).code()
+    return _Kernel(steps, operands, itemsize).code()
 
 
 SPILL, RELOAD = "spill", "reload"
@@ -94,10 +96,11 @@ class _Placed(NamedTuple):
 
 
 class _Kernel:
-    def __init__(self, steps: Sequence[Step], operands: Sequence[Operand]):
-        self.steps, self.operands = steps, operands
+    def __init__(self, steps: Sequence[Step], operands: Sequence[Operand], itemsize: int):
+        self.steps, self.operands, self.itemsize = steps, operands, itemsize
         self.apart = {k for k, x in enumerate(operands) if x.step not in (0, x.itemsize)}
-        self.width = 1 if any(operands[k].itemsize == 1 for k in self.apart) else 4
+        one_by_one = any(operands[k].itemsize == 1 for k in self.apart)
+        self.widths = [itemsize] if one_by_one else [32, 16, itemsize]  # in bytes
         self.uses: list[list[int]] = [[] for _ in steps]
         for at, step in enumerate(steps):
             for a in step.arguments:
@@ -112,7 +115,7 @@ class _Kernel:
         free = [RCX, RDX, R8, R9, R10, *CALLEE_SAVED]
         self.pointers = dict(zip(sorted(read), free, strict=False))
         self.moving = [k for k in sorted(read) if operands[k].step]
-        self.walking = [k for k in self.moving if self.width == 1 or k in self.apart]
+        self.walking = [k for k in self.moving if one_by_one or k in self.apart]
 
     # ---- registers ------------------------------------------------------------------------------
 
@@ -215,10 +218,10 @@ class _Kernel:
         for value, register in self.hoisted.items():
             name, _, detail = self.steps[value]
             if name == CONSTANT:
-                a.broadcast(register, Constant(detail))
+                a.broadcast(self.itemsize, register, Constant(detail))
             else:
                 a.load(R11, At(RDI, offset=8 * detail))
-                self._load(4, register, detail, At(R11), 0)
+                self._load(32, register, detail, At(R11), 0)
         for k, register in self.pointers.items():
             a.load(register, At(RDI, offset=8 * k))
         for k in self.moving:  # to the end, from which the index counts
@@ -234,16 +237,16 @@ class _Kernel:
     def _loop(self) -> None:
         """All elements, so many at a time, and those that are left over."""
         a = self.assembler
-        widths = [width for width in (4, 2, 1) if width <= self.width]
         a.negate(RAX, RSI)
-        for width, rest in zip(widths, [*widths[1:], "end"], strict=True):
-            a.label(f"{width}")
-            a.jump_if_greater(RAX, -width, f"{rest}")
-            self._body(width)
-            a.add_to(RAX, width)
+        for nbytes, rest in zip(self.widths, [*self.widths[1:], "end"], strict=True):
+            count = nbytes // self.itemsize
+            a.label(f"{nbytes}")
+            a.jump_if_greater(RAX, -count, f"{rest}")
+            self._body(nbytes)
+            a.add_to(RAX, count)
             for k in self.walking:
-                self._walk(k, width * self.operands[k].step)
-            a.jump(f"{width}")
+                self._walk(k, count * self.operands[k].step)
+            a.jump(f"{nbytes}")
 
     def _walk(self, k: int, nbytes: int) -> None:
         """Move a pointer on."""
@@ -263,43 +266,43 @@ class _Kernel:
             return At(pointer, RAX, self.operands[k].itemsize)
         return At(pointer)
 
-    def _body(self, width: int) -> None:
+    def _body(self, nbytes: int) -> None:
         a = self.assembler
         for name, to, arguments, detail, spare in self.placed:
             if name == CONSTANT:
-                a.broadcast(to, Constant(detail))
+                a.broadcast(self.itemsize, to, Constant(detail))
             elif name == LOAD:
-                self._load(width, to, detail, self._element(detail), spare)
+                self._load(nbytes, to, detail, self._element(detail), spare)
             elif name == STORE:
-                self._store(width, arguments[0], detail, self._element(detail), spare)
+                self._store(nbytes, arguments[0], detail, self._element(detail), spare)
             elif name == SPILL:
-                a.store_numbers(4, At(RSP, offset=32 * detail), *arguments)
+                a.store_numbers(32, At(RSP, offset=32 * detail), *arguments)
             elif name == RELOAD:
-                a.load_numbers(4, to, At(RSP, offset=32 * detail))
+                a.load_numbers(32, to, At(RSP, offset=32 * detail))
             else:
-                a.apply(name, width, to, arguments, detail)
+                a.apply(name, self.itemsize, nbytes, to, arguments, detail)
 
-    def _load(self, width: int, to: int, k: int, x: At, spare: int) -> None:
+    def _load(self, nbytes: int, to: int, k: int, x: At, spare: int) -> None:
         """A vector of the elements of an operand, of which the first is ``x``."""
         a, (itemsize, step) = self.assembler, self.operands[k]
         if itemsize == 1:
             if step:
-                a.load_mask(width, to, x, spare, R11)
+                a.load_mask(self.itemsize, nbytes, to, x, spare, R11)
             else:
                 a.broadcast_mask(to, x, R11)
         elif not step:
-            a.broadcast(to, x)
+            a.broadcast(itemsize, to, x)
         elif k in self.apart:
-            a.gather_numbers(width, to, x, step, spare)
+            a.gather_numbers(itemsize, nbytes, to, x, step, spare)
         else:
-            a.load_numbers(width, to, x)
+            a.load_numbers(nbytes, to, x)
 
-    def _store(self, width: int, value: int, k: int, to: At, spare: int) -> None:
+    def _store(self, nbytes: int, value: int, k: int, to: At, spare: int) -> None:
         """The same the other way round."""
         a, (itemsize, step) = self.assembler, self.operands[k]
         if itemsize == 1:
-            a.store_mask(width, to, value, spare)
+            a.store_mask(self.itemsize, nbytes, to, value, spare)
         elif k in self.apart:
-            a.scatter_numbers(width, to, value, step, spare)
+            a.scatter_numbers(itemsize, nbytes, to, value, step, spare)
         else:
-            a.store_numbers(width, to, value)
+            a.store_numbers(nbytes, to, value)
