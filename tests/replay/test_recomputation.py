@@ -14,6 +14,8 @@ import pytest
 import tinygrad_hess as tg
 from tinygrad_hess.core.errors import NonDifferentiableError, TracingError
 from tinygrad_hess.curvature import HessianOperator
+from tinygrad_hess.curvature.operators.flattening import Flattening
+from tinygrad_hess.curvature.operators.recomputed import RecomputedProgram
 from tinygrad_hess.replay.recomputation import (
     Recomputation,
     TooSmallError,
@@ -107,6 +109,10 @@ def test_other_values_and_what_does_not_matter() -> None:
     assert value == 23.0
     np.testing.assert_array_equal(in_x, [0.0, 4.0])
     np.testing.assert_array_equal(in_y, [1.0, 5.0])
+    both = lambda x, y: (np.sum(x * y), np.max(y))  # the second comes along
+    (value, most), (in_x,) = Recomputation(both, args[:2], 1, budget=1e6)(*args[:2])
+    assert (value, most) == (-5.0, 4.0)
+    np.testing.assert_array_equal(in_x, args[1])
     _, (nothing,) = Recomputation(lambda x: np.float64(2.0) * 3, [X], 1, budget=1e6)(X)
     np.testing.assert_array_equal(nothing, np.zeros_like(X))
 
@@ -149,6 +155,20 @@ def test_a_hessian_without_data_within_its_limit(loss: Callable[..., Any]) -> No
     np.testing.assert_allclose(value, expected, rtol=1e-13)
     np.testing.assert_allclose(gradient, slope, rtol=1e-10)
     np.testing.assert_allclose(product, bend * v, rtol=1e-9, atol=1e-9 * abs(bend).max())
+
+
+def test_a_product_finds_the_loss_on_its_way() -> None:
+    calls = []
+
+    def loss(x: Any) -> Any:
+        calls.append(1)
+        return chain(x)
+
+    program = RecomputedProgram(loss, Flattening(X, "test"), budget=1e6)
+    value, _ = program.product(np.ones(X.size), ())
+    np.testing.assert_allclose(value, derivatives(X)[0], rtol=1e-13)
+    assert len(calls) == 1  # to record it
+    assert program.product(np.cos(X), ())[0] == value and len(calls) == 1
 
 
 def test_one_example_that_is_larger_than_the_limit() -> None:

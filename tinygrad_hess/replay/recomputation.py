@@ -1,6 +1,6 @@
 """Gradients within a memory budget: segments of a program, of which a sweep keeps few states.
 
-    Recomputation : scalar function, arguments -> value, gradient
+    Recomputation : scalar function, arguments -> values, gradient
 
 The function is recorded once as a program, by shapes alone: a value on that tape takes no memory.
 A forward pass then keeps the state at some cuts between segments; the reverse sweep records one
@@ -216,7 +216,9 @@ def _orders(program: Program) -> Iterator[Program]:
 
 
 def by_shapes(f: Callable[..., Any], values: Sequence[Any]) -> Program:
-    """The program of ``f(*values)``, a scalar, of which the tape takes no memory.
+    """The program of ``f(*values)``, of which the tape takes no memory.
+
+    ``f`` gives a scalar, or a tuple of them.
 
     Raises
     ------
@@ -228,11 +230,12 @@ def by_shapes(f: Callable[..., Any], values: Sequence[Any]) -> Program:
     began = leaf(np.float64(0))
     with modes.recording(), modes.tracing(), modes.shapes_alone(), np.errstate(all="ignore"):
         starts = leaves_at([np.asarray(x) for x in values])
-        out = f(*starts)
-        tape = Tape([out] if isinstance(out, Tensor) else [], [began, *starts])
+        found = f(*starts)
+        outs = list(found) if isinstance(found, tuple) else [found]
+        tape = Tape([out for out in outs if isinstance(out, Tensor)], [began, *starts])
         if tape.outside:
             raise NonDifferentiableError("recompute: f closes over a tensor that is being recorded")
-        program = drop_dead(read(tape, starts, [out], began.time))
+        program = drop_dead(read(tape, starts, outs, began.time))
     for i in program.instructions:
         if i.prim is None or i.effects:
             raise NonDifferentiableError(f"recompute: {i.name} cannot be computed in segments")
@@ -245,7 +248,8 @@ class Recomputation:
     Parameters
     ----------
     f : callable
-        Of arrays, to a real scalar; a function of its arguments alone.
+        Of arrays, to a real scalar, or to a tuple of scalars, of which the first is differentiated;
+        a function of its arguments alone.
     values : sequence of arrays
         Where it is recorded. It can be called on others of the same shapes and types.
     count : int
@@ -290,7 +294,7 @@ class Recomputation:
                 self._active.add(i.out)
 
     def __call__(self, *values: Any) -> tuple[Any, list[Any]]:
-        """The value and the gradients."""
+        """The value, or a tuple of those that ``f`` gives, and the gradients."""
         program = self.program
         fixed = dict(zip(program.inputs, values, strict=True)) | program.constants
         out = program.outputs[0]
@@ -300,10 +304,11 @@ class Recomputation:
             cotangents[out] = np.dtype(dtype).type(1)
         run = _Run(self, fixed, cotangents)
         run.reverse(0, self.schedule.segments, {}, self.schedule.states)
-        value = fixed.get(out, run.value)
+        known = fixed | run.found
+        found = tuple([known[slot] for slot in program.outputs])
         slots = program.inputs[: self._count]
         zeros = lambda x: np.zeros(np.shape(x), np.asarray(x).dtype)
-        return value, [
+        return found if len(found) > 1 else found[0], [
             cotangents[slot] if slot in cotangents else zeros(x)
             for slot, x in zip(slots, values, strict=False)
         ]
@@ -316,7 +321,7 @@ class _Run:
         self.of, self.fixed, self.cotangents = of, fixed, cotangents
         self.instructions = of.program.instructions
         self.cuts = of.schedule.cuts
-        self.value: Any = None
+        self.found: Values = {}  # of the outputs
 
     def reverse(self, first: int, last: int, state: Values, states: int) -> None:
         """Sweep back over segments, from the state before the first."""
@@ -346,7 +351,7 @@ class _Run:
         own = self.instructions[self.cuts[k] : self.cuts[k + 1]]
         made = {i.out for i in own}
         read = sorted({a for i in own for a in i.args if a in self.of._active and a not in made})
-        out = self.of.program.outputs[0]
+        outputs = made.intersection(self.of.program.outputs)
         results = [s for s in made if s in self.cotangents]
 
         def segment(*starts: Any) -> list[Any]:
@@ -354,9 +359,9 @@ class _Run:
             for i in own:
                 operands = tuple([self._get(values, a) for a in i.args])
                 values[i.out] = bind(i.prim, operands, i.params or None)
-            if out in made:
+            for out in outputs:
                 found = values[out]
-                self.value = found.value if isinstance(found, Tensor) else found
+                self.found[out] = found.value if isinstance(found, Tensor) else found
             return [values[s] for s in results]
 
         _, pull = vjp(segment, *[self._get(state, a) for a in read])

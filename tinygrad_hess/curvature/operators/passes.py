@@ -97,8 +97,7 @@ class Passes:
         self.evaluated: list[tuple[int, Any]] = []
         self.complete = False
         self._lock = threading.Lock()
-        self._twin: Any = None  # of the owner, for workers
-        self._elsewhere: dict[str, _Elsewhere] = {}
+        self._elsewhere: _Elsewhere | None = None
 
     @property
     def total(self) -> int:
@@ -128,15 +127,15 @@ class Passes:
         rows : sequence of slice, optional
             Of the first argument, those that belong to each batch.
         """
-        of = lambda *args: (unchecked, measure, method, *args)
+        of = lambda *args: ("visit", unchecked, measure, method, *args)
         each = [of(args[0][r], *args[1:]) for r in rows] if rows else of(*args)
         if self.complete and len(self.tapes) == len(self.evaluated):  # nothing need be read
             for number, (size, _) in enumerate(self.evaluated):
                 some = each[number] if isinstance(each, list) else each
-                yield Visit(number, size, *self.visit(None, number, *some))
+                yield Visit(number, size, *self.at_batch(None, number, *some))
             return
         count = 0
-        for number, size, found in self.batches.each(self._visitor(), each, weighted=self.weighted):
+        for number, size, found in self.batches.each(self._visitor, each, weighted=self.weighted):
             count = number + 1
             self._note(number, size, found[0])
             yield Visit(number, size, *found)
@@ -153,14 +152,18 @@ class Passes:
         ValueError
             When the value, the model or the data changed.
         """
-        self.batches.again(self._visitor("evaluate_again"), self.evaluated[0][1])
+        self.batches.again(self._visitor, "evaluate_again", self.evaluated[0][1])
 
     # ---- at one batch, here or in a worker -------------------------------------------------------
+
+    def at_batch(self, read: Any, number: int, method: str, *args: Any) -> Any:
+        """One of the two below; ``read()`` gives the batch."""
+        return getattr(self, method)(read, number, *args)
 
     def visit(
         self, read: Any, number: int, unchecked: bool, measure: bool, method: str, *args: Any
     ) -> tuple[Any, Any, Any]:
-        """Value, gradient and what ``method`` gives of one batch, which ``read()`` gives."""
+        """Value, gradient and what ``method`` of its tape gives."""
         tape = self.tapes.get(number)
         if tape is None:
             tape = self._recorded(read(), number)
@@ -190,15 +193,14 @@ class Passes:
                 self.tapes[number] = tape
         return tape
 
-    def _visitor(self, method: str = "visit") -> Any:
-        """A method of these; for workers, of passes without data."""
+    @property
+    def _visitor(self) -> Any:
+        """What is called at a batch: :meth:`at_batch` of these, or of the like for workers."""
         if self.batches.workers is None:
-            return getattr(self, method)
-        if method not in self._elsewhere:
-            if self._twin is None:
-                self._twin = self.owner._without_data()
-            self._elsewhere[method] = _Elsewhere(self._twin, method)
-        return self._elsewhere[method]
+            return self.at_batch
+        if self._elsewhere is None:
+            self._elsewhere = _Elsewhere(self.owner._without_data())
+        return self._elsewhere
 
     def _note(self, number: int, size: int, value: Any) -> None:
         if number < len(self.evaluated):
@@ -220,10 +222,10 @@ class Passes:
 
 
 class _Elsewhere:
-    """A method of the passes of a copy without data, which workers keep with its tapes."""
+    """Passes of a copy of the owner without data, which workers keep with its tapes."""
 
-    def __init__(self, owner: Any, method: str):
-        self._owner, self._method = owner, method
+    def __init__(self, owner: Any):
+        self._owner = owner
 
-    def __call__(self, read: Any, number: int, *args: Any) -> Any:
-        return getattr(self._owner._passes, self._method)(read, number, *args)
+    def __call__(self, read: Any, number: int, method: str, *args: Any) -> Any:
+        return self._owner._passes.at_batch(read, number, method, *args)

@@ -4,7 +4,7 @@
     RecomputedProgram : loss, point, bytes -> the like of a GradientProgram
 
 ``H v`` is the gradient of the tangent ``J v`` of the loss, so one reverse sweep over one scalar
-function serves products, too (reverse over forward).
+function serves products, too (reverse over forward); the loss is found on its way.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import numpy as np
 
 from ...core import trees
 from ...core.errors import NonDifferentiableError, TracingError
-from ...core.tensor import unrecorded
 from ...replay.program import Program
 from ...replay.recomputation import Recomputation, by_shapes
 from ...transforms.gradients import jvp
@@ -52,8 +51,7 @@ class RecomputedProgram:
         """The loss and ``H v``, shape (P,)."""
         arguments = _Arguments(args)
         values = [*self.at.values, *self.at.leaves(vector), *arguments.arrays]
-        _, product = self._recomputation(_tangent, values, arguments)(*values)
-        value = np.asarray(unrecorded(self._loss(self.at.tensors(), *args)))[()]
+        (_, value), product = self._recomputation(_tangent, values, arguments)(*values)
         return value, self.at.join(product)
 
     def _recomputation(
@@ -87,11 +85,12 @@ def _value(loss: Callable[..., Any], at: Flattening, arguments: _Arguments) -> C
 
 
 def _tangent(loss: Callable[..., Any], at: Flattening, arguments: _Arguments) -> Callable[..., Any]:
-    """The loss's tangent, of parameters, their tangents and data."""
+    """The loss's tangent, and the loss, of parameters, their tangents and data."""
     value, count = _value(loss, at, arguments), len(at.values)
 
     def tangent(*values: Any) -> Any:
         primals, tangents, data = values[:count], values[count : 2 * count], values[2 * count :]
-        return jvp(lambda *leaves: value(*leaves, *data), primals, tangents)[1]
+        found, along = jvp(lambda *leaves: value(*leaves, *data), primals, tangents)
+        return along, found
 
     return tangent
