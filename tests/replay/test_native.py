@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import ctypes
 import gc
 import pickle
 import weakref
@@ -314,6 +315,55 @@ def test_each_call_has_inputs_and_results_of_its_own() -> None:
         close(a, np.sin(x) * 2 + 1, strict=True)
         close(b, np.exp(x) * x, strict=True)
         assert a.flags.writeable and a.base is None
+
+
+HELD: dict[str, Callable[[Any], Any]] = {
+    "array": lambda y: y,
+    "view": lambda y: y[5:100:2],
+    "memoryview": memoryview,
+    "exchanged": np.from_dlpack,
+    "pointer": lambda y: y.ctypes.data_as(ctypes.POINTER(ctypes.c_double)),
+}
+
+
+@needs_it
+@pytest.mark.parametrize("how", HELD)
+def test_large_results_that_somebody_holds_are_not_written_again(how: str) -> None:
+    f = tg.jit(lambda x: (x * 2.0 + 1.0) * x)
+    x = np.arange(40_000.0)
+    held, want = [], []
+    for k in range(6):
+        y = f(x + k)
+        want.append(y[5:100].copy())
+        held.append((HELD[how](y), y.ctypes.data))
+        del y
+    for n, (kept, address) in enumerate(held):
+        del kept
+        found = np.ctypeslib.as_array((ctypes.c_double * 100).from_address(address))[5:]
+        np.testing.assert_array_equal(found, want[n])
+    assert len({address for _, address in held}) == len(held)
+
+
+@needs_it
+def test_large_results_that_nobody_holds_lend_their_memory_to_later_ones() -> None:
+    f = tg.jit(lambda x: (x * 2.0 + 1.0) * x)
+    x = np.arange(40_000.0)
+    addresses = set()
+    y = f(x)
+    for _ in range(6):  # as in a loop that hands on its state
+        y = f(y)
+        addresses.add(y.ctypes.data)
+    assert len(addresses) == 2
+    y.shape = (200, 200)
+    assert f(x).shape == x.shape and f(x).shape == x.shape
+    del y
+    for flagged in [f(x) for _ in range(2)]:
+        flagged.flags.writeable = False
+    del flagged
+    assert f(x).flags.writeable
+    reference = weakref.ref(f(x))  # of an array that nobody else holds
+    f(x + 1)
+    assert reference() is None or np.array_equal(reference(), f(x))
 
 
 @needs_it

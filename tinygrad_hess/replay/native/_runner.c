@@ -180,6 +180,7 @@ typedef struct {
     Relocation *moving;            /* pointers that are another one in each call */
     Number *numbers;               /* of arguments and results without axes */
     char **bases;                  /* addresses of arguments and results */
+    PyObject **kept;               /* by result: large ones of earlier calls */
     int release;
     vectorcallfunc vectorcall;
 } Run;
@@ -215,6 +216,40 @@ static char *address(const Run *self, Py_ssize_t i, PyObject *x) {
     return (char *)(self->numbers + i);
 }
 
+/* Large results are kept for later calls: to have their pages mapped anew, and set to zero by the
+   system, takes as long as to fill them. Two, since the last one is often an argument of the next
+   call; and only what nobody but the run holds any more is written again. */
+enum { KEPT = 2, LEAST_KEPT = 1 << 17, MOST_KEPT = 1 << 25 };
+
+static int is_unheld(PyObject *x, PyArrayObject *like) {
+#ifdef Py_GIL_DISABLED
+    return 0; /* the count of references is not exact there */
+#else
+    PyArrayObject *const a = (PyArrayObject *)x;
+    const Py_ssize_t weak = Py_TYPE(x)->tp_weaklistoffset;
+    return Py_REFCNT(x) == 1 && *(PyObject **)((char *)x + weak) == NULL &&
+           PyArray_CHKFLAGS(a, NPY_ARRAY_WRITEABLE | NPY_ARRAY_OWNDATA) &&
+           PyArray_TYPE(a) == PyArray_TYPE(like) && PyArray_NDIM(a) == PyArray_NDIM(like) &&
+           lies_like(a, like);
+#endif
+}
+
+static PyObject *new_result(Run *self, Py_ssize_t i) {
+    PyArrayObject *const like = (PyArrayObject *)PyTuple_GET_ITEM(self->results, i);
+    PyObject **const kept = self->kept + KEPT * i;
+    for (int k = 0; k < KEPT; k++)
+        if (kept[k] && is_unheld(kept[k], like)) return Py_NewRef(kept[k]);
+    PyObject *const y = PyArray_EMPTY(PyArray_NDIM(like), PyArray_DIMS(like), PyArray_TYPE(like),
+                                      !PyArray_IS_C_CONTIGUOUS(like));
+    const npy_intp nbytes = PyArray_NBYTES(like);
+    if (y && nbytes >= LEAST_KEPT && nbytes <= MOST_KEPT) {
+        Py_XDECREF(kept[0]);
+        kept[0] = kept[1];
+        kept[1] = Py_NewRef(y);
+    }
+    return y;
+}
+
 static PyObject *run_call(PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *names) {
     Run *const self = (Run *)callable;
     const Py_ssize_t n = self->n_args, count = self->n_results;
@@ -231,8 +266,7 @@ static PyObject *run_call(PyObject *callable, PyObject *const *args, size_t narg
             self->bases[n + i] = (char *)(self->numbers + n + i);
             continue;
         }
-        PyObject *const y = PyArray_EMPTY(PyArray_NDIM(like), PyArray_DIMS(like),
-                                          PyArray_TYPE(like), !PyArray_IS_C_CONTIGUOUS(like));
+        PyObject *const y = new_result(self, i);
         if (y == NULL) goto failed;
         PyTuple_SET_ITEM(found, i, y);
         self->bases[n + i] = PyArray_BYTES((PyArrayObject *)y);
@@ -359,8 +393,10 @@ static PyObject *run_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     self->moving = PyMem_New(Relocation, n_pointers);
     self->numbers = PyMem_New(Number, moving);
     self->bases = PyMem_New(char *, moving);
+    self->kept = PyMem_Calloc(KEPT * self->n_results + 1, sizeof(PyObject *));
     self->scalars = PyMem_New(PyTypeObject *, n);
-    if (!self->words || !self->moving || !self->numbers || !self->bases || !self->scalars) {
+    if (!self->words || !self->moving || !self->numbers || !self->bases || !self->kept ||
+        !self->scalars) {
         Py_DECREF(self);
         return PyErr_NoMemory();
     }
@@ -411,10 +447,12 @@ static void run_dealloc(PyObject *object) {
     PyObject_GC_UnTrack(object);
     run_clear(object);
     for (Py_ssize_t i = 0; self->scalars && i < self->n_args; i++) Py_XDECREF(self->scalars[i]);
+    for (Py_ssize_t i = 0; self->kept && i < KEPT * self->n_results; i++) Py_XDECREF(self->kept[i]);
     PyMem_Free(self->words);
     PyMem_Free(self->moving);
     PyMem_Free(self->numbers);
     PyMem_Free(self->bases);
+    PyMem_Free(self->kept);
     PyMem_Free(self->scalars);
     Py_TYPE(object)->tp_free(object);
 }
