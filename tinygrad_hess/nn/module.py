@@ -379,6 +379,14 @@ def _equal(a: Any, b: Any) -> bool:
         return True
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         return type(a) is type(b) and a.dtype == b.dtype and np.array_equal(a, b)
+    if isinstance(a, functools.partial) and type(a) is type(b):  # Python compares their identity
+        return (
+            _equal(a.func, b.func)
+            and len(a.args) == len(b.args)
+            and all(map(_equal, a.args, b.args))
+            and a.keywords.keys() == b.keywords.keys()
+            and all(_equal(value, b.keywords[name]) for name, value in a.keywords.items())
+        )
     return type(a) is type(b) and bool(a == b)
 
 
