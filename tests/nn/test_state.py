@@ -255,6 +255,22 @@ def test_freeze_by_names_predicates_and_back() -> None:
         nn.freeze(model, "layers[9]")
 
 
+@pytest.mark.parametrize("name", ["layers.head", "layers['head']", "layers.head.weight"])
+def test_layers_with_names_freeze_by_them(name: str) -> None:
+    model = nn.Sequential(body=nn.Linear(3, 4), head=nn.Linear(4, 2), headless=nn.Linear(2, 1))
+    bias = 0 if "weight" in name else 2
+    assert nn.count_parameters(nn.freeze(model, name)) == 16 + 3 + 10 - 8 - bias
+    assert nn.count_parameters(nn.unfreeze(model, name)) == 29
+    tree = nn.freeze(
+        {"w": np.ones(2), "parts": {"b": np.ones(3), "c": np.ones(4)}}, ["w", "parts.b"]
+    )
+    assert nn.count_parameters(tree) == 4
+    with pytest.raises(
+        ValueError, match=r"no array is called 'layer.head'; .* \"layers\['head'\]\""
+    ):
+        nn.freeze(model, "layer.head")
+
+
 def test_arrays_in_containers_of_a_module_freeze_one_by_one() -> None:
     class Pair(nn.Module):
         def __init__(self) -> None:
