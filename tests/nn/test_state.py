@@ -387,6 +387,33 @@ def test_assigning_another_array_in_a_transform_says_what_to_write() -> None:
     assert by_run.last.shape == (3,)
 
 
+def test_assigning_what_does_not_depend_on_the_model_is_lost_too() -> None:
+    class Caching(nn.Module):
+        def __init__(self) -> None:
+            self.weight, self.last = np.ones(3), np.zeros(3)
+
+        def __call__(self, x: Any) -> Any:
+            self.last = np.asarray(x).mean(axis=0)
+            return (x * self.weight).sum()
+
+    call, said = lambda m, x: m(x), r"self\.last = nn\.Buffer\(array\)"
+    for transform in (
+        tg.grad(call),
+        lambda m, x: tg.jvp(lambda m: m(x), (m,), (m,)),
+        lambda m, x: tg.hvp(call, m, m, x),
+        lambda m, x: tg.vmap(call, in_axes=(0, None))(tg.core.trees.map(lambda w: w[None], m), x),
+        lambda m, x: optim.fit(call, m, x, optim.SGD(lr=0.1), progress=False),
+        lambda m, x: curvature.HessianOperator(call, m, x),
+    ):
+        with pytest.raises(TracingError, match=said):
+            transform(Caching(), np.ones((2, 3)))
+    model = Caching()
+    model(np.full((2, 3), 2.0))
+    np.testing.assert_array_equal(model.last, np.full(3, 2.0))
+    copy.deepcopy(model).last = np.ones(3)
+    tg.core.trees.map(lambda w: 2 * w, model).last = np.ones(3)
+
+
 def test_a_buffer_of_a_model_that_jit_does_not_see_is_refused() -> None:
     model = net()
     with pytest.raises(

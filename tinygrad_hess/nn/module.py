@@ -467,11 +467,14 @@ def _is_transformed(module: Module, value: Any) -> bool:
     """Whether a transform has made this copy of a module, and runs it."""
     if modes.is_tracing():
         return True
-    new = [x for x in trees.leaves(value) if isinstance(x, Tensor)]
-    if any(isinstance(x, Batched) for x in new):
+    own, new = (
+        [x for x in trees.leaves(tree) if isinstance(x, Tensor)] for tree in (module, value)
+    )
+    if any(isinstance(x, Batched) for x in own + new):
         return True
-    trained = any(isinstance(x, Tensor) and x.prim is LEAF for x in trees.leaves(module))
-    return not trained and any(x.prim is not None for x in new)
+    if any(x.prim is LEAF for x in own):  # define by run: there is one model
+        return False
+    return any(x.prim is not None for x in own + new)
 
 
 def _contains_leaves(value: Any) -> bool:
