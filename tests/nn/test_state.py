@@ -414,6 +414,44 @@ def test_assigning_what_does_not_depend_on_the_model_is_lost_too() -> None:
     tg.core.trees.map(lambda w: 2 * w, model).last = np.ones(3)
 
 
+def test_one_array_in_two_places_is_trained_as_one_or_refused() -> None:
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            self.embedding = nn.Embedding(5, 3, seed=0)
+            self.out = self.embedding.weight
+
+        def __call__(self, x: Any) -> Any:
+            return self.embedding(x) @ self.out.T
+
+    labels, said = (
+        np.arange(5),
+        "embedding.weight and out are one array, and would be trained apart",
+    )
+    cost = lambda model, x: nn.cross_entropy(model(x), x)
+    with pytest.raises(ValueError, match=said):
+        optim.fit(cost, Tied(), labels, optim.SGD(lr=0.1))
+    for optimizer in (optim.Adam(lr=0.1), optim.SAM(optim.SGD(lr=0.1))):
+        with pytest.raises(ValueError, match=said):
+            optimizer.init(Tied())
+    model = Tied()
+    step = optim.SGD(model.parameters(), lr=0.1)
+    cost(model, labels).backward()
+    start = Tied().out
+    of_both = tg.grad(lambda w: nn.cross_entropy(w @ w.T, labels))(start)
+    step.step()
+    np.testing.assert_allclose(model.out.numpy(), start - 0.1 * of_both, rtol=1e-12)
+    assert model.embedding.weight is model.out
+    zeros = np.zeros(2)
+    optim.fit(
+        lambda p: (p["a"] - p["b"] - 1).sum() ** 2,
+        {"a": zeros, "b": zeros},
+        None,
+        optim.SGD(lr=0.1),
+    )
+    frozen = nn.freeze(Tied(), "out")
+    optim.fit(cost, frozen, labels, optim.SGD(lr=0.1))
+
+
 def test_a_buffer_of_a_model_that_jit_does_not_see_is_refused() -> None:
     model = net()
     with pytest.raises(

@@ -67,6 +67,9 @@ class Module(Summarized, Advising):
 
     Notes
     -----
+    An array that two layers share is one parameter define by run. Trees have each leaf by itself:
+    there, keep it in one place, and use it from there in ``__call__``.
+
     Modules can be copied and pickled. ``pickle`` finds functions by their names, so an activation
     that is a lambda needs a ``def`` in a file of yours, or ``cloudpickle`` in its place.
 
@@ -380,13 +383,8 @@ def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         return type(a) is type(b) and a.dtype == b.dtype and np.array_equal(a, b)
     if isinstance(a, functools.partial) and type(a) is type(b):  # Python compares their identity
-        return (
-            _equal(a.func, b.func)
-            and len(a.args) == len(b.args)
-            and all(map(_equal, a.args, b.args))
-            and a.keywords.keys() == b.keywords.keys()
-            and all(_equal(value, b.keywords[name]) for name, value in a.keywords.items())
-        )
+        told = [[p.func, len(p.args), *p.args, *p.keywords, *p.keywords.values()] for p in (a, b)]
+        return len(told[0]) == len(told[1]) and all(map(_equal, *told))
     return type(a) is type(b) and bool(a == b)
 
 
@@ -467,9 +465,7 @@ def _is_transformed(module: Module, value: Any) -> bool:
     """Whether a transform has made this copy of a module, and runs it."""
     if modes.is_tracing():
         return True
-    own, new = (
-        [x for x in trees.leaves(tree) if isinstance(x, Tensor)] for tree in (module, value)
-    )
+    own, new = ([x for x in trees.leaves(t) if isinstance(x, Tensor)] for t in (module, value))
     if any(isinstance(x, Batched) for x in own + new):
         return True
     if any(x.prim is LEAF for x in own):  # define by run: there is one model

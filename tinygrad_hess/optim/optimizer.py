@@ -23,6 +23,7 @@ from ..core.boundary import named_methods
 from ..core.errors import NonDifferentiableError, describe
 from ..core.tensor import Batched, Tensor, is_tracked, unrecorded
 from ..nn.assignments import Assignments
+from ..nn.sharing import refuse_shared
 from ..replay import Replayed
 from ..transforms import value_and_grad
 from .clipping import clip_by_global_norm
@@ -166,7 +167,13 @@ class Optimizer:
         Parameters
         ----------
         params : pytree of floating-point arrays
+
+        Raises
+        ------
+        ValueError
+            When a module has one array in two places, which would be trained apart.
         """
+        refuse_shared(f"{type(self).__name__}.init", params)
         leaves = [self._array(p, "params") for p in trees.leaves(params)]
         return State(np.int64(0), tuple(map(self._fresh, leaves)))
 
