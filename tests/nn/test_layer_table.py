@@ -65,6 +65,13 @@ def test_a_layer_that_scans_cells_has_its_output(dropout: float) -> None:
     assert "layers[0]" not in [layer.name for layer in block.layers]  # its layers are called
 
 
+def test_layers_by_name_are_listed_in_their_order() -> None:
+    net = nn.Sequential(stem=nn.Linear(2, 3), act=nn.relu, body=nn.Linear(3, 4), a=nn.Linear(4, 1))
+    for model in (net, tg.core.trees.map(lambda w: 2 * w, net)):
+        names = [layer.name for layer in model.summary().layers]
+        assert names == ["layers['stem']", "layers['body']", "layers['a']"]
+
+
 def test_what_is_shared_counts_once() -> None:
     class Tied(nn.Module):
         def __init__(self) -> None:

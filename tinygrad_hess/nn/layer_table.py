@@ -202,7 +202,13 @@ def _items(module: Any) -> Iterator[tuple[str, str, Any]]:
     """Of a module: the path, the kind and the array of each of its own; modules have no kind."""
     flatten: Any = optree.tree_flatten_one_level
     children = flatten(module)[0]
+    parts: list[tuple[str, Any]] = []
     for field, child in zip(trees.CHILDREN[type(module)](module), children, strict=True):
+        if type(child) is dict:  # in its own order, as layers follow each other; trees sort keys
+            parts += [(f"{field}[{key!r}]", value) for key, value in child.items()]
+        else:
+            parts.append((field, child))
+    for field, child in parts:
         leaves, spec = trees.flatten(child, is_leaf=trees.is_module_or_fixed)
         for accessor, x in zip(optree.treespec_accessors(spec), leaves, strict=True):
             name = field + accessor.codify("")
