@@ -205,7 +205,7 @@ def table(head: str, rows: Sequence[Sequence[str]]) -> str:
 
 def shown(x: float) -> str:
     """With two or three digits."""
-    return f"{x:,.0f}" if x >= 100 else f"{x:.2g}"
+    return f"{x:,.0f}" if x >= 99.5 else f"{x:.2g}"
 
 
 def measured(tiles: int, repeats: int) -> str:

@@ -96,8 +96,7 @@ def _hessian(m: Model, p: Problem) -> Forms:
 
 
 def _sparse(m: Model, p: Problem) -> Forms:
-    hessian = tg.hessian(m.loss, sparse=True)
-    return {"recorded": lambda: hessian(p.params, *p.args)}
+    return _both(tg.hessian(m.loss, sparse=True), p.params, *p.args)
 
 
 def _eigenvalues(m: Model, p: Problem) -> Forms:

@@ -28,9 +28,7 @@ from .elementwise.complexes import sign as sign
 from .elementwise.identity import astype as astype
 from .elementwise.identity import checked as checked
 from .elementwise.trigonometric import sinc as sinc
-from .indexing.index import argsort as argsort
 from .indexing.index import index as index
-from .indexing.index import sort as sort
 from .indexing.index import take as take
 from .indexing.index import take_along_axis as take_along_axis
 from .indexing.scatter import add_at as add_at
@@ -45,6 +43,8 @@ from .indexing.selecting import masked_fill as masked_fill
 from .indexing.selecting import one_hot as one_hot
 from .indexing.selecting import scatter_add_along as scatter_add_along
 from .indexing.selecting import scatter_along as scatter_along
+from .indexing.sorting import argsort as argsort
+from .indexing.sorting import sort as sort
 from .linalg.determinants import det as det
 from .linalg.determinants import slogdet as slogdet
 from .linalg.eigen import eig as eig

@@ -35,7 +35,7 @@ from tinygrad_hess.ops.reductions.ordering import last_largest as _argcummax
 argcummax = _argcummax
 from tinygrad_hess.ops.reductions.reduction import argmax as argmax
 from tinygrad_hess.ops.reductions.reduction import argmin as argmin
-from tinygrad_hess.ops.indexing.index import argsort as argsort
+from tinygrad_hess.ops.indexing.sorting import argsort as argsort
 from tinygrad_hess.ops.shape.rearranging import array_split as array_split
 from tinygrad_hess.ops._dispatch import as_floating as as_floating
 from tinygrad_hess.ops.indexing.scatter import assign as assign
@@ -459,6 +459,8 @@ scatter_add = _scatter_add
 from tinygrad_hess.ops.indexing.selecting import scatter_add_along as scatter_add_along
 from tinygrad_hess.ops.indexing.index import scatter_all as scatter_all
 from tinygrad_hess.ops.indexing.selecting import scatter_along as scatter_along
+from tinygrad_hess.ops.indexing.index import put_unique as _scatter_unique
+scatter_unique = _scatter_unique
 from tinygrad_hess.ops.reductions.ordering import searchsorted as searchsorted
 from tinygrad_hess.ops.elementwise.identity import seed as seed
 from tinygrad_hess.ops.indexing.choosing import select as select
@@ -490,7 +492,7 @@ from tinygrad_hess.ops.linalg.sylvester import solve_discrete_lyapunov as solve_
 from tinygrad_hess.ops.linalg.sylvester import solve_sylvester as solve_sylvester
 from tinygrad_hess.ops.linalg.solving import solve_triangular as solve_triangular
 from tinygrad_hess.ops.linalg.banded import solveh_banded as solveh_banded
-from tinygrad_hess.ops.indexing.index import sort as sort
+from tinygrad_hess.ops.indexing.sorting import sort as sort
 from tinygrad_hess.ops.elementwise.floating_parts import spacing as spacing
 from tinygrad_hess.ops.special.integrals import spence as spence
 from tinygrad_hess.ops.special.spherical import spherical_in as spherical_in

@@ -18,6 +18,7 @@ from accuracy_page import replace, table  # noqa: E402
 from extremes import ENDS, special_calls, stats_calls  # noqa: E402
 from figures import figures  # noqa: E402
 from special_points import KNOWN, checks  # noqa: E402
+from versions import COLUMNS  # noqa: E402
 
 PAGE = ROOT / "docs" / "reliability.md"
 ROOMS = {"special": "`scipy.special`", "stats": "`scipy.stats`", "nn": "losses of `nn`"}
@@ -78,25 +79,27 @@ def hard_tests() -> str:
     """What `make hard` and `make versions` measured when they were run last."""
     found = figures()
     killed, versions = found.pop("killed runs", {}), found.pop("versions", {})
-    runs = [(name, *(str(x[k]) for k in ("kills", "ends", "same"))) for name, x in killed.items()]
-    rest = [
-        (name, "; ".join(f"{key.replace('_', ' ')}: {value:,}" for key, value in x.items()))
-        for name, x in found.items()
-    ]
+    killed.pop("on", None)  # each run has its own
+    columns = ("kills", "ends", "same", "on")
+    runs = [(name, *(str(x.get(k, "")) for k in columns)) for name, x in killed.items()]
+    rest = []
+    for name, x in found.items():
+        on = x.pop("on", "")
+        what = "; ".join(f"{key.replace('_', ' ')}: {value:,}" for key, value in x.items())
+        rest.append((name, what, on))
     parts = [
         "## Hard tests\n\nMeasured by `make hard`, one after the other.\n\nRuns are killed (SIGKILL) "
         "at random moments, and go on from their checkpoint. Each that comes to its end gives the "
         "bits of a run that was left alone.\n\n"
-        + table("run | kills | came to the end | with the same bits", runs),
+        + table("run | kills | came to the end | with the same bits | on", runs),
         "Files are cut short, or up to three of their bits are flipped: they are refused by one "
         "error that names them, or read, where a format has no checksum or the bit says nothing. A "
         "write to a full disk is one error, and leaves what was there.\n\n"
-        + table("test | measured", rest),
+        + table("test | measured | on", rest),
     ]
     if versions:
-        head = "Python | NumPy | SciPy | C runner | quick tests"
         rows = [tuple(row) for row in versions["rows"]]
-        parts.append("Versions, by `make versions`:\n\n" + table(head, rows))
+        parts.append("Versions, by `make versions`:\n\n" + table(COLUMNS, rows))
     return "\n\n".join(parts) + "\n"
 
 

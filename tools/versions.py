@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "hard"), str(ROOT / "tools")]
 
 from accuracy_page import table  # noqa: E402
-from figures import note  # noqa: E402
+from figures import TODAY, figures, note  # noqa: E402
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 QUICK = [
@@ -31,6 +31,7 @@ QUICK = [
 ]  # fmt: skip
 TOOLS = ["pytest", "pytest-xdist", "hypothesis", "sympy", "mpmath", "safetensors"]
 FOLDER = ROOT / ".venv-versions"
+COLUMNS = "Python | NumPy | SciPy | C runner | quick tests | on"
 
 
 def bounds() -> list[str]:
@@ -84,7 +85,7 @@ def main() -> int:
     )
     parser.add_argument("--pythons", nargs="+", default=PYTHONS)
     parser.add_argument(
-        "--write", action="store_true", help="note the table for docs/reliability.md"
+        "--write", action="store_true", help="note the rows for docs/reliability.md"
     )
     parser.add_argument("tests", nargs="*", default=QUICK)
     options = parser.parse_args()
@@ -95,19 +96,23 @@ def main() -> int:
                 interpreter = environment(python, resolution)
             except subprocess.CalledProcessError as error:
                 why = re.sub(r"\s+", " ", (error.stderr or "").strip())[:90]
-                rows.append((python, resolution.split("-")[0], "", "", f"not to be had: {why}"))
+                rows.append(
+                    (python, resolution.split("-")[0], "", "", f"not to be had: {why}", TODAY)
+                )
                 continue
             for native in (True, False):
                 found = tested(interpreter, options.tests, native)
                 failed |= "failed" in found or "error" in found
                 rows.append((
                     python, version(interpreter, "numpy"), version(interpreter, "scipy"),
-                    "yes" if native else "no", found,
+                    "yes" if native else "no", found, TODAY,
                 ))  # fmt: skip
                 print(*rows[-1], sep="  ", flush=True)
-    print(table("Python | NumPy | SciPy | C runner | quick tests", rows))
+    print(table(COLUMNS, rows))
     if options.write:
-        note("versions", rows=rows)
+        before = figures().get("versions", {}).get("rows", [])
+        others = [row for row in before if row[0] not in options.pythons]
+        note("versions", rows=sorted([*others, *map(list, rows)], key=lambda row: row[0]))
     return failed
 
 

@@ -1,8 +1,9 @@
 """Indexing and its transpose, scatter-add.
 
-    index       : x[key]                                  -> y
-    scatter     : zeros(shape); z[key] += g               -> z
-    scatter_all : zeros(shape); z[key] = g, z[key] = g, ... -> z
+    index          : x[key]                                  -> y
+    scatter        : zeros(shape); z[key] += g               -> z
+    scatter_unique : zeros(shape); z[key] = g                -> z, no position being named twice
+    scatter_all    : zeros(shape); z[key] = g, z[key] = g, ... -> z
 
 A key is split into a static pattern and the integer arrays in it, which are operands: so they
 can differ from example to example, and from call to call of a replayed function.
@@ -12,14 +13,14 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ...core import signatures
 from ...core.batching import full_lead
-from ...core.kinds import linear, variadic, zero
+from ...core.kinds import linear, variadic
 from ...core.signatures import CORE, Axes
 from ...core.tensor import Tensor, tensor_or_array
 from .._types import Array, ArrayLike
@@ -93,7 +94,26 @@ def _scatter_add(
     return out
 
 
+def _scatter_unique(
+    g: Array, *arrays: Array, pattern: tuple[Any, ...], shape: tuple[int, ...], out: Any = None
+) -> Array:
+    if out is None:
+        out = np.zeros(shape, np.asarray(g).dtype)  # memory that is zero already, if it is much
+    else:
+        out[...] = 0
+    out[filled(pattern, arrays)] = g
+    return out
+
+
 def _scatter_add_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
+    return _scattered_batch(np.add.at, values, ndims, lead, params)
+
+
+def _scatter_unique_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
+    return _scattered_batch(operator.setitem, values, ndims, lead, params)
+
+
+def _scattered_batch(put: Any, values: Any, ndims: Any, lead: Any, params: Any) -> Any:
     g, *arrays = values
     pattern, shape = params["pattern"], params["shape"]
     if ndims[0] is None:
@@ -109,7 +129,7 @@ def _scatter_add_batch(values: Any, ndims: Any, lead: Any, params: Any) -> Any:
     order = slices_before_arrays(len(lead), rank, pattern, g.ndim)
     if order is not None:
         g = g.transpose(np.argsort(order))
-    np.add.at(out, _front(key, pattern, len(lead)), g)
+    put(out, _front(key, pattern, len(lead)), g)
     return out
 
 
@@ -185,6 +205,23 @@ def _negative(order: list[int]) -> tuple[int, ...]:
     return tuple(k - len(order) for k in order)
 
 
+def are_unique(pattern: tuple[Any, ...], arrays: Sequence[Any], shape: tuple[int, ...]) -> bool:
+    """Whether an index names no position twice.
+
+    Examples
+    --------
+    >>> are_unique((ARRAY,), [np.array([2, 0])], (3,))
+    True
+    >>> are_unique((ARRAY,), [np.array([2, -1])], (3,))
+    False
+    """
+    entries = [e for e in pattern if e is not None]
+    lengths = [n for n, e in zip(shape, entries, strict=True) if e is ARRAY]
+    numbers = np.arange(math.prod(lengths)).reshape(lengths)  # slices name each position once
+    taken = numbers[tuple(arrays)].ravel()
+    return len(np.unique(taken)) == len(taken)
+
+
 # ---- an index that counts along all axes but one ------------------------------------------------
 
 
@@ -239,6 +276,12 @@ def _lowered_take(emit: Any, x: Any, *arrays: Any, pattern: Any, shape: Any) -> 
 
 def _lowered_scatter_add(emit: Any, g: Any, *arrays: Any, pattern: Any, shape: Any) -> Any:
     if (found := _positions_along_one_axis(emit, arrays, pattern, shape)) is None:
+        values = [a.value for a in arrays]
+        known = bool(arrays) and all(v is not None for v in values)
+        if known and are_unique(pattern, values, shape):
+            if g.dtype.kind in "fc":
+                g = emit(add, g, emit.constant(0.0))  # as in a sum, no zero stays negative
+            return emit(put_unique, g, *arrays, pattern=pattern, shape=shape)
         return None
     positions, axis, dropped = found
     if dropped:
@@ -321,6 +364,32 @@ put_pattern: Any = linear(
     label="scatter",
     analytic=True,
     cases=_scatter_cases(),
+)
+
+
+def _unique_cases() -> list[Any]:
+    def is_unique(case: Any) -> bool:
+        (_, *arrays), params = case(np.random.default_rng(0))
+        return bool(arrays) and are_unique(params["pattern"], arrays, params["shape"])
+
+    return [case for case in _scatter_cases() if is_unique(case)]
+
+
+put_unique: Any = linear(
+    "scatter_unique",
+    _scatter_unique,
+    lambda g, y, x, *arrays, pattern, shape: take_pattern(g, *arrays, pattern=pattern, shape=shape),
+    batch=_scatter_unique_batch,
+    signature=_scatter_add_axes,
+    flops=lambda y, g, *arrays, pattern, shape: int(np.size(g)),
+    resized=lambda params, shapes, shape: {**params, "shape": shape},
+    aliases=False,
+    moves=True,
+    others=8,
+    label="scatter",
+    analytic=True,
+    cases=_unique_cases(),
+    doc="Zeros, but for some elements, at positions none of which is named twice.",
 )
 
 
@@ -528,27 +597,3 @@ def take_along_axis(x: ArrayLike, indices: ArrayLike, axis: int = -1) -> Array:
     if indices.dtype.kind not in "iu":
         raise IndexError(f"take_along_axis: indices must be integers, got {indices.dtype}")
     return take_along(x if isinstance(x, Tensor) else np.asarray(x), indices, axis=axis)
-
-
-argsort_along = zero(
-    "argsort",
-    lambda x, *, axis: np.argsort(x, axis=axis, kind="stable"),
-    along=True,
-    signature=signatures.along_axis,
-    cases=[([(2, 3)], {"axis": -1})],
-    doc="Positions that sort along an axis; ties keep their order.",
-)
-
-
-def argsort(x: ArrayLike, axis: int | None = -1) -> Array:
-    """Positions that sort along an axis; ties keep their order."""
-    if axis is None:
-        x, axis = ravel(x), -1
-    return argsort_along(x, axis=canonical_axis(axis, len(shape_of(x)), "argsort"))
-
-
-def sort(x: ArrayLike, axis: int | None = -1) -> Array:
-    """Sort along an axis; of tied elements each keeps its own derivative (a stable permutation)."""
-    if axis is None:
-        x, axis = ravel(x), -1
-    return take_along_axis(x, argsort(x, axis), axis)

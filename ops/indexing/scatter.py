@@ -27,7 +27,17 @@ from ..elementwise.arithmetic import where
 from ..elementwise.comparison import equal
 from ..elementwise.identity import astype
 from ..shape.broadcasting import broadcast_to, ravel, reshape
-from .index import _front, _index_cases, _separated, _take, index, put_pattern, take_pattern
+from .index import (
+    _front,
+    _index_cases,
+    _separated,
+    _take,
+    are_unique,
+    index,
+    put_pattern,
+    put_unique,
+    take_pattern,
+)
 from .keys import (
     batched_key,
     filled,
@@ -77,12 +87,33 @@ def _assign_vjp_v(g: Array, y: Array, x: Array, v: Array, *, pattern: Any) -> Ar
     return take_pattern(g, pattern=pattern, shape=x.shape)
 
 
+def _lowered_into_zeros(emit: Any, x: Any, v: Any, *arrays: Any, pattern: Any) -> Any:
+    """Into zeros that are made where they are needed: copies of them would be read first."""
+    known = [a.value for a in (x, *arrays)]
+    if any(a is None for a in known) or x.dtype != v.dtype:
+        return None
+    zeros, *positions = known
+    if np.any(zeros) or (x.dtype.kind in "fc" and _has_sign(zeros)):
+        return None
+    if not positions:
+        return emit(put_pattern, v, pattern=pattern, shape=x.shape)
+    if not are_unique(pattern, positions, x.shape):
+        return None
+    return emit(put_unique, v, *arrays, pattern=pattern, shape=x.shape)
+
+
+def _has_sign(x: Array) -> bool:
+    """Whether some number, or part of one, is -0.0."""
+    return bool(np.signbit(x.real).any() or np.signbit(x.imag).any())
+
+
 assign: Any = structured(
     "assign",
     _assign,
     jvp=lambda t, y, x, v, pattern: assign(*_tangents_of(t, x, v), pattern=pattern),
     vjp=(_assign_vjp_x, _assign_vjp_v),
     batch=_assign_batch,
+    lowered=_lowered_into_zeros,
     signature=_assign_axes,
     moves=True,
     analytic=True,
@@ -179,6 +210,7 @@ scatter: Any = structured(
     ),
     vjp=(_scatter_vjp_x, _scatter_vjp_v, *(None,) * 8),
     batch=_scatter_batch,
+    lowered=_lowered_into_zeros,
     signature=_scatter_axes,
     moves=True,
     label="assign",

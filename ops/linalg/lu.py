@@ -16,7 +16,8 @@ import numpy as np
 
 from ...core.kinds import structured, zero
 from ...core.tensor import tensor_or_array
-from ..indexing.index import argsort, index, take_along_axis
+from ..indexing.index import index, take_along_axis
+from ..indexing.sorting import argsort
 from ..shape.axes import shape_of
 from ..shape.rearranging import concatenate_along, expand_dims, matrix_transpose
 from ..shape.triangles import tril, triu

@@ -94,12 +94,13 @@ the arithmetic."""
 
 def _lowered_tiny(call: Any, emit: Any, a: Any, b: Any) -> Any:
     """A product of few elements, or of a column with a row, by products of elements and sums."""
-    if len(a.shape) > 2 or len(b.shape) > 2 or a.dtype != b.dtype or a.dtype.kind != "f":
+    if len(a.shape) > 2 or len(b.shape) > 2 or a.dtype != b.dtype or a.dtype.kind not in "fc":
         return None
     left, right = call.primitive.product
     rows, n = a.shape[::-1] if left else a.shape
     columns = b.shape[-2 if right else -1]
-    if not (1 <= n <= TINY and rows * columns <= TINY) and n != 1:
+    is_tiny = 1 <= n <= TINY and rows * columns <= TINY and a.dtype.kind == "f"
+    if not is_tiny and n != 1:
         return None
 
     def vectors(x: Any, axis: int, turned: bool) -> list[Any]:
@@ -126,23 +127,30 @@ def is_tall(rows: int, columns: int, least: int = 512) -> bool:
     return rows >= least and rows > columns
 
 
+def _dot(a: Any, b: Any) -> Any:
+    """The product of two matrices: BLAS as for ``matmul``, with less to decide on the way.
+
+    Of a column with a row, element by element: ``dot`` scales by a number as BLAS does, for which
+    0 times NaN is 0.
+    """
+    return a * b if a.shape[1] == 1 == len(b) else np.dot(a, b)
+
+
 def _mm(a: Any, b: Any) -> Any:
     if a.ndim == 2 == b.ndim:
-        if is_tall(len(a), b.shape[1]):
-            return np.dot(b.T, a.T).T
-        return np.dot(a, b)  # BLAS as for matmul, with less to decide on the way
+        return _dot(b.T, a.T).T if is_tall(len(a), b.shape[1]) else _dot(a, b)
     return np.matmul(a, b)
 
 
 def _nt(a: Any, b: Any) -> Any:
     if a.ndim == 2 == b.ndim:
-        return np.dot(b, a.T).T if is_tall(len(a), len(b)) else np.dot(a, b.T)
+        return _dot(b, a.T).T if is_tall(len(a), len(b)) else _dot(a, b.T)
     return np.matmul(a, b.swapaxes(-1, -2))
 
 
 def _tn(a: Any, b: Any) -> Any:
     if a.ndim == 2 == b.ndim:
-        return np.dot(a.T, b)
+        return _dot(a.T, b)
     return np.matmul(a.swapaxes(-1, -2), b)
 
 

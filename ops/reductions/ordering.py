@@ -16,7 +16,8 @@ from ...core.kinds import zero
 from ...core.tensor import tensor_or_array
 from .._dispatch import concrete, on_tensors
 from .._types import Array, ArrayLike
-from ..indexing.index import argsort, index, take_along_axis
+from ..indexing.index import index, take_along_axis
+from ..indexing.sorting import argsort
 from ..shape.axes import canonical_axis, shape_of
 from ..shape.rearranging import flip
 from .reduction import opposite

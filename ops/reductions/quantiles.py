@@ -19,7 +19,8 @@ from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import divide, maximum, minimum, where
 from ..elementwise.comparison import ceil, equal, floor, isnan, rint
 from ..elementwise.identity import astype
-from ..indexing.index import index, sort, take_along_axis
+from ..indexing.index import index, take_along_axis
+from ..indexing.sorting import sort
 from ..shape.axes import canonical_axes, canonical_axis, shape_of
 from ..shape.broadcasting import expanded_shape, ravel, reshape
 from ..shape.rearranging import moveaxis

@@ -54,9 +54,9 @@ def _exp_shifted(x: Array, axis: Any) -> tuple[Array, Array, Array]:
     if x.ndim == 2 and axis == (-1,) and x.flags.c_contiguous and 1 < x.shape[1] <= _SHORT:
         x = x.T.copy().T  # by columns, a short last axis is reduced several times faster
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=_LOWEST)
-    e = _subtract_max(x, top)
+    e = np.asarray(_subtract_max(x, top))  # of a number, too, to be computed in place
     vectorised.exp(e, out=e)
-    return e, np.add.reduce(e, axis=axis, keepdims=True), top
+    return e, np.asarray(np.add.reduce(e, axis=axis, keepdims=True)), top
 
 
 _SHORT = 32
@@ -69,7 +69,7 @@ def _logsumexp(x: Array, *, axis: Any, keepdims: bool) -> Array:
         return np.full(total.shape if keepdims else _reduced_shape(total.shape, axis), -np.inf)[()]
     np.log(total, out=total)
     total += top
-    return total if keepdims else total.reshape(_reduced_shape(total.shape, axis))[()]
+    return (total if keepdims else total.reshape(_reduced_shape(total.shape, axis)))[()]
 
 
 @functools.lru_cache(maxsize=1024)

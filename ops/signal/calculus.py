@@ -15,7 +15,8 @@ from .._dispatch import as_array, as_floating, on_tensors
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import absolute, mod, where
 from ..elementwise.identity import astype
-from ..indexing.index import argsort, index
+from ..indexing.index import index
+from ..indexing.sorting import argsort
 from ..reductions.ordering import search
 from ..reductions.reduction import sum
 from ..reductions.scans import cumsum, diff

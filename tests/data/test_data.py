@@ -221,6 +221,14 @@ def test_batches_repeat_for_a_seed_and_go_on_for_a_generator():
     assert len(list(data.batches(tg.tensor(x), x, 100))) == 1
 
 
+def test_batches_and_unnamed_data_say_what_they_are():
+    x, y = np.zeros((23, 2)), np.zeros(23, int)
+    assert repr(data.batches(x, y, 5)) == "Batches(5 of 5 examples, the last of 3)"
+    assert repr(data.batches(x[:20], y[:20], 5, epochs=3)) == "Batches(4 of 5 examples, 3 epochs)"
+    assert repr(data.batches(x, y, 50)) == "Batches(1 of 23 examples)"
+    assert repr(data.split(x, y, test=3)[1]) == "Dataset(x float64(3,2), y int64(3,))"
+
+
 def test_batches_check_their_arguments():
     with pytest.raises(ValueError, match="differ in length"):
         data.batches(np.ones(3), np.ones(4), 2)

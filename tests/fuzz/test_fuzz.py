@@ -46,7 +46,7 @@ KNOWN: dict[tuple[str, str], str] = {
     },
     **{
         (f"tg.ops.{name}", kind): _PARAMETER
-        for name in ("enter", "leave", "scatter_add", "astype_integer")
+        for name in ("enter", "leave", "scatter_add", "scatter_unique", "astype_integer")
         for kind in ("unnamed", "gradient")
     },
     ("tg.ops.logical_or", "vmap"): "of a function, which is true",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).with_name("figures.json")
+TODAY = date.today().isoformat()
 
 
 def figures() -> dict[str, dict[str, Any]]:
@@ -16,5 +18,5 @@ def figures() -> dict[str, dict[str, Any]]:
 
 def note(test: str, **measured: Any) -> None:
     """Replace those of one test."""
-    found = figures() | {test: measured}
+    found = figures() | {test: measured | {"on": TODAY}}
     FILE.write_text(json.dumps(dict(sorted(found.items())), indent=1) + "\n")

@@ -20,7 +20,7 @@ if __name__ == "__main__":  # children are forked
 
 import numpy as np
 
-from tinygrad_hess import curvature, nn
+from tinygrad_hess import curvature, nn, optim
 from tinygrad_hess.core import pace
 from tinygrad_hess.core.encoding import encode
 
@@ -118,7 +118,14 @@ RUNS = {
     "explain_step": lambda **k: curvature.explain_step(
         loss, PARAMS, {n: 0.9 * x for n, x in PARAMS.items()}, DATA, rtol=1e-6, **k
     ),
+    "step_size": lambda **k: curvature.step_size(op(), k=6, **k),
+    "gradient_alignment": lambda **k: curvature.gradient_alignment(op(), 6, **k),
     "report": lambda **k: curvature.report(op(SMALL), budget="1h", **k),
+    "fit": lambda **k: trained(
+        optim.fit(
+            loss, PARAMS, DATA, optim.Adam(), epochs=50, every=1, resume=True, progress=False, **k
+        )
+    ),
 }
 
 
@@ -126,6 +133,11 @@ def numbers(posterior):
     """All that it tells, and a draw, in which its matrix is."""
     told = {k: v for k, v in posterior.to_dict().items() if k != "seconds"}
     return told, [np.asarray(x) for x in posterior.sample(1, seed=0)[0].values()]
+
+
+def trained(fitted):
+    """Weights, and the losses on the way."""
+    return fitted.params, fitted.losses
 
 
 def bits(found) -> str:

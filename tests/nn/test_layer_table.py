@@ -54,6 +54,24 @@ def test_without_inputs_and_printed() -> None:
     assert "<table>" in model._repr_html_() and "layers[1]" in model._repr_html_()
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_a_layer_that_scans_cells_has_its_output(dropout: float) -> None:
+    net = nn.Sequential(nn.Embedding(7, 3), nn.LSTM(3, 4, layers=2, dropout=dropout))
+    rows = {layer.name: layer for layer in net.summary(np.zeros((5, 6), int)).layers}
+    assert rows["layers[1]"].kind == "LSTM"
+    assert rows["layers[1]"].output == "(5, 6, 4), (2, 5, 4), (2, 5, 4)"
+    assert rows["layers[1].cells[1][0]"].parameters == 2 * (4 * 16 + 16)
+    block = nn.Sequential(nn.TransformerBlock(4, 2)).summary(np.ones((2, 3, 4)))
+    assert "layers[0]" not in [layer.name for layer in block.layers]  # its layers are called
+
+
+def test_layers_by_name_are_listed_in_their_order() -> None:
+    net = nn.Sequential(stem=nn.Linear(2, 3), act=nn.relu, body=nn.Linear(3, 4), a=nn.Linear(4, 1))
+    for model in (net, tg.core.trees.map(lambda w: 2 * w, net)):
+        names = [layer.name for layer in model.summary().layers]
+        assert names == ["layers['stem']", "layers['body']", "layers['a']"]
+
+
 def test_what_is_shared_counts_once() -> None:
     class Tied(nn.Module):
         def __init__(self) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import functools
 import math
 import pickle
 
@@ -98,6 +99,23 @@ def test_static_fields_are_compared_by_equality(rng):
     assert hash(spec(a)) == hash(spec(b))
     b.order = np.array([0, 1, 2])
     assert spec(a) != spec(b)
+
+
+def test_functions_with_numbers_filled_in_are_compared_by_these():
+    layer = lambda lo, hi=6.0: nn.Lambda(functools.partial(np.clip, a_min=lo, a_max=np.array([hi])))
+    structure = lambda model: tg.core.trees.structure(nn.Sequential(nn.Linear(2, 2), model))
+    assert structure(layer(0.0)) == structure(layer(0.0))
+    assert structure(layer(0.0)) != structure(layer(0.5))
+    assert structure(layer(0.0)) != structure(layer(0.0, 7.0))
+    flat = lambda *args: nn.Lambda(functools.partial(np.clip, *args))
+    assert structure(flat(0.0, 1.0)) == structure(flat(0.0, 1.0)) != structure(flat(0.0))
+    runs = []
+    jitted = tg.jit(lambda model, x: (runs.append(1), model(x))[1])
+    for seed in (0, 1):  # two models of one kind share a plan
+        jitted(nn.Sequential(nn.Linear(2, 2, seed=seed), layer(0.0)), np.ones(2))
+    found = len(runs)
+    jitted(nn.Sequential(nn.Linear(2, 2, seed=2), layer(0.0)), np.ones(2))
+    assert len(runs) == found
 
 
 def test_static_things_may_stand_between_children(rng):

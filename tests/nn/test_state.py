@@ -255,6 +255,22 @@ def test_freeze_by_names_predicates_and_back() -> None:
         nn.freeze(model, "layers[9]")
 
 
+@pytest.mark.parametrize("name", ["layers.head", "layers['head']", "layers.head.weight"])
+def test_layers_with_names_freeze_by_them(name: str) -> None:
+    model = nn.Sequential(body=nn.Linear(3, 4), head=nn.Linear(4, 2), headless=nn.Linear(2, 1))
+    bias = 0 if "weight" in name else 2
+    assert nn.count_parameters(nn.freeze(model, name)) == 16 + 3 + 10 - 8 - bias
+    assert nn.count_parameters(nn.unfreeze(model, name)) == 29
+    tree = nn.freeze(
+        {"w": np.ones(2), "parts": {"b": np.ones(3), "c": np.ones(4)}}, ["w", "parts.b"]
+    )
+    assert nn.count_parameters(tree) == 4
+    with pytest.raises(
+        ValueError, match=r"no array is called 'layer.head'; .* \"layers\['head'\]\""
+    ):
+        nn.freeze(model, "layer.head")
+
+
 def test_arrays_in_containers_of_a_module_freeze_one_by_one() -> None:
     class Pair(nn.Module):
         def __init__(self) -> None:
@@ -369,6 +385,71 @@ def test_assigning_another_array_in_a_transform_says_what_to_write() -> None:
     by_run.parameters()
     by_run(np.ones(3)).backward()  # define by run there is one model, which keeps it
     assert by_run.last.shape == (3,)
+
+
+def test_assigning_what_does_not_depend_on_the_model_is_lost_too() -> None:
+    class Caching(nn.Module):
+        def __init__(self) -> None:
+            self.weight, self.last = np.ones(3), np.zeros(3)
+
+        def __call__(self, x: Any) -> Any:
+            self.last = np.asarray(x).mean(axis=0)
+            return (x * self.weight).sum()
+
+    call, said = lambda m, x: m(x), r"self\.last = nn\.Buffer\(array\)"
+    for transform in (
+        tg.grad(call),
+        lambda m, x: tg.jvp(lambda m: m(x), (m,), (m,)),
+        lambda m, x: tg.hvp(call, m, m, x),
+        lambda m, x: tg.vmap(call, in_axes=(0, None))(tg.core.trees.map(lambda w: w[None], m), x),
+        lambda m, x: optim.fit(call, m, x, optim.SGD(lr=0.1), progress=False),
+        lambda m, x: curvature.HessianOperator(call, m, x),
+    ):
+        with pytest.raises(TracingError, match=said):
+            transform(Caching(), np.ones((2, 3)))
+    model = Caching()
+    model(np.full((2, 3), 2.0))
+    np.testing.assert_array_equal(model.last, np.full(3, 2.0))
+    copy.deepcopy(model).last = np.ones(3)
+    tg.core.trees.map(lambda w: 2 * w, model).last = np.ones(3)
+
+
+def test_one_array_in_two_places_is_trained_as_one_or_refused() -> None:
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            self.embedding = nn.Embedding(5, 3, seed=0)
+            self.out = self.embedding.weight
+
+        def __call__(self, x: Any) -> Any:
+            return self.embedding(x) @ self.out.T
+
+    labels, said = (
+        np.arange(5),
+        "embedding.weight and out are one array, and would be trained apart",
+    )
+    cost = lambda model, x: nn.cross_entropy(model(x), x)
+    with pytest.raises(ValueError, match=said):
+        optim.fit(cost, Tied(), labels, optim.SGD(lr=0.1))
+    for optimizer in (optim.Adam(lr=0.1), optim.SAM(optim.SGD(lr=0.1))):
+        with pytest.raises(ValueError, match=said):
+            optimizer.init(Tied())
+    model = Tied()
+    step = optim.SGD(model.parameters(), lr=0.1)
+    cost(model, labels).backward()
+    start = Tied().out
+    of_both = tg.grad(lambda w: nn.cross_entropy(w @ w.T, labels))(start)
+    step.step()
+    np.testing.assert_allclose(model.out.numpy(), start - 0.1 * of_both, rtol=1e-12)
+    assert model.embedding.weight is model.out
+    zeros = np.zeros(2)
+    optim.fit(
+        lambda p: (p["a"] - p["b"] - 1).sum() ** 2,
+        {"a": zeros, "b": zeros},
+        None,
+        optim.SGD(lr=0.1),
+    )
+    frozen = nn.freeze(Tied(), "out")
+    optim.fit(cost, frozen, labels, optim.SGD(lr=0.1))
 
 
 def test_a_buffer_of_a_model_that_jit_does_not_see_is_refused() -> None:

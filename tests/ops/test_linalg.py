@@ -631,3 +631,25 @@ def test_plain_arrays_get_what_numpy_gives() -> None:
     a = np.ones((3, 2))
     for got, want in zip(tnp.linalg.lstsq(a, VECTOR), np.linalg.lstsq(a, VECTOR), strict=True):
         close(got, want, 1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.complex128])
+@pytest.mark.parametrize("native", [True, False])
+def test_products_of_a_column_and_a_row_keep_nan(dtype: Any, native: bool) -> None:
+    """Also where one of them is a single 0, by which BLAS would not multiply; replayed too."""
+    column = np.array([np.nan, 1, np.inf, -2, *[3] * 600], dtype)[:, None]
+    for row in (np.zeros((1, 1), dtype), np.array([[0, 2.5]], dtype)):
+        with np.errstate(invalid="ignore"):
+            want = np.array([[x * y for y in row[0]] for x in column[:, 0]])
+            products: list[tuple[Function, Any, Any]] = [
+                (lambda a, b: a @ b, column, row),
+                (lambda a, b: (b.T @ a.T).T, column, row),
+                (lambda a, b: a.T.T @ b.T.T, column, row),
+                (np.dot, column, row),
+                (lambda a, b: np.einsum("ik,jk->ij", a, b), column, row.T),
+                (lambda a, b: np.einsum("ki,kj->ij", a, b), column.T, row),
+            ]
+            for f, a, b in products:
+                recorded = f(tg.tensor(a, requires_grad=True), tg.tensor(b))
+                close(recorded, want, strict=False)
+                close(tg.jit(f, native=native)(a, b), want, strict=True)

@@ -14,7 +14,7 @@ import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
 import scipy.special
-from comparing import close
+from comparing import close, same
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sampling import spaced
@@ -456,6 +456,23 @@ def test_softmax_over_axes(axis: Any) -> None:
         )
     for f in (ops.softmax, ops.log_softmax, ops.logsumexp):
         tg.check_grads(lambda x, f=f: scalar(f(x, axis)), (x,), order=2)
+
+
+@pytest.mark.parametrize("x", [np.float64(2.5), np.float32(-1000), np.float64(np.inf)])
+def test_softmax_of_a_number(x: Any) -> None:
+    """There is one term, so that its share is one, and its derivative zero."""
+    zero, one = type(x)(0), type(x)(1)
+    cases: list[Any] = [
+        (ops.softmax, one, zero),
+        (ops.log_softmax, zero, zero),
+        (ops.logsumexp, x, one),
+    ]
+    for f, value, slope in cases:
+        for axis in (None, ()):
+            g = lambda x, f=f, axis=axis: f(x, axis=axis)
+            same(tg.value_and_grad(g)(x), (value, slope))
+            same(tg.jit(tg.value_and_grad(g))(x), (value, slope))
+    same(tg.value_and_grad(lambda x: ops.logsumexp(x, keepdims=True))(x), (x, one))
 
 
 # ---- methods ------------------------------------------------------------------------------------

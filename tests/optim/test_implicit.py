@@ -335,3 +335,5 @@ def test_errors() -> None:
         optim.root(lambda x: x, 1)
     with pytest.raises(ValueError, match="fixed_point: f must return as many"):
         optim.fixed_point(lambda x: x[:1], np.ones(2))
+    with pytest.raises(TypeError, match=r"For a matrix A, write linear_solve\(lambda x, A: A @ x"):
+        optim.linear_solve(np.eye(2), np.ones(2))

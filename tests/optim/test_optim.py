@@ -208,6 +208,34 @@ def test_gradients_accumulate_until_zeroed():
     np.testing.assert_allclose(w.numpy(), [0.5])
 
 
+@pytest.mark.parametrize("form", ["dict", "nested", "generator"])
+def test_tensors_in_any_pytree_are_parameters(rng, form):
+    start = rng.normal(size=(2, 3))
+    a, b = (tg.tensor(x, requires_grad=True) for x in start)
+    trees = {"dict": {"a": a, "b": b}, "nested": [{"a": a}, (b, a)], "generator": iter([a, b])}
+    opt = optim.SGD(trees[form], lr=0.1)
+    (2 * a.sum() + (b * b).sum()).backward()
+    opt.step()
+    np.testing.assert_allclose(a.numpy(), start[0] - 0.2, rtol=1e-15)
+    np.testing.assert_allclose(b.numpy(), start[1] - 0.2 * start[1], rtol=1e-15)
+
+
+def test_parameters_of_a_dictionary_have_groups_by_name():
+    tree = {name: tg.tensor([1.0], requires_grad=True) for name in ("weight", "bias")}
+    opt = optim.SGD(tree, lr=0.1, groups={"bias": {"lr": 0.5}})
+    (tree["weight"] + tree["bias"]).sum().backward()
+    opt.step()
+    assert tree["weight"].item() == 0.9 and tree["bias"].item() == 0.5
+    value = opt.step(lambda tree: (tree["weight"] * tree["bias"]).sum())
+    assert value == pytest.approx(0.45)
+    assert tree["weight"].item() == pytest.approx(0.9 - 0.1 * 0.5)
+
+
+def test_groups_as_in_pytorch_are_told_how_they_go_here():
+    with pytest.raises(TypeError, match=r"groups=\{'bias'"):
+        optim.SGD([{"params": [tg.tensor([1.0], requires_grad=True)], "lr": 0.1}])
+
+
 def test_wrong_parameters_are_refused():
     leaf = tg.tensor([1.0], requires_grad=True)
     with pytest.raises(TypeError, match=r"got float. Name the rate, as in Adam\(lr=1e-3\)"):
@@ -345,6 +373,22 @@ def test_schedules_follow_their_formulas():
     np.testing.assert_allclose(
         values(optim.cosine(2.0, 20, warmup=5, final=0.1)), np.where(t < 5, 2 * (t + 1) / 5, fall)
     )
+
+
+def test_schedules_print_as_they_are_written():
+    made = [
+        optim.cosine(0.1, steps=10),
+        optim.cosine(0.1, steps=10, warmup=3, final=0.01),
+        optim.linear_warmup(0.1, steps=4),
+        optim.linear_warmup(optim.step_decay(0.1, every=3), steps=2),
+        optim.piecewise([2, 5], [0.1, 0.2, 0.3]),
+        optim.exponential_decay(0.1, every=7.5),
+        optim.constant(0.1),
+    ]
+    names = {name: getattr(optim, name) for name in dir(optim) if name[0] != "_"}
+    for schedule in made:
+        again = eval(repr(schedule), names)
+        assert [again(t) for t in range(20)] == [schedule(t) for t in range(20)]
 
 
 def test_warmup_goes_before_any_schedule():

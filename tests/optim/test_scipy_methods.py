@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import scipy.optimize
 
+import tinygrad_hess as tg
 from tinygrad_hess import optim
+from tinygrad_hess.core.errors import NonDifferentiableError
 from tinygrad_hess.data import problems
 from tinygrad_hess.optim.deterministic.objective import Objective
 from tinygrad_hess.optim.deterministic.scipy_methods import METHODS
@@ -96,6 +98,23 @@ def test_root_methods() -> None:
     for method in ("hybr", "lm", "krylov", "df-sane"):
         found = optim.root(p.residuals, p.start, method=method, tol=1e-9)
         assert np.abs(p.residuals(found.x)).max() < 1e-7, method
+
+
+@pytest.mark.parametrize("transform", [tg.grad, tg.vmap, tg.jit])
+@pytest.mark.parametrize("of", [0, 1], ids=["x0", "args"])
+def test_solutions_without_derivatives_say_whose_have_them(transform: Any, of: int) -> None:
+    def minimum(theta: Any) -> Any:
+        x0, args = (theta, (1.0,)) if not of else (np.zeros(2), (theta,))
+        return optim.scipy_minimize(lambda x, t: ((x - t) ** 2).sum(), x0, args).x.sum()
+
+    def fit(theta: Any) -> Any:
+        x0, args = (theta, (1.0,)) if not of else (np.zeros(2), (theta,))
+        return optim.least_squares(lambda x, t: x - t, x0, args).x.sum()
+
+    point = np.ones((3, 2)) if transform is tg.vmap else np.ones(2)
+    for function in (minimum, fit):
+        with pytest.raises(NonDifferentiableError, match=r"no derivatives. Write optim.minimize"):
+            transform(function)(point)
 
 
 def test_errors() -> None:

@@ -13,6 +13,7 @@ import pytest
 import tinygrad_hess as tg
 from tinygrad_hess import curvature, data, nn, optim
 from tinygrad_hess.core.progress import progress_bar
+from tinygrad_hess.optim.training.curve import curve
 
 RNG = np.random.default_rng(1)
 X, Y = RNG.normal(size=(23, 3)), RNG.normal(size=(23, 1))
@@ -251,6 +252,18 @@ def test_a_notebook_shows_a_small_curve_for_light_and_dark() -> None:
     assert len(page) < 20_000
     empty = optim.fit(mean_square, W, (X, Y), optim.SGD(lr=0.1), epochs=0)
     assert "<svg" not in empty._repr_html_()
+
+
+@pytest.mark.parametrize(("values", "log"), [([3.0, 2.0, 1.0], False), ([90.0, 3.0, 1.0], True)])
+def test_a_logarithmic_axis_says_so(values: list[float], log: bool) -> None:
+    picture = curve({"loss": (np.arange(3), np.array(values))})
+    assert (">log<" in picture) == log
+    points = re.search(r'points="([^"]*)"', picture)
+    assert points is not None
+    down = [float(p.split(",")[1]) for p in points[1].split()]
+    scale = np.log(values) if log else np.array(values)
+    share = (down[1] - down[0]) / (down[2] - down[0])
+    assert share == pytest.approx((scale[0] - scale[1]) / (scale[0] - scale[2]), abs=2e-3)
 
 
 def test_plot_draws_both_losses_and_the_best() -> None:

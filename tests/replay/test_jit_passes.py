@@ -215,6 +215,9 @@ REARRANGEMENTS: list[tuple[str, dict[str, Any], bool]] = [
     ("transpose", {"axes": (-1, -2)}, False),
     ("astype", {"dtype": np.dtype(np.float64)}, True),
     ("astype", {"dtype": np.dtype(np.float32)}, False),
+    ("index", {"pattern": (slice(None), slice(0, 3)), "shape": (2, 3)}, True),
+    ("index", {"pattern": (slice(None), slice(None, None, -1)), "shape": (2, 3)}, False),
+    ("index", {"pattern": (slice(1, None), slice(None)), "shape": (2, 3)}, False),
     ("alias", {}, True),
     ("stop_gradient", {}, True),
     ("positive", {}, True),
@@ -427,6 +430,36 @@ def test_lower_leaves_unknown_shapes_and_unkeyed_operations_alone() -> None:
     w = Written(x)
     out = w.op("softmax", w.op("sin", 0), keyed=False, axis=(-1,))
     assert names(lower(w.program(out))) == ["sin", "softmax"]
+
+
+@pytest.mark.parametrize(("at", "unique"), [([3, 0, -3], True), ([3, 0, -4], False), ([], True)])
+def test_lower_writes_what_meets_nothing(at: list[int], unique: bool) -> None:
+    """A sum at positions of which none is named twice: written, and no zero stays negative."""
+    for x in (np.array([-0.0, 2.0, np.nan][: len(at)]), np.array([-0j, 1, 2][: len(at)])):
+        w = Written(x)
+        positions = w.constant(np.array(at, int))
+        out = w.op("scatter_add", w.op("positive", 0), positions, pattern=("array",), shape=(4,))
+        new = applied(lower, w.program(out), x)
+        assert ("scatter_unique" in names(new)) == unique
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_lower_writes_into_new_zeros(zero: float) -> None:
+    x, zeros = np.array([1.0, -0.0, 3.0]), np.full((4, 3), zero)
+    w = Written(x)
+    a, z = w.op("sin", 0), w.constant(zeros)
+    at = [w.constant(np.array(n)) for n in ([0, 3, 1], [1, 1, 0], [1, 1, 1])]
+    rows, columns, same_twice = at
+    outs = [
+        w.op("scatter", z, a, rows, columns, pattern=("array", "array")),
+        w.op("assign", z, a, pattern=(2, slice(None))),
+        w.op("scatter", z, a, rows, same_twice, pattern=("array", "array")),
+        w.op("scatter", z, a, same_twice, same_twice, pattern=("array", "array")),
+    ]
+    new = applied(lower, w.program(*outs), x)
+    made = ["scatter_unique", "scatter_add", "scatter_unique", "scatter"]
+    kept = ["scatter", "assign", "scatter", "scatter"]
+    assert names(new) == ["sin", *(made if repr(zero) == "0.0" else kept)]
 
 
 # ---- all together -------------------------------------------------------------------------------

@@ -345,6 +345,7 @@ def test_large_results_that_somebody_holds_are_not_written_again(how: str) -> No
 
 
 @needs_it
+@pytest.mark.filterwarnings("ignore:Setting the shape:DeprecationWarning")  # since NumPy 2.5
 def test_large_results_that_nobody_holds_lend_their_memory_to_later_ones() -> None:
     f = tg.jit(lambda x: (x * 2.0 + 1.0) * x)
     x = np.arange(40_000.0)

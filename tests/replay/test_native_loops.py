@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -34,11 +34,21 @@ def _strided(x: Any) -> Any:
     return np.repeat(x, 2, axis=-1)[..., ::2] if x.ndim else x
 
 
-LAYOUTS = {
+def _windows(x: Any) -> Any:
+    """Rows that overlap in memory."""
+    base = np.resize(x, sum(x.shape) + 1)
+    return np.lib.stride_tricks.as_strided(base, x.shape, (x.itemsize,) * x.ndim)
+
+
+LAYOUTS: dict[str, Callable[[Any], Any]] = {
     "C": lambda x: x,
     "F": np.asfortranarray,
     "strided": _strided,
+    "rows": lambda x: np.repeat(x, 2, axis=0)[::2] if x.ndim else x,
     "reversed": lambda x: np.asarray(np.flip(np.flip(x).copy())),
+    "repeated": lambda x: np.broadcast_to(x[:1], x.shape) if x.ndim else x,
+    "columns repeated": lambda x: np.broadcast_to(x[..., :1], x.shape) if x.ndim else x,
+    "windows": _windows,
 }
 
 

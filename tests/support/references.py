@@ -133,6 +133,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "pad": lambda x, width: np.pad(x, pad_width=width),
     "index": lambda x, *arrays, pattern, shape: x[_filled(pattern, arrays)],
     "scatter_add": _scatter,
+    "scatter_unique": _scatter,
     "scatter_all": _scatter_all,
     "yn": scipy.special.yv,  # whose types are not those of C integers
     "windows": _windows,

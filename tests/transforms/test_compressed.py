@@ -71,6 +71,28 @@ def test_replayed_from_fewer_columns_on(n: int, sweeps: list[int]) -> None:
     np.testing.assert_array_equal(first, rosenbrock_hessian(np.zeros(n)))
 
 
+def test_blocks_of_several_leaves_are_written_once() -> None:
+    """Each into zeros of its own, with no copy of the whole matrix."""
+    f = lambda p: np.sum(p["a"] ** 3) * p["c"] + np.sum((p["a"] * p["b"].ravel()) ** 2)
+    p = {"a": RNG.normal(size=64), "b": RNG.normal(size=(8, 8)), "c": np.array(2.0)}
+    jitted = tg.jit(tg.hessian(f))
+    got = jitted(p)
+    a, b, c = p["a"], p["b"].ravel(), p["c"]
+    want = {
+        "a": {"a": np.diag(6 * a * c + 2 * b**2), "b": np.diag(4 * a * b), "c": 3 * a**2},
+        "b": {"a": np.diag(4 * a * b), "b": np.diag(2 * a**2), "c": np.zeros(64)},
+        "c": {"a": 3 * a**2, "b": np.zeros(64), "c": np.zeros(())},
+    }
+    for i, x in p.items():
+        for j, y in p.items():
+            assert got[i][j].shape == x.shape + y.shape
+            np.testing.assert_allclose(got[i][j].reshape(want[i][j].shape), want[i][j], atol=1e-13)
+    source = jitted.source(p)
+    assert source.count("= f") and ".copy" not in source
+    done = [i.name for i in jitted.plan_for(p)[0].program.instructions]
+    assert "scatter_unique" in done and not {"scatter", "transpose"} & {*done}
+
+
 def test_few_columns_go_the_dense_way(sweeps: list[int]) -> None:
     x = RNG.normal(size=jacobians.MANY_RECORDED - 1)
     np.testing.assert_allclose(

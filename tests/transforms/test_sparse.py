@@ -18,6 +18,7 @@ from tinygrad_hess import nn
 from tinygrad_hess.core.registry import REGISTRY
 from tinygrad_hess.transforms.batched_sweeps import Sweeps
 from tinygrad_hess.transforms.sparse.coloring import color_columns, color_symmetric
+from tinygrad_hess.transforms.sparse.entries import matrix_of
 from tinygrad_hess.transforms.sparse.plan import plan_hessian, plan_jacobian, sparsity
 
 RNG = np.random.default_rng(0)
@@ -341,7 +342,8 @@ def _check_recovered(plan: Any, over: int, results: int, product: Any, want: Any
         return [None if seeds[0] is None else tg.ops.matmul(product, seeds[0])]
 
     sweeps = Sweeps(lambda n: iter([slice(0, n)] if n else []), replayed=lambda sweep: sweep)
-    found = plan.recover(sweep, [np.zeros(over)], [np.zeros(results)], sweeps)
+    entries = plan.entries(sweep, [np.zeros(over)], [np.zeros(results)], sweeps)
+    found = matrix_of(entries, plan.pattern)
     assert found.shape == want.shape
     np.testing.assert_allclose(found.toarray(), want, atol=1e-14)
 
@@ -689,11 +691,71 @@ def test_errors() -> None:
     for outer in (
         lambda: tg.grad(lambda x: inner(x).sum())(X),
         lambda: tg.vmap(inner)(X.reshape(3, 2)),
-        lambda: tg.jit(inner)(X),
         lambda: tg.vmap(tg.jacobian(np.diff, sparse=True))(X.reshape(3, 2)),
     ):
         with pytest.raises(tg.NonDifferentiableError, match="sparse=True inside another transform"):
             outer()
+
+
+def test_inside_jit() -> None:
+    """Entries as those of the closed form, at new points, too."""
+    jitted = tg.jit(tg.hessian(rosenbrock, sparse=True))
+    for x in (X, np.zeros(6), np.arange(6.0)):
+        got = jitted(x)
+        want = np.diag(
+            np.r_[1200 * x[:-1] ** 2 - 400 * x[1:] + 2, 0.0] + np.r_[0.0, np.full(5, 200.0)]
+        )
+        want += np.diag(-400 * x[:-1], 1) + np.diag(-400 * x[:-1], -1)
+        assert isinstance(got, sparse.csr_array) and got.nnz == 16
+        np.testing.assert_allclose(got.toarray(), want)
+    first, second = jitted(X), jitted(X)
+    first.data[:], first.indices[:] = 0, 0  # nobody else's
+    assert (second != jitted(X)).nnz == 0
+    with tg.debug_nans():
+        assert (jitted(X) != second).nnz == 0
+
+
+def test_of_trees_inside_jit() -> None:
+    def f(p: Any, scale: Any) -> Any:
+        return {"r": scale * p["a"][1:] * p["b"] ** 2, "s": p["b"]}
+
+    p = {"a": RNG.normal(size=4), "b": np.float32(RNG.normal(size=()))}
+    for mode in ("forward", "reverse"):
+        j = tg.jacobian(f, mode=mode, sparse=True)
+        want, got = j(p, 3.0), tg.jit(j)(p, 3.0)
+        for name in "rs":
+            for leaf in "ab":
+                assert got[name][leaf].dtype == want[name][leaf].dtype
+                assert got[name][leaf].shape == want[name][leaf].shape
+                assert (got[name][leaf] != want[name][leaf]).nnz == 0
+    np.testing.assert_allclose(got["r"]["a"].toarray(), 3 * p["b"] ** 2 * np.eye(4)[1:], rtol=1e-6)
+
+
+def test_a_pattern_inside_jit_is_that_of_all_indices() -> None:
+    """A replay gets other indices than those which it was recorded with, or an earlier call had."""
+    h = tg.hessian(lambda x, i: np.sum(x[i] ** 3 * x[:2]), sparse=True)
+    dense = tg.hessian(lambda x, i: np.sum(x[i] ** 3 * x[:2]))
+    jitted = tg.jit(h)
+    for i in (np.array([2, 3]), np.array([5, 1]), np.array([0, 0])):
+        np.testing.assert_allclose(h(X, i).toarray(), dense(X, i), atol=1e-14)
+        np.testing.assert_allclose(jitted(X, i).toarray(), dense(X, i), atol=1e-14)
+
+
+def test_recorded_entries_inside_jit() -> None:
+    """They are on the tape, as the entries of a dense Hessian are."""
+    h = tg.hessian(rosenbrock, sparse=True)
+    total = lambda x: (h(x).data ** 2).sum()
+    np.testing.assert_allclose(
+        tg.jit(tg.grad(total))(X), tg.grad(lambda x: (tg.hessian(rosenbrock)(x) ** 2).sum())(X)
+    )
+    with pytest.raises(
+        AttributeError, match=r"inside jit has no toarray: .* use its entries, \.data"
+    ):
+        tg.jit(lambda x: h(x).toarray())(X)
+    seen: list[Any] = []
+    tg.jit(lambda x: seen.append(h(x)) or x)(X)
+    assert (seen[0].shape, seen[0].nnz, seen[0].dtype) == ((6, 6), 16, float)
+    assert repr(seen[0]) == "<sparse matrix of shape (6, 6) with 16 recorded entries>"
 
 
 def test_rules_that_are_no_derivative_are_not_mirrored() -> None:

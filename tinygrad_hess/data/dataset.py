@@ -78,7 +78,8 @@ class Dataset:
         parts = [f"{n} {a.dtype}{a.shape}".replace(", ", ",") for n, a in self._arrays()]
         if self.target_names:
             parts.append(f"{len(self.target_names)} classes")
-        return f"Dataset({self.name!r}: {', '.join(parts)})"
+        name = f"{self.name!r}: " if self.name else ""
+        return f"Dataset({name}{', '.join(parts)})"
 
     def _arrays(self) -> list[tuple[str, Array]]:
         return [("x", self.x), ("y", self.y)]
@@ -286,7 +287,11 @@ class Batches:
             self.seed.bit_generator.state = state["bit_generator"]
 
     def __repr__(self) -> str:
-        return f"Batches({len(self)} of {self.size}, {self.epochs} epochs)"
+        last = self.n % self.size
+        ends = f", the last of {last:,}" if last and self.n > self.size else ""
+        more = f", {self.epochs:,} epochs" if self.epochs > 1 else ""
+        each = -(-self.n // self.size)
+        return f"Batches({each:,} of {min(self.size, self.n):,} examples{ends}{more})"
 
 
 @suggesting_keywords(_SHUFFLED | {"drop_last": "The last batch of an epoch has what is left."})

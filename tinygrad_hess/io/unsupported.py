@@ -13,13 +13,18 @@ class UnsupportedError(Exception):
 def named(name: str, layer: Any, error: UnsupportedError) -> str:
     """A layer or step as :func:`refuse` lists it: its name, its class, and why.
 
+    The whole model has no name.
+
     Examples
     --------
     >>> named("2", "a layer", UnsupportedError("it has forward hooks"))
     "'2' (str: it has forward hooks)"
+    >>> named("", "a model", UnsupportedError("it has forward hooks"))
+    'str: it has forward hooks'
     """
     why = f": {error}" if str(error) else ""
-    return f"{name!r} ({type(layer).__name__}{why})"
+    what = f"{type(layer).__name__}{why}"
+    return f"{name!r} ({what})" if name else what
 
 
 def refuse(who: str, found: Sequence[str], advice: str) -> None:

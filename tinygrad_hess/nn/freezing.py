@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -37,7 +38,8 @@ def freeze(model: Any, which: Which | None = None) -> Any:
         is made, with :class:`Frozen` in place of the arrays.
     which : str, sequence of str, or callable, optional
         Names as in ``named_parameters()``, of arrays or of whole layers: ``"layers[0].weight"``,
-        ``"layers[0]"``; or ``(name, array) -> bool``. All arrays without it.
+        ``"layers[0]"``; or ``(name, array) -> bool``. Keys of dictionaries may be written like
+        attributes, ``"layers.head"`` for ``"layers['head']"``. All arrays without it.
 
     Raises
     ------
@@ -106,6 +108,17 @@ def _value(x: Any) -> Any:
     return np.asarray(x) if isinstance(x, (float, int)) else x
 
 
+def dotted(name: str) -> str:
+    """A name with the keys of dictionaries read like attributes.
+
+    Examples
+    --------
+    >>> dotted("layers['head'].weight"), dotted("['w'][0]")
+    ('layers.head.weight', 'w[0]')
+    """
+    return re.sub(r"\['([^']*)'\]", r".\1", name).removeprefix(".")
+
+
 def _places(tree: Any) -> Iterator[_Place]:
     """All arrays that are trained or frozen, buffers left out."""
     for path, item in _items(tree):
@@ -151,9 +164,11 @@ def _chosen(who: str, which: Any, found: list[tuple[str, Any]]) -> set[str]:
     arguments.instance(who, "which", given, (list, tuple, set), "a name, or a list of names")
     chosen: set[str] = set()
     for one in given:
-        inside = {n for n in names if n == one or n.startswith((f"{one}.", f"{one}["))}
+        key = dotted(str(one))
+        inside = {n for n in names if f"{dotted(n)}.".startswith((f"{key}.", f"{key}["))}
         if not inside:
-            near = difflib.get_close_matches(str(one), names, n=1, cutoff=0) or ["none"]
+            layers = [n[: found.start()] for n in names for found in re.finditer(r"[.[]", n)]
+            near = difflib.get_close_matches(str(one), names + layers, n=1, cutoff=0) or ["none"]
             raise ValueError(
                 f"{who}: no array is called {one!r}; the nearest name is {near[0]!r}. "
                 "model.named_parameters() lists them."

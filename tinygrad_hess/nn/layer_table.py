@@ -60,7 +60,8 @@ class Summary:
         The class of the model.
     training : bool
     layers : tuple of Layer
-        Modules that have arrays of their own, or no modules in them.
+        Modules that have arrays of their own, or no modules in them, or that were called and used
+        those in them without calling them.
     output : str
         Shape of what the model gave; empty where it was not called.
     """
@@ -169,12 +170,16 @@ def summarize(model: Any, inputs: tuple[Any, ...] = ()) -> Summary:
                 model(*inputs)
         finally:
             watcher.reset(token)
+    was_called = lambda module: id(module) in outputs
     counted: set[int] = set()
     layers = []
     for name, module in _modules("", model):
         items = list(_items(module))
         own = [(kind, x) for _, kind, x in items if kind]
-        if own or len(items) == 0:
+        inner = [x for _, kind, x in items if not kind]
+        # what uses a layer in it without calling it, as a scan its cell, has an output of its own
+        as_one = name and id(module) in outputs and inner and not all(map(was_called, inner))
+        if own or not inner or as_one:
             numbers = dict.fromkeys(("parameters", "frozen", "buffers"), 0)
             for kind, array in own:
                 if id(array) not in counted:
@@ -197,7 +202,13 @@ def _items(module: Any) -> Iterator[tuple[str, str, Any]]:
     """Of a module: the path, the kind and the array of each of its own; modules have no kind."""
     flatten: Any = optree.tree_flatten_one_level
     children = flatten(module)[0]
+    parts: list[tuple[str, Any]] = []
     for field, child in zip(trees.CHILDREN[type(module)](module), children, strict=True):
+        if type(child) is dict:  # in its own order, as layers follow each other; trees sort keys
+            parts += [(f"{field}[{key!r}]", value) for key, value in child.items()]
+        else:
+            parts.append((field, child))
+    for field, child in parts:
         leaves, spec = trees.flatten(child, is_leaf=trees.is_module_or_fixed)
         for accessor, x in zip(optree.treespec_accessors(spec), leaves, strict=True):
             name = field + accessor.codify("")

@@ -67,6 +67,9 @@ class Module(Summarized, Advising):
 
     Notes
     -----
+    An array that two layers share is one parameter define by run. Trees have each leaf by itself:
+    there, keep it in one place, and use it from there in ``__call__``.
+
     Modules can be copied and pickled. ``pickle`` finds functions by their names, so an activation
     that is a lambda needs a ``def`` in a file of yours, or ``cloudpickle`` in its place.
 
@@ -379,6 +382,9 @@ def _equal(a: Any, b: Any) -> bool:
         return True
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         return type(a) is type(b) and a.dtype == b.dtype and np.array_equal(a, b)
+    if isinstance(a, functools.partial) and type(a) is type(b):  # Python compares their identity
+        told = [[p.func, len(p.args), *p.args, *p.keywords, *p.keywords.values()] for p in (a, b)]
+        return len(told[0]) == len(told[1]) and all(map(_equal, *told))
     return type(a) is type(b) and bool(a == b)
 
 
@@ -459,11 +465,12 @@ def _is_transformed(module: Module, value: Any) -> bool:
     """Whether a transform has made this copy of a module, and runs it."""
     if modes.is_tracing():
         return True
-    new = [x for x in trees.leaves(value) if isinstance(x, Tensor)]
-    if any(isinstance(x, Batched) for x in new):
+    own, new = ([x for x in trees.leaves(t) if isinstance(x, Tensor)] for t in (module, value))
+    if any(isinstance(x, Batched) for x in own + new):
         return True
-    trained = any(isinstance(x, Tensor) and x.prim is LEAF for x in trees.leaves(module))
-    return not trained and any(x.prim is not None for x in new)
+    if any(x.prim is LEAF for x in own):  # define by run: there is one model
+        return False
+    return any(x.prim is not None for x in own + new)
 
 
 def _contains_leaves(value: Any) -> bool:

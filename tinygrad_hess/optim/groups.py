@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from ..core import arguments, trees
+from ..nn.freezing import dotted
 
 Rate = float | Callable[[int], float]
 
@@ -155,4 +156,4 @@ def rate_at(who: str, lr: Rate, step: int) -> float:
 
 def _names(tree: Any) -> list[str]:
     """The names of the leaves; keys of dictionaries read like attributes."""
-    return [re.sub(r"\['([^']*)'\]", r".\1", path).removeprefix(".") for path in trees.paths(tree)]
+    return [dotted(path) for path in trees.paths(tree)]

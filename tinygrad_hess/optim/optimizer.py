@@ -13,7 +13,7 @@ from the loss: :meth:`Optimizer._observe`.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
@@ -23,6 +23,7 @@ from ..core.boundary import named_methods
 from ..core.errors import NonDifferentiableError, describe
 from ..core.tensor import Batched, Tensor, is_tracked, unrecorded
 from ..nn.assignments import Assignments
+from ..nn.sharing import refuse_shared
 from ..replay import Replayed
 from ..transforms import value_and_grad
 from .clipping import clip_by_global_norm
@@ -79,9 +80,9 @@ class Optimizer:
 
     Parameters
     ----------
-    parameters : Module or list of Tensor, optional
-        For :meth:`step` and :meth:`zero_grad`: a module, or leaf tensors as its ``parameters()``
-        gives them. Left out for the functional way.
+    parameters : Module or pytree of Tensor, optional
+        For :meth:`step` and :meth:`zero_grad`: a module, or leaf tensors in lists or dictionaries,
+        as ``parameters()`` gives them. Left out for the functional way.
     lr : float or callable
         Learning rate, or a schedule: a function of the number of updates made before.
     weight_decay : float
@@ -151,6 +152,8 @@ class Optimizer:
         self.weight_decay = self._number("weight_decay", weight_decay, least=0)
         self.max_norm = None if max_norm is None else self._number("max_norm", max_norm, above=0)
         self.groups = Groups(type(self).__name__, groups)
+        if isinstance(parameters, Iterator):
+            parameters = list(parameters)
         self.parameters = None if parameters is None else self._leaves(parameters)
         self._model = parameters
         self.steps = 0
@@ -164,7 +167,13 @@ class Optimizer:
         Parameters
         ----------
         params : pytree of floating-point arrays
+
+        Raises
+        ------
+        ValueError
+            When a module has one array in two places, which would be trained apart.
         """
+        refuse_shared(f"{type(self).__name__}.init", params)
         leaves = [self._array(p, "params") for p in trees.leaves(params)]
         return State(np.int64(0), tuple(map(self._fresh, leaves)))
 
@@ -439,13 +448,14 @@ class Optimizer:
                 f"{who}: parameters must be a list of tensors or a Module, got "
                 f"{type(given).__name__}. Name the rate, as in {who}(lr=1e-3)."
             )
-        leaves = list({id(p): p for p in given}.values())
+        leaves = list({id(p): p for p in trees.leaves(given)}.values())
         for p in leaves:
             if not (isinstance(p, Tensor) and p.requires_grad and p.is_leaf):
                 raise TypeError(
                     f"{who}: a parameter must be a leaf tensor with requires_grad=True, got "
-                    f"{type(p).__name__} {describe(p)}. Use model.parameters(), or for arrays the "
-                    "functional way: opt.init and opt.update."
+                    f"{arguments.shown(p)}. Use model.parameters(), or for arrays the functional "
+                    "way: opt.init and opt.update. Groups of parameters go by names: "
+                    "groups={'bias': {'lr': 0.1}}."
                 )
             self._array(p.value, "parameters")
         if not leaves:

@@ -96,12 +96,13 @@ def linear_warmup(lr: float | Schedule, steps: int) -> Schedule:
     [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
     """
     steps = integer("linear_warmup", "steps", steps, least=0)
-    after = lr if callable(lr) else constant(_checked_rate("linear_warmup", lr))
-    return _Filled(_linear_warmup, after=after, steps=steps)
+    lr = lr if callable(lr) else _checked_rate("linear_warmup", lr)
+    return _Filled(_linear_warmup, lr=lr, steps=steps)
 
 
-def _linear_warmup(t: int, *, after: Schedule, steps: int) -> float:
-    return after(0) * (t + 1) / steps if t < steps else after(t - steps)
+def _linear_warmup(t: int, *, lr: float | Schedule, steps: int) -> float:
+    rate = lr(max(t - steps, 0)) if callable(lr) else lr
+    return rate * (t + 1) / steps if t < steps else rate
 
 
 def cosine(lr: float, steps: int, warmup: int = 0, final: float = 0.0) -> Schedule:
@@ -118,12 +119,15 @@ def cosine(lr: float, steps: int, warmup: int = 0, final: float = 0.0) -> Schedu
     who = "cosine"
     lr, final = _checked_rate(who, lr), _checked_rate(who, final, "final")
     warmup = integer(who, "warmup", warmup, least=0)
-    length = integer(who, "steps", steps, least=warmup + 1) - warmup
-    return linear_warmup(_Filled(_cosine, lr=lr, length=length, final=final), warmup)
+    steps = integer(who, "steps", steps, least=warmup + 1)
+    return _Filled(_cosine, lr=lr, steps=steps, warmup=warmup, final=final)
 
 
-def _cosine(t: int, *, lr: float, length: int, final: float) -> float:
-    return final + (lr - final) * (1 + math.cos(math.pi * min(t / length, 1))) / 2
+def _cosine(t: int, *, lr: float, steps: int, warmup: int, final: float) -> float:
+    if t < warmup:
+        return lr * (t + 1) / warmup
+    u = min((t - warmup) / (steps - warmup), 1)
+    return final + (lr - final) * (1 + math.cos(math.pi * u)) / 2
 
 
 def piecewise(boundaries: Sequence[int], values: Sequence[float]) -> Schedule:
@@ -145,8 +149,8 @@ def piecewise(boundaries: Sequence[int], values: Sequence[float]) -> Schedule:
         )
     if bounds != sorted(set(bounds)):
         raise ValueError(f"{who}: boundaries must increase, got {bounds}")
-    return _Filled(_piecewise, bounds=bounds, rates=rates)
+    return _Filled(_piecewise, boundaries=bounds, values=rates)
 
 
-def _piecewise(t: int, *, bounds: Sequence[int], rates: Sequence[float]) -> float:
-    return rates[bisect.bisect_right(bounds, t)]
+def _piecewise(t: int, *, boundaries: Sequence[int], values: Sequence[float]) -> float:
+    return values[bisect.bisect_right(boundaries, t)]

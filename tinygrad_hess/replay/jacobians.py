@@ -108,8 +108,8 @@ def jacobian(
     Raises
     ------
     NonDifferentiableError
-        With ``sparse`` inside another transform: a scipy.sparse array cannot be derived. Where
-        arguments and outputs are complex, and ``f`` is not said to be holomorphic.
+        With ``sparse`` inside another transform than :func:`jit`: a scipy.sparse array cannot be
+        derived. Where arguments and outputs are complex, and ``f`` is not said to be holomorphic.
     ValueError
         When a given pattern has another shape than the matrix.
 

@@ -11,9 +11,10 @@ from scipy.optimize import OptimizeResult
 
 from ...core import arguments, trees
 from ...core.boundary import named
-from ...core.errors import call_of
+from ...core.errors import NonDifferentiableError, call_of
 from ...replay import Replayed, hessian, jacobian
 from ...transforms import ravel
+from ..implicit.solutions import is_differentiated
 from .objective import PATIENCE, Array, Objective, Residuals, applied
 
 NO_DERIVATIVES = ("nelder-mead", "powell", "cobyla", "cobyqa")
@@ -83,6 +84,8 @@ def scipy_minimize(
         When there is no such method.
     TypeError
         When ``x0`` holds other than real floating-point numbers.
+    NonDifferentiableError
+        Inside a transform that records or maps ``x0`` or ``args``.
 
     See Also
     --------
@@ -106,6 +109,7 @@ def scipy_minimize(
         lower = method.lower() if isinstance(method, str) else method
         name = arguments.choice(who, "method", lower, METHODS)
     args = args if isinstance(args, tuple) else (args,)
+    _refuse_derivatives(who, x0, args, "optim.minimize(f, x0, args)")
     objective = Objective(applied(who, f, lambda _: args), x0, (), who, jit)
     limits = None if bounds is None else scipy.optimize.Bounds(*_limits(who, bounds, objective))
     given = [
@@ -135,6 +139,15 @@ def scipy_minimize(
         )  # fmt: skip
     found.x = objective.unravel(found.x)
     return found
+
+
+def _refuse_derivatives(who: str, x0: Any, args: Any, instead: str) -> None:
+    if is_differentiated(trees.leaves((x0, args))):
+        raise NonDifferentiableError(
+            f"{who}: x0 and args must be arrays, not tensors that are recorded or mapped: its "
+            f"result has no derivatives. Write {instead}, whose solutions have derivatives in "
+            "args, or give x.numpy()."
+        )
 
 
 def _dense(H: Any) -> Array:
@@ -223,6 +236,12 @@ def least_squares(
     OptimizeResult
         SciPy's, with ``x`` like ``x0``.
 
+    Raises
+    ------
+    NonDifferentiableError
+        Inside a transform that records or maps ``x0`` or ``args``: ``optim.minimize`` by
+        ``"levenberg-marquardt"`` has solutions with derivatives.
+
     Examples
     --------
     >>> import numpy as np
@@ -238,6 +257,8 @@ def least_squares(
     arguments.function(who, "f", f, "Write least_squares(f, x0).")
     arguments.choice(who, "method", method, ("trf", "dogbox", "lm"))
     args = args if isinstance(args, tuple) else (args,)
+    instead = "optim.minimize(f, x0, args, method='levenberg-marquardt')"
+    _refuse_derivatives(who, x0, args, instead)
     objective = Residuals(applied(who, f, lambda _: args), x0, (), who, jit)
     limits = _limits(who, bounds, objective)
     jac = (lambda x: _dense(objective.jacobian(x))) if method == "lm" else objective.jacobian

@@ -330,7 +330,7 @@ def linear_solve(
     (1.857142..., -1.163265...)
     """
     who = "linear_solve"
-    arguments.function(who, "matvec", matvec, "Write linear_solve(matvec, b).")
+    arguments.function(who, "matvec", matvec, _advice(matvec))
     arguments.choice(who, "method", method, METHODS)
     tol = arguments.number(who, "tol", tol, above=0, below=1)
     if maxiter is not None:
@@ -372,3 +372,9 @@ def as_vector(tree: Any, size: int, what: str, of: str) -> Any:
             f"{what} must return as many numbers as {of} has, {size}, but gave {vector.shape[0]}"
         )
     return vector if vector.dtype == np.float64 else astype(vector, np.float64)
+
+
+def _advice(matvec: Any) -> str:
+    if hasattr(matvec, "shape"):
+        return "For a matrix A, write linear_solve(lambda x, A: A @ x, b, (A,))."
+    return "Write linear_solve(matvec, b)."

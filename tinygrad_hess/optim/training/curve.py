@@ -33,8 +33,8 @@ def curve(series: Mapping[str, tuple[Array, Array]]) -> str:
     Parameters
     ----------
     series : mapping of str to (steps, values)
-        At most two curves, by name. The axis is logarithmic where values are positive and span
-        more than a decade.
+        At most two curves, by name. The axis is logarithmic, and says so, where values are positive
+        and span more than a decade.
 
     Examples
     --------
@@ -73,6 +73,7 @@ def curve(series: Mapping[str, tuple[Array, Array]]) -> str:
         'stroke-opacity="0.35"/>',
         _text(LEFT - 5, TOP + 8, "end", f"{values.max():.3g}"),
         _text(LEFT - 5, base, "end", f"{values.min():.3g}"),
+        *([_text(LEFT - 5, (TOP + base) // 2 + 4, "end", "log")] if is_log else []),
         _text(LEFT, HEIGHT - 6, "start", "0"),
         _text(WIDTH - 10, HEIGHT - 6, "end", f"step {last:,.0f}"),
     ]

@@ -15,6 +15,7 @@ from ...core.names import suggesting_keywords
 from ...core.progress import progress_bar
 from ...core.tensor import Tensor
 from ...distributed.workers import Workers
+from ...nn.sharing import refuse_shared
 from ..model_curvature import ModelCurvature
 from ..optimizer import Optimizer, State, require_state
 from .accumulation import accumulating_stepper
@@ -374,6 +375,7 @@ def _check_arguments(
             f"fit: params must be a model or a tree of arrays, got the class {params.__name__}. "
             f"Make one: {params.__name__}(...)."
         )
+    refuse_shared("fit", params)
     if data is None and isinstance(optimizer, ModelCurvature):
         raise ValueError(
             f"fit: {type(optimizer).__name__} takes the curvature of a model from its data, and "

@@ -224,6 +224,8 @@ def _reduced(
     """A reduction as loops whose first operand is their result.
 
     NumPy takes the axis along which memory is walked as the innermost; along it, sums are pairwise.
+    Where several axes are summed over that are not one in memory, it copies parts into its buffer,
+    and sums those; where elements repeat along an axis, the order of axes is not that of memory.
     """
     num = x.array.dtype.num
     if out.array.dtype != x.array.dtype or x.array.dtype.kind != "f" or not x.array.size:
@@ -250,7 +252,9 @@ def _reduced(
     whole = [(n, o, step, o) for n, o, step in axes]
     if ufunc is np.add:
         begin = start_of_sum(num)
-        if begin is None:
+        is_buffered = any(k - 1 in inner for k in inner)
+        repeats = not all(step for _, _, step in axes)
+        if begin is None or is_buffered or repeats:
             return None
         zero = Place(f"start_of_sum_{x.array.dtype.char}", np.array(begin, x.array.dtype))
         fill = _copied([zero], out)

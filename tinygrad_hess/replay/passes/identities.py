@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..program import Instruction, Program
-from .views import changes_no_order
+from .views import changes_no_order, takes_everything
 
 
 def simplify(program: Program) -> Program:
-    """Remove operations that change nothing: x*1, x/1, x+0, x-0, a reshape to its own shape."""
+    """Remove operations that change nothing: x*1, x/1, x+0, x-0, x[:], a reshape to its shape."""
     shapes = program.shapes()
     new: dict[int, int] = {}
     kept = []
@@ -28,7 +28,8 @@ def _unchanged_operand(i: Instruction, program: Program, shapes: Any) -> int | N
     if i.prim is None or i.dtype is None:
         return None
     own = (i.shape, i.dtype)
-    if (i.prim.identity or changes_no_order(i)) and shapes.get(i.args[0]) == own:
+    same = i.prim.identity or changes_no_order(i) or takes_everything(i)
+    if same and shapes.get(i.args[0]) == own:
         return i.args[0]
     for position, number in i.prim.neutral.items():
         c, other = program.constants.get(i.args[position]), i.args[1 - position]

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from ...ops.elementwise.arithmetic import multiply
+from ...ops.indexing.index import take_pattern
 from ...ops.shape.broadcasting import broadcast_to, reduce_sum, reshape
 from ...ops.shape.permutation import permute
 from ..program import Instruction, Program
 
-_RESHAPE, _BROADCAST, _PERMUTE, _SUM = (
-    f.primitive for f in (reshape, broadcast_to, permute, reduce_sum)
+_RESHAPE, _BROADCAST, _PERMUTE, _SUM, _INDEX = (
+    f.primitive for f in (reshape, broadcast_to, permute, reduce_sum, take_pattern)
 )
 
 
@@ -65,3 +66,11 @@ def changes_shape(i: Instruction) -> bool:
 def changes_no_order(i: Instruction) -> bool:
     """Whether it permutes axes into the order that they have."""
     return i.prim is _PERMUTE and i.params["axes"] == tuple(range(-len(i.shape), 0))
+
+
+def takes_everything(i: Instruction) -> bool:
+    """Whether it is an index by slices without a step, which of a result of the operand's shape
+    are all of its axes."""
+    return i.prim is _INDEX and all(
+        isinstance(entry, slice) and entry.step in (None, 1) for entry in i.params["pattern"]
+    )

@@ -8,26 +8,30 @@ costs as much as a few, and the dense way is taken where that is not nearly empt
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ...core.tape import Tape
 from ...core.tensor import Batched
-from ...ops.indexing.scatter import set_at
+from ...ops.indexing.index import put_unique
+from ...ops.indexing.keys import ARRAY
 from ...ops.shape.broadcasting import reshape
-from ...ops.shape.rearranging import concatenate_along, index
+from ...ops.shape.rearranging import index
 from ..batched_sweeps import Sweeps
 from ..recording import Recording
 from .pattern import dependences, fill
-from .plan import plan_hessian, plan_jacobian
+from .plan import blocks_of, plan_hessian, plan_jacobian
 
 FULL = 0.25
 """A pattern that is fuller is not worth colouring."""
 
 FEW = 4
 """How many times fewer sweeps than columns there must be."""
+
+MOST_AXES = 8
+"""Of a block that is filled in its own shape: as many as an index may have arrays."""
 
 
 def compressed(
@@ -59,32 +63,25 @@ def compressed(
     if plan.count * FEW > pattern.shape[1]:
         return None
     recorded = run.is_tracked(tape)
-    products = [np.zeros((0, pattern.shape[0]))]
     push = lambda seeds: run.push(tape, outputs, seeds, recorded)
-    cuts = sweeps.cut(plan.count)
-    for colors, found in sweeps.along(push, starts, plan.colors, cuts, recorded):
-        count = colors.stop - colors.start
-        rows = [_as_rows(t, y, count) for t, y in zip(found, outputs, strict=True)]
-        products.append(concatenate_along(*rows, axis=-1))
-    entries = index(concatenate_along(*products, axis=-2), (plan.product, plan.index))
-    zeros = np.zeros(pattern.shape, np.result_type(*[x.dtype for x in (*starts, *outputs)]))
-    matrix = set_at(zeros, plan.pattern.nonzero(), entries)
+    entries = plan.entries(push, starts, outputs, sweeps, recorded)
     return [
-        [reshape(index(matrix, (i, j)), shape=(*y.shape, *x.shape)) for x, j in _slices(starts)]
-        for y, i in _slices(outputs)
+        [
+            _block(index(entries, part.chosen), part.pattern, (*y.shape, *x.shape))
+            for part, x in zip(parts, starts, strict=True)
+        ]
+        for parts, y in zip(blocks_of(plan.pattern, outputs, starts), outputs, strict=True)
     ]
 
 
-def _as_rows(tangents: Any, like: Any, count: int) -> Any:
-    """One product a row."""
-    shape = (count, math.prod(like.shape))
-    return np.zeros(shape, like.dtype) if tangents is None else reshape(tangents, shape=shape)
-
-
-def _slices(arrays: Sequence[Any]) -> Iterator[tuple[Any, slice]]:
-    """Each array, and the slice of its elements among those of all."""
-    at = 0
-    for x in arrays:
-        size = math.prod(x.shape)
-        yield x, slice(at, at + size)
-        at += size
+def _block(entries: Any, pattern: Any, shape: tuple[int, ...]) -> Any:
+    """Entries of a pattern, written into zeros of the shape of an output and an input."""
+    if not shape:
+        return reshape(entries, shape=()) if pattern.nnz else np.zeros((), entries.dtype)
+    rows, columns = pattern.tocoo().coords
+    flat = rows.astype(int) * pattern.shape[1] + columns
+    if len(shape) > MOST_AXES:
+        flat_block = put_unique(entries, flat, pattern=(ARRAY,), shape=(math.prod(shape),))
+        return reshape(flat_block, shape=shape)
+    positions = np.unravel_index(flat, shape)
+    return put_unique(entries, *positions, pattern=(ARRAY,) * len(shape), shape=shape)

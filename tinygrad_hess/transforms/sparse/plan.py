@@ -8,10 +8,12 @@ entry of which product is which entry of the matrix.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -21,11 +23,15 @@ from ...core.boundary import named
 from ...core.errors import NonDifferentiableError
 from ...core.tape import Tape
 from ...core.tensor import Batched
+from ...ops.elementwise.identity import astype
+from ...ops.shape.broadcasting import reshape
+from ...ops.shape.rearranging import concatenate_along, index
 from ..batched_sweeps import Sweeps
 from ..gradients import Argnums, gradients_on_tape
 from ..hessian_by_symmetry import is_symmetric
 from ..recording import Recording
 from .coloring import color_columns, color_symmetric
+from .entries import is_same_pattern, matrix_of
 from .pattern import dependences
 from .structure import structure
 
@@ -56,32 +62,85 @@ class Plan:
         """How many products are needed."""
         return int(self.colors.max(initial=-1)) + 1
 
-    def recover(
+    def entries(
         self,
         sweep: Callable[[list[Any]], list[Any]],
         over: Sequence[Any],
         results: Sequence[Any],
         sweeps: Sweeps,
+        recorded: bool = False,
     ) -> Any:
-        """The matrix, from the products that ``sweep`` makes of directions ``over`` some leaves."""
+        """The entries of the pattern, in its order, from products that ``sweep`` makes of
+        directions ``over`` some leaves; on the outer tape if the sweeps are ``recorded``."""
         kinds = [x.dtype for x in (*over, *results)]
-        data = np.zeros(self.pattern.nnz, np.result_type(*kinds) if kinds else float)
-        order = np.argsort(self.product, kind="stable")
-        bounds = np.searchsorted(self.product[order], np.arange(self.count + 1))
-        for colors, found in sweeps.along(sweep, over, self.colors, sweeps.cut(self.count)):
+        dtype = np.result_type(*kinds) if kinds else np.dtype(float)
+        cuts = list(sweeps.cut(self.count))
+        parts = []
+        for colors, found in sweeps.along(sweep, over, self.colors, cuts, recorded):
             count = colors.stop - colors.start
-            products = np.concatenate(
-                [
-                    np.zeros((count, math.prod(y.shape)), y.dtype) if c is None
-                    else c.reshape(count, -1)
-                    for c, y in zip(found, results, strict=True)
-                ],
-                axis=1,
-            )  # fmt: skip
-            chosen = order[bounds[colors.start] : bounds[colors.stop]]
-            data[chosen] = products[self.product[chosen] - colors.start, self.index[chosen]]
-        indices, indptr = self.pattern.indices.copy(), self.pattern.indptr.copy()
-        return sparse.csr_array((data, indices, indptr), shape=self.pattern.shape)
+            rows = [_as_rows(t, y, count) for t, y in zip(found, results, strict=True)]
+            chosen: Any = slice(None)
+            if len(cuts) > 1:
+                chosen = self._by_product[self._bounds[colors.start] : self._bounds[colors.stop]]
+            at = self.product[chosen] - colors.start, self.index[chosen]
+            parts.append(index(joined(rows, axis=-1), at))
+        if not parts:
+            return np.zeros(0, dtype)
+        data = parts[0] if len(parts) == 1 else index(joined(parts, axis=-1), self._in_order)
+        return data if data.dtype == dtype else astype(data, dtype)
+
+    @functools.cached_property
+    def _by_product(self) -> Any:
+        """Entries in the order of the products that contain them."""
+        return np.argsort(self.product, kind="stable")
+
+    @functools.cached_property
+    def _in_order(self) -> Any:
+        """Where each entry stands in that order."""
+        return np.argsort(self._by_product, kind="stable")
+
+    @functools.cached_property
+    def _bounds(self) -> Any:
+        """Where the entries of each product begin in that order."""
+        return np.searchsorted(self.product[self._by_product], np.arange(self.count + 1))
+
+
+def joined(arrays: Sequence[Any], axis: int) -> Any:
+    """Arrays one after the other; a single one as it is."""
+    return arrays[0] if len(arrays) == 1 else concatenate_along(*arrays, axis=axis)
+
+
+def _as_rows(tangents: Any, like: Any, count: int) -> Any:
+    """One product a row."""
+    shape = (count, math.prod(like.shape))
+    return np.zeros(shape, like.dtype) if tangents is None else reshape(tangents, shape=shape)
+
+
+class Part(NamedTuple):
+    """A block of a pattern, and which of all entries are its own, in its order."""
+
+    pattern: Any
+    chosen: Any
+
+
+def blocks_of(pattern: Any, rows: Sequence[Any], columns: Sequence[Any]) -> list[list[Part]]:
+    """A pattern cut into the blocks of its outputs and inputs."""
+    if len(rows) == len(columns) == 1:
+        return [[Part(pattern, slice(None))]]
+    numbers = (np.arange(pattern.nnz), pattern.indices, pattern.indptr)
+    numbered = sparse.csr_array(numbers, shape=pattern.shape)
+    return [[_part(numbered[i, j]) for j in _slices(columns)] for i in _slices(rows)]
+
+
+def _part(numbered: Any) -> Part:
+    marks = (np.ones(numbered.nnz, bool), numbered.indices, numbered.indptr)
+    return Part(sparse.csr_array(marks, shape=numbered.shape), numbered.data)
+
+
+def _slices(arrays: Sequence[Any]) -> list[slice]:
+    """Which elements of all are those of each array."""
+    ends = list(itertools.accumulate([math.prod(x.shape) for x in arrays], initial=0))
+    return [slice(*span) for span in itertools.pairwise(ends)]
 
 
 def plan_jacobian(pattern: Any, mode: str) -> Plan:
@@ -155,7 +214,8 @@ class Planner:
         _refuse_outer_transforms(run, tape, outputs, self.who)
         key, last = None, self.last
         if self.given is None:
-            key = structure(tape, run.starts, outputs)
+            # a key takes indices for constants, which arguments of a replayed function are not
+            key = None if modes.is_tracing() else structure(tape, run.starts, outputs)
             if key is not None and key == self._key and last is not None and last[1] == mode:
                 return last[2]
             pattern = dependences(tape, run.starts, outputs)
@@ -168,7 +228,7 @@ class Planner:
                     f"matrix has shape {want}. Give sparse=True to detect it, or one made by "
                     "sparsity(...) at arguments of these shapes."
                 )
-        if last is None or last[1] != mode or not _is_same_pattern(last[0], pattern):
+        if last is None or last[1] != mode or not is_same_pattern(last[0], pattern):
             made = plan_hessian(pattern) if mode == "symmetric" else plan_jacobian(pattern, mode)
             self.last = last = (pattern, mode, made)
         self._key = key
@@ -179,24 +239,26 @@ class Planner:
     ) -> list[list[Any]]:
         """``blocks[output][input]`` of the Jacobian, as csr_arrays."""
         plan = self.plan(run, tape, outputs, mode)
+        recorded = run.is_tracked(tape)
         with modes.recording():
             if plan.forward:
-                push = lambda seeds: run.push(tape, outputs, seeds)
-                matrix = plan.recover(push, run.starts, outputs, sweeps)
+                push = lambda seeds: run.push(tape, outputs, seeds, recorded)
+                data = plan.entries(push, run.starts, outputs, sweeps, recorded)
             else:
-                pull = lambda seeds: run.pull(tape, seeds)
-                matrix = plan.recover(pull, outputs, run.starts, sweeps)
-        return _split_blocks(matrix, outputs, run.starts)
+                pull = lambda seeds: run.pull(tape, seeds, recorded)
+                data = plan.entries(pull, outputs, run.starts, sweeps, recorded)
+            return _matrices(data, plan.pattern, outputs, run.starts)
 
     def hessian(self, run: Recording, sweeps: Callable[[Tape], Sweeps]) -> list[list[Any]]:
         """``blocks[a][b]`` of the Hessian of a scalar, as csr_arrays."""
         gradients, tape = gradients_on_tape(run)
         mode = "symmetric" if is_symmetric(run.tape()) else "forward"
         plan = self.plan(run, tape, gradients, mode)
+        recorded = run.is_tracked(tape)
         with modes.recording():
-            push = lambda seeds: run.push(tape, gradients, seeds)
-            matrix = plan.recover(push, run.starts, gradients, sweeps(tape))
-        return _split_blocks(matrix, run.starts, run.starts)
+            push = lambda seeds: run.push(tape, gradients, seeds, recorded)
+            data = plan.entries(push, run.starts, gradients, sweeps(tape), recorded)
+            return _matrices(data, plan.pattern, run.starts, run.starts)
 
 
 def _as_pattern(given: Any, who: str) -> Any:
@@ -217,36 +279,34 @@ def _as_pattern(given: Any, who: str) -> Any:
     return _canonical(found.copy())
 
 
-def _is_same_pattern(a: Any, b: Any) -> bool:
-    return a is b or (
-        a.shape == b.shape
-        and np.array_equal(a.indptr, b.indptr)
-        and np.array_equal(a.indices, b.indices)
-    )
-
-
 def _refuse_outer_transforms(run: Recording, tape: Tape, outputs: Any, who: str) -> None:
-    if run.is_tracked(tape) or any(type(x) is Batched for x in (*run.starts, *outputs)):
+    """A replay fills the matrix with numbers (as does a jitted function that is not replayed while
+    NaNs are looked for); other transforms would go on with it."""
+    replayed = modes.is_tracing() or modes.is_debugging_nans()
+    batched = any(type(x) is Batched for x in (*run.starts, *outputs))
+    if batched or (run.is_tracked(tape) and not replayed):
         raise NonDifferentiableError(
-            f"{who}: sparse=True inside another transform (grad, vmap, jit, ...): a scipy.sparse "
-            "array holds numbers alone, so no derivative can flow through it. Use "
-            "sparse=False there."
+            f"{who}: sparse=True inside another transform (grad, vmap, ...): a scipy.sparse array "
+            "holds numbers alone, so no derivative can flow through it. Use sparse=False there."
         )
 
 
-def _split_blocks(matrix: Any, rows: Sequence[Any], columns: Sequence[Any]) -> list[list[Any]]:
+def _matrices(
+    data: Any, pattern: Any, rows: Sequence[Any], columns: Sequence[Any]
+) -> list[list[Any]]:
     """Cut into outputs and inputs, each in the type of its input."""
-    at_row = np.cumsum([0, *(math.prod(y.shape) for y in rows)])
-    at_column = np.cumsum([0, *(math.prod(x.shape) for x in columns)])
-    if len(rows) == len(columns) == 1:
-        return [[matrix.astype(columns[0].dtype, copy=False)]]
     return [
         [
-            matrix[i:i_end, j:j_end].astype(x.dtype, copy=False)
-            for x, j, j_end in zip(columns, at_column, at_column[1:])
+            matrix_of(_in_type(data, part.chosen, x.dtype), part.pattern)
+            for part, x in zip(row, columns, strict=True)
         ]
-        for i, i_end in zip(at_row, at_row[1:])
+        for row in blocks_of(pattern, rows, columns)
     ]
+
+
+def _in_type(data: Any, chosen: Any, dtype: Any) -> Any:
+    found = data if isinstance(chosen, slice) else index(data, chosen)
+    return found if found.dtype == dtype else astype(found, dtype)
 
 
 @named
