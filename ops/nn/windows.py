@@ -56,21 +56,41 @@ def _windows(x: Array, *, size: Any, stride: Any, dilation: Any) -> Array:
     )
 
 
-def _fold(g: Array, *, space: Any, size: Any, stride: Any, dilation: Any) -> Array:
+def _overlaps(params: Any, shapes: Any) -> list[tuple[Any, Any]]:
+    """For each element of a window: where it is put in space, and where it is among windows."""
+    size, stride, dilation = params["size"], params["stride"], params["dilation"]
+    (shape,), rank = shapes, len(size)
+    found = []
+    for offset in itertools.product(*(range(k) for k in size)):
+        target = [
+            slice(o * d, o * d + s * (p - 1) + 1, s)
+            for o, d, s, p in zip(offset, dilation, stride, shape[-2 * rank : -rank], strict=True)
+        ]
+        found.append(((Ellipsis, *target), (Ellipsis, *offset)))
+    return found
+
+
+def _fold(g: Array, *, space: Any, **params: Any) -> Array:
     g = np.asarray(g)
-    rank = len(size)
-    positions = g.shape[-2 * rank : -rank]
+    rank = len(space)
     one_each = g[(Ellipsis, *(0,) * rank)]  # whose order of axes in memory the sum keeps
     out = np.zeros_like(one_each, shape=(*g.shape[: -2 * rank], *space))
-    for offset in itertools.product(*(range(k) for k in size)):
-        target = (
-            slice(o * d, o * d + s * (p - 1) + 1, s)
-            for o, d, s, p in zip(offset, dilation, stride, positions, strict=True)
-        )
-        key: Any = (Ellipsis, *target)
-        there = out[key]
-        there += g[(Ellipsis, *offset)]
+    for target, offset in _overlaps(params, (g.shape,)):
+        there = out[target]
+        there += g[offset]
     return out
+
+
+def _put_back(g: Array, space: Any, size: Any, stride: Any, dilation: Any) -> Array:
+    """What ``fold`` does; side by side, where windows fill space and do not overlap."""
+    shape, rank = shape_of(g), len(size)
+    lead, positions = shape[: -2 * rank], shape[-2 * rank : -rank]
+    filled = [p * k for p, k in zip(positions, size, strict=True)]
+    if tuple(stride) != tuple(size) or any(d != 1 for d in dilation) or filled != list(space):
+        return fold(g, space=space, size=size, stride=stride, dilation=dilation)
+    pairs = [axis for k in range(rank) for axis in (k - 2 * rank, k - rank)]
+    side_by_side = permute(g, axes=(*range(-len(shape), -2 * rank), *pairs))
+    return reshape(side_by_side, shape=(*lead, *space))
 
 
 _cases = [
@@ -82,8 +102,8 @@ _cases = [
 windows: Any = linear(
     "windows",
     _windows,
-    lambda g, y, x, size, stride, dilation: fold(
-        g, space=x.shape[-len(size) :], size=size, stride=stride, dilation=dilation
+    lambda g, y, x, size, stride, dilation: _put_back(
+        g, x.shape[-len(size) :], size, stride, dilation
     ),
     analytic=True,
     signature=lambda params, shapes, shape: signatures.last_axes(
@@ -104,6 +124,7 @@ fold: Any = linear(
     signature=lambda params, shapes, shape: signatures.last_axes(
         (2 * len(params["size"]),), len(params["size"]), shapes, shape
     ),
+    added=_overlaps,
     cases=[
         ([(2, 3, 3)], {"space": (5,), "size": (3,), "stride": (1,), "dilation": (1,)}),
         (

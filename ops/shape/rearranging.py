@@ -288,15 +288,21 @@ def roll(x: ArrayLike, shift: Any, axis: Any = None) -> Array:
 # ---- padding ------------------------------------------------------------------------------------
 
 
-def _pad_fn(x: Array, *, width: tuple[tuple[int, int], ...]) -> Array:
+def _inner(params: Any, shapes: Any) -> list[Any]:
+    """Where an array is in what is padded."""
+    (shape,), width = shapes, params["width"]
+    sizes = shape[len(shape) - len(width) :]
+    return [(Ellipsis, *[slice(a, a + n) for n, (a, _) in zip(sizes, width, strict=True)])]
+
+
+def _pad_fn(x: Array, *, width: tuple[tuple[int, int], ...], out: Array = None) -> Array:
     x = np.asarray(x)
-    lead = x.ndim - len(width)
-    shape = x.shape[:lead] + tuple(
-        a + n + b for n, (a, b) in zip(x.shape[lead:], width, strict=True)
-    )
-    out = np.zeros(shape, x.dtype)
-    inner = (slice(a, a + n) for n, (a, _) in zip(x.shape[lead:], width, strict=True))
-    key: Any = (Ellipsis, *inner)
+    if out is None:
+        around = [0] * (x.ndim - len(width)) + [a + b for a, b in width]
+        out = np.zeros([n + more for n, more in zip(x.shape, around, strict=True)], x.dtype)
+    else:
+        out[...] = 0
+    (key,) = _inner({"width": width}, [x.shape])
     out[key] = x
     return out
 
@@ -320,6 +326,7 @@ pad_zeros: Any = linear(
     analytic=True,
     signature=_pad_axes,
     moves=True,
+    parts=_inner,
     cases=[
         ([(2, 3)], {"width": ((1, 2), (0, 1))}),
         ([(0, 2)], {"width": ((1, 0), (0, 0))}),

@@ -108,6 +108,9 @@ class Primitive:
     parts : callable, optional
         ``parts(params, shapes) -> indices``: each operand, of these shapes, is moved as it is to
         this part of the result, and zeros are where there is no part.
+    added : callable, optional
+        ``added(params, shapes) -> pairs of indices``: the value is a sum, at the first part of the
+        result, of the second part of the operand, for each pair; the shape is the operand's.
     write : str, optional
         Statements that fill ``{out}`` from operands ``{0}``, ``{1}``, ... elementwise.
     blas : int, optional
@@ -122,7 +125,7 @@ class Primitive:
     """
 
     __slots__ = (
-        "_ranks", "accumulate", "aliases", "analytic", "batch", "blas", "call", "cases",
+        "_ranks", "accumulate", "added", "aliases", "analytic", "batch", "blas", "call", "cases",
         "commutative", "cut", "doc", "domain", "edges", "effects", "flops", "fn", "identity",
         "kind", "label", "lowered", "lowered_batch", "makes_views", "module", "moves", "name",
         "neutral", "on_complex", "partial", "parts", "product", "pullback", "pushforward",
@@ -161,6 +164,7 @@ class Primitive:
         reduction: np.ufunc | None = None,
         product: tuple[bool, bool] | None = None,
         parts: Callable[..., Any] | None = None,
+        added: Callable[..., Any] | None = None,
         write: str | None = None,
         blas: int | None = None,
         accumulate: Callable[..., Any] | None = None,
@@ -190,7 +194,7 @@ class Primitive:
         self.resized, self.cut = resized, cut
         self.lowered, self.lowered_batch = lowered, lowered_batch
         self.reduction, self.product, self.write = reduction, product, write
-        self.parts, self.accumulate = parts, accumulate
+        self.parts, self.added, self.accumulate = parts, added, accumulate
         self.blas, self.effects = blas, effects or not self.is_ours
         self._ranks: tuple[int, ...] | None = None
         self.call: Callable[..., Any] = _general(self)

@@ -56,13 +56,13 @@ class Run:
     template: str
     operands: tuple[Touched, ...]
     shape: tuple[int, ...]
-    order: str
+    order: tuple[int, ...] | None
     nbytes: int
 
     @property
     def axis(self) -> int:
         """The axis along which memory is walked last."""
-        return 0 if self.order == "C" else len(self.shape) - 1
+        return self.order[0] if self.order else 0
 
 
 def blocked(

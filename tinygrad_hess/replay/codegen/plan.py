@@ -23,7 +23,7 @@ from ..native import Lowered, Repeated, lower, repeated, why_python
 from ..passes.views import changes_shape
 from ..program import Instruction, Program
 from .cache_blocking import LARGE, Line, Run, Touched, blocked
-from .writers import GLOBALS, Call, Name, Writer, is_by_columns, writer_of
+from .writers import GLOBALS, Call, Name, Order, Writer, is_by_columns, writer_of
 
 _ALIGNMENT = 64
 """Bytes of a cache line: wide loads that cross one cost twice."""
@@ -31,18 +31,19 @@ _ALIGNMENT = 64
 
 @dataclass(frozen=True)
 class Buffer:
-    """An array that belongs to the plan: its name in the source, its shape, type and layout."""
+    """An array that belongs to the plan: its name in the source, shape, type and order."""
 
     name: str
     shape: tuple[int, ...]
     dtype: Any
-    order: str = "C"
+    order: Order = None
 
     def make(self) -> Any:
         raw = np.empty(self.nbytes + _ALIGNMENT, np.uint8)
         start = -raw.ctypes.data % _ALIGNMENT
         flat = raw[start : start + self.nbytes].view(self.dtype)
-        return flat.reshape(self.shape, order=self.order)
+        axes = self.order or range(len(self.shape))
+        return flat.reshape([self.shape[k] for k in axes]).transpose(np.argsort(axes))
 
     @property
     def nbytes(self) -> int:
@@ -183,7 +184,7 @@ class Plan:
             seen.add(o)
         return out
 
-    def _take(self, shape: tuple[int, ...], dtype: Any, order: str) -> Buffer:
+    def _take(self, shape: tuple[int, ...], dtype: Any, order: Order) -> Buffer:
         waiting = self._free.get((shape, dtype, order))
         if waiting:
             return waiting.pop()
@@ -345,15 +346,17 @@ def _own(x: Any, *others: Any) -> Any:
 
 
 def _stored_by_rows(program: Program, shapes: Any) -> set[int]:
-    """Slots of matrices that are not laid out by columns, tall as they may be.
+    """Slots of arrays whose rows lie one behind the other.
 
-    Those are matrices beside stacks of matrices, those that are reshaped, those that meet an input
-    element by element (inputs lie by rows), and constants that meet nothing element by element.
+    Those are arrays that are reshaped; and matrices, tall as they may be, beside stacks of
+    matrices, or that meet an input element by element (inputs lie by rows), and constants that
+    meet nothing element by element.
     """
     elementwise = [i for i in program.instructions if i.is_ufunc]
-    slots = {*program.constants, *(i.out for i in program.instructions)}
+    reshaped = {i.args[0] for i in program.instructions if changes_shape(i)}
     if any(len(i.shape) > 2 for i in elementwise):
-        return slots
+        return reshaped | {s for s, (shape, _) in shapes.items() if len(shape) == 2}
+    slots = {*program.constants, *(i.out for i in program.instructions)}
     inputs = set(program.inputs)
     beside_inputs = {
         i.shape
@@ -363,8 +366,7 @@ def _stored_by_rows(program: Program, shapes: Any) -> set[int]:
     }
     met = {a for i in elementwise for a in i.args if shapes.get(a, ((),))[0] == i.shape}
     found = {s for s in slots if shapes.get(s, ((),))[0] in beside_inputs}
-    found |= {i.args[0] for i in program.instructions if changes_shape(i)}
-    return found | (set(program.constants) - met)
+    return found | reshaped | (set(program.constants) - met)
 
 
 _NARROW = 16

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...ops.linalg.products import is_tall
+from ...ops.reductions.short_axes import are_short
 from ..program import Instruction
 
 GLOBALS: dict[str, Any] = {
@@ -36,6 +37,20 @@ def is_by_columns(shape: tuple[int, ...], columns: int = 0) -> bool:
     return len(shape) == 2 and is_tall(*shape, TALL) and shape[1] > columns
 
 
+Order = tuple[int, ...] | None
+"""Axes of an array as it lies in memory, outermost first; None stands for by rows."""
+
+BY_COLUMNS: Order = (1, 0)
+
+
+def order_of(x: Any) -> Order:
+    """The order of an array that fills its memory; None for others too."""
+    if x is None or x.flags.c_contiguous:
+        return None
+    axes = sorted(range(x.ndim), key=lambda k: x.shape[k] > 1 and -x.strides[k])
+    return tuple(axes) if x.transpose(axes).flags.c_contiguous else None
+
+
 class Name(NamedTuple):
     """An operand in the source: its name, the text for its transpose, and what is known of it."""
 
@@ -50,10 +65,11 @@ class Call:
     """A call of NumPy that fills OUT, as data: for what makes it without Python."""
 
     function: Any  # a ufunc, dot, matmul or copyto, whose second operand is a mask
-    operands: tuple[str, ...]  # their texts
+    operands: tuple[str, ...]  # their texts; OUT is what is in the result before
     out: str = "OUT"
     axis: tuple[int, ...] | None = None  # of a reduction by the ufunc
     index: Any = None  # the part of OUT that is filled
+    part: Any = None  # of the other operands that are read
     dtype: Any = None  # of OUT, where an operand may be a number that takes it
 
 
@@ -63,7 +79,7 @@ class Writer:
 
     into: str | None
     fresh: str | None
-    order: str = "C"  # memory layout that OUT must have
+    order: Order = None  # in which OUT must lie in memory
     needs: dict[str, Any] | None = None  # further globals
     template: str | None = None  # of an elementwise line, with holes for operands and result
     over: frozenset[int] = frozenset()  # operands that OUT may be
@@ -74,7 +90,7 @@ class Writer:
 def writer_of(i: Instruction, args: Sequence[Name], by_rows: bool = False) -> Writer | None:
     """How to compute ``i`` into an array.
 
-    ``by_rows`` asks for a matrix whose rows lie one behind the other: something reshapes it.
+    ``by_rows`` asks for an array whose rows lie one behind the other: something reshapes it.
     """
     if i.prim is None or i.dtype is None or i.dtype.kind not in "biufc":
         return None
@@ -83,10 +99,12 @@ def writer_of(i: Instruction, args: Sequence[Name], by_rows: bool = False) -> Wr
     if i.is_ufunc:
         return _ufunc(i, args, by_rows)
     if i.prim.write is not None and len(args) == _operands_named(i.prim.write):
-        return _template(i, args)
+        return _template(i, args, by_rows)
     if i.prim.reduction is not None:
         return _reduction(i, args)
-    return _with_out(i, args) if takes_out(i.prim.fn) else None
+    if i.prim.added is not None:
+        return _added(i, args, by_rows)
+    return _with_out(i, args, by_rows) if takes_out(i.prim.fn) else None
 
 
 def _ufunc(i: Instruction, args: Sequence[Name], by_rows: bool) -> Writer:
@@ -96,7 +114,7 @@ def _ufunc(i: Instruction, args: Sequence[Name], by_rows: bool) -> Writer:
     return Writer(
         template.format(*texts, out="OUT"),
         f"{name}({', '.join(texts)})",
-        "F" if _is_outer(i, args) and not by_rows else _kept_order(i, args),
+        BY_COLUMNS if _is_outer(i, args) and not by_rows else _kept_order(i, args, by_rows),
         {name: i.fn},
         template,
         frozenset(range(len(args))),
@@ -104,24 +122,21 @@ def _ufunc(i: Instruction, args: Sequence[Name], by_rows: bool) -> Writer:
     )
 
 
-def _kept_order(i: Instruction, args: Sequence[Name]) -> str:
-    """By columns if an operand of the result's shape is, so that memory is walked in order."""
-    for a in args:
-        x = a.sample
-        like = isinstance(x, np.ndarray) and x.shape == i.shape and x.ndim == 2
-        if like and _order(x) == "F":
-            return "F"
-    return "C"
+def _kept_order(i: Instruction, args: Sequence[Name], by_rows: bool) -> Order:
+    """That of an operand of the result's shape, so that memory is walked in order."""
+    if by_rows and len(i.shape) > 2:
+        return None
+    orders = (order_of(a.sample) for a in args if a.shape == i.shape and _is_array(a.sample))
+    return next((order for order in orders if order is not None), None)
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, np.ndarray)
 
 
 def _is_outer(i: Instruction, args: Sequence[Name]) -> bool:
     """Whether it is a tall product of a column with a row, which is laid out as others are."""
     return is_by_columns(i.shape) and all(a.shape != i.shape for a in args)
-
-
-def _order(x: Any) -> str:
-    """The memory layout of a matrix."""
-    return "F" if x is not None and x.flags.f_contiguous and not x.flags.c_contiguous else "C"
 
 
 # ---- what a row says ----------------------------------------------------------------------------
@@ -137,7 +152,7 @@ def _operands_named(template: str) -> int:
     return len({hole for hole in _holes(template) if hole.isdigit()})
 
 
-def _template(i: Instruction, args: Sequence[Name]) -> Writer:
+def _template(i: Instruction, args: Sequence[Name], by_rows: bool) -> Writer:
     """By the row's own text; a hole with the name of a parameter stands for that."""
     template, needs = i.prim.write, {}
     for hole in _holes(template):
@@ -153,7 +168,7 @@ def _template(i: Instruction, args: Sequence[Name]) -> Writer:
     return Writer(
         template.format(*texts, out="OUT"),
         fresh,
-        _kept_order(i, args),
+        _kept_order(i, args, by_rows),
         {**needs, f"f{i.out}": i.fn},
         template if i.prim.is_broadcasting else None,
         over,
@@ -201,14 +216,14 @@ def takes_out(fn: Any) -> bool:
         return False
 
 
-def _with_out(i: Instruction, args: Sequence[Name]) -> Writer:
+def _with_out(i: Instruction, args: Sequence[Name], by_rows: bool) -> Writer:
     call, texts = f"f{i.out}", [a.text for a in args]
     holes = ", ".join(f"{{{n}}}" for n in range(len(args)))
     template = f"{call}({holes}, out={{out}})"
     return Writer(
         template.format(*texts, out="OUT"),
         f"{call}({', '.join(texts)})",
-        _kept_order(i, args),
+        _kept_order(i, args, by_rows),
         {call: i.fn},
         template if i.prim.is_broadcasting else None,
         calls=_parts(i, args),
@@ -226,6 +241,28 @@ def _parts(i: Instruction, args: Sequence[Name]) -> tuple[Call, ...]:
     if sum(math.prod(a.shape) for a in args) < math.prod(i.shape):
         found.insert(0, Call(np.copyto, ("0",), index=(Ellipsis,), dtype=i.dtype))
     return tuple(found)
+
+
+def _added(i: Instruction, args: Sequence[Name], by_rows: bool) -> Writer:
+    (x,) = args
+    pairs = i.prim.added(i.params, [x.shape])
+    order = None
+    if x.sample is not None and not by_rows:
+        with np.errstate(all="ignore"):  # the sample holds anything
+            order = order_of(i.fn(x.sample))
+    fill = Call(np.copyto, ("0",), index=(Ellipsis,), dtype=i.dtype)
+    adds = [Call(np.add, ("OUT", x.text), index=to, part=part) for to, part in pairs]
+    names = f"parts{i.out}", f"f{i.out}"
+    needs = {names[0]: pairs, names[1]: i.fn, "add_parts": _add_parts}
+    into = f"add_parts({x.text}, {names[0]}, OUT)"
+    return Writer(into, f"{names[1]}({x.text})", order, needs, calls=(fill, *adds))
+
+
+def _add_parts(x: Any, pairs: Any, out: Any) -> None:
+    out[...] = 0
+    for to, part in pairs:
+        there = out[to]
+        there += x[part]
 
 
 # ---- products -----------------------------------------------------------------------------------
@@ -248,7 +285,7 @@ def _product(i: Instruction, args: Sequence[Name], by_rows: bool = False) -> Wri
         call = Call(np.dot, tuple(transposed.split(", ")), "OUT_T")
         fresh = Call(np.dot, tuple(plain.split(", ")))
         line = f"dot({transposed}, OUT_T)"
-        return Writer(line, f"dot({plain})", "F", calls=(call,), fresh_call=fresh)
+        return Writer(line, f"dot({plain})", BY_COLUMNS, calls=(call,), fresh_call=fresh)
     call = Call(np.dot, tuple(plain.split(", ")))
     return Writer(f"dot({plain}, OUT)", f"dot({plain})", calls=(call,))
 
@@ -263,7 +300,7 @@ def _reduction(i: Instruction, args: Sequence[Name]) -> Writer | None:
         written = _sum_by_product(i, x, axis[0], keepdims)
         if written is not None:
             return written
-    if is_sum and len(axis) > 1 and not keepdims and i.shape:
+    if is_sum and len(axis) == 2 and not keepdims and are_short(x.shape, axis):
         return None  # over windows, the operation itself knows a faster way
     call = f"{i.prim.reduction.__name__}_reduce"
     along = axis[0] if len(axis) == 1 else axis
@@ -283,7 +320,10 @@ def _sum_by_product(i: Instruction, x: Name, axis: int, keepdims: bool) -> Write
     """A sum over one of the last two axes as a product with ones, where that is faster."""
     n = x.shape[axis]
     stacked = len(x.shape) > 2
-    if (axis == -1 and (n > SHORT or (not stacked and _order(x.sample) == "F"))) or axis < -2:
+    lies_otherwise = order_of(x.sample) is not None
+    if stacked and lies_otherwise:  # BLAS could not read it
+        return None
+    if (axis == -1 and (n > SHORT or lies_otherwise)) or axis < -2:
         return None
     shape = (n,) if not keepdims else (1, n) if axis == -2 else (n, 1)
     ones = f"ones{'x'.join(map(str, shape))}{i.dtype.char}"

@@ -64,11 +64,13 @@ class Memory:
     def _calls(self, line: Line) -> list[Operation] | None:
         found: list[Operation] = []
         for call in line.calls:
-            operands = [self._operand(text, call) for text in call.operands]
-            known = [p for p in operands if p is not None]
-            if len(known) < len(operands):
+            given = [self._operand(text, call) for text in call.operands if text != "OUT"]
+            known = [p for p in given if p is not None]
+            if len(known) < len(given):
                 return None
             out = self._result(line, call, known)
+            if out is not None and "OUT" in call.operands:
+                known.insert(call.operands.index("OUT"), out)
             operations = None if out is None else lowered(call, known, out)
             if operations is None or not all([_is_worth_it(o) for o in operations]):
                 return None
@@ -81,6 +83,9 @@ class Memory:
     def _operand(self, text: str, call: Call) -> Place | None:
         """An operand by its text; a number that is copied has the type of the result."""
         place = self._place(text)
+        if place is not None and call.part is not None:
+            part = place.array[call.part]
+            return Place(place.owner, part, _offset(place, part))
         if place is not None or call.function is not np.copyto or call.dtype is None:
             return place
         try:

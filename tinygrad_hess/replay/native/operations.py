@@ -157,10 +157,10 @@ SHORT = 16
 elements costs as much as a dozen of them."""
 
 
-def longest_inside(axes: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+def longest_inside(axes: list[tuple[int, ...]], short: int = SHORT) -> list[tuple[int, ...]]:
     """The axes with a long one last, if the last is short."""
     k = max(range(len(axes)), key=lambda k: (axes[k][0], k))
-    if axes[-1][0] >= SHORT or axes[k][0] < 2 * axes[-1][0]:
+    if axes[-1][0] >= short or axes[k][0] < 2 * axes[-1][0]:
         return axes
     return [*axes[:k], *axes[k + 1 :], axes[k]]
 
@@ -260,7 +260,9 @@ def _reduced(
         fill = _copied([zero], out)
         if fill is None:
             return None
-        return [*fill, Operation(_row(found, whole), places, reads_result=True)]
+        # element by element, if in order: the same bits in a loop of other operations too
+        function = np.add if axes[-1][1] else None
+        return [*fill, Operation(_row(found, whole), places, function, whole)]
     if len(inner) > 1:
         return None
     # others begin with the first element, and go on with the second

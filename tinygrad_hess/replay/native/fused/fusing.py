@@ -33,8 +33,11 @@ from .rules import MASKS, NUMBERS, Steps, number
 MOST_OPERANDS, MOST_ROOTS, MOST_STEPS = 60, 24, 250
 """Of one loop: the C runner has room for 64 operands, and code has to stay small."""
 
-MOST_STEP = 2**31 // 8 - 1
-"""From an element to the next, in bytes: eight of them must fit into an instruction."""
+MOST_BYTES = 2**30
+"""Of a row, or from one to the next: instructions have 32 bits for it."""
+
+VECTOR = 32
+"""Bytes. Shorter rows are walked along another axis, if that is longer."""
 
 LOOKED_BACK = 24
 """Groups before an operation of which it may join one."""
@@ -48,6 +51,10 @@ class Access(NamedTuple):
     root: Any
     start: int
     strides: tuple[int, ...]
+
+    def is_summed(self, lengths: Sequence[int]) -> bool:
+        """Whether it comes back to the same element, and that is finished at the end alone."""
+        return any(n > 1 and not s for n, s in zip(lengths, self.strides, strict=True))
 
 
 # ---- groups -------------------------------------------------------------------------------------
@@ -125,10 +132,16 @@ class _Group:
         self.types = self.types | new.types
         return True
 
+    def _is_better_fused(self) -> bool:
+        """Whether a single operation has no loop without Python, or one that is called by rows."""
+        (member,) = self.members
+        row = member.operation.row
+        return row.loop == NO_LOOP or (member.is_fusible and bool(row.axes))
+
     def operations(self, live: Collection[Any]) -> list[Operation]:
         """As one operation, if it can be one; ``live`` are the roots that are read later."""
         alone = [m.operation for m in self.members]
-        if len(alone) == 1 and alone[0].row.loop != NO_LOOP:
+        if len(alone) == 1 and not self._is_better_fused():
             return alone
         together = _Together(self, live)
         if not together.stored:
@@ -154,6 +167,8 @@ def _conflict(one: _Member, two: _Member, lengths: Sequence[int]) -> bool:
     if not shared:
         return False
     left, right = one.accesses(lengths), two.accesses(lengths)
+    if left[-1].is_summed(lengths) or right[-1].is_summed(lengths):
+        return True
     return any(left[j] != right[k] for j, k in shared)
 
 
@@ -272,22 +287,29 @@ class _Together:
         operands = [(a, x, LOAD) for a, x in self.loaded.items()]
         operands += [(a, x, STORE) for a, (x, _) in self.stored.items()]
         walks = zip(group.lengths, *[a.strides for a, _, _ in operands], strict=True)
-        *self.outer, (self.length, *self.inner) = longest_inside(joined(list(walks)))
+        axes = joined(list(walks))
+        if not any(a.is_summed(group.lengths) for a in self.stored):  # sums keep their order
+            axes = longest_inside(axes, VECTOR // np.dtype(self.type).itemsize)
+        *around, (self.length, *self.inner) = axes
+        *self.outer, (self.rows, *self.between) = around or [(1, *[0] * len(operands))]
         self.places = tuple([x for _, x, _ in operands])
         self.number = {(a, way): k for k, (a, _, way) in enumerate(operands)}
 
     def operation(self) -> Operation | None:
         """As one operation; None where it would be too long."""
-        if len(self.places) > MOST_OPERANDS or max(map(abs, self.inner)) > MOST_STEP:
+        if len(self.places) > MOST_OPERANDS:
+            return None
+        if max([self.length * abs(s) for s in self.inner] + [*map(abs, self.between)]) > MOST_BYTES:
             return None
         steps = self._steps()
         if len(steps) > MOST_STEPS:
             return None
         sizes = [x.array.itemsize for x in self.places]
-        operands = tuple(map(Operand, sizes, self.inner))
-        code = _code(tuple(steps), operands, np.dtype(self.type).itemsize)
-        loop = (code.address, 0)
-        row = library.Row(loop, len(sizes), (self.length,), tuple(self.inner), tuple(self.outer))
+        operands = tuple(map(Operand, sizes, self.inner, self.between))
+        several = self.length if self.rows > 1 else 0
+        code = _code(tuple(steps), operands, np.dtype(self.type).itemsize, several)
+        dimensions, loop = (self.length, self.rows), (code.address, 0)
+        row = library.Row(loop, len(sizes), dimensions, tuple(self.inner), tuple(self.outer))
         return Operation(row, self.places, code=code)
 
     def _steps(self) -> Steps:
@@ -315,8 +337,10 @@ class _Together:
 
 
 @functools.lru_cache(maxsize=1024)
-def _code(steps: tuple[Step, ...], operands: tuple[Operand, ...], itemsize: int) -> Any:
-    return library.code(kernel(steps, operands, itemsize))
+def _code(
+    steps: tuple[Step, ...], operands: tuple[Operand, ...], itemsize: int, length: int = 0
+) -> Any:
+    return library.code(kernel(steps, operands, itemsize, length))
 
 
 @functools.cache

@@ -46,13 +46,14 @@ GIVEN = frozenset({LOAD, CONSTANT})
 
 
 class Operand(NamedTuple):
-    """What the loop is called with: bytes of an element, and from one to the next.
+    """What the loop is called with: bytes of an element, from one to the next, and between rows.
 
     A step of 0 is that of an operand that is broadcast, an ``itemsize`` of 1 that of a mask.
     """
 
     itemsize: int
     step: int
+    row: int = 0
 
 
 REGISTERS = 16
@@ -60,7 +61,9 @@ HOISTED = 6
 """Registers for what is the same for all elements, as long as others are left."""
 
 
-def kernel(steps: Sequence[Step], operands: Sequence[Operand], itemsize: int) -> bytes:
+def kernel(
+    steps: Sequence[Step], operands: Sequence[Operand], itemsize: int, length: int = 0
+) -> bytes:
     """Machine code of ``void loop(char **args, intp *dimensions, intp *steps, void *data)``.
 
     Parameters
@@ -72,14 +75,17 @@ def kernel(steps: Sequence[Step], operands: Sequence[Operand], itemsize: int) ->
         a mask lie apart.
     itemsize : int
         Of numbers: 8 for doubles, or 4.
+    length : int, optional
+        Of a row, where there are several.
 
     Returns
     -------
     bytes
         Position-independent code for x86-64 with AVX2, by the System V ABI. The number of
-        elements is the first of its dimensions; steps and data are not read.
+        elements is the first of its dimensions, that of rows the second, if there are several;
+        steps and data are not read.
     """
-    return _Kernel(steps, operands, itemsize).code()
+    return _Kernel(steps, operands, itemsize, length).code()
 
 
 SPILL, RELOAD = "spill", "reload"
@@ -96,8 +102,10 @@ class _Placed(NamedTuple):
 
 
 class _Kernel:
-    def __init__(self, steps: Sequence[Step], operands: Sequence[Operand], itemsize: int):
-        self.steps, self.operands, self.itemsize = steps, operands, itemsize
+    def __init__(
+        self, steps: Sequence[Step], operands: Sequence[Operand], itemsize: int, length: int
+    ):
+        self.steps, self.operands, self.itemsize, self.length = steps, operands, itemsize, length
         self.apart = {k for k, x in enumerate(operands) if x.step not in (0, x.itemsize)}
         one_by_one = any(operands[k].itemsize == 1 for k in self.apart)
         self.widths = [itemsize] if one_by_one else [32, 16, itemsize]  # in bytes
@@ -198,13 +206,26 @@ class _Kernel:
         kept = [r for r in self.pointers.values() if r in CALLEE_SAVED]
         for r in kept:
             a.push(r)
-        room = 32 * len(self.slots)
+        counter = At(RSP, offset=32 * len(self.slots))  # of rows
+        room = counter.offset + 8 * bool(self.length)
         if room:
             a.add_to(RSP, -room)
+        if self.length:
+            a.load(R11, At(RSI, offset=8))
+            a.store(counter, R11)
         a.load(RSI, At(RSI))
         self._begin()
+        a.label("row")
+        self._begin_row()
         self._loop()
-        a.label("end")
+        a.label("end of row")
+        if self.length:
+            for k in range(len(self.operands)):
+                self._next_row(k)
+            a.load(R11, counter)
+            a.add_to(R11, -1)
+            a.store(counter, R11)
+            a.jump_if_greater(R11, 0, "row")
         if room:
             a.add_to(RSP, room)
         for r in reversed(kept):
@@ -213,15 +234,12 @@ class _Kernel:
         return a.code()
 
     def _begin(self) -> None:
-        """What is done once: values that are broadcast, and pointers."""
+        """What is done once: constants that stay in registers, and pointers."""
         a = self.assembler
         for value, register in self.hoisted.items():
             name, _, detail = self.steps[value]
             if name == CONSTANT:
                 a.broadcast(self.itemsize, register, Constant(detail))
-            else:
-                a.load(R11, At(RDI, offset=8 * detail))
-                self._load(32, register, detail, At(R11), 0)
         for k, register in self.pointers.items():
             a.load(register, At(RDI, offset=8 * k))
         for k in self.moving:  # to the end, from which the index counts
@@ -234,11 +252,25 @@ class _Kernel:
             if to == R11:
                 a.store(At(RDI, offset=8 * k), to)
 
+    def _begin_row(self) -> None:
+        """What is done for each row: values that are the same in all of it."""
+        a = self.assembler
+        for value, register in self.hoisted.items():
+            name, _, detail = self.steps[value]
+            if name == LOAD:
+                a.load(R11, At(RDI, offset=8 * detail))
+                self._load(32, register, detail, At(R11), 0)
+
+    def _next_row(self, k: int) -> None:
+        """Move a pointer from behind a row, or from its beginning, to the next one."""
+        _, step, row = self.operands[k]
+        self._walk(k, row - step * self.length if k in self.walking else row)
+
     def _loop(self) -> None:
-        """All elements, so many at a time, and those that are left over."""
+        """All elements of a row, so many at a time, and those that are left over."""
         a = self.assembler
         a.negate(RAX, RSI)
-        for nbytes, rest in zip(self.widths, [*self.widths[1:], "end"], strict=True):
+        for nbytes, rest in zip(self.widths, [*self.widths[1:], "end of row"], strict=True):
             count = nbytes // self.itemsize
             a.label(f"{nbytes}")
             a.jump_if_greater(RAX, -count, f"{rest}")
@@ -250,6 +282,8 @@ class _Kernel:
 
     def _walk(self, k: int, nbytes: int) -> None:
         """Move a pointer on."""
+        if not nbytes:
+            return
         a, register, at = self.assembler, self.pointers.get(k, R11), At(RDI, offset=8 * k)
         if register == R11:
             a.load(R11, at)
@@ -284,7 +318,7 @@ class _Kernel:
 
     def _load(self, nbytes: int, to: int, k: int, x: At, spare: int) -> None:
         """A vector of the elements of an operand, of which the first is ``x``."""
-        a, (itemsize, step) = self.assembler, self.operands[k]
+        a, (itemsize, step, _) = self.assembler, self.operands[k]
         if itemsize == 1:
             if step:
                 a.load_mask(self.itemsize, nbytes, to, x, spare, R11)
@@ -299,7 +333,7 @@ class _Kernel:
 
     def _store(self, nbytes: int, value: int, k: int, to: At, spare: int) -> None:
         """The same the other way round."""
-        a, (itemsize, step) = self.assembler, self.operands[k]
+        a, (itemsize, step, _) = self.assembler, self.operands[k]
         if itemsize == 1:
             a.store_mask(self.itemsize, nbytes, to, value, spare)
         elif k in self.apart:
