@@ -18,24 +18,16 @@ X = np.array([0.5, -1.5, 2.0, -0.0, np.nan])
 A, B = np.array([True, False, True, False, True]), np.array([True, True, False, False, True])
 
 
-CAST_MASK = pytest.mark.xfail(
-    strict=True, reason="the mask by which a mask is chosen is cast to numbers, too"
-)
-
-
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(
     "f",
     [
         lambda x, a, b: np.where(b, x, a) * 2 + 1,
         lambda x, a, b: np.where(a, b, np.where(b, a, x)),
-        pytest.param(lambda x, a, b: np.where(b, a, x) * 2 + 1, marks=CAST_MASK),
-        pytest.param(lambda x, a, b: np.where(x > 0, x > 1, x) + x, marks=CAST_MASK),
-        pytest.param(lambda x, a, b: nn.elu(a) * x + 1, marks=CAST_MASK),
-        pytest.param(
-            lambda x, a, b: tg.grad(lambda x: (np.where(x > 0, x < 1, x) * x).sum())(x),
-            marks=CAST_MASK,
-        ),
+        lambda x, a, b: np.where(b, a, x) * 2 + 1,
+        lambda x, a, b: np.where(x > 0, x > 1, x) + x,
+        lambda x, a, b: nn.elu(a) * x + 1,
+        lambda x, a, b: tg.grad(lambda x: (np.where(x > 0, x < 1, x) * x).sum())(x),
     ],
 )
 def test_masks_are_chosen_by_masks(f: Any, dtype: Any) -> None:

@@ -321,10 +321,11 @@ class _Together:
         for n, (operation, accesses) in enumerate(self.walked):
             *given, out = accesses
             arguments = [values[a] for a in given]
-            if operation.row.loop == NO_LOOP:  # it casts masks to numbers
-                masks = [p.array.dtype == bool for p in operation.places]
-                cast = zip(arguments, masks, strict=False)
-                arguments = [number(steps, v) if is_mask else v for v, is_mask in cast]
+            if operation.row.loop == NO_LOOP:  # it casts masks to numbers, but where it is a copy
+                count = 1 if operation.function is np.copyto else len(arguments)  # to chosen places
+                for k, place in enumerate(operation.places[:count]):
+                    if place.array.dtype == bool:
+                        arguments[k] = number(steps, arguments[k])
             if operation.reads_result:
                 arguments.append(values[out])
             found = _rule(operation)(steps, *arguments)
