@@ -89,8 +89,13 @@ def _put_back(g: Array, space: Any, size: Any, stride: Any, dilation: Any) -> Ar
     if tuple(stride) != tuple(size) or any(d != 1 for d in dilation) or filled != list(space):
         return fold(g, space=space, size=size, stride=stride, dilation=dilation)
     pairs = [axis for k in range(rank) for axis in (k - 2 * rank, k - rank)]
-    side_by_side = permute(g, axes=(*range(-len(shape), -2 * rank), *pairs))
-    return reshape(side_by_side, shape=(*lead, *space))
+    others = range(-len(shape), -2 * rank)
+    if not lead:
+        return reshape(permute(g, axes=(*pairs,)), shape=tuple(space))
+    # channels as the last axis, as they lie in memory behind a convolution
+    *rest, channels = others
+    side_by_side = permute(g, axes=(*rest, *pairs, channels))
+    return _channels_first(reshape(side_by_side, shape=(*lead[:-1], *space, lead[-1])), rank)
 
 
 _cases = [
@@ -176,13 +181,15 @@ def _padded_channels_last(x: Array, pairs: Any, rank: int) -> Array:
 
 
 def channels_last(x: Array, rank: int) -> Array:
-    """(N, C, *space) as (N, *space, C), where space has ``rank`` axes."""
-    return permute(x, axes=(-rank - 2, *range(-rank, 0), -rank - 1))
+    """(..., C, *space) as (..., *space, C), where space has ``rank`` axes."""
+    before = range(-len(shape_of(x)), -rank - 1)
+    return permute(x, axes=(*before, *range(-rank, 0), -rank - 1))
 
 
 def _channels_first(x: Array, rank: int) -> Array:
     """What :func:`channels_last` undoes."""
-    return permute(x, axes=(-rank - 2, -1, *range(-rank - 1, -1)))
+    before = range(-len(shape_of(x)), -rank - 1)
+    return permute(x, axes=(*before, -1, *range(-rank - 1, -1)))
 
 
 def _conv(
@@ -324,11 +331,15 @@ def _max_pool(x: Array, size: Any, stride: Any, padding: Any, rank: int) -> Arra
     who = f"max_pool{rank}d"
     x = _pad_lowest(x, padding, rank, who)
     patches = _pooled_windows(x, size, stride, 0, rank, who)
-    # elements of a window as the first axis: whole arrays are compared, not short runs
+    # elements of a window as the first axis: whole arrays are compared, not short runs; channels as
+    # the last one, as they lie in memory behind a convolution
     ndim, size = len(shape_of(patches)), shape_of(patches)[-rank:]
-    first = permute(patches, axes=(*range(-rank, 0), *range(-ndim, -rank)))
-    alternatives = reshape(first, shape=(math.prod(size), *shape_of(patches)[:-rank]))
-    return reduce_max(alternatives, axis=(rank - ndim - 1,), keepdims=False)
+    *rest, channels = range(-ndim, -2 * rank)
+    positions = range(-2 * rank, -rank)
+    first = permute(patches, axes=(*range(-rank, 0), *rest, *positions, channels))
+    alternatives = reshape(first, shape=(math.prod(size), *shape_of(first)[rank:]))
+    largest = reduce_max(alternatives, axis=(rank - ndim - 1,), keepdims=False)
+    return _channels_first(largest, rank)
 
 
 def _avg_pool(x: Array, size: Any, stride: Any, padding: Any, rank: int) -> Array:

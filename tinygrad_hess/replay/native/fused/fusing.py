@@ -39,6 +39,10 @@ MOST_BYTES = 2**30
 VECTOR = 32
 """Bytes. Shorter rows are walked along another axis, if that is longer."""
 
+MOST_APART = 256
+"""Elements up to which operations on different arrays go together too, for the call that it saves:
+of many arrays at a time, a cache holds less."""
+
 LOOKED_BACK = 24
 """Groups before an operation of which it may join one."""
 
@@ -69,6 +73,9 @@ class _Member:
         self.lengths = [axis[0] for axis in self.loops]
         self.touched = [roots.touched(p) for p in operation.places]
         self.starts = [roots.find(p) for p in operation.places]
+        self.arrays = {
+            at for at, p in zip(self.starts, operation.places, strict=True) if p.array.size > 1
+        }
         *read, out = self.touched
         self.written = out
         self.read = [*read, out] if operation.reads_result else read
@@ -112,6 +119,7 @@ class _Group:
         self.lengths = member.lengths
         self.roots = member.roots
         self.types = member.types
+        self.arrays = member.arrays
 
     def meets(self, new: _Member) -> bool:
         """Whether an operation must come after this group."""
@@ -123,6 +131,8 @@ class _Group:
             return False
         if len(self.roots | new.roots) > MOST_ROOTS or len(self.members) > MOST_STEPS // 4:
             return False
+        if self.arrays.isdisjoint(new.arrays) and math.prod(new.lengths) > MOST_APART:
+            return False
         lengths = _common(self.lengths, new.lengths)
         if lengths is None or any(_conflict(m, new, lengths) for m in self.members):
             return False
@@ -130,6 +140,7 @@ class _Group:
         self.lengths = lengths
         self.roots = self.roots | new.roots
         self.types = self.types | new.types
+        self.arrays = self.arrays | new.arrays
         return True
 
     def _is_better_fused(self) -> bool:
