@@ -8,8 +8,8 @@ import numpy as np
 
 from ...core import vectorised
 from ...core.kinds import elementwise
-from .arithmetic import multiply, subtract, where
-from .comparison import equal, isinf
+from .arithmetic import absolute, add, divide, multiply, negative, subtract, where
+from .comparison import equal, greater_equal, isinf
 
 _any = (-2, 2)
 _positive = (0.3, 3)
@@ -78,6 +78,15 @@ def _softplus(x, out=None):  # type: ignore[no-untyped-def]
     return np.logaddexp(_inexact(x), 0, out)
 
 
+def _lowered_sigmoid(emit, x):  # type: ignore[no-untyped-def]
+    if x.dtype.kind != "f" or not emit.fuses:  # apart, these steps take longer than its own
+        return None
+    one = emit.constant(x.dtype.type(1))
+    small = emit(exp, emit(negative, emit(absolute, x)))
+    below = emit(add, one, small)
+    return emit(divide, emit(where, emit(greater_equal, x, emit.constant(0)), one, small), below)
+
+
 # g y (1 - y) as one node, as that of tanh.
 sigmoid_slope: Any = elementwise(
     "sigmoid_slope",
@@ -96,6 +105,7 @@ sigmoid = elementwise(
     _sigmoid,
     lambda g, y, x: sigmoid_slope(g, y),
     on_complex=True,
+    lowered=_lowered_sigmoid,
     domain=_any,
     edges=[((800.0,), (0.0,)), ((-800.0,), (0.0,)), ((0.0,), (0.25,))],
     doc="The logistic function 1 / (1 + exp(-x)), without overflow.",

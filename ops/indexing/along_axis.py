@@ -36,10 +36,14 @@ def _take(x: Array, positions: Array, *, axis: int) -> Array:
     return x[_key(x.shape, positions, axis)]
 
 
-def _add(g: Array, positions: Array, *, axis: int, length: int) -> Array:
+def _add(g: Array, positions: Array, *, axis: int, length: int, out: Any = None) -> Array:
     shape = list(g.shape)
     shape[axis] = length
-    out, key = np.zeros(shape, g.dtype), _key(g.shape, positions, axis)
+    if out is None:
+        out = np.zeros(shape, g.dtype)
+    else:
+        out[...] = 0
+    key = _key(g.shape, positions, axis)
     if positions.shape[axis] == 1:  # no position can occur twice
         out[key] = g
     else:

@@ -32,6 +32,7 @@ from .along_axis import add_along, take_along
 from .keys import (
     ALL,
     ARRAY,
+    are_unique,
     batched_key,
     filled,
     has_flag,
@@ -81,11 +82,19 @@ def _separated(pattern: tuple[Any, ...]) -> bool:
     return advanced != list(range(advanced[0], advanced[-1] + 1))
 
 
+def _zeros(shape: tuple[int, ...], dtype: Any, out: Any) -> Array:
+    """Zeros of this shape, which are new (much memory is zero already), or fill an array."""
+    if out is None:
+        return np.zeros(shape, dtype)
+    out[...] = 0
+    return out
+
+
 def _scatter_add(
-    g: Array, *arrays: Array, pattern: tuple[Any, ...], shape: tuple[int, ...]
+    g: Array, *arrays: Array, pattern: tuple[Any, ...], shape: tuple[int, ...], out: Any = None
 ) -> Array:
     g = np.asarray(g)
-    out = np.zeros(shape, g.dtype)
+    out = _zeros(shape, g.dtype, out)
     key = filled(pattern, arrays)
     if arrays:
         np.add.at(out, key, g)
@@ -97,10 +106,7 @@ def _scatter_add(
 def _scatter_unique(
     g: Array, *arrays: Array, pattern: tuple[Any, ...], shape: tuple[int, ...], out: Any = None
 ) -> Array:
-    if out is None:
-        out = np.zeros(shape, np.asarray(g).dtype)  # memory that is zero already, if it is much
-    else:
-        out[...] = 0
+    out = _zeros(shape, np.asarray(g).dtype, out)
     out[filled(pattern, arrays)] = g
     return out
 
@@ -203,23 +209,6 @@ def _lowered_scatter_add_batch(emit: Any, operands: Any, ndims: Any, lead: Any, 
 
 def _negative(order: list[int]) -> tuple[int, ...]:
     return tuple(k - len(order) for k in order)
-
-
-def are_unique(pattern: tuple[Any, ...], arrays: Sequence[Any], shape: tuple[int, ...]) -> bool:
-    """Whether an index names no position twice.
-
-    Examples
-    --------
-    >>> are_unique((ARRAY,), [np.array([2, 0])], (3,))
-    True
-    >>> are_unique((ARRAY,), [np.array([2, -1])], (3,))
-    False
-    """
-    entries = [e for e in pattern if e is not None]
-    lengths = [n for n, e in zip(shape, entries, strict=True) if e is ARRAY]
-    numbers = np.arange(math.prod(lengths)).reshape(lengths)  # slices name each position once
-    taken = numbers[tuple(arrays)].ravel()
-    return len(np.unique(taken)) == len(taken)
 
 
 # ---- an index that counts along all axes but one ------------------------------------------------
@@ -397,10 +386,7 @@ put_unique: Any = linear(
 
 
 def _scatter_all(*gs: Array, patterns: Any, shape: Any, out: Any = None) -> Array:
-    if out is None:
-        out = np.zeros(shape, np.result_type(*gs))
-    else:
-        out[...] = 0
+    out = _zeros(shape, np.result_type(*gs), out)
     for g, pattern in zip(gs, patterns, strict=True):
         out[pattern] = g
     return out

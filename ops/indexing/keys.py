@@ -9,6 +9,8 @@ replayed function.
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -247,3 +249,20 @@ def key_labels(
         for s in given
     ]
     return labels, taken, arrays
+
+
+def are_unique(pattern: tuple[Any, ...], arrays: Sequence[Any], shape: tuple[int, ...]) -> bool:
+    """Whether an index names no position twice.
+
+    Examples
+    --------
+    >>> are_unique((ARRAY,), [np.array([2, 0])], (3,))
+    True
+    >>> are_unique((ARRAY,), [np.array([2, -1])], (3,))
+    False
+    """
+    entries = [e for e in pattern if e is not None]
+    lengths = [n for n, e in zip(shape, entries, strict=True) if e is ARRAY]
+    numbers = np.arange(math.prod(lengths)).reshape(lengths)  # slices name each position once
+    taken = numbers[tuple(arrays)].ravel()
+    return len(np.unique(taken)) == len(taken)

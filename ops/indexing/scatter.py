@@ -32,13 +32,13 @@ from .index import (
     _index_cases,
     _separated,
     _take,
-    are_unique,
     index,
     put_pattern,
     put_unique,
     take_pattern,
 )
 from .keys import (
+    are_unique,
     batched_key,
     filled,
     has_flag,

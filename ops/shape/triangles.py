@@ -13,9 +13,10 @@ import numpy as np
 
 from ...core.kinds import linear
 from .._types import Array, ArrayLike
-from ..elementwise.arithmetic import where
+from ..elementwise.arithmetic import add, multiply, where
 from .axes import shape_of
 from .broadcasting import broadcast_to, ravel
+from .permutation import permute
 
 _square: list[Any] = [([(3, 3)], {}), ([(2, 3, 3)], {}), ([(1, 1)], {}), ([(0, 0)], {})]
 _parts: list[Any] = [
@@ -55,20 +56,32 @@ upper: Any = linear(
     **_triangles,
 )
 
+
+def _lowered_symmetrize(emit: Any, x: Any) -> Any:
+    if x.dtype.kind != "f":
+        return None
+    axes = (*range(-len(x.shape), -2), -1, -2)
+    return emit(multiply, emit(add, x, emit(permute, x, axes=axes)), emit.constant(0.5))
+
+
 symmetrize: Any = linear(
     "symmetrize",
     lambda x: (x + np.swapaxes(x, -1, -2).conj()) / 2,
     lambda g, y, x: symmetrize(g),
     on_complex=True,
+    lowered=_lowered_symmetrize,
     signature="(n,n)->(n,n)",
     cases=_square,
     doc="The symmetric part of a square matrix; the Hermitian part of a complex one.",
 )
 
 
-def _place_on_diagonal(x: Array, *, k: int, shape: tuple[int, int]) -> Array:
+def _place_on_diagonal(x: Array, *, k: int, shape: tuple[int, int], out: Any = None) -> Array:
     x = np.asarray(x)
-    out = np.zeros(x.shape[:-1] + shape, x.dtype)
+    if out is None:
+        out = np.zeros(x.shape[:-1] + shape, x.dtype)
+    else:
+        out[...] = 0
     steps = np.arange(x.shape[-1])
     out[..., steps + max(-k, 0), steps + max(k, 0)] = x
     return out
@@ -93,6 +106,7 @@ place_diagonal: Any = linear(
     analytic=True,
     signature="(k)->(m,n)",
     moves=True,
+    parts=lambda params, shapes: [lambda out: np.diagonal(out, params["k"], -2, -1)],
     label="diag",
     cases=[
         ([(3,)], {"k": 0, "shape": (3, 3)}),

@@ -210,6 +210,28 @@ def test_two_directions_are_two_of_one_direction() -> None:
     np.testing.assert_allclose(io.from_onnx(both)(x), want, rtol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("operator", "gates", "states"), [("RNN", 1, 1), ("GRU", 3, 1), ("LSTM", 4, 2)]
+)
+def test_first_states_of_the_file_are_no_parameters(operator: str, gates: int, states: int) -> None:
+    """PyTorch writes zeros of the shape of its example batch there."""
+    arrays = {"w": draw(1, 3 * gates, 2), "r": draw(1, 3 * gates, 3), "h": draw(1, 4, 3)}
+    arrays |= {"c": draw(1, 4, 3)} if states == 2 else {}
+    first = "h c" if states == 2 else "h"
+    extra = {"linear_before_reset": 1} if operator == "GRU" else {}
+    proto = model(
+        [node(operator, f"x w r - - {first}", hidden_size=3, **extra)], {"x": [5, "n", 2]}, arrays
+    )
+    ours, x = io.from_onnx(proto), draw(5, 4, 2)
+    assert nn.count_parameters(ours) == arrays["w"].size + arrays["r"].size
+    (want,) = ReferenceEvaluator(proto).run(None, {"x": x})
+    np.testing.assert_allclose(ours(x), want, rtol=1e-9)
+    gradient = tg.grad(lambda m: (m(x) ** 2).sum())(ours)
+    assert gradient.weights["h"].value is None
+    nn.unfreeze(ours, "weights['h']")
+    assert tg.grad(lambda m: (m(x) ** 2).sum())(ours).weights["h"].shape == (1, 4, 3)
+
+
 def test_top_eigenvalues_of_softmax_regression_are_the_closed_form() -> None:
     proto = model([node("Gemm", "x w b")], {"x": ["n", 4]}, {"w": draw(4, 3), "b": draw(3)})
     ours = io.from_onnx(proto)

@@ -288,6 +288,21 @@ def test_arrays_in_containers_of_a_module_freeze_one_by_one() -> None:
     assert [type(p).__name__ for p in pair.parts] == ["Tensor", "ndarray"]
 
 
+def test_what_is_frozen_in_containers_of_a_module_can_be_trained_again() -> None:
+    class Weights(nn.Module):
+        def __init__(self) -> None:
+            self.of = {"a": nn.Frozen(np.ones(2)), "parts": [nn.Frozen(np.ones(3)), np.ones(4)]}
+
+    size = lambda model: nn.count_parameters(model)
+    assert size(Weights()) == 4
+    assert size(nn.unfreeze(Weights(), "of.a")) == 6
+    assert size(nn.unfreeze(Weights(), ["of['parts'][0]"])) == 7
+    assert size(nn.unfreeze(Weights())) == 9
+    assert size(nn.freeze(nn.unfreeze(Weights()), "of.parts")) == 2
+    assert size(nn.freeze(Weights())) == 0
+    assert size(nn.unfreeze(nn.freeze(Weights()), lambda name, array: array.size == 3)) == 3
+
+
 def test_buffers_in_containers_of_a_module() -> None:
     class Counts(nn.Module):
         def __init__(self) -> None:

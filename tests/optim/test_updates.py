@@ -100,3 +100,14 @@ def test_a_rule_that_looks_at_values_in_blocks() -> None:
     rule, x = Blocked(f), np.ones(3 * BLOCK)
     for number, factor in ((0.0, 3), (2.0, 2), (0.0, 3)):
         np.testing.assert_array_equal(rule((number,), (x,))[0], factor * x)
+
+
+@pytest.mark.parametrize("rule", [optim.Shampoo, optim.SOAP, optim.Muon, optim.Adam])
+@pytest.mark.parametrize("jit", [True, False])
+def test_leaves_without_elements_stay(rule: Any, jit: bool) -> None:
+    start = {"empty": np.zeros((0, 3)), "none": np.zeros((2, 0)), "w": np.ones((2, 2))}
+    cost = lambda p: (p["w"] ** 2).sum() + p["empty"].sum() + p["none"].sum()
+    got = optim.fit(cost, start, None, rule(lr=0.1), epochs=3, jit=jit).params
+    want = optim.fit(lambda w: (w**2).sum(), start["w"], None, rule(lr=0.1), epochs=3).params
+    np.testing.assert_allclose(got["w"], want, rtol=1e-12)
+    assert got["empty"].shape == (0, 3) and got["none"].shape == (2, 0)

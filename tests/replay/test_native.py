@@ -412,6 +412,38 @@ def test_shards(count: int) -> None:
 
 
 @needs_it
+def test_chunks_of_an_axis_that_is_not_the_first_are_planned_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def loss(w: Any, xs: Any) -> Any:
+        h = np.zeros(xs.shape[1:])
+        for x in xs:
+            h = np.tanh(x @ w + h)
+        return (h**2).sum()
+
+    xs = RNG.normal(size=(3, len(TALL), 4))
+    traced = tg.jit(tg.grad(loss))._traced((np.eye(4), xs), {})[0]
+    cut = split(traced.program)
+    assert cut is not None
+    monkeypatch.setattr(runs.Lines, "__call__", lambda self, *args: pytest.fail("a fallback"))
+    (found,) = Sharded(cut, 2).instance()(np.eye(4), xs)
+    np.testing.assert_allclose(found, tg.grad(loss)(np.eye(4), xs), rtol=1e-12)
+
+
+@needs_it
+def test_what_is_never_called_is_not_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    fused = []
+    fuse = runs.fused.fuse
+    monkeypatch.setattr(runs.fused, "fuse", lambda *args: fused.append(0) or fuse(*args))
+    traced = tg.jit(lambda x: np.exp(x * 2) + 1)._traced((X,), {})[0]
+    assert traced.plan.lowered is not None
+    assert not fused
+    for _ in range(2):
+        traced.plan.instance()(X)
+    assert len(fused) == (runs.fused.why_not() is None)
+
+
+@needs_it
 def test_several_threads_on_one_function() -> None:
     def f(x: Any) -> Any:
         for _ in range(20):

@@ -107,7 +107,8 @@ class Primitive:
         The value is a matrix product of two operands; whether each is transposed for it.
     parts : callable, optional
         ``parts(params, shapes) -> indices``: each operand, of these shapes, is moved as it is to
-        this part of the result, and zeros are where there is no part.
+        this part of the result, and zeros are where there is no part. In place of an index, a
+        function that gives the part as a view.
     added : callable, optional
         ``added(params, shapes) -> pairs of indices``: the value is a sum, at the first part of the
         result, of the second part of the operand, for each pair; the shape is the operand's.

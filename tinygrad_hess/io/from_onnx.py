@@ -17,12 +17,16 @@ _SETTINGS = {
     "BatchNormalization": (3, 4),
     "Clip": (1, 2),
     "Dropout": (1,),
+    "GRU": (5,),
+    "LSTM": (5, 6),
     "OneHot": (2,),
     "Pad": (2,),
     "Pow": (1,),
+    "RNN": (5,),
     "Range": (0, 1, 2),
 }
-"""Inputs that are no weights, by their positions: running statistics, bounds, exponents."""
+"""Inputs that are no weights, by their positions: running statistics, bounds, exponents, first
+states."""
 
 
 class OnnxModel(nn.Module):
@@ -82,7 +86,7 @@ def from_onnx(path: Any) -> OnnxModel:
     """A model in ONNX's format as a module that runs its operators, with the same outputs.
 
     Stored floating-point arrays are its parameters, under their names in the file. Running
-    statistics, bounds, exponents and numbers without axes are frozen;
+    statistics, first states, bounds, exponents and numbers without axes are frozen;
     :func:`tinygrad_hess.nn.unfreeze` trains them too. What a ``Constant`` operator gives is a
     constant. Arrays keep their type.
 

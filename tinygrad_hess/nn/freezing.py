@@ -94,6 +94,12 @@ def _marked(who: str, model: Any, which: Any, frozen: bool) -> Any:
 
 
 def _mark(owner: Module, path: str, value: Any, frozen: bool) -> None:
+    if isinstance(value, Frozen):  # in a container, where it says so itself
+        if not frozen:
+            field = re.split(r"[.[]", path, maxsplit=1)[0]
+            inner = path.removeprefix(field)
+            owner.__dict__[field] = replace_item(owner.__dict__[field], inner, value.value)
+        return
     marks = [p for p in owner.__dict__.get(FROZEN, ()) if p != path]
     marks += [path] * frozen
     owner.__dict__.pop(FROZEN, None)
@@ -137,7 +143,7 @@ def _places_in(module: Module, prefix: str) -> Iterator[_Place]:
             name = f"{prefix}.{field}{path}".removeprefix(".")
             if is_module(item):
                 yield from _places_in(item, name)
-            elif is_array(item):
+            elif is_array(_value(item)):
                 yield _Place(module, field + path, name, item)
 
 

@@ -96,6 +96,8 @@ class Rule:
     def __call__(self, numbers: Sequence[Any], arrays: Sequence[Any]) -> tuple[Any, ...]:
         p, g, *more = arrays
         observed, moments = more[: self.gradients - 1], tuple(more[self.gradients - 1 :])
+        if not self.opt.elementwise and 0 in p.shape:  # a matrix without elements has no root
+            return p, *moments
         if self.decays:  # the gradient of the loss plus half of decay times the squares of p
             decay, *numbers = numbers
             p, g = (p * decay, g) if self.opt.decoupled else (p, g + decay * p)

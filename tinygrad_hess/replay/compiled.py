@@ -173,7 +173,7 @@ class Traced:
         """How many loops are fused ones, or why none can be."""
         if self.plan.lowered is None:
             return []
-        loops = sum(len(run.code) for run in self.plan.lowered.runs)
+        loops = sum(len(run.words.code) for run in self.plan.lowered.runs)
         return [fused.why_not() or f"{loops} loop{'' if loops == 1 else 's'} of fused operations"]
 
     def _parts(self) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import builtins
 import math
 import types
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -58,6 +58,8 @@ class Plan:
     program : Program
     given : slots, optional
         Inputs that are nobody else's, so that they may be returned as they are.
+    likes : dict of slot to array, optional
+        For inputs that do not lie in memory in order: an array that lies as they do.
     native : bool, optional
         Whether runs of lines may be left to :mod:`~tinygrad_hess.replay.native`.
 
@@ -72,8 +74,15 @@ class Plan:
         Views of buffers and constants, and of views before them, in order.
     """
 
-    def __init__(self, program: Program, given: Collection[int] = (), native: bool = True):
+    def __init__(
+        self,
+        program: Program,
+        given: Collection[int] = (),
+        native: bool = True,
+        likes: Mapping[int, Any] | None = None,
+    ):
         self.program = program
+        self._likes = likes or {}
         self._given = set(given)
         self.buffers: list[Buffer] = []
         self.views: list[tuple[str, Callable[..., Any], str]] = []
@@ -149,7 +158,8 @@ class Plan:
     def _lowered(self, lines: Sequence[Line], returned: str) -> Lowered | None:
         """The lines with runs among them; None where there is none."""
         types = zip(self.program.inputs, self.program.types, strict=False)
-        inputs = {self._names[s]: np.empty(*t) for s, t in types}
+        likes = {s: self._likes[s] if s in self._likes else np.empty(*t) for s, t in types}
+        inputs = {self._names[s]: x for s, x in likes.items()}
         views = {self._names[s]: x for s, x in self._samples.items()}
         arrays = {n: x for n, x in (self.globals | views | self._made).items() if _is_array(x)}
         found = lower(lines, returned, inputs, arrays)
@@ -258,7 +268,8 @@ class Plan:
             return replace(local, text=f"{name} = f{i.out}({', '.join(a.text for a in args)})")
         self.globals |= writer.needs or {}
         if writer.into is None:
-            return replace(local, text=f"{name} = {writer.fresh}")
+            calls = writer.calls if not i.effects else ()
+            return replace(local, text=f"{name} = {writer.fresh}", calls=calls or local.calls)
         if alone:
             self._owned.add(i.out)
             self._apart.add(i.out)

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...ops.indexing.along_axis import add_along, take_along
+from ...ops.indexing.index import put_pattern, put_unique, take_pattern
 from ...ops.linalg.products import is_tall
 from ...ops.reductions.short_axes import are_short
 from ..program import Instruction
@@ -64,13 +66,14 @@ class Name(NamedTuple):
 class Call:
     """A call of NumPy that fills OUT, as data: for what makes it without Python."""
 
-    function: Any  # a ufunc, dot, matmul or copyto, whose second operand is a mask
+    function: Any  # a ufunc, dot, matmul, a primitive, or copyto, whose second operand is a mask
     operands: tuple[str, ...]  # their texts; OUT is what is in the result before
     out: str = "OUT"
     axis: tuple[int, ...] | None = None  # of a reduction by the ufunc
-    index: Any = None  # the part of OUT that is filled
+    index: Any = None  # the part of OUT that is filled, or a function that gives it as a view
     part: Any = None  # of the other operands that are read
     dtype: Any = None  # of OUT, where an operand may be a number that takes it
+    params: dict[str, Any] | None = None  # where the function is a primitive at positions
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,8 @@ def writer_of(i: Instruction, args: Sequence[Name], by_rows: bool = False) -> Wr
         return _product(i, args, by_rows)
     if i.is_ufunc:
         return _ufunc(i, args, by_rows)
+    if i.prim in AT_POSITIONS and len(args) > 1:
+        return _at_positions(i, args)
     if i.prim.write is not None and len(args) == _operands_named(i.prim.write):
         return _template(i, args, by_rows)
     if i.prim.reduction is not None:
@@ -263,6 +268,17 @@ def _add_parts(x: Any, pairs: Any, out: Any) -> None:
     for to, part in pairs:
         there = out[to]
         there += x[part]
+
+
+AT_POSITIONS = {f.primitive for f in (take_pattern, put_pattern, put_unique, take_along, add_along)}
+"""Operations whose operands after the first are positions, where they have such."""
+
+
+def _at_positions(i: Instruction, args: Sequence[Name]) -> Writer:
+    call, texts = f"f{i.out}", [a.text for a in args]
+    made = Call(i.prim, tuple(texts), params=i.params)
+    into = f"{call}({', '.join(texts)}, out=OUT)" if takes_out(i.prim.fn) else None
+    return Writer(into, f"{call}({', '.join(texts)})", needs={call: i.fn}, calls=(made,))
 
 
 # ---- products -----------------------------------------------------------------------------------

@@ -158,6 +158,82 @@ static void own_negative(char **args, const npy_intp *dimensions, const npy_intp
         AT(double, args[1], steps[1]) = -AT(const double, args[0], steps[0]);
 }
 
+/* Elements at positions, of which there are as many arrays as `data` says. After the strides of the
+   operands, the steps say how large an element is, how many in a row belong to a position, and of
+   each array what it indexes. Positions may come in with a call, so they are looked at in each. */
+
+typedef struct {
+    npy_intp length, stride, axis;
+} Indexed;
+
+typedef struct {
+    npy_intp itemsize, in_a_row;
+    Indexed axes[];
+} Places;
+
+static int is_outside(npy_intp position, const Indexed *axis) {
+    if (position >= -axis->length && position < axis->length) return 0;
+    const PyGILState_STATE state = PyGILState_Ensure();
+    PyErr_Format(PyExc_IndexError, "index %zd is out of bounds for axis %zd with size %zd",
+                 (Py_ssize_t)position, (Py_ssize_t)axis->axis, (Py_ssize_t)axis->length);
+    PyGILState_Release(state);
+    return 1;
+}
+
+/* How far the i-th position is from where the axes begin; -1 where it is outside. (Strides that are
+   negative are not lowered.) */
+static inline npy_intp offset_at(char *const *args, const npy_intp *steps, npy_intp i,
+                                 npy_intp arrays, const Indexed *axis) {
+    npy_intp offset = 0;
+    for (npy_intp j = 0; j < arrays; j++, axis++) {
+        const npy_intp position = AT(const npy_intp, args[1 + j], steps[1 + j]);
+        if (is_outside(position, axis)) return -1;
+        offset += (position < 0 ? position + axis->length : position) * axis->stride;
+    }
+    return offset;
+}
+
+/* For each of n elements. One array of positions of single elements is what there is most often. */
+#define AT_POSITIONS(type, DO_ONE, DO)                                                             \
+    const npy_intp arrays = (npy_intp)data, n = dimensions[0];                                     \
+    const npy_intp from_step = steps[0], to_step = steps[arrays + 1];                              \
+    const Places *const places = (const Places *)(steps + arrays + 2);                             \
+    const npy_intp nbytes = places->itemsize * places->in_a_row;                                   \
+    char *from = args[0], *to = args[arrays + 1];                                                  \
+    if (arrays == 1 && nbytes == sizeof(type)) {                                                   \
+        for (npy_intp i = 0; i < n; i++, from += from_step, to += to_step) {                       \
+            const npy_intp offset = offset_at(args, steps, i, 1, places->axes);                    \
+            if (offset < 0) return;                                                                \
+            DO_ONE;                                                                                \
+        }                                                                                          \
+    } else {                                                                                       \
+        for (npy_intp i = 0; i < n; i++, from += from_step, to += to_step) {                       \
+            const npy_intp offset = offset_at(args, steps, i, arrays, places->axes);               \
+            if (offset < 0) return;                                                                \
+            DO;                                                                                    \
+        }                                                                                          \
+    }
+
+static void gather(char **args, const npy_intp *dimensions, const npy_intp *steps, void *data) {
+    AT_POSITIONS(npy_uint64, memcpy(to, from + offset, sizeof(npy_uint64)),
+                 memcpy(to, from + offset, nbytes))
+}
+
+static void put(char **args, const npy_intp *dimensions, const npy_intp *steps, void *data) {
+    AT_POSITIONS(npy_uint64, memcpy(to + offset, from, sizeof(npy_uint64)),
+                 memcpy(to + offset, from, nbytes))
+}
+
+#define ADD_AT(name, type)                                                                         \
+    static void name(char **args, const npy_intp *dimensions, const npy_intp *steps, void *data) { \
+        AT_POSITIONS(type, *(type *)(to + offset) += *(const type *)from,                          \
+                     for (npy_intp k = 0; k < places->in_a_row; k++)((type *)(to + offset))[k] +=  \
+                     ((const type *)from)[k])                                                      \
+    }
+
+ADD_AT(add_doubles, double)
+ADD_AT(add_floats, float)
+
 /* ---- a run of operations ---------------------------------------------------------------------- */
 
 typedef union { /* room for one number of any type that is lowered */
@@ -601,6 +677,10 @@ PyMODINIT_FUNC PyInit__runner(void) {
         PyModule_AddIntConstant(module, "AVX2", has_avx2()) < 0 ||
         PyModule_AddObject(module, "COPY", PyLong_FromSsize_t((Py_ssize_t)copy)) < 0 ||
         PyModule_AddObject(module, "COPY_WHERE", PyLong_FromSsize_t((Py_ssize_t)copy_where)) < 0 ||
+        PyModule_AddObject(module, "AT_POSITIONS",
+                           Py_BuildValue("{s:n,s:n,s:n,s:n}", "gather", (Py_ssize_t)gather, "put",
+                                         (Py_ssize_t)put, "add d", (Py_ssize_t)add_doubles, "add f",
+                                         (Py_ssize_t)add_floats)) < 0 ||
         PyModule_AddObject(module, "OWN",
                            Py_BuildValue("{s:n,s:n,s:n,s:n,s:n}", "add", (Py_ssize_t)own_add,
                                          "subtract", (Py_ssize_t)own_subtract, "multiply",

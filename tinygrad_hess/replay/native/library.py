@@ -58,6 +58,17 @@ def copy_where(itemsize: int) -> Loop:
     return _runner.COPY_WHERE, itemsize
 
 
+def at_positions(what: str, arrays: int) -> Loop:
+    """The loop that does something at positions, which so many arrays of them give.
+
+    Parameters
+    ----------
+    what : {"gather", "put", "add d", "add f"}
+        From positions, to them, or adding there numbers of a type.
+    """
+    return _runner.AT_POSITIONS[what], arrays
+
+
 def run(
     fallback: Any,
     args: Sequence[Any],
@@ -140,7 +151,7 @@ def why_python() -> str | None:
 def _unusable() -> str | None:
     if _runner is None:
         return _missing
-    if not hasattr(_runner, "Code"):
+    if not hasattr(_runner, "AT_POSITIONS"):
         return "the C extension is of an earlier version: install the package again"
     for ufunc in (np.add, np.exp, np.matmul):
         if not _is_read_rightly(ufunc):

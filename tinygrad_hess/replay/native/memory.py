@@ -11,10 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from ...ops.shape.broadcasting import reshape
 from ..codegen.cache_blocking import Line
 from ..codegen.writers import Call
 from . import fused
-from .operations import NO_LOOP, NUMBERS, Operation, Place, lowered
+from .indexing import lowered_at_positions, sample_of
+from .operations import NO_LOOP, NUMBERS, SHORT, Operation, Place, lowered
+
+_RESHAPE = reshape.primitive.fn
+
+FEW_COPIED = 2**10
+"""Elements up to which they are copied without Python, however they lie."""
 
 LARGE = 2**16
 """Elements of an operand above which a call does not weigh: what cannot be fused stays Python."""
@@ -57,9 +64,27 @@ class Memory:
             return None
         view = _viewed(call.function, base.array)
         if view is None:
-            return None
+            return self._reshaped(line, call, base)
         self._places[str(line.local)] = Place(base.owner, view, _offset(base, view))
         return []
+
+    def _reshaped(self, line: Line, call: Call, base: Place) -> list[Operation] | None:
+        """A reshape that copies: element after element into what has the shape of its operand.
+
+        Where few lie in a row, as in windows of an image, NumPy is faster.
+        """
+        if getattr(call.function, "func", None) is not _RESHAPE or line.kind is None:
+            return None
+        result = np.empty(*line.kind)
+        whole = Place(str(line.local), result.reshape(base.array.shape))
+        found = lowered(Call(np.copyto, call.operands), [base], whole)
+        if found is None:
+            return None
+        (in_a_row,) = found[0].row.dimensions
+        if result.size > (LARGE if in_a_row >= SHORT else FEW_COPIED):
+            return None
+        self._add(str(line.local), result)
+        return found
 
     def _calls(self, line: Line) -> list[Operation] | None:
         found: list[Operation] = []
@@ -71,7 +96,8 @@ class Memory:
             out = self._result(line, call, known)
             if out is not None and "OUT" in call.operands:
                 known.insert(call.operands.index("OUT"), out)
-            operations = None if out is None else lowered(call, known, out)
+            lower = lowered if call.params is None else lowered_at_positions
+            operations = None if out is None else lower(call, known, out)
             if operations is None or not all([_is_worth_it(o) for o in operations]):
                 return None
             found += operations
@@ -121,7 +147,7 @@ class Memory:
         index = call.index
         if isinstance(index, tuple) and not any([k is Ellipsis for k in index]):
             index = (*index, ...)  # of one element, too, an array that shares memory
-        part = out.array[index]
+        part = index(out.array) if callable(index) else out.array[index]
         if not isinstance(part, np.ndarray) or not np.may_share_memory(part, out.array):
             return None
         return Place(out.owner, part, _offset(out, part))
@@ -155,6 +181,9 @@ def _viewed(function: Any, x: Any) -> Any:
 def _made(call: Call, operands: Sequence[Place], shape: tuple[int, ...], dtype: Any) -> Any:
     """An array like the one that NumPy makes; None where it is not contiguous."""
     arrays = [p.array for p in operands]
+    if call.params is not None:
+        y = sample_of(call, arrays)
+        return y if y.flags.forc and (y.shape, y.dtype) == (shape, dtype) else None
     if call.function is np.copyto:  # made by other functions, whose layout and type are their own
         return np.empty(shape, dtype) if call.index is not None and len(shape) == 1 else None
     if not shape or all([x.flags.c_contiguous for x in arrays]):

@@ -65,9 +65,9 @@ class Operation(NamedTuple):
 def lowered(call: Call, operands: Sequence[Place], out: Place) -> list[Operation] | None:
     """The operations of a call; None where NumPy does more than run its loop."""
     arrays = [*(p.array for p in operands), out.array]
-    if not all([_is_plain(x) for x in arrays]) or not out.array.size:
+    if not all([is_plain(x) for x in arrays]) or not out.array.size:
         return None
-    if not all([_is_apart(p, out) for p in operands]):
+    if not all([is_apart(p, out) for p in operands]):
         return None
     if call.function is np.copyto:
         return _copied(operands, out)
@@ -85,8 +85,9 @@ def lowered(call: Call, operands: Sequence[Place], out: Place) -> list[Operation
     if own is not None and out.array.size <= FEW:
         found = own
     row, axes = _looped(found, arrays), ()
-    if row is None and call.function in EXACT and not any([x.dtype.kind == "c" for x in arrays]):
-        row, axes = _nested(found, own, arrays)
+    if row is None and not any([x.dtype.kind == "c" for x in arrays]):
+        exact = call.function in EXACT
+        row, axes = _nested(found, own, arrays) if exact else _nested_as_by_numpy(found, arrays)
     return None if row is None else [Operation(row, (*operands, out), call.function, axes)]
 
 
@@ -105,11 +106,12 @@ def is_of_numbers(places: Sequence[Place]) -> bool:
     return bool(types_of_numbers(operands)) and types_of_numbers(places) in ({"d"}, {"f"})
 
 
-def _is_plain(x: Any) -> bool:
+def is_plain(x: Any) -> bool:
+    """Whether there are loops for such memory."""
     return x.dtype.num in NUMBERS and x.dtype.isnative and x.flags.aligned
 
 
-def _is_apart(x: Place, out: Place) -> bool:
+def is_apart(x: Place, out: Place) -> bool:
     """Whether an operand is the result itself, or no part of it: NumPy would copy it otherwise."""
     a, b = x.array, out.array
     if x.owner != out.owner and not np.may_share_memory(a, b):
@@ -145,11 +147,26 @@ def _nested(found: Loop, own: Loop | None, arrays: Sequence[Any]) -> tuple[Row |
     Where the innermost axis is short, a loop that takes any strides walks along another inside.
     """
     out = arrays[-1]
-    axes = _merged(out.shape, [_spread(x, out.shape) for x in arrays])
+    axes = _merged(out.shape, [spread(x, out.shape) for x in arrays])
     if out.size > 1 and axes[-1][-1] != out.itemsize:
         return None, ()
     longer = longest_inside(axes)
     return _row(found, axes) if own is None or longer is axes else _row(own, longer), axes
+
+
+def _nested_as_by_numpy(found: Loop, arrays: Sequence[Any]) -> tuple[Row | None, Any]:
+    """As the very loops that NumPy runs, where there is one way for it to go through memory.
+
+    It walks along axes in the order of memory, if that is the same for all operands, and makes one
+    of those that continue each other.
+    """
+    out = arrays[-1]
+    axes = _merged(out.shape, [spread(x, out.shape) for x in arrays])
+    forwards = all([step > 0 for _, *steps in axes for step in steps])
+    whole = axes[-1][-1] == out.itemsize and axes[-1][0] <= np.getbufsize()
+    if not (forwards and whole and _is_in_order([axis[1:] for axis in axes])):
+        return None, ()
+    return _row(found, axes), axes
 
 
 SHORT = 16
@@ -170,7 +187,7 @@ def _row(found: Loop, axes: Sequence[tuple[int, ...]]) -> Row:
     return Row(found, len(steps), (length,), tuple(steps), tuple(outer))
 
 
-def _spread(x: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+def spread(x: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Strides of an operand as it is broadcast."""
     lead = len(shape) - x.ndim
     return (0,) * lead + tuple(
@@ -211,8 +228,14 @@ def _copied(operands: Sequence[Place], out: Place) -> list[Operation] | None:
     places, shape = (*operands, out), out.array.shape
     if any(p.array.ndim > len(shape) for p in operands):
         return None
-    axes = _merged(shape, [_spread(p.array, shape) for p in places])
+    axes = _merged(shape, [spread(p.array, shape) for p in places])
     return [Operation(_row(found, axes), places, np.copyto, axes, bool(mask))]
+
+
+def filled_with_zeros(out: Place) -> list[Operation] | None:
+    """``copyto(out, 0)``."""
+    dtype = out.array.dtype
+    return _copied([Place(f"number_0_{dtype.char}", np.zeros((), dtype))], out)
 
 
 # ---- sums and maxima over axes ------------------------------------------------------------------

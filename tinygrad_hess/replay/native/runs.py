@@ -11,9 +11,11 @@ outside, they are made where a line of Python reads them.
 
 from __future__ import annotations
 
+import functools
 import re
 import types
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,22 +36,60 @@ _LOCAL = re.compile(r"\b[xt]\d+\b")
 """Names in a line that are no globals: inputs, and results that are in no buffer."""
 
 
-class Run(NamedTuple):
-    """A run as it is planned."""
+class Words(NamedTuple):
+    """What the C code runs."""
 
-    name: str
-    args: dict[str, Any]  # by name: an array that lies in memory as the argument does
-    results: dict[str, Any]
     fixed: list[str]  # names of arrays that stay where they are
     words: Any
     pointers: Any
     release: bool
+    code: list[Any]  # machine code that the words call
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it is planned.
+
+    Operations are put together when they are first called: a plan that is made to be looked at, as
+    that for one thread where two share the work, need not be.
+    """
+
+    name: str
+    args: dict[str, Any]  # by name: an array that lies in memory as the argument does
+    results: dict[str, Any]
     lines: list[Line]  # the same in Python, with the views that they read
     live: list[str]  # names of arrays that stay where they are, and are read after it
-    unknown: set[
-        str
-    ]  # arguments that may be views of others, or of arrays that stay where they are
-    code: list[Any]  # machine code that the words call
+    unknown: set[str]  # arguments that may be views of others, or of arrays that stay in place
+    operations: Sequence[Operation]
+    numbers: dict[str, int]  # those that nobody else reads: where they are, in bytes
+    roots: Roots
+    read_later: set[Any]  # roots
+
+    @functools.cached_property
+    def words(self) -> Words:
+        """The operations, those together that can be, as words."""
+        operations = self.operations
+        if fused.why_not() is None:
+            operations = fused.fuse(operations, self.roots, self.read_later)
+        owners = [*self.args, *self.results]
+        number = {n: k for k, n in enumerate(owners)}
+        words: list[int] = []
+        pointers: list[int] = []
+        for operation in operations:
+            at, row = len(words) + library.HEAD, operation.row
+            for k, place in enumerate(operation.places):
+                owner, offset = place.owner, place.offset
+                if owner in self.numbers:
+                    owner, offset = SCRATCH, offset + self.numbers[owner]
+                if owner not in number:
+                    number[owner] = len(number)
+                pointers += (at + k, number[owner], offset)
+            words += row.words()
+        fixed = [*number][len(owners) :]
+        release = sum(map(work, operations)) > RELEASED
+        both = np.array(words, np.intp), np.array(pointers, np.intp)
+        code = [o.code for o in operations if o.code is not None]
+        return Words(fixed, *both, release, code)
 
     @property
     def returned(self) -> str:
@@ -128,11 +168,11 @@ class Lowered(NamedTuple):
         known = {**own, **self.constants}
         made = {}
         for r in self.runs:
-            known[SCRATCH] = np.empty((len(r.words), 2)) if SCRATCH in r.fixed else None
-            fixed = [known[n] for n in r.fixed]
+            fixed, *program, _ = r.words
+            known[SCRATCH] = np.empty((len(r.numbers), 2))
             likes = (list(r.args.values()), list(r.results.values()))
             lines = Lines(r, own)
-            made[r.name] = library.run(lines, *likes, fixed, r.words, r.pointers, r.release)
+            made[r.name] = library.run(lines, *likes, [known[n] for n in fixed], *program)
         return made
 
 
@@ -269,28 +309,11 @@ class _Lowering:
         lines, read = self._lines(body)
         outside = read | {p.owner for o in operations for p in o.places if p.owner in like}
         args = {n: like[n] for n in sorted(outside - own)}
-        if fused.why_not() is None:
-            operations = fused.fuse(operations, self.roots, live | results.keys())
-        owners = [*args, *results]
-        number = {n: k for k, n in enumerate(owners)}
-        words: list[int] = []
-        pointers: list[int] = []
-        for operation in operations:
-            at, row = len(words) + library.HEAD, operation.row
-            for k, place in enumerate(operation.places):
-                owner, offset = place.owner, place.offset
-                if owner in numbers:
-                    owner, offset = SCRATCH, offset + numbers[owner]
-                if owner not in number:
-                    number[owner] = len(number)
-                pointers += (at + k, number[owner], offset)
-            words += row.words()
-        fixed = [*number][len(owners) :]
-        release = sum(map(work, operations)) > RELEASED
-        both = np.array(words, np.intp), np.array(pointers, np.intp)
-        code = [o.code for o in operations if o.code is not None]
         later, unknown = self.roots.names(live), self.unknown & args.keys()
-        return Run(name, args, results, fixed, *both, release, lines, later, unknown, code)
+        kept = live | results.keys()
+        return Run(
+            name, args, results, lines, later, unknown, operations, numbers, self.roots, kept
+        )
 
     def _lines(self, body: Sequence[int]) -> tuple[list[Line], set[str]]:
         """The lines of a run with the views that they read, and the locals from outside."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import math
 from dataclasses import replace
 from typing import Any
@@ -18,8 +19,13 @@ _RESHAPE, _BROADCAST, _PERMUTE, _SUM, _INDEX = (
 
 
 def compose_views(program: Program) -> Program:
-    """Make one of a reshape of a reshape, and so on; sum what was only broadcast by multiplying."""
+    """Make one of a reshape of a reshape, and so on; sum what was only broadcast by multiplying.
+
+    A sum that is reshaped to have its axis again keeps it: then the result is an array of its own.
+    """
     made = {i.out: i for i in program.instructions}
+    readers = collections.Counter(a for i in program.instructions for a in i.args)
+    readers.update(program.outputs)
     shapes = program.shapes()
     slot = program.fresh_slots().__next__
     constants = dict(program.constants)
@@ -35,6 +41,11 @@ def compose_views(program: Program) -> Program:
         elif i.prim is before.prim is _PERMUTE:
             first, second = before.params["axes"], i.params["axes"]
             i = i.called(permute, (source,), {"axes": tuple(first[k] for k in second)})
+        elif (
+            i.prim is _RESHAPE and before.prim is _SUM and i.shape == _keeping_axes(before, shapes)
+        ):
+            if readers[before.out] == 1:
+                i = replace(before.with_params({**before.params, "keepdims": True}), **_result(i))
         elif i.prim is _SUM and before.prim is _BROADCAST and source in shapes:
             count = _times_summed(shapes[source], before.shape, i)
             if count is not None:
@@ -45,6 +56,20 @@ def compose_views(program: Program) -> Program:
         made[i.out] = i
         kept.append(i)
     return replace(program, instructions=tuple(kept), constants=constants)
+
+
+def _result(i: Instruction) -> dict[str, Any]:
+    return {"out": i.out, "shape": i.shape, "dtype": i.dtype}
+
+
+def _keeping_axes(i: Instruction, shapes: Any) -> tuple[int, ...] | None:
+    """The shape that a sum over an axis has where that is kept, of length one."""
+    if i.args[0] not in shapes or i.params["keepdims"] or len(i.params["axis"]) != 1:
+        return None
+    lengths = list(shapes[i.args[0]][0])
+    for axis in i.params["axis"]:
+        lengths[axis] = 1
+    return tuple(lengths)
 
 
 def _times_summed(source: Any, wide: tuple[int, ...], i: Instruction) -> int | None:

@@ -62,7 +62,10 @@ class Sharded:
         for cache in (CACHE, COARSE):
             self.bounds = chunks(split, count, cache)
             lengths = {high - low for low, high in self.bounds}
-            self.shards = {n: Plan(split.resized(n), native=native) for n in lengths}
+            self.shards = {
+                n: Plan(split.resized(n), native=native, likes=_chunks_like(split, n))
+                for n in lengths
+            }
             if not any(map(_is_mostly_python, self.shards.values())):
                 break
 
@@ -115,6 +118,16 @@ class Sharded:
     def _combined(self, slot: int, parts: Sequence[Any]) -> Any:
         cut = self.split.parts.get(slot)
         return reduce(_added, parts) if cut is None else _stretched(parts, cut)
+
+
+def _chunks_like(split: Split, length: int) -> dict[int, Any]:
+    """For each cut input of a shard: an array that lies in memory as a chunk of the whole does."""
+    found = {}
+    for slot, (whole, cut) in split.cut.items():
+        shape, dtype = split.shapes[whole]
+        if dtype is not None:
+            found[slot] = np.empty(shape, dtype)[cut.part(0, length)]
+    return found
 
 
 def _is_mostly_python(plan: Plan) -> bool:
