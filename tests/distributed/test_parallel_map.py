@@ -153,34 +153,3 @@ def test_a_bar_counts_calls(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     tg.parallel_map(f, [1, 2, 3], progress=True, checkpoint=tmp_path)
     shown = capsys.readouterr().err
     assert "parallel_map:  67%" in shown and " 50%" not in shown  # what was there counts
-
-
-KILLED = """
-import sys, tinygrad_hess as tg
-from functools import partial
-from test_parallel_map import slow_square
-tg.parallel_map(partial(slow_square, seconds=0.05), range(40), checkpoint=sys.argv[1])
-"""
-
-
-@pytest.mark.hard
-def test_killed_at_twenty_moments_it_resumes_to_the_same_bits(tmp_path: Path) -> None:
-    rng, folder = np.random.default_rng(0), tmp_path / "run"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    kills = 0
-    while kills < 20:
-        run = subprocess.Popen([sys.executable, "-c", KILLED, str(folder)], env=environment)
-        before = len(list(folder.glob("*.npz"))) if folder.exists() else 0
-        deadline = time.monotonic() + 120
-        while run.poll() is None and time.monotonic() < deadline:
-            if folder.exists() and len(list(folder.glob("*.npz"))) > before:
-                break
-            time.sleep(0.01)
-        time.sleep(rng.uniform(0, 0.06))
-        run.kill()
-        run.wait()
-        kills += 1
-    found = tg.parallel_map(partial(slow_square, seconds=0.05), range(40), checkpoint=folder)
-    for k, x in enumerate(found):
-        np.testing.assert_array_equal(x, np.sin(np.arange(3.0) + k))
-    assert not [p for p in folder.iterdir() if p.suffix != ".npz"]

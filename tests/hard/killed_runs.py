@@ -20,6 +20,7 @@ if __name__ == "__main__":  # children are forked
 
 import numpy as np
 
+import tinygrad_hess as tg
 from tinygrad_hess import curvature, nn, optim
 from tinygrad_hess.core import pace
 from tinygrad_hess.core.encoding import encode
@@ -54,6 +55,11 @@ PARAMS = {
 SMALL = {"w": rng.normal(size=(8, 4)) / 3, "b": np.zeros(4), "v": rng.normal(size=(4, 3)) / 5}
 DATA = [(X[i : i + 100], Y[i : i + 100]) for i in range(0, 400, 100)]
 BALL = curvature.Ball(0.3)
+
+
+def slow_waves(k):
+    time.sleep(0.05)
+    return np.sin(np.arange(3.0) + k)
 
 
 def op(params=PARAMS):
@@ -121,6 +127,7 @@ RUNS = {
     "step_size": lambda **k: curvature.step_size(op(), k=6, **k),
     "gradient_alignment": lambda **k: curvature.gradient_alignment(op(), 6, **k),
     "report": lambda **k: curvature.report(op(SMALL), budget="1h", **k),
+    "parallel_map": lambda **k: tg.parallel_map(slow_waves, range(40), progress=False, **k),
     "fit": lambda **k: trained(
         optim.fit(
             loss, PARAMS, DATA, optim.Adam(), epochs=50, every=1, resume=True, progress=False, **k
@@ -201,6 +208,8 @@ def main(name: str, seed: int = 0) -> dict:
             assert status == 0
             ends += 1
             same += Path(f"{path}.answer").read_text() == expected
+            files = [p.name for p in Path(folder).rglob("*") if p.is_file()]
+            assert all(name.endswith(".npz") or ".answer" in name for name in files), files
         return {"kills": kills, "ends": ends, "same": same}
 
 
