@@ -329,6 +329,7 @@ take_pattern: Any = linear(
     lowered=_lowered_take,
     signature=_take_axes,
     write="{out} = {0}[{pattern}]",
+    positions="take",
     moves=True,
     aliases=True,
     accumulate=lambda parts, x: _sum_of_scatters(parts, x),
@@ -347,6 +348,7 @@ put_pattern: Any = linear(
     lowered=_lowered_scatter_add,
     signature=_scatter_add_axes,
     write="copyto({out}, 0); {out}[{pattern}] = {0}",
+    positions="add",
     flops=lambda y, g, *arrays, pattern, shape: int(np.size(g)),  # zeros are no work to share
     resized=lambda params, shapes, shape: {**params, "shape": shape},
     others=8,
@@ -369,6 +371,7 @@ put_unique: Any = linear(
     _scatter_unique,
     lambda g, y, x, *arrays, pattern, shape: take_pattern(g, *arrays, pattern=pattern, shape=shape),
     batch=_scatter_unique_batch,
+    positions="put",
     signature=_scatter_add_axes,
     flops=lambda y, g, *arrays, pattern, shape: int(np.size(g)),
     resized=lambda params, shapes, shape: {**params, "shape": shape},

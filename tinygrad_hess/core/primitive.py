@@ -109,6 +109,10 @@ class Primitive:
         ``parts(params, shapes) -> indices``: each operand, of these shapes, is moved as it is to
         this part of the result, and zeros are where there is no part. In place of an index, a
         function that gives the part as a view.
+    positions : str, optional
+        The operands after the first are arrays of positions, by the parameter ``pattern`` of an
+        index or along ``axis``; there, elements of the first are a "take", or are a "put" or an
+        "add" into zeros.
     added : callable, optional
         ``added(params, shapes) -> pairs of indices``: the value is a sum, at the first part of the
         result, of the second part of the operand, for each pair; the shape is the operand's.
@@ -129,8 +133,8 @@ class Primitive:
         "_ranks", "accumulate", "added", "aliases", "analytic", "batch", "blas", "call", "cases",
         "commutative", "cut", "doc", "domain", "edges", "effects", "flops", "fn", "identity",
         "kind", "label", "lowered", "lowered_batch", "makes_views", "module", "moves", "name",
-        "neutral", "on_complex", "partial", "parts", "product", "pullback", "pushforward",
-        "reduction", "resized", "signature", "vjps", "write",
+        "neutral", "on_complex", "partial", "parts", "positions", "product", "pullback",
+        "pushforward", "reduction", "resized", "signature", "vjps", "write",
     )  # fmt: skip
 
     def __init__(
@@ -166,6 +170,7 @@ class Primitive:
         product: tuple[bool, bool] | None = None,
         parts: Callable[..., Any] | None = None,
         added: Callable[..., Any] | None = None,
+        positions: str | None = None,
         write: str | None = None,
         blas: int | None = None,
         accumulate: Callable[..., Any] | None = None,
@@ -196,6 +201,7 @@ class Primitive:
         self.lowered, self.lowered_batch = lowered, lowered_batch
         self.reduction, self.product, self.write = reduction, product, write
         self.parts, self.added, self.accumulate = parts, added, accumulate
+        self.positions = positions
         self.blas, self.effects = blas, effects or not self.is_ours
         self._ranks: tuple[int, ...] | None = None
         self.call: Callable[..., Any] = _general(self)

@@ -18,8 +18,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...ops.indexing.along_axis import add_along, take_along
-from ...ops.indexing.index import put_pattern, put_unique, take_pattern
 from ...ops.linalg.products import is_tall
 from ...ops.reductions.short_axes import are_short
 from ..program import Instruction
@@ -101,7 +99,7 @@ def writer_of(i: Instruction, args: Sequence[Name], by_rows: bool = False) -> Wr
         return _product(i, args, by_rows)
     if i.is_ufunc:
         return _ufunc(i, args, by_rows)
-    if i.prim in AT_POSITIONS and len(args) > 1:
+    if i.prim.positions is not None and len(args) > 1:
         return _at_positions(i, args)
     if i.prim.write is not None and len(args) == _operands_named(i.prim.write):
         return _template(i, args, by_rows)
@@ -268,10 +266,6 @@ def _add_parts(x: Any, pairs: Any, out: Any) -> None:
     for to, part in pairs:
         there = out[to]
         there += x[part]
-
-
-AT_POSITIONS = {f.primitive for f in (take_pattern, put_pattern, put_unique, take_along, add_along)}
-"""Operations whose operands after the first are positions, where they have such."""
 
 
 def _at_positions(i: Instruction, args: Sequence[Name]) -> Writer:

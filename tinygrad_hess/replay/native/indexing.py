@@ -14,8 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...ops.indexing.along_axis import add_along, take_along
-from ...ops.indexing.index import put_unique, take_pattern
 from ...ops.indexing.keys import ALL, ARRAY
 from ..codegen.writers import Call
 from .library import Row, at_positions
@@ -60,7 +58,7 @@ def lowered_at_positions(
         return None
     if not all([is_apart(p, out) for p in operands]):
         return None
-    takes = call.function in (take_pattern.primitive, take_along.primitive)
+    takes = call.function.positions == "take"
     arrays = [p.array for p in positions]
     walk = _walk(call, *((x, arrays, y) if takes else (y, arrays, x)))
     if walk is None or any([stride < 0 for _, stride, _ in walk.indexed]):
@@ -91,15 +89,14 @@ def _is_of_positions(x: Any) -> bool:
 
 def _names_twice(call: Call, arrays: Sequence[Any]) -> bool:
     """Whether a position may be named twice, so that what goes there is added."""
-    if call.function is put_unique.primitive:
-        return False
-    along = call.function is add_along.primitive
-    return not (along and arrays[0].shape[(call.params or {})["axis"]] == 1)
+    axis = (call.params or {}).get("axis")
+    only_one = axis is not None and arrays[0].shape[axis] == 1
+    return call.function.positions == "add" and not only_one
 
 
 def _walk(call: Call, large: Any, arrays: Sequence[Any], small: Any) -> _Walk | None:
     params = call.params or {}
-    if call.function in (take_along.primitive, add_along.primitive):
+    if "axis" in params:
         return _along_axis(params["axis"], large, arrays[0], small)
     return _by_pattern(params["pattern"], large, arrays, small)
 
