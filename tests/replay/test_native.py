@@ -23,6 +23,7 @@ from replayed import LAYOUTS, M, X, declared, laid_out, one_nan
 
 import tinygrad_hess as tg
 from tinygrad_hess import nn
+from tinygrad_hess.core import blas_threads as threads
 from tinygrad_hess.replay.native import library, lower, runs, why_python
 from tinygrad_hess.replay.shard.run import Sharded
 from tinygrad_hess.replay.shard.split import split
@@ -409,6 +410,25 @@ def test_shards(count: int) -> None:
     assert any(plan.lowered for plan in Sharded(cut, count).shards.values())
     for given_ in (args, [hostile(a, 1) for a in args], laid_out(args, np.asfortranarray)):
         assert bits(list(one(*given_))) == bits(list(other(*given_)))
+
+
+@needs_it
+@pytest.mark.parametrize("count", [1, 2])
+def test_sums_over_a_batch_are_cut_alike(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With runs and without, into the same chunks on as many threads: sums have the same bits."""
+    monkeypatch.setattr(threads, "available", lambda: count)
+
+    def loss(w: Any, v: Any, x: Any) -> Any:
+        h = np.tanh(x @ w)
+        e = np.exp((o := h @ v) - o.max(axis=1, keepdims=True))
+        return -np.log(e[:, 0] / e.sum(axis=1)).mean()
+
+    args = (RNG.normal(size=(30, 40)) * 0.1, RNG.normal(size=(40, 5)), RNG.normal(size=(3000, 30)))
+    f = tg.value_and_grad(loss, argnums=(0, 1))
+    same(f, args, [hostile(a, 1) for a in args])
+    said = [tg.jit(f, native=native).explain(*args).splitlines() for native in (True, False)]
+    cuts = {line for lines in said for line in lines if "cut into" in line}
+    assert len(cuts) == 1
 
 
 @needs_it
