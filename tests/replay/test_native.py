@@ -213,6 +213,21 @@ def test_lines_that_are_no_runs_stand_between_them() -> None:
 
 
 @needs_it
+def test_what_moves_elements_is_part_of_a_run() -> None:
+    """Copies to another shape, zeros around, elements that go round, repeated ones; one run."""
+
+    def moved(x: Any) -> Any:
+        y = np.tanh(x)
+        parts = [y[:, 1:4].reshape(-1), y.T.reshape(4, 5), np.swapaxes(y, 0, 1).reshape(2, 2, 5)]
+        more = [np.pad(y, ((1, 0), (0, 2))), np.roll(y, 3), np.roll(y, (1, -1), (0, 1))]
+        return sum((p * p * p).sum() for p in (*parts, *more, np.repeat(y, 3, axis=1)))
+
+    x = np.random.default_rng(0).normal(size=(5, 4))
+    plan = same(tg.grad(moved), (x,))
+    assert len(plan.lowered.lines) == len(plan.lowered.runs) == 1
+
+
+@needs_it
 def test_a_users_ufunc_is_no_run() -> None:
     """Its row says nothing of what it does."""
     with declared("my_sine"):
