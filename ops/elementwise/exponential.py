@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core import vectorised
 from ...core.kinds import elementwise
-from .arithmetic import absolute, add, divide, multiply, negative, subtract, where
+from .arithmetic import absolute, add, divide, maximum, multiply, negative, subtract, where
 from .comparison import equal, greater_equal, isinf
 
 _any = (-2, 2)
@@ -117,11 +117,21 @@ def _difference(a, b):  # type: ignore[no-untyped-def]
     return where(equal(a, b) & isinf(a), 0.0, a - b)
 
 
+def _lowered_logaddexp(emit: Any, a: Any, b: Any) -> Any:
+    """The larger one, and log(1 + exp(-d)) of their distance d: 0 of two equal infinities."""
+    if any(x.dtype is not None and x.dtype.kind != "f" for x in (a, b)):
+        return None
+    apart = emit(where, emit(equal, a, b), emit.constant(0.0), emit(subtract, a, b))
+    more = emit(log1p, emit(exp, emit(negative, emit(absolute, apart))))
+    return emit(add, emit(maximum, a, b), more)
+
+
 logaddexp = elementwise(
     "logaddexp",
     np.logaddexp,
     lambda g, y, a, b: g * sigmoid(_difference(a, b)),
     lambda g, y, a, b: g * sigmoid(_difference(b, a)),
+    lowered=_lowered_logaddexp,
     commutative=True,
     domain=(_any, _any),
     edges=[
@@ -142,6 +152,7 @@ softplus = elementwise(
     "softplus",
     _softplus,
     lambda g, y, x: g * sigmoid(x),
+    lowered=lambda emit, x: _lowered_logaddexp(emit, x, emit.constant(0.0)),
     domain=_any,
     edges=[((800.0,), (1.0,)), ((-800.0,), (0.0,))],
     doc="log(1 + exp(x)), without overflow.",

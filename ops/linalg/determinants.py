@@ -7,7 +7,7 @@
 The gradient of det is the matrix of cofactors, which exists where the inverse does not. It and
 its derivative are polynomials, evaluated from the singular values by products that leave one or
 two of them out, so nothing is divided by (cof(U S W) = cof(U) cof(S) cof(W), and the cofactors of
-a unitary matrix are its conjugate times its determinant).
+a unitary matrix are its conjugate times its determinant). Up to three rows they are written out.
 From the third derivative on, the inverse is used: at a singular matrix that is a LinAlgError.
 """
 
@@ -19,10 +19,11 @@ import numpy as np
 
 from ...core.kinds import structured
 from ...core.primitive import Primitive
-from ..elementwise.arithmetic import where
+from ..elementwise.arithmetic import multiply, subtract, where
 from ..elementwise.comparison import equal
 from ..elementwise.complexes import imag, is_complex, real
 from ..elementwise.exponential import exp
+from ..indexing.index import take_pattern
 from ..shape.broadcasting import reduce_sum, reshape
 from ..shape.rearranging import matrix_transpose
 from ..shape.triangles import take_diagonal
@@ -66,10 +67,27 @@ def _orthogonal_parts(x: Any) -> tuple[Any, Any, Any, Any]:
     return u, s, vh, np.linalg.det(u) * np.linalg.det(vh)
 
 
+_SIGNS = np.array([[1.0, -1.0], [-1.0, 1.0]])
+_NEXT, _LAST = np.array([1, 2, 0]), np.array([2, 0, 1])  # of three rows, around in a circle
+
+
+def _minors(x: Any, y: Any) -> Any:
+    """Of matrices of three rows, one factor of x and one of y in each product."""
+    a, b = (x[..., _NEXT[:, None], k] for k in (_NEXT, _LAST))
+    c, d = (y[..., _LAST[:, None], k] for k in (_LAST, _NEXT))
+    return a * c - b * d
+
+
 def _cofactor(x: Any) -> Any:
     x = np.asarray(x)
     if not x.size:
         return np.zeros_like(x)
+    if x.shape[-1] == 1:
+        return np.ones_like(x)
+    if x.shape[-1] == 2:
+        return x[..., ::-1, ::-1] * _SIGNS.astype(x.dtype)
+    if x.shape[-1] == 3:
+        return _minors(x, x)
     u, s, vh, sign = _orthogonal_parts(x)
     return (u.conj() * (sign[..., None] * _products_of_others(s))[..., None, :]) @ vh.conj()
 
@@ -78,6 +96,12 @@ def _cofactor_slope(x: Any, t: Any) -> Any:
     x, t = np.asarray(x), np.asarray(t)
     if not (x.size and t.size):
         return np.zeros(np.broadcast_shapes(x.shape, t.shape), np.result_type(x, t))
+    if x.shape[-1] == 3:
+        return _minors(x, t) + _minors(t, x)
+    if x.shape[-1] < 3:
+        t = np.broadcast_to(t, np.broadcast_shapes(x.shape, t.shape))
+        t = t.astype(np.result_type(x, t))
+        return _cofactor(t) if x.shape[-1] == 2 else np.zeros_like(t)
     u, s, vh, sign = _orthogonal_parts(x)
     u, vh = u.conj(), vh.conj()
     inner = np.swapaxes(u, -1, -2) @ t @ np.swapaxes(vh, -1, -2)
@@ -89,6 +113,30 @@ def _cofactor_slope(x: Any, t: Any) -> Any:
     steps = np.arange(n)
     slope[..., steps, steps] = diagonal
     return sign[..., None, None] * (u @ slope @ vh)
+
+
+def _lowered_cofactor(emit: Any, x: Any) -> Any:
+    if x.shape[-1] != 2:
+        return None
+    turned = (slice(None),) * (len(x.shape) - 2) + (slice(None, None, -1),) * 2
+    others = emit(take_pattern, x, pattern=turned, shape=x.shape)
+    return emit(multiply, others, emit.constant(_SIGNS.astype(x.dtype)))
+
+
+def _lowered_slope(emit: Any, x: Any, t: Any) -> Any:
+    return _lowered_cofactor(emit, t)  # of two rows, the cofactors are linear
+
+
+def _lowered_determinant(emit: Any, x: Any) -> Any:
+    if x.shape[-1] != 2 or x.dtype.kind != "f":
+        return None
+    before = (slice(None),) * (len(x.shape) - 2)
+    a, b, c, d = (
+        emit(take_pattern, x, pattern=(*before, i, j), shape=x.shape)
+        for i in (0, 1)
+        for j in (0, 1)
+    )
+    return emit(subtract, emit(multiply, a, d), emit(multiply, b, c))
 
 
 def _cofactor_curve(x: Any, t: Any, s: Any) -> Any:
@@ -120,6 +168,7 @@ cofactor_slope: Any = Primitive(
     ),
     pushforward=_slope_pushforward,
     signature="(n,n),(n,n)->(n,n)",
+    lowered=_lowered_slope,
     cases=[
         lambda rng, case=case, lead=lead: (
             (case(rng)[0][0], rng.uniform(-1, 1, (*lead, lead[-1]))),
@@ -137,6 +186,7 @@ cofactor: Any = structured(
     jvp=lambda t, y, x: cofactor_slope(x, t),
     vjp=lambda g, y, x: cofactor_slope(x, g),
     signature="(n,n)->(n,n)",
+    lowered=_lowered_cofactor,
     cases=_cases,
     on_complex=True,
     doc="The gradient of the determinant: det(A) A⁻ᵀ where A has an inverse.",
@@ -147,6 +197,7 @@ determinant: Any = structured(
     np.linalg.det,
     jvp=lambda t, y, x: inner_product(cofactor(x), t),
     vjp=lambda g, y, x: on_matrices(g) * cofactor(x),
+    lowered=_lowered_determinant,
     analytic=True,
     signature="(n,n)->()",
     flops=lambda y, x: 2 * int(np.size(x)) * int(np.shape(x)[-1]) // 3,

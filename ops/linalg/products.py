@@ -93,10 +93,12 @@ the arithmetic."""
 
 
 def _lowered_tiny(call: Any, emit: Any, a: Any, b: Any) -> Any:
-    """A product of few elements, or of a column with a row, by products of elements and sums."""
-    if len(a.shape) > 2 or len(b.shape) > 2 or a.dtype != b.dtype or a.dtype.kind not in "fc":
+    """A product of few elements, or of columns with rows, by products of elements and sums."""
+    if a.dtype != b.dtype or a.dtype.kind not in "fc":
         return None
     left, right = call.primitive.product
+    if len(a.shape) > 2 or len(b.shape) > 2:
+        return _lowered_outer(emit, a, b, left, right)
     rows, n = a.shape[::-1] if left else a.shape
     columns = b.shape[-2 if right else -1]
     is_tiny = 1 <= n <= TINY and rows * columns <= TINY and a.dtype.kind == "f"
@@ -115,6 +117,17 @@ def _lowered_tiny(call: Any, emit: Any, a: Any, b: Any) -> Any:
 
     terms = zip(vectors(a, 1, left), vectors(b, 0, right), strict=True)
     return reduce(partial(emit, add), [emit(multiply, x, y) for x, y in terms])
+
+
+def _lowered_outer(emit: Any, a: Any, b: Any, left: bool, right: bool) -> Any:
+    """Stacks of products in which nothing is summed."""
+    if a.shape[-2 if left else -1] != 1:
+        return None
+    turned = [
+        emit(permute, x, axes=(*range(-len(x.shape), -2), -1, -2)) if turn else x
+        for x, turn in ((a, left), (b, right))
+    ]
+    return emit(multiply, *turned)
 
 
 def _flops(inner: int) -> Any:

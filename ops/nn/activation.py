@@ -6,11 +6,11 @@ At a kink the derivative is the mean of its two sides, but for that of relu itse
 from __future__ import annotations
 
 import math
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from ...core import vectorised
 from ...core.kinds import elementwise
 from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import absolute, clip, maximum, minimum, multiply, where
@@ -56,7 +56,7 @@ def _of_scipy(name: str) -> Any:
     """A function of ``scipy.special``, loaded when it is first called; half precision is kept."""
 
     def fn(x: Array, out: Array = None) -> Array:
-        y: Array = getattr(import_module("scipy.special"), name)(x, out)
+        y: Array = vectorised.of_scipy(name)(x, out)
         return y.astype(np.float16)[()] if getattr(x, "dtype", None) == np.float16 else y
 
     return fn

@@ -20,6 +20,7 @@ from .._types import Array, ArrayLike
 from ..elementwise.arithmetic import add, divide, maximum, minimum, multiply, where
 from ..elementwise.comparison import equal, invert, logical_or, not_equal
 from ..elementwise.complexes import conj, real, real_dtype, squared_magnitude
+from ..elementwise.exponential import sqrt
 from ..elementwise.identity import astype
 from ..indexing.index import index
 from ..shape.axes import canonical_axes, canonical_axis, shape_of
@@ -242,9 +243,16 @@ def _direction(x: Array, y: Array, axis: Any, keepdims: bool) -> Array:
     return conj(x) / where(equal(length, 0), 1.0, length)
 
 
+def _lowered_norm(emit: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    if x.dtype.kind != "f":
+        return None
+    return emit(sqrt, emit(reduce_sum, emit(multiply, x, x), axis=axis, keepdims=keepdims))
+
+
 norm_along: Any = structured(
     "norm",
     _norm,
+    lowered=_lowered_norm,
     jvp=lambda t, y, x, axis, keepdims: reduce_sum(
         real(t * _direction(x, y, axis, keepdims)), axis=axis, keepdims=keepdims
     ),

@@ -11,7 +11,7 @@ from ...core import arguments, signatures
 from ...core.kinds import linear, variadic
 from .._types import Array, ArrayLike
 from ..elementwise.identity import copied
-from ..indexing.index import index
+from ..indexing.index import index, take_pattern
 from .axes import canonical_axes, canonical_axis, canonical_shape, shape_of
 from .broadcasting import broadcast_to, ravel, reshape, to_shape
 from .permutation import permute
@@ -234,7 +234,13 @@ def repeat(x: ArrayLike, repeats: Any, axis: int | None = None) -> Array:
     """Repeat each element along an axis (None: of the flattened array)."""
     if axis is None:
         x, axis = ravel(x), 0
-    axis = canonical_axis(axis, len(shape_of(x)), "repeat")
+    shape = shape_of(x)
+    axis = canonical_axis(axis, len(shape), "repeat")
+    if isinstance(repeats, int) and repeats > 1 and shape[axis] > 1:  # spread: no indices
+        before, n, after = shape[:axis], shape[axis], shape[len(shape) + axis + 1 :]
+        spread = reshape(x, shape=(*before, n, 1, *after))
+        spread = broadcast_to(spread, shape=(*before, n, repeats, *after))
+        return reshape(spread, shape=(*before, n * repeats, *after))
     positions = np.repeat(np.arange(shape_of(x)[axis]), repeats)
     return index(x, (Ellipsis, positions) + (slice(None),) * (-axis - 1))
 
@@ -253,10 +259,20 @@ def _roll_fn(x: Array, *, shift: int, axis: int) -> Array:
     return np.concatenate((x[..., cut:, *tail], x[..., :cut, *tail]), axis)
 
 
+def _lowered_roll(emit: Any, x: Any, *, shift: int, axis: int) -> Any:
+    cut, around = x.shape[axis] - shift, [slice(None)] * len(x.shape)
+    parts = []
+    for part in (slice(cut, None), slice(None, cut)):
+        around[axis] = part
+        parts.append(emit(take_pattern, x, pattern=tuple(around), shape=x.shape))
+    return emit(concatenate_along, *parts, axis=axis)
+
+
 roll_along: Any = linear(
     "roll",
     _roll_fn,
     lambda g, y, x, shift, axis: roll_along(g, shift=x.shape[axis] - shift, axis=axis),
+    lowered=_lowered_roll,
     analytic=True,
     signature=signatures.along_axis,
     moves=True,

@@ -1,4 +1,5 @@
-"""Faster loops of NumPy's functions: the same bits, warnings and types as NumPy's own."""
+"""Faster loops of NumPy's and SciPy's functions: the same bits and types; of NumPy's the same
+warnings too."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.special
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -16,11 +18,16 @@ from hypothesis.extra import numpy as hnp
 import tinygrad_hess as tg
 from tinygrad_hess.core import vectorised
 
-PAIRS = [(vectorised.exp, np.exp), (vectorised.tanh, np.tanh)]
-both = pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=["exp", "tanh"])
+NUMPYS = [(vectorised.exp, np.exp), (vectorised.tanh, np.tanh)]
+SCIPYS = [(vectorised.of_scipy(n), getattr(scipy.special, n)) for n in ("erf", "ndtr")]
+numpys = pytest.mark.parametrize(("ours", "theirs"), NUMPYS, ids=["exp", "tanh"])
+both = pytest.mark.parametrize(
+    ("ours", "theirs"), NUMPYS + SCIPYS, ids=["exp", "tanh", "erf", "ndtr"]
+)
 
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e308, -1e308, 5e-324, -5e-324, 2.0**-54]
 EDGES = [512.0, -512.0, 709.782, 710.0, -745.13, -745.14, -746.0, 22.0, 19.0625, 0.125]
+EDGES += [1.0, -1.0, 2**0.5, 6.0, -6.0, 8.0, -8.0, 8 * 2**0.5, -26.6, -26.65, -37.6, -37.7, 38.5]
 
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
@@ -61,7 +68,7 @@ def test_any_layout(ours, theirs, x, data):
     assert same_bits(shifted, wanted)
 
 
-@both
+@numpys
 @pytest.mark.parametrize("x", [*SPECIAL, *EDGES, 1e-200, 1000.0])
 @pytest.mark.parametrize("count", [1, 4, 7])
 def test_floating_point_errors(ours, theirs, x, count):
@@ -80,7 +87,10 @@ def test_floating_point_errors(ours, theirs, x, count):
 @pytest.mark.parametrize("dtype", "?bBhHiIlLqQefdgFDGO")
 def test_all_types(ours, theirs, dtype):
     x = np.array([0, 1, 2, 5]).astype(dtype)
-    if dtype == "O":  # asks for a method of each object
+    if dtype in "OgG" and theirs.__name__ in ("erf", "ndtr"):  # SciPy has no such loops
+        with pytest.raises(TypeError):
+            ours(x)
+    elif dtype == "O":  # asks for a method of each object
         with pytest.raises(TypeError, match=theirs.__name__):
             ours(x)
     else:
@@ -98,10 +108,20 @@ def test_recorded_and_replayed(name):
     assert same_bits(np.asarray(tg.jit(lambda x: primitive(x) * 1.0)(x)), want)
 
 
+@pytest.mark.parametrize("name", ["erf", "ndtr"])
+def test_functions_of_scipy_recorded_and_replayed(name):
+    x = np.linspace(-30, 30, 2001).reshape(3, 667)
+    want = getattr(scipy.special, name)(x)
+    primitive = getattr(tg.scipy.special, name)
+    assert same_bits(primitive(tg.tensor(x)).numpy(), want)
+    assert same_bits(np.asarray(tg.jit(lambda x: primitive(x) * 1.0)(x)), want)
+
+
 def test_switched_off():
     code = (
         "import numpy as np; from tinygrad_hess.core import vectorised as v;"
-        "assert v.exp is np.exp and v.tanh is np.tanh"
+        "assert v.exp is np.exp and v.tanh is np.tanh;"
+        "from scipy import special; assert v.of_scipy('erf') is special.erf"
     )
     env = {**os.environ, "TINYGRAD_HESS_NATIVE": "0"}
     subprocess.run([sys.executable, "-c", code], check=True, env=env)

@@ -633,6 +633,26 @@ def test_plain_arrays_get_what_numpy_gives() -> None:
         close(got, want, 1e-12)
 
 
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("lead", [(), (4,)])
+def test_determinants_of_few_rows(n: int, lead: Any) -> None:
+    """Cofactors by definition: signed determinants without a row and a column; also jitted."""
+    a, v = np.random.default_rng(0).normal(size=(2, *lead, n, n))
+    a[..., -1, :] = 2 * a[..., 0, :] if n > 1 else 0  # singular
+    without = lambda a, i, j: np.delete(np.delete(a, i, -2), j, -1)
+    cofactors = np.array(
+        [[(-1) ** (i + j) * np.linalg.det(without(a, i, j)) for j in range(n)] for i in range(n)]
+    )
+    f = lambda a: np.linalg.det(a).sum()
+    wanted = np.moveaxis(cofactors, (0, 1), (-2, -1))
+    step = 1e-5
+    difference = (tg.grad(f)(a + step * v) - tg.grad(f)(a - step * v)) / (2 * step)
+    for wrap in (lambda f: f, tg.jit):
+        close(wrap(f)(a), np.linalg.det(a).sum(), 1e-12, 1e-14)
+        close(wrap(tg.grad(f))(a), wanted, 1e-12, 1e-14)
+        close(wrap(lambda a, v: tg.hvp(f, a, v))(a, v), difference, 1e-7, 1e-8)
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.complex128])
 @pytest.mark.parametrize("native", [True, False])
 def test_products_of_a_column_and_a_row_keep_nan(dtype: Any, native: bool) -> None:

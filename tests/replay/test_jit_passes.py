@@ -26,8 +26,10 @@ from tinygrad_hess.replay.passes import (
     lower,
     multiply_by_reciprocals,
     share,
+    share_factors,
     simplify,
     sink_broadcasts,
+    split_reductions,
 )
 from tinygrad_hess.replay.program import Instruction, Program, instruction
 
@@ -463,6 +465,144 @@ def test_lower_writes_into_new_zeros(zero: float) -> None:
 
 
 # ---- all together -------------------------------------------------------------------------------
+
+
+# ---- formulas of other primitives ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_lower_spells_out_logaddexp(dtype: Any) -> None:
+    """To the last ulps, with infinities, NaN and ties."""
+    with np.errstate(all="ignore"):
+        a, b = (x.ravel().astype(dtype) for x in np.meshgrid([*X, -np.inf, 0.3, 700.0], X))
+        want, want_soft = np.logaddexp(a, b), np.logaddexp(a, dtype(0))
+    w = Written(a, b)
+    program = w.program(w.op("logaddexp", 0, 1), w.op("softplus", 0))
+    new = lower(program)
+    assert not {"logaddexp", "softplus"} & set(names(new))
+    with np.errstate(all="ignore"):
+        both, soft = new.run(a, b)
+    tolerance = 4 * np.finfo(dtype).eps
+    np.testing.assert_allclose(both, want, rtol=tolerance)
+    np.testing.assert_allclose(soft, want_soft, rtol=tolerance)
+    assert both.dtype == soft.dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes"),
+    [
+        ("matmul", [(3, 4, 1), (3, 1, 2)]),
+        ("matmul", [(5, 3, 4, 1), (1, 2)]),
+        ("matmul_nt", [(4, 1), (3, 2, 1)]),
+        ("matmul_tn", [(3, 1, 4), (3, 1, 2)]),
+    ],
+)
+def test_lower_multiplies_columns_with_rows(name: str, shapes: Any) -> None:
+    """Where a product sums nothing, it is one of elements: the same numbers, rounded once."""
+    rng = np.random.default_rng(0)
+    a, b = (rng.normal(size=s) for s in shapes)
+    w = Written(a, b)
+    new = applied(lower, w.program(w.op(name, 0, 1)), a, b)
+    assert names(new)[-1] == "multiply"
+
+
+def test_lower_rolls_by_parts_and_takes_roots_of_sums() -> None:
+    x = np.random.default_rng(0).normal(size=(3, 5))
+    w = Written(x)
+    rolled = [w.op("roll", 0, shift=2, axis=-1), w.op("roll", 0, shift=1, axis=-2)]
+    norms = [
+        w.op("norm", 0, axis=(-1,), keepdims=True),
+        w.op("norm", 0, axis=(-2, -1), keepdims=False),
+    ]
+    new = applied(lower, w.program(*rolled, *norms), x)
+    assert not {"roll", "norm"} & set(names(new))
+
+
+# ---- reductions of few elements ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["sum", "amax"])
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [
+        ((40, 3, 20, 2), (-3, -1)),
+        ((300, 3, 2, 4), (-2,)),
+        ((3, 200, 5, 2), (-1,)),
+        ((2, 30, 30, 4), (-3, -2)),
+        ((4, 30, 2, 20), (-3, -1)),
+        ((4, 30, 2, 20), (-4, -2)),
+        ((900, 9), (-1,)),
+    ],
+)
+def test_reductions_are_split(name: str, shape: Any, axis: Any, keepdims: bool) -> None:
+    """Sums of integers, which are exact in any order, and maxima with NaN and infinities."""
+    x = np.random.default_rng(0).integers(-9, 9, shape).astype(float)
+    if name == "amax":
+        x.ravel()[::50], x.ravel()[::70] = np.nan, -np.inf
+    w = Written(x)
+    applied(split_reductions, w.program(w.op(name, 0, axis=axis, keepdims=keepdims)), x)
+
+
+def test_sums_over_axes_apart_are_made_one_after_the_other() -> None:
+    x = np.ones((4, 30, 2, 20))
+    w = Written(x)
+    new = split_reductions(w.program(w.op("sum", 0, axis=(-3, -1), keepdims=False)))
+    assert all(len(i.params["axis"]) == 1 for i in new.instructions if i.name == "sum")
+
+
+def test_few_elements_of_each_result_are_combined_one_by_one() -> None:
+    x = np.random.default_rng(0).normal(size=(700, 9))
+    w = Written(x)
+    new = split_reductions(w.program(w.op("amax", 0, axis=(-1,), keepdims=True)))
+    assert names(new) == ["index"] * 9 + ["maximum"] * 8 + ["reshape"]
+
+
+@pytest.mark.parametrize("x", [np.ones((4, 9)), np.ones((900, 9), int), np.ones((0, 3, 4))])
+def test_other_reductions_stay(x: Any) -> None:
+    """Of few results, of integers, and of nothing."""
+    w = Written(x)
+    program = w.program(w.op("amax", w.op("positive", 0), axis=(-1,), keepdims=True))
+    assert names(applied(split_reductions, program, x)) == ["positive", "amax"]
+
+
+# ---- linear systems ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.complex128])
+def test_systems_with_one_matrix_share_its_factors(dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    a, b, c = rng.normal(size=(5, 5)), rng.normal(size=(5, 1)), rng.normal(size=(5, 3))
+    a, b, c = (np.exp(0.3j * x).astype(dtype) if dtype == np.complex128 else x.astype(dtype)
+               for x in (a + 3 * np.eye(5), b, c))  # fmt: skip
+    w = Written(a, b, c)
+    turned = w.op("transpose", 0, axes=(-1, -2))
+    outs = [w.op("solve", 0, 1), w.op("solve", turned, 2), w.op("solve", 0, 2)]
+    program = w.program(*outs)
+    new = share_factors(program)
+    assert names(new) == ["transpose", "factorise", "solve", "solve", "solve"]
+    tolerance = 100 * np.finfo(dtype).eps
+    for got, matrix, right in zip(new.run(a, b, c), (a, a.T, a), (b, c, c), strict=True):
+        np.testing.assert_allclose(matrix @ got, right, rtol=tolerance, atol=tolerance)
+        assert got.dtype == dtype
+    f = lambda a, b: (np.linalg.solve(a, b) ** 2).sum()
+    if dtype == np.float64:
+        x = np.linalg.inv(a) @ b
+        y = np.linalg.inv(a).T @ (2 * x)
+        ours = tg.jit(tg.grad(f, argnums=(0, 1)))(a, b)
+        np.testing.assert_allclose(ours[0], -y @ x.T, rtol=1e-12)
+        np.testing.assert_allclose(ours[1], y, rtol=1e-12)
+        with pytest.raises(np.linalg.LinAlgError, match="Singular"):
+            tg.jit(tg.grad(f))(np.zeros((2, 2)), np.ones((2, 1)))
+
+
+def test_other_systems_stay() -> None:
+    """One alone, stacks, and empty ones."""
+    rng = np.random.default_rng(0)
+    a, b, s = rng.normal(size=(3, 3)), rng.normal(size=(3, 2)), rng.normal(size=(4, 3, 3))
+    w = Written(a, b, s)
+    outs = [w.op("solve", 0, 1), w.op("solve", 2, 1), w.op("solve", 2, 0)]
+    assert names(applied(share_factors, w.program(*outs), a, b, s)) == ["solve"] * 3
 
 
 # ---- views of views ------------------------------------------------------------------------------

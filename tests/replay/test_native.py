@@ -23,6 +23,7 @@ from replayed import LAYOUTS, M, X, declared, laid_out, one_nan
 
 import tinygrad_hess as tg
 from tinygrad_hess import nn
+from tinygrad_hess.core import blas_threads as threads
 from tinygrad_hess.replay.native import library, lower, runs, why_python
 from tinygrad_hess.replay.shard.run import Sharded
 from tinygrad_hess.replay.shard.split import split
@@ -209,6 +210,21 @@ def test_lines_that_are_no_runs_stand_between_them() -> None:
 
         plan = same(f, (X, M), *[(hostile(X, k), hostile(M, k)) for k in range(4)])
     assert len(plan.lowered.runs) > 1
+
+
+@needs_it
+def test_what_moves_elements_is_part_of_a_run() -> None:
+    """Copies to another shape, zeros around, elements that go round, repeated ones; one run."""
+
+    def moved(x: Any) -> Any:
+        y = np.tanh(x)
+        parts = [y[:, 1:4].reshape(-1), y.T.reshape(4, 5), np.swapaxes(y, 0, 1).reshape(2, 2, 5)]
+        more = [np.pad(y, ((1, 0), (0, 2))), np.roll(y, 3), np.roll(y, (1, -1), (0, 1))]
+        return sum((p * p * p).sum() for p in (*parts, *more, np.repeat(y, 3, axis=1)))
+
+    x = np.random.default_rng(0).normal(size=(5, 4))
+    plan = same(tg.grad(moved), (x,))
+    assert len(plan.lowered.lines) == len(plan.lowered.runs) == 1
 
 
 @needs_it
@@ -409,6 +425,25 @@ def test_shards(count: int) -> None:
     assert any(plan.lowered for plan in Sharded(cut, count).shards.values())
     for given_ in (args, [hostile(a, 1) for a in args], laid_out(args, np.asfortranarray)):
         assert bits(list(one(*given_))) == bits(list(other(*given_)))
+
+
+@needs_it
+@pytest.mark.parametrize("count", [1, 2])
+def test_sums_over_a_batch_are_cut_alike(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With runs and without, into the same chunks on as many threads: sums have the same bits."""
+    monkeypatch.setattr(threads, "available", lambda: count)
+
+    def loss(w: Any, v: Any, x: Any) -> Any:
+        h = np.tanh(x @ w)
+        e = np.exp((o := h @ v) - o.max(axis=1, keepdims=True))
+        return -np.log(e[:, 0] / e.sum(axis=1)).mean()
+
+    args = (RNG.normal(size=(30, 40)) * 0.1, RNG.normal(size=(40, 5)), RNG.normal(size=(3000, 30)))
+    f = tg.value_and_grad(loss, argnums=(0, 1))
+    same(f, args, [hostile(a, 1) for a in args])
+    said = [tg.jit(f, native=native).explain(*args).splitlines() for native in (True, False)]
+    cuts = {line for lines in said for line in lines if "cut into" in line}
+    assert len(cuts) == 1
 
 
 @needs_it

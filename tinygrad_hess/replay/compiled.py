@@ -77,8 +77,7 @@ class Traced:
             self.sizes.append((simplify.__name__, len(program.instructions)))
         self.program, self.plan = program, Plan(program, native=native)
         self.flops = sum(i.flops for i in program.instructions)
-        lowered = self.plan.lowered
-        lines = len(lowered.lines) if lowered else len(program.instructions)
+        lines = self._lines() if self.flops >= CUT else 0
         self._may_gain = self.flops >= CUT and _may_gain(program, lines)
         self._split = split(program) if self._may_gain else None
         self._is_shared = self._split is not None and _is_worth_sharing(self._split, lines)
@@ -116,6 +115,11 @@ class Traced:
         if self._boxed:
             results = [constant(y) if b else y for y, b in zip(results, self._boxed, strict=True)]
         return self._build(results)
+
+    def _lines(self) -> int:
+        """Lines of the plan, a run as one; without runs too, so that sums are cut alike."""
+        lowered = (self.plan if self._native else Plan(self.program)).lowered
+        return len(lowered.lines) if lowered else len(self.program.instructions)
 
     def _threads(self) -> int:
         """On how many threads a call would run now; 0 where it is not cut into chunks."""

@@ -372,6 +372,8 @@ def jit(
         ufuncs, and so give the same bits (but for the sign of a NaN where two of them meet, which
         is either one's). Where the C extension was not built, or ``TINYGRAD_HESS_NATIVE=0`` is set
         when the function is recorded, all lines are Python; ``explain`` says so, and why.
+        A large batch is then cut into other chunks, which are added in another order; by
+        ``native=False`` alone it is not.
 
     Raises
     ------

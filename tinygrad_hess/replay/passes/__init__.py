@@ -14,8 +14,10 @@ from .common_subexpressions import share
 from .constants import fold_constants
 from .dead_code import drop_dead
 from .divisions import multiply_by_reciprocals
+from .factors import share_factors
 from .identities import simplify
 from .lowering import lower
+from .reductions import split_reductions
 from .signs import fold_signs
 from .views import compose_views
 
@@ -26,11 +28,13 @@ PASSES: tuple[Callable[[Program], Program], ...] = (
     simplify,
     multiply_by_reciprocals,
     compose_views,
+    split_reductions,  # sums of what was only spread are gone
     share,
     sink_broadcasts,
     drop_dead,  # so that signs are asked of readers that matter
     fold_signs,
     simplify,
+    share_factors,
     drop_dead,
 )
 """In the order in which they run."""

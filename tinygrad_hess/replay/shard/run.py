@@ -61,13 +61,19 @@ class Sharded:
         self.after = Plan(split.after, given, native)
         for cache in (CACHE, COARSE):
             self.bounds = chunks(split, count, cache)
-            lengths = {high - low for low, high in self.bounds}
-            self.shards = {
-                n: Plan(split.resized(n), native=native, likes=_chunks_like(split, n))
-                for n in lengths
-            }
+            self.shards = self._plans(native=True)
             if not any(map(_is_mostly_python, self.shards.values())):
                 break
+        if not native:  # in the same chunks, whose sums have the same bits
+            self.shards = self._plans(native=False)
+
+    def _plans(self, native: bool) -> dict[int, Plan]:
+        """A plan for each length of a chunk."""
+        split = self.split
+        return {
+            n: Plan(split.resized(n), native=native, likes=_chunks_like(split, n))
+            for n in {high - low for low, high in self.bounds}
+        }
 
     @property
     def source(self) -> str:
