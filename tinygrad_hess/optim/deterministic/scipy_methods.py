@@ -9,9 +9,10 @@ import numpy as np
 import scipy.optimize
 from scipy.optimize import OptimizeResult
 
-from ...core import arguments, trees
+from ...core import arguments, modes, trees
 from ...core.boundary import named
 from ...core.errors import NonDifferentiableError, call_of
+from ...core.tensor import Batched
 from ...replay import Replayed, hessian, jacobian
 from ...transforms import ravel
 from ..implicit.solutions import is_differentiated
@@ -85,7 +86,7 @@ def scipy_minimize(
     TypeError
         When ``x0`` holds other than real floating-point numbers.
     NonDifferentiableError
-        Inside a transform that records or maps ``x0`` or ``args``.
+        Inside a transform that records or maps ``args``, or that maps or replays ``x0``.
 
     See Also
     --------
@@ -142,11 +143,13 @@ def scipy_minimize(
 
 
 def _refuse_derivatives(who: str, x0: Any, args: Any, instead: str) -> None:
-    if is_differentiated(trees.leaves((x0, args))):
+    mapped = any(isinstance(x, Batched) for x in trees.leaves(x0))
+    replayed = modes.is_tracing() and is_differentiated(trees.leaves(x0))
+    if mapped or replayed or is_differentiated(trees.leaves(args)):
         raise NonDifferentiableError(
-            f"{who}: x0 and args must be arrays, not tensors that are recorded or mapped: its "
-            f"result has no derivatives. Write {instead}, whose solutions have derivatives in "
-            "args, or give x.numpy()."
+            f"{who}: its result has no derivatives, and can be neither mapped nor recorded by jit. "
+            f"Write {instead}, whose solutions have derivatives in args; or give arrays, as "
+            "x.numpy()."
         )
 
 
@@ -239,8 +242,8 @@ def least_squares(
     Raises
     ------
     NonDifferentiableError
-        Inside a transform that records or maps ``x0`` or ``args``: ``optim.minimize`` by
-        ``"levenberg-marquardt"`` has solutions with derivatives.
+        As of :func:`scipy_minimize`. ``optim.minimize`` by ``"levenberg-marquardt"`` has solutions
+        with derivatives.
 
     Examples
     --------
