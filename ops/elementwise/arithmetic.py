@@ -23,6 +23,7 @@ from .comparison import (
     logical_not,
     logical_or,
     sign,
+    sign_or_mask,
 )
 from .identity import astype, conjugate, copied
 
@@ -127,7 +128,7 @@ def divisor(x: ArrayLike) -> Array:
 
 def _absolute_rule(g: Array, y: Array, x: Array) -> Array:
     if x.dtype.kind != "c":
-        return g * sign(x)
+        return g * sign_or_mask(x)
     return g * (conjugate(x) / divisor(y))
 
 
@@ -155,7 +156,7 @@ absolute = elementwise(
 copysign = elementwise(
     "copysign",
     np.copysign,
-    lambda g, y, a, b: g * (sign(a) * sign(y)),
+    lambda g, y, a, b: g * (sign_or_mask(a) * sign(y)),
     None,
     domain=((0.2, 2), (0.2, 2)),
 )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core.kinds import zero
+from .._types import Array
 
 _two: dict[str, Any] = {"operands": 2, "domain": ((-2, 2), (-2, 2))}
 _both: dict[str, Any] = {"on_complex": True, **_two}  # complex numbers in NumPy's order
@@ -43,3 +44,8 @@ rint = zero("rint", np.rint, domain=(-3, 3), label="round", on_complex=True)
 sign = zero("sign", np.sign, domain=(-2, 2), edges=[((0.0,), (0.0,))])
 floor_divide = zero("floor_divide", np.floor_divide, operands=2, domain=((-3, 3), (0.5, 2)))
 heaviside = zero("heaviside", np.heaviside, **_two)
+
+
+def sign_or_mask(x: Array) -> Array:
+    """The sign of a number; a mask, of which NumPy has none, is its own."""
+    return x if x.dtype.kind == "b" else sign(x)

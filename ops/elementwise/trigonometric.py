@@ -11,7 +11,7 @@ from ...core import vectorised
 from ...core.kinds import elementwise
 from .._types import Array, ArrayLike
 from .arithmetic import multiply, subtract, where
-from .comparison import equal, isinf, sign
+from .comparison import equal, isinf, sign_or_mask
 from .exponential import sqrt
 
 _any = (-1.2, 1.2)
@@ -140,7 +140,7 @@ def _nonzero(r: Array) -> Array:
 def _share(a: Array, r: Array) -> Array:
     """A coordinate over the distance; 1 or -1 where it is infinite."""
     far = isinf(a)
-    return where(far, sign(a), where(far, 1.0, a) / _nonzero(r))
+    return where(far, sign_or_mask(a), where(far, 1.0, a) / _nonzero(r))
 
 
 hypot = elementwise(

@@ -454,3 +454,29 @@ def test_namespace_and_protocols_agree() -> None:
     for name in ("sqrt", "hypot", "maximum", "logaddexp", "prod", "median", "einsum", "clip"):
         assert callable(getattr(tnp, name))
     close(tg.grad(lambda x: tnp.hypot(x[0], x[1]))(np.zeros(2)), [0, 0], 1e-12, elementwise=True)
+
+
+@pytest.mark.parametrize("f", [np.arctan2, np.hypot, np.copysign, np.maximum, np.multiply])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_mask_beside_numbers_has_the_derivatives_of_its_numbers(
+    f: Function, swapped: bool
+) -> None:
+    """Where the numbers do not depend on x, as a mask does not."""
+    x, mask = np.array([0.5, -2.0, 3.0]), np.array([True, False, True])
+
+    def loss(x: Any, other: Any) -> Any:
+        pair = (x, other) if swapped else (other, x)
+        return (f(*pair) * np.cos(x)).sum()
+
+    for run in (tg.grad(loss), lambda x, m: tg.hvp(loss, x, np.ones(3), m), tg.jit(tg.grad(loss))):
+        close(run(x, mask), run(x, mask * 1.0), 1e-15)
+    made = lambda x: (f(x > 0, x > 1) * x).sum()
+    close(tg.grad(made)(x), f(x > 0, x > 1).astype(float), 1e-15)
+
+
+def test_the_absolute_value_of_a_mask() -> None:
+    x = np.array([0.5, -2.0, 3.0])
+    f = lambda x: (np.abs(x > 0) * x**2).sum()
+    close(tg.grad(f)(x), [1.0, 0.0, 6.0])
+    close(tg.jit(tg.grad(f))(x), [1.0, 0.0, 6.0])
+    close(tg.hvp(f, x, np.ones(3)), [2.0, 0.0, 2.0])
