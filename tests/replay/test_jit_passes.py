@@ -464,6 +464,21 @@ def test_lower_writes_into_new_zeros(zero: float) -> None:
     assert names(new) == ["sin", *(made if repr(zero) == "0.0" else kept)]
 
 
+@pytest.mark.parametrize("name", ["sum", "amax"])
+@pytest.mark.parametrize(
+    ("axis", "keepdims", "done"),
+    [((-2,), False, True), ((-4, -2), True, True), ((-1,), False, False), ((), False, True)],
+)
+def test_nothing_is_reduced_along_axes_of_length_one(
+    name: str, axis: Any, keepdims: bool, done: bool
+) -> None:
+    x = X.reshape(1, 7, 1, 1).repeat(2, axis=3)
+    w = Written(x)
+    out = w.op(name, w.op("positive", 0), axis=axis, keepdims=keepdims)
+    new = applied(split_reductions, w.program(out), x)
+    assert (name not in names(new)) == done
+
+
 # ---- all together -------------------------------------------------------------------------------
 
 

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ...ops.elementwise.arithmetic import add, maximum
 from ...ops.indexing.index import take_pattern
 from ...ops.reductions.reduction import reduce_max
@@ -29,6 +31,9 @@ rows faster, and of maxima the vectors of NumPy pay."""
 MANY = 16
 """Results for each of these elements from which so many calls take no longer than one where they
 are not fused either: so the results are the same bits in any case."""
+
+_NOTHING = float(np.add.reduce([-0.0, -0.0]))
+"""Where NumPy begins a sum: whether zeros stay negative depends on its version."""
 
 LONG = 16
 """Rows of a matrix in a stack from which one product with ones sums them as fast."""
@@ -63,6 +68,10 @@ def _reduced(emit: Emitter, prim: Any, x: Operand, axes: Sequence[int]) -> Opera
     """Over axes, which are gone then; None where one call is best."""
     count = math.prod(x.shape[a] for a in axes)
     results = math.prod(expanded_shape(x.shape, tuple(axes)))
+    if count == 1:  # the elements as they are
+        gone = {a % len(x.shape) for a in axes}
+        x = emit(reshape, x, shape=tuple(n for k, n in enumerate(x.shape) if k not in gone))
+        return x if prim is _MAX else emit(add, x, emit.constant(_NOTHING))
     if 1 < count <= FEW[prim] and results >= MANY * count and _is_slow(prim, x, axes):
         combine = add if prim is _SUM else maximum
         return functools.reduce(functools.partial(emit, combine), _parts(emit, x, axes))
