@@ -715,6 +715,19 @@ def test_inside_jit() -> None:
         assert (jitted(X) != second).nnz == 0
 
 
+def test_constant_entries_inside_jit() -> None:
+    for f, entries in ((lambda x: (x**2).sum(), [2.0] * 6), (lambda x: x.sum(), [])):
+        got = tg.jit(tg.hessian(f, sparse=True))(X)
+        assert isinstance(got, sparse.csr_array) and got.data.tolist() == entries
+
+
+def test_of_tensors_inside_jit() -> None:
+    h = tg.hessian(rosenbrock, sparse=True)
+    for x in (tg.tensor(X), tg.tensor(np.ones(6))):
+        got, want = tg.jit(h)(x), h(x)
+        assert isinstance(got, sparse.csr_array) and (got != want).nnz == 0
+
+
 def test_of_trees_inside_jit() -> None:
     def f(p: Any, scale: Any) -> Any:
         return {"r": scale * p["a"][1:] * p["b"] ** 2, "s": p["b"]}

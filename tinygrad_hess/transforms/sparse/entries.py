@@ -13,6 +13,8 @@ import optree
 from optree.registry import __GLOBAL_NAMESPACE as GLOBAL_NAMESPACE
 from scipy import sparse
 
+from ...core.tensor import Tensor
+
 
 class Entries:
     """A sparse matrix whose entries are recorded.
@@ -56,7 +58,9 @@ class Entries:
 
 
 def matrix_of(data: Any, pattern: Any) -> Any:
-    """The ``csr_array`` of some entries; while these are no numbers, :class:`Entries`."""
+    """The ``csr_array`` of some entries; while these are recorded, :class:`Entries`."""
+    if type(data) is Tensor and data.prim is None:  # as the results of calls with tensors are
+        data = data.value
     if not isinstance(data, np.ndarray):
         return Entries(data, pattern)
     indices, indptr = pattern.indices.copy(), pattern.indptr.copy()

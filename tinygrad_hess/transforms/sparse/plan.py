@@ -31,7 +31,7 @@ from ..gradients import Argnums, gradients_on_tape
 from ..hessian_by_symmetry import is_symmetric
 from ..recording import Recording
 from .coloring import color_columns, color_symmetric
-from .entries import is_same_pattern, matrix_of
+from .entries import Entries, is_same_pattern, matrix_of
 from .pattern import dependences
 from .structure import structure
 
@@ -295,9 +295,10 @@ def _matrices(
     data: Any, pattern: Any, rows: Sequence[Any], columns: Sequence[Any]
 ) -> list[list[Any]]:
     """Cut into outputs and inputs, each in the type of its input."""
+    made = Entries if modes.is_tracing() else matrix_of  # entries may be constants of a plan, too
     return [
         [
-            matrix_of(_in_type(data, part.chosen, x.dtype), part.pattern)
+            made(_in_type(data, part.chosen, x.dtype), part.pattern)
             for part, x in zip(row, columns, strict=True)
         ]
         for row in blocks_of(pattern, rows, columns)
