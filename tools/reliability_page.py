@@ -88,7 +88,7 @@ def hard_tests() -> str:
         what = "; ".join(f"{key.replace('_', ' ')}: {value:,}" for key, value in x.items())
         rest.append((name, what, on))
     parts = [
-        "## Hard tests\n\nMeasured by `make hard`, one after the other.\n\nRuns are killed (SIGKILL) "
+        "## Hard tests\n\nMeasured by the tests of `make hard`.\n\nRuns are killed (SIGKILL) "
         "at random moments, and go on from their checkpoint. Each that comes to its end gives the "
         "bits of a run that was left alone.\n\n"
         + table("run | kills | came to the end | with the same bits | on", runs),

@@ -35,28 +35,32 @@ def loss(model: Any, batch: Any) -> Any:
     return nn.cross_entropy(model(batch[0]), batch[1])
 
 
-def main() -> None:
-    paths, budget = (sys.argv[1], sys.argv[2]), float(sys.argv[3])
-    n = len(np.load(paths[0], mmap_mode="r"))
-    data = [partial(open_rows, paths, first) for first in range(0, n, ROWS)]
-    model = nn.MLP([64, 8, 4], seed=0)
-    curvature.report(curvature.HessianOperator(loss, model, data[:1]), budget=10.0)  # made once
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    op: Any = None
+def steps(data: Any, budget: float) -> dict[str, Callable[[], Any]]:
+    """What is measured, by name; in this order."""
+    model, op = nn.MLP([64, 8, 4], seed=0), None
 
     def operator() -> Any:
         nonlocal op
         op = curvature.HessianOperator(loss, model, data, memory_limit=LIMIT)
         return float(op.value)
 
-    steps: dict[str, Callable[[], Any]] = {
+    return {
         "loss": operator,
         "eigenvalues": lambda: curvature.top_eigenpairs(op, 2, tol=1e-3).values.tolist(),
         "trace": lambda: curvature.trace(op, max_matvecs=24).interval,
         "report": lambda: {k: x.why for k, x in curvature.report(op, budget=budget).parts.items()},
     }
+
+
+def main() -> None:
+    paths, budget = (sys.argv[1], sys.argv[2]), float(sys.argv[3])
+    n = len(np.load(paths[0], mmap_mode="r"))
+    data = [partial(open_rows, paths, first) for first in range(0, n, ROWS)]
+    for step in steps(data[:1], budget).values():  # what is made once
+        step()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     tracemalloc.start()
-    for name, step in steps.items():
+    for name, step in steps(data, budget).items():
         tracemalloc.reset_peak()
         answer, peak = step(), tracemalloc.get_traced_memory()[1]
         grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
