@@ -9,7 +9,9 @@ import pytest
 
 import tinygrad_hess as tg
 from tinygrad_hess import optim
+from tinygrad_hess.optim import eigenvectors
 from tinygrad_hess.optim.blocks import BLOCK, LARGE, Blocked
+from tinygrad_hess.optim.eigenvectors import LARGE as LARGE_MATRIX
 
 SHAPES = {"large": (17, 4111), "small": (3, 2), "scalar": ()}
 RNG = np.random.default_rng(0)
@@ -111,3 +113,22 @@ def test_leaves_without_elements_stay(rule: Any, jit: bool) -> None:
     want = optim.fit(lambda w: (w**2).sum(), start["w"], None, rule(lr=0.1), epochs=3).params
     np.testing.assert_allclose(got["w"], want, rtol=1e-12)
     assert got["empty"].shape == (0, 3) and got["none"].shape == (2, 0)
+
+
+@pytest.mark.parametrize(("rows", "alone"), [(3, True), (LARGE_MATRIX, False)])
+def test_small_matrices_are_decomposed_on_one_thread(
+    rows: int, alone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered: list[str] = []
+
+    class Noted:
+        def __enter__(self) -> None:
+            entered.append("in")
+
+        def __exit__(self, *error: object) -> None:
+            entered.append("out")
+
+    monkeypatch.setattr(eigenvectors, "one_blas_thread", Noted())
+    values, _ = eigenvectors.eigh(np.diag(np.arange(rows, dtype=float)))
+    np.testing.assert_allclose(values, np.arange(rows), atol=1e-12)
+    assert entered == (["in", "out"] if alone else [])

@@ -12,6 +12,7 @@ from ..curvature.operators.flattening import Flattening
 from ..curvature.operators.kfac.layer_taps import LayerTaps
 from ..curvature.operators.kfac.operator import EXPECTATIONS, KroneckerFactors
 from ..replay import Replayed
+from .eigenvectors import eigh
 from .groups import Rate
 from .kfac_adaptation import Adaptation, adapted, damped_solution
 from .model_curvature import ModelCurvature, gauss_newton_product
@@ -224,7 +225,7 @@ class KFAC(ModelCurvature):
         found: list[Array] = []
         for block, (A, B, *_) in zip(K.blocks.values(), _by_layer(shared), strict=True):
             A, B = decay * A + (1 - decay) * block.A, decay * B + (1 - decay) * block.B
-            found += [A, B, *np.linalg.eigh(A), *np.linalg.eigh(B)]
+            found += [A, B, *eigh(A), *eigh(B)]
         return tuple(found)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from ..core import arguments
+from .eigenvectors import eigh
 from .groups import Rate
 from .modes import along, gram, preconditioned_axes
 from .optimizer import Array, Moments, Numbers, Optimizer, Options, Updated
@@ -117,7 +118,7 @@ def power(M: Array, exponent: float) -> Array:
     array([[0.5 , 0.  ],
            [0.  , 0.25]])
     """
-    values, vectors = np.linalg.eigh(M)
+    values, vectors = eigh(M)
     least = np.finfo(M.dtype).eps * max(values[-1], np.finfo(M.dtype).tiny)
     found: Array = (vectors * np.maximum(values, least) ** exponent) @ vectors.T
     return found

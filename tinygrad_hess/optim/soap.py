@@ -7,6 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from ..core import arguments
+from .eigenvectors import eigh
 from .groups import Rate
 from .modes import along, gram, preconditioned_axes
 from .optimizer import Array, Moments, Numbers, Optimizer, Options, Updated
@@ -100,7 +101,7 @@ class SOAP(Optimizer):
         grams, bases = kept[: len(axes)], kept[len(axes) :]
         if axes and count == 1:
             grams = [(1 - self.beta) * gram(g, axis) for axis in axes]
-            bases = [np.linalg.eigh(G)[1][:, ::-1] for G in grams]
+            bases = [eigh(G)[1][:, ::-1] for G in grams]
             return p.copy(), (mean, square, *grams, *bases)
         n = count - bool(axes)
         b1, b2 = self.betas

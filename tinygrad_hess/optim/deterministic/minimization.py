@@ -12,6 +12,7 @@ import numpy as np
 from ...core import arguments, trees
 from ...core.boundary import named
 from ...transforms import grad, ravel
+from ..eigenvectors import eigh
 from ..implicit.solutions import as_solution, is_differentiated
 from .descent import ConjugateGradients, GradientDescent, Method
 from .gauss_newton import GaussNewton
@@ -158,7 +159,7 @@ def _newton_decrease(objective: Objective, point: Point) -> float:
         H = objective.hessian(point.x)
         if not np.isfinite(H).all():
             return math.inf
-        values, vectors = np.linalg.eigh(H)
+        values, vectors = eigh(H)
         top = max(float(np.abs(values).max()), 1e-300)
         if values[0] < -1e-8 * top:
             return math.inf

@@ -12,6 +12,7 @@ from scipy.linalg import lapack
 from scipy.sparse.linalg import splu
 
 from ...core import arguments
+from ..eigenvectors import eigh
 from .descent import Descent, Step
 from .krylov import lanczos, truncated_cg
 from .line_searches import EPS, Stalled
@@ -173,7 +174,7 @@ class SaddleFreeNewton(Descent):
             g = basis.T @ g
         if not np.isfinite(H).all():
             raise Stalled("the Hessian is not finite")
-        values, vectors = np.linalg.eigh(H)
+        values, vectors = eigh(H)
         magnitudes = np.abs(values)
         floor = len(g) * EPS * max(float(magnitudes.max()), EPS)
         d = -vectors @ ((vectors.T @ g) / np.maximum(magnitudes, floor))

@@ -15,6 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.optimize import brentq
 
+from ..eigenvectors import eigh
 from .objective import Array
 
 
@@ -29,7 +30,7 @@ class Model:
     """
 
     def __init__(self, H: Array, gradient: Array):
-        self.values, self.vectors = np.linalg.eigh(H)
+        self.values, self.vectors = eigh(H)
         self.components = self.vectors.T @ gradient
 
     def _lengths(self, shift: float) -> Array:
