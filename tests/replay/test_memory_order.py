@@ -84,3 +84,16 @@ def test_channels_of_a_convolution_lie_together() -> None:
     plan = tg.jit(tg.grad(f))._traced((x,), {})[0].plan
     orders = {b.order for b in plan.buffers if b.shape == (2, 6, 6, 6)}
     assert orders == {(0, 2, 3, 1)}
+
+
+def test_rows_that_go_to_positions_lie_one_behind_the_other() -> None:
+    """Products of tall matrices lie by columns, but not where their rows are moved."""
+    rng = np.random.default_rng(0)
+    x, w, at = rng.normal(size=(700, 6)), rng.normal(size=(6, 8)), rng.integers(0, 700, 900)
+    jitted = tg.jit(tg.grad(lambda w: (np.tanh(x @ w)[at] ** 2).sum()))
+    y = np.tanh(x @ w)
+    count = np.bincount(at, minlength=700)[:, None]
+    np.testing.assert_allclose(jitted(w), x.T @ (2 * count * y * (1 - y**2)), rtol=1e-11)
+    plan = jitted.plan_for(w)[0].plan
+    moved = [b for b in plan.buffers if b.shape in ((700, 8), (900, 8))]
+    assert moved and all(b.order is None for b in moved)

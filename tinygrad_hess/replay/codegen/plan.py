@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...ops.indexing.index import put_pattern, put_unique, take_pattern
 from ...transforms.recording import owned
 from ..native import Lowered, Repeated, lower, repeated, why_python
 from ..passes.views import changes_shape
@@ -360,8 +361,8 @@ def _stored_by_rows(program: Program, shapes: Any) -> set[int]:
     """Slots of arrays whose rows lie one behind the other.
 
     Those are arrays that are reshaped; and matrices, tall as they may be, beside stacks of
-    matrices, or that meet an input element by element (inputs lie by rows), and constants that
-    meet nothing element by element.
+    matrices, or that meet an input element by element (inputs lie by rows), or whose rows go to
+    positions or come from there, and constants that meet nothing element by element.
     """
     elementwise = [i for i in program.instructions if i.is_ufunc]
     reshaped = {i.args[0] for i in program.instructions if changes_shape(i)}
@@ -377,7 +378,22 @@ def _stored_by_rows(program: Program, shapes: Any) -> set[int]:
     }
     met = {a for i in elementwise for a in i.args if shapes.get(a, ((),))[0] == i.shape}
     found = {s for s in slots if shapes.get(s, ((),))[0] in beside_inputs}
-    return found | reshaped | (set(program.constants) - met)
+    return found | reshaped | _moved_by_rows(program) | (set(program.constants) - met)
+
+
+def _moved_by_rows(program: Program) -> set[int]:
+    """Slots whose elements are gathered from positions, or go there; and what they are made of,
+    element by element."""
+    found: set[int] = set()
+    for i in reversed(program.instructions):
+        if i.prim in _AT_POSITIONS and len(i.args) > 1:
+            found.add(i.args[0])
+        elif i.is_ufunc and i.out in found:
+            found.update(i.args)
+    return found
+
+
+_AT_POSITIONS = {f.primitive for f in (take_pattern, put_pattern, put_unique)}
 
 
 _NARROW = 16
