@@ -63,6 +63,16 @@ def test_newton_solves_a_quadratic_in_one_step() -> None:
     np.testing.assert_allclose(found.x, np.linalg.lstsq(J, y)[0], rtol=1e-10)
 
 
+@pytest.mark.parametrize("start", [np.array([-1.2, 1.0, 0.5]), np.full(10, -0.5)])
+def test_fletcher_and_reeves_do_not_jam(start: Any) -> None:
+    def rosenbrock(x: Any) -> Any:
+        return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
+
+    found = optim.minimize(rosenbrock, start, method="cg", beta="fletcher-reeves", maxiter=500)
+    assert found.success  # without restarts, 20,000 iterations were not enough
+    np.testing.assert_allclose(found.x, 1.0, atol=1e-5)
+
+
 @pytest.mark.parametrize("beta", ["fletcher-reeves", "polak-ribiere", "hager-zhang"])
 @pytest.mark.parametrize("k", [1, 2, 4])
 def test_cg_solves_a_quadratic_in_as_many_steps_as_it_has_eigenvalues(beta: str, k: int) -> None:

@@ -121,8 +121,10 @@ class ConjugateGradients(Descent):
     """d ← -g + β d, with β of one of three formulas.
 
     ``y`` is the change of the gradient. Fletcher and Reeves, The Computer Journal 7 (1964): g'g /
-    g₋'g₋. Polak and Ribière (1969), not below 0: g'y / g₋'g₋. Hager and Zhang, SIAM Journal on
-    Optimization 16 (2005) and 23 (2013): (y - 2 d ‖y‖²/d'y)'g / d'y, not below 0.4 d'g/‖d‖².
+    g₋'g₋, but 0 where ``|g'g₋| > 0.2 g'g``, without which small steps follow small steps (Powell,
+    Mathematical Programming 12, 1977). Polak and Ribière (1969), not below 0: g'y / g₋'g₋. Hager
+    and Zhang, SIAM Journal on Optimization 16 (2005) and 23 (2013): (y - 2 d ‖y‖²/d'y)'g / d'y, not
+    below 0.4 d'g/‖d‖².
     """
 
     def __init__(
@@ -173,6 +175,8 @@ class ConjugateGradients(Descent):
 
 
 def _fletcher_reeves(g: Array, y: Array, before: Array, d: Array) -> float:
+    if abs(float(g @ before)) > 0.2 * float(g @ g):
+        return 0.0
     return float(g @ g) / float(before @ before)
 
 
