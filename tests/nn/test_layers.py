@@ -352,3 +352,18 @@ def test_sequential_by_name() -> None:
         nn.Sequential(nn.tanh, out=nn.tanh)
     with pytest.raises(AttributeError, match="no layer 'nothing'"):
         net.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_that_may_look_nowhere_weigh_all_the_same(dtype: Any) -> None:
+    attention = nn.MultiHeadAttention(4, 2, seed=0, dtype=dtype)
+    x = np.random.default_rng(0).normal(size=(3, 5, 4)).astype(dtype)
+    v = (x @ attention.value.weight + attention.value.bias).mean(axis=1, keepdims=True)
+    want = np.broadcast_to(v @ attention.out.weight + attention.out.bias, x.shape)
+    nowhere = np.zeros((5, 5), bool)
+    for call in (lambda a: a(x, mask=nowhere), tg.jit(lambda a: a(x, mask=nowhere))):
+        found = call(attention)
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found, want, rtol=1e-5 if dtype == np.float32 else 1e-12)
+    gradient = tg.grad(lambda a: a(x, mask=nowhere).sum())(attention)
+    np.testing.assert_array_equal(gradient.query.weight, 0)

@@ -101,7 +101,8 @@ class MultiHeadAttention(Module):
         scores = ops.matmul(q, ops.swapaxes(k, -1, -2)) / math.sqrt(shape_of(q)[-1])
         allowed = self._allowed(mask, causal, shape_of(scores)[-2:])
         if allowed is not None:
-            scores = ops.where(allowed, scores, np.finfo(scores.dtype).min)
+            # far below any score, and not so far that the sum over rows of these would overflow
+            scores = ops.where(allowed, scores, -math.sqrt(np.finfo(scores.dtype).max))
         weights = ops.softmax(scores)
         if self.dropout is not None:
             weights = self.dropout(weights)
