@@ -81,8 +81,7 @@ class Primitive:
         drops them, and fills with zeros; ``fn`` does the same with integers.
     aliases : bool, optional
         Whether the value is a view of its first operand wherever NumPy has a view, or that operand
-        itself; False where it is always an array of its own. None, for rows that are not the
-        library's: nobody knows.
+        itself; False where it is always an array of its own; None where nobody knows.
     identity : bool
         Whether the value is the first operand as it is, whenever it has that one's shape and type.
     commutative : bool
@@ -106,25 +105,22 @@ class Primitive:
     product : (bool, bool), optional
         The value is a matrix product of two operands; whether each is transposed for it.
     parts : callable, optional
-        ``parts(params, shapes) -> indices``: each operand, of these shapes, is moved as it is to
-        this part of the result, and zeros are where there is no part. In place of an index, a
-        function that gives the part as a view.
+        ``parts(params, shapes) -> indices``, or functions that give views: each operand, of these
+        shapes, is moved as it is to this part of the result, and zeros are where there is no part.
     positions : str, optional
-        The operands after the first are arrays of positions, by the parameter ``pattern`` of an
-        index or along ``axis``; there, elements of the first are a "take", or are a "put" or an
-        "add" into zeros.
+        The operands after the first are positions, by the parameter ``pattern`` of an index or
+        along ``axis``; the elements there are a "take", or a "put" or an "add" into zeros.
     added : callable, optional
-        ``added(params, shapes) -> pairs of indices``: the value is a sum, at the first part of the
-        result, of the second part of the operand, for each pair; the shape is the operand's.
+        ``added(params, shapes) -> pairs of indices``, of the operand's shape: the value is a sum,
+        at the first part of the result, of the second part of the operand.
     write : str, optional
         Statements that fill ``{out}`` from operands ``{0}``, ``{1}``, ... elementwise.
     blas : int, optional
         Floating-point operations from which BLAS would use several threads for it.
     accumulate : callable, optional
         ``accumulate(parts, x) -> cotangent``: the sum of the transposes of several calls on one
-        ``x``, the first operand and the only one with a derivative; from the cotangent, the other
-        operands and the parameters of each, where that costs less than a cotangent of the size of
-        ``x`` for each call.
+        ``x``, the only operand with a derivative; from the cotangent, the other operands and the
+        parameters of each, where that costs less than a cotangent as large as ``x`` for each.
     effects : bool
         Whether calling ``fn`` runs a function that the user gave.
     """
@@ -196,13 +192,11 @@ class Primitive:
         self.moves, self.identity, self.commutative = moves, identity, commutative
         self.aliases = aliases if aliases is not None or not self.is_ours else False
         self.makes_views = moves and bool(aliases)  # what NumPy copies, as astype, moves nothing
-        self.neutral = neutral or {}
-        self.resized, self.cut = resized, cut
+        self.neutral, self.resized, self.cut = neutral or {}, resized, cut
         self.lowered, self.lowered_batch = lowered, lowered_batch
-        self.reduction, self.product, self.write = reduction, product, write
-        self.parts, self.added, self.accumulate = parts, added, accumulate
-        self.positions = positions
-        self.blas, self.effects = blas, effects or not self.is_ours
+        self.reduction, self.product, self.write, self.parts = reduction, product, write, parts
+        self.added, self.positions, self.accumulate, self.blas = added, positions, accumulate, blas
+        self.effects = effects or not self.is_ours
         self._ranks: tuple[int, ...] | None = None
         self.call: Callable[..., Any] = _general(self)
         if name in REGISTRY:
