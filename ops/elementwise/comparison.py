@@ -48,4 +48,6 @@ heaviside = zero("heaviside", np.heaviside, **_two)
 
 def sign_or_mask(x: Array) -> Array:
     """The sign of a number; a mask, of which NumPy has none, is its own."""
-    return x if x.dtype.kind == "b" else sign(x)
+    dtype = getattr(x, "dtype", None)  # a number of Python has none
+    is_mask = isinstance(x, bool) if dtype is None else dtype.kind == "b"
+    return x if is_mask else sign(x)

@@ -480,3 +480,13 @@ def test_the_absolute_value_of_a_mask() -> None:
     close(tg.grad(f)(x), [1.0, 0.0, 6.0])
     close(tg.jit(tg.grad(f))(x), [1.0, 0.0, 6.0])
     close(tg.hvp(f, x, np.ones(3)), [2.0, 0.0, 2.0])
+
+
+@pytest.mark.parametrize("c", [1.5, 2, True])
+def test_angles_beside_numbers_of_python(c: Any) -> None:
+    """They have no dtype."""
+    x = 0.7
+    close(tg.grad(lambda x: np.hypot(x, c))(x), x / np.sqrt(x * x + c * c), 1e-14)
+    close(tg.grad(lambda x: np.arctan2(x, c))(x), c / (x * x + c * c), 1e-14)
+    close(tg.grad(lambda x: np.arctan2(c, x))(x), -c / (x * x + c * c), 1e-14)
+    close(tg.grad(lambda x: np.copysign(x, c))(x), 1.0)
