@@ -383,6 +383,15 @@ def test_large_results_that_nobody_holds_lend_their_memory_to_later_ones() -> No
     assert reference() is None or np.array_equal(reference(), f(x))
 
 
+@pytest.mark.parametrize("native", [True, False])
+def test_maxima_of_what_lies_backwards(native: bool) -> None:
+    """NumPy before 2.2 writes others into an array that it is given."""
+    f = tg.jit(lambda m: m - m.max(axis=-1, keepdims=True) + 1, native=native)
+    backwards, expected = np.flip(np.flip(N).copy()), N - N.max(axis=-1, keepdims=True) + 1
+    for _ in range(2):
+        np.testing.assert_array_equal(f(backwards), expected)
+
+
 @needs_it
 def test_no_warnings_and_no_errors_of_floating_point() -> None:
     """As of a replay line by line; and none is left behind for NumPy to find."""

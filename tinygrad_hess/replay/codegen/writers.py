@@ -314,13 +314,17 @@ def _reduction(i: Instruction, args: Sequence[Name]) -> Writer | None:
         return None  # over windows, the operation itself knows a faster way
     call = f"{i.prim.reduction.__name__}_reduce"
     along = axis[0] if len(axis) == 1 else axis
+    fills = FILLS_EXTREMES or i.prim.reduction.identity is not None
     return Writer(
-        f"{call}({x.text}, {along}, None, OUT, {keepdims})",
+        f"{call}({x.text}, {along}, None, OUT, {keepdims})" if fills else None,
         f"{call}({x.text}, {along}, None, None, {keepdims})",
         needs={call: i.prim.reduction.reduce},
         calls=(Call(i.prim.reduction, (x.text,), axis=tuple(axis)),),
     )
 
+
+FILLS_EXTREMES = np.lib.NumpyVersion(np.__version__) >= "2.2.0"
+"""Whether maxima written into a given array are right: before, not of what lies backwards."""
 
 SHORT = 64
 """Elements of a row up to which BLAS sums rows faster than NumPy, up to ten times."""
