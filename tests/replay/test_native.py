@@ -170,6 +170,17 @@ def test_complex_numbers() -> None:
     same(lambda z: (np.exp(z * 2) + np.conj(z)) * z - 1 / z, (z,), (hostile(z.real, 1) + 1j * z,))
 
 
+@needs_it
+@pytest.mark.parametrize("dtype", [np.complex128, np.complex64])
+def test_complex_numbers_without_axes(dtype: Any) -> None:
+    """NumPy rounds the square of a number in another way than that of an array of one element."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        z = (rng.normal(size=4) + 1j * rng.normal(size=4)).astype(dtype)
+        f = lambda z: (np.square(z[0] - z[1]) * z[2] + np.exp(z[3]), (z * z + 1).sum())
+        same(f, (z,), (z * 3,), least=0)
+
+
 def _check(program: Program, seed: int) -> None:
     """A random program and its gradient, at a generic point and on hostile values."""
     point = program.point(seed)
