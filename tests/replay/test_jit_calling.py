@@ -213,3 +213,10 @@ def test_warnings_are_as_quiet_in_the_first_call_as_in_the_next() -> None:
     jitted = tg.jit(lambda x: np.log(x) / x)
     for x in (X, Y):
         assert not np.isfinite(jitted(x * 0)).any()
+
+
+def test_warnings_of_a_checkpoint_are_as_quiet() -> None:
+    """Its body runs once more when the recording is read."""
+    f = tg.jit(lambda x: tg.checkpoint(lambda x: np.sin(x / 0.0))(x) * 2)
+    for _ in range(2):
+        assert np.isnan(f(np.array([1.0, -2.0]))).all()
