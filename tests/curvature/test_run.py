@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from comparing import close
 
 from tinygrad_hess.curvature import diagonal, frobenius_norm, layer_traces, trace
 from tinygrad_hess.curvature.analysis.total_loss import TotalLoss
@@ -51,8 +52,8 @@ def test_the_loss_anywhere_and_the_moving_hessian_agree(reduction):
     w = np.array([1.0, 2.0])
     total = TotalLoss(loss, w, data, reduction=reduction, who="test")
     moving = MovingHessian(loss, w, data, reduction=reduction)
-    assert moving.value == total.value(w)
-    np.testing.assert_array_equal(moving.gradient, total.gradient(w))
+    close(moving.value, total.value(w), ulps=4)
+    close(moving.gradient, total.gradient(w), ulps=4)
 
 
 def test_no_example():
