@@ -528,3 +528,20 @@ class TestOutputRoots:
         S = output_roots(nn.cross_entropy, f, np.array([0, 1]), "test")
         assert np.isfinite(S).all()
         assert not S[:, 0].any()
+
+
+@pytest.mark.parametrize("logit", [30.0, 37.0, 40.0, 60.0, 800.0])
+@pytest.mark.parametrize("scale", [1.0, 1e-20])
+def test_where_all_examples_are_saturated_rounding_is_no_curvature(
+    logit: float, scale: float
+) -> None:
+    """p (1 - p) of softmax for p = exp(-logit), which 1 - p loses beside 1."""
+    model, x, y = nn.Linear(1, 2, seed=0).arrays(), np.ones((3, 1)), np.ones(3, int)
+    model.weight, model.bias = np.array([[0.0, logit]]), np.zeros(2)
+    loss = lambda f, y: scale * nn.cross_entropy(f, y)
+    found = KroneckerFactors(call, loss, model, (x, y)).to_dense()
+    p = np.exp(-logit)
+    assert np.isfinite(found).all() and np.abs(found).max() <= scale * (2 * p + 1e-15)
+    concave = lambda f, y: -scale * 1e-12 * ((f - y[:, None]) ** 2).mean()
+    with pytest.raises(ValueError, match="not convex in the outputs"):
+        KroneckerFactors(call, concave, model, (x, y))

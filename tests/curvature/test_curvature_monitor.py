@@ -124,6 +124,7 @@ def test_eigenvalues_along_a_run_are_those_of_the_dense_hessian() -> None:
     for a, b in zip(tg.core.trees.leaves(fitted.params), tg.core.trees.leaves(plainly.params)):
         np.testing.assert_array_equal(a, b)  # training does not notice
     assert monitor.records.steps.tolist() == [0, 10, 20]
+    assert monitor.records[-1]["step"] == 20 and monitor.records[0] == next(iter(monitor.records))
     models = [op._at.tree() for op in seen]
     values = monitor.records.series("top_eigenvalues")
     assert values.shape == (3, 3)

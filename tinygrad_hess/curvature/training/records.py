@@ -48,6 +48,9 @@ class Records:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(self.records)
 
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self.records[index]
+
     def __repr__(self) -> str:
         count = len(self)
         if not count:

@@ -72,6 +72,29 @@ def output_roots(loss: Callable[..., Any], outputs: Array, targets: Any, who: st
     [[[1.0], [1.0], [1.0]]]
     """
     require_finite(who, "output of predict", outputs)
+    K = math.prod(outputs.shape[1:])
+    hessians = _hessians(loss, outputs, targets, who)
+    require_finite(who, "Hessian of the loss in the outputs", hessians)
+    values, vectors = _eigenpairs(hessians)
+    eps = np.finfo(outputs.dtype).eps
+    least = values.min(initial=0.0)
+    if least < -(eps**0.5) * np.abs(values).max(initial=0.0):
+        # where a loss is flat, all its curvature may be rounding errors of what it is elsewhere
+        elsewhere = np.abs(_hessians(loss, np.zeros_like(outputs), targets, who)).max(initial=0.0)
+        if not least >= -K * eps * elsewhere:
+            raise ValueError(
+                f"{who}: the loss is not convex in the outputs (its Hessian there has eigenvalue "
+                f"{least:.3g}), so the Gauss-Newton matrix is not positive semidefinite. Use "
+                "HessianOperator for such a loss."
+            )
+    values[values < K * eps * values.max(axis=1, keepdims=True, initial=0.0)] = 0
+    roots = vectors * np.sqrt(values)[:, None, :]
+    roots = roots[:, :, values.any(axis=0)]
+    return np.moveaxis(roots, 2, 0).reshape(-1, *outputs.shape).astype(outputs.dtype, copy=False)
+
+
+def _hessians(loss: Callable[..., Any], outputs: Array, targets: Any, who: str) -> Array:
+    """The Hessian of each example's term, shape (n, K, K)."""
     n, K = outputs.shape[0], math.prod(outputs.shape[1:])
     slope = RecordedGradient(loss, Flattening(outputs, who, "outputs"), (targets,))
     middle = output_hessian(loss, [outputs], targets, slope)
@@ -84,20 +107,7 @@ def output_roots(loss: Callable[..., Any], outputs: Array, targets: Any, who: st
         hessians[:, :, columns] = (
             0 if found is None else np.moveaxis(found.reshape(units.shape), 0, 2)
         )
-    require_finite(who, "Hessian of the loss in the outputs", hessians)
-    values, vectors = _eigenpairs((hessians + hessians.swapaxes(1, 2)) / 2)
-    scale = np.abs(values).max(initial=0.0)
-    eps = np.finfo(outputs.dtype).eps
-    if values.min(initial=0.0) < -(eps**0.5) * scale:
-        raise ValueError(
-            f"{who}: the loss is not convex in the outputs (its Hessian there has eigenvalue "
-            f"{values.min():.3g}), so the Gauss-Newton matrix is not positive semidefinite. Use "
-            "HessianOperator for such a loss."
-        )
-    values[values < K * eps * values.max(axis=1, keepdims=True, initial=0.0)] = 0
-    roots = vectors * np.sqrt(values)[:, None, :]
-    roots = roots[:, :, values.any(axis=0)]
-    return np.moveaxis(roots, 2, 0).reshape(-1, *outputs.shape).astype(outputs.dtype, copy=False)
+    return (hessians + hessians.swapaxes(1, 2)) / 2
 
 
 def _eigenpairs(H: Array) -> tuple[Array, Array]:
