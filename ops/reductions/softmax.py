@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from .reduction import _axis_cases, inexact_dtype, reduce_max
 
 
 def _subtract_max(x: Array, top: Array, out: Array = None) -> Array:
-    if math.isfinite(np.add.reduce(top, axis=None)):
+    if np.isfinite(top).all():
         return np.subtract(x, top, out)
     with np.errstate(invalid="ignore"):
         apart = np.where(np.isfinite(top) | np.isnan(top), x - top, -np.inf)
@@ -79,7 +78,7 @@ def _reduced_shape(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, 
 
 def _weights(x: Array, y: Array, axis: Any, keepdims: bool) -> Array:
     """softmax(x), from the known logarithm y of the sum where that is at hand and finite."""
-    if type(x) is type(y) is np.ndarray and math.isfinite(np.add.reduce(y, axis=None)):
+    if type(x) is type(y) is np.ndarray and np.isfinite(y).all():
         e = x - restore_axes(y, x.shape, axis, keepdims)
         return vectorised.exp(e, out=e)
     return softmax_along(x, axis=axis)

@@ -7,6 +7,7 @@ function on tensors. Derivatives are held against differences to second order.
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -440,6 +441,18 @@ def test_activations_do_not_overflow(f: Function) -> None:
     assert np.isfinite(f(x)).all()
     assert np.isfinite(tg.grad(lambda x: f(x).sum())(x)).all()
     assert np.isfinite(tg.hvp(lambda x: f(x).sum(), x, np.ones(4))).all()
+
+
+@pytest.mark.parametrize("end", [1.7e308, -1.7e308])
+def test_softmax_at_the_ends_of_the_numbers(end: float) -> None:
+    """Maxima of rows are finite there, and their sum is not."""
+    x = np.full((4, 3), end)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_allclose(ops.softmax(x, axis=-1), 1 / 3)
+        np.testing.assert_array_equal(ops.logsumexp(x, axis=-1), end)
+        slope = tg.grad(lambda x: (ops.logsumexp(x, axis=-1) * 1e-300).sum())(x)
+    np.testing.assert_allclose(slope, 1e-300 / 3)
 
 
 @pytest.mark.parametrize("axis", [0, -1, (0, 2), None])
