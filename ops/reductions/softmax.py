@@ -71,14 +71,18 @@ def _logsumexp(x: Array, *, axis: Any, keepdims: bool) -> Array:
     return (total if keepdims else total.reshape(_reduced_shape(total.shape, axis)))[()]
 
 
+_SMALL = 64
+
+
 @functools.lru_cache(maxsize=1024)
 def _reduced_shape(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n for i, n in enumerate(shape) if i - len(shape) not in axis)
 
 
 def _weights(x: Array, y: Array, axis: Any, keepdims: bool) -> Array:
-    """softmax(x), from the known logarithm y of the sum where that is at hand and finite."""
-    if type(x) is type(y) is np.ndarray and np.isfinite(y).all():
+    """softmax(x), from the known logarithm y of the sum where that is at hand, and so small that
+    rounding it, which is an error of each weight, does not matter."""
+    if type(x) is type(y) is np.ndarray and (np.abs(y) < _SMALL).all():
         e = x - restore_axes(y, x.shape, axis, keepdims)
         return vectorised.exp(e, out=e)
     return softmax_along(x, axis=axis)

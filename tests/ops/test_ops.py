@@ -455,6 +455,19 @@ def test_softmax_at_the_ends_of_the_numbers(end: float) -> None:
     np.testing.assert_allclose(slope, 1e-300 / 3)
 
 
+@pytest.mark.parametrize("far", [0.0, 1e3, 1e10, 1e15, 1e200, -1e10])
+def test_weights_of_logsumexp_far_from_zero(far: float) -> None:
+    """Where far + log(sum) has lost digits, or all of the logarithm."""
+    x = far + np.array([[0.0, 0.5, 3.0], [1.0, 1.0, 1.0]])
+    e = np.exp(x - x.max(-1, keepdims=True))
+    for found in (
+        tg.grad(lambda x: ops.logsumexp(x, axis=-1).sum())(x),
+        tg.jit(tg.grad(lambda x: ops.logsumexp(x, axis=-1).sum()))(x),
+        tg.grad(lambda t: ops.logsumexp(x + t, axis=-1).sum())(np.zeros((2, 3))),
+    ):
+        np.testing.assert_allclose(found, e / e.sum(-1, keepdims=True), rtol=1e-13)
+
+
 @pytest.mark.parametrize("axis", [0, -1, (0, 2), None])
 def test_softmax_over_axes(axis: Any) -> None:
     (x,) = made((T,))
