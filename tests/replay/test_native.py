@@ -172,13 +172,15 @@ def test_complex_numbers() -> None:
 
 @needs_it
 @pytest.mark.parametrize("dtype", [np.complex128, np.complex64])
-def test_complex_numbers_without_axes(dtype: Any) -> None:
-    """NumPy rounds the square of a number in another way than that of an array of one element."""
+def test_single_complex_numbers(dtype: Any) -> None:
+    """NumPy rounds products of one element by how it lies, a number's otherwise than an array's."""
     rng = np.random.default_rng(0)
     for _ in range(20):
         z = (rng.normal(size=4) + 1j * rng.normal(size=4)).astype(dtype)
         f = lambda z: (np.square(z[0] - z[1]) * z[2] + np.exp(z[3]), (z * z + 1).sum())
         same(f, (z,), (z * 3,), least=0)
+        g = lambda z: (z.sum() * (np.sin(z[:1, None]) * z[:1, None]) + z[0], z[:1] * z[1:2] * 2)
+        same(g, (z,), (z * 3,), least=0)
 
 
 def _check(program: Program, seed: int) -> None:
