@@ -68,12 +68,12 @@ def _digits(rng: np.random.Generator) -> tuple[Any, Any, Any]:
     draw = {"seed": rng, "dtype": np.float32}
     conv = lambda a, b: (nn.Conv2d(a, b, 3, padding="same", **draw), nn.BatchNorm2d(b, dtype="f4"))
     model = nn.Sequential(
-        *conv(1, 16), nn.relu, *conv(16, 16), nn.relu, nn.MaxPool2d(2), nn.Dropout(0.2, seed=rng),
-        *conv(16, 32), nn.relu, nn.MaxPool2d(2), nn.Dropout(0.3, seed=rng),
-        nn.Flatten(), nn.Linear(128, 10, **draw),
+        *conv(1, 24), nn.relu, *conv(24, 24), nn.relu, nn.MaxPool2d(2), nn.Dropout(0.2, seed=rng),
+        *conv(24, 48), nn.relu, nn.MaxPool2d(2), nn.Dropout(0.3, seed=rng),
+        nn.Flatten(), nn.Linear(192, 10, **draw),
     )  # fmt: skip
     loss = lambda m, batch: nn.cross_entropy(m(batch[0]), batch[1], label_smoothing=0.1)
-    return loss, model, tg.optim.AdamW(lr=1e-2, weight_decay=0.05)
+    return loss, model, tg.optim.AdamW(lr=1e-2, weight_decay=0.1)
 
 
 def _lstm(rng: np.random.Generator) -> tuple[Any, Any, Any]:

@@ -88,9 +88,9 @@ class Sorter(nn.Module):
 def _digits(w: Arrays) -> Made:
     conv = lambda a, b: (nn.Conv2d(a, b, 3, padding="same"), nn.BatchNorm2d(b))
     net = nn.Sequential(
-        *conv(1, 16), nn.ReLU(), *conv(16, 16), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.2),
-        *conv(16, 32), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.3), nn.Flatten(),
-        nn.Linear(128, 10),
+        *conv(1, 24), nn.ReLU(), *conv(24, 24), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.2),
+        *conv(24, 48), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.3), nn.Flatten(),
+        nn.Linear(192, 10),
     )  # fmt: skip
     state: Arrays = _linear(w, "layers[14].", "14.")
     for k in (0, 3, 8):
@@ -100,7 +100,7 @@ def _digits(w: Arrays) -> Made:
             state[f"{k}.{name}"] = w[f"layers[{k}].{name}"]
         state[f"{k}.num_batches_tracked"] = w[f"layers[{k}].batches"]
     _load(net, state)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-2, weight_decay=0.05)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-2, weight_decay=0.1)
     return net, nn.CrossEntropyLoss(label_smoothing=0.1), optimizer, None
 
 

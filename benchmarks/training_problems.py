@@ -20,7 +20,7 @@ EXAMPLES = {
 """Names of scripts in examples/, and what their nets are."""
 
 SIZES = {
-    "digits_batchnorm": 32,
+    "digits_batchnorm": 64,
     "sequences_lstm": 64,
     "sequences_transformer": 64,
     "messy_table": 64,

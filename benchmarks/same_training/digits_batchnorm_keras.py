@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 QUICK = bool(os.environ.get("TINYGRAD_HESS_QUICK"))
-EPOCHS, SEEDS, SIZE = (1, 1, 64) if QUICK else (24, 5, 32)
+EPOCHS, SEEDS, SIZE = (1, 1, 64) if QUICK else (30, 5, 64)
 
 
 def net():
@@ -20,11 +20,11 @@ def net():
     )
     return keras.Sequential(
         [
-            *conv(16),
-            *conv(16),
+            *conv(24),
+            *conv(24),
             layers.MaxPooling2D(),
             layers.Dropout(0.2),
-            *conv(32),
+            *conv(48),
             layers.MaxPooling2D(),
             layers.Dropout(0.3),
             layers.Flatten(),
@@ -44,7 +44,7 @@ def main():
         keras.utils.set_random_seed(seed)
         model, steps = net(), EPOCHS * -(-len(train_x) // SIZE)
         rate = keras.optimizers.schedules.CosineDecay(1e-2, steps)
-        model.compile(keras.optimizers.AdamW(rate, weight_decay=0.05), loss, metrics=["accuracy"])
+        model.compile(keras.optimizers.AdamW(rate, weight_decay=0.1), loss, metrics=["accuracy"])
         new = (test_x, test_y)
         history = model.fit(train_x, train_y, SIZE, EPOCHS, validation_data=new).history
         accuracies.append(100 * history["val_accuracy"][-1])

@@ -22,7 +22,7 @@ SHORT = {
     "million_parameters": ["5,018 parameters", "Eigenpairs(LA", "Estimate(", "peak memory"],
     "messy_table": ["320 + 80 rows, 5 columns -> 9 features", "test accuracy", "194 parameters"],
     "jacobian_of_a_classifier": ["softmax regression on iris: 9", "petal", "virginica"],
-    "digits_batchnorm": ["Fitted(23 steps", "mean of 1 seeds", "8,538 parameters"],
+    "digits_batchnorm": ["Fitted(23 steps", "mean of 1 seeds", "17,986 parameters"],
     "pictures": ["graph of 6 boxes and 6 edges", "<View of", "<Report: "],
     "sequences_lstm": ["Fitted(10 steps", "on new waves", "1,233 parameters", "gradient norm"],
     "sequences_transformer": ["accuracy", "of new sequences", "17,994 parameters", "gradient norm"],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -295,8 +294,8 @@ run({folder!r}, every=1, epochs={epochs}, resume=True)
 """
 
 
-def killed(folder: Path, after: float, epochs: int) -> bool:
-    """Whether a run was killed before its end."""
+def ended(folder: Path, after: float, epochs: int) -> float | None:
+    """After how many seconds a run ended; None where it was killed ``after`` so many."""
     script = textwrap.dedent(SCRIPT).format(
         root=str(ROOT), tests=str(Path(__file__).parent), folder=str(folder), epochs=epochs
     )
@@ -305,16 +304,22 @@ def killed(folder: Path, after: float, epochs: int) -> bool:
         [sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT, env=environment
     ) as process:
         assert process.stdout is not None and process.stdout.readline() == b"go\n"
-        time.sleep(after)
-        process.send_signal(signal.SIGKILL)
-        return process.wait() == -signal.SIGKILL
+        begin = time.perf_counter()
+        try:
+            assert process.wait(after) == 0
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return None
+        return time.perf_counter() - begin
 
 
 def resume_after_kills(folder: Path, kills: int, seed: int) -> None:
     """A run is killed so many times at random moments, and after each its file is whole."""
     rng, epochs, deaths = np.random.default_rng(seed), 30, 0
+    seconds = ended(folder.with_name("whole"), 600.0, epochs)
+    assert seconds is not None
     for _ in range(kills):
-        deaths += killed(folder, float(rng.uniform(0.2, 0.9)), epochs)
+        deaths += ended(folder, float(rng.uniform(0.0, 0.9)) * seconds, epochs) is None
         if (folder / LAST).exists():
             arrays = read_npz(folder / LAST)
             assert len(arrays["history.loss"]) <= 4 * epochs
