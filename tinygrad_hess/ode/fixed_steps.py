@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import concatenate, reshape
+from ..ops import astype, concatenate, reshape
 from ..replay.loops import run
 from .step_control import Steps
 from .systems import System
@@ -20,13 +20,19 @@ def solved(system: System, method: Tableau, ts: Any, steps: int) -> tuple[Leaves
         begin = reshape(begin[:, None] + h[:, None] * np.arange(steps), shape=(-1,))
         h = np.repeat(h, steps)
 
+    # times are doubles; their steps are rounded for values of one other type here, not in each step
+    types = {y.dtype for y in system.y0}
+    dtype = types.pop() if len(types) == 1 else h.dtype
+    xs = [begin, h] if dtype.kind != "f" or dtype == h.dtype else [begin, h, astype(h, dtype)]
+
     def step(fixed: Leaves, y: Leaves, x: Leaves) -> tuple[Leaves, Leaves]:
-        t, h = x
-        y = advanced(y, h, method.weights, slopes(system.rates(fixed), method, t, h, y))
+        t, h, *rounded = x
+        found = slopes(system.rates(fixed), method, t, h, y, None, *rounded)
+        y = advanced(y, rounded[0] if rounded else h, method.weights, found)
         return y, y
 
     count = h.shape[0]
-    _, ys = run(step, (), (), system.fixed, system.y0, [begin, h], count, False)
+    _, ys = run(step, (), (), system.fixed, system.y0, xs, count, False)
     values = [
         concatenate([y[None], after[steps - 1 :: steps]])
         for y, after in zip(system.y0, ys, strict=True)

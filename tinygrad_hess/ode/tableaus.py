@@ -77,12 +77,19 @@ differential equations I" (1993), section II.6, and their code DOPRI5."""
 
 
 def slopes(
-    rates: Rates, method: Tableau, t: Any, h: Any, y: Leaves, first: Leaves | None = None
+    rates: Rates,
+    method: Tableau,
+    t: Any,
+    h: Any,
+    y: Leaves,
+    first: Leaves | None = None,
+    rounded: Any = None,
 ) -> list[Leaves]:
-    """The slopes of all stages; the ``first`` where it is known."""
+    """The slopes of all stages; the ``first`` where it is known, and h ``rounded`` for ``y``."""
     found = [rates(t, y) if first is None else first]
+    step = h if rounded is None else rounded
     for node, row in zip(method.nodes, method.stages, strict=True):
-        found.append(rates(t + node * h, advanced(y, h, row, found)))
+        found.append(rates(t + node * h, advanced(y, step, row, found)))
     return found
 
 
