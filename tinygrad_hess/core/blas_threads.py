@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import sys
 import threading
@@ -37,7 +39,14 @@ def available() -> int:
     found = _blas()
     if not found or not _is_main():
         return 1
-    return min(int(found[0].get_num_threads()), len(os.sched_getaffinity(0)))
+    return min(int(found[0].get_num_threads()), len(_cores()))
+
+
+def _cores() -> set[int]:
+    """Those that this thread may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
 
 
 class _OneThread:
@@ -76,14 +85,41 @@ The setting is the whole process's. Blocks of other threads than the main one ch
 """
 
 
+_own_core: Any = getattr(ctypes.CDLL(None), "sched_getcpu", None) if os.name == "posix" else None
+"""Which core this thread runs on, where the system says so."""
+
+
+class _Pool:
+    """Threads that wait for work."""
+
+    def __init__(self, count: int):
+        self._ids: list[int] = []
+        note = lambda: self._ids.append(threading.get_native_id())
+        self.executor = ThreadPoolExecutor(count, "tinygrad_hess", note)
+
+    def leave_own_core(self) -> None:
+        """Let threads run on any core but this thread's.
+
+        After a pause, Linux often wakes them there: they would begin when this thread is done.
+        """
+        others = _cores() - {_own_core()} if _own_core is not None else set()
+        for thread in self._ids if others else ():
+            with contextlib.suppress(OSError):  # where that is not allowed
+                os.sched_setaffinity(thread, others)
+
+
 @cache
-def _pool(count: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(count, thread_name_prefix="tinygrad_hess")
+def _pool(count: int) -> _Pool:
+    return _Pool(count)
 
 
 def side_by_side(calls: Sequence[Callable[[], Any]]) -> list[Any]:
     """Run all calls at once, the first in this thread; their results in order."""
-    others = [_pool(len(calls) - 1).submit(call) for call in calls[1:]]
+    others = []
+    if calls[1:]:
+        pool = _pool(len(calls) - 1)
+        pool.leave_own_core()
+        others = [pool.executor.submit(call) for call in calls[1:]]
     try:
         first = calls[0]()
     finally:
