@@ -3,6 +3,7 @@ warnings too."""
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -137,3 +138,18 @@ def test_other_bits_are_not_taken(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert vectorised._faster(np.exp) is np.exp
+
+
+def test_functions_that_scipy_wraps_stay_as_they_are() -> None:
+    program = (
+        "import numpy as np, tinygrad_hess as tg; "
+        "from tinygrad_hess import nn; "
+        "x = np.linspace(-1.0, 1.0, 5); "
+        "print(tg.hvp(lambda x: nn.gelu(x).sum(), x, x)[0])"
+    )
+    environment = {**os.environ, "SCIPY_ARRAY_API": "1"}
+    command = [sys.executable, "-c", program]
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    # the second derivative of x ndtr(x) is (2 - x^2) times the normal density
+    want = -(2 - 1) * math.exp(-0.5) / math.sqrt(2 * math.pi)
+    assert float(found.stdout) == pytest.approx(want, rel=1e-12)

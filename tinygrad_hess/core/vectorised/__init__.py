@@ -53,4 +53,5 @@ if extensions.switched_off() is None:
 def of_scipy(name: str) -> Any:
     """A function of ``scipy.special``, which is loaded when one is first asked for."""
     found = getattr(import_module("scipy.special"), name)
-    return found if extensions.switched_off() else _faster(found)
+    is_plain = isinstance(found, np.ufunc)  # with SCIPY_ARRAY_API=1, SciPy wraps its ufuncs
+    return _faster(found) if is_plain and not extensions.switched_off() else found
