@@ -11,6 +11,7 @@ mean is then divided by the sum of the weights, not by the count.
 from __future__ import annotations
 
 import math
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
@@ -351,6 +352,10 @@ def _same_shapes(prediction: Array, target: Array, who: str) -> tuple[Array, Arr
     return prediction, _cast_data(target, prediction)
 
 
+WEIGHED_BY_COUNT: ContextVar[str | None] = ContextVar("WEIGHED_BY_COUNT", default=None)
+"""Who weighs the means of batches by their number of examples, as is wrong for weighted means."""
+
+
 def _reduce(
     losses: Array,
     reduction: str,
@@ -370,6 +375,13 @@ def _reduce(
     if reduction == "none":
         return losses
     if reduction == "mean" and each is not None:
+        weighs = WEIGHED_BY_COUNT.get()
+        if weighs is not None:
+            raise ValueError(
+                f"{who}: the mean divides by the sum of the examples' weights, but {weighs} weighs "
+                f"the means of several batches by their number of examples. Give reduction='sum' "
+                f"to the loss and to {weighs}, or give all data as one batch."
+            )
         total = ops.sum(ops.broadcast_to(each, losses.shape))
         return ops.sum(losses) / ops.checked(total, _PositiveTotal(who))
     return ops.mean(losses) if reduction == "mean" else ops.sum(losses)

@@ -141,3 +141,21 @@ def test_a_fisher_of_what_is_no_likelihood_is_refused() -> None:
     weighed = functools.partial(nn.cross_entropy, example_weight=EXAMPLES)
     with pytest.raises(ValueError, match="targets are not drawn for a loss with weights"):
         curvature.FisherOperator(predict, weighed, MODEL, (X, LABELS), samples=2)
+
+
+def test_a_hessian_of_several_batches_refuses_means_that_divide_by_weights() -> None:
+    """Batches count by their examples there, and these means by the sum of weights."""
+    rng = np.random.default_rng(0)
+    model, x, y = nn.MLP([3, 4, 2], seed=0), rng.normal(size=(10, 3)), rng.integers(0, 2, 10)
+    cut = [(x[:4], y[:4]), (x[4:], y[4:])]
+    weighted = lambda reduction, **given: (
+        lambda m, b: nn.cross_entropy(m(b[0]), b[1], reduction=reduction, **given)
+    )
+    for given in ({"weight": np.array([1.0, 5.0])}, {"ignore_index": 1}):
+        mean, total = (weighted(reduction, **given) for reduction in ("mean", "sum"))
+        with pytest.raises(ValueError, match="HessianOperator weighs the means of several batches"):
+            tg.curvature.HessianOperator(mean, model, cut).to_dense()
+        whole = tg.curvature.HessianOperator(mean, model, (x, y)).to_dense()
+        sums = tg.curvature.HessianOperator(total, model, cut, reduction="sum").to_dense()
+        counts = np.where(y == 1, 5.0, 1.0).sum() if "weight" in given else (y != 1).sum()
+        np.testing.assert_allclose(sums / counts, whole, rtol=1e-10, atol=1e-14)

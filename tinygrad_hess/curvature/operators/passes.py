@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ...ops.nn.losses import WEIGHED_BY_COUNT
 from ...replay.fallback import no_replay
 from . import checks
 from .batches import Batches
@@ -186,7 +187,11 @@ class Passes:
         return found
 
     def _recorded(self, batch: Any, number: int) -> Any:
-        tape = self.owner._record(batch, number)
+        token = WEIGHED_BY_COUNT.set(self.who if self.weighted else None)
+        try:
+            tape = self.owner._record(batch, number)
+        finally:
+            WEIGHED_BY_COUNT.reset(token)
         with self._lock:  # workers may be threads
             kept = sum(t.nbytes for t in self.tapes.values())
             if self.batches.single or kept + tape.nbytes <= self.tape_memory:
