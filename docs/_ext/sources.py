@@ -26,6 +26,7 @@ COPIED = {
     "benchmarks/README.md": "copied/benchmarks.md",
     "benchmarks/RESULTS.md": "copied/times.md",
     "benchmarks/RESULTS_CURVATURE.md": "copied/times_curvature.md",
+    "benchmarks/RESULTS_TRAINING.md": "copied/times_training.md",
     "examples/published/README.md": "copied/published.md",
 }
 """Files outside docs/ that are pages, and where."""
