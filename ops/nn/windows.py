@@ -70,11 +70,14 @@ def _overlaps(params: Any, shapes: Any) -> list[tuple[Any, Any]]:
     return found
 
 
-def _fold(g: Array, *, space: Any, **params: Any) -> Array:
+def _fold(g: Array, *, space: Any, out: Any = None, **params: Any) -> Array:
     g = np.asarray(g)
     rank = len(space)
-    one_each = g[(Ellipsis, *(0,) * rank)]  # whose order of axes in memory the sum keeps
-    out = np.zeros_like(one_each, shape=(*g.shape[: -2 * rank], *space))
+    if out is None:
+        one_each = g[(Ellipsis, *(0,) * rank)]  # whose order of axes in memory the sum keeps
+        out = np.zeros_like(one_each, shape=(*g.shape[: -2 * rank], *space))
+    else:
+        out[...] = 0
     for target, offset in _overlaps(params, (g.shape,)):
         there = out[target]
         there += g[offset]

@@ -13,7 +13,7 @@ import inspect
 import math
 import string
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -129,12 +129,8 @@ def _kept_order(i: Instruction, args: Sequence[Name], by_rows: bool) -> Order:
     """That of an operand of the result's shape, so that memory is walked in order."""
     if by_rows and len(i.shape) > 2:
         return None
-    orders = (order_of(a.sample) for a in args if a.shape == i.shape and _is_array(a.sample))
+    orders = (order_of(a.sample) for a in args if a.shape == i.shape)
     return next((order for order in orders if order is not None), None)
-
-
-def _is_array(x: Any) -> bool:
-    return isinstance(x, np.ndarray)
 
 
 def _is_outer(i: Instruction, args: Sequence[Name]) -> bool:
@@ -255,17 +251,7 @@ def _added(i: Instruction, args: Sequence[Name], by_rows: bool) -> Writer:
             order = order_of(i.fn(x.sample))
     fill = Call(np.copyto, ("0",), index=(Ellipsis,), dtype=i.dtype)
     adds = [Call(np.add, ("OUT", x.text), index=to, part=part) for to, part in pairs]
-    names = f"parts{i.out}", f"f{i.out}"
-    needs = {names[0]: pairs, names[1]: i.fn, "add_parts": _add_parts}
-    into = f"add_parts({x.text}, {names[0]}, OUT)"
-    return Writer(into, f"{names[1]}({x.text})", order, needs, calls=(fill, *adds))
-
-
-def _add_parts(x: Any, pairs: Any, out: Any) -> None:
-    out[...] = 0
-    for to, part in pairs:
-        there = out[to]
-        there += x[part]
+    return replace(_with_out(i, args, by_rows), order=order, calls=(fill, *adds))
 
 
 def _at_positions(i: Instruction, args: Sequence[Name]) -> Writer:

@@ -70,6 +70,9 @@ VANDN is ``~x & y``; VBLENDV takes the second operand where the third, a mask, i
 IMMEDIATE = frozenset({"vcmp", "vround"})
 """Those that take a number too: a predicate, or a mode of rounding."""
 
+_MOVES = {32: _NONE, 16: _NONE, 8: _F2, 4: _F3}
+"""Prefixes of VMOVUPS, VMOVSD and VMOVSS, by the bytes that they move."""
+
 
 class Assembler:
     """Code as it grows; labels are resolved, and constants appended, by :meth:`code`."""
@@ -177,8 +180,8 @@ class Assembler:
         self, itemsize: int, nbytes: int, to: int, x: At, step: int, spare: int
     ) -> None:
         """``to`` = numbers that lie ``step`` bytes apart; ``spare`` is overwritten."""
-        for half, n in _elements(itemsize, nbytes):
-            register, at = (spare if half else to), x.behind((half * 16 // itemsize + n) * step)
+        for k, half, n in _elements(itemsize, nbytes):
+            register, at = (spare if half else to), x.behind(k * step)
             if not n:
                 self.load_numbers(itemsize, register, at)
             elif itemsize == 8:
@@ -194,8 +197,8 @@ class Assembler:
         """Numbers to places that lie ``step`` bytes apart; ``spare`` is overwritten."""
         if nbytes == 32:
             self._vex(_66, _0F3A, 0x19, True, x, 0, spare, b"\1")
-        for half, n in _elements(itemsize, nbytes):
-            register, at = (spare if half else x), to.behind((half * 16 // itemsize + n) * step)
+        for k, half, n in _elements(itemsize, nbytes):
+            register, at = (spare if half else x), to.behind(k * step)
             if not n:
                 self.store_numbers(itemsize, at, register)
             elif itemsize == 8:
@@ -304,10 +307,6 @@ class Assembler:
         self._code += struct.pack("<b" if short else "<i", x.offset)
 
 
-_MOVES = {32: _NONE, 16: _NONE, 8: _F2, 4: _F3}
-"""Prefixes of VMOVUPS, VMOVSD and VMOVSS, by the bytes that they move."""
-
-
-def _elements(itemsize: int, nbytes: int) -> list[tuple[int, int]]:
-    """The half of a vector, and the place in it, of each element."""
-    return [divmod(n, 16 // itemsize) for n in range(nbytes // itemsize)]
+def _elements(itemsize: int, nbytes: int) -> list[tuple[int, int, int]]:
+    """The number of each element of a vector, its half, and its place in that."""
+    return [(k, *divmod(k, 16 // itemsize)) for k in range(nbytes // itemsize)]

@@ -216,7 +216,7 @@ class _Kernel:
         a.load(RSI, At(RSI))
         self._begin()
         a.label("row")
-        self._begin_row()
+        self._hoist(of_a_row=True)
         self._loop()
         a.label("end of row")
         if self.length:
@@ -234,12 +234,9 @@ class _Kernel:
         return a.code()
 
     def _begin(self) -> None:
-        """What is done once: constants that stay in registers, and pointers."""
+        """What is done once: values that are the same in all rows, and pointers."""
         a = self.assembler
-        for value, register in self.hoisted.items():
-            name, _, detail = self.steps[value]
-            if name == CONSTANT:
-                a.broadcast(self.itemsize, register, Constant(detail))
+        self._hoist(of_a_row=False)
         for k, register in self.pointers.items():
             a.load(register, At(RDI, offset=8 * k))
         for k in self.moving:  # to the end, from which the index counts
@@ -252,12 +249,16 @@ class _Kernel:
             if to == R11:
                 a.store(At(RDI, offset=8 * k), to)
 
-    def _begin_row(self) -> None:
-        """What is done for each row: values that are the same in all of it."""
+    def _hoist(self, of_a_row: bool) -> None:
+        """Values that stay in registers: those that each row has anew, or the others."""
         a = self.assembler
         for value, register in self.hoisted.items():
             name, _, detail = self.steps[value]
-            if name == LOAD:
+            if (name == LOAD and self.operands[detail].row != 0) != of_a_row:
+                continue
+            if name == CONSTANT:
+                a.broadcast(self.itemsize, register, Constant(detail))
+            else:
                 a.load(R11, At(RDI, offset=8 * detail))
                 self._load(32, register, detail, At(R11), 0)
 
