@@ -467,6 +467,52 @@ def test_one_array_in_two_places_is_trained_as_one_or_refused() -> None:
     optim.fit(cost, frozen, labels, optim.SGD(lr=0.1))
 
 
+class TiedLayers(nn.Module):
+    """Two layers with the same weights: in two places, one of them perhaps transposed."""
+
+    def __init__(self, how: str) -> None:
+        self.first = nn.Linear(3, 3, seed=0)
+        self.second = self.first if how == "layer" else nn.Linear(3, 3, seed=1)
+        if how == "transposed":
+            self.second.weight = self.first.weight.T
+
+    def __call__(self, x: Any) -> Any:
+        return self.second(nn.tanh(self.first(x)))
+
+
+@pytest.mark.parametrize("how", ["layer", "transposed"])
+def test_curvature_of_one_array_in_two_places_is_refused(how: str) -> None:
+    data = np.ones((4, 3)), np.arange(4) % 3
+    model = TiedLayers(how)
+    call = lambda m, x: m(x)
+    loss = lambda m, batch: nn.cross_entropy(m(batch[0]), batch[1])
+    of_outputs = (call, nn.cross_entropy, model, data)
+    for made in (
+        lambda: curvature.HessianOperator(loss, model, data),
+        lambda: curvature.HessianOperator(loss, model, data, dtype=np.float32),
+        lambda: curvature.GGNOperator(*of_outputs),
+        lambda: curvature.FisherOperator(*of_outputs),
+        lambda: curvature.JacobianOperator(call, model, data[0]),
+        lambda: curvature.KroneckerFactors(*of_outputs),
+        lambda: curvature.laplace(*of_outputs),
+        lambda: curvature.influence(loss, model, data, data),
+        lambda: curvature.explain_step(loss, model, model, data),
+        lambda: curvature.per_example_gradients(loss, model, data),
+        lambda: curvature.report(loss, model, data),
+        lambda: curvature.landscape(loss, model, data),
+        lambda: optim.minimize(loss, model, args=(data,)),
+        lambda: optim.SGD(lr=0.1).init(model),
+    ):
+        with pytest.raises(ValueError, match=r"first.weight and second.weight are one array"):
+            made()
+    curvature.HessianOperator(loss, TiedLayers("not"), data)
+    both = tg.grad(loss)(model, data)  # a leaf for each place, as in JAX
+    assert len(tg.core.trees.leaves(both)) == 4
+    if how == "transposed":
+        frozen = nn.freeze(model, "second")
+        assert curvature.HessianOperator(loss, frozen, data).shape == (12, 12)
+
+
 def test_a_buffer_of_a_model_that_jit_does_not_see_is_refused() -> None:
     model = net()
     with pytest.raises(

@@ -52,7 +52,7 @@ class StreamedOperator(SymmetricOperator):
             chunk_size = arguments.integer(who, "chunk_size", chunk_size, least=1)
         dtype = None if dtype is None else arguments.floating(who, dtype)
         self._converted = converted(dtype)
-        super().__init__(Flattening(self._converted(params), who))
+        super().__init__(Flattening(params, who, dtype=dtype))
         self.reduction = reduction
         self.chunk_size = chunk_size
         self.tape_memory = tape_memory

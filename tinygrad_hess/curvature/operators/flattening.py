@@ -16,6 +16,7 @@ from ...core import arguments, trees
 from ...core.errors import NonDifferentiableError, why_no_gradient
 from ...core.tensor import Batched, Tensor, constant, unrecorded
 from ...distributed.shards import raw
+from ...nn.sharing import refuse_shared
 from .paths import Paths
 
 Array = np.ndarray[Any, Any]
@@ -35,6 +36,8 @@ class Flattening:
         The caller, for errors.
     what : str
         What the tree is, for errors.
+    dtype : dtype, optional
+        What to convert the leaves to.
 
     Attributes
     ----------
@@ -53,7 +56,8 @@ class Flattening:
     NonDifferentiableError
         For a leaf that is not real floating point.
     ValueError
-        For a tree without a leaf, and for parameters without a single element.
+        For a tree without a leaf, for parameters without a single element, and for a module with
+        one array in two places, which would be two parameters.
 
     Examples
     --------
@@ -62,13 +66,14 @@ class Flattening:
     array([0., 1., 2., 3., 4., 5.])
     """
 
-    def __init__(self, tree: Any, who: str, what: str = "params"):
+    def __init__(self, tree: Any, who: str, what: str = "params", dtype: Any = None):
+        refuse_shared(who, tree, "two parameters", instead="")
         leaves, self.spec = trees.flatten(tree)
         self.who, self.what = who, what
         self.boxed = [isinstance(x, Tensor) for x in leaves]
         where = lambda i: f"{who}: {what}{trees.paths(tree)[i]}"
         self.values = [
-            _float_array(x, what, functools.partial(where, i)) for i, x in enumerate(leaves)
+            _float_array(x, what, functools.partial(where, i), dtype) for i, x in enumerate(leaves)
         ]
         self.sizes = [math.prod(x.shape) for x in self.values]
         self.size = sum(self.sizes)
@@ -194,7 +199,7 @@ def _refuse_batched(x: Any, where: Callable[[], str]) -> None:
         )
 
 
-def _float_array(x: Any, what: str, where: Callable[[], str]) -> Array:
+def _float_array(x: Any, what: str, where: Callable[[], str], dtype: Any) -> Array:
     _refuse_batched(x, where)
     value = np.array(raw(x))
     if value.dtype.kind == "O" and not hasattr(x, "dtype"):
@@ -204,4 +209,4 @@ def _float_array(x: Any, what: str, where: Callable[[], str]) -> Array:
             f"{where()} has dtype {value.dtype}; curvature needs real floating-point {what}. "
             f"Convert it first, as in x.astype(float), or keep it out of {what}."
         )
-    return value
+    return value if dtype is None else value.astype(dtype, copy=False)

@@ -55,7 +55,7 @@ class MovingHessian(SymmetricOperator):
     ):
         arguments.choice("MovingHessian", "reduction", reduction, ("mean", "sum"))
         self.loss, self.reduction = loss, reduction
-        self._cast = converted(dtype)
+        self._precision, self._cast = dtype, converted(dtype)
         self._batches = Batches(data, "MovingHessian")
         if self._batches.holds_data:
             self._batches.data = [self._cast(b) for b in self._batches.data]  # once
@@ -63,7 +63,7 @@ class MovingHessian(SymmetricOperator):
         sweeps = _Sweeps(loss, dtype, self._args)
         self._gradient = OnBatch(sweeps.value_and_gradient)
         self._product = OnBatch(sweeps.products)
-        super().__init__(Flattening(self._cast(params), "MovingHessian"))
+        super().__init__(Flattening(params, "MovingHessian", dtype=dtype))
         self._measured: tuple[Any, Array] | None = None
 
     def move(self, params: Any) -> None:
@@ -74,7 +74,7 @@ class MovingHessian(SymmetricOperator):
         ValueError
             When the parameters are not built like the first ones.
         """
-        at = Flattening(self._cast(params), "MovingHessian")
+        at = Flattening(params, "MovingHessian", dtype=self._precision)
         if at.spec != self._at.spec or at.sizes != self._at.sizes:
             raise ValueError(
                 f"MovingHessian.move: parameters {at.spec} of sizes {at.sizes}; the first ones "

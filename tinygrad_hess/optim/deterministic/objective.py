@@ -17,6 +17,7 @@ from scipy.linalg import lapack
 from ...core import arguments, trees
 from ...core.errors import NonDifferentiableError, call_of, describe, refuse_subclass
 from ...core.tensor import Tensor, unrecorded
+from ...nn.sharing import refuse_shared
 from ...replay import Replayed, hessian, jacobian
 from ...transforms import hvp, jvp, ravel, value_and_grad, vjp
 from ...transforms.sparse.plan import sparsity
@@ -61,7 +62,10 @@ def start_of(who: str, x0: Any) -> tuple[Array, Callable[[Any], Any]]:
     ------
     TypeError
         When a leaf is not of real floating-point numbers.
+    ValueError
+        When there are none, or not finite ones, or a module has one array in two places.
     """
+    refuse_shared(who, x0, "two variables", instead="")
     leaves, spec = trees.flatten(x0)
     for x in leaves:
         refuse_subclass(x, who)
