@@ -8,7 +8,12 @@ from comparing import close
 
 import tinygrad_hess as tg
 from tinygrad_hess import nn
-from tinygrad_hess.curvature import InverseOperator, KroneckerFactors, per_example_gradients
+from tinygrad_hess.curvature import (
+    GGNOperator,
+    InverseOperator,
+    KroneckerFactors,
+    per_example_gradients,
+)
 from tinygrad_hess.curvature.operators.flattening import Flattening
 from tinygrad_hess.curvature.operators.ggn.output_roots import output_roots
 from tinygrad_hess.curvature.operators.kfac.layer_taps import LayerTaps
@@ -109,6 +114,59 @@ class TestExactCases:
         model = nn.Linear(4, C, seed=1)
         block = KroneckerFactors(call, nn.cross_entropy, model, (x, y)).blocks["layer"]
         close(block.B, np.mean([loss_hessian("cross_entropy", f) for f in model(x)], axis=0), 1e-11)
+
+
+HALVES = (
+    "layers[0].bias",
+    "layers[0].weight",
+    ("layers[0].bias", "layers[1].weight"),
+    ("layers[0].weight", "layers[1]"),
+)
+"""What of a net to freeze, so that of some layer only the weight or only the bias is left."""
+
+
+class TestHalfFrozen:
+    @pytest.mark.parametrize("names", HALVES)
+    @pytest.mark.parametrize("corrected", [False, True])
+    def test_one_example(self, rng, names, corrected):
+        """The rows of the whole matrix, without those of what is frozen."""
+        model = nn.MLP([3, 5, 4], seed=0)
+        x, y = rng.normal(size=(1, 3)), rng.integers(0, 4, 1)
+        whole = block_diagonal(gauss_newton("cross_entropy", model, x), 20, 24)
+        places = {"layers[0].weight": range(15), "layers[0].bias": range(15, 20),
+                  "layers[1].weight": range(20, 40), "layers[1].bias": range(40, 44)}  # fmt: skip
+        gone = (names,) if isinstance(names, str) else names
+        left = [i for k, at in places.items() if not k.startswith(gone) for i in at]
+        nn.freeze(model, names)
+        K = KroneckerFactors(call, nn.cross_entropy, model, (x, y), corrected=corrected)
+        close(K.to_dense(), whole[np.ix_(left, left)], 1e-11)
+
+    def test_a_bias_alone_is_exact_for_any_data(self, rng):
+        model = nn.MLP([3, 5, 4], seed=0)
+        x, y = rng.normal(size=(30, 3)), rng.integers(0, 4, 30)
+        H = gauss_newton("cross_entropy", model, x)
+        nn.freeze(model, lambda name, _: name.endswith("weight"))
+        K = KroneckerFactors(call, nn.cross_entropy, model, (x, y))
+        close(K.blocks["layers[0]"].B, H[15:20, 15:20], 1e-11)
+        close(K.blocks["layers[1]"].B, H[40:, 40:], 1e-11)
+        close(
+            K.to_dense(),
+            GGNOperator(call, nn.cross_entropy, model, (x, y)).block_diagonal().to_dense(),
+            1e-11,
+        )
+
+    def test_groups_of_a_convolution(self, rng):
+        """At one position, its map is a matrix with a block for each group."""
+        conv = nn.freeze(nn.Conv2d(2, 4, 2, groups=2, seed=0), "weight")
+        predict = lambda m, x: m(x)[:, :, 0, 0]
+        x, y = rng.normal(size=(7, 2, 2, 2)), rng.normal(size=(7, 4))
+        K = KroneckerFactors(predict, nn.mse, conv, (x, y))
+        close(K.to_dense(), 2 / 4 * np.eye(4), 1e-11)
+        nn.freeze(nn.unfreeze(conv), "bias")
+        K = KroneckerFactors(predict, nn.mse, conv, (x, y))
+        for g, block in enumerate(K.blocks.values()):
+            a = x[:, g].reshape(7, 4)
+            close(block.to_dense(), np.kron(a.T @ a / 7, np.eye(2) / 2), 1e-11)
 
 
 class TestEigenvalueCorrection:

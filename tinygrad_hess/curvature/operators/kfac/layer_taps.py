@@ -50,8 +50,10 @@ class Layer:
         Where, in the vector of all parameters, the weight from input coordinate i to output j
         stands. A bias is the weight of a last input coordinate that is always 1.
     inputs, outputs : slice
-        Its share of the layer's input coordinates (bias excluded) and outputs.
+        Its share of the layer's input coordinates (bias excluded; none where the weight is frozen)
+        and outputs.
     bias : bool
+        Whether there is one that is not frozen.
     """
 
     name: str
@@ -93,7 +95,7 @@ class LayerTaps:
         first = 0
         for index, (item, name) in enumerate(zip(self.items, names, strict=True)):
             leaves = trees.leaves(item)
-            if is_affine(item) and len(leaves) == 1 + (item.bias is not None):
+            if leaves and is_affine(item) and _all_are(leaves, (item.weight, item.bias)):
                 self.layers += _linear_maps(
                     item, name or "layer", len(self.names), at.slices[first:]
                 )
@@ -112,17 +114,29 @@ class LayerTaps:
         return TappedPass(self, predict, x)
 
 
+def _all_are(leaves: Sequence[Any], these: Sequence[Any]) -> bool:
+    return {id(x) for x in leaves} <= {id(x) for x in these}
+
+
 def _linear_maps(item: Any, name: str, number: int, slices: list[slice]) -> Iterator[Layer]:
-    """The linear maps in one layer: one, or as many as it has groups."""
+    """The linear maps in one layer: one, or as many as it has groups.
+
+    A weight that is frozen leaves the bias alone, the weight of one input that is always 1.
+    """
     # The leaves are weight and bias, in whatever order the layer's fields were set.
     slices_of = dict(zip(map(id, trees.leaves(item)), slices, strict=False))
-    weight, bias = item.weight, item.bias
-    at = _indices(slices_of[id(weight)]).reshape(weight.shape)
-    at = at if isinstance(item, Linear) else at.reshape(len(at), -1).T  # (inputs, outputs)
+    weight, bias = (slices_of.get(id(x)) for x in (item.weight, item.bias))
+    outs_first = not isinstance(item, Linear)
+    out = item.weight.shape[0 if outs_first else -1]
+    at = np.zeros((0, out), int)  # (inputs, outputs)
+    if weight is not None:
+        at = (
+            _indices(weight).reshape(out, -1).T if outs_first else _indices(weight).reshape(-1, out)
+        )
+    width, groups = len(at), getattr(item, "groups", 1)
     if bias is not None:
-        at = np.concatenate([at, _indices(slices_of[id(bias)])[None]])
-    groups = getattr(item, "groups", 1)
-    width, out = at.shape[0] - (bias is not None), at.shape[1] // groups
+        at = np.concatenate([at, _indices(bias)[None]])
+    out //= groups
     for g in range(groups):
         outputs = slice(g * out, (g + 1) * out)
         yield Layer(
