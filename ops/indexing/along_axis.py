@@ -17,6 +17,7 @@ import numpy as np
 from ...core import signatures
 from ...core.kinds import linear
 from .._types import Array
+from .._zeros import zeros
 
 
 @functools.lru_cache(maxsize=1024)
@@ -39,10 +40,7 @@ def _take(x: Array, positions: Array, *, axis: int) -> Array:
 def _add(g: Array, positions: Array, *, axis: int, length: int, out: Any = None) -> Array:
     shape = list(g.shape)
     shape[axis] = length
-    if out is None:
-        out = np.zeros(shape, g.dtype)
-    else:
-        out[...] = 0
+    out = zeros(shape, g.dtype, out)
     key = _key(g.shape, positions, axis)
     if positions.shape[axis] == 1:  # no position can occur twice
         out[key] = g

@@ -24,6 +24,7 @@ from ...core.kinds import linear, variadic
 from ...core.signatures import CORE, Axes
 from ...core.tensor import Tensor, tensor_or_array
 from .._types import Array, ArrayLike
+from .._zeros import zeros
 from ..elementwise.arithmetic import add
 from ..shape.axes import canonical_axis, shape_of
 from ..shape.broadcasting import broadcast_to, ravel, reshape
@@ -82,19 +83,11 @@ def _separated(pattern: tuple[Any, ...]) -> bool:
     return advanced != list(range(advanced[0], advanced[-1] + 1))
 
 
-def _zeros(shape: tuple[int, ...], dtype: Any, out: Any) -> Array:
-    """Zeros of this shape, which are new (much memory is zero already), or fill an array."""
-    if out is None:
-        return np.zeros(shape, dtype)
-    out[...] = 0
-    return out
-
-
 def _scatter_add(
     g: Array, *arrays: Array, pattern: tuple[Any, ...], shape: tuple[int, ...], out: Any = None
 ) -> Array:
     g = np.asarray(g)
-    out = _zeros(shape, g.dtype, out)
+    out = zeros(shape, g.dtype, out)
     key = filled(pattern, arrays)
     if arrays:
         np.add.at(out, key, g)
@@ -106,7 +99,7 @@ def _scatter_add(
 def _scatter_unique(
     g: Array, *arrays: Array, pattern: tuple[Any, ...], shape: tuple[int, ...], out: Any = None
 ) -> Array:
-    out = _zeros(shape, np.asarray(g).dtype, out)
+    out = zeros(shape, np.asarray(g).dtype, out)
     out[filled(pattern, arrays)] = g
     return out
 
@@ -389,7 +382,7 @@ put_unique: Any = linear(
 
 
 def _scatter_all(*gs: Array, patterns: Any, shape: Any, out: Any = None) -> Array:
-    out = _zeros(shape, np.result_type(*gs), out)
+    out = zeros(shape, np.result_type(*gs), out)
     for g, pattern in zip(gs, patterns, strict=True):
         out[pattern] = g
     return out

@@ -10,6 +10,7 @@ import numpy as np
 from ...core import arguments, signatures
 from ...core.kinds import linear, variadic
 from .._types import Array, ArrayLike
+from .._zeros import zeros
 from ..elementwise.identity import copied
 from ..indexing.index import index, take_pattern
 from .axes import canonical_axes, canonical_axis, canonical_shape, shape_of
@@ -313,11 +314,8 @@ def _inner(params: Any, shapes: Any) -> list[Any]:
 
 def _pad_fn(x: Array, *, width: tuple[tuple[int, int], ...], out: Array = None) -> Array:
     x = np.asarray(x)
-    if out is None:
-        around = [0] * (x.ndim - len(width)) + [a + b for a, b in width]
-        out = np.zeros([n + more for n, more in zip(x.shape, around, strict=True)], x.dtype)
-    else:
-        out[...] = 0
+    around = [0] * (x.ndim - len(width)) + [a + b for a, b in width]
+    out = zeros([n + more for n, more in zip(x.shape, around, strict=True)], x.dtype, out)
     (key,) = _inner({"width": width}, [x.shape])
     out[key] = x
     return out

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...core.kinds import linear
 from .._types import Array, ArrayLike
+from .._zeros import zeros
 from ..elementwise.arithmetic import add, multiply, where
 from .axes import shape_of
 from .broadcasting import broadcast_to, ravel
@@ -78,10 +79,7 @@ symmetrize: Any = linear(
 
 def _place_on_diagonal(x: Array, *, k: int, shape: tuple[int, int], out: Any = None) -> Array:
     x = np.asarray(x)
-    if out is None:
-        out = np.zeros(x.shape[:-1] + shape, x.dtype)
-    else:
-        out[...] = 0
+    out = zeros(x.shape[:-1] + shape, x.dtype, out)
     steps = np.arange(x.shape[-1])
     out[..., steps + max(-k, 0), steps + max(k, 0)] = x
     return out
