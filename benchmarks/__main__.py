@@ -20,7 +20,7 @@ from typing import Any
 
 from . import machine, report
 from .measuring import Measured, measure
-from .processes import OURS, Worker, installed
+from .processes import OURS, installed, workers_of
 from .tasks import Cell, cells
 
 HERE = Path(__file__).parent
@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
     measured: list[Measured] = []
     about: dict[str, Any] = {}
     for cores, group in itertools.groupby(chosen, key=lambda c: c.cores):
-        workers = {name: Worker(name, cores) for name in libraries}
+        workers = workers_of(libraries, cores)
         for cell in group:
             measured.append(measure(cell, workers, options.rounds))
             _print(measured[-1], libraries[1:])

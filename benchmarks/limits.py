@@ -23,7 +23,7 @@ from typing import Any
 from . import machine
 from .chart import draw
 from .measuring import Measured, measure
-from .processes import OURS, PEERS, Worker, installed
+from .processes import OURS, PEERS, Worker, installed, workers_of
 from .report import NO_RATIO, seconds, table
 from .tasks import GRADIENT, HVP, WIDTHS, growth
 
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise SystemExit("the chart needs matplotlib: pip install '.[viz]'")
     begin, load = time.time(), machine.load()
     limits, programs = _limits(PROGRAMS[:2] if options.quick else PROGRAMS)
-    workers = {name: Worker(name, "all") for name in installed(options.torch)}
+    workers = workers_of(installed(options.torch), "all")
     measured: list[Measured] = []
     for cell in growth("all", options.quick):
         measured.append(measure(cell, workers, options.rounds))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .processes import OURS, Worker
+from .processes import OURS, AnyWorker
 
 
 def processor() -> str:
@@ -30,7 +30,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def describe(workers: Mapping[str, Worker]) -> dict[str, Any]:
+def describe(workers: Mapping[str, AnyWorker]) -> dict[str, Any]:
     """The machine, versions and date, plain."""
     versions: dict[str, str] = {}
     for worker in workers.values():

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .processes import OURS, TaskError, Worker, seconds_to_first
+from .processes import OURS, AnyWorker, TaskError, seconds_to_first
 from .tasks import EIGENVALUES, Cell
 
 SECONDS_A_TURN = 0.03
@@ -98,7 +98,7 @@ class Measured:
         return cls(Cell(**plain["cell"]), plain["seconds"], plain["notes"])
 
 
-def measure(cell: Cell, workers: Mapping[str, Worker], rounds: int) -> Measured:
+def measure(cell: Cell, workers: Mapping[str, AnyWorker], rounds: int) -> Measured:
     """Fill one line; what a library cannot do is noted, and left out."""
     found = Measured(cell)
     try:
@@ -108,7 +108,7 @@ def measure(cell: Cell, workers: Mapping[str, Worker], rounds: int) -> Measured:
     return found
 
 
-def _task(found: Measured, workers: Mapping[str, Worker], rounds: int) -> None:
+def _task(found: Measured, workers: Mapping[str, AnyWorker], rounds: int) -> None:
     forms = _agreeing(found, workers)
     first = {e: workers[e[0]].ask("time", e[1], repeats=1) for e in forms}
     kept = _best(first)
@@ -121,7 +121,7 @@ def _task(found: Measured, workers: Mapping[str, Worker], rounds: int) -> None:
     _alternate(found, kept, turn, rounds)
 
 
-def _start(found: Measured, workers: Mapping[str, Worker], rounds: int) -> None:
+def _start(found: Measured, workers: Mapping[str, AnyWorker], rounds: int) -> None:
     what, cores = _named(found.cell), found.cell.cores
     turn = lambda e: seconds_to_first(e[0], cores, what, e[1])
     first = {}
@@ -132,7 +132,7 @@ def _start(found: Measured, workers: Mapping[str, Worker], rounds: int) -> None:
     _alternate(found, _best(first), turn, rounds)
 
 
-def _compile(found: Measured, workers: Mapping[str, Worker], rounds: int) -> None:
+def _compile(found: Measured, workers: Mapping[str, AnyWorker], rounds: int) -> None:
     """Of ours and JAX, whose form is "jit"; PyTorch's compiler keeps its results on disk."""
     what = _named(found.cell)
     compiling = {n: w for n, w in workers.items() if n in (OURS, "jax")}
@@ -148,7 +148,7 @@ def _named(cell: Cell) -> list[str]:
     return [cell.workload, cell.task, cell.dtype]
 
 
-HOW: dict[str, Callable[[Measured, Mapping[str, Worker], int], None]] = {
+HOW: dict[str, Callable[[Measured, Mapping[str, AnyWorker], int], None]] = {
     "tasks": _task,
     "growth": _task,
     "start": _start,
@@ -175,7 +175,7 @@ def _best(seconds: Mapping[Entry, float]) -> list[Entry]:
     return kept
 
 
-def _agreeing(found: Measured, workers: Mapping[str, Worker]) -> list[Entry]:
+def _agreeing(found: Measured, workers: Mapping[str, AnyWorker]) -> list[Entry]:
     """The forms that run, and whose numbers agree with the first one's."""
     agreed: list[Entry] = []
     with tempfile.TemporaryDirectory() as folder:

@@ -9,12 +9,17 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
 OURS = "tinygrad_hess"
+FORMS = ("jit", "recorded")
 PEERS = ("jax", "autograd", "torch")
+
+OF_A_FORM = ("time", "save", "call")
+"""Requests whose argument is a form."""
 
 THREADS = [f"{name}_NUM_THREADS" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")]
 UNSET = (
@@ -119,3 +124,36 @@ class Worker:
         self.process.wait()
         if self.process.stdout is not None:
             self.process.stdout.close()
+
+
+class Apart:
+    """A library's forms, each in a process of its own; asked as a :class:`Worker` is.
+
+    In one process, a form would find the threads of the one before it still at work.
+    """
+
+    def __init__(self, library: str, cores: str, forms: Sequence[str] = FORMS):
+        self.library = library
+        self._workers = {form: Worker(library, cores) for form in forms}
+        self._first = self._workers[forms[0]]
+
+    def ask(self, what: str, given: Any, **more: Any) -> Any:
+        """What the process of the form says; of what concerns no form, the first one."""
+        if what == "make":
+            answers = [worker.ask(what, given) for worker in self._workers.values()]
+            return answers[0]
+        worker = self._workers.get(given, self._first) if what in OF_A_FORM else self._first
+        return worker.ask(what, given, **more)
+
+    def close(self) -> None:
+        """End the processes."""
+        for worker in self._workers.values():
+            worker.close()
+
+
+AnyWorker = Worker | Apart
+
+
+def workers_of(libraries: Sequence[str], cores: str) -> dict[str, AnyWorker]:
+    """By name: a process for each library, and for each form of ours."""
+    return {name: (Apart if name == OURS else Worker)(name, cores) for name in libraries}
