@@ -51,7 +51,7 @@ hard: $(VENV)/.test  ## Kill, fork, fill disks, damage files, train 100,000 step
 	$(BIN)/python -m pytest -m hard -n 1
 	$(BIN)/python tools/reliability_page.py
 
-versions: $(VENV)/.test $(VENV)/.versions  ## Run quick tests on Python 3.11 to 3.14, oldest and newest NumPy and SciPy
+versions: $(VENV)/.test $(VENV)/.versions  ## Run quick tests on Python 3.11 to 3.14 and without its lock, oldest and newest NumPy and SciPy
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/versions.py --write $(ARGS)
 	$(BIN)/python tools/reliability_page.py
 

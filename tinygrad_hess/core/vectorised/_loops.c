@@ -318,5 +318,9 @@ static struct PyModuleDef definition = {
 PyMODINIT_FUNC PyInit__loops(void) {
     import_array();
     import_umath();
-    return PyModule_Create(&definition);
+    PyObject *const module = PyModule_Create(&definition);
+#ifdef Py_GIL_DISABLED /* there is nothing that changes */
+    if (module) PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED);
+#endif
+    return module;
 }

@@ -295,19 +295,20 @@ static char *address(const Run *self, Py_ssize_t i, PyObject *x) {
 /* Large results are kept for later calls: to have their pages mapped anew, and set to zero by the
    system, takes as long as to fill them. Two, since the last one is often an argument of the next
    call; and only what nobody but the run holds any more is written again. */
-enum { KEPT = 2, LEAST_KEPT = 1 << 17, MOST_KEPT = 1 << 25 };
+#ifdef Py_GIL_DISABLED
+enum { KEPT = 0 }; /* the count of references is not exact there */
+#else
+enum { KEPT = 2 };
+#endif
+enum { LEAST_KEPT = 1 << 17, MOST_KEPT = 1 << 25 };
 
 static int is_unheld(PyObject *x, PyArrayObject *like) {
-#ifdef Py_GIL_DISABLED
-    return 0; /* the count of references is not exact there */
-#else
     PyArrayObject *const a = (PyArrayObject *)x;
     const Py_ssize_t weak = Py_TYPE(x)->tp_weaklistoffset;
     return Py_REFCNT(x) == 1 && *(PyObject **)((char *)x + weak) == NULL &&
            PyArray_CHKFLAGS(a, NPY_ARRAY_WRITEABLE | NPY_ARRAY_OWNDATA) &&
            PyArray_TYPE(a) == PyArray_TYPE(like) && PyArray_NDIM(a) == PyArray_NDIM(like) &&
            lies_like(a, like);
-#endif
 }
 
 static PyObject *new_result(Run *self, Py_ssize_t i) {
@@ -318,7 +319,7 @@ static PyObject *new_result(Run *self, Py_ssize_t i) {
     PyObject *const y = PyArray_EMPTY(PyArray_NDIM(like), PyArray_DIMS(like), PyArray_TYPE(like),
                                       !PyArray_IS_C_CONTIGUOUS(like));
     const npy_intp nbytes = PyArray_NBYTES(like);
-    if (y && nbytes >= LEAST_KEPT && nbytes <= MOST_KEPT) {
+    if (KEPT && y && nbytes >= LEAST_KEPT && nbytes <= MOST_KEPT) {
         Py_XDECREF(kept[0]);
         kept[0] = kept[1];
         kept[1] = Py_NewRef(y);
@@ -671,6 +672,9 @@ PyMODINIT_FUNC PyInit__runner(void) {
     import_umath();
     PyObject *const module = PyModule_Create(&definition);
     if (module == NULL) return NULL;
+#ifdef Py_GIL_DISABLED /* a run is called by one thread at a time: `compiled.py` sees to that */
+    PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED);
+#endif
     if (PyType_Ready(&run_type) < 0 || PyModule_AddObjectRef(module, "Run", (PyObject *)&run_type) < 0 ||
         PyType_Ready(&code_type) < 0 ||
         PyModule_AddObjectRef(module, "Code", (PyObject *)&code_type) < 0 ||
