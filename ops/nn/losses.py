@@ -10,7 +10,9 @@ mean is then divided by the sum of the weights, not by the count.
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -352,8 +354,20 @@ def _same_shapes(prediction: Array, target: Array, who: str) -> tuple[Array, Arr
     return prediction, _cast_data(target, prediction)
 
 
-WEIGHED_BY_COUNT: ContextVar[str | None] = ContextVar("WEIGHED_BY_COUNT", default=None)
-"""Who weighs the means of batches by their number of examples, as is wrong for weighted means."""
+_counted: ContextVar[str | None] = ContextVar("counted", default=None)
+
+
+@contextlib.contextmanager
+def means_by_count(why: str | None) -> Iterator[None]:
+    """Refuse means that divide by weights meanwhile, where examples count all the same.
+
+    ``why`` says who counts them and what to write, after a comma; None refuses nothing.
+    """
+    token = _counted.set(why)
+    try:
+        yield
+    finally:
+        _counted.reset(token)
 
 
 def _reduce(
@@ -375,13 +389,8 @@ def _reduce(
     if reduction == "none":
         return losses
     if reduction == "mean" and each is not None:
-        weighs = WEIGHED_BY_COUNT.get()
-        if weighs is not None:
-            raise ValueError(
-                f"{who}: the mean divides by the sum of the examples' weights, but {weighs} weighs "
-                f"the means of several batches by their number of examples. Give reduction='sum' "
-                f"to the loss and to {weighs}, or give all data as one batch."
-            )
+        if (why := _counted.get()) is not None:
+            raise ValueError(f"{who}: the mean divides by the sum of the examples' weights, {why}")
         total = ops.sum(ops.broadcast_to(each, losses.shape))
         return ops.sum(losses) / ops.checked(total, _PositiveTotal(who))
     return ops.mean(losses) if reduction == "mean" else ops.sum(losses)

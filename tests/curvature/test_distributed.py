@@ -23,7 +23,7 @@ from process_pools import process_pool
 
 from tinygrad_hess import curvature, nn
 from tinygrad_hess.core import blas_threads
-from tinygrad_hess.curvature import HessianOperator, ShardedData
+from tinygrad_hess.curvature import HessianOperator, JacobianOperator, ShardedData
 from tinygrad_hess.curvature.analysis.total_loss import TotalLoss
 from tinygrad_hess.curvature.training.moving import MovingHessian
 from tinygrad_hess.distributed.transport import Folder, Result, Sent, Stored, read, write
@@ -119,22 +119,14 @@ def test_each_operator_answers_for_its_own_point(processes: Executor) -> None:
 
 def test_sums_and_blocks_and_copies(threads: Executor) -> None:
     tree = {"a": W[:1], "b": W[1:]}
-    loss = lambda p, batch: logistic(np.concatenate([p["a"], p["b"]]), batch)
+    loss = lambda p, batch: len(batch[1]) * logistic(np.concatenate([p["a"], p["b"]]), batch)
     H = HessianOperator(loss, tree, (X, Y), executor=threads, shards=3, reduction="sum")
-    parts = [0, 18, 36, 53]
-    whole = sum(
-        hessian_of(X[i:j], W) for i, j in zip(parts, parts[1:])
-    )  # of the mean over each shard, summed
+    whole = 53 * hessian(W)
     np.testing.assert_allclose(H.to_dense(), whole, rtol=1e-12)
     np.testing.assert_allclose(H.block("['b']").to_dense(), whole[1:, 1:], rtol=1e-12)
     here = pickle.loads(pickle.dumps(HessianOperator(logistic, W, (X, Y), executor=threads)))
     np.testing.assert_allclose(here @ V, hessian(W) @ V, rtol=1e-12)
     np.testing.assert_allclose(copy.deepcopy(here) @ V, hessian(W) @ V, rtol=1e-12)
-
-
-def hessian_of(x: Any, w: Any) -> Any:
-    p = 1 / (1 + np.exp(-x @ w))
-    return (x.T * (p * (1 - p))) @ x / len(x)
 
 
 # ---- where the data are --------------------------------------------------------------------------
@@ -324,6 +316,36 @@ class TestRefusals:
     def test_arguments_that_were_not_cut(self, threads: Executor) -> None:
         with pytest.raises(ValueError, match=r"a further argument of shape \(53,\) was not. Give"):
             HessianOperator(lambda w, x, y: logistic(w, (x, y)), W, X, Y, executor=threads)
+
+    def test_a_loss_that_is_not_made_of_those_of_shards(self, threads: Executor) -> None:
+        """Cut, it would be another loss: here a mean by what a mask keeps, in a later shard."""
+        kept = np.arange(53) % 40 > 5
+        error = lambda w, b: (b[0] @ w - b[1]) ** 2
+        masked = lambda w, b: (error(w, b) * b[2]).sum() / b[2].sum()
+        penalised = lambda w, b: error(w, b).sum() + w @ w
+        data, cut = (X[::-1], Y, kept[::-1].astype(float)), {"executor": threads, "shards": 3}
+        with pytest.raises(ValueError, match=r"but the mean of those of its first \d+ and .* cut"):
+            HessianOperator(masked, W, data, **cut) @ V
+        with pytest.raises(ValueError, match="reduction='sum' the loss must be a sum over"):
+            HessianOperator(penalised, W, data, reduction="sum", **cut) @ V
+        H = HessianOperator(lambda w, b: (error(w, b) * b[2]).mean() + w @ w, W, data, **cut)
+        exact = 2 * (X[::-1].T * data[2]) @ X[::-1] / 53 + 2 * np.eye(4)
+        np.testing.assert_allclose(H @ V, exact @ V, rtol=1e-10)
+        many = tuple(np.tile(x, (1000,) + (1,) * (x.ndim - 1)) for x in data)
+        with pytest.raises(ValueError, match="memory_limit=, so with reduction='mean' the"):
+            HessianOperator(masked, W, many, memory_limit="2MB") @ V
+        total = TotalLoss(masked, W, ShardedData(data, threads, shards=2), who="test")
+        with pytest.raises(ValueError, match="test: the loss of 27 examples is"):
+            total.check()
+        listed = [(X[:20], Y[:20], kept[:20]), (X[20:], Y[20:], kept[20:])]  # each is one term
+        assert np.isfinite(HessianOperator(masked, W, listed, executor=threads) @ V).all()
+
+    def test_a_model_whose_examples_depend_on_each_other(self, threads: Executor) -> None:
+        centred = lambda w, x: (x - x.mean(0)) @ w
+        with pytest.raises(ValueError, match="the outputs for 18 examples are not those for the"):
+            JacobianOperator(centred, W, X, executor=threads, shards=3) @ V
+        J = JacobianOperator(logits, W, X, executor=threads, shards=53)
+        np.testing.assert_allclose(J @ V, X @ V, rtol=1e-12)
 
     def test_a_random_loss(self, threads: Executor) -> None:
         rng = np.random.default_rng(0)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 
 import tinygrad_hess as tg
-from tinygrad_hess import curvature, nn
+from tinygrad_hess import curvature, nn, optim
+from tinygrad_hess.curvature.training.moving import MovingHessian
 
 RNG = np.random.default_rng(0)
 LOGITS, LABELS = RNG.normal(size=(7, 3)), np.array([0, 2, 1, 1, 0, 2, 2])
@@ -159,3 +161,36 @@ def test_a_hessian_of_several_batches_refuses_means_that_divide_by_weights() -> 
         sums = tg.curvature.HessianOperator(total, model, cut, reduction="sum").to_dense()
         counts = np.where(y == 1, 5.0, 1.0).sum() if "weight" in given else (y != 1).sum()
         np.testing.assert_allclose(sums / counts, whole, rtol=1e-10, atol=1e-14)
+
+
+WEIGHED = {
+    "class weights": lambda m, b: nn.cross_entropy(m(b[0]), b[1], weight=CLASSES),
+    "ignored labels": lambda m, b: nn.cross_entropy(m(b[0]), b[1], ignore_index=0),
+    "jitted": tg.jit(lambda m, b: nn.cross_entropy(m(b[0]), b[1], weight=CLASSES)),
+}
+
+
+@pytest.mark.parametrize("loss", WEIGHED.values(), ids=list(WEIGHED))
+def test_means_that_divide_by_weights_are_refused_where_examples_count(loss: Any) -> None:
+    """Accumulated and data-parallel steps, products along a run, single examples."""
+    data = [(X[:4], LABELS[:4]), (X[4:], LABELS[4:])]
+    loss(MODEL, data[0])
+    fit = functools.partial(optim.fit, loss, MODEL, optimizer=optim.SGD(lr=0.1))
+    with ThreadPoolExecutor(1) as executor:
+        for options in ({"accumulate": 2}, {"executor": executor, "shards": 1}):
+            with pytest.raises(ValueError, match=r"but fit weighs the parts of a step, .* / len"):
+                fit(data=data, **options)
+    with pytest.raises(ValueError, match="but MovingHessian weighs the means of several batches"):
+        MovingHessian(loss, MODEL, data).gradient  # noqa: B018 - computed now
+    with pytest.raises(ValueError, match="would cancel in the single examples that gradient_noise"):
+        curvature.gradient_noise_scale(loss, MODEL, data)
+
+
+def test_accumulated_steps_with_weights_that_divide_by_the_count_are_those_of_the_whole() -> None:
+    loss = lambda m, b: nn.cross_entropy(m(b[0]), b[1], weight=CLASSES, reduction="sum") / len(b[1])
+    fit = functools.partial(optim.fit, loss, MODEL, optimizer=optim.SGD(lr=0.1))
+    parts = fit(data=[(X[:4], LABELS[:4]), (X[4:], LABELS[4:])], accumulate=2)
+    whole = fit(data=(X, LABELS))
+    np.testing.assert_allclose(
+        tg.ravel(parts.params)[0], tg.ravel(whole.params)[0], rtol=1e-12, atol=1e-15
+    )

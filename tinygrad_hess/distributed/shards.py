@@ -5,6 +5,7 @@ cut : batch, shards -> [batch, ...]
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -89,3 +90,35 @@ def contiguous(batch: Any) -> Any:
     return trees.map(
         lambda x: np.ascontiguousarray(x) if isinstance(x, np.ndarray) and x.ndim else x, batch
     )
+
+
+def check_halves(
+    who: str, of: Callable[[Any], Any], batch: Any, value: Any, mean: bool, why: str
+) -> None:
+    """The loss of a batch, ``value``, is the mean, or the sum, of those of its halves.
+
+    Raises
+    ------
+    ValueError
+        Which ends with ``why`` it must be.
+
+    Examples
+    --------
+    >>> check_halves("example", np.mean, np.arange(3.0), 1.0, True, "It is.")
+    >>> check_halves("example", np.std, np.arange(4.0), 1.118, True, "Batches are cut.")
+    Traceback (most recent call last):
+    ...
+    ValueError: example: the loss of 4 examples is 1.118, but the mean of those of its first 2 ...
+    """
+    n = batch_size(batch, who, 0)
+    if n < 2:
+        return
+    half = n // 2
+    one, other = (float(of(examples(batch, *ends))) for ends in ((0, half), (half, n)))
+    found = (half * one + (n - half) * other) / n if mean else one + other
+    value, eps = float(value), np.finfo(np.asarray(value).dtype).eps
+    if not abs(found - value) <= eps**0.5 * max(abs(one), abs(other), abs(value)):
+        raise ValueError(
+            f"{who}: the loss of {n} examples is {value:.8g}, but the {'mean' if mean else 'sum'} "
+            f"of those of its first {half} and its other {n - half} is {found:.8g}. {why}"
+        )

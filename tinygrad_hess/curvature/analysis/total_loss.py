@@ -109,6 +109,8 @@ class TotalLoss:
         batch = next(iter(self.batches.sized(self.who, False)))[2]
         evaluate = lambda batch: self._loss_value(self.at.tensors(), self.arguments(batch))
         checks.check_evaluation(self.at, evaluate, batch)
+        if self.batches.are_cut:
+            checks.check_cut(self.who, evaluate, batch, evaluate(batch), self.reduction)
         checks.check_finite(self.who, 0, *self.value_and_gradient(self.start))
         self.gradients_spent = 0
 

@@ -19,6 +19,7 @@ from ...data.dataset import as_batch
 from ...distributed.shards import batch_size, examples, opened
 from ...distributed.transport import Sent, is_writing
 from ...distributed.workers import Workers
+from ...ops.nn.losses import means_by_count
 from . import checks
 
 CONTAINERS = (tuple, list, dict)
@@ -42,14 +43,26 @@ def is_one_batch(data: Any) -> bool:
     return not isinstance(data, Iterable)
 
 
-class OnBatch:
-    """A function of a batch and further arguments, as :meth:`Batches.each` calls it."""
+def weighs_means(who: str) -> str:
+    """Why a mean that divides by weights is refused where there are several batches."""
+    return (
+        f"but {who} weighs the means of several batches by their number of examples. Give "
+        f"reduction='sum' to the loss and to {who}, or give all data as one batch."
+    )
 
-    def __init__(self, function: Callable[..., Any]):
-        self.function = function
+
+class OnBatch:
+    """A function of a batch and further arguments, as :meth:`Batches.each` calls it.
+
+    ``refusing`` is why means that divide by weights are refused, if they are.
+    """
+
+    def __init__(self, function: Callable[..., Any], refusing: str | None = None):
+        self.function, self._refusing = function, refusing
 
     def __call__(self, read: Callable[[], Any], number: int, *args: Any) -> Any:
-        return self.function(read(), *args)
+        with means_by_count(self._refusing):
+            return self.function(read(), *args)
 
 
 class _SizeOf:
@@ -113,7 +126,7 @@ class Batches:
         self._piece: int | None = None  # examples at most in what is read at a time
         self.single: bool = data is None or is_one_batch(data)
         if self.single:
-            data = [data]
+            data = [to_arrays(who, "data", data)]
         elif isinstance(data, Iterator):
             data = list(data)
         if isinstance(data, (list, tuple)):
@@ -136,6 +149,11 @@ class Batches:
             size = -(-n // -(-n // most)) if n else most  # pieces of one size, for one plan
             for first in range(0, n, size):
                 yield examples(batch, first, first + size)
+
+    @property
+    def are_cut(self) -> bool:
+        """Whether they, or some, are parts of batches that were given."""
+        return bool(self.examples_cut) or self._piece is not None
 
     @property
     def holds_data(self) -> bool:
@@ -283,7 +301,8 @@ class Batches:
         """
         weighted, count = reduction == "mean" and not self.single, 0
         totals: list[Any] = []
-        function = evaluate if isinstance(evaluate, OnBatch) else OnBatch(evaluate)
+        refusing = weighs_means(who) if weighted else None
+        function = evaluate if isinstance(evaluate, OnBatch) else OnBatch(evaluate, refusing)
         for _, size, parts in self.each(function, args, weighted=weighted):
             before = totals or [0.0] * len(parts)
             totals = [total + size * part for total, part in zip(before, parts, strict=True)]

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...core import arguments, trees
 from ...core.tensor import Tensor
-from ...distributed.shards import raw
+from ...distributed.shards import check_halves, raw
 from ..estimates import scaling
 from .flattening import Array, Flattening
 
@@ -66,6 +66,23 @@ def check_evaluation(
     value = evaluate(batch)
     check_unchanged(who, model, state(at.tree()))
     check_repeats(who, before, value, at.dtype)
+
+
+def check_cut(
+    who: str, evaluate: Callable[[Any], Any], batch: Any, value: Any, reduction: str
+) -> None:
+    """A loss over parts of the batches that were given is the one over these."""
+    mean = reduction == "mean"
+    try:
+        check_halves(
+            who, evaluate, batch, value, mean,
+            f"The data are cut, by executor= or memory_limit=, so with reduction={reduction!r} the "
+            f"loss must be a {'mean' if mean else 'sum'} over examples. Give a list of batches, "
+            "each of which is one term, or leave out what cuts them.",
+        )  # fmt: skip
+    except ValueError:
+        check_repeats(who, value, evaluate(batch), np.asarray(value).dtype)
+        raise
 
 
 def check_finite(

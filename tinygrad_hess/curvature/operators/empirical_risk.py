@@ -236,6 +236,9 @@ class StreamedOperator(SymmetricOperator):
             products = lambda V: batch.products(V, self.chunk_size)
             checks.check_symmetric(self._at.who, products, batch.gradient, self.dtype)
 
+    def _check_cut(self, batch: Any, recorded: Recorded) -> None:
+        checks.check_cut(self._at.who, self._evaluate, batch, recorded.value, self.reduction)
+
     def example_forms(self) -> ExampleForms:
         """Quadratic forms with random signs that differ from example to example.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments, trees
-from ...distributed.shards import raw
+from ...distributed.shards import batch_size, examples, raw
 from . import checks
 from .blocks import subparameters
 from .flattening import Array, Flattening
@@ -184,6 +184,23 @@ class JacobianOperator(OnParameters):
             size = float(np.linalg.norm(pushed) + np.linalg.norm(pulled))
             dtype = np.result_type(run.at.dtype, run.outputs.dtype)
             checks.check_transposed(who, float(u @ pushed), float(pulled @ v), size, dtype)
+
+    def _check_cut(self, batch: Any, run: RecordedModel) -> None:
+        n = batch_size(batch, self._at.who, 0)
+        parts = [examples(batch, i, j) for i, j in ((0, n // 2), (n // 2, n)) if i < j]
+        outputs = [self.predict(self._at.tensors(), *self._arguments(part)) for part in parts]
+        found = trees.leaves(_concatenate_outputs([trees.map(raw, y) for y in outputs]))
+        eps = float(np.finfo(run.outputs.dtype).eps) ** 0.5
+        if not all(
+            x.shape == y.shape and np.allclose(x, y, eps, eps * np.abs(y).max(initial=0.0))
+            for x, y in zip(found, run.outputs.values, strict=True)
+        ):
+            raise ValueError(
+                f"{self._at.who}: the outputs for {n} examples are not those for the first "
+                f"{n // 2} and those for the others, but the data were cut into shards. Give a "
+                "list of batches for a model whose examples depend on each other, or leave out "
+                "executor=."
+            )
 
     # ---- trees, parts ----------------------------------------------------------------------------
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ...ops.nn.losses import WEIGHED_BY_COUNT
+from ...ops.nn.losses import means_by_count
 from ...replay.fallback import no_replay
 from . import checks
-from .batches import Batches
+from .batches import Batches, weighs_means
 from .flattening import Flattening
 
 TAPE_MEMORY = 512 * 2**20
@@ -52,6 +52,9 @@ class Owner(Protocol):
 
     def _check(self, number: int, recorded: Any) -> None:
         """Refuse what is recorded of a batch if it is not sound."""
+
+    def _check_cut(self, batch: Any, recorded: Any) -> None:
+        """Refuse a function of a batch that is not made of those of its parts."""
 
     def _without_data(self) -> Any:
         """A copy for workers, with passes of its own."""
@@ -172,6 +175,8 @@ class Passes:
         with contextlib.nullcontext() if planned else no_replay():
             if unchecked:
                 self.owner._check(number, tape)
+                if self.batches.are_cut:
+                    self.owner._check_cut(read(), tape)
             result = getattr(tape, method)(*args) if method else None
         return tape.value, tape.gradient if measure else None, result
 
@@ -187,11 +192,8 @@ class Passes:
         return found
 
     def _recorded(self, batch: Any, number: int) -> Any:
-        token = WEIGHED_BY_COUNT.set(self.who if self.weighted else None)
-        try:
+        with means_by_count(weighs_means(self.who) if self.weighted else None):
             tape = self.owner._record(batch, number)
-        finally:
-            WEIGHED_BY_COUNT.reset(token)
         with self._lock:  # workers may be threads
             kept = sum(t.nbytes for t in self.tapes.values())
             if self.batches.single or kept + tape.nbytes <= self.tape_memory:

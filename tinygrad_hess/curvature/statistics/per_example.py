@@ -16,6 +16,7 @@ import numpy as np
 from ...core import arguments, trees
 from ...core.tensor import Tensor, unrecorded
 from ...distributed.shards import batch_size, raw
+from ...ops.nn.losses import means_by_count
 from ...ops.shape.broadcasting import reshape
 from ...replay import jacrev
 from ...transforms.gradients import grad
@@ -227,10 +228,17 @@ def output_jacobians(
 def _leaf_gradients(
     loss: Callable[..., Any], at: Flattening, batch: Any, chunk_size: int | None, number: int
 ) -> Iterator[list[Array]]:
-    gradients = vmap(grad(loss), in_axes=(None, 0))
+    def of_one(params: Any, example: Any) -> Any:
+        with means_by_count(
+            f"which would cancel in the single examples that {at.who} takes. Give reduction='sum' "
+            "to the loss."
+        ):
+            return loss(params, example)
+
+    gradients = vmap(grad(of_one), in_axes=(None, 0))
     batched, n = _batches_of_one(batch, at.who)
     if not number and n:
-        checks.check_evaluation(at, partial(_first_losses, loss, at), batched)
+        checks.check_evaluation(at, partial(_first_losses, of_one, at), batched)
     m = _examples_at_a_time(at, 1, chunk_size)
     for first in range(0, n, m):
         part = trees.map(lambda a: a[first : first + m], batched)  # noqa: B023 - used at once

@@ -13,7 +13,7 @@ from ...replay import Replayed
 from ...transforms.gradients import hvp, value_and_grad
 from ...transforms.vectorize import vmap
 from ..operators import checks
-from ..operators.batches import Batches, OnBatch
+from ..operators.batches import Batches, OnBatch, weighs_means
 from ..operators.flattening import Array, Flattening, converted
 from ..operators.operator import SymmetricOperator
 
@@ -61,8 +61,10 @@ class MovingHessian(SymmetricOperator):
             self._batches.data = [self._cast(b) for b in self._batches.data]  # once
         self._args = None if data is None and not args else tuple(map(self._cast, args))
         sweeps = _Sweeps(loss, dtype, self._args)
-        self._gradient = OnBatch(sweeps.value_and_gradient)
-        self._product = OnBatch(sweeps.products)
+        weighed = reduction == "mean" and not self._batches.single
+        refusing = weighs_means("MovingHessian") if weighed else None
+        self._gradient = OnBatch(sweeps.value_and_gradient, refusing)
+        self._product = OnBatch(sweeps.products, refusing)
         super().__init__(Flattening(params, "MovingHessian", dtype=dtype))
         self._measured: tuple[Any, Array] | None = None
 
@@ -83,7 +85,7 @@ class MovingHessian(SymmetricOperator):
         self._at, self._measured = at, None
 
     def check(self) -> None:
-        """Refuse a loss that is random, or that changes the model.
+        """Refuse a loss that is random, that changes the model, or that data cut would change.
 
         Raises
         ------
@@ -91,6 +93,9 @@ class MovingHessian(SymmetricOperator):
         """
         batch = next(iter(self._batches.sized("MovingHessian", False)))[2]
         checks.check_evaluation(self._at, self._evaluate, batch)
+        if self._batches.are_cut:
+            value = self._evaluate(batch)
+            checks.check_cut("MovingHessian", self._evaluate, batch, value, self.reduction)
 
     def _evaluate(self, batch: Any) -> Any:
         more = () if self._args is None else (self._cast(batch), *self._args)

@@ -7,10 +7,17 @@ from typing import Any
 
 from ...core import trees
 from ...nn.assignments import Assignments
+from ...ops.nn.losses import means_by_count
 from ...replay import Replayed
 from ..model_curvature import ModelCurvature
 from ..optimizer import Optimizer, State
 from .batches import count_examples
+
+WEIGHS = (
+    "but fit weighs the parts of a step, which accumulate= or executor= make, by their number of "
+    "examples. Divide by that, as in nn.cross_entropy(..., reduction='sum') / len(y)."
+)
+"""Why a mean that divides by weights is refused."""
 
 
 def accumulating_stepper(
@@ -46,7 +53,8 @@ def accumulating_stepper(
 
     def observe(params: Any, count: Any, batch: Any) -> tuple[Any, Any]:
         noted = Assignments(loss)
-        observed = optimizer._observe(noted, params, count, batch)
+        with means_by_count(WEIGHS):
+            observed = optimizer._observe(noted, params, count, batch)
         return observed, noted.kept_in(params)
 
     observed_on = Replayed(observe) if jit else observe

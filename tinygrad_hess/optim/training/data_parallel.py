@@ -14,6 +14,7 @@ from ...core.named_arrays import names
 from ...core.tensor import unrecorded
 from ...distributed.shards import (
     batch_size,
+    check_halves,
     check_shards,
     contiguous,
     cut,
@@ -23,9 +24,11 @@ from ...distributed.shards import (
 from ...distributed.transport import Sent
 from ...distributed.workers import Workers
 from ...nn.assignments import Assignments
+from ...ops.nn.losses import means_by_count
 from ...replay import Replayed
 from ..model_curvature import ModelCurvature
 from ..optimizer import Optimizer, State
+from .accumulation import WEIGHS
 from .batches import Loader, ShardedBatch, count_examples
 
 
@@ -159,7 +162,8 @@ class _Observation:
 
         def observe(params: Any, count: Any, batch: Any) -> tuple[Any, list[Any]]:
             noted = Assignments(loss)
-            observed = optimizer._observe(noted, params, count, batch)
+            with means_by_count(WEIGHS):
+                observed = optimizer._observe(noted, params, count, batch)
             return observed, noted.values or []
 
         self._observe = Replayed(observe) if jit else observe
@@ -183,18 +187,13 @@ class _Observation:
 
     def _refuse_other_than_means(self, params: Any, batch: Any, n: int, value: Any) -> None:
         """The loss of a shard is the mean of those of its halves."""
-        of = lambda part: float(np.asarray(unrecorded(self._loss(_copy(params), part))))
-        half = n // 2
-        one, other = of(examples(batch, 0, half)), of(examples(batch, half, n))
-        mean = (half * one + (n - half) * other) / n
-        value, eps = float(value), np.finfo(np.asarray(value).dtype).eps
-        if abs(mean - value) > eps**0.5 * max(abs(one), abs(other), abs(value)):
-            raise ValueError(
-                f"fit: the loss of {n} examples is {value:.8g}, but the mean of those of its first "
-                f"{half} and its other {n - half} is {mean:.8g}. With executor=, a batch is cut "
-                "into shards, so the loss must be a mean over examples, and must not be random. "
-                "Leave out executor= for a loss that sums, weighs or compares its examples."
-            )
+        of = lambda part: np.asarray(unrecorded(self._loss(_copy(params), part)))
+        check_halves(
+            "fit", of, batch, value, True,
+            "With executor=, a batch is cut into shards, so the loss must be a mean over "
+            "examples, and must not be random. Leave out executor= for a loss that sums, weighs "
+            "or compares its examples.",
+        )  # fmt: skip
 
 
 def _copy(params: Any) -> Any:

@@ -96,7 +96,8 @@ def fit(
         the training.
     validation : one batch, or an iterable of batches, optional
         The loss on these is measured after each epoch, with modules in evaluation mode: a mean
-        over examples, for a loss that is one.
+        over examples, for a loss that is one. (For one that divides by weights, or by what a mask
+        keeps, give one batch.)
     metrics : mapping of str to callable, optional
         What else is measured on them: ``metric(params, batch)`` gives a number, a mean over the
         examples of the batch.
@@ -105,7 +106,9 @@ def fit(
         loss on the validation data or, without these, by the mean loss of an epoch.
     accumulate : int
         Batches to a step, whose gradients are averaged, weighted by examples; the last step of an
-        epoch takes what is left.
+        epoch takes what is left. A loss of :mod:`tinygrad_hess.nn` that divides by weights is
+        refused; one by hand that divides by what a mask keeps, say, should divide by the number of
+        examples instead.
     checkpoint : path-like, optional
         A folder in which the run is kept, in one file that is replaced whole.
     every : int, optional

@@ -208,3 +208,6 @@ class ExampleForms:
 
     def _check(self, number: int, recorded: RecordedCopies) -> None:
         self.op._check(number, recorded.recorded)
+
+    def _check_cut(self, batch: Any, recorded: RecordedCopies) -> None:
+        self.op._check_cut(batch, recorded)
