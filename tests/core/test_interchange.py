@@ -142,6 +142,36 @@ def test_columns_that_are_no_numbers_are_named(
         MODEL(table)
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize(
+    ("values", "error", "said"),
+    [
+        (["x", "y"], TypeError, r"holds text\. Give numbers, as by np\.unique\(series"),
+        ([True, False], TypeError, r"holds booleans\. .*series\.astype\(float\)"),
+        ([None, 1.5], ValueError, r"holds missing values\. Fill or drop them"),
+        ([datetime.datetime(2020, 1, 1)] * 2, TypeError, r"holds dates\. Give numbers"),
+    ],
+)
+def test_columns_without_a_name_are_told_by_their_place(
+    library: str, values: Any, error: type[Exception], said: str
+) -> None:
+    series = pytest.importorskip(library).Series(values)
+    for call in (
+        lambda: optim.fit(loss, MODEL, (np.ones((2, 2)), series), optim.SGD(lr=0.1)),
+        lambda: tg.curvature.HessianOperator(loss, MODEL, (np.ones((2, 2)), series)),
+    ):
+        with pytest.raises(error, match=rf"data\[1\], a Series, {said}"):
+            call()
+    with pytest.raises(error, match=rf"data, a Series, {said}"):
+        optim.fit(loss, MODEL, series, optim.SGD(lr=0.1))
+
+
+def test_names_that_are_no_strings_are_shown_as_they_are_written() -> None:
+    table = pytest.importorskip("pandas").DataFrame([[1.0, "x"]])
+    with pytest.raises(TypeError, match=r"a column of text, 1\..*frame.drop\(columns=\[1\]\)"):
+        data.Dataset(table, np.ones(1))
+
+
 def test_all_columns_are_listed_at_once() -> None:
     pd = pytest.importorskip("pandas")
     table = pd.DataFrame({f"c{i}": ["text"] for i in range(14)} | {"flag": [True]})
@@ -171,7 +201,7 @@ def test_what_holds_no_data_is_told_so() -> None:
 
 def test_tensors_that_are_recorded_elsewhere_are_refused() -> None:
     x = torch(X).requires_grad_()
-    with pytest.raises(TypeError, match=r"fit: data, a Tensor, gives no array.*detach"):
+    with pytest.raises(TypeError, match=r"fit: data\[0\], a Tensor, gives no array.*detach"):
         optim.fit(loss, MODEL, (x, Y), optim.SGD(lr=0.1))
     half = pytest.importorskip("torch").ones(3, dtype=pytest.importorskip("torch").bfloat16)
     with pytest.raises(TypeError, match="gives no array of numbers"):

@@ -23,11 +23,19 @@ Array = np.ndarray[Any, Any]
 _OURS = (np.ndarray, np.generic, Tensor, trees.Fixed, float, int, complex, str, list, tuple, dict)
 
 _ADVICE = {
-    "boolean": "convert what is boolean, as in frame['{}'].astype(float)",
-    "text": "drop or convert what is text, as in frame.drop(columns=['{}'])",
+    "boolean": "convert what is boolean, as in frame[{}].astype(float)",
+    "text": "drop or convert what is text, as in frame.drop(columns=[{}])",
     "dates": "convert dates to numbers, such as days since the first",
     "missing": "fill or drop what is missing",
 }
+_UNNAMED = {
+    "boolean": "booleans. Give numbers, as in series.astype(float)",
+    "text": "text. Give numbers, as by np.unique(series, return_inverse=True)[1]",
+    "dates": "dates. Give numbers, such as days since the first",
+    "missing": "missing values. Fill or drop them",
+}
+"""What is told of a column of no table."""
+
 _KINDS = {
     "boolean": ("bool",),
     "text": ("str", "string", "utf8", "object", "categ", "enum"),
@@ -107,17 +115,25 @@ def to_array(who: str, name: str, x: Any) -> Array:
 
 def to_arrays(who: str, name: str, tree: Any) -> Any:
     """A pytree with arrays of other libraries as NumPy's; the same object if there are none."""
-    if not any(map(is_foreign, trees.leaves_every(tree))):
+    leaves, spec = trees.flatten_every(tree)
+    if not any(map(is_foreign, leaves)):
         return tree
-    return trees.map_every(lambda x: to_array(who, name, x) if is_foreign(x) else x, tree)
+    paths = trees.paths(tree, every=True)
+    return trees.unflatten(
+        spec,
+        [
+            to_array(who, name + path, x) if is_foreign(x) else x
+            for path, x in zip(paths, leaves, strict=True)
+        ],
+    )
 
 
 def _typed_columns(x: Any) -> list[tuple[str, str]]:
-    """Names and types of what has named columns, or is one."""
-    if names := column_names(x):
-        return list(zip(names, map(_type_name, x.dtypes), strict=True))
+    """Names and types of what has columns, or is one; a name is as one writes it, or empty."""
+    if column_names(x):
+        return list(zip(map(repr, x.columns), map(_type_name, x.dtypes), strict=True))
     if hasattr(x, "dtype") and any(hasattr(x, name) for name in ("isna", "isnull", "is_null")):
-        return [(str(x.name), _type_name(x.dtype))]
+        return [("" if x.name in (None, "") else repr(x.name), _type_name(x.dtype))]
     return []
 
 
@@ -149,12 +165,15 @@ def _refuse(who: str, name: str, kind: str, wrong: dict[str, list[str]]) -> None
     wrong = {what: columns for what, columns in wrong.items() if columns}
     if not wrong:
         return
+    error = ValueError if set(wrong) == {"missing"} else TypeError
+    if [""] in wrong.values():  # a column alone is of one kind
+        (what,) = wrong
+        raise error(f"{who}: {name}, a {kind}, holds {_UNNAMED[what]}.")
     found = [
-        f"{_COUNTED[what][len(columns) > 1]}, {first_of(map(repr, columns), most=10)}"
+        f"{_COUNTED[what][len(columns) > 1]}, {first_of(columns, most=10)}"
         for what, columns in wrong.items()
     ]
     advice = ", ".join(_ADVICE[what].format(columns[0]) for what, columns in wrong.items())
-    error = ValueError if set(wrong) == {"missing"} else TypeError
     raise error(
         f"{who}: {name}, a {kind}, has {'; '.join(found)}. Give numbers: {advice}; or let "
         "tg.data.from_frame do all of this."

@@ -90,8 +90,8 @@ class Loader:
         data = as_batch(data)
         many = is_batches(data)
         self.in_memory = not many or isinstance(data, list)
-        batches = data if many else [data]
-        self.batches = to_arrays(who, what, batches) if self.in_memory else batches
+        data = to_arrays(who, what, data) if self.in_memory else data
+        self.batches = data if many else [data]
 
     def __iter__(self) -> Iterator[Any]:
         for batch in self.batches:
