@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import multiprocessing
+import pickle
 import subprocess
 import sys
 import time
@@ -151,7 +152,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 import numpy as np
 import tinygrad_hess as tg
-from tinygrad_hess import nn, optim
+from tinygrad_hess import curvature, nn, optim
 from tinygrad_hess.curvature import HessianOperator, ShardedData
 
 rng = np.random.default_rng(0)
@@ -184,6 +185,23 @@ with ProcessPoolExecutor(2, mp_context=context) as executor:
     H, here = HessianOperator(of_model, model, data), HessianOperator(of_model, model, x)
     v = np.ones(H.shape[0])
     np.testing.assert_allclose(H @ v, here @ v, rtol=1e-9, atol=1e-12)
+
+    class Net(nn.Module):
+        w: np.ndarray
+
+        def __call__(self, x):
+            return tg.ops.tanh(x @ self.w)
+
+    @tg.nan_safe
+    def of_net(net, b):
+        return (net(b) ** 2).mean()
+
+    net, jitted = Net(w), tg.jit(of_net)
+    jitted(net, x)
+    for f in (of_net, jitted, tg.checkpoint(of_net)):
+        sharp = curvature.sharpness(f, net, data)
+        here = curvature.sharpness(f, net, [x[:17], x[17:34], x[34:]])
+        np.testing.assert_allclose(sharp.fisher_rao, here.fisher_rao, rtol=1e-9)
     print("done")
 """
 
@@ -197,6 +215,29 @@ def test_functions_of_a_notebook(method: str, tmp_path: Path) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False
     )
     assert run.stdout == "done\n", run.stderr
+
+
+def test_what_a_notebook_defines_is_sent_by_its_code() -> None:
+    """Its classes, and functions inside a mode or around what jit gave; not what the library has."""
+    cloudpickle = pytest.importorskip("cloudpickle")
+
+    class Net(nn.Module):
+        w: np.ndarray
+
+        def forward(self, x: Any) -> Any:
+            return x @ self.w
+
+    net = pickle.loads(cloudpickle.dumps(Net(W)))
+    np.testing.assert_array_equal(net(X), X @ W)
+    jitted = tg.jit(quadratic)
+    expected = jitted(W, X)
+    around = functools.wraps(jitted)(lambda w, x: jitted(w, x))
+    assert not {"_known", "_recent"} & set(vars(around))
+    modes = tg.no_grad, tg.enable_grad, tg.nan_safe, tg.debug_nans, curvature.no_replay()
+    for f in (around, tg.grad(jitted), *[mode(lambda w, x: quadratic(w, x)) for mode in modes]):
+        sent = pickle.loads(cloudpickle.dumps(f))
+        np.testing.assert_array_equal(sent(W, X), f(W, X))
+    np.testing.assert_array_equal(around(W, X), expected)
 
 
 def opened_or_not(number: int) -> Any:

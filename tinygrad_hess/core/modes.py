@@ -40,12 +40,21 @@ class _Opened:
 Stack = ContextVar[tuple[_Opened, ...]]
 """The blocks of one mode, in one context."""
 
-_recording: Stack = ContextVar("recording", default=())
-_nan_safe: Stack = ContextVar("nan_safe", default=())
-_debug_nans: Stack = ContextVar("debug_nans", default=())
-_tracing: Stack = ContextVar("tracing", default=())
-_noting_lines: Stack = ContextVar("noting_lines", default=())
-_shapes_alone: Stack = ContextVar("shapes_alone", default=())
+_stacks: dict[str, Stack] = {}
+
+
+def stack(name: str) -> Stack:
+    """The variable of a mode, of which there is one of a name: blocks are pickled by it."""
+    made: Stack = ContextVar(name, default=())
+    return _stacks.setdefault(name, made)
+
+
+_recording = stack("recording")
+_nan_safe = stack("nan_safe")
+_debug_nans = stack("debug_nans")
+_tracing = stack("tracing")
+_noting_lines = stack("noting_lines")
+_shapes_alone = stack("shapes_alone")
 
 
 class Block(ContextDecorator):
@@ -74,6 +83,9 @@ class Block(ContextDecorator):
     def _recreate_cm(self) -> Self:
         return type(self)(self.variable, self.value, self.flagged)
 
+    def __reduce__(self) -> Any:
+        return _block, (self.variable.name, self.value, self.flagged)
+
     def __enter__(self) -> None:
         opened = _Opened(self)
         with _lock:
@@ -91,6 +103,10 @@ class Block(ContextDecorator):
                 _open.discard(opened)
                 _raise_flag()
         self.variable.set(tuple([b for b in blocks if b in _open]))
+
+
+def _block(name: str, value: bool, flagged: bool) -> Block:
+    return Block(stack(name), value, flagged)
 
 
 def _raise_flag() -> None:

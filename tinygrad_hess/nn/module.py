@@ -313,16 +313,21 @@ def _with_scope(call: Callable[..., Any]) -> Callable[..., Any]:
     def with_scope(self: Module, *args: Any, **kwargs: Any) -> Any:
         first = tick()
         out: Any = call(self, *args, **kwargs)
-        if isinstance(out, Tensor):
-            _note_scope(out, self, first)
-        elif isinstance(out, CONTAINERS):
-            for y in trees.leaves(out):
-                _note_scope(y, self, first)
-        if (watch := watcher.get()) is not None:
-            watch(self, out)
+        _note(out, self, first)  # all the rest, since the code here is sent with a user's class
         return out
 
     return with_scope
+
+
+def _note(out: Any, module: Module, first: int) -> None:
+    """What a module gave, and began at a time of the tape."""
+    if isinstance(out, Tensor):
+        _note_scope(out, module, first)
+    elif isinstance(out, CONTAINERS):
+        for y in trees.leaves(out):
+            _note_scope(y, module, first)
+    if (watch := watcher.get()) is not None:
+        watch(module, out)
 
 
 def _note_scope(y: Any, module: Module, first: int) -> None:

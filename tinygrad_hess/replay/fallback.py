@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar
 from typing import Any
 
 from ..core import modes
 from ..core.errors import NonDifferentiableError, TracingError
 from .jitted import Jitted
 
-_enabled: modes.Stack = ContextVar("replay sweeps", default=())
+_enabled = modes.stack("replay sweeps")
 
 
 def no_replay() -> modes.Block:

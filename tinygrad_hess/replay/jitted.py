@@ -45,6 +45,11 @@ class Jitted:
     Made by :func:`jit`.
     """
 
+    # not in __dict__, which functools.wraps copies: recordings neither live on there nor travel
+    __slots__ = (
+        "__dict__", "__weakref__", "_known", "_name", "_native", "_pure", "_recent", "f",
+        "static_argnums",
+    )  # fmt: skip
     __name__: str
 
     def __init__(

@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -44,7 +43,7 @@ Leaves = list[Any]
 Step = Callable[[Leaves, Leaves, Leaves], tuple[Leaves, Leaves]]
 """``step(fixed, carry, x) -> (carry, y)``, on leaves."""
 
-_native: modes.Stack = ContextVar("native loops", default=())
+_native = modes.stack("native loops")
 
 
 def native_loops(native: bool) -> modes.Block:
