@@ -43,6 +43,7 @@ test: $(VENV)/.test  ## Run the tests, doctests and examples
 
 slow: $(VENV)/.test  ## Run the long ones: coverage of intervals, published results, many programs
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/python tools/reliability_page.py
 
 fuzz: $(VENV)/.test  ## Call every public name with malformed arguments, 100,000 times
 	$(BIN)/python -m pytest -m fuzz

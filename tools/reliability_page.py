@@ -75,19 +75,27 @@ their own that an alarm would end. Where two nestings are both finite they agree
 {hard_tests()}"""
 
 
+DRAWN = ("random programs", "malformed calls")
+"""How tests begin whose programs or calls are drawn."""
+
+
 def hard_tests() -> str:
-    """What `make hard` and `make versions` measured when they were run last."""
+    """What the long tests and `make versions` measured when they were run last."""
     found = figures()
     killed, versions = found.pop("killed runs", {}), found.pop("versions", {})
     killed.pop("on", None)  # each run has its own
     columns = ("kills", "ends", "same", "on")
     runs = [(name, *(str(x.get(k, "")) for k in columns)) for name, x in killed.items()]
-    rest = []
+    rest, drawn = [], []
     for name, x in found.items():
         on = x.pop("on", "")
         what = "; ".join(f"{key.replace('_', ' ')}: {value:,}" for key, value in x.items())
-        rest.append((name, what, on))
+        (drawn if name.startswith(DRAWN) else rest).append((name, what, on))
     parts = [
+        "## Random programs and malformed calls\n\nPrograms are drawn from some 300 operations and "
+        "compared (`make slow`, `make peers`); every public name is called with what nobody should "
+        "give it, and an offence is a crash, a hang, a wrong number, or an error that does not say "
+        "what is wrong (`make fuzz`).\n\n" + table("drawn | measured | on", drawn),
         "## Hard tests\n\nMeasured by the tests of `make hard`.\n\nRuns are killed (SIGKILL) "
         "at random moments, and go on from their checkpoint. Each that comes to its end gives the "
         "bits of a run that was left alone.\n\n"

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import random_libraries
+from figures import noted
 from hypothesis import given
 from jaxpr_in_numpy import evaluate
 from modes_of_differentiation import MODES
@@ -61,6 +62,7 @@ def test_there_are_many_modes() -> None:
     assert set().union(*tried) == set(MODES)
 
 
+@noted("against JAX in some 30 modes of differentiation")
 @examples(25)
 @given(programs(3, 10), SEEDS, NAMESPACES)
 def test_programs_in_all_modes(program: Program, seed: int, numpy: Any) -> None:

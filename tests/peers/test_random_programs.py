@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import random_libraries
 from comparing import close
+from figures import noted
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from jit_routes import ROUTES, along
@@ -53,6 +54,7 @@ def arguments(program: Program, seed: int) -> list[np.ndarray]:
 
 
 @pytest.mark.slow
+@noted("each pass on and off")
 @examples(40)
 @given(programs(2, 12), SEEDS, NAMESPACES)
 def test_each_pass_on_and_off(program: Program, seed: int, numpy: Any) -> None:
@@ -98,6 +100,7 @@ def test_replayed_and_batched(program: Program, seed: int, numpy: Any, path: str
 
 
 @pytest.mark.slow
+@noted("against differences, and one order of sweeps against another")
 @examples(40)
 @given(programs(2, 16), SEEDS, NAMESPACES)
 def test_derivatives(program: Program, seed: int, numpy: Any) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import random_libraries
 from comparing import close
+from figures import noted
 from hypothesis import given
 from jaxpr_in_numpy import evaluate
 from random_examples import NAMESPACES, SEEDS, examples
@@ -101,6 +102,7 @@ def test_each_operation_alone(jax: Any, name: str) -> None:
         check(jax, program, k, np if k % 2 else tnp)
 
 
+@noted("against JAX: values, gradients, products with the Hessian")
 @examples(100)
 @given(programs(4, 14), SEEDS, NAMESPACES)
 def test_programs(program: Program, seed: int, numpy: Any) -> None:
@@ -123,6 +125,7 @@ def test_programs_that_jax_compiles_as_a_whole(program: Program, seed: int, nump
     compare(program, seed, numpy, [np.asarray(y) for y in (value, *g, rate, *hv)])
 
 
+@noted("against JAX: full Hessians")
 @examples(4, share=0.02)
 @given(programs(3, 10), SEEDS, NAMESPACES)
 def test_full_hessians(program: Program, seed: int, numpy: Any) -> None:

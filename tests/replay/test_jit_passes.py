@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import scipy.special
 from comparing import close, same
+from figures import noted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -991,6 +992,7 @@ def test_random_programs(steps: Any, shapes: Any, seed: int) -> None:
 
 
 @pytest.mark.slow
+@noted("replayed and mapped, against recorded ones")
 @given(STEPS, SHAPES, st.integers(0, 10**6))
 @settings(max_examples=2000)
 def test_many_random_programs(steps: Any, shapes: Any, seed: int) -> None:

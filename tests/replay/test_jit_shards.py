@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from comparing import close
+from figures import noted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jit_functions import INSIDE, RETURNS, loss
@@ -334,6 +335,7 @@ def test_random_programs(steps: Any, shapes: Any, seed: int, way: str, path: str
 
 
 @pytest.mark.slow
+@noted("cut for threads at every axis, against whole ones")
 @given(STEPS, SHAPES, st.integers(0, 10**6), st.sampled_from([*WAYS]), st.sampled_from([*ROUTES]))
 @settings(max_examples=150)
 def test_many_random_programs(steps: Any, shapes: Any, seed: int, way: str, path: str) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import optree
 import pytest
 from comparing import close
+from figures import noted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jit_functions import INSIDE
@@ -205,6 +206,7 @@ def test_random_programs(program: Program, seed: int) -> None:
 
 @needs_it
 @pytest.mark.slow
+@noted("by the C runner, bit for bit those of NumPy's calls")
 @given(programs(3, 25), st.integers(0, 10**6))
 @settings(max_examples=200)
 def test_many_random_programs(program: Program, seed: int) -> None:

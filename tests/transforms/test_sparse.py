@@ -8,6 +8,7 @@ import battery
 import numpy as np
 import pytest
 import sympy
+from figures import noted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sampling import points
@@ -566,6 +567,7 @@ def test_random_programs(steps: Any, seed: int) -> None:
 
 
 @pytest.mark.slow
+@noted("sparse Hessians against dense ones")
 @given(STEPS, st.integers(0, 2**32 - 1))
 @settings(max_examples=1000)
 def test_many_random_programs(steps: Any, seed: int) -> None:

@@ -26,7 +26,7 @@ from .fitted import Fitted
 from .history import History
 from .loop import Callback, Training
 from .reached import Reached
-from .validation import Metric, Validation
+from .validation import Metric, Validation, check_metrics
 
 _PAIR = "Inputs and targets are one argument: fit(loss, model, (x, y), optimizer)."
 _VALIDATION = "Give validation=(x, y), as train, test = tg.data.split(x, y, test=0.2) has them."
@@ -320,7 +320,7 @@ def _validation(
     takes_batch: bool,
     workers: Workers | None,
 ) -> Validation | None:
-    if data is None and metrics:
+    if data is None and check_metrics(metrics):
         raise ValueError(
             "fit: metrics are measured on validation data, and there are none. Give "
             "validation=(x, y); validation=data measures on what is trained on."
