@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,8 @@ from scipy.sparse.linalg import LinearOperator
 
 from tinygrad_hess import curvature
 from tinygrad_hess.core import pace
+from tinygrad_hess.curvature.analysis.curvature_search import ExtremeCurvature
+from tinygrad_hess.curvature.training import steps
 
 P = 120
 A = np.random.default_rng(0).normal(size=(P, P)) / P**0.5
@@ -76,3 +81,72 @@ def test_gives_what_is_done_and_goes_on(
         assert "interrupted (Ctrl-C)" in str(told(found))
     assert results
     assert told(estimate(interrupting(np.inf), checkpoint=path)) == expected
+
+
+def with_signal(at: int, run: Callable[[], Any]) -> tuple[Any, int]:
+    """The result of a run in which Ctrl-C is pressed at call number ``at`` of any function."""
+    calls = 0
+
+    def count(frame: Any, event: str, arg: Any) -> None:
+        nonlocal calls
+        calls += event == "call"
+        if event == "call" and calls == at:
+            signal.raise_signal(signal.SIGINT)
+
+    sys.setprofile(count)
+    try:
+        return run(), calls
+    finally:
+        sys.setprofile(None)
+
+
+@pytest.mark.parametrize("name", ESTIMATES)
+def test_at_any_moment(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(curvature.estimates.operands, "BLOCK_MEMORY", 8 * 8 * P)
+    run = lambda path: ESTIMATES[name](interrupting(np.inf), checkpoint=tmp_path / path)
+    whole, calls = with_signal(0, lambda: run("whole.npz"))
+    moments = np.random.default_rng(0).integers(calls // 10, calls, 6)
+    handler = signal.getsignal(signal.SIGINT)
+    for at in map(int, moments):
+        path = f"{at}.npz"
+        with contextlib.suppress(KeyboardInterrupt):
+            with_signal(at, lambda path=path: run(path))
+        assert signal.getsignal(signal.SIGINT) is handler
+        assert told(run(path)) == told(whole)
+
+
+def test_the_part_of_deflation_that_is_done_is_saved(tmp_path: Path) -> None:
+    for at in (30, 60):
+        found = curvature.trace(interrupting(at), max_matvecs=100, checkpoint=tmp_path / "run.npz")
+        assert "interrupted" in found.reason and found.matvecs <= at + 1
+    again = curvature.trace(interrupting(60), max_matvecs=100, checkpoint=tmp_path / "run.npz")
+    assert again.matvecs > 60  # goes on where it was
+
+
+@pytest.mark.parametrize("name", ["lipschitz_of_gradient", "is_convex_on"])
+def test_a_search_says_that_it_was_interrupted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    search, climb = getattr(curvature, name), ExtremeCurvature.from_sample
+    taken = iter(range(9))
+
+    def interrupted(self: Any, start: Any) -> Any:
+        if next(taken) == 2:
+            raise KeyboardInterrupt
+        return climb(self, start)
+
+    monkeypatch.setattr(ExtremeCurvature, "from_sample", interrupted)
+    found = search(lambda x: (x**4).sum(), np.ones(2), region=curvature.Ball(0.5), samples=5)
+    assert len(found.sampled) == 2
+    assert found.reason.startswith("interrupted") and "NOT complete: interrupted" in repr(found)
+
+
+def test_an_explained_step_says_why_its_eigenvalues_have_not_converged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        steps,
+        "top_eigenpairs",
+        lambda *a, **k: curvature.top_eigenpairs(interrupting(9), 3, method="lanczos"),
+    )
+    w = np.linspace(0.0, 1.0, P)
+    found = curvature.explain_step(lambda w: (w**4).sum(), w, 0.9 * w)
+    assert not found.converged and "NOT converged: interrupted (Ctrl-C)" in repr(found)

@@ -71,7 +71,7 @@ Overlap: overlap angles baseline
 CriticalPoint: kind proved gradient_norm gradient_limit smallest largest index positive nullity
     zero parameters matvecs reason | negative_direction
 StepExplanation: value actual slope bend length curvature values shares share bend_share converged
-    predicted ratio
+    why predicted ratio
 StepSize: steepest safe limit values residuals preconditioned matvecs converged reason
 Sharpness: loss largest_eigenvalue interval sam sam_one_step adaptive_eigenvalue adaptive_sam
     keskar fisher_rao rho adaptive_rho keskar_epsilon matvecs gradients converged reason seconds
@@ -79,9 +79,9 @@ QuadraticModel: value gradient_norm gradient_curvature parameters
 QuadraticSlice: t actual quadratic value slope curvature third trusted
 Landscape: coordinates values quadratic slopes curvatures value labels path explained
     evaluations matvecs reason
-LipschitzBound: value curvature start points matvecs shown not_shown sampled climbed | point
-    direction
-ConvexityCheck: convex smallest residual zero points matvecs shown not_shown sampled climbed |
+LipschitzBound: value curvature start points matvecs shown not_shown sampled climbed reason |
+    point direction
+ConvexityCheck: convex smallest residual zero points matvecs shown not_shown sampled climbed reason |
     point direction
 Jackknife: value standard_error interval bias without sizes converged seconds
     reason

@@ -14,7 +14,7 @@ import numpy as np
 from ...core import arguments, trees
 from ...transforms.gradients import grad, hvp
 from ..eigenpairs.eigenpairs import top_eigenpairs
-from ..estimates.budget import finished
+from ..estimates.budget import INTERRUPTED, finished
 from ..estimates.operands import Array, Counted
 from ..estimates.steps import Steps
 from ..operators import checks
@@ -40,6 +40,7 @@ class ExtremeCurvature:
     def __init__(self, total: TotalLoss, region: Ball | Box, negative: bool, seed: int):
         self.total, self.region, self.negative = total, region.placed(total), negative
         self.seed, self.matvecs, self.points = seed, 0, 0
+        self.reason = ""
         self._warm: Array | None = None
         self._rounding: tuple[Array | None, float] = (None, 0.0)
 
@@ -133,7 +134,7 @@ def search(
     """Ascents from the centre and from random points, and the values where they began.
 
     A search for negative curvature ends with the first that is certain; when interrupted, with
-    those that it has.
+    those that it has, and the reason.
     """
     loss, params, data, args, reduction = problem
     total = TotalLoss(loss, params, data, args, reduction=reduction, who=who)
@@ -156,6 +157,7 @@ def search(
             except KeyboardInterrupt:
                 if not climbs:
                     raise
+                extreme.reason = INTERRUPTED
                 break
             climbs.append(extreme.recall(found))
             starts.append(begun)

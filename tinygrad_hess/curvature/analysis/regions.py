@@ -41,6 +41,8 @@ class LipschitzBound(Result, on_request=("point", "direction")):
         Hessians looked at, and products spent.
     shown, not_shown : str
         What was proved, and what was not.
+    reason : str
+        Why not all samples were taken; empty where they were.
     """
 
     value: float
@@ -54,11 +56,12 @@ class LipschitzBound(Result, on_request=("point", "direction")):
     matvecs: int
     shown: str
     not_shown: str
+    reason: str = ""
 
     def __repr__(self) -> str:
         return (
             f"LipschitzBound(at least {self.value:.6g}: {self.shown}. NOT shown: {self.not_shown}; "
-            f"{self.points} points, {self.matvecs} products)"
+            f"{_spent(self)})"
         )
 
     def plot(self, ax: Any = None) -> Any:
@@ -92,6 +95,8 @@ class ConvexityCheck(Result, on_request=("point", "direction")):
     points, matvecs : int
     shown, not_shown : str
         What was proved, and what was not.
+    reason : str
+        Why not all samples were taken; empty where they were, or need not be.
     """
 
     convex: bool | None
@@ -106,6 +111,7 @@ class ConvexityCheck(Result, on_request=("point", "direction")):
     matvecs: int
     shown: str
     not_shown: str
+    reason: str = ""
 
     def __bool__(self) -> bool:
         raise TypeError(
@@ -116,8 +122,8 @@ class ConvexityCheck(Result, on_request=("point", "direction")):
     def __repr__(self) -> str:
         verdict = "not convex" if self.convex is False else "undecided"
         return (
-            f"ConvexityCheck({verdict}: {self.shown}. NOT shown: {self.not_shown}; {self.points} "
-            f"points, {self.matvecs} products)"
+            f"ConvexityCheck({verdict}: {self.shown}. NOT shown: {self.not_shown}; "
+            f"{_spent(self)})"
         )
 
     def plot(self, ax: Any = None) -> Any:
@@ -140,6 +146,11 @@ def _plot_climbs(ax: Any, before: Array, after: Array) -> Any:
     ax.set_xlabel("sample (0 is the centre)")
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return ax
+
+
+def _spent(found: LipschitzBound | ConvexityCheck) -> str:
+    state = f"; NOT complete: {found.reason}" if found.reason else ""
+    return f"{found.points} points, {found.matvecs} products{state}"
 
 
 def lipschitz_of_gradient(
@@ -223,6 +234,7 @@ def lipschitz_of_gradient(
         matvecs=extreme.matvecs,
         shown=f"at a point of {extreme.region} the Hessian has curvature {info.value:.6g}",
         not_shown="any upper bound; the curvature may be larger elsewhere in the region",
+        reason=extreme.reason,
     )
 
 
@@ -296,4 +308,5 @@ def is_convex_on(
         if disproved
         else f"no negative curvature at the {extreme.points} points {where} that were looked at",
         not_shown="how negative it can be elsewhere" if disproved else "convexity between them",
+        reason=extreme.reason,
     )

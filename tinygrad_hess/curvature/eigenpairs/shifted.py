@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,13 +35,19 @@ class Folded:
         return self.A.matvecs
 
     def matvec(self, x: Array) -> Array:
-        for _ in range(2):
-            x = self.A.matvec(x) - self.sigma * x
-        return x
+        return self._twice(self.A.matvec, x)
 
     def matmat(self, X: Array) -> Array:
-        for _ in range(2):
-            X = self.A.matmat(X) - self.sigma * X
+        return self._twice(self.A.matmat, X)
+
+    def _twice(self, multiply: Callable[[Array], Array], X: Array) -> Array:
+        before = self.A.matvecs
+        try:
+            for _ in range(2):
+                X = multiply(X) - self.sigma * X
+        except KeyboardInterrupt:
+            self.A.matvecs = before  # the first of the two is lost
+            raise
         return X
 
 

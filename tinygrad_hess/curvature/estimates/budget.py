@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from ...core.progress import progress_bar
+from .interrupts import held
 from .operands import Counted, check_positive
 
 T = TypeVar("T")
@@ -16,6 +17,8 @@ T = TypeVar("T")
 
 class Budget:
     """Products and seconds that may be spent on one estimate, with a progress bar on request.
+
+    As a block, it keeps what is between the products from being interrupted.
 
     Parameters
     ----------
@@ -60,6 +63,7 @@ class Budget:
         check_positive(A.who, max_matvecs=max_matvecs, seconds=seconds)
         self.A, self.max_matvecs, self.limit, self.path = A, max_matvecs, seconds, path
         self.bar: Any = progress_bar(A.who, progress, unit="products")
+        self._held = held()
         self._begin, self._before, self._earlier = time.perf_counter(), A.matvecs, 0.0
 
     def state(self) -> dict[str, Any]:
@@ -112,6 +116,7 @@ class Budget:
         self.bar.refresh()
 
     def __enter__(self) -> Self:
+        self._held.__enter__()
         return self
 
     def __exit__(
@@ -122,6 +127,7 @@ class Budget:
     ) -> None:
         if self.bar is not None:
             self.bar.close()
+        self._held.__exit__(kind, error, traceback)
 
 
 def was_interrupted(found: Any) -> bool:

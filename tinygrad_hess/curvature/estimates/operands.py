@@ -11,6 +11,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from ...core import arguments
+from .interrupts import let_through
 from .probes import gaussians
 
 Array = np.ndarray[Any, Any]
@@ -94,13 +95,17 @@ class Counted:
 
     def matvec(self, x: Array) -> Array:
         """One product over the unit, for x of shape (P,)."""
-        y = self._normalized(self.op.matvec(x), x)
+        with let_through():
+            y = self.op.matvec(x)
+        y = self._normalized(y, x)
         self.matvecs += 1  # an interrupted product does not count
         return y
 
     def matmat(self, X: Array) -> Array:
         """Products with the columns of X, shape (P, k), over the unit."""
-        Y = self._normalized(self.op.matmat(X), X)
+        with let_through():
+            Y = self.op.matmat(X)
+        Y = self._normalized(Y, X)
         self.matvecs += X.shape[1]
         return Y
 

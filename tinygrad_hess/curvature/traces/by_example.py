@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..estimates.interrupts import let_through
 from ..estimates.operands import Array, Counted
 from ..operators.per_example.forms import ExampleForms
 from ..operators.per_example.uses import UncopiedError
@@ -37,7 +38,9 @@ class ByExample:
 
     def __call__(self, probes: range) -> Array:
         """Forms, shape (leaves, probes)."""
-        found = self.A.normalized(self.forms(probes, self.seed))
+        with let_through():
+            found = self.forms(probes, self.seed)
+        found = self.A.normalized(found)
         self.A.matvecs += len(probes)  # an interrupted block does not count
         return found
 
@@ -51,7 +54,9 @@ def begin(A: Counted, seed: int, first: int) -> ByExample | None:
         return None
     forms = A.op.example_forms()
     try:
-        pilot = A.normalized(forms(range(first), seed))
+        with let_through():
+            pilot = forms(range(first), seed)
+        pilot = A.normalized(pilot)
     except UncopiedError:
         return None
     A.matvecs += first + forms.checks

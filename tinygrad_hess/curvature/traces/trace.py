@@ -222,7 +222,7 @@ class _Trace:
                 return None
             few = math.ceil(min(needed, 2 * PILOT + split.columns))
             first = max(FEWEST, few) if needed else 0
-            if 2 * split.columns >= A.size and budget.has_room(A.size):
+            if not self.interrupted and 2 * split.columns >= A.size and budget.has_room(A.size):
                 return exact_trace(A, budget)
             begin = 0
             # The space was chosen by how well the pilot did: the error is told by other probes.
@@ -273,12 +273,14 @@ class _Trace:
             dear = 2 * split.columns + cost > rival or not _growth_pays(history, probes)
             if not cost or dear or budget.over(cost):
                 return running, probes
+            past = np.array(history[:-1]).reshape(-1, 2)
+            state = lambda past=past: {**split.state(), **budget.state(), "Az": Az, "history": past}
             if self.save.due():
-                past = np.array(history[:-1]).reshape(-1, 2)
-                self.save.save({**split.state(), **budget.state(), "Az": Az, "history": past})
+                self.save.save(state())
             try:
                 split.grow()
             except KeyboardInterrupt:
+                self.save.save(state())
                 self.interrupted = True
                 return running, 0
 

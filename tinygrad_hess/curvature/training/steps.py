@@ -46,6 +46,8 @@ class StepExplanation(Result, derived=("predicted", "ratio")):
         What those directions hold of ``bend``; NaN where that is zero.
     converged : bool
         Whether the eigenvalues have.
+    why : str
+        Why they have not.
     """
 
     value: float
@@ -59,6 +61,7 @@ class StepExplanation(Result, derived=("predicted", "ratio")):
     share: float
     bend_share: float
     converged: bool
+    why: str = ""
 
     @property
     def predicted(self) -> float:
@@ -82,7 +85,7 @@ class StepExplanation(Result, derived=("predicted", "ratio")):
         return "the model predicts a fall: higher derivatives decide"
 
     def __repr__(self) -> str:
-        state = "" if self.converged else "; eigenvalues NOT converged"
+        state = "" if self.converged else f"; eigenvalues NOT converged: {self.why}"
         return (
             f"StepExplanation(loss {self.value:.6g} {self.actual:+.4g}; predicted "
             f"{self.predicted:+.4g} = {self.slope:+.4g} (slope) {self.bend:+.4g} (curvature): "
@@ -170,4 +173,5 @@ def explain_step(
         share=float(shares.sum()),
         bend_share=float(top.values @ along) / twist if twist else float("nan"),
         converged=bool(top.converged),
+        why=top.reason,
     )
