@@ -320,21 +320,14 @@ def _with_scope(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _note(out: Any, module: Module, first: int) -> None:
-    """What a module gave, and began at a time of the tape."""
-    if isinstance(out, Tensor):
-        _note_scope(out, module, first)
-    elif isinstance(out, CONTAINERS):
-        for y in trees.leaves(out):
-            _note_scope(y, module, first)
+    """What a module gave, that was called at a time of the tape."""
+    for y in trees.leaves(out) if isinstance(out, CONTAINERS) else (out,):
+        # what is older than the call was passed through, not made here
+        if isinstance(y, Tensor) and y.prim is not None and y.time > first:
+            made: Any = y
+            made._scope = (*getattr(y, "_scope", ()), (module._label(), first, tick()))
     if (watch := watcher.get()) is not None:
         watch(module, out)
-
-
-def _note_scope(y: Any, module: Module, first: int) -> None:
-    # what is older than the call was passed through, not made here
-    if isinstance(y, Tensor) and y.prim is not None and y.time > first:
-        out: Any = y
-        out._scope = (*getattr(y, "_scope", ()), (module._label(), first, tick()))
 
 
 # ---- flatten and unflatten -------------------------------------------------------------------
