@@ -152,6 +152,21 @@ def test_more_budget_goes_on(tmp_path):
     assert full.converged and len(calls) <= full.matvecs - 18
 
 
+@pytest.mark.parametrize("name", ["trace", "hutchinson", "diagonal", "layer_traces", "xtrace"])
+def test_more_budget_is_spent(name, tmp_path):
+    run = {
+        "trace": trace,
+        "hutchinson": lambda A, **k: trace(A, method="hutchinson", **k),
+        "diagonal": diagonal,
+        "layer_traces": lambda A, **k: layer_traces(A, LAYERS, **k).total,
+        "xtrace": lambda A, **k: trace(A, method="xtrace", **k),
+    }[name]
+    spent = [
+        run(A, max_matvecs=m, checkpoint=tmp_path / "run.npz").matvecs for m in (150, 301, 150)
+    ]
+    assert spent[0] in (149, 150) and spent[1:] == [301, 301]
+
+
 def test_checkpoints_of_another_problem_are_refused(tmp_path):
     path = tmp_path / "run.npz"
     top_eigenpairs(A, 3, checkpoint=path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,12 @@ def test_goes_on_with_the_same_bits(
         assert told(run(Loss(BATCHES[batch][0][0, 0]), checkpoint=path)) == told(expected)
     with pytest.raises(ValueError, match="checkpoint"):
         RUNS[name](_Doubled(), checkpoint=path)
+    x, y = BATCHES[3]
+    other = BATCHES[:3], [*BATCHES[:3], (x, y + 1)], [*BATCHES, BATCHES[0]]
+    for batches in other:  # which begin with the same batch
+        monkeypatch.setattr(sys.modules[__name__], "BATCHES", batches)
+        with pytest.raises(ValueError, match="made with (another|scale)"):
+            run(Loss(), checkpoint=path)
 
 
 class _Doubled(Loss):
@@ -114,3 +122,28 @@ def test_a_step_is_explained_again(tmp_path: Path) -> None:
     for _ in range(2):
         found = curvature.explain_step(*args, k=1, checkpoint=tmp_path / "run.npz")
         assert found.to_dict() == expected.to_dict()
+
+
+def test_workers_tell_other_data_and_another_loss(tmp_path: Path) -> None:
+    path = tmp_path / "run.npz"
+    with ThreadPoolExecutor(2) as executor:
+
+        def scale(loss: Any, batches: Any) -> Any:
+            data = curvature.ShardedData(batches, executor)
+            return curvature.gradient_noise_scale(loss, FITTED, data, checkpoint=path)
+
+        expected = scale(Loss(), BATCHES)
+        assert told(scale(Loss(), BATCHES)) == told(expected)
+        with pytest.raises(ValueError, match="with another set of data"):
+            scale(Loss(), BATCHES[:3])
+        with pytest.raises(ValueError, match="with other parameters or another loss"):
+            scale(_Doubled(), BATCHES)
+
+
+def test_the_jackknife_of_another_answer_is_refused(tmp_path: Path) -> None:
+    run = lambda answer: curvature.jackknife(
+        answer, Loss(), FITTED, BATCHES, checkpoint=tmp_path / "run.npz"
+    )
+    run(lambda op: curvature.trace(op).value)
+    with pytest.raises(ValueError, match=r"run\.npz was made with another answer"):
+        run(lambda op: curvature.trace(op).value ** 2)

@@ -82,6 +82,10 @@ def test_another_run_is_refused(tmp_path: Path) -> None:
         tg.parallel_map(square, [1.0, 2.5], checkpoint=tmp_path)
     with pytest.raises(ValueError, match="is a result of square, not of abs"):
         tg.parallel_map(abs, [1.0, 2.0], checkpoint=tmp_path)
+    changed = lambda x: x**3
+    changed.__qualname__ = square.__qualname__  # as of an edited file
+    with pytest.raises(ValueError, match="is a result of square before its code was changed"):
+        tg.parallel_map(changed, [1.0, 2.0], checkpoint=tmp_path)
     (tmp_path / "000000.npz").write_bytes(b"nothing")
     with pytest.raises(ValueError, match="is no result of it"):
         tg.parallel_map(square, [1.0, 2.0], checkpoint=tmp_path)

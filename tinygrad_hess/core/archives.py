@@ -78,7 +78,7 @@ def read_npz(path: Path) -> dict[str, Array]:
     ValueError: it is no NumPy archive, or not whole
     >>> folder.cleanup()
     """
-    if not zipfile.is_zipfile(path):
+    if not (path.is_file() and zipfile.is_zipfile(path)):  # a device may have no end
         path.stat()  # a file that is not there is an error of its own
         raise ValueError("it is no NumPy archive, or not whole")
     try:

@@ -14,6 +14,7 @@ from typing import Any
 from ..core import arguments
 from ..core.archives import read_npz, write_npz
 from ..core.encoding import decode, encode
+from ..core.hashing import code_of
 from ..core.progress import progress_bar
 from .transport import Sent
 from .workers import Workers
@@ -63,7 +64,8 @@ def parallel_map(
     RuntimeError
         When workers end, and there is no other to take over.
     ValueError
-        When the folder is that of another function or of other inputs.
+        When the folder is that of another function or of other inputs. A function is told by its
+        name and its own code, not by what that calls.
     TypeError
         For inputs or results that are not kept in files.
 
@@ -165,6 +167,7 @@ class _Kept:
                 f"{WHO}: checkpoint must be a folder, and {str(folder)!r} is a file"
             )
         self._called, self._inputs = getattr(f, "__qualname__", type(f).__name__), inputs
+        self._code = code_of(f)
         for number, x in enumerate(inputs):
             try:
                 encode(x)
@@ -185,13 +188,17 @@ class _Kept:
                 continue
             try:
                 read = decode(read_npz(path))
-                called, given = read["function"], read["input"]
+                called, code, given = read["function"], read["code"], read["input"]
                 found[number] = read["result"]
             except (ValueError, KeyError, TypeError) as error:
                 raise ValueError(f"{WHO}: {path} is no result of it ({error}); {remedy}") from error
             if called != self._called:
                 raise ValueError(
                     f"{WHO}: {path} is a result of {called}, not of {self._called}; {remedy}"
+                )
+            if code != self._code:
+                raise ValueError(
+                    f"{WHO}: {path} is a result of {called} before its code was changed; {remedy}"
                 )
             if not _same(given, x):
                 raise ValueError(
@@ -204,7 +211,12 @@ class _Kept:
         """One more."""
         if self._folder is None:
             return
-        whole = {"function": self._called, "input": self._inputs[number], "result": result}
+        whole = {
+            "function": self._called,
+            "code": self._code,
+            "input": self._inputs[number],
+            "result": result,
+        }
         try:
             arrays = encode(whole)
         except TypeError as error:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments, trees
+from ...core.hashing import code_of
 from ...core.plotting import BLUE, GREY, ORANGE, axes, legend
 from ...distributed.shards import batch_size
 from ..estimates import scaling
@@ -195,7 +196,12 @@ def jackknife(
 
     total, g = int(sizes.sum()), len(sizes)
     whole, left_out, reason = on(list(range(g)), 1.0), [], ""
-    options = {"reduction": reduction, "sizes": sizes.tolist(), "seed": seed}
+    options = {
+        "reduction": reduction,
+        "sizes": sizes.tolist(),
+        "seed": seed,
+        "answer": [code_of(answer)],
+    }
     with Steps(
         checkpoint, Counted(whole, who), options, progress=progress, total=g + 1, unit="answers"
     ) as steps:

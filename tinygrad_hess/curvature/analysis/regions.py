@@ -122,8 +122,7 @@ class ConvexityCheck(Result, on_request=("point", "direction")):
     def __repr__(self) -> str:
         verdict = "not convex" if self.convex is False else "undecided"
         return (
-            f"ConvexityCheck({verdict}: {self.shown}. NOT shown: {self.not_shown}; "
-            f"{_spent(self)})"
+            f"ConvexityCheck({verdict}: {self.shown}. NOT shown: {self.not_shown}; {_spent(self)})"
         )
 
     def plot(self, ax: Any = None) -> Any:

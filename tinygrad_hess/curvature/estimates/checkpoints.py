@@ -143,6 +143,11 @@ class Checkpoint:
             **options,
         }
         self.product = A.fingerprint
+        self._others = (
+            "other parameters or another loss"
+            if isinstance(A, Point)
+            else "another operator of the same size: a product with it differs"
+        )
         if A.unit != 1:
             self.identity["unit"] = A.unit
         self.tolerance = A.eps**0.5
@@ -168,16 +173,17 @@ class Checkpoint:
             ) from error
         for name, ours in json.loads(json.dumps(self.identity)).items():
             if identity.get(name) != ours:
+                saved = identity.get(name)
+                plain = not isinstance(saved, list) and not isinstance(ours, list)
+                how = f"{name} {saved}, not {ours}" if plain else f"another {name}"
                 raise ValueError(
-                    f"{self.who}: the checkpoint {self.path.name} was made with {name} "
-                    f"{identity.get(name)}, not {ours}; {remedy}"
+                    f"{self.who}: the checkpoint {self.path.name} was made with {how}; {remedy}"
                 )
         scale = max(float(np.abs(self.product).max()), float(np.abs(product).max()))
         same = product.shape == self.product.shape
         if not same or not np.abs(product - self.product).max() <= self.tolerance * scale:
             raise ValueError(
-                f"{self.who}: the checkpoint {self.path.name} was made with another operator of "
-                f"the same size: a product with it differs; {remedy}"
+                f"{self.who}: the checkpoint {self.path.name} was made with {self._others}; {remedy}"
             )
         return state
 

@@ -88,9 +88,10 @@ class Running:
         count, more = self.count, block.shape[1]
         mean = block.mean(axis=1)
         away = block - mean[:, None]
-        squares, cubes = (away**2).sum(axis=1), (away**3).sum(axis=1)
+        squared = away * away  # cubes by products: NumPy's powers take 50 times as long
+        squares, cubes = squared.sum(axis=1), (squared * away).sum(axis=1)
         total, step = count + more, mean - self.mean
-        cubes += step**3 * (count * more * (count - more) / total**2)
+        cubes += step * step * step * (count * more * (count - more) / total**2)
         cubes += step * ((3 / total) * (count * squares - more * self.squares))
         squares += step**2 * (count * more / total)
         self.count, self.mean = total, self.mean + step * (more / total)
@@ -229,8 +230,16 @@ def pack(running: Running, budget: Budget) -> dict[str, Any]:
     }
 
 
-def unpack(saved: Mapping[str, Any], budget: Budget) -> tuple[Running, int]:
-    """The probes so far, and how many were to be drawn before the next look at the error."""
+def unpack(
+    saved: Mapping[str, Any], budget: Budget, most: float | None = None
+) -> tuple[Running, int]:
+    """The probes so far, and how many were to be drawn before the next look at the error.
+
+    Without an accuracy to reach they are ``most``, as far as the budget, which may have grown,
+    allows.
+    """
     budget.restore(saved)
     running = Running(int(saved["count"]), saved["mean"], saved["squares"], saved["cubes"])
-    return running, int(saved["goal"])
+    if most is None:
+        return running, int(saved["goal"])
+    return running, int(min(most, running.count + max(budget.left, 0)))

@@ -6,6 +6,7 @@ laplace : predict, loss, params, data -> Laplace
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -123,7 +124,7 @@ def laplace(
         check_dense(len(index), who)
     on_batch = _OnBatch(predict, loss, at, indices, structure == "diagonal", reduction)
     nothing = (0.0, 0, np.zeros(at.size), [np.zeros((len(i), len(i))) for i in indices])
-    of_batch = lambda params, batch: loss(predict(params, batch[0]), batch[1])
+    of_batch = functools.partial(_loss_of, predict, loss)
     options = {"structure": structure, "reduction": reduction}
     with steps_at(checkpoint, at, batches, of_batch, options, progress) as steps:
         parts = parts_of_batches(batches, on_batch, weighted=True)
@@ -160,6 +161,10 @@ def laplace(
 
 Sums = tuple[float, int, Array, list[Array]]
 """Loss, examples, diagonal and blocks of the matrix."""
+
+
+def _loss_of(predict: Callable[..., Any], loss: Callable[..., Any], params: Any, batch: Any) -> Any:
+    return loss(predict(params, batch[0]), batch[1])
 
 
 def _added(total: Sums, part: list[tuple[int, int, Any]]) -> Sums:

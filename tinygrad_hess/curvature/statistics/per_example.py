@@ -181,6 +181,19 @@ def parts_of_batches(
         yield partial(part, *found)
 
 
+class _Identity:
+    """The loss of the first batch and what is in each, as :meth:`Batches.each` calls it."""
+
+    def __init__(self, loss: Callable[[Any, Any], Any], at: Flattening):
+        self._loss, self._at = loss, at
+
+    def __call__(self, read: Callable[[], Any], number: int) -> tuple[float, Any]:
+        batch, value = read(), 0.0
+        if number == 0:
+            value = float(np.asarray(unrecorded(self._loss(self._at.tensors(), batch))))
+        return value, checks.fingerprint(batch)
+
+
 def steps_at(
     checkpoint: Any,
     at: Flattening,
@@ -189,12 +202,14 @@ def steps_at(
     options: Mapping[str, Any],
     progress: bool,
 ) -> Steps:
-    """The steps of a run at a point, which is told from others by the loss of the first batch."""
-    value = 0.0
-    if checkpoint is not None and batches.workers is None:
-        batch = next(iter(batches), None)
-        value = float(np.asarray(unrecorded(loss(at.tensors(), batch))))
+    """The steps of a run at a point, which is told from others by its data and a loss."""
+    value, contents = 0.0, []
+    if checkpoint is not None:
+        each = batches.each(_Identity(loss, at), weighted=False)
+        values, contents = zip(*[found for _, _, found in each], strict=True)
+        value = values[0]
     where = Point(at.who, at.join(at.values), value)
+    options = {**options, "set of data": list(contents)}
     total = len(batches.data) if batches.in_memory else None
     return Steps(checkpoint, where, options, progress=progress, total=total, unit="batches")
 

@@ -144,7 +144,7 @@ def diagonal(
             return _exact_result(A, budget)
         running, saved = Running(mean=np.zeros(A.size), squares=np.zeros(A.size)), save.load()
         if saved is not None:
-            running, first = unpack(saved, budget)
+            running, first = unpack(saved, budget, None if target.asked else first)
 
         def statistic(columns: range) -> Array:
             z = signs(A.size, columns, seed, A.dtype)

@@ -87,7 +87,7 @@ def frobenius_norm(
             first = SKETCH if target.asked else max(2, limit - split.columns)
         else:
             split.restore(saved)
-            running, first = unpack(saved, budget)
+            running, first = unpack(saved, budget, None if target.asked else limit)
         known = split.squared_norm
 
         def statistic(columns: range) -> Array:

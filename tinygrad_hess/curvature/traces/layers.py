@@ -146,7 +146,7 @@ def layer_traces(
             A, seed, starts, order, saved, limit
         )
         if saved is not None:
-            running, first = unpack(saved, budget)
+            running, first = unpack(saved, budget, None if target.asked else limit)
         else:
             first = probes.first if target.asked else max(2, limit - A.matvecs)
         known = probes.known

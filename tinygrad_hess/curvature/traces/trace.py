@@ -175,7 +175,7 @@ class _Trace:
 
         saved = self.save.load()
         if saved is not None:
-            running, first = unpack(saved, self.budget)
+            running, first = unpack(saved, self.budget, None if self.target.asked else first)
         return self._run_probes(forms, running, first, 0.0, "Hutchinson", {})
 
     def auto(self, first: int) -> Estimate:
@@ -192,7 +192,7 @@ class _Trace:
             assert found is not None
             return found
         if saved is not None and probing:
-            running, first = unpack(saved, budget)
+            running, first = unpack(saved, budget, None if self.target.asked else first)
         else:
             running.add(begun.pilot.sum(axis=0, keepdims=True))
             half, value = float(running.half_width[0]), float(running.mean[0])
@@ -214,7 +214,7 @@ class _Trace:
         if saved is not None:
             split.restore(saved)
         if saved is not None and "count" in saved:
-            running, first = unpack(saved, budget)
+            running, first = unpack(saved, budget, None if self.target.asked else math.inf)
             begin = int(saved["begin"])
         else:
             running, needed = self._grow_space(split, saved, rival)
