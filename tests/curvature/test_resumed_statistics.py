@@ -104,7 +104,7 @@ def test_goes_on_with_the_same_bits(
     other = BATCHES[:3], [*BATCHES[:3], (x, y + 1)], [*BATCHES, BATCHES[0]]
     for batches in other:  # which begin with the same batch
         monkeypatch.setattr(sys.modules[__name__], "BATCHES", batches)
-        with pytest.raises(ValueError, match="made with (another|scale)"):
+        with pytest.raises(ValueError, match=r"made with (another|scale)"):
             run(Loss(), checkpoint=path)
 
 

@@ -182,8 +182,9 @@ class Checkpoint:
         scale = max(float(np.abs(self.product).max()), float(np.abs(product).max()))
         same = product.shape == self.product.shape
         if not same or not np.abs(product - self.product).max() <= self.tolerance * scale:
+            how = self._others
             raise ValueError(
-                f"{self.who}: the checkpoint {self.path.name} was made with {self._others}; {remedy}"
+                f"{self.who}: the checkpoint {self.path.name} was made with {how}; {remedy}"
             )
         return state
 

@@ -25,7 +25,7 @@ from ..operators import checks
 from ..operators.batches import Batches
 from ..operators.flattening import Array, Flattening
 from ..operators.hessian import HessianOperator
-from .per_example import over_gradient_rows
+from .per_example import identity_of, over_gradient_rows
 
 DENSE = 5_000
 """Up to this many parameters the matrix is formed and inverted."""
@@ -219,7 +219,10 @@ def observed_information(
     scale = float(n) if reduction == "mean" and n is not None else 1.0
     A, unit = Counted(op, who), 1.0
     meat = np.zeros((at.size, at.size) if robust else 0)
-    with Steps(checkpoint, A, {"scale": scale, "robust": robust}) as steps:
+    options: dict[str, Any] = {"scale": scale, "robust": robust}
+    if checkpoint is not None and batches is not None:  # its Hessian may not depend on all of it
+        options["set of data"] = identity_of(batches, loss, at)[1]
+    with Steps(checkpoint, A, options) as steps:
         own = steps.beside("matrix")
         matrix, of = steps("matrix", lambda: _matrix(A, Budget(A, progress=progress, path=own)))
         information = matrix.astype(float) * of * scale

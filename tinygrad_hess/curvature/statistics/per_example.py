@@ -194,6 +194,14 @@ class _Identity:
         return value, checks.fingerprint(batch)
 
 
+def identity_of(
+    batches: Batches, loss: Callable[[Any, Any], Any], at: Flattening
+) -> tuple[float, list[Any]]:
+    """The loss of the first batch, and what tells the content of each."""
+    found = [identity for _, _, identity in batches.each(_Identity(loss, at), weighted=False)]
+    return found[0][0], [content for _, content in found]
+
+
 def steps_at(
     checkpoint: Any,
     at: Flattening,
@@ -203,13 +211,9 @@ def steps_at(
     progress: bool,
 ) -> Steps:
     """The steps of a run at a point, which is told from others by its data and a loss."""
-    value, contents = 0.0, []
-    if checkpoint is not None:
-        each = batches.each(_Identity(loss, at), weighted=False)
-        values, contents = zip(*[found for _, _, found in each], strict=True)
-        value = values[0]
+    value, contents = (0.0, []) if checkpoint is None else identity_of(batches, loss, at)
     where = Point(at.who, at.join(at.values), value)
-    options = {**options, "set of data": list(contents)}
+    options = {**options, "set of data": contents}
     total = len(batches.data) if batches.in_memory else None
     return Steps(checkpoint, where, options, progress=progress, total=total, unit="batches")
 
