@@ -35,6 +35,8 @@ class Checkpoints:
         It is made where it is not there.
     every : int, optional
         Steps between two; by default, some seconds.
+    optimizer : Optimizer, optional
+        Whose state it is: shapes do not tell the moments of one rule from those of another.
 
     Examples
     --------
@@ -49,11 +51,13 @@ class Checkpoints:
     >>> folder.cleanup()
     """
 
-    def __init__(self, folder: str | os.PathLike[str], every: int | None = None):
+    def __init__(
+        self, folder: str | os.PathLike[str], every: int | None = None, optimizer: Any = None
+    ):
         arguments.instance("fit", "checkpoint", folder, (str, os.PathLike), "a path to a folder")
         if every is not None:
             every = arguments.integer("fit", "every", every, least=1)
-        self.every, self._pace = every, Pace()
+        self.every, self._pace, self._rule = every, Pace(), _rule_of(optimizer)
         self.folder = Path(folder)
         if self.folder.exists() and not self.folder.is_dir():
             raise NotADirectoryError(
@@ -75,6 +79,7 @@ class Checkpoints:
         best = reached.best
         run = {
             "format": FORMAT,
+            "optimizer": self._rule,
             "steps": reached.steps,
             "epoch": reached.epoch,
             "batch": reached.batch,
@@ -106,10 +111,15 @@ class Checkpoints:
             if {len(columns[name]) for name in columns} - {run["steps"]}:
                 raise ValueError("its history has another length")
             history.restore(columns)
+            rule = run["optimizer"]
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"fit: {self.path} is no checkpoint of fit ({error}); {remedy}"
             ) from error
+        if rule != self._rule:
+            raise ValueError(
+                f"fit: {self.path} holds the state of {rule}, not of {self._rule}; {remedy}"
+            )
         best = run["best"] and Best(start.params, run["best"]["loss"], run["best"]["step"])
         like = start._replace(best=best)
         for name, x in _arrays_of(like).items():
@@ -137,6 +147,13 @@ class Checkpoints:
             best,
             waited,
         )
+
+
+def _rule_of(optimizer: Any) -> str:
+    """The rule, and that of the optimiser inside of it, as of SAM."""
+    inner = getattr(optimizer, "optimizer", None)
+    name = type(optimizer).__name__
+    return name if inner is None else f"{name}({_rule_of(inner)})"
 
 
 def _tree_of(reached: Reached) -> dict[str, Any]:

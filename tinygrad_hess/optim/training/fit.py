@@ -205,7 +205,7 @@ def fit(
         raise ValueError("fit: params hold no array to train; all are frozen, or buffers")
     state = _first_state(optimizer, params, state)
     start = Reached(params, state, drawn=loader.state_dict())
-    saved = _checkpoints(checkpoint, every, resume)
+    saved = _checkpoints(checkpoint, every, resume, optimizer)
     if saved is not None and saved.exists():
         start = saved.load(start, history)
     training = Training(
@@ -340,13 +340,13 @@ def _validation(
     return measure
 
 
-def _checkpoints(folder: Any, every: Any, resume: bool) -> Checkpoints | None:
+def _checkpoints(folder: Any, every: Any, resume: bool, optimizer: Optimizer) -> Checkpoints | None:
     if folder is None:
         if resume or every is not None:
             name = "resume" if resume else "every"
             raise ValueError(f"fit: {name} is of checkpoints; give their folder, checkpoint='run/'")
         return None
-    saved, resume = Checkpoints(folder, every), arguments.flag("fit", "resume", resume)
+    saved, resume = Checkpoints(folder, every, optimizer), arguments.flag("fit", "resume", resume)
     if saved.exists() and not resume:
         raise FileExistsError(
             f"fit: {saved.path} is there from an earlier run. Write resume=True to go on with it, "
