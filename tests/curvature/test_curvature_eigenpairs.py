@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import numpy as np
@@ -388,3 +389,51 @@ def test_a_first_block_of_nearly_parallel_columns():
         np.testing.assert_allclose(
             space.V[:, :columns].T @ space.V[:, :columns], np.eye(columns), atol=1e-15
         )
+
+
+def test_ritz_pairs_are_looked_at_seldom(monkeypatch):
+    """To look at 100 columns takes the time of many products of a small net."""
+    looks, ritz = [], KrylovSpace.ritz
+    monkeypatch.setattr(KrylovSpace, "ritz", lambda self: looks.append(1) or ritz(self))
+    A = symmetric(np.r_[np.random.default_rng(0).normal(size=500), np.linspace(4, 5, 10)])
+    found = top_eigenpairs(A, 10, method="lanczos")
+    assert found.converged and len(looks) < found.matvecs / 2
+    one = top_eigenpairs(A, 1, method="lanczos", tol=1e-10)
+    assert one.converged and one.matvecs < 70  # and yet it stops soon after it is accurate
+
+
+def interrupted_after(A, count):
+    products = []
+
+    def product(x):
+        products.extend(np.atleast_2d(x.T))
+        if len(products) > count:
+            raise KeyboardInterrupt
+        return A @ x
+
+    return LinearOperator(A.shape, matvec=product, matmat=product, dtype=float)
+
+
+@pytest.mark.parametrize("after", [29, 32, 41, 47])
+def test_values_asked_for_are_the_same_after_interruptions(tmp_path, after):
+    """That the search had just begun when it came changes nothing."""
+    rng = np.random.default_rng(0)
+    spectrum = np.r_[np.full(3, 3.0), 2.0, 1.9, rng.normal(size=255) * 0.5]
+    Q = np.linalg.qr(rng.normal(size=(260, 260)))[0]
+    A, options = (Q * spectrum) @ Q.T, {"rtol": 1e-3, "method": "lanczos"}
+    whole = top_eigenpairs((A + A.T) / 2, 3, "LM", checkpoint=tmp_path / "whole.npz", **options)
+    for count in (after, 7, 11, 10**9):
+        op = interrupted_after((A + A.T) / 2, count)
+        with contextlib.suppress(KeyboardInterrupt):  # where it has no pair to give
+            found = top_eigenpairs(op, 3, "LM", checkpoint=tmp_path / "parts.npz", **options)
+    np.testing.assert_array_equal(found.vectors, whole.vectors)
+    again = top_eigenpairs(op, 3, "LM", checkpoint=tmp_path / "parts.npz", **options)
+    np.testing.assert_array_equal(again.vectors, whole.vectors)
+
+
+def test_a_looser_accuracy_is_met_by_what_was_saved(tmp_path):
+    A, path = symmetric(outliers()), tmp_path / "saved.npz"
+    sharp = top_eigenpairs(A, 3, method="lanczos", checkpoint=path)
+    loose = top_eigenpairs(A, 3, method="lanczos", tol=1e-2, checkpoint=path)
+    assert loose.converged and loose.matvecs <= sharp.matvecs + 1
+    np.testing.assert_array_equal(loose.values, sharp.values)

@@ -199,7 +199,7 @@ def top_eigenpairs(
             budget.max_matvecs = limit
             return found.of_dense()
         chosen = order(ritz.values, k, which)
-        beyond = np.setdiff1d(order(ritz.values, k + 1, which), chosen)
+        beyond = sorted(set(order(ritz.values, k + 1, which)) - set(chosen))
         return found.assemble(
             ritz.values[chosen],
             iteration.space.vectors(ritz.coefficients[:, chosen]),

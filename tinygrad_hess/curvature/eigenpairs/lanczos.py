@@ -16,6 +16,7 @@ Wu and Simon (2000), Thick-restart Lanczos method for large symmetric eigenvalue
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -114,8 +115,8 @@ class KrylovSpace:
         X = np.array(X, self.A.dtype, order="F")
         lengths = np.linalg.norm(X, axis=0)
         X = X[:, lengths > 0] / lengths[lengths > 0]
-        self._orthogonalize(X)
-        Q, _ = self._new_directions(X, threshold=1e-3)
+        _, lengths = self._orthogonalize(X)
+        Q, _ = self._new_directions(X, lengths, threshold=1e-3)
         T, B, D = self.at
         self.V[:, self.total : self.total + Q.shape[1]] = Q
         self.at = Projection(T, np.concatenate([B, np.zeros((Q.shape[1], self.known))]), D)
@@ -136,10 +137,11 @@ class KrylovSpace:
         """Take in the products of the first pending columns."""
         A, p, n = self.A, self.known, self.total
         q = p + W.shape[1]
-        lengths = np.linalg.norm(W.astype(np.float64, copy=False), axis=0)
+        lengths = _lengths(W)
         self.norm = max(self.norm, float(lengths.max(initial=0.0)))
         C = self._subtract_known(W)
-        C += self._orthogonalize(W)
+        more, left = self._orthogonalize(W)
+        C += more
         self._check_symmetry(C[:q])
         T = np.empty((q, q))
         T[:p, :p] = self.at.T
@@ -147,14 +149,17 @@ class KrylovSpace:
         T[p:, :p] = T[:p, p:].T
         T[p:, p:] = (C[p:q] + C[p:q].T) / 2
         # Below the rounding of the products there is nothing but rounding.
-        Q, R = self._new_directions(W, threshold=10 * A.eps * self.norm)
-        waiting = np.concatenate([self.at.B[q - p :], C[q:]], axis=1)
-        R, D = np.pad(R, ((0, 0), (p, 0))), np.pad(self.at.D, ((0, 0), (0, q - p)))
+        Q, R = self._new_directions(W, left, threshold=10 * A.eps * self.norm)
+        waiting = n - q  # columns that were pending, and are still
+        B = np.zeros((waiting + Q.shape[1], q))
+        B[:waiting, :p], B[:waiting, p:], B[waiting:, p:] = self.at.B[q - p :], C[q:], R
+        D = np.zeros((len(self.at.D), q))
+        D[:, :p] = self.at.D
         room = self.capacity - n
         if Q.shape[1] > room:  # what has no room is error
-            Q, R, D = Q[:, :room], R[:room], _combined_errors(D, R[room:])
+            Q, B, D = Q[:, :room], B[: waiting + room], _combined_errors(D, B[waiting + room :])
         self.V[:, n : n + Q.shape[1]] = Q
-        self.at = Projection(T, np.concatenate([waiting, R]), D)
+        self.at = Projection(T, B, D)
         return lengths
 
     def turn(self, S: Any) -> int:
@@ -230,62 +235,63 @@ class KrylovSpace:
     def _subtract_known(self, W: Any) -> Any:
         """Subtract from the products W of the pending columns what T and B say of them.
 
-        That is nearly all of their part in the basis, in the few columns where B is not zero and
-        in the pending ones. One pass over the whole basis is then enough.
+        That is nearly all of their part in the basis, in the last few columns, where B is not zero,
+        and in the pending ones. One pass over the whole basis is then enough.
         """
-        p, n, q = self.known, self.total, self.known + W.shape[1]
-        B = self.at.B[: q - p]
+        p, n = self.known, self.total
+        B = self.at.B[: W.shape[1]]
         C = np.zeros((n, W.shape[1]))
-        columns = np.r_[np.flatnonzero(B.any(axis=0)), p:n]
-        if 2 * len(columns) > n:
+        first = int(B.any(axis=0).argmax()) if B.any() else p
+        if 2 * (n - first) > n:
             return C  # after a restart: no fewer than all
-        C[:p] = B.T
+        C[first:p] = B.T[first:]
         C[p:] = self.V[:, p:n].T @ W
-        for j in columns:
-            W -= np.multiply.outer(self.V[:, j], C[j].astype(W.dtype))
+        W -= self.V[:, first:n] @ C[first:].astype(W.dtype)
         return C
 
-    def _orthogonalize(self, W: Any) -> Any:
-        """Subtract from W, in place, its part in the basis; return that part.
+    def _orthogonalize(self, W: Any) -> tuple[Any, Any]:
+        """Subtract from W, in place, its part in the basis; return that part, and the lengths that
+        are left.
 
         What rounding leaves of it is small beside what is left of W unless most of W was
         subtracted: then once more, and twice is enough.
         """
         V = self.V[:, : self.total]
         C = np.zeros((self.total, W.shape[1]))
-        before = np.linalg.norm(W, axis=0)
+        before = _lengths(W)
         for _ in range(2):
             c = V.T @ W
             W -= V @ c
             C += c
-            after = np.linalg.norm(W, axis=0)
+            after = _lengths(W)
             if (after >= SHORT * before).all():
                 break
             before = after
-        return C
+        return C, after
 
-    def _new_directions(self, W: Any, threshold: float) -> tuple[Any, Any]:
+    def _new_directions(self, W: Any, sizes: Any, threshold: float) -> tuple[Any, Any]:
         """Q orthonormal and orthogonal to the basis, and R, with W = Q R to the threshold.
 
-        W is orthogonal to the basis but for rounding.
+        W is orthogonal to the basis but for rounding, and its columns have these sizes.
         """
-        if W.shape[1] == 0:
-            return W, np.zeros((0, 0))
+        if W.shape[1] <= 1:
+            new = (sizes > threshold) & (self.total < self.A.size)
+            return W[:, new] / sizes[new].astype(W.dtype), np.diag(sizes)[new]
         Q, R, order = qr(W, mode="economic", pivoting=True, check_finite=False)
         sizes = np.abs(np.diagonal(R))
         rank = min(int((sizes > threshold).sum()), self.A.size - self.total)
         Q, back = np.asfortranarray(Q[:, :rank]), np.argsort(order)
         # Where W was short, its rounding is long in Q, and not yet orthogonal to the basis.
         short = rank > 0 and sizes[rank - 1] < 0.1 * sizes[0]
-        if short and np.abs(self._orthogonalize(Q)).max(initial=0.0) > 10 * self.A.eps:
+        if short and np.abs(self._orthogonalize(Q)[0]).max(initial=0.0) > 10 * self.A.eps:
             Q = np.linalg.qr(Q)[0]
         return Q, R[:rank, back].astype(np.float64)
 
     def _check_symmetry(self, C: Any) -> None:
         p = self.known
         old, new = C[:p] - self.at.B[: C.shape[1]].T, C[p:] - C[p:].T
-        found = float(np.sqrt((old**2).sum() + (new**2).sum() / 2))
-        expected = float(np.sqrt((self.at.D**2).sum()))
+        found = math.hypot(np.linalg.norm(old), np.linalg.norm(new) / math.sqrt(2))
+        expected = float(np.linalg.norm(self.at.D))
         if found > 0.1 * self.norm + expected:
             raise ValueError(
                 f"{self.A.who}: the operator is not symmetric, or changes from product to product: "
@@ -294,6 +300,11 @@ class KrylovSpace:
             )
         if found > expected:
             self.noise = float(np.hypot(self.noise, found))
+
+
+def _lengths(W: Any) -> Any:
+    """Norms of columns."""
+    return np.sqrt(np.einsum("ij,ij->j", W, W, dtype=np.float64))
 
 
 def _combined_errors(D: Any, B: Any) -> Any:

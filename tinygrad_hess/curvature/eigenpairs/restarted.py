@@ -27,6 +27,11 @@ SETTLED, TIGHTER = 1e-3, 1e-2
 vectors alone; and by how much smaller they must be where that turned out to be too little."""
 
 
+HASTE, SLOW = 0.5, 0.4
+"""Part of the columns until a look at which accuracy is expected, if errors fall at the last rate,
+but by ``exp(-SLOW)`` with each column at least: they fall faster and faster."""
+
+
 @dataclass(frozen=True)
 class Accuracy:
     """What is asked of each pair: a small residual, or, where rtol or atol is given, a sure value.
@@ -43,6 +48,11 @@ class Accuracy:
     @property
     def of_values(self) -> bool:
         return self.rtol is not None or self.atol is not None
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """All of it; 0 stands for what is not given."""
+        return self.tol, self.rtol or 0.0, self.atol or 0.0
 
     def allowed(self, values: Any, scale: float) -> Any:
         size = np.maximum(np.abs(values), scale)
@@ -125,6 +135,7 @@ class RestartedLanczos:
         self.scale = 0.0
         self.drawn = 0  # random vectors so far
         self.reason = ""
+        self.done = False
         self.searching = False
         self.kept = 0  # columns that the search is orthogonal to
         self.settled = SETTLED  # residuals with which the search may begin
@@ -132,6 +143,8 @@ class RestartedLanczos:
         self.width = 1  # random vectors of the search
         self.before = np.zeros(0)  # the wanted values when the search began
         self.unlooked = 0  # columns since the Ritz pairs were looked at
+        self.wait = k if start is None else 1  # columns until they are looked at again
+        self.error = math.inf  # logarithm of the largest error then, over what is allowed
         self.next = 0  # pending columns to multiply alone
         self._history: list[tuple[int, float]] = []
 
@@ -143,9 +156,11 @@ class RestartedLanczos:
                 self._start_basis()
             else:
                 self._restore(saved)
-            self._iterate()
+            self.done = self.done or self._iterate()
         except KeyboardInterrupt:
             if self.space.known == 0 or not self.space.whole:
+                if self.space.whole and self.scale:  # what was known is to be multiplied again
+                    self.checkpoint.save(self._state())
                 raise
             self.reason = INTERRUPTED
         self.checkpoint.save(self._state())
@@ -172,33 +187,37 @@ class RestartedLanczos:
     def _budget_reason(self, columns: int) -> str:
         return self.budget.over(columns * self.cost + self.reserve)
 
-    def _iterate(self) -> None:
+    def _iterate(self) -> bool:
+        """Go on until all are found; False where the budget is spent before."""
         space = self.space
         while True:
             stop = self._budget_reason(max(self.next or space.pending, 1))
-            often = space.known <= 24 or self.unlooked >= space.known // 16
-            if self.unlooked and (often or stop or not space.pending):
-                self.unlooked = 0
-                if self._check_convergence():
+            due = self.unlooked >= self.wait
+            if self.unlooked and (due or stop or not space.pending):
+                columns, self.unlooked = self.unlooked, 0
+                if self._check_convergence(columns):
                     self.reason = ""
-                    return
+                    return True
             if not space.pending and self._add_random(1) == 0:
                 self.reason = ""
-                return  # the basis spans everything
+                return True  # the basis spans everything
             self.reason = self._budget_reason(self.next or space.pending)
             if self.reason:
-                return
+                return False
             if self.checkpoint.due():
                 self.checkpoint.save(self._state())
             self._make_room()
             self._expand()
 
-    def _check_convergence(self) -> bool:
-        """Look at the Ritz pairs; go on to the search, or on with it, when they are accurate."""
+    def _check_convergence(self, columns: int) -> bool:
+        """Look at the Ritz pairs, so many columns after the last time; go on to the search, or on
+        with it, when they are accurate."""
         ritz = self.space.ritz()
         chosen = order(ritz.values, self.k, self.which)
         errors = self.accuracy.errors(ritz, chosen, self.scale)
-        self._show_progress(float(errors.max(initial=0.0)))
+        error = float(errors.max(initial=0.0))
+        self._show_progress(error)
+        self._plan_next_look(math.log(max(error, 1e-300)), columns)
         if len(chosen) < self.k or (errors > 1).any():
             again = self.searching and not self._budget_reason(self.k + self.space.pending)
             if again and self._dropped_too_much(ritz.coefficients[:, chosen], errors):
@@ -219,13 +238,24 @@ class RestartedLanczos:
             return False
         values = np.sort(ritz.values[chosen])
         slack = float(self.accuracy.allowed(values, self.scale).max())
-        if not self._search_suffices(lower, upper, slack):
+        if not self._search_suffices(ritz.values, lower, upper, slack):
             return False
         if np.abs(values - self.before).max() <= slack:
             return True
         self.width = min(2 * self.width, self.k)
         self._begin_search(ritz, chosen)
         return False
+
+    def _plan_next_look(self, error: float, columns: int) -> None:
+        """To look takes the time of many small products: wait until it may pay."""
+        known = self.space.known
+        if error > 0 and self.start is None:
+            rate = (self.error - error) / columns if math.isfinite(self.error) else 0.0
+            wait = int(min(HASTE * error / max(rate, SLOW), known // 6 + 1))
+            wait = max(wait, known // 24, self.k - known)
+        else:
+            wait = known // 16 if known > 24 else 1
+        self.wait, self.error = max(wait, 1), error
 
     def _begin_search(self, ritz: Ritz, chosen: Any) -> None:
         """Begin to look for copies of what was found."""
@@ -242,7 +272,9 @@ class RestartedLanczos:
         _, B, D = self.space.at
         return bool(np.linalg.norm(D @ s) > 10 * np.linalg.norm(B @ s))
 
-    def _search_suffices(self, lower: float | None, upper: float | None, slack: float) -> bool:
+    def _search_suffices(
+        self, every: Any, lower: float | None, upper: float | None, slack: float
+    ) -> bool:
         """Whether an eigenvalue beyond the edges would have shown in the space of the search."""
         space, first = self.space, self.kept
         if space.known == first:
@@ -250,13 +282,12 @@ class RestartedLanczos:
         with one_blas_thread:
             values, S = np.linalg.eigh(space.at.T[first:, first:])
             residuals = space.residuals(S, first)
-            everything = np.linalg.eigvalsh(space.at.T)
         small = 1e-2 * np.maximum(np.abs(values), self.scale)
         for edge, sign, at in ((upper, 1.0, -1), (lower, -1.0, 0)):
             if edge is None or residuals[at] <= small[at]:
                 continue
             missing = sign * (edge - values[at]) + slack
-            extent = sign * (edge - everything[0 if sign > 0 else -1]) + slack
+            extent = sign * (edge - every[0 if sign > 0 else -1]) + slack
             if missing <= 0:
                 return False
             at_edge = edge + sign * slack
@@ -334,20 +365,24 @@ class RestartedLanczos:
 
     def _state(self) -> dict[str, Any]:
         small = {name: getattr(self, name) for name in _STATE}
-        return {**self.space.state(), **small, **self.budget.state()}
+        asked = {"asked": np.array(self.accuracy.numbers)}
+        return {**self.space.state(), **small, **asked, **self.budget.state()}
 
     def _restore(self, saved: dict[str, Any]) -> None:
         self.space.restore(saved)
         for name, kind in _STATE.items():
             setattr(self, name, kind(saved[name]))
         self.budget.restore(saved)
-        if self.unlooked == 0 and self.next == 0:
-            self.unlooked = self.space.known  # look once more: it may be done to this accuracy
+        if not np.array_equal(saved["asked"], self.accuracy.numbers):
+            self.done = False
+            if self.unlooked == 0 and self.next == 0:
+                self.unlooked = self.space.known  # it may be done to this accuracy
 
 
 _STATE: dict[str, Any] = {
     "scale": float,
     "drawn": int,
+    "done": bool,
     "searching": bool,
     "settled": float,
     "kept": int,
@@ -355,5 +390,7 @@ _STATE: dict[str, Any] = {
     "width": int,
     "before": np.asarray,
     "unlooked": int,
+    "wait": int,
+    "error": float,
     "next": int,
 }

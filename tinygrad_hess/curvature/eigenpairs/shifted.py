@@ -64,6 +64,11 @@ class FoldedAccuracy:
     sigma: float
     scale: float
 
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """As in Accuracy."""
+        return self.asked.numbers
+
     def allowed(self, values: Any, scale: float) -> Any:
         distance = np.sqrt(np.maximum(values, 0.0))
         allowed = self.asked.allowed(abs(self.sigma) - distance, self.scale)
