@@ -455,6 +455,23 @@ def test_a_variable_without_influence_stays(method: str) -> None:
     assert found.x[0] == pytest.approx(1, abs=1e-6)
 
 
+def test_ctrl_c_gives_what_was_found() -> None:
+    p = problems.named("rosenbrock")
+    seen: list[Any] = []
+
+    def stop(found: Any) -> None:
+        seen.append(found.x)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        optim.minimize(p.loss, p.start, callback=stop)
+    found = caught.value.result  # type: ignore[attr-defined]
+    assert found.nit == 4 and not found.success and "Ctrl-C" in found.message
+    np.testing.assert_array_equal(found.x, seen[-1])
+    assert "error.result is the result of the 4 iterations" in caught.value.__notes__[0]
+
+
 def test_limits_and_callbacks() -> None:
     p = problems.named("rosenbrock")
     found = optim.minimize(p.loss, p.start, method="bfgs", maxiter=3)

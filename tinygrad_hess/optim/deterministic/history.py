@@ -55,7 +55,9 @@ class History:
 
 
 class Recorder:
-    """Collects a history while a method runs."""
+    """Collects a history while a method runs, and has the point that was reached."""
+
+    point: Point
 
     def __init__(self, counts: Counts):
         self._counts, self._began = counts, time.perf_counter()
@@ -64,7 +66,7 @@ class Recorder:
     @np.errstate(over="ignore")  # a norm may be infinite where the gradient is not
     def append(self, point: Point, step: float = np.nan, radius: float = np.nan) -> None:
         """One more iteration, which led to ``point``."""
-        c = self._counts
+        self.point, c = point, self._counts
         self._rows.append((
             point.loss, float(np.linalg.norm(point.gradient)), step, radius,
             c.gradients, c.products, c.hessians, time.perf_counter() - self._began,

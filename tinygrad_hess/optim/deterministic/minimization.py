@@ -70,6 +70,47 @@ def run(
         )
     recorder = Recorder(objective.counts)
     recorder.append(point)
+
+    def result(status: int, message: str) -> Result:
+        counts, point, history = objective.counts, recorder.point, recorder.history()
+        return Result(
+            x=objective.unravel(point.x),
+            fun=point.loss,
+            jac=objective.unravel(point.gradient),
+            success=status == CONVERGED,
+            status=status,
+            message=message,
+            nit=len(history) - 1,
+            nfev=counts.losses,
+            njev=counts.gradients,
+            nhev=counts.hessians,
+            nprod=counts.products,
+            history=history,
+            method=name,
+        )
+
+    try:
+        return result(*_iterate(objective, method, recorder, tol, maxiter, callback))
+    except KeyboardInterrupt as error:
+        found = result(INTERRUPTED, "Ctrl-C interrupted it.")
+        error.result = found  # type: ignore[attr-defined]
+        error.add_note(
+            f"{objective.who}: error.result is the result of the {found.nit:,} iterations before "
+            "(in a console or notebook, sys.last_value.result)"
+        )
+        raise
+
+
+def _iterate(
+    objective: Objective,
+    method: Method,
+    recorder: Recorder,
+    tol: float,
+    maxiter: int,
+    callback: Callable[[Any], Any] | None,
+) -> tuple[int, str]:
+    """Record one iteration after the other; the status in which they end, and why."""
+    point = recorder.point
     iterations, idle, least = 0, 0, math.inf
     far = FAR * max(1.0, float(np.abs(objective.start).max()))
     while True:
@@ -77,25 +118,19 @@ def run(
         if size <= tol:
             curvature = objective.negative_curvature(point.x)
             if curvature == 0:
-                status, message = CONVERGED, f"The gradient is below tol={tol:g}."
-                break
+                return CONVERGED, f"The gradient is below tol={tol:g}."
             if not method.leaves_saddles:
-                status = SADDLE
-                message = (
+                return SADDLE, (
                     f"The gradient is below tol={tol:g} at a point that is no minimum: the Hessian "
                     f"has the eigenvalue {curvature:.3g}. trust-region and cubic leave such points."
                 )
-                break
         if np.abs(point.x).max() > far:
-            status = DIVERGED
-            message = (
+            return DIVERGED, (
                 f"The iterates diverge, with the loss at {point.loss:.3g} beyond {far:.3g}: it has "
                 "no minimum in that direction. Is its sign right, and is it bounded below?"
             )
-            break
         if iterations >= maxiter:
-            status, message = MAXITER, f"maxiter={maxiter:,} iterations were not enough."
-            break
+            return MAXITER, f"maxiter={maxiter:,} iterations were not enough."
         try:
             with np.errstate(all="ignore"):  # a trial may lie where the loss overflows
                 step = method.step(point)
@@ -107,8 +142,7 @@ def run(
             if idle >= IDLE:
                 raise Stalled("steps change the loss by rounding alone")
         except Stalled as reason:
-            status, message = _judged(objective, point, str(reason))
-            break
+            return _judged(objective, point, str(reason))
         length = float(np.linalg.norm(step.point.x - point.x))
         point = step.point
         iterations += 1
@@ -120,24 +154,7 @@ def run(
             except StopIteration:
                 stop = True
             if stop:
-                status, message = INTERRUPTED, "The callback stopped it."
-                break
-    counts = objective.counts
-    return Result(
-        x=objective.unravel(point.x),
-        fun=point.loss,
-        jac=objective.unravel(point.gradient),
-        success=status == CONVERGED,
-        status=status,
-        message=message,
-        nit=iterations,
-        nfev=counts.losses,
-        njev=counts.gradients,
-        nhev=counts.hessians,
-        nprod=counts.products,
-        history=recorder.history(),
-        method=name,
-    )
+                return INTERRUPTED, "The callback stopped it."
 
 
 @np.errstate(all="ignore")
@@ -244,6 +261,8 @@ def minimize(
 
     Notes
     -----
+    Ctrl-C raises ``KeyboardInterrupt``, with what was found so far as ``error.result``.
+
     The Hessian is an array up to 300 variables; above, a sparse one if at most a tenth of its
     entries can be other than zero, which is detected; else an array up to 2,000 variables for
     Newton's methods, and products beyond.
