@@ -117,19 +117,33 @@ def test_gauss_newton_of_a_linear_model_is_its_hessian(name: str) -> None:
         np.testing.assert_allclose(fisher.to_dense(), want.to_dense(), atol=1e-13)
 
 
+def _read(operator: Any) -> None:
+    """The data of several batches are read with the first product."""
+    operator @ np.ones(operator.shape[1])
+
+
 @pytest.mark.parametrize("name", PARTIALS)
 def test_a_mean_over_several_batches_is_refused_and_a_sum_is_right(name: str) -> None:
     options = PARTIALS[name]
     loss = functools.partial(nn.cross_entropy, **options)
     batches = [(X[:4], LABELS[:4]), (X[4:], LABELS[4:])]
-    for make in (curvature.GGNOperator, curvature.KroneckerFactors, curvature.laplace):
-        with pytest.raises(ValueError, match=r"sum of its examples' weights.*reduction='sum'"):
-            make(predict, loss, MODEL, batches)
-    for make in (curvature.laplace, curvature.EmpiricalFisherOperator):  # they count in any case
-        with pytest.raises(ValueError, match="weighed by the number of examples"):
-            make(predict, loss, MODEL, (X, LABELS))
+    draw = lambda f, rng: rng.integers(0, 3, len(f))
+    of_draws = functools.partial(curvature.FisherOperator, samples=2, draw=draw)
+    own = functools.partial(curvature.KroneckerFactors, expectation="empirical")
+    in_any_case = (curvature.laplace, curvature.EmpiricalFisherOperator, of_draws, own)
+    for hidden in (loss, lambda outputs, target: loss(outputs, target)):
+        for make in in_any_case:
+            if make is of_draws and hidden is loss and "weight" in options:
+                continue  # it is no likelihood
+            with pytest.raises(ValueError, match=r"counts all examples the same.*reduction='sum'"):
+                _read(make(predict, hidden, MODEL, (X, LABELS)))
+        if "example_weight" in options:
+            continue  # it has the length of one batch
+        for make in (curvature.GGNOperator, curvature.KroneckerFactors):
+            with pytest.raises(ValueError, match=r"number of examples.*reduction='sum'.*one batch"):
+                _read(make(predict, hidden, MODEL, batches))
     if "example_weight" in options:
-        return  # it has the length of one batch
+        return
     total = functools.partial(loss, reduction="sum")
     whole = curvature.GGNOperator(predict, total, MODEL, (X, LABELS), reduction="sum")
     parts = curvature.GGNOperator(predict, total, MODEL, batches, reduction="sum")

@@ -19,7 +19,7 @@ from ...distributed.shards import raw
 from ..operators import checks
 from ..operators.batches import Batches
 from ..operators.flattening import Array, Flattening
-from ..operators.ggn.output_hessians import check_counts, check_reduction
+from ..operators.ggn.output_hessians import check_reduction, counting
 from ..operators.ggn.output_roots import output_roots
 from ..operators.kfac.layer_taps import LayerTaps
 from ..operators.kfac.operator import KroneckerFactors, check_model, loss_value, pair
@@ -111,7 +111,6 @@ def laplace(
     begin = time.perf_counter()
     checks.check_functions(who, predict=predict, loss=loss)
     check_reduction(loss, reduction, who)
-    check_counts(loss, reduction, who)
     arguments.choice(who, "structure", structure, STRUCTURES)
     arguments.choice(who, "reduction", reduction, ("mean", "sum"))
     check_precision(prior_precision)
@@ -195,8 +194,12 @@ class _OnBatch:
         self.indices, self.diagonal, self.reduction = indices, diagonal, reduction
 
     def __call__(self, read: Callable[[], Any], number: int) -> tuple[float, Array, list[Array]]:
+        with counting(self.at.who, self.reduction):
+            return self._of_batch(read(), number)
+
+    def _of_batch(self, batch: Any, number: int) -> tuple[float, Array, list[Array]]:
         at, indices = self.at, self.indices
-        x, y, size = pair(read(), at.who, number)
+        x, y, size = pair(batch, at.who, number)
         if not number:
             check_model(self.predict, self.loss, at, x, y)
         outputs = np.asarray(raw(self.predict(at.tensors(), x)))

@@ -11,14 +11,14 @@ from ....core import arguments
 from ....transforms.gradients import grad
 from .. import checks
 from ..flattening import Array
-from ..linearization import OutputProducts, RecordedGradient, RecordedModel
+from ..linearization import OutputProducts, RecordedGaussNewton, RecordedGradient, RecordedModel
 from ..passes import TAPE_MEMORY
 from .operator import OutputCurvatureOperator
 from .output_hessians import (
     LIKELIHOODS,
     OF_TARGETS,
     OuterProducts,
-    check_counts,
+    counting,
     has_any,
     known,
     output_hessian,
@@ -148,8 +148,8 @@ class FisherOperator(OutputCurvatureOperator):
         rng = np.random.default_rng([self.seed, number])  # a batch recorded again draws the same
         if self.draw is None:
             return scores(self.loss, f, rng, self.samples)
-        check_counts(self.loss, self.reduction, self._at.who)
-        drawn = [self._gradients(f, self.draw(f, rng)) for _ in range(self.samples)]
+        with counting(self._at.who, self.reduction):
+            drawn = [self._gradients(f, self.draw(f, rng)) for _ in range(self.samples)]
         return outer_products(np.stack(drawn), self.reduction)
 
     def _gradients(self, f: Array, target: Any) -> Array:
@@ -194,11 +194,14 @@ class EmpiricalFisherOperator(OutputCurvatureOperator):
     array([[10.]])
     """
 
+    def _gauss_newton(self, model: RecordedModel, target: Any, number: int) -> RecordedGaussNewton:
+        with counting(self._at.who, self.reduction):
+            return super()._gauss_newton(model, target, number)
+
     def _output_products(
         self, model: RecordedModel, target: Any, slope: RecordedGradient, number: int
     ) -> OutputProducts:
         f = self._single_output(model.outputs)
-        check_counts(self.loss, self.reduction, self._at.who)
         return outer_products(slope.gradient.reshape(1, *f.shape), self.reduction)
 
 

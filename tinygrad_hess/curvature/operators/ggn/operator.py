@@ -16,7 +16,7 @@ from ..linearization import OutputProducts, RecordedGaussNewton, RecordedGradien
 from ..passes import TAPE_MEMORY
 from ..per_example.forms import Layout, RecordedCopies, recorded_copies
 from ..sharded import as_batches
-from .output_hessians import check_counts, check_reduction, output_hessian
+from .output_hessians import check_reduction, output_hessian
 
 
 class OutputCurvatureOperator(StreamedOperator):
@@ -45,7 +45,6 @@ class OutputCurvatureOperator(StreamedOperator):
         check_reduction(loss, reduction, type(self).__name__)
         self.predict, self.loss = predict, loss
         data = as_batches(data, type(self).__name__, executor, shards)
-        check_counts(loss, reduction, type(self).__name__, data.single and memory_limit is None)
         super().__init__(
             params,
             data,

@@ -15,6 +15,7 @@ Any other loss, and one with weights, is differentiated twice, alone: never thro
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from .... import ops
 from ....core import arguments
 from ....distributed.shards import raw
 from ....ops.nn import losses
+from ....ops.nn.losses import means_by_count
+from ..batches import weighs_means
 from ..flattening import Array
 from ..linearization import Leaves, OutputProducts, RecordedGradient
 
@@ -70,22 +73,20 @@ def has_any(keywords: dict[str, Any], names: tuple[str, ...]) -> bool:
     return any(keywords.get(name) is not None for name in names)
 
 
-def check_counts(loss: Any, reduction: str, who: str, single: bool | None = None) -> None:
-    """Refuse a loss that divides by weights where means are weighed by the count of examples.
+def counting(
+    who: str, reduction: str, single: bool | None = None
+) -> contextlib.AbstractContextManager[None]:
+    """Refuse losses that divide by weights meanwhile, where examples count all the same.
 
-    With one batch (``single``) there is nothing to weigh; None where the count is used all the
-    same. Only ``pos_weight`` leaves the count as it is.
+    With one batch (``single``) there is nothing to count; None where they do all the same.
     """
-    found = known(loss)
-    names = tuple(name for name in WEIGHTS if name != "pos_weight")
-    if found is None or single or reduction == "sum" or not has_any(found[1], names):
-        return
-    given = ", ".join(name for name in names if found[1].get(name) is not None)
-    also = "" if single is None else ", or give all data as one batch"
-    raise ValueError(
-        f"{who}: with {given} the loss divides by the sum of its examples' weights, but here means "
-        f"are weighed by the number of examples. Give reduction='sum' to the loss and to {who}"
-        f"{also}."
+    if single or reduction == "sum":
+        return contextlib.nullcontext()
+    return means_by_count(
+        weighs_means(who)
+        if single is not None
+        else f"but {who} counts all examples the same. Give reduction='sum' to the loss and to "
+        f"{who}."
     )
 
 

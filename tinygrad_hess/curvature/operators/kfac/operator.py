@@ -18,7 +18,7 @@ from ....distributed.shards import batch_size
 from .. import checks
 from ..batches import Batches
 from ..flattening import Array, Flattening
-from ..ggn.output_hessians import check_counts, check_reduction
+from ..ggn.output_hessians import check_reduction, counting
 from ..ggn.output_roots import output_gradient, output_roots
 from ..operator import SymmetricOperator
 from ..pickling import picklable, restore
@@ -149,7 +149,6 @@ class KroneckerFactors(SymmetricOperator):
                 "params=model.layers, and let predict close over the rest."
             )
         self._batches = Batches(data, who)
-        check_counts(loss, reduction, who, self._batches.single)
         self.examples = 0
         self.blocks: dict[str, KroneckerBlock] = self._factors()
         if corrected:
@@ -244,14 +243,16 @@ class KroneckerFactors(SymmetricOperator):
         who = "KroneckerFactors"
         x, y, _ = pair(batch, who, number)
         run = self._taps.run(self.predict, x)
-        if check:
-            check_model(self.predict, self.loss, self._at, x, y)
-        checks.check_finite(who, number, loss_value(self.loss, run.outputs, y))
         weight = float(run.n) if self.reduction == "mean" else 1.0
-        if self.expectation == "empirical":
-            # each example's own gradient is n times its share of the mean
-            return run, output_gradient(self.loss, run.outputs, y, who)[None], weight * weight
-        roots = output_roots(self.loss, run.outputs, y, who)
+        single = None if self.expectation == "empirical" else self._batches.single
+        with counting(who, self.reduction, single):
+            if check:
+                check_model(self.predict, self.loss, self._at, x, y)
+            checks.check_finite(who, number, loss_value(self.loss, run.outputs, y))
+            if self.expectation == "empirical":
+                # each example's own gradient is n times its share of the mean
+                return run, output_gradient(self.loss, run.outputs, y, who)[None], weight * weight
+            roots = output_roots(self.loss, run.outputs, y, who)
         if self.expectation == "exact" and check:
             self._check_separate(run)
         if self.expectation == "monte_carlo":
