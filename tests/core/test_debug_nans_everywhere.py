@@ -72,6 +72,54 @@ def test_a_derivative(where: str) -> None:
         SLOPES[where]()
 
 
+@tg.custom_vjp
+def steep_vjp(x: Any) -> Any:
+    return tg.numpy.exp(x)
+
+
+@tg.custom_jvp
+def steep_jvp(x: Any) -> Any:
+    return tg.numpy.exp(x)
+
+
+steep_vjp.defvjp(lambda x: (tg.numpy.exp(x), x), lambda x, g: (g * log(x - 2.0),))
+steep_jvp.defjvp(lambda x, t: (tg.numpy.exp(x[0]), t[0] * log(x[0] - 2.0)))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("f", [steep_vjp, steep_jvp])
+def test_a_rule_of_the_user(f: Callable[..., Any]) -> None:
+    loss = lambda x: f(x).sum()
+    line = loss.__code__.co_firstlineno
+    with tg.debug_nans(), pytest.raises(tg.NanError, match=rf"everywhere.py:{line}$"):
+        tg.jvp(loss, (X,), (ONES,))
+    with tg.debug_nans(), pytest.raises(tg.NanError, match=r"everywhere.py:\d+$"):
+        tg.grad(loss)(X)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_tape_from_before() -> None:
+    _, pullback = tg.vjp(slope, ZERO)
+    with tg.debug_nans(), pytest.raises(tg.NanError, match="; recorded before debug_nans"):
+        pullback(1.0)
+
+
+def test_masks_and_missing_data_are_no_errors() -> None:
+    seen = np.tril(np.ones((4, 4), bool))
+
+    def attention(q: Any) -> Any:
+        scores = np.where(seen, q @ q.T, -np.inf)
+        return (tg.ops.softmax(scores, axis=-1) @ q).sum()
+
+    q = np.random.default_rng(0).normal(size=(4, 3))
+    safe = lambda x: np.where(x > 0, log(np.where(x > 0, x, 1.0)), 0.0).sum()
+    with tg.debug_nans():
+        assert np.isfinite(tg.hvp(attention, q, q)).all()
+        np.testing.assert_array_equal(tg.grad(safe)(ZERO), [0.0, 1.0])
+        with tg.nan_safe():
+            assert tg.grad(lambda x: np.where(x > 0, sqrt(x), 0.0).sum())(ZERO).tolist() == [0, 0.5]
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_overflow_of_float32_is_told_from_a_loss_that_diverged() -> None:
     loss = lambda w: (w**8).sum()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import modes, signatures, trees
+from .callers import user_line
 from .errors import NonDifferentiableError
 from .primitive import Primitive, bind
 from .registry import REGISTRY
@@ -142,4 +143,7 @@ def append(prim: Composite, operands: Sequence[Any], outputs: Sequence[Any]) -> 
         y if isinstance(y, (Tensor, np.ndarray, np.generic)) else np.asarray(y)[()]
         for y in map(unrecorded, outputs)
     )
-    return parts(record(prim, bundle, values, parents))
+    out = record(prim, bundle, values, parents)
+    if modes.is_noting_lines():
+        out._where = user_line()
+    return parts(out)

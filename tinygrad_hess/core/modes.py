@@ -203,7 +203,10 @@ def debug_nans(f: Callable[..., Any] | None = None) -> Any:
 
     The error names the operation, its operands, the sweep, and the line of user code that called
     it. Nothing is replayed meanwhile: functions of :func:`jit` and bodies of :func:`scan` are
-    recorded each time. Workers of an executor that curvature operators call do the same.
+    recorded each time. Workers of an executor that curvature operators call do the same. A NaN that
+    data or parameters already hold is not made: :func:`check_finite` finds it. Infinities are no
+    error, as in masks; but ``where`` evaluates both of its branches, and so does their derivative:
+    replace what is not chosen before (``log(where(x > 0, x, 1))``), or open :func:`nan_safe`.
 
     Examples
     --------

@@ -416,12 +416,12 @@ def _check_nan(c: Any, node: Tensor, sweep: str) -> None:
 
 
 def _nan_derivative(node: Tensor, sweep: str) -> NanError:
-    where_made = getattr(node, "_where", "an unknown line")
+    line = getattr(node, "_where", None)
+    recorded = f"recorded at {line}" if line else "recorded before debug_nans() was on"
     what = operands(node.args, node.params)
     part = {"reverse": "cotangents", "forward": "tangents"}[sweep]
     return NanError(
-        f"the derivative of {_name(node)}({what}) is NaN, in the {sweep} sweep ({part}); recorded "
-        f"at {where_made}"
+        f"the derivative of {_name(node)}({what}) is NaN, in the {sweep} sweep ({part}); {recorded}"
     )
 
 
