@@ -60,7 +60,7 @@ class _Reader:
             self._known[id(value)] = slot = self._new()
             self._alive.append(value)
             self.emit.constants[slot] = snapshot(
-                value.value if isinstance(value, Tensor) else value
+                value.value if isinstance(value, Tensor) else value, "jit"
             )
         return self._known[id(value)]
 
