@@ -127,6 +127,8 @@ class Flattening:
 
         None is zero.
         """
+        if columns is None and all(x is not None for x in leaves):
+            return np.concatenate([np.asarray(x).ravel() for x in leaves], dtype=self.dtype)
         shape = (self.size,) if columns is None else (self.size, columns)
         out = np.zeros(shape, self.dtype, order="F")
         for x, rows, size in zip(leaves, self.slices, self.sizes, strict=True):
@@ -137,9 +139,10 @@ class Flattening:
 
     def part(self, vectors: Array) -> list[Array | None]:
         """:meth:`leaves`, with None where all is exactly zero."""
+        blocks = [vectors[rows] for rows in self.slices]
         return [
-            _rows_to_leaf(vectors[rows], value) if vectors[rows].any() else None
-            for value, rows in zip(self.values, self.slices, strict=True)
+            _rows_to_leaf(block, value) if _has_numbers(block) else None
+            for value, block in zip(self.values, blocks, strict=True)
         ]
 
     def leaves(self, vectors: Array) -> list[Array]:
@@ -176,8 +179,15 @@ class Flattening:
         return trees.unflatten(self.spec, leaves)
 
 
+def _has_numbers(block: Array) -> bool:
+    """Whether not all is exactly zero: mostly the first number tells, and sooner than a sum."""
+    return bool((block.ndim == 1 and block.size and block[0] != 0) or block.any())
+
+
 def _rows_to_leaf(block: Array, like: Array) -> Array:
     """Some rows of a vector, or of k vectors side by side, as a leaf or a stack of k."""
+    if block.ndim == 1 and block.dtype == like.dtype:
+        return block.reshape(like.shape)
     return np.ascontiguousarray(block.T, like.dtype).reshape((*block.shape[1:], *like.shape))
 
 
