@@ -52,6 +52,16 @@ def test_many_leaves_are_counted() -> None:
         tg.check_finite(model)
     with pytest.raises(TypeError, match="name must be a string"):
         tg.check_finite(1.0, 3)  # type: ignore[arg-type]
+    with pytest.raises(FloatingPointError, match=r"first at \[0\] \(float32 ends at 3.4e\+38\)"):
+        tg.check_finite(np.array([INF], np.float32))
+
+
+def test_what_replays_would_not_look_at_is_refused() -> None:
+    f = lambda x: tg.check_finite(x * 2).sum()
+    assert tg.grad(f)(np.ones(2)).tolist() == [2, 2]
+    for call in (lambda: tg.jit(f)(np.ones(2)), lambda: tg.jit(tg.grad(f))(np.ones(2))):
+        with pytest.raises(tg.TracingError, match="Check arguments before, or results after"):
+            call()
 
 
 # ---- overflow, or divergence ---------------------------------------------------------------------
@@ -159,3 +169,30 @@ def test_workers_look_too(kind: str) -> None:
             op.matvec(np.ones(2))
     assert BAD_LINE in str(caught.value) and "float64(2,)" in str(caught.value)
     assert "in shard 0 of 2" in "".join(caught.value.__notes__)
+
+
+def mean_square(w: Any, batch: Any) -> Any:
+    return ((batch[0] @ w - batch[1]) ** 2).mean()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_fit_says_what_was_not_finite_before() -> None:
+    x, y = np.ones((4, 2)), np.zeros(4)
+    fit = lambda loss, w, x, **k: optim.fit(loss, w, (x, y), optim.SGD(lr=0.1), **k)
+    with pytest.raises(FloatingPointError, match=r"nan at step 0. Before it, batch\[0\], .* 1 NaN"):
+        fit(mean_square, np.ones(2), np.where(np.eye(4, 2) * [1, 0], NAN, x))
+    flat = lambda w, batch: (w**2).sum() + 0 * np.sqrt(w).sum()  # at 0 the gradient is NaN
+    for epochs, told in ((1, "after the last step, params, .* 2 NaN"), (2, "1. Before it, params")):
+        with pytest.raises(FloatingPointError, match=told) as caught:
+            fit(flat, np.zeros(2), x, epochs=epochs)
+        assert len(caught.value.fitted.losses) == 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_workers_tell_overflow_too() -> None:
+    x, y = np.full((8, 2), 1e25, np.float32), np.zeros(8, np.float32)
+    with (
+        ThreadPoolExecutor(2) as executor,
+        pytest.raises(FloatingPointError, match=r"float32 overflows .* the value is 4e\+50"),
+    ):
+        optim.fit(mean_square, np.ones(2, "f4"), (x, y), optim.SGD(lr=0.1), executor=executor)

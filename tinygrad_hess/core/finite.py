@@ -1,6 +1,7 @@
 """Numbers that are not finite: where they are, and whether their type is too narrow for them.
 
 check_finite  : tree -> the same tree, or an error that names the leaf and the element
+not_finite    : tree -> what such an error says, or nothing
 why_not       : function, arguments -> whether its value overflowed, in words
 refuse_nan    : the value of an operation -> an error, if it made a NaN
 """
@@ -23,6 +24,9 @@ Tree = TypeVar("Tree")
 
 SHOWN = 4
 """Leaves that an error lists, at most."""
+
+HUGE = np.finfo(float).max
+"""The largest float64."""
 
 RISE = 10.0
 """A loss that is this many times the largest before it diverges, whatever its type."""
@@ -50,6 +54,10 @@ def check_finite(tree: Tree, name: str = "tree") -> Tree:
         Where a number is NaN or infinite: each leaf with its shape, how many of its elements are
         NaN, inf and -inf, and the index of the first.
 
+    Notes
+    -----
+    What is recorded for replays, as in :func:`jit`, is refused: the replays would not look.
+
     See Also
     --------
     debug_nans : names the operation that makes a NaN.
@@ -67,20 +75,32 @@ def check_finite(tree: Tree, name: str = "tree") -> Tree:
     """
     if not isinstance(name, str):
         raise TypeError(f"check_finite: name must be a string, got {describe(name)}")
-    found = to_arrays("check_finite", name, tree)
-    leaves = zip(trees.paths(found, every=True), trees.leaves_every(found), strict=True)
-    told = [words for path, x in leaves if (words := _told(f"{name}{path}", x))]
-    if told:
-        more = f"; and {len(told) - SHOWN} leaves more" if len(told) > SHOWN else ""
+    if told := not_finite(to_arrays("check_finite", name, tree), name):
         raise FloatingPointError(
-            f"check_finite: {'; '.join(told[:SHOWN])}{more}. tg.debug_nans() finds the operation "
-            "that makes a NaN."
+            f"check_finite: {told}. tg.debug_nans() finds the operation that makes a NaN."
         )
     return tree
 
 
+def not_finite(tree: Any, name: str, every: bool = True) -> str:
+    """The leaves that are not finite, fixed ones where ``every``, in words; empty where all are.
+
+    Examples
+    --------
+    >>> not_finite([1.0, np.array([0.0, np.nan])], "x")
+    'x[1], float64(2,), holds 1 NaN, the first at [1]'
+    """
+    found = trees.leaves_every(tree) if every else trees.leaves(tree)
+    leaves = zip(trees.paths(tree, every=every), found, strict=True)
+    told = [words for path, x in leaves if (words := _told(f"{name}{path}", x))]
+    more = f"; and {len(told) - SHOWN} leaves more" if len(told) > SHOWN else ""
+    return "; ".join(told[:SHOWN]) + more
+
+
 def _told(name: str, leaf: Any) -> str:
     """What in a leaf is not finite; empty where all is."""
+    if isinstance(leaf, Tensor):  # a replay would not look
+        leaf._refuse_while_traced("check_finite()", "Check arguments before, or results after.")
     x = np.asarray(unrecorded(leaf))
     if x.dtype.kind not in "fc" or np.isfinite(x).all():
         return ""
@@ -95,7 +115,9 @@ def _told(name: str, leaf: Any) -> str:
     if x.ndim == 0:
         return f"{name} is {x[()]}"
     first = [int(i) for i in np.argwhere(~np.isfinite(x))[0]]
-    return f"{name}, {x.dtype}{x.shape}, holds {kinds}, the first at {first}"
+    most = np.finfo(x.dtype).max
+    narrow = f" ({x.dtype} ends at {most:.2g})" if np.isinf(x).any() and most < HUGE else ""
+    return f"{name}, {x.dtype}{x.shape}, holds {kinds}, the first at {first}{narrow}"
 
 
 def why_not(f: Callable[..., Any], args: Sequence[Any], before: Sequence[float] = ()) -> str:

@@ -42,6 +42,13 @@ class ShardedBatch:
     examples: int
 
 
+def parts_of(batch: Any) -> list[Any]:
+    """A batch; of one that workers have, the shards."""
+    if isinstance(batch, ShardedBatch):
+        return [opened(shard.get()) for shard in batch.shards]
+    return [batch]
+
+
 def count_examples(batch: Any) -> int:
     """The length of the first array that has an axis; 1 for a batch without one.
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...core import arguments, trees
 from ...core.errors import misfit_of
+from ...core.finite import not_finite
 from ...core.names import suggesting_keywords
 from ...core.progress import progress_bar
 from ...core.tensor import Tensor
@@ -221,6 +222,8 @@ def fit(
         for last in _shown(training, bar):
             if saved is not None and saved.due(last.steps):
                 saved.save(last, history)
+        if told := not_finite(last.params, "params", every=False):
+            raise FloatingPointError(f"fit: after the last step, {told}")
     except BaseException as error:
         interrupted, diverged = (
             isinstance(error, kind) for kind in (KeyboardInterrupt, FloatingPointError)

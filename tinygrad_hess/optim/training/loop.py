@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ...core import arguments
-from ...core.finite import why_not
+from ...core.finite import not_finite, why_not
 from ..optimizer import State
-from .batches import Loader, count_examples
+from .batches import Loader, count_examples, parts_of
 from .fitted import Fitted
 from .history import History
 from .reached import Best, Reached
@@ -125,12 +125,19 @@ class Training:
         return True
 
     def why_not(self, params: Any, group: Sequence[Any]) -> str:
-        """Whether the loss overflows at these parameters or diverges, in a sentence, or empty."""
+        """What its arguments hold that is not finite, or whether it overflows, or diverges."""
+        try:
+            batches = [part for batch in group for part in parts_of(batch)]
+        except Exception:  # whatever opening what workers have opened raises here
+            return ""
+        told = not_finite(params, "params", every=False)
+        if told := told or "; ".join(filter(None, [not_finite(b, "batch") for b in batches])):
+            return f"Before it, {told}. "
         if self.loss is None:
             return ""
         loss = self.loss
         whole = lambda params, *batches: sum(loss(params, b) for b in batches) / len(batches)
-        return why_not(whole, (params, *group), self.history.losses)
+        return why_not(whole, (params, *batches), self.history.losses)
 
     def _judge(self, before: Any) -> tuple[Best | None, int]:
         """The best after an epoch, and epochs since; its last step was made at ``before``."""
