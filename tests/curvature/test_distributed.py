@@ -211,10 +211,10 @@ def test_what_is_sent_arrives_and_messages_are_short(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     message = pickle.dumps(Sent(value, Stored(folder)))
     assert len(message) < 512
-    result = pickle.dumps(Result(value, folder.path))
+    result = pickle.dumps(Result(value, folder.path).packed())
     assert len(result) < 512
     np.testing.assert_array_equal(pickle.loads(result).get()["big"], value["big"])
-    assert pickle.loads(pickle.dumps(Result(1.5, folder.path))).get() == 1.5
+    assert pickle.loads(pickle.dumps(Result(1.5, folder.path).packed())).get() == 1.5
 
 
 # ---- workers -------------------------------------------------------------------------------------
@@ -331,7 +331,8 @@ class TestRefusals:
         H = HessianOperator(lambda w, b: (error(w, b) * b[2]).mean() + w @ w, W, data, **cut)
         exact = 2 * (X[::-1].T * data[2]) @ X[::-1] / 53 + 2 * np.eye(4)
         np.testing.assert_allclose(H @ V, exact @ V, rtol=1e-10)
-        many = tuple(np.tile(x, (1000,) + (1,) * (x.ndim - 1)) for x in data)
+        rng = np.random.default_rng(0)
+        many = rng.normal(size=(50_000, 4)), rng.normal(size=50_000), rng.random(50_000)
         with pytest.raises(ValueError, match="memory_limit=, so with reduction='mean' the"):
             HessianOperator(masked, W, many, memory_limit="2MB") @ V
         total = TotalLoss(masked, W, ShardedData(data, threads, shards=2), who="test")

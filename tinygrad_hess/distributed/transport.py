@@ -20,7 +20,7 @@ import tempfile
 import threading
 import uuid
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -183,6 +183,20 @@ def _unlink(path: str) -> None:
 # ---- messages ------------------------------------------------------------------------------------
 
 
+class SendingError(pickle.PicklingError):
+    """What cannot be pickled, and so not be sent."""
+
+
+@contextlib.contextmanager
+def _sending(what: str, advice: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError:  # of the file
+        raise
+    except Exception as error:  # pickle raises whatever the parts of an object raise
+        raise SendingError(f"{what} ({type(error).__name__}: {error}). {advice}") from error
+
+
 class Sent:
     """An object for workers. In this process it is itself; elsewhere, what its file holds.
 
@@ -192,17 +206,25 @@ class Sent:
     stored : Stored
     kept : bool
         Whether a worker keeps what it has read for as long as the file is there.
+    what : str
+        What it is, for errors.
     """
 
-    def __init__(self, value: Any, stored: Stored, kept: bool = True):
-        self._value, self._stored, self._kept = value, stored, kept
+    def __init__(self, value: Any, stored: Stored, kept: bool = True, what: str = "the data"):
+        self._value, self._stored, self._kept, self._what = value, stored, kept, what
 
     def get(self) -> Any:
         """The object."""
         return self._value
 
     def __reduce__(self) -> Any:
-        return Arrived, (self._stored.path(self._value), self._kept)
+        with _sending(
+            f"{self._what} cannot be sent to another process",
+            "All that a function or an object refers to goes with it: make locks, files, "
+            "generators and executors inside of the function; or take threads, such as "
+            "ThreadPoolExecutor(2).",
+        ):
+            return Arrived, (self._stored.path(self._value), self._kept)
 
 
 class Arrived:
@@ -241,7 +263,7 @@ def _read_sent(path: str) -> Any:
 
 
 class Result:
-    """What a worker found, on its way back."""
+    """What a worker found, before it is on its way back."""
 
     def __init__(self, value: Any, folder: Any):
         self._value, self._folder = value, folder
@@ -250,14 +272,16 @@ class Result:
         """The object."""
         return self._value
 
-    def __reduce__(self) -> Any:
+    def packed(self) -> Returned:
+        """What the message holds: the object itself, or the name of its file."""
         buffers: list[pickle.PickleBuffer] = []
-        head = _dumps(self._value, buffers)
+        with _sending("what the function gave cannot be sent back", "Return arrays and numbers."):
+            head = _dumps(self._value, buffers)
         if len(head) + sum(b.raw().nbytes for b in buffers) <= SHORT:
-            return Returned, (head if not buffers else pickle.dumps(self._value), "")
+            return Returned(head if not buffers else pickle.dumps(self._value), "")
         path = os.path.join(self._folder, uuid.uuid4().hex)
         write(path, self._value)
-        return Returned, (b"", path)
+        return Returned(b"", path)
 
 
 class Returned:

@@ -22,15 +22,27 @@ from concurrent.futures import (
     CancelledError,
     Executor,
     Future,
+    ThreadPoolExecutor,
     wait,
 )
 from typing import Any
 
 from ..core import arguments, modes
 from ..core.blas_threads import one_blas_thread
+from ..core.errors import misfit_of
 from .dask import has_left, is_deserted, is_loss, of_each_thread
 from .shards import opened
-from .transport import Folder, Result, Sent, Stored, checked_folder, finalize
+from .transport import (
+    Arrived,
+    Folder,
+    Result,
+    Returned,
+    SendingError,
+    Sent,
+    Stored,
+    checked_folder,
+    finalize,
+)
 
 TRIES = 5
 """Workers that a shard may lose in one pass over the data before that is called its own fault."""
@@ -131,12 +143,13 @@ class Workers:
         if stored is None:
             stored = self._functions[function] = self.store()
         sent = [Sent(some, self.store()) for some in args]
+        sent_function = Sent(function, stored, what="the function")
         rest = self._folder, modes.is_debugging_nans()
         messages: dict[Any, _Message] = {}
         for i, (number, shard) in enumerate(shards):
             slot = number % len(self._slots)
             key = ("slot", slot) if together and self._slots[slot].serial else number
-            message = messages.setdefault(key, _Message(Sent(function, stored), slot, rest))
+            message = messages.setdefault(key, _Message(sent_function, slot, rest))
             message.calls[number] = shard, sent[i % len(sent)]
         return _Calls(list(messages.values()), self._slots, len(shards), self.who, self.noun)
 
@@ -207,7 +220,8 @@ class _Calls:
             message.slot.drop(message.executor, error)
         except Exception as error:  # of the executor itself
             if not is_loss(error):
-                raise self._noted(error, next(iter(message.calls))) from None
+                number = next(iter(message.calls))
+                raise self._noted(message.sending_error() or error, number) from None
         again = message.one_by_one()
         self._messages += again
         for one in again:
@@ -220,7 +234,8 @@ class _Calls:
         return found
 
     def _noted(self, error: BaseException, number: int) -> BaseException:
-        error.add_note(f"{self._who}: on a worker, in {self._noun} {number} of {self._count}")
+        where = "" if isinstance(error, SendingError) else "on a worker, "
+        error.add_note(f"{self._who}: {where}in {self._noun} {number} of {self._count}")
         return error
 
     def _submit(self, message: _Message) -> None:
@@ -236,9 +251,12 @@ class _Calls:
                 if (executor := slot.executor()) is None:
                     break
                 try:
-                    message.future = executor.submit(_answers, *message.content())
+                    message.future = _submitted(executor, message.content())
                 except (RuntimeError, OSError) as error:  # broken, shut down, or breaking just now
                     slot.drop(executor, error)
+                except Exception as error:  # Dask pickles at once
+                    number = next(iter(message.calls))
+                    raise self._noted(message.sending_error() or error, number) from None
                 else:
                     message.slot, message.executor = slot, executor
                     return
@@ -247,6 +265,25 @@ class _Calls:
             f"({'; '.join(sorted({slot.why for slot in self._slots}))}). Give executor= a function "
             "that makes one, such as lambda: ProcessPoolExecutor(2): another is then made."
         )
+
+
+def _submitted(executor: Executor, content: tuple[Any, ...]) -> Future[Any]:
+    """Its answers to come; given here where this thread is one of the executor's.
+
+    It would wait for itself, or for others that do so.
+    """
+    if not _is_thread_of(executor):
+        return executor.submit(_answers, *content)
+    future: Future[Any] = Future()
+    future.set_result(_answers(*content))
+    return future
+
+
+def _is_thread_of(executor: Any) -> bool:
+    if not isinstance(executor, ThreadPoolExecutor):
+        return False
+    with executor._shutdown_lock:  # a thread is noted after it was started
+        return threading.current_thread() in executor._threads
 
 
 class _Message:
@@ -264,6 +301,14 @@ class _Message:
         """What is sent."""
         calls = [(shard, number, args) for number, (shard, args) in self.calls.items()]
         return self._function, calls, *self._rest
+
+    def sending_error(self) -> SendingError | None:
+        """Why it cannot be sent, if so; each executor has an error of its own for that."""
+        try:
+            pickle.dumps(self.content())
+        except SendingError as error:
+            return error
+        return None
 
     def one_by_one(self) -> list[_Message]:
         """A message for each call, so that the one which ends workers is known."""
@@ -289,10 +334,13 @@ class _Slot:
     def __init__(self, given: Any, who: str, serial: bool):
         self._who, self.why, self._lock = who, "", threading.Lock()
         self.serial = serial
-        self._executor: Executor | None = given if hasattr(given, "submit") else None
+        is_one = hasattr(given, "submit") and not isinstance(given, type)
+        self._executor: Executor | None = given if is_one else None
         self._make: Callable[[], Any] | None = None
         if self._executor is None:
             self._make = arguments.function(who, "executor", given, ADVICE, what="an executor")
+            if misfit := misfit_of(given, (), {}):
+                raise TypeError(f"{who}: executor is called to make one, but {misfit}. {ADVICE}")
 
     def executor(self) -> Executor | None:
         """One to submit to; None when it is broken, and none can be made."""
@@ -360,14 +408,22 @@ class _Failure:
 
 def _answers(
     function: Any, calls: list[tuple[Any, int, Any]], folder: Any, debug: bool
-) -> list[Result]:
+) -> list[Result | Returned]:
     return [_answer(function, *call, folder, debug) for call in calls]
 
 
-def _answer(function: Any, shard: Any, number: int, args: Any, folder: Any, debug: bool) -> Result:
+def _answer(
+    function: Any, shard: Any, number: int, args: Any, folder: Any, debug: bool
+) -> Result | Returned:
     try:
         with one_blas_thread, modes.debug_nans() if debug else contextlib.nullcontext():
             found = function.get()(lambda: opened(shard.get()), number, *args.get())
     except Exception as error:
         found = _Failure(error)
-    return Result(found, folder)
+    result = Result(found, folder)
+    if not isinstance(function, Arrived):  # this process has asked
+        return result
+    try:
+        return result.packed()  # now, since Dask would send for ever what cannot be pickled
+    except SendingError as error:
+        return Result(_Failure(error), folder).packed()
