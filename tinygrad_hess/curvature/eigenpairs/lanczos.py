@@ -185,7 +185,8 @@ class KrylovSpace:
     def residuals(self, S: Any, first: int = 0) -> Any:
         """Residual norms of Ritz vectors that combine the columns from ``first`` on."""
         _, B, D = self.at
-        return sum(np.linalg.norm(M[:, first:] @ S, axis=0) for M in (B, D)) + self.noise
+        known = [M[:, first:] @ S for M in (B, D) if len(M)]
+        return sum(map(_lengths, known), np.full(S.shape[1], self.noise))
 
     def vectors(self, S: Any) -> Any:
         """``V s`` for coefficients S, shape (known, j)."""
@@ -275,8 +276,9 @@ class KrylovSpace:
         W is orthogonal to the basis but for rounding, and its columns have these sizes.
         """
         if W.shape[1] <= 1:
-            new = (sizes > threshold) & (self.total < self.A.size)
-            return W[:, new] / sizes[new].astype(W.dtype), np.diag(sizes)[new]
+            if not (sizes > threshold).any() or self.total == self.A.size:
+                return W[:, :0], np.zeros((0, W.shape[1]))
+            return W / sizes.astype(W.dtype), sizes[:, None]
         Q, R, order = qr(W, mode="economic", pivoting=True, check_finite=False)
         sizes = np.abs(np.diagonal(R))
         rank = min(int((sizes > threshold).sum()), self.A.size - self.total)
