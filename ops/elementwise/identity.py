@@ -82,7 +82,8 @@ conjugate: Any = linear(
 
 
 def _run_check(x: Array, *, check: Callable[[Any], None]) -> Array:
-    check(x)
+    if not modes.are_shapes_alone():  # then values are made up
+        check(x)
     return x
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ import peak_within_limit
 import pytest
 from figures import note
 
+import tinygrad_hess as tg
 from tinygrad_hess import curvature, nn
 from tinygrad_hess.curvature import GGNOperator, HessianOperator
 from tinygrad_hess.curvature.operators.memory import in_bytes, shown
+from tinygrad_hess.replay.recomputation import by_shapes
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(600, 20)), RNG.integers(0, 2, 600).astype(float)
@@ -50,10 +53,92 @@ def test_the_closed_form_in_pieces() -> None:
     exact = (X[:240].T * (p * (1 - p))) @ X[:240] / 240
     np.testing.assert_allclose(H @ V, exact @ V, rtol=1e-11)
     np.testing.assert_allclose(H.gradient, X[:240].T @ (p - Y[:240]) / 240, rtol=1e-11, atol=1e-14)
-    assert len(H._passes.evaluated) > 1  # it was cut
+    assert len(H._passes.sizes) > 1  # it was cut
     bce = nn.binary_cross_entropy_with_logits
     G = GGNOperator(lambda w, x: x @ w, bce, W, (X, Y), memory_limit="2MB")
     np.testing.assert_allclose(G @ V, EXACT @ V, rtol=1e-11)
+
+
+class Picture(nn.Module):
+    """A net of which one example takes more on a tape than all its parameters."""
+
+    def __init__(self) -> None:
+        self.first, self.second = nn.Conv2d(1, 4, 3, seed=0), nn.Linear(4 * 22 * 22, 3, seed=1)
+
+    def __call__(self, x: Any) -> Any:
+        return self.second(np.tanh(self.first(x)).reshape(len(x), -1))
+
+
+def layers(w: Any, batch: Any) -> Any:
+    x = batch[0]
+    for i in range(40):
+        x = np.sin(w[i % 20] * x + i)
+    return (x**2).mean()
+
+
+def loop(w: Any) -> Any:
+    x = np.linspace(-1.0, 1.0, 5000)
+    for i in range(100):
+        x = np.sin(w[i % 20] * x + i)
+    return (x**2).mean()
+
+
+def recurrence(w: Any) -> Any:
+    step = lambda c, _: (np.tanh(w * c + 0.1), None)
+    return (tg.scan(step, np.ones(20), length=2000)[0] ** 2).sum()
+
+
+def shard(first: int) -> Any:
+    return X[first : first + 20], Y[first : first + 20]
+
+
+pictures = np.random.default_rng(1).normal(size=(30, 1, 24, 24)), np.arange(30) % 3
+PROGRAMS: dict[str, tuple[Any, ...]] = {
+    "logistic": (logistic, W, (X, Y)),
+    "layers": (layers, W + 1, (X[:60], Y[:60])),
+    "pictures": (lambda m, b: nn.cross_entropy(m(b[0]), b[1]), Picture(), pictures),
+    "shards": (layers, W + 1, [partial(shard, 0), partial(shard, 20)]),
+    "loop": (loop, W + 1),
+    "scan": (recurrence, W),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_smallest_limit_that_is_named_does_and_is_kept(name: str) -> None:
+    program = PROGRAMS[name]
+    whole = HessianOperator(*program)
+    v = np.cos(np.arange(whole.shape[0]))
+    expected, gradient = whole @ v, whole.gradient
+    del whole
+    with pytest.raises(ValueError, match="smallest limit") as e:
+        HessianOperator(*program, memory_limit="1kB")
+    least = in_bytes("test", smallest(str(e.value)))
+    for limit in (least, 2 * least):
+        tracemalloc.start()
+        try:
+            H = HessianOperator(*program, memory_limit=limit)
+            product, slope = H @ v, H.gradient
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak <= limit
+        np.testing.assert_allclose(product, expected, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(slope, gradient, rtol=1e-9, atol=1e-12)
+        del H
+
+
+def test_what_is_checked_on_made_up_values_is_checked_when_they_are_there() -> None:
+    # sizes are found with values that are not those of the arrays: they do not add up to 1
+    def divergence(w: Any, x: Any) -> Any:
+        return nn.kl_div(x @ w, nn.softmax(2 * x, axis=-1))
+
+    x, w, v = X[:6, :4], np.eye(4), np.cos(np.arange(16.0))
+    assert any(i.effects for i in by_shapes(divergence, [w, x]).instructions)
+    limited = HessianOperator(divergence, w, x, memory_limit="20MB")
+    np.testing.assert_allclose(limited @ v, HessianOperator(divergence, w, x) @ v, rtol=1e-12)
+    with pytest.raises(ValueError, match="kl_div"):
+        HessianOperator(lambda w, x: nn.kl_div(x @ w, x), w, x, memory_limit="20MB") @ v
 
 
 @pytest.mark.slow
@@ -137,7 +222,7 @@ def test_the_peak_is_within_the_limit_on_data_that_are_larger() -> None:
     finally:
         tracemalloc.stop()
     assert peak <= limit
-    assert len(H._passes.evaluated) > 20  # in pieces
+    assert len(H._passes.sizes) > 20  # in pieces
 
 
 @pytest.mark.slow

@@ -183,7 +183,7 @@ def test_one_example_that_is_larger_than_the_limit() -> None:
     scale = np.float64(0.7)
     H, peak = peak_of(lambda: HessianOperator(loss, scale, data, memory_limit="8MB"))
     product, more = peak_of(lambda: H @ np.ones(1))
-    assert peak + more <= 8_000_000 and len(H._passes.evaluated) == 2
+    assert peak + more <= 8_000_000 and len(H._passes.sizes) == 2
     _, slope, bend = derivatives(scale * data)
     np.testing.assert_allclose(H.gradient, (slope * data).sum() / 2, rtol=1e-9)
     np.testing.assert_allclose(product, (bend * data**2).sum() / 2, rtol=1e-9)

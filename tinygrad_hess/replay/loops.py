@@ -257,6 +257,11 @@ def _plan(known: _Known, native: bool) -> _Plan:
     return _Plan(known.program, native)
 
 
+def forget_plans() -> None:
+    """Free the memory of all plans of steps that are remembered."""
+    _plan.cache_clear()
+
+
 def _planned(program: Program) -> _Plan:
     """The plan of a program, which is that of an equal one if that was planned before."""
     instructions = tuple(

@@ -19,7 +19,7 @@ from ..core.hashing import hashable
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Instruction:
     """``out = fn(*args)``, where ``args`` and ``out`` are slots."""
 

@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 
 from ..core import arguments, modes, trees
-from ..core.errors import call_of, describe
+from ..core.errors import NonDifferentiableError, call_of, describe
 from ..core.tensor import Tensor, constant, tensor_or_array
 from ..ops.shape.rearranging import stack
 from .loops import Leaves, Step, run
+
+OBJECTS = 2**13
+"""Bytes of a carry from which it is worthwhile to look at each step of a loop by itself."""
 
 _CALL = "Write tg.scan(body, carry, xs), with body(carry, x) -> (carry, y)."
 
@@ -118,6 +121,10 @@ def scan(
         return after, [tensor_or_array(y) for y in ys]
 
     size = _segment(checkpoint, n)
+    if n and modes.are_shapes_alone() and sum(c.nbytes for c in given) < OBJECTS:
+        raise NonDifferentiableError(
+            "scan: its steps take less memory than objects that stand for each of their operations"
+        )
     if n and (modes.is_debugging_nans() or modes.are_shapes_alone()):
         after, ys = _one_by_one(step, given, inputs, n, reverse)
     elif size is None:

@@ -65,6 +65,11 @@ class OnBatch:
             return self.function(read(), *args)
 
 
+def nbytes(batch: Any) -> int:
+    """Bytes of the arrays of a batch."""
+    return sum(np.asarray(x).nbytes for x in trees.leaves(batch))
+
+
 class _SizeOf:
     """The number of examples of a batch."""
 
@@ -159,6 +164,23 @@ class Batches:
     def holds_data(self) -> bool:
         """Whether all data are in memory."""
         return self.in_memory and not any(map(callable, self.data))
+
+    def largest(self) -> tuple[Any, int]:
+        """The batch of most bytes an example, and how many it has.
+
+        It is the first one that has any, where not all batches are in memory.
+        """
+        if self.single and self.data[0] is None:
+            return None, 1
+        sized = ((batch, size) for _, size, batch in self.sized(self.who, True))
+        if self.holds_data:
+            each = lambda one: (nbytes(one[0]) / one[1], one[1])
+            found = max(sized, key=each, default=None)
+        else:
+            found = next(sized, None)
+        if found is None:
+            raise ValueError(f"{self.who}: data holds no example")
+        return found
 
     def in_pieces(self, most: int) -> Batches:
         """The same, read so many examples at a time."""

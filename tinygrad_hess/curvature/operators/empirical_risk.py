@@ -10,10 +10,11 @@ from typing import Any, Self
 import numpy as np
 
 from ...core import arguments
-from ...distributed.shards import examples
+from ...replay.loops import forget_plans
 from ...replay.program import Program
 from ...replay.recomputation import bounds
 from . import checks, memory
+from .batches import Batches
 from .blocks import BlockDiagonalOperator, subparameters
 from .flattening import Array, Flattening, converted
 from .linearization import Recorded
@@ -63,6 +64,7 @@ class StreamedOperator(SymmetricOperator):
         self._precision = dtype
         self._measured: tuple[Any, Array] | None = None
         self._program: Any = None  # that all batches replay
+        self._plans_once = False  # whether there is one
         self._budget: float | None = None  # of its sweeps, where they compute values again
         self.memory_limit: int | None = None
         self.vector_memory: memory.VectorMemory | None = None
@@ -80,14 +82,14 @@ class StreamedOperator(SymmetricOperator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         restore(self, state)
         self._converted, self._program = converted(self._precision), None
-        if self.memory_limit is not None and not self.tape_memory:
+        if self._plans_once:
             self._plan_once()
         self._passes = self._make_passes(self)
 
     def _fit(self, limit: int) -> None:
         """Read the data in pieces, and keep tapes, such that products fit."""
-        who, at = self._at.who, self._at
-        if self._batches.workers is not None:
+        who, batches = self._at.who, self._batches
+        if batches.workers is not None:
             raise ValueError(
                 f"{who}: memory_limit is for products in this process; with an executor, give "
                 "shard_size= to ShardedData and tape_memory= (of each worker) instead"
@@ -95,48 +97,15 @@ class StreamedOperator(SymmetricOperator):
         self.memory_limit = limit
         if self.chunk_size is None:
             self.chunk_size = 1  # side by side, sweeps take the memory of each
-        batch = next(iter(self._batches))
-        one = batch if batch is None else examples(batch, 0, 1)
-        program, sample = self._by_shapes(one), memory.SAMPLE
-        if program is not None:
-            room = limit - memory.fixed(self._batches, batch, at.size * at.dtype.itemsize)
-            whole, least = (memory.MARGIN * size for size in bounds(program))
-            recorded = memory.RECORDED * whole
-            if recorded > room:
-                self._recompute(limit, room, least, recorded, batch)
-                return
-            sample = int(min(sample, room / recorded))
-        fit = functools.partial(
-            memory.fit, who, batches=self._batches, size=at.size, itemsize=at.dtype.itemsize,
-            limit=limit, sample=sample,
-        )  # fmt: skip
-        plan = fit(record=lambda batch: self._record(batch, 0))
-        if plan.piece is not None and self._plan_once():
-            try:
-                plan = fit(record=self._planned_anew, keeps_tapes=False)
-                self._plan_once()
-            except ValueError:  # to plan takes more than to record, where it is close
-                self._program = None
-        self.tape_memory = plan.tape_memory
-        self.vector_memory = memory.VectorMemory(limit, plan.vectors)
+        with memory.Traced() as traced:
+            plan = memory.fit(who, _Trials(self, traced), batches, limit)
+        self.tape_memory, self._budget = plan.tape_memory, plan.budget
+        self.vector_memory = memory.VectorMemory(limit, plan.vectors, plan.tape)
+        self._plans_once = plan.planned
+        if plan.planned:
+            self._plan_once()
         if plan.piece is not None:
-            self._batches = self._batches.in_pieces(plan.piece)
-
-    def _recompute(
-        self, limit: int, room: float, least: float, recorded: float, batch: Any
-    ) -> None:
-        """Have sweeps over an example, or over a loss without data, take what fits of their tape.
-
-        ``room`` is there for them, of which they need at least ``least``, ``recorded`` for all.
-        """
-        what = "a product in segments" + ("" if batch is None else " with one example at a time")
-        memory.refuse(self._at.who, what, limit, limit - room + least)
-        estimates = (room - least) / 2
-        self.vector_memory = memory.VectorMemory(limit, int(estimates), int(recorded))
-        self.tape_memory, self._budget = 0, (room - estimates) / memory.MARGIN
-        self._plan_once()
-        if batch is not None:
-            self._batches = self._batches.in_pieces(1)
+            self._batches = batches.in_pieces(plan.piece)
 
     def _by_shapes(self, batch: Any) -> Program | None:
         """What a product records of a batch, at no memory; None where that cannot be known."""
@@ -145,11 +114,6 @@ class StreamedOperator(SymmetricOperator):
     def _plan_once(self) -> bool:
         """Have all batches replay one program from now on; whether there is one."""
         return False
-
-    def _planned_anew(self, batch: Any) -> Recorded:
-        """A batch with a program of its own, so that what that holds is measured."""
-        self._plan_once()
-        return self._record(batch, 0)
 
     def to_dense(self) -> Array:
         """The matrix, by products with the unit vectors.
@@ -208,7 +172,11 @@ class StreamedOperator(SymmetricOperator):
     def _matmat(self, X: Any) -> Array:
         X = np.asarray(X)
         self.matvecs += X.shape[1]
-        return self._apply(X, "products", self.chunk_size)
+        if self.vector_memory is None:
+            return self._apply(X, "products", self.chunk_size)
+        width = self.vector_memory.width(self.shape[0] * self.dtype.itemsize)
+        blocks = [X[:, i : i + width] for i in range(0, X.shape[1], width)] or [X]
+        return np.concatenate([self._apply(B, "products", self.chunk_size) for B in blocks], axis=1)
 
     def _apply(self, v: Array, product: str, *args: Any) -> Array:
         if np.iscomplexobj(v):
@@ -390,7 +358,7 @@ class StreamedOperator(SymmetricOperator):
     def facts(self) -> dict[str, Any]:
         """The loss and the data too."""
         name = getattr(self.loss, "__qualname__", type(self.loss).__name__)
-        n = len(self._passes.evaluated)
+        n = len(self._passes.sizes)
         batches = "one batch" if self._batches.single else n or "batches, unread as yet"
         value = f" = {self._measured[0]:.6g}" if self._measured is not None else ""
         return {
@@ -398,10 +366,41 @@ class StreamedOperator(SymmetricOperator):
         } | super().facts()  # fmt: skip
 
     def __repr__(self) -> str:
-        n = len(self._passes.evaluated)
+        n = len(self._passes.sizes)
         batches = "one batch" if self._batches.single else f"{n} batches" if n else "batches unread"
         loss = f", loss {self._measured[0]:.6g}" if self._measured is not None else ""
         return (
             f"<{type(self).__name__}: {self._at.described}, {self.dtype}, {self.reduction} "
             f"over {batches}{loss}, {self.matvecs} products>"
         )
+
+
+class _Trials:
+    """First products with a few examples, of which the memory is measured."""
+
+    def __init__(self, op: StreamedOperator, traced: memory.Traced):
+        self._op, self._traced = op, traced
+        self.vector = op.shape[0] * op.dtype.itemsize
+
+    def shapes(self, batch: Any) -> memory.Shapes | None:
+        program = self._op._by_shapes(batch)
+        if program is None:
+            return None
+        whole, least = bounds(program)
+        return memory.Shapes(whole, least, self._traced.peak)
+
+    def __call__(self, data: Any, planned: bool = False) -> memory.Taken | None:
+        forget_plans()  # each shape has its own
+        made = copy.copy(self._op)
+        if planned and not made._plan_once():
+            return None
+        made.tape_memory, made._batches = 0, Batches(data, made._at.who)
+        made._passes = made._make_passes(made)
+        vector = np.ones(made.shape[0], made.dtype)
+
+        def products() -> Passes:
+            for _ in range(2):
+                made.matvec(vector)
+            return made._passes
+
+        return self._traced.taken(products)

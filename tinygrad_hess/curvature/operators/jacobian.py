@@ -244,7 +244,7 @@ class JacobianOperator(OnParameters):
         )
 
     def __repr__(self) -> str:
-        n = len(self._passes.evaluated)
+        n = len(self._passes.sizes)
         batches = "one batch" if self._batches.single else f"{n} batches"
         return (
             f"<JacobianOperator: {self.shape[0]} outputs, {self.shape[1]} parameters, "

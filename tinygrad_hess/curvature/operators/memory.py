@@ -1,41 +1,58 @@
 """Products within a memory limit: how many examples go on a tape at a time, and what is kept.
 
 in_bytes : "2GB" -> bytes
-fit      : operator, bytes -> Plan
+fit      : trials of products, data, bytes -> Plan
 """
 
 from __future__ import annotations
 
 import gc
+import math
 import re
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
-
-from ...core import trees
-from ...distributed.shards import batch_size, examples
-from .batches import Batches
+from ...distributed.shards import examples
+from .batches import Batches, nbytes
 
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 
-SAMPLE = 64
-"""Examples on which memory is measured, and twice as many."""
+SAMPLE = 128
+"""Examples on which memory is measured, at most."""
 
-VECTORS = 8
-"""Vectors of the size of the parameters that are at hand in a product with one."""
+STEP = 8
+"""Times as many examples in a trial as in the one before, at most."""
 
 MARGIN = 1.25
-"""For what is not measured: allocation that is rounded up, fragments."""
+"""Of what an example takes, for sizes that were not tried."""
+
+NAMED = 1.1
+"""Of what was measured, in the limit that a refusal names."""
 
 ONCE = 2**20
-"""Bytes of what is made once: code of plans, and what the library caches."""
+"""Bytes of what is made once, and of lists with an item for each piece."""
 
-RECORDED = 5
-"""What a gradient on a tape and the plan of its products take, over one sweep for a product."""
+RECORDED = 2
+"""What a gradient on a tape and its products take, over one sweep for a product."""
+
+CODE = 13
+"""Times the memory of a program's objects that it takes to plan it, at most."""
+
+SWEPT = 3
+"""Vectors of the size of the parameters that are at hand while such objects are made."""
+
+RECORDING = 4
+"""Times that it takes to record a piece and to sweep over it, over replaying a program on it; and
+memory of an example in a program's buffers, over that on one tape, at most."""
+
+VECTORS = 14
+"""Vectors of the size of the parameters that are at hand in a product, its checks included."""
+
+AT_WORK = 4
+"""Times a block of vectors that a product with it takes: it, its products, and their sum."""
 
 READ = 3
 """Batches of a stream that are there at once: one in use, and the next with what it is made of."""
@@ -116,6 +133,10 @@ class VectorMemory:
         )
         return self.share // 2 // size
 
+    def width(self, size: int) -> int:
+        """Vectors of so many bytes that are multiplied at a time."""
+        return max(1, self.share // AT_WORK // size)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -125,44 +146,105 @@ class Plan:
     ----------
     piece : int or None
         Examples on a tape at a time; None is whole batches.
-    tape_memory : int
-        Bytes of tapes to keep.
     vectors : int
         Bytes for what estimates keep.
+    tape_memory : int
+        Bytes of tapes to keep.
+    planned : bool
+        Whether all batches replay one program.
+    budget : float or None
+        Bytes of a sweep that computes values again.
+    tape : int
+        Bytes of the tape that a larger limit would hold.
     """
 
     piece: int | None
-    tape_memory: int
     vectors: int
+    tape_memory: int = 0
+    planned: bool = False
+    budget: float | None = None
+    tape: int = 0
 
 
-def fit(
-    who: str,
-    record: Callable[[Any], Any],
-    batches: Batches,
-    size: int,
-    itemsize: int,
-    limit: int,
-    *,
-    keeps_tapes: bool = True,
-    sample: int = SAMPLE,
-) -> Plan:
+@dataclass(frozen=True)
+class Taken:
+    """Bytes that products took: at most, what is kept afterwards, and of that on tapes."""
+
+    peak: float
+    kept: float
+    tape: float
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What one sweep for a product records.
+
+    Attributes
+    ----------
+    whole, least : int
+        Bytes of a sweep, and of one in as many segments as there may be.
+    peak : int
+        Bytes that it took to find that out: of a program, whose operations are objects.
+    """
+
+    whole: int
+    least: int
+    peak: int
+
+
+class Trials(Protocol):
+    """What :func:`fit` asks of an operator."""
+
+    vector: int
+    """Bytes of a vector of the size of the parameters."""
+
+    def shapes(self, batch: Any) -> Shapes | None:
+        """What a product with a batch records; None where that is not known beforehand."""
+
+    def __call__(self, data: Any, planned: bool = False) -> Taken | None:
+        """What first products take; None where all batches cannot replay one program."""
+
+
+class Traced:
+    """Measures memory inside the block, from its beginning on (:mod:`tracemalloc`)."""
+
+    def __enter__(self) -> Traced:
+        gc.collect()
+        self._tracing = tracemalloc.is_tracing()
+        if not self._tracing:
+            tracemalloc.start()
+        self._before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if not self._tracing:
+            tracemalloc.stop()
+
+    @property
+    def peak(self) -> int:
+        """Bytes at most, since the block began or :meth:`taken` was called."""
+        return tracemalloc.get_traced_memory()[1] - self._before
+
+    def taken(self, run: Callable[[], Any]) -> Taken:
+        """What it takes to run; what is returned has tapes."""
+        gc.collect()
+        tracemalloc.reset_peak()
+        made = run()
+        kept = tracemalloc.get_traced_memory()[0] - self._before
+        return Taken(self.peak, kept, sum(t.nbytes for t in made.tapes.values()))
+
+
+def fit(who: str, trials: Trials, batches: Batches, limit: int) -> Plan:
     """Plan passes over some data.
 
     Parameters
     ----------
     who : str
-    record : callable
-        Records a batch; what is recorded has ``product`` and ``nbytes``.
+    trials : Trials
     batches : Batches
-    size, itemsize : int
-        Parameters, and bytes of each.
     limit : int
         Bytes, beside the data that are in memory already.
-    keeps_tapes : bool
-        Whether what is recorded is worth keeping; else it has buffers for each shape of batches.
-    sample : int
-        Examples on which memory is measured.
 
     Raises
     ------
@@ -171,59 +253,140 @@ def fit(
 
     Notes
     -----
-    What is kept and the peak are measured (:mod:`tracemalloc`) while a product is taken on a few
-    examples, and on twice as many: both are linear in their number.
+    Memory is linear in the number of examples. It is measured (:mod:`tracemalloc`) on one, and then
+    on as many as are sure to fit.
     """
-    batch = next(iter(batches))
-    beside = fixed(batches, batch, size * itemsize)
-    if batch is None:
-        _, peak, _ = _measure(record, None, size)
-        least = MARGIN * peak + beside
-        refuse(who, "a product", limit, least)
-        return Plan(None, limit, int((limit - least) / 2))
-    n = batch_size(batch, who, 0)
-    few, more = max(1, min(sample, n // 2)), max(1, min(2 * sample, n))
-    _measure(record, examples(batch, 0, few), size)  # what is made once, for all time
-    a = _measure(record, examples(batch, 0, few), size)
-    b = _measure(record, examples(batch, 0, more), size)
-    kept, each, tape = ((y - x) / max(more - few, 1) for x, y in zip(a, b, strict=True))
-    beside += MARGIN * max(a[1] - each * few, 0)
-    refuse(
-        who, "a product with one example at a time", limit, beside + MARGIN * each,
-        "" if batches.holds_data else "; or give smaller batches",
-    )  # fmt: skip
-    estimates = int((limit - beside - MARGIN * each) / 2)
-    left = limit - beside - estimates
-    if batches.single and keeps_tapes and MARGIN * each * n <= left:
-        return Plan(None, limit, estimates)
-    # Half of it is for the piece at work, the rest for tapes that are kept, or another shape.
-    piece = max(1, min(n, int(left / 2 / (MARGIN * max(each, 1)))))
-    if not keeps_tapes:
-        return Plan(piece, 0, estimates)
-    left -= MARGIN * each * piece
-    tapes = int(left * tape / (MARGIN * max(kept, tape, 1)))
-    return Plan(piece, max(tapes, 0), estimates)
+    batch, n = batches.largest()
+    room = limit - ONCE - (0 if batches.holds_data else READ * nbytes(batch))
+    shapes, least = trials.shapes(batch if batch is None else examples(batch, 0, 1)), [math.inf]
+    objects = 0 if shapes is None else shapes.peak
+    beside = objects + VECTORS * trials.vector
+    if shapes is None or RECORDED * shapes.whole + beside <= room:
+        plan = _whole if batch is None else _in_pieces
+        found = plan(trials, batches, batch, n, room, objects, least)
+        if found is not None:
+            return found
+    if shapes is not None:
+        least.append(beside + MARGIN * shapes.least)
+        if least[-1] <= room:
+            estimates = (room - least[-1]) / 2
+            budget = (room - estimates - beside) / MARGIN
+            tape = int(RECORDED * shapes.whole)
+            piece = None if batch is None else 1
+            return Plan(piece, int(estimates), planned=True, budget=budget, tape=tape)
+    segments = " in segments" if shapes is not None and min(least) == least[-1] else ""
+    what = f"a product{segments}" + ("" if batch is None else " with one example at a time")
+    advice = "" if batches.holds_data else "; or give smaller batches"
+    refuse(who, what, limit, limit - room + NAMED * min(least), advice)
+    raise AssertionError
 
 
-def fixed(batches: Batches, batch: Any, vector: int) -> float:
-    """Bytes beside tapes: vectors of so many bytes, batches that are read, what is made once."""
-    leaves = [] if batches.holds_data else trees.leaves(batch)
-    return VECTORS * vector + ONCE + READ * sum(np.asarray(x).nbytes for x in leaves)
+def _whole(
+    trials: Trials,
+    batches: Batches,
+    batch: Any,
+    n: int,
+    room: float,
+    objects: float,
+    least: list[float],
+) -> Plan | None:
+    """A loss without data on one tape."""
+    if objects and not _may_plan(trials, VECTORS * trials.vector, objects, room):
+        return None  # in segments, then; where objects are not known, they cannot be
+    taken = trials(None)
+    assert taken is not None
+    least.append(taken.peak)
+    return Plan(None, int((room - taken.peak) / 2)) if taken.peak <= room else None
 
 
-def _measure(record: Callable[[Any], Any], batch: Any, size: int) -> tuple[int, int, int]:
-    """Bytes that are kept after a product, at its peak, and on the tape."""
-    gc.collect()
-    tracing = tracemalloc.is_tracing()
-    if not tracing:
-        tracemalloc.start()
-    try:
-        tracemalloc.reset_peak()
-        before = tracemalloc.get_traced_memory()[0]
-        recorded = record(batch)
-        recorded.product(np.ones(size))
-        kept, peak = tracemalloc.get_traced_memory()
-        return kept - before, peak - before, recorded.nbytes
-    finally:
-        if not tracing:
-            tracemalloc.stop()
+def _in_pieces(
+    trials: Trials,
+    batches: Batches,
+    batch: Any,
+    n: int,
+    room: float,
+    objects: float,
+    least: list[float],
+) -> Plan | None:
+    """All batches on tapes that are kept, or pieces of them on one after the other."""
+    some = lambda k: examples(batch, 0, k)
+    alone = _Line(lambda k: trials([some(k)]), n, room)
+    assert alone.first is not None
+    least.append(first := alone.first.peak)
+    if first > room:
+        return None
+    left = room - (estimates := (room - first) / 2)
+    if not _may_plan(trials, first, objects or first, left):
+        return Plan(alone.most(left), int(estimates))
+    kept = _Line(lambda k: trials(some(k)), n, left)
+    assert kept.last is not None
+    count = len(batches.data) if batches.in_memory else math.inf
+    if kept.at(n) + (count - 1) * kept.at(n, "kept") <= left:
+        return Plan(None, int(estimates), int(left))
+    # Half of it is for the piece at work, the rest for tapes that are kept.
+    piece = alone.most((left + first) / 2)
+    second = lambda more: alone.most(first + (more - first) / RECORDING)
+    anew = lambda k: trials([some(k), some(max(k - 1, 1))], planned=True)
+    planned = _Line(anew, n, left, second)
+    if planned.first is not None and RECORDING * planned.most(left) >= piece:
+        return Plan(planned.most(left), int(estimates), planned=True)
+    tapes = (left - alone.at(piece)) * kept.last.tape / max(MARGIN * kept.last.kept, 1.0)
+    return Plan(piece, int(estimates), int(max(tapes, 0.0)))
+
+
+def _may_plan(trials: Trials, recorded: float, objects: float, room: float) -> bool:
+    """Whether a plan of so many bytes of objects is sure to fit beside what is recorded."""
+    return recorded + CODE * max(objects - SWEPT * trials.vector, 0) <= room
+
+
+class _Line:
+    """What products take by the number of examples, from trials with one, and with more.
+
+    Parameters
+    ----------
+    trial : callable
+        Of a number of examples.
+    most : int
+        Of them that there are.
+    room : float
+        Bytes.
+    second : callable, optional
+        With how many the second trial is sure to fit into so many bytes more than the first.
+
+    Attributes
+    ----------
+    first, last : Taken or None
+        None where there are no such products.
+    """
+
+    def __init__(
+        self,
+        trial: Callable[[int], Taken | None],
+        most: int,
+        room: float,
+        second: Callable[[float], int] = lambda room: 2,
+    ):
+        self.first = self.last = self._before = trial(1)
+        self._counts = 0, 1  # of the last two
+        if self.first is None:
+            return
+        k = min(second(room - self.first.peak), SAMPLE) if self.first.peak <= room else 1
+        while self._counts[1] < (k := min(k, most)):
+            self._before, self.last = self.last, trial(k)
+            self._counts = self._counts[1], k
+            k = min(STEP * k, SAMPLE, self.most(room))
+
+    def at(self, n: float, of: str = "peak") -> float:
+        """Bytes with n examples."""
+        return getattr(self.last, of) + self._each(of) * (n - self._counts[1])
+
+    def most(self, room: float) -> int:
+        """Examples that fit, at least one."""
+        assert self.last is not None
+        more = (room - self.last.peak) / max(self._each("peak"), 1.0)
+        return max(1, int(self._counts[1] + more))
+
+    def _each(self, of: str) -> float:
+        j, k = self._counts
+        before = getattr(self._before, of) if j else 0.0
+        return MARGIN * max(getattr(self.last, of) - before, 0.0) / (k - j)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import weakref
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -79,7 +80,7 @@ class Passes:
 
     Attributes
     ----------
-    evaluated : list of (int, scalar)
+    sizes, values : array
         Examples (1 where batches are not weighted) and value of each batch so far.
     """
 
@@ -98,7 +99,7 @@ class Passes:
         self.weighted = weighted and not batches.single
         self.tape_memory, self._plan_all = tape_memory, plan_all
         self.tapes: dict[int, Any] = {}
-        self.evaluated: list[tuple[int, Any]] = []
+        self.sizes, self.values = array("q"), array("d")  # of pieces there may be very many
         self.complete = False
         self._lock = threading.Lock()
         self._elsewhere: _Elsewhere | None = None
@@ -106,7 +107,7 @@ class Passes:
     @property
     def total(self) -> int:
         """What the weights of all batches add up to; 1 where they are not weighted."""
-        return sum(size for size, _ in self.evaluated) if self.weighted else 1
+        return sum(self.sizes) if self.weighted else 1
 
     def each(
         self,
@@ -133,8 +134,8 @@ class Passes:
         """
         of = lambda *args: ("visit", unchecked, measure, method, *args)
         each = [of(args[0][r], *args[1:]) for r in rows] if rows else of(*args)
-        if self.complete and len(self.tapes) == len(self.evaluated):  # nothing need be read
-            for number, (size, _) in enumerate(self.evaluated):
+        if self.complete and len(self.tapes) == len(self.sizes):  # nothing need be read
+            for number, size in enumerate(self.sizes):
                 some = each[number] if isinstance(each, list) else each
                 yield Visit(number, size, *self.at_batch(None, number, *some))
             return
@@ -145,7 +146,7 @@ class Passes:
             yield Visit(number, size, *found)
         if not count:
             raise ValueError(f"{self.who}: data holds no example")
-        checks.check_same_count(self.who, len(self.evaluated), count)
+        checks.check_same_count(self.who, len(self.sizes), count)
         self.complete = True
 
     def check(self) -> None:
@@ -156,7 +157,7 @@ class Passes:
         ValueError
             When the value, the model or the data changed.
         """
-        self.batches.again(self._visitor, "evaluate_again", self.evaluated[0][1])
+        self.batches.again(self._visitor, "evaluate_again", self.values[0])
 
     # ---- at one batch, here or in a worker -------------------------------------------------------
 
@@ -210,15 +211,16 @@ class Passes:
         return self._elsewhere
 
     def _note(self, number: int, size: int, value: Any) -> None:
-        if number < len(self.evaluated):
+        if number < len(self.sizes):
             self._check_same(number, size, value)
             return
         if self.complete:
-            checks.check_same_count(self.who, len(self.evaluated), number + 1)
-        self.evaluated.append((size, value))
+            checks.check_same_count(self.who, len(self.sizes), number + 1)
+        self.sizes.append(size)
+        self.values.append(value)
 
     def _check_same(self, number: int, size: int, value: Any) -> None:
-        before, loss = self.evaluated[number]
+        before, loss = self.sizes[number], self.values[number]
         if size != before or not checks.same_value(loss, value, self.at.dtype):
             raise ValueError(
                 f"{self.who}: batch {number} had {before} examples and value {loss:.8g}, and "

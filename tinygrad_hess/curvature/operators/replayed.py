@@ -21,46 +21,40 @@ from ...replay import Replayed
 from ...transforms.gradients import jvp, value_and_grad
 from .flattening import Array, Flattening
 
-SHAPES = 2
-"""Shapes of batches whose plans are kept: that of all, and that of the last."""
-
 
 class GradientProgram:
     """``loss`` and its derivatives at the flattened parameters, as functions of a batch.
 
-    A loss that looks at values of the batch is called as it is.
+    Batches of one shape are replayed, the one that came most often; plans of all would hold the
+    memory of as many tapes. Others are recorded each time, and so is a loss that looks at values.
     """
 
     def __init__(self, loss: Callable[..., Any], at: Flattening):
         self.at = at
-        self._loss = loss
-        self._shapes: set[Any] = set()
-        self._forget()
+        self._functions = (
+            functools.partial(_measured, loss, at),
+            functools.partial(_product, loss, at),
+        )
+        self._calls: dict[Any, int] = {}  # by shapes
+        self._shapes: Any = None  # that are replayed
+        self._replayed: list[Replayed] = []
 
     def measured(self, args: Any) -> tuple[Any, Array]:
         """The loss and its gradient, shape (P,)."""
-        self._note(args)
-        value, gradient = self._measured(args)
+        value, gradient = self._function(0, args)(args)
         return value, self.at.join(gradient)
 
     def product(self, vector: Array, args: Any) -> tuple[Any, Array]:
         """The loss and ``H v``, shape (P,)."""
-        self._note(args)
-        value, product = self._product(self.at.leaves(vector), args)
+        value, product = self._function(1, args)(self.at.leaves(vector), args)
         return value, self.at.join(product)
 
-    def _note(self, args: Any) -> None:
+    def _function(self, number: int, args: Any) -> Callable[..., Any]:
         shapes = tuple([(np.shape(x), getattr(x, "dtype", None)) for x in trees.leaves_every(args)])
-        if shapes not in self._shapes:
-            if len(self._shapes) == SHAPES:
-                self._forget()
-            self._shapes.add(shapes)
-
-    def _forget(self) -> None:
-        """Plans hold buffers of the size of a tape."""
-        self._shapes.clear()
-        self._measured = Replayed(functools.partial(_measured, self._loss, self.at))
-        self._product = Replayed(functools.partial(_product, self._loss, self.at))
+        calls = self._calls[shapes] = self._calls.get(shapes, 0) + 1
+        if shapes != self._shapes and calls > 2 * self._calls.get(self._shapes, 0):
+            self._shapes, self._replayed = shapes, [Replayed(f) for f in self._functions]
+        return (self._replayed if shapes == self._shapes else self._functions)[number]
 
 
 class ReplayedGradient:

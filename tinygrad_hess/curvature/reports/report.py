@@ -304,4 +304,4 @@ def _describe_data(op: HessianOperator) -> str:
         return "no data"
     if batches.single:
         return "one batch"
-    return f"{len(op._passes.evaluated)} batches"
+    return f"{len(op._passes.sizes)} batches"
