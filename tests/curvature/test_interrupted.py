@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -150,3 +151,34 @@ def test_an_explained_step_says_why_its_eigenvalues_have_not_converged(
     w = np.linspace(0.0, 1.0, P)
     found = curvature.explain_step(lambda w: (w**4).sum(), w, 0.9 * w)
     assert not found.converged and "NOT converged: interrupted (Ctrl-C)" in repr(found)
+
+
+@pytest.mark.parametrize("name", ESTIMATES)
+def test_a_bar_in_a_log_is_drawn_seldom(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    ESTIMATES[name](interrupting(np.inf), progress=True)
+    assert 1 <= capsys.readouterr().err.count("\r") <= 4  # at first, and to wipe it
+
+
+def test_the_time_left_is_told_by_what_this_run_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars: list[Any] = []
+
+    def shown(who: str, progress: Any, **k: Any) -> Any:
+        bars.append(SimpleNamespace(n=0, initial=0, total=0, set_postfix_str=lambda *a, **k: None))
+        bars[-1].update = lambda count, bar=bars[-1]: setattr(bar, "n", bar.n + count)
+        bars[-1].close = lambda: None
+        return bars[-1] if progress else None
+
+    monkeypatch.setattr("tinygrad_hess.curvature.estimates.budget.progress_bar", shown)
+    monkeypatch.setattr("tinygrad_hess.curvature.estimates.steps.progress_bar", shown)
+    run = {"checkpoint": tmp_path / "run.npz", "progress": True}
+    curvature.trace(A, max_matvecs=40, **run)
+    curvature.trace(A, max_matvecs=80, **run)
+    assert (bars[-1].initial, bars[-1].n) == (40, 80)
+    w = np.linspace(0.0, 1.0, P)
+    for _ in range(2):
+        curvature.landscape(
+            lambda w: (w**4).sum(), w, points=9, checkpoint=tmp_path / "l.npz", progress=True
+        )
+    assert bars[-1].initial == bars[-1].n == 9

@@ -18,6 +18,7 @@ from process_pools import process_pool
 
 import tinygrad_hess as tg
 from tinygrad_hess import nn, optim
+from tinygrad_hess.core import progress
 
 two_processes = partial(process_pool, 2, __name__)
 
@@ -150,7 +151,10 @@ def slow_square(k: int, seconds: float) -> Any:
     return np.sin(np.arange(3.0) + k)
 
 
-def test_a_bar_counts_calls(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_bar_counts_calls(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "LOGGED", 0.1)
     f = partial(slow_square, seconds=0.2)
     tg.parallel_map(f, [1, 2], progress=True, checkpoint=tmp_path)
     assert "parallel_map:  50%" in capsys.readouterr().err

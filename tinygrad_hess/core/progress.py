@@ -8,6 +8,9 @@ from typing import Any
 
 from . import arguments
 
+LIVE, LOGGED = 0.1, 10.0
+"""Seconds between two drawings: where the next replaces the last, and in a log."""
+
 
 def progress_bar(who: str, progress: Any, *, unit: str, total: float | None = None) -> Any:
     """A bar that is open, or None where none is shown.
@@ -29,8 +32,9 @@ def progress_bar(who: str, progress: Any, *, unit: str, total: float | None = No
     None
     """
     notebook = "ipykernel" in sys.modules
+    live = notebook or (sys.stderr is not None and sys.stderr.isatty())
     if progress is None:
-        progress = notebook or (sys.stderr is not None and sys.stderr.isatty())
+        progress = live
     if not arguments.flag(who, "progress", progress):
         return None
     import tqdm  # where a bar is shown: the import is half of that of optim
@@ -41,4 +45,11 @@ def progress_bar(who: str, progress: Any, *, unit: str, total: float | None = No
             warnings.simplefilter("ignore", tqdm.TqdmWarning)
             from tqdm import auto
         bar = auto.tqdm
-    return bar(desc=who, unit=f" {unit}", total=total, leave=False, dynamic_ncols=True)
+    return bar(
+        desc=who,
+        unit=f" {unit}",
+        total=total,
+        leave=False,
+        dynamic_ncols=True,
+        mininterval=LIVE if live else LOGGED,
+    )

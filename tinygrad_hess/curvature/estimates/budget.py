@@ -74,6 +74,8 @@ class Budget:
         """Count what an earlier run has spent, by its :meth:`state`."""
         self._earlier = float(saved["seconds"])
         self.A.matvecs = self._before = int(saved["matvecs"])
+        if self.bar is not None:  # the time left is told by what this run does
+            self.bar.n = self.bar.initial = self._before
 
     @property
     def seconds(self) -> float:
@@ -111,9 +113,8 @@ class Budget:
             return
         known = expected is not None and math.isfinite(expected)
         self.bar.total = max(math.ceil(expected or 0), self.A.matvecs) if known else None
-        self.bar.n = self.A.matvecs
         self.bar.set_postfix_str(text, refresh=False)
-        self.bar.refresh()
+        self.bar.update(self.A.matvecs - self.bar.n)
 
     def __enter__(self) -> Self:
         self._held.__enter__()

@@ -83,11 +83,13 @@ class Steps:
         self._fresh = self._unsaved = saved is None
         self._done: dict[str, Mapping[str, Any]] = _by_step(saved or {})
         self._total: tuple[str, Any] | None = None  # of a fold: of how many parts, and their sum
+        self._known = False  # whether the last step was
         self._files: list[tuple[str, Path]] = []  # of steps that are at work
 
     def __call__(self, name: str, compute: Callable[[], T]) -> T:
         """What the step ``name`` gives, computed unless it is known."""
         known = self._done.get(name)
+        self._known = known is not None
         if known is not None:
             found, products = decode(known, Result)
             self.A.matvecs += products
@@ -110,6 +112,8 @@ class Steps:
         """
         known = self._done.get(name)
         done, total = (0, start) if known is None else decode(known, Result)
+        if done and self.bar is not None:
+            self.bar.n = self.bar.initial = done
         for number, compute in enumerate(parts):
             if number < done:
                 continue
@@ -138,9 +142,11 @@ class Steps:
     def advance(self, count: float, text: str = "") -> None:
         """Move the bar to ``count``."""
         if self.bar is not None:
-            self.bar.n = count
+            count = round(count, 1)
+            if self._known:  # the time left is told by what this run does
+                self.bar.n = self.bar.initial = count
             self.bar.set_postfix_str(text, refresh=False)
-            self.bar.refresh()
+            self.bar.update(count - self.bar.n)
 
     def save(self) -> None:
         """Save all steps that are finished; the files of those that were at work go."""
