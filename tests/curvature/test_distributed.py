@@ -159,6 +159,14 @@ def test_data_that_workers_open_and_a_loader_that_is_read_once(processes: Execut
         np.testing.assert_allclose(H @ V, hessian(W) @ V, rtol=1e-12)
         np.testing.assert_allclose(H.gradient, gradient(W), rtol=1e-12, atol=1e-15)
     assert loader.passes == 1
+    whole = functools.partial(rows, 0, 53)
+    H, here = (HessianOperator(logistic, W, ShardedData(d, processes)) for d in (whole, (X, Y)))
+    np.testing.assert_array_equal(H @ V, here @ V)
+    with pytest.raises(ValueError, match="is known when it is called, so shard_size= cannot"):
+        ShardedData(whole, processes, shard_size=20)
+    unlike = ShardedData([openers[0], functools.partial(np.ones, (4, 4))], processes)
+    with pytest.raises(ValueError, match="batch 1 is not built like batch 0"):
+        HessianOperator(logistic, W, unlike) @ V
 
 
 def test_an_empty_shard_counts_for_nothing(processes: Executor) -> None:

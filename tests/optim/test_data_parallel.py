@@ -200,6 +200,17 @@ class TestRefusals:
             with pytest.raises(ValueError, match=r"With executor=.* must be a mean over examples"):
                 fit(loss, executor=threads)
 
+    def test_plain_numbers_and_what_is_not_finite_as_without_workers(
+        self, threads: Executor
+    ) -> None:
+        fit = partial(optim.fit, params=START, data=(X, Y), optimizer=optim.SGD(lr=0.1))
+        nan = lambda p, batch: squared(p, batch) * np.nan
+        for executor in (None, threads):
+            with pytest.raises(ValueError, match="fit: loss gave a plain number"):
+                fit(lambda p, batch: 1.0, executor=executor)
+            with pytest.raises(FloatingPointError, match="fit: the loss is nan at step 0"):
+                fit(nan, executor=executor)
+
     def test_arguments(self, threads: Executor) -> None:
         fit = partial(optim.fit, squared, START, (X, Y))
         sam = optim.SAM(optim.SGD(lr=0.1))

@@ -50,6 +50,8 @@ def examples(batch: Any, first: int, last: int) -> Any:
 def cut(batch: Any, who: str, shards: int | None, shard_size: int | None = None) -> list[Any]:
     """One batch as several, in order; numbers beside its arrays go to each.
 
+    Of a function that opens it there are functions, each of which opens it and takes its part.
+
     Examples
     --------
     >>> [part.tolist() for part in cut(np.arange(5), "example", 2)]
@@ -59,6 +61,14 @@ def cut(batch: Any, who: str, shards: int | None, shard_size: int | None = None)
     """
     if shards is not None and shard_size is not None:
         raise ValueError(f"{who}: give shards or shard_size, not both")
+    if callable(batch):
+        if shard_size is not None:
+            raise ValueError(
+                f"{who}: how many examples a function gives is known when it is called, so "
+                "shard_size= cannot cut them. Give shards=, or a list of functions, one a shard."
+            )
+        count = check_shards(who, shards)
+        return [_PartOf(batch, who, number, count) for number in range(count)]
     n = batch_size(batch, who, 0)
     if shard_size is not None:
         size = arguments.integer(who, "shard_size", shard_size, least=1)
@@ -66,6 +76,20 @@ def cut(batch: Any, who: str, shards: int | None, shard_size: int | None = None)
     else:
         ends = ends_of_shards(n, check_shards(who, shards))
     return [examples(batch, first, last) for first, last in zip([0, *ends], ends, strict=False)]
+
+
+class _PartOf:
+    """A shard of the batch that a function gives, as a function."""
+
+    def __init__(self, open_batch: Callable[[], Any], who: str, number: int, count: int):
+        self._open, self._who, self._number, self._count = open_batch, who, number, count
+
+    def __call__(self) -> Any:
+        batch = opened(self._open)
+        n = batch_size(batch, self._who, 0)
+        ends = [0, *ends_of_shards(n, self._count)]
+        ends += [n] * (self._count + 1 - len(ends))  # with fewer examples than shards
+        return contiguous(examples(batch, ends[self._number], ends[self._number + 1]))
 
 
 def check_shards(who: str, shards: int | None) -> int:
@@ -111,7 +135,7 @@ def check_halves(
     ValueError: example: the loss of 4 examples is 1.118, but the mean of those of its first 2 ...
     """
     n = batch_size(batch, who, 0)
-    if n < 2:
+    if n < 2 or not np.isfinite(value):  # others refuse what is not finite
         return
     half = n // 2
     one, other = (float(of(examples(batch, *ends))) for ends in ((0, half), (half, n)))

@@ -71,13 +71,14 @@ def nbytes(batch: Any) -> int:
 
 
 class _SizeOf:
-    """The number of examples of a batch."""
+    """The number of examples of a batch, and how it is built."""
 
     def __init__(self, who: str):
         self.who = who
 
-    def __call__(self, read: Callable[[], Any], number: int) -> int:
-        return batch_size(read(), self.who, number)
+    def __call__(self, read: Callable[[], Any], number: int) -> tuple[int, Any]:
+        batch = read()
+        return batch_size(batch, self.who, number), _form(batch)
 
 
 @dataclass
@@ -127,7 +128,7 @@ class Batches:
         self.workers: Workers | None = None
         self.shards: list[Sent] = []
         self._sizes: list[int] = []
-        self.examples_cut = 0  # of one batch that was cut into shards
+        self.examples_cut: int | None = None  # of one batch that was cut; 0 where that is unknown
         self._piece: int | None = None  # examples at most in what is read at a time
         self.single: bool = data is None or is_one_batch(data)
         if self.single:
@@ -158,7 +159,7 @@ class Batches:
     @property
     def are_cut(self) -> bool:
         """Whether they, or some, are parts of batches that were given."""
-        return bool(self.examples_cut) or self._piece is not None
+        return self.examples_cut is not None or self._piece is not None
 
     @property
     def holds_data(self) -> bool:
@@ -305,7 +306,9 @@ class Batches:
         if not self._sizes:
             assert self.workers is not None
             numbered = list(enumerate(self.shards))
-            self._sizes[:] = self.workers.each(_SizeOf(self.who), numbered, [()])
+            found = list(self.workers.each(_SizeOf(self.who), numbered, [()]))
+            _check_forms([form for _, form in found], self.who)
+            self._sizes[:] = [size for size, _ in found]
         return self._sizes
 
     def risk(
@@ -340,13 +343,17 @@ def _check_alike(batches: Any, who: str) -> None:
     if any(map(callable, batches)):  # which are not opened for this
         return
 
-    def form(batch: Any) -> Any:
-        arrays, spec = trees.flatten(batch)
-        return spec, [x.ndim if isinstance(x, Tensor) else np.ndim(x) for x in arrays]
+    _check_forms([_form(batch) for batch in batches], who)
 
-    first = form(batches[0])
-    for i, batch in enumerate(batches):
-        if form(batch) != first:
+
+def _form(batch: Any) -> Any:
+    arrays, spec = trees.flatten(batch)
+    return str(spec), [x.ndim if isinstance(x, Tensor) else np.ndim(x) for x in arrays]
+
+
+def _check_forms(forms: list[Any], who: str) -> None:
+    for i, form in enumerate(forms):
+        if form != forms[0]:
             raise ValueError(
                 f"{who}: data is a list of batches, but batch {i} is not built like batch 0. "
                 "One batch of several arrays is a tuple: write (x, y), not [x, y]."

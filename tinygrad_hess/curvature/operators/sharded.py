@@ -27,7 +27,8 @@ class ShardedData(Batches):
     data
         One batch, which is cut along its first axis; or a list or another iterable of batches, each
         of which is a shard. A function without arguments stands for the batch that it gives: it is
-        called by the worker, so that the data need not pass through this process.
+        called by the worker, so that the data need not pass through this process. (Of one batch,
+        all of it for each shard: a list of functions opens less.)
     executor : Executor, callable, or list of them
         Any :class:`concurrent.futures.Executor`: threads, processes, loky's, Dask's
         (``client.get_executor(pure=False)``), mpi4py's. A function without arguments, such as
@@ -92,8 +93,9 @@ class ShardedData(Batches):
         super().__init__(given, who)
         self.workers = Workers(executor, folder, who)
         if given.single:
-            self.data, self.in_memory = cut(given.data[0], who, shards, shard_size), True
-            self.examples_cut = batch_size(given.data[0], who, 0)
+            (whole,) = given.data
+            self.data, self.in_memory = cut(whole, who, shards, shard_size), True
+            self.examples_cut = 0 if callable(whole) else batch_size(whole, who, 0)
         elif shards is not None or shard_size is not None:
             raise ValueError(
                 f"{who}: the data are many batches, each of which is a shard; shards= and "

@@ -18,8 +18,6 @@ from ...distributed.shards import (
     check_shards,
     contiguous,
     cut,
-    ends_of_shards,
-    examples,
 )
 from ...distributed.transport import Sent
 from ...distributed.workers import Workers
@@ -30,6 +28,7 @@ from ..model_curvature import ModelCurvature
 from ..optimizer import Optimizer, State
 from .accumulation import WEIGHS
 from .batches import Loader, ShardedBatch, count_examples
+from .loop import recorded_loss
 
 
 class ShardedLoader(Loader):
@@ -62,27 +61,10 @@ class ShardedLoader(Loader):
             yield self._sent[number]
 
     def _sharded(self, batch: Any) -> ShardedBatch:
-        parts: list[Any]
-        if callable(batch):
-            parts = [_Part(batch, self.who, k, self._count) for k in range(self._count)]
-        else:
-            parts = [contiguous(part) for part in cut(batch, self.who, self._count)]
+        parts = cut(batch, self.who, self._count)
+        parts = [part if callable(part) else contiguous(part) for part in parts]
         sent = [Sent(part, self._workers.store(), kept=self.in_memory) for part in parts]
         return ShardedBatch(sent, 0 if callable(batch) else batch_size(batch, self.who, 0))
-
-
-class _Part:
-    """A shard of the batch that a function gives, as a function."""
-
-    def __init__(self, open_batch: Callable[[], Any], who: str, number: int, count: int):
-        self._open, self._who, self._number, self._count = open_batch, who, number, count
-
-    def __call__(self) -> Any:
-        batch = self._open()
-        n = batch_size(batch, self._who, 0)
-        ends = [0, *ends_of_shards(n, self._count)]
-        ends += [n] * (self._count + 1 - len(ends))  # with fewer examples than shards
-        return contiguous(examples(batch, ends[self._number], ends[self._number + 1]))
 
 
 def data_parallel_stepper(
@@ -158,7 +140,7 @@ class _Observation:
 
     def __init__(self, optimizer: Optimizer, loss: Callable[..., Any], jit: bool):
         self._given = optimizer, loss, jit
-        self._loss = loss
+        loss = self._loss = recorded_loss(loss)
 
         def observe(params: Any, count: Any, batch: Any) -> tuple[Any, list[Any]]:
             noted = Assignments(loss)

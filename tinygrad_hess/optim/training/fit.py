@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -25,7 +24,7 @@ from .checkpoints import Checkpoints
 from .data_parallel import ShardedLoader, data_parallel_stepper
 from .fitted import Fitted
 from .history import History
-from .loop import Callback, Training
+from .loop import Callback, Training, recorded_loss
 from .reached import Reached
 from .validation import Metric, Validation, check_metrics
 
@@ -195,7 +194,7 @@ def fit(
     workers = _workers(executor, shards, takes_batch, data)
     measure = _validation(loss, params, validation, metrics, jit, takes_batch, workers)
     if workers is None:
-        step = _step_of_batches(optimizer, _recorded(loss), accumulate, jit, takes_batch)
+        step = _step_of_batches(optimizer, recorded_loss(loss), accumulate, jit, takes_batch)
         loader = Loader(data, "fit", "data")
     else:
         step = data_parallel_stepper(optimizer, loss, workers, jit=jit)
@@ -254,24 +253,6 @@ def _shown(training: Training, bar: Any) -> Iterator[Reached]:
         if bar.update(reached.steps - bar.n):  # it was drawn anew, as it is some times a second
             bar.set_postfix_str(training.history.last())
         yield reached
-
-
-def _recorded(loss: Callable[..., Any]) -> Callable[..., Any]:
-    """The loss, which must not give a plain number where its parameters are recorded."""
-
-    @functools.wraps(loss)
-    def call(params: Any, *batch: Any) -> Any:
-        value = loss(params, *batch)
-        if isinstance(value, (float, np.floating)) and any(
-            isinstance(x, Tensor) for x in trees.leaves(params)
-        ):
-            raise ValueError(
-                "fit: loss gave a plain number, through which no gradient flows: it does not "
-                "depend on params, or ends in .item() or .numpy(). Leave these out."
-            )
-        return value
-
-    return call
 
 
 def _step_of_batches(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ...core import arguments
+import numpy as np
+
+from ...core import arguments, trees
 from ...core.finite import not_finite, why_not
+from ...core.tensor import Tensor
 from ..optimizer import State
 from .batches import Loader, count_examples, parts_of
 from .fitted import Fitted
@@ -169,3 +173,21 @@ def _ends(answer: Any) -> bool:
             f"fit: a callback answered with {arguments.shown(answer)}, which is neither true nor "
             "false. A true answer ends the training; return nothing to go on."
         ) from None
+
+
+def recorded_loss(loss: Callable[..., Any]) -> Callable[..., Any]:
+    """The loss, which must not give a plain number where its parameters are recorded."""
+
+    @functools.wraps(loss)
+    def call(params: Any, *batch: Any) -> Any:
+        value = loss(params, *batch)
+        if isinstance(value, (float, np.floating)) and any(
+            isinstance(x, Tensor) for x in trees.leaves(params)
+        ):
+            raise ValueError(
+                "fit: loss gave a plain number, through which no gradient flows: it does not "
+                "depend on params, or ends in .item() or .numpy(). Leave these out."
+            )
+        return value
+
+    return call
