@@ -22,6 +22,7 @@ from figures import note
 import tinygrad_hess as tg
 from tinygrad_hess import curvature, nn
 from tinygrad_hess.curvature import GGNOperator, HessianOperator
+from tinygrad_hess.curvature.analysis.total_loss import TotalLoss
 from tinygrad_hess.curvature.operators.memory import in_bytes, shown
 from tinygrad_hess.replay.recomputation import by_shapes
 
@@ -126,6 +127,24 @@ def test_the_smallest_limit_that_is_named_does_and_is_kept(name: str) -> None:
         np.testing.assert_allclose(product, expected, rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(slope, gradient, rtol=1e-9, atol=1e-12)
         del H
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["loop", "layers"])
+def test_gradients_at_other_points_are_within_the_limit_too(name: str) -> None:
+    loss, w, *data = PROGRAMS[name]
+    elsewhere = w + 0.1
+    H = HessianOperator(loss, w, *data, memory_limit="5MB")
+    gradient = TotalLoss(HessianOperator(loss, w, *data), who="test").gradient(elsewhere)
+    total = TotalLoss(H, who="test")
+    tracemalloc.start()
+    try:
+        found = total.gradient(elsewhere)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak <= 5_000_000  # a tape of the loop takes 8 MB
+    np.testing.assert_allclose(found, gradient, rtol=1e-9, atol=1e-12)
 
 
 def test_what_is_checked_on_made_up_values_is_checked_when_they_are_there() -> None:

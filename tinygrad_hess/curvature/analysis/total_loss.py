@@ -191,8 +191,13 @@ class TotalLoss:
         self.gradients_spent += 1
         params = self.at.unflatten(theta, boxed=[False] * len(self.at.values))
         recorded = value_and_grad(self.loss)
+        program = None if self._operator is None else self._operator._program
+        point = None if program is None else self.at.leaves(theta)
 
         def both(args: tuple[Any, ...]) -> Array:
+            if program is not None and self._operator is not None:  # within its memory limit
+                value, gradient = program.measured(self._operator._converted(args), point)
+                return np.concatenate([[float(value)], gradient])
             value, gradient = recorded(params, *args)
             return np.concatenate([[float(value)], self.at.flatten(gradient)])
 

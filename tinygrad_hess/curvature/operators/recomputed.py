@@ -40,10 +40,10 @@ class RecomputedProgram:
         self._loss = loss
         self._known: dict[Any, Recomputation] = {}
 
-    def measured(self, args: Any) -> tuple[Any, Array]:
-        """The loss and its gradient, shape (P,)."""
+    def measured(self, args: Any, point: Any = None) -> tuple[Any, Array]:
+        """The loss and its gradient, shape (P,); at another point, if its leaves are given."""
         arguments = _Arguments(args)
-        values = [*self.at.values, *arguments.arrays]
+        values = [*(self.at.values if point is None else point), *arguments.arrays]
         value, gradient = self._recomputation(_value, values, arguments)(*values)
         return value, self.at.join(gradient)
 

@@ -11,7 +11,7 @@ product, and needs no tape.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from .flattening import Array, Flattening
 
 
 class GradientProgram:
-    """``loss`` and its derivatives at the flattened parameters, as functions of a batch.
+    """``loss`` and its derivatives at a point, as functions of a batch.
 
     Batches of one shape are replayed, the one that came most often; plans of all would hold the
     memory of as many tapes. Others are recorded each time, and so is a loss that looks at values.
@@ -32,21 +32,24 @@ class GradientProgram:
     def __init__(self, loss: Callable[..., Any], at: Flattening):
         self.at = at
         self._functions = (
-            functools.partial(_measured, loss, at),
-            functools.partial(_product, loss, at),
+            functools.partial(_measured, loss, at.spec),
+            functools.partial(_product, loss, at.spec),
         )
         self._calls: dict[Any, int] = {}  # by shapes
         self._shapes: Any = None  # that are replayed
         self._replayed: list[Replayed] = []
 
-    def measured(self, args: Any) -> tuple[Any, Array]:
-        """The loss and its gradient, shape (P,)."""
-        value, gradient = self._function(0, args)(args)
+    def measured(self, args: Any, point: Any = None) -> tuple[Any, Array]:
+        """The loss and its gradient, shape (P,); at another point, if its leaves are given."""
+        values = self.at.values if point is None else point
+        value, gradient = self._function(0, args)(values, args)
         return value, self.at.join(gradient)
 
     def product(self, vector: Array, args: Any) -> tuple[Any, Array]:
         """The loss and ``H v``, shape (P,)."""
-        value, product = self._function(1, args)(self.at.leaves(vector), args)
+        value, product = self._function(1, args)(
+            self.at.values, self.at.leaves(vector), args
+        )  # fmt: skip
         return value, self.at.join(product)
 
     def _function(self, number: int, args: Any) -> Callable[..., Any]:
@@ -95,15 +98,17 @@ class ReplayedGradient:
         return np.stack([self.product(v) for v in vectors.T], axis=1)
 
 
-def _measured(loss: Callable[..., Any], at: Flattening, args: Any) -> tuple[Any, list[Any]]:
-    value, gradient = value_and_grad(loss)(at.tree(), *args)
+def _measured(
+    loss: Callable[..., Any], spec: Any, values: Sequence[Any], args: Any
+) -> tuple[Any, list[Any]]:
+    value, gradient = value_and_grad(loss)(trees.unflatten(spec, values), *args)
     return value, trees.leaves(gradient)
 
 
 def _product(
-    loss: Callable[..., Any], at: Flattening, tangents: list[Any], args: Any
+    loss: Callable[..., Any], spec: Any, values: Sequence[Any], tangents: list[Any], args: Any
 ) -> tuple[Any, list[Any]]:
     both = lambda params: value_and_grad(loss)(params, *args)
-    tangent = trees.unflatten(at.spec, tangents)
-    (value, _), (_, product) = jvp(both, (at.tree(),), (tangent,))
+    point, tangent = trees.unflatten(spec, values), trees.unflatten(spec, tangents)
+    (value, _), (_, product) = jvp(both, (point,), (tangent,))
     return value, trees.leaves(product)
