@@ -158,16 +158,25 @@ def bad_loss(w: Any, batch: Any) -> Any:
 BAD_LINE = f"{__file__}:{bad_loss.__code__.co_firstlineno + 1}"
 
 
+def nameless() -> Any:
+    """The same as one that is sent by its code."""
+    return lambda w, batch: ((np.sqrt(w) * batch) ** 2).sum()
+
+
+NAMELESS_LINE = f"{__file__}:{nameless.__code__.co_firstlineno + 2}"
+
+
 @pytest.mark.parametrize("kind", ["threads", "processes"])
-def test_workers_look_too(kind: str) -> None:
+@pytest.mark.parametrize(("loss", "line"), [(bad_loss, BAD_LINE), (nameless(), NAMELESS_LINE)])
+def test_workers_look_too(kind: str, loss: Any, line: str) -> None:
     spawn = multiprocessing.get_context("spawn")
     made = ThreadPoolExecutor(1) if kind == "threads" else ProcessPoolExecutor(1, mp_context=spawn)
     with made as executor:
         data = curvature.ShardedData(np.ones((4, 2)), executor, shards=2)
-        op = curvature.HessianOperator(bad_loss, X, data, check=False)
+        op = curvature.HessianOperator(loss, X, data, check=False)
         with np.errstate(all="ignore"), tg.debug_nans(), pytest.raises(tg.NanError) as caught:
             op.matvec(np.ones(2))
-    assert BAD_LINE in str(caught.value) and "float64(2,)" in str(caught.value)
+    assert line in str(caught.value) and "float64(2,)" in str(caught.value)
     assert "in shard 0 of 2" in "".join(caught.value.__notes__)
 
 

@@ -29,6 +29,7 @@ import numpy as np
 
 from ..core import arguments
 from ..core.files import left_behind
+from ..core.pickling import dumps_by_code
 
 ALIGNED = 64
 """Bytes to which arrays are aligned in a file."""
@@ -43,7 +44,7 @@ SHORT = 2**10
 def _dumps(value: Any, buffers: list[pickle.PickleBuffer]) -> bytes:
     """Pickled by cloudpickle, where that is installed; arrays are left to ``buffers``."""
     try:
-        import cloudpickle
+        return dumps_by_code(value, protocol=5, buffer_callback=buffers.append)
     except ImportError:
         try:
             return pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
@@ -52,8 +53,6 @@ def _dumps(value: Any, buffers: list[pickle.PickleBuffer]) -> bytes:
                 f"{error}. Functions without a name of their own are sent to other processes by "
                 "cloudpickle: pip install cloudpickle"
             ) from None
-    found: bytes = cloudpickle.dumps(value, protocol=5, buffer_callback=buffers.append)
-    return found
 
 
 _writing: ContextVar[bool] = ContextVar("writing", default=False)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...core import arguments
+from ...core.pickling import dumps_by_code
 from ...distributed.transport import is_writing
 
 
@@ -39,14 +40,13 @@ class Portable:
             raise pickle.PicklingError("another process has another __main__")
         except Exception:  # pickle raises whatever the parts of a callable raise
             try:
-                import cloudpickle
+                return pickle.loads, (dumps_by_code(self.function),)
             except ImportError:
                 raise pickle.PicklingError(
                     f"{arguments.shown(self.function)} cannot be pickled, and so what holds it: "
                     "define it with def at the top of a module that can be imported, or install "
                     "cloudpickle"
                 ) from None
-            return pickle.loads, (cloudpickle.dumps(self.function),)
 
 
 def portable(function: Any) -> Any:
