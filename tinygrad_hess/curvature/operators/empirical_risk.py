@@ -10,7 +10,6 @@ from typing import Any, Self
 import numpy as np
 
 from ...core import arguments
-from ...replay.loops import forget_plans
 from ...replay.program import Program
 from ...replay.recomputation import bounds
 from . import checks, memory
@@ -390,7 +389,6 @@ class _Trials:
         return memory.Shapes(whole, least, self._traced.peak)
 
     def __call__(self, data: Any, planned: bool = False) -> memory.Taken | None:
-        forget_plans()  # each shape has its own
         made = copy.copy(self._op)
         if planned and not made._plan_once():
             return None

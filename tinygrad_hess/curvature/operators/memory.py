@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ...distributed.shards import examples
+from ...replay.loops import forget_plans
 from .batches import Batches, nbytes
 
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -218,6 +219,7 @@ class Traced:
         return self
 
     def __exit__(self, *_: Any) -> None:
+        forget_plans()
         if not self._tracing:
             tracemalloc.stop()
 
@@ -227,12 +229,14 @@ class Traced:
         return tracemalloc.get_traced_memory()[1] - self._before
 
     def taken(self, run: Callable[[], Any]) -> Taken:
-        """What it takes to run; what is returned has tapes."""
+        """What it takes to run; what is returned may have tapes."""
+        forget_plans()  # loops in it have plans of their own for each shape
         gc.collect()
         tracemalloc.reset_peak()
         made = run()
         kept = tracemalloc.get_traced_memory()[0] - self._before
-        return Taken(self.peak, kept, sum(t.nbytes for t in made.tapes.values()))
+        tapes = getattr(made, "tapes", {}).values()
+        return Taken(self.peak, kept, sum(t.nbytes for t in tapes))
 
 
 def fit(who: str, trials: Trials, batches: Batches, limit: int) -> Plan:
@@ -310,7 +314,7 @@ def _in_pieces(
 ) -> Plan | None:
     """All batches on tapes that are kept, or pieces of them on one after the other."""
     some = lambda k: examples(batch, 0, k)
-    alone = _Line(lambda k: trials([some(k)]), n, room)
+    alone = Line(lambda k: trials([some(k)]), n, room)
     assert alone.first is not None
     least.append(first := alone.first.peak)
     if first > room:
@@ -318,7 +322,7 @@ def _in_pieces(
     left = room - (estimates := (room - first) / 2)
     if not _may_plan(trials, first, objects or first, left):
         return Plan(alone.most(left), int(estimates))
-    kept = _Line(lambda k: trials(some(k)), n, left)
+    kept = Line(lambda k: trials(some(k)), n, left)
     assert kept.last is not None
     count = len(batches.data) if batches.in_memory else math.inf
     if kept.at(n) + (count - 1) * kept.at(n, "kept") <= left:
@@ -327,7 +331,7 @@ def _in_pieces(
     piece = alone.most((left + first) / 2)
     second = lambda more: alone.most(first + (more - first) / RECORDING)
     anew = lambda k: trials([some(k), some(max(k - 1, 1))], planned=True)
-    planned = _Line(anew, n, left, second)
+    planned = Line(anew, n, left, second)
     if planned.first is not None and RECORDING * planned.most(left) >= piece:
         return Plan(planned.most(left), int(estimates), planned=True)
     tapes = (left - alone.at(piece)) * kept.last.tape / max(MARGIN * kept.last.kept, 1.0)
@@ -339,7 +343,7 @@ def _may_plan(trials: Trials, recorded: float, objects: float, room: float) -> b
     return recorded + CODE * max(objects - SWEPT * trials.vector, 0) <= room
 
 
-class _Line:
+class Line:
     """What products take by the number of examples, from trials with one, and with more.
 
     Parameters

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...core import arguments, trees
 from ...core.tensor import Tensor, unrecorded
-from ...distributed.shards import batch_size, raw
+from ...distributed.shards import batch_size, examples, raw
 from ...ops.nn.losses import means_by_count
 from ...ops.shape.broadcasting import reshape
 from ...replay import jacrev
@@ -27,9 +27,6 @@ from ..estimates.steps import Steps
 from ..operators import checks, memory
 from ..operators.batches import Batches
 from ..operators.flattening import Array, Flattening
-
-ROWS_OF_A_SWEEP = 4
-"""Times the size of its gradients that a sweep takes, at most."""
 
 FEW = 8
 """Examples of which a loss is evaluated twice, to see whether it is random."""
@@ -57,8 +54,8 @@ def per_example_gradients(
     chunk_size : int, optional
         Examples in one sweep; by default as many as keep their gradients below 64 MiB.
     memory_limit : str or int, optional
-        Bytes that the gradients, n times the size of the parameters, may take while they are
-        computed, such as ``"2GB"``.
+        Bytes that the gradients, n times the size of the parameters, and the sweeps that compute
+        them may take, such as ``"2GB"``: so many examples in one sweep as are measured to fit.
 
     Returns
     -------
@@ -90,20 +87,38 @@ def per_example_gradients(
             "the batch itself. Workers take sums over them: gradient_noise_scale, influence."
         )
     if memory_limit is not None:
-        limit, n = memory.in_bytes(at.who, memory_limit), batch_size(batch, at.who, 0)
-        row = at.size * at.dtype.itemsize
-        # the parts are there twice while they are joined; a sweep holds a few of its rows
-        rows = 2 * n * row
-        memory.refuse(at.who, f"the gradients of {n} examples", limit, rows + ROWS_OF_A_SWEEP * row)
-        most = max(1, (limit - rows) // (ROWS_OF_A_SWEEP * row))
-        default = max(1, MEMORY_OF_A_SWEEP // row)
-        chunk_size = min(most, default if chunk_size is None else chunk_size)
-    parts = list(_leaf_gradients(loss, at, batch, chunk_size, 0))
-    if not parts:
-        empty = [np.zeros((0, *v.shape), v.dtype) for v in at.values]
-        return trees.unflatten(at.spec, empty)
-    gradients = [p[0] if len(p) == 1 else np.concatenate(p) for p in zip(*parts, strict=True)]
+        limit = memory.in_bytes(at.who, memory_limit)
+        chunk_size = _examples_within(loss, at, batch, chunk_size, limit)
+    n = batch_size(batch, at.who, 0)
+    gradients = [np.empty((n, *v.shape), v.dtype) for v in at.values]
+    first = 0
+    for part in _leaf_gradients(loss, at, batch, chunk_size, 0):
+        last = first + len(part[0])
+        for whole, rows in zip(gradients, part, strict=True):
+            whole[first:last] = rows
+        first = last
     return trees.unflatten(at.spec, gradients)
+
+
+def _examples_within(
+    loss: Callable[..., Any], at: Flattening, batch: Any, chunk_size: int | None, limit: int
+) -> int:
+    """How many examples in one sweep, by what sweeps with a few are measured to take."""
+    n = batch_size(batch, at.who, 0)
+    rows = n * at.size * at.dtype.itemsize + memory.ONCE
+    what, room = f"the gradients of {n} examples", limit - rows
+
+    def sweeps(k: int) -> None:
+        for _ in _leaf_gradients(loss, at, examples(batch, 0, 2 * k - 1), k, 0):  # a shorter last
+            pass
+
+    with memory.Traced() as traced:
+        line = memory.Line(lambda k: traced.taken(lambda: sweeps(k)), n, room)
+    assert line.first is not None
+    if line.first.peak > room:
+        memory.refuse(at.who, what, limit, rows + memory.NAMED * line.first.peak)
+    most = min(line.most(room), _examples_at_a_time(at, 1, chunk_size))
+    return -(-n // -(-n // most)) if n else 1
 
 
 def gradient_rows(
