@@ -198,6 +198,15 @@ def test_fit_says_what_was_not_finite_before() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_minimize_tells_overflow_too() -> None:
+    loss = lambda w, a: (a * np.exp(w)).sum()
+    with pytest.raises(
+        ValueError, match=r"at x0 the loss is inf, .* float32 overflows .* 5.37623e\+43"
+    ):
+        optim.minimize(loss, np.full(2, 100.0, np.float32), (np.ones(2, np.float32),))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_workers_tell_overflow_too() -> None:
     x, y = np.full((8, 2), 1e25, np.float32), np.zeros(8, np.float32)
     with (

@@ -66,7 +66,8 @@ def run(
     if not math.isfinite(point.loss) or not np.isfinite(point.gradient).all():
         raise ValueError(
             f"{objective.who}: at x0 the loss is {point.loss:g}, its gradient "
-            f"{'' if np.isfinite(point.gradient).all() else 'not '}finite. Start elsewhere."
+            f"{'' if np.isfinite(point.gradient).all() else 'not '}finite. "
+            f"{objective.why_not()}Start elsewhere."
         )
     recorder = Recorder(objective.counts)
     recorder.append(point)

@@ -16,6 +16,7 @@ from scipy.linalg import lapack
 
 from ...core import arguments, trees
 from ...core.errors import NonDifferentiableError, call_of, describe, refuse_subclass
+from ...core.finite import why_not
 from ...core.tensor import Tensor, unrecorded
 from ...nn.sharing import refuse_shared
 from ...replay import Replayed, hessian, jacobian
@@ -141,6 +142,7 @@ class Objective:
         self.eps = max(float(np.finfo(kind).eps) for kind in kinds)
         unravel = self.unravel
         call = self._f = lambda x, *args: _scalar(who, f(unravel(x), *args))
+        self._why_not = lambda x, args: why_not(f, (unravel(x), *args))
         self._replayed = (lambda g: Replayed(g, after=PATIENCE)) if jit else (lambda g: g)
         self._pair = self._replayed(value_and_grad(call))
         self._value = self._replayed(call)
@@ -158,6 +160,10 @@ class Objective:
         other.start, _ = start_of(self.who, x0)
         other.args, other.counts, other._structure = tuple(args), Counts(), None
         return other
+
+    def why_not(self) -> str:
+        """Whether the value at the start is not finite because of its type, in a sentence."""
+        return self._why_not(self.start, self.args)
 
     @property
     def size(self) -> int:
