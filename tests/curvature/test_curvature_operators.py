@@ -182,3 +182,23 @@ def test_a_model_that_is_one_layer() -> None:
         TypeError, match=r"a path must be a string .* Write block\('weight', 'bias'"
     ):
         op.block(["weight", "bias"])
+
+
+def test_what_a_block_fixes_has_the_methods_of_tensors() -> None:
+    """A loss that calls them works in a block, too: x.tanh() of the outputs of a fixed layer."""
+
+    class Net(tg.nn.Module):
+        def __init__(self) -> None:
+            self.first, self.last = tg.nn.Linear(2, 3, seed=0), tg.nn.Linear(3, 1, seed=1)
+
+        def __call__(self, x: Any) -> Any:
+            return self.last(self.first(x).tanh())
+
+    x = np.random.default_rng(0).normal(size=(5, 2))
+    H = HessianOperator(lambda m, x: (m(x) ** 2).mean(), Net(), x)
+    J = JacobianOperator(lambda m, x: m(x), Net(), x)
+    at = H.layers["last"]
+    np.testing.assert_allclose(
+        H.block("last").to_dense(), H.to_dense()[at][:, at], rtol=1e-12, atol=1e-15
+    )
+    np.testing.assert_allclose(J.block("last").to_dense(), J.to_dense()[:, at], rtol=1e-12)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...core import arguments, trees
+from ...core.tensor import constant
 from .flattening import Array, Flattening
 from .operator import SymmetricOperator, TreeOperator
 
@@ -50,7 +51,8 @@ def subparameters(
         leaves = [i for path in sorted(paths) for i in at.paths.under(path, who)]
 
     def fill(part: Any) -> Any:
-        return trees.unflatten(at.spec, trees.replaced(at.values, leaves, trees.leaves(part)))
+        fixed = [constant(value) for value in at.values]  # with the methods of those that vary
+        return trees.unflatten(at.spec, trees.replaced(fixed, leaves, trees.leaves(part)))
 
     return part, fill
 
