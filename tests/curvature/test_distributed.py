@@ -334,6 +334,8 @@ class TestRefusals:
         data, cut = (X[::-1], Y, kept[::-1].astype(float)), {"executor": threads, "shards": 3}
         with pytest.raises(ValueError, match=r"but the mean of those of its first \d+ and .* cut"):
             HessianOperator(masked, W, data, **cut) @ V
+        with pytest.raises(ValueError, match="but the mean of those of its first"):
+            HessianOperator(masked, W, data, **cut).value  # noqa: B018 - computed now
         with pytest.raises(ValueError, match="reduction='sum' the loss must be a sum over"):
             HessianOperator(penalised, W, data, reduction="sum", **cut) @ V
         H = HessianOperator(lambda w, b: (error(w, b) * b[2]).mean() + w @ w, W, data, **cut)

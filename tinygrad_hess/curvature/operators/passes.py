@@ -45,6 +45,8 @@ class Visit:
 class Owner(Protocol):
     """Who makes passes: says what is recorded of a batch, and what is checked."""
 
+    _unchecked: bool
+
     def _record(self, batch: Any, number: int) -> Any:
         """An object with ``value`` and ``nbytes``."""
 
@@ -176,8 +178,8 @@ class Passes:
         with contextlib.nullcontext() if planned else no_replay():
             if unchecked:
                 self.owner._check(number, tape)
-                if self.batches.are_cut:
-                    self.owner._check_cut(read(), tape)
+            if self.batches.are_cut and (unchecked or (measure and self.owner._unchecked)):
+                self.owner._check_cut(read(), tape)
             result = getattr(tape, method)(*args) if method else None
         return tape.value, tape.gradient if measure else None, result
 

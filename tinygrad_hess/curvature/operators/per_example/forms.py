@@ -159,6 +159,7 @@ class ExampleForms:
 
     def __init__(self, op: Any):
         self.op, self.leaves = op, len(op._at.sizes)
+        self._unchecked: bool = op._unchecked
         self.checks = 0
         self._layouts: dict[int, Layout] = {}
         self._examples: dict[int, int] = {}
