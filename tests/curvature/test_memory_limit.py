@@ -280,6 +280,23 @@ def test_estimates_keep_what_fits_or_refuse_beforehand() -> None:
         curvature.top_eigenpairs(HessianOperator(loss, np.zeros(3000), memory_limit="2.2MB"), 20)
 
 
+@pytest.mark.slow
+def test_no_matrix_is_formed_that_does_not_fit() -> None:
+    diagonal = np.linspace(1, 50, 500)  # 2 MB as a matrix, and more for LAPACK
+    loss = lambda w: (diagonal * w**2).sum() / 2
+    H = HessianOperator(loss, np.zeros(500), memory_limit="4MB")
+    assert curvature.spectral_density(HessianOperator(loss, np.zeros(500))).matvecs == 500
+    tracemalloc.start()
+    try:
+        density = curvature.spectral_density(H, steps=20, probes=4)
+        point = curvature.classify_critical_point(H, max_matvecs=600)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak <= 4_000_000
+    assert density.matvecs < 500 and point.kind == "minimum"
+
+
 @pytest.mark.hard
 def test_estimates_and_a_report_on_data_ten_times_the_limit(tmp_path: Path) -> None:
     rng, n = np.random.default_rng(0), 78_000
@@ -288,7 +305,7 @@ def test_estimates_and_a_report_on_data_ten_times_the_limit(tmp_path: Path) -> N
     np.save(files[1], rng.integers(0, 4, n))
     data = sum(path.stat().st_size for path in files)
     assert data > 10 * peak_within_limit.LIMIT
-    program = [sys.executable, peak_within_limit.__file__, *map(str, files), "240"]
+    program = [sys.executable, peak_within_limit.__file__, *map(str, files), "3000"]
     run = subprocess.run(program, capture_output=True, text=True, check=True)
     told = {line["step"]: line for line in map(json.loads, run.stdout.splitlines())}
     peaks = {f"peak_of_{name}": step["peak"] for name, step in told.items()}

@@ -191,7 +191,7 @@ def classify_critical_point(
     A, g = with_gradient(op, gradient, who)
     P = A.size
     stopped = ""
-    if min(DENSE, P if max_matvecs is None else max_matvecs) >= P:
+    if min(DENSE, P if max_matvecs is None else max_matvecs) >= P and A.holds_matrix:
         found = _all_eigenpairs(A, progress, checkpoint)
     else:
         ends = top_eigenpairs(

@@ -161,7 +161,7 @@ def top_eigenpairs(
         if max_matvecs is not None and method in ("dense", "eigsh"):
             least = P if method == "dense" else ncv(k, P) + k + 2
             arguments.number(who, "max_matvecs", max_matvecs, least=least, infinite=True)
-        if method == "dense" or (method == "auto" and small and limit >= P):
+        if method == "dense" or (method == "auto" and small and limit >= P and A.holds_matrix):
             return found.of_dense()
         if sigma is not None and max_matvecs is not None:
             least = LEAST_NEAR + 4 * (k + SPARE) + (checkpoint is not None)

@@ -71,9 +71,9 @@ def _shared_matrix(A: Counted, budget: Budget) -> Array | None:
 def all_eigenvalues(A: Counted, budget: Budget, method: str) -> Array | None:
     """All eigenvalues over ``A.unit``, ascending, in float64; None where they are to be sampled.
 
-    ``"auto"`` forms the matrix, with P products, where P is at most 3,000 and the budget allows
-    it (an attempt is given up as soon as it is seen not to), ``"dense"`` always, ``"lanczos"``
-    never.
+    ``"auto"`` forms the matrix, with P products, where P is at most 3,000 and the budget and a
+    ``memory_limit`` allow it (an attempt is given up as soon as it is seen not to), ``"dense"``
+    always, ``"lanczos"`` never.
 
     Raises
     ------
@@ -91,7 +91,8 @@ def all_eigenvalues(A: Counted, budget: Budget, method: str) -> Array | None:
     needed = P if budget.path is None else P + 1  # what tells operators apart
     if method != "lanczos" and (known := _shared_matrix(A, budget)) is not None:
         return _eigenvalues(known)
-    if method == "lanczos" or (method == "auto" and (P > DENSE or budget.left < needed)):
+    small = P <= DENSE and A.holds_matrix
+    if method == "lanczos" or (method == "auto" and (not small or budget.left < needed)):
         return None
     if method == "auto" and budget.path is not None and Path(budget.path).exists():
         return None  # it was given up before

@@ -23,6 +23,10 @@ AT_WORK = 5
 """Times a block of vectors that it takes to multiply it: the block, its products, sums of these."""
 
 
+MATRICES = 5
+"""Matrices in float64 that it takes to find the eigenvectors of one, that one included."""
+
+
 class Counted:
     """A symmetric operator in floating point, with a count of its products.
 
@@ -144,6 +148,12 @@ class Counted:
         size = self.size * self.dtype.itemsize
         found, limit = max(least, memory // size), self.vector_memory
         return found if limit is None else min(found, limit.columns(self.who, size, least))
+
+    @property
+    def holds_matrix(self) -> bool:
+        """Whether the whole matrix, and what LAPACK makes of it, is within a ``memory_limit``."""
+        limit = self.vector_memory
+        return limit is None or MATRICES * 8 * self.size**2 <= limit.share
 
     def blocks(self, count: int, first: int = 0) -> Iterator[range]:
         """``count`` columns from ``first`` on, in blocks of bounded memory."""

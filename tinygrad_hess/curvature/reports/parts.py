@@ -116,6 +116,7 @@ class Run:
         self.parts: dict[str, Part] = {}
         self.pace = Pace(0.0, 0.0)
         self.interrupted = False
+        self.few = op.shape[0] <= DENSE and Counted(op, "report").holds_matrix
         before = op.matvecs
         self.steps = Steps(
             checkpoint, Counted(op, "report"), {"seed": seed}, progress=progress, total=seconds,
@@ -135,8 +136,7 @@ class Run:
 
     def all(self) -> dict[str, Part]:
         """Run what the budget allows."""
-        few = self.op.shape[0] <= DENSE
-        with self.steps, matrix_once(self.op) if few else contextlib.nullcontext():
+        with self.steps, matrix_once(self.op) if self.few else contextlib.nullcontext():
             self._all()
         return self.parts
 
@@ -145,7 +145,7 @@ class Run:
         self.pace = Pace(product, evaluation)
         self.matvecs += products
         P, share, beside = self.op.shape[0], self._seconds_for, self.steps.beside
-        few = P <= DENSE
+        few = self.few
         self._run_part(
             "eigenpairs",
             lambda: self._eigenpairs(share("eigenpairs", 0.3)),
@@ -267,7 +267,7 @@ class Run:
         )
 
     def _spectrum_method(self) -> str:
-        return "auto" if self.op.shape[0] <= DENSE else "lanczos"
+        return "auto" if self.few else "lanczos"
 
     def _density(self, seconds: float) -> Any:
         """As many steps as there is time for."""
