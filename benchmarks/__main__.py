@@ -20,7 +20,7 @@ from typing import Any
 
 from . import machine, report
 from .measuring import Measured, measure
-from .processes import OURS, installed, workers_of
+from .processes import FORMS, OURS, installed, workers_of
 from .tasks import Cell, cells
 
 HERE = Path(__file__).parent
@@ -52,7 +52,7 @@ def _chosen(options: argparse.Namespace) -> list[Cell]:
 
 
 def _print(m: Measured, peers: list[str]) -> None:
-    line = [report.seconds(m.median(OURS, form)) for form in ("jit", "recorded")]
+    line = [report.seconds(m.median(OURS, form)) for form in FORMS]
     line += [f"/{p} {report.spread(m.ratios(p))}" for p in peers if m.form(p)]
     print(f"{m.cell!s:72s} jit {line[0]:>8s}  recorded {line[1]:>8s}  {'  '.join(line[2:])}")
     for note in m.notes:

@@ -23,7 +23,7 @@ from typing import Any
 from . import machine
 from .chart import draw
 from .measuring import Measured, measure
-from .processes import OURS, PEERS, Worker, installed, workers_of
+from .processes import FORMS, OURS, PEERS, Worker, installed, workers_of
 from .report import NO_RATIO, seconds, table
 from .tasks import GRADIENT, HVP, WIDTHS, growth
 
@@ -200,7 +200,7 @@ def _chart_table(measured: Sequence[Measured], peers: Sequence[str]) -> str:
     rows = [
         [
             m.cell.workload, m.cell.task,
-            *(seconds(m.median(OURS, form)) for form in ("jit", "recorded")),
+            *(seconds(m.median(OURS, form)) for form in FORMS),
             *(seconds(m.median(p)) for p in peers),
         ]
         for m in measured

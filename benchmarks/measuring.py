@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .processes import OURS, AnyWorker, TaskError, seconds_to_first
+from .processes import FORMS, OURS, AnyWorker, TaskError, seconds_to_first
 from .tasks import EIGENVALUES, Cell
 
 SECONDS_A_TURN = 0.03
@@ -80,7 +80,7 @@ class Measured:
     @property
     def replayed(self) -> np.ndarray | None:
         """Jitted over recorded, round by round."""
-        jitted, recorded = (self.times(OURS, form) for form in ("jit", "recorded"))
+        jitted, recorded = (self.times(OURS, form) for form in FORMS)
         return None if jitted is None or recorded is None else jitted / recorded
 
     def ratios(self, peer: str) -> np.ndarray | None:

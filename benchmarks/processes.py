@@ -15,8 +15,9 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 OURS = "tinygrad_hess"
-FORMS = ("jit", "recorded")
 PEERS = ("jax", "autograd", "torch")
+FORMS = ("jit", "recorded")
+"""Ours."""
 
 OF_A_FORM = ("time", "save", "call")
 """Requests whose argument is a form."""

@@ -10,7 +10,7 @@ import numpy as np
 from . import machine
 from .goals import GOALS, Figures
 from .measuring import Measured
-from .processes import OURS, PEERS
+from .processes import FORMS, OURS, PEERS
 from .tasks import MEANINGS
 
 PLACES = {"all": "default threads", "one": "everything pinned to one core"}
@@ -63,13 +63,13 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def header(peers: Sequence[str]) -> list[str]:
     """Of the tables of times."""
-    return ["workload", "task", "jit", "recorded", *(f"/ {p}" for p in peers), "jit / recorded"]
+    return ["workload", "task", *FORMS, *(f"/ {p}" for p in peers), "jit / recorded"]
 
 
 def row(m: Measured, peers: Sequence[str]) -> list[str]:
     """A line of the tables of times."""
     ratios = [f"{spread(m.ratios(p))} {m.form(p) if p == 'torch' else ''}".strip() for p in peers]
-    times = [seconds(m.median(OURS, form)) for form in ("jit", "recorded")]
+    times = [seconds(m.median(OURS, form)) for form in FORMS]
     return [m.cell.workload, m.cell.task, *times, *ratios, spread(m.replayed)]
 
 
@@ -152,7 +152,7 @@ def _growth(measured: Sequence[Measured], peers: Sequence[str]) -> list[str]:
     rows = [
         [
             m.cell.workload, m.cell.task,
-            *(seconds(m.median(OURS, form)) for form in ("jit", "recorded")),
+            *(seconds(m.median(OURS, form)) for form in FORMS),
             *(seconds(m.median(p)) for p in peers),
         ]
         for m in lines

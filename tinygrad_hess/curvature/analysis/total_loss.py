@@ -108,9 +108,9 @@ class TotalLoss:
         """Refuse a loss that is random, or not finite at the start, with its gradient."""
         batch = next(iter(self.batches.sized(self.who, False)))[2]
         evaluate = lambda batch: self._loss_value(self.at.tensors(), self.arguments(batch))
-        checks.check_evaluation(self.at, evaluate, batch)
+        value = checks.check_evaluation(self.at, evaluate, batch)
         if self.batches.are_cut:
-            checks.check_cut(self.who, evaluate, batch, evaluate(batch), self.reduction)
+            checks.check_cut(self.who, evaluate, batch, value, self.reduction)
         checks.check_finite(self.who, 0, *self.value_and_gradient(self.start))
         self.gradients_spent = 0
 
@@ -189,20 +189,29 @@ class TotalLoss:
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """The loss and its gradient, shape (P,), at one point."""
         self.gradients_spent += 1
-        params = self.at.unflatten(theta, boxed=[False] * len(self.at.values))
-        recorded = value_and_grad(self.loss)
-        program = None if self._operator is None else self._operator._program
-        point = None if program is None else self.at.leaves(theta)
+        measured = self._measured_at(theta)
 
         def both(args: tuple[Any, ...]) -> Array:
-            if program is not None and self._operator is not None:  # within its memory limit
-                value, gradient = program.measured(self._operator._converted(args), point)
-                return np.concatenate([[float(value)], gradient])
-            value, gradient = recorded(params, *args)
-            return np.concatenate([[float(value)], self.at.flatten(gradient)])
+            value, gradient = measured(args)
+            return np.concatenate([[float(value)], gradient])
 
         found = self.over_batches(both)
         return float(found[0]), found[1:].astype(self.at.dtype)
+
+    def _measured_at(self, theta: Array) -> Callable[[tuple[Any, ...]], tuple[Any, Array]]:
+        """The loss and its gradient at a point, as a function of a batch's arguments."""
+        op = self._operator
+        if op is not None and (program := op._program) is not None:  # within its memory limit
+            point = self.at.leaves(theta)
+            return lambda args: program.measured(op._converted(args), point)
+        params = self.at.unflatten(theta, boxed=[False] * len(self.at.values))
+        recorded = value_and_grad(self.loss)
+
+        def measured(args: tuple[Any, ...]) -> tuple[Any, Array]:
+            value, gradient = recorded(params, *args)
+            return value, self.at.flatten(gradient)
+
+        return measured
 
     def gradient(self, theta: Array) -> Array:
         """The gradient at one point, shape (P,)."""

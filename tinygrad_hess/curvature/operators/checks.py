@@ -54,10 +54,10 @@ def check_repeats(who: str, before: Any, now: Any, dtype: Any) -> None:
 
 def check_evaluation(
     at: Flattening, evaluate: Callable[[Any], Any], batch: Any, before: Any = None
-) -> None:
+) -> Any:
     """A function of the parameters and a batch: finite, the same twice, and it changes no model.
 
-    ``before`` is its value, where that is known.
+    ``before`` is its value, where that is known. The value is returned.
     """
     who, model = at.who, state(at.tree())
     if before is None:
@@ -66,6 +66,7 @@ def check_evaluation(
     value = evaluate(batch)
     check_unchanged(who, model, state(at.tree()))
     check_repeats(who, before, value, at.dtype)
+    return value
 
 
 def check_cut(

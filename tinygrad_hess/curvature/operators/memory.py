@@ -96,10 +96,15 @@ def shown(size: float) -> str:
 def refuse(who: str, what: str, limit: int, least: float, advice: str = "") -> None:
     """Refuse beforehand what does not fit, and name the smallest limit that would do."""
     if least > limit:
-        raise ValueError(
-            f"{who}: memory_limit={shown(limit)} is too small for {what}. The smallest limit that "
-            f"would do is {shown(least)}{advice}"
-        )
+        raise too_small(who, what, limit, least, advice)
+
+
+def too_small(who: str, what: str, limit: int, least: float, advice: str = "") -> ValueError:
+    """The error for a limit."""
+    return ValueError(
+        f"{who}: memory_limit={shown(limit)} is too small for {what}. The smallest limit that "
+        f"would do is {shown(least)}{advice}"
+    )
 
 
 @dataclass(frozen=True)
@@ -260,87 +265,96 @@ def fit(who: str, trials: Trials, batches: Batches, limit: int) -> Plan:
     Memory is linear in the number of examples. It is measured (:mod:`tracemalloc`) on one, and then
     on as many as are sure to fit.
     """
-    batch, n = batches.largest()
-    room = limit - ONCE - (0 if batches.holds_data else READ * nbytes(batch))
-    shapes, least = trials.shapes(batch if batch is None else examples(batch, 0, 1)), [math.inf]
-    objects = 0 if shapes is None else shapes.peak
-    beside = objects + VECTORS * trials.vector
-    if shapes is None or RECORDED * shapes.whole + beside <= room:
-        plan = _whole if batch is None else _in_pieces
-        found = plan(trials, batches, batch, n, room, objects, least)
-        if found is not None:
-            return found
-    if shapes is not None:
-        least.append(beside + MARGIN * shapes.least)
-        if least[-1] <= room:
-            estimates = (room - least[-1]) / 2
-            budget = (room - estimates - beside) / MARGIN
-            tape = int(RECORDED * shapes.whole)
-            piece = None if batch is None else 1
-            return Plan(piece, int(estimates), planned=True, budget=budget, tape=tape)
-    segments = " in segments" if shapes is not None and min(least) == least[-1] else ""
-    what = f"a product{segments}" + ("" if batch is None else " with one example at a time")
-    advice = "" if batches.holds_data else "; or give smaller batches"
-    refuse(who, what, limit, limit - room + NAMED * min(least), advice)
-    raise AssertionError
+    search = _Search(trials, batches, limit)
+    found = search.on_tapes() or search.in_segments()
+    if found is None:
+        raise search.refusal(who, limit)
+    return found
 
 
-def _whole(
-    trials: Trials,
-    batches: Batches,
-    batch: Any,
-    n: int,
-    room: float,
-    objects: float,
-    least: list[float],
-) -> Plan | None:
-    """A loss without data on one tape."""
-    if objects and not _may_plan(trials, VECTORS * trials.vector, objects, room):
-        return None  # in segments, then; where objects are not known, they cannot be
-    taken = trials(None)
-    assert taken is not None
-    least.append(taken.peak)
-    return Plan(None, int((room - taken.peak) / 2)) if taken.peak <= room else None
+class _Search:
+    """For passes that fit into a limit; notes the least that each way would take."""
 
+    def __init__(self, trials: Trials, batches: Batches, limit: int):
+        self.trials, self.batches = trials, batches
+        self.batch, self.n = batches.largest()
+        self.room = limit - ONCE - (0 if batches.holds_data else READ * nbytes(self.batch))
+        self.shapes = trials.shapes(None if self.batch is None else self._some(1))
+        self.objects = 0 if self.shapes is None else self.shapes.peak
+        self.beside = self.objects + VECTORS * trials.vector
+        self.least_on_tapes = self.least_in_segments = math.inf
 
-def _in_pieces(
-    trials: Trials,
-    batches: Batches,
-    batch: Any,
-    n: int,
-    room: float,
-    objects: float,
-    least: list[float],
-) -> Plan | None:
-    """All batches on tapes that are kept, or pieces of them on one after the other."""
-    some = lambda k: examples(batch, 0, k)
-    alone = Line(lambda k: trials([some(k)]), n, room)
-    assert alone.first is not None
-    least.append(first := alone.first.peak)
-    if first > room:
-        return None
-    left = room - (estimates := (room - first) / 2)
-    if not _may_plan(trials, first, objects or first, left):
-        return Plan(alone.most(left), int(estimates))
-    kept = Line(lambda k: trials(some(k)), n, left)
-    assert kept.last is not None
-    count = len(batches.data) if batches.in_memory else math.inf
-    if kept.at(n) + (count - 1) * kept.at(n, "kept") <= left:
-        return Plan(None, int(estimates), int(left))
-    # Half of it is for the piece at work, the rest for tapes that are kept.
-    piece = alone.most((left + first) / 2)
-    second = lambda more: alone.most(first + (more - first) / RECORDING)
-    anew = lambda k: trials([some(k), some(max(k - 1, 1))], planned=True)
-    planned = Line(anew, n, left, second)
-    if planned.first is not None and RECORDING * planned.most(left) >= piece:
-        return Plan(planned.most(left), int(estimates), planned=True)
-    tapes = (left - alone.at(piece)) * kept.last.tape / max(MARGIN * kept.last.kept, 1.0)
-    return Plan(piece, int(estimates), int(max(tapes, 0.0)))
+    def _some(self, count: int) -> Any:
+        return examples(self.batch, 0, count)
 
+    def on_tapes(self) -> Plan | None:
+        """All that a sweep records is kept until its end."""
+        if self.shapes is not None and RECORDED * self.shapes.whole + self.beside > self.room:
+            return None
+        return self._whole() if self.batch is None else self._in_pieces()
 
-def _may_plan(trials: Trials, recorded: float, objects: float, room: float) -> bool:
-    """Whether a plan of so many bytes of objects is sure to fit beside what is recorded."""
-    return recorded + CODE * max(objects - SWEPT * trials.vector, 0) <= room
+    def _whole(self) -> Plan | None:
+        """A loss without data on one tape."""
+        if self.objects and not self._may_plan(
+            VECTORS * self.trials.vector, self.objects, self.room
+        ):
+            return None  # in segments, then; where objects are not known, they cannot be
+        taken = self.trials(None)
+        assert taken is not None
+        self.least_on_tapes = taken.peak
+        return Plan(None, int((self.room - taken.peak) / 2)) if taken.peak <= self.room else None
+
+    def _in_pieces(self) -> Plan | None:
+        """All batches on tapes that are kept, or pieces of them on one after the other."""
+        trials, batches, some, n = self.trials, self.batches, self._some, self.n
+        alone = Line(lambda k: trials([some(k)]), n, self.room)
+        assert alone.first is not None
+        self.least_on_tapes = first = alone.first.peak
+        if first > self.room:
+            return None
+        left = self.room - (estimates := (self.room - first) / 2)
+        if not self._may_plan(first, self.objects or first, left):
+            return Plan(alone.most(left), int(estimates))
+        kept = Line(lambda k: trials(some(k)), n, left)
+        assert kept.last is not None
+        count = len(batches.data) if batches.in_memory else math.inf
+        if kept.at(n) + (count - 1) * kept.at(n, "kept") <= left:
+            return Plan(None, int(estimates), int(left))
+        # Half of it is for the piece at work, the rest for tapes that are kept.
+        piece = alone.most((left + first) / 2)
+        second = lambda more: alone.most(first + (more - first) / RECORDING)
+        anew = lambda k: trials([some(k), some(max(k - 1, 1))], planned=True)
+        planned = Line(anew, n, left, second)
+        if planned.first is not None and RECORDING * planned.most(left) >= piece:
+            return Plan(planned.most(left), int(estimates), planned=True)
+        tapes = (left - alone.at(piece)) * kept.last.tape / max(MARGIN * kept.last.kept, 1.0)
+        return Plan(piece, int(estimates), int(max(tapes, 0.0)))
+
+    def _may_plan(self, recorded: float, objects: float, room: float) -> bool:
+        """Whether a plan of so many bytes of objects is sure to fit beside what is recorded."""
+        return recorded + CODE * max(objects - SWEPT * self.trials.vector, 0) <= room
+
+    def in_segments(self) -> Plan | None:
+        """Sweeps compute values again, over one example at a time."""
+        if self.shapes is None:
+            return None
+        self.least_in_segments = least = self.beside + MARGIN * self.shapes.least
+        if least > self.room:
+            return None
+        estimates = (self.room - least) / 2
+        budget = (self.room - estimates - self.beside) / MARGIN
+        tape = int(RECORDED * self.shapes.whole)
+        piece = None if self.batch is None else 1
+        return Plan(piece, int(estimates), planned=True, budget=budget, tape=tape)
+
+    def refusal(self, who: str, limit: int) -> ValueError:
+        """Which names the smallest limit that would do."""
+        least = min(self.least_on_tapes, self.least_in_segments)
+        segments = " in segments" if least == self.least_in_segments else ""
+        one = "" if self.batch is None else " with one example at a time"
+        advice = "" if self.batches.holds_data else "; or give smaller batches"
+        smallest = limit - self.room + NAMED * least
+        return too_small(who, f"a product{segments}{one}", limit, smallest, advice)
 
 
 class Line:

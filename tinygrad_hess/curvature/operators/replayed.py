@@ -47,9 +47,8 @@ class GradientProgram:
 
     def product(self, vector: Array, args: Any) -> tuple[Any, Array]:
         """The loss and ``H v``, shape (P,)."""
-        value, product = self._function(1, args)(
-            self.at.values, self.at.leaves(vector), args
-        )  # fmt: skip
+        run = self._function(1, args)
+        value, product = run(self.at.values, self.at.leaves(vector), args)
         return value, self.at.join(product)
 
     def _function(self, number: int, args: Any) -> Callable[..., Any]:

@@ -38,11 +38,15 @@ class ByExample:
 
     def __call__(self, probes: range) -> Array:
         """Forms, shape (leaves, probes)."""
-        with let_through():
-            found = self.forms(probes, self.seed)
-        found = self.A.normalized(found)
+        found = _drawn(self.A, self.forms, probes, self.seed)
         self.A.matvecs += len(probes)  # an interrupted block does not count
         return found
+
+
+def _drawn(A: Counted, forms: ExampleForms, probes: range, seed: int) -> Array:
+    with let_through():
+        found = forms(probes, seed)
+    return A.normalized(found)
 
 
 def begin(A: Counted, seed: int, first: int) -> ByExample | None:
@@ -54,9 +58,7 @@ def begin(A: Counted, seed: int, first: int) -> ByExample | None:
         return None
     forms = A.op.example_forms()
     try:
-        with let_through():
-            pilot = forms(range(first), seed)
-        pilot = A.normalized(pilot)
+        pilot = _drawn(A, forms, range(first), seed)
     except UncopiedError:
         return None
     A.matvecs += first + forms.checks

@@ -92,9 +92,8 @@ class MovingHessian(SymmetricOperator):
         ValueError
         """
         batch = next(iter(self._batches.sized("MovingHessian", False)))[2]
-        checks.check_evaluation(self._at, self._evaluate, batch)
+        value = checks.check_evaluation(self._at, self._evaluate, batch)
         if self._batches.are_cut:
-            value = self._evaluate(batch)
             checks.check_cut("MovingHessian", self._evaluate, batch, value, self.reduction)
 
     def _evaluate(self, batch: Any) -> Any:

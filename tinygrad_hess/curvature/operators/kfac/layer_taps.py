@@ -130,9 +130,8 @@ def _linear_maps(item: Any, name: str, number: int, slices: list[slice]) -> Iter
     out = item.weight.shape[0 if outs_first else -1]
     at = np.zeros((0, out), int)  # (inputs, outputs)
     if weight is not None:
-        at = (
-            _indices(weight).reshape(out, -1).T if outs_first else _indices(weight).reshape(-1, out)
-        )
+        at = _indices(weight)
+        at = at.reshape(out, -1).T if outs_first else at.reshape(-1, out)
     width, groups = len(at), getattr(item, "groups", 1)
     if bias is not None:
         at = np.concatenate([at, _indices(bias)[None]])
